@@ -1,0 +1,1 @@
+//! Configuration: feature gates, ConfigMap layers, and the config hash over them.

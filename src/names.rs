@@ -1,0 +1,87 @@
+//! The only home of API groups, labels, annotations and object names, in both of the operator's naming schemes.
+
+/// One naming scheme: everything that the rename from kagenti to rossoctl changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Names {
+    /// API group of AgentRuntime.
+    pub group: &'static str,
+    /// Finalizer that the operator puts on an AgentRuntime.
+    pub finalizer: &'static str,
+    /// Label on the workload and its pod template: `spec.type` of the AgentRuntime.
+    pub type_label: &'static str,
+    /// Value of [`MANAGED_BY`] on workloads that the operator configured.
+    pub managed_by_value: &'static str,
+    /// Annotation on the pod template: config hash, 64 lower-case hex digits.
+    pub config_hash: &'static str,
+    /// Annotation on the workload: compact JSON array of skill names.
+    pub skills: &'static str,
+    /// Annotation on a Sandbox between the two phases of its restart.
+    pub restart_pending: &'static str,
+    /// Annotation on the pod template from 0bd664d on: `spec.mtlsMode` or `permissive`.
+    pub mtls_mode: &'static str,
+    /// Namespace of the operator and of its cluster-wide ConfigMaps.
+    pub system_namespace: &'static str,
+    /// ConfigMap with the cluster-wide defaults, in [`Names::system_namespace`].
+    pub platform_config: &'static str,
+    /// ConfigMap with the feature gates, in [`Names::system_namespace`].
+    pub feature_gates: &'static str,
+    /// Label (value exactly `true`) of a ConfigMap with a namespace's defaults.
+    pub defaults_label: &'static str,
+    /// `app.kubernetes.io/name` of ConfigMaps that the operator's cache holds in its own namespace.
+    pub chart_name: &'static str,
+}
+
+/// Version of AgentRuntime in either group.
+pub const VERSION: &str = "v1alpha1";
+/// Kind of the resource that lists the skills.
+pub const AGENT_RUNTIME: &str = "AgentRuntime";
+/// Label on the workload that says who configured it.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label by which the operator's cache picks ConfigMaps in its own namespace.
+pub const APP_NAME: &str = "app.kubernetes.io/name";
+/// Per-namespace runtime configuration; key [`AUTHBRIDGE_KEY`].
+pub const AUTHBRIDGE_RUNTIME: &str = "authbridge-runtime-config";
+/// Key of [`AUTHBRIDGE_RUNTIME`] that goes into the hash.
+pub const AUTHBRIDGE_KEY: &str = "config.yaml";
+/// Per-namespace SPIFFE helper configuration (0bd664d on); key [`SPIFFE_HELPER_KEY`].
+pub const SPIFFE_HELPER: &str = "spiffe-helper-config";
+/// Key of [`SPIFFE_HELPER`] that goes into the hash.
+pub const SPIFFE_HELPER_KEY: &str = "helper.conf";
+/// Prefix of the volumes that carry skill images.
+pub const SKILL_VOLUME_PREFIX: &str = "skill-";
+/// Environment variable by which agents find their skills: paths, comma-separated.
+pub const SKILL_FOLDERS: &str = "SKILL_FOLDERS";
+
+/// Names up to `head`.
+pub static KAGENTI: Names = Names {
+    group: "agent.kagenti.dev",
+    finalizer: "kagenti.io/cleanup",
+    type_label: "kagenti.io/type",
+    managed_by_value: "kagenti-operator",
+    config_hash: "kagenti.io/config-hash",
+    skills: "kagenti.io/skills",
+    restart_pending: "kagenti.io/restart-pending",
+    mtls_mode: "kagenti.io/mtls-mode",
+    system_namespace: "kagenti-system",
+    platform_config: "kagenti-platform-config",
+    feature_gates: "kagenti-feature-gates",
+    defaults_label: "kagenti.io/defaults",
+    chart_name: "kagenti-operator-chart",
+};
+
+/// Names after the rename.
+pub static ROSSOCTL: Names = Names {
+    group: "agent.rossoctl.dev",
+    finalizer: "rossoctl.io/cleanup",
+    type_label: "rossoctl.io/type",
+    managed_by_value: "rossoctl-operator",
+    config_hash: "rossoctl.io/config-hash",
+    skills: "rossoctl.io/skills",
+    restart_pending: "rossoctl.io/restart-pending",
+    mtls_mode: "rossoctl.io/mtls-mode",
+    system_namespace: "rossoctl-system",
+    platform_config: "rossoctl-platform-config",
+    feature_gates: "rossoctl-feature-gates",
+    defaults_label: "rossoctl.io/defaults",
+    chart_name: "rossoctl-operator-chart",
+};
