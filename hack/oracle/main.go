@@ -1,0 +1,63 @@
+// Command go-oracle says how Kubernetes' own YAML library reads a document. Each line on stdin is one document as a
+// JSON string; each line on stdout is {"value": ...}, or {"error": "..."} where Go refuses it.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"sigs.k8s.io/yaml"
+)
+
+// longestLine bounds one document, in bytes of JSON.
+const longestLine = 1 << 24
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "go-oracle:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(make([]byte, 0, 1<<16), longestLine)
+	out := bufio.NewWriter(os.Stdout)
+	answers := json.NewEncoder(out)
+	for number := 1; lines.Scan(); number++ {
+		var document string
+		if err := json.Unmarshal(lines.Bytes(), &document); err != nil {
+			return fmt.Errorf("line %d is no JSON string: %w", number, err)
+		}
+		if err := answers.Encode(read(document)); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// answer has exactly one of its fields.
+type answer struct {
+	Value json.RawMessage `json:"value,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// read is what kubectl and every controller do before they know a type: YAML to JSON.
+func read(document string) (result answer) {
+	// A panic of the library is a refusal too, and must not end the run.
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = answer{Error: fmt.Sprint("panic: ", cause)}
+		}
+	}()
+	value, err := yaml.YAMLToJSON([]byte(document))
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Value: value}
+}
