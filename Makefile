@@ -1,0 +1,41 @@
+# Every command a contributor or the CI needs; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Property cases of one property in `make check-long`; there are several properties.
+PROPTEST_CASES ?= 100000
+# Rounds of `make bench`.
+ROUNDS ?= 5
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Builds the optimised program: target/release/kubectl-skills
+	cargo build --release --locked
+
+.PHONY: install
+install: ## Installs the program into cargo's bin folder, where kubectl finds it as a plugin
+	cargo install --path . --locked
+
+.PHONY: check
+check: ## Format, lints, the library's purity, documentation: everything short of tests
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	hack/purity.sh
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
+	for script in $$(git ls-files '*.sh' .ci/run); do bash -n "$$script"; done
+
+.PHONY: test
+test: ## All tests; prints how many vectors hold per profile and group
+	cargo test --locked --all -- --show-output
+
+.PHONY: check-long
+check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
+	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output
+
+.PHONY: bench
+bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
+	bench/run.sh --rounds $(ROUNDS)
