@@ -16,7 +16,7 @@ pub struct Skill {
 }
 
 /// `spec.targetRef`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TargetRef {
     /// Has to parse as a group/version; selects nothing.
     pub api_version: String,
@@ -52,6 +52,8 @@ pub struct AgentRuntimeSpec {
     pub auth_bridge_mode: String,
     /// `mtlsMode`.
     pub mtls_mode: String,
+    /// `tlsBridgeMode` (from identity-removed on).
+    pub tls_bridge_mode: String,
     /// In spec order.
     pub skills: Vec<Skill>,
 }
@@ -146,6 +148,7 @@ impl AgentRuntimeSpec {
             Err(error) => errors.push(error),
         }
         out.auth_bridge_mode = take(string(spec, "authBridgeMode", "spec.authBridgeMode"), &mut errors);
+        out.tls_bridge_mode = take(string(spec, "tlsBridgeMode", "spec.tlsBridgeMode"), &mut errors);
         out.mtls_mode = take(string(spec, "mtlsMode", "spec.mtlsMode"), &mut errors);
         match spec.get("skills") {
             None | Some(Value::Null) => {}

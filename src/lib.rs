@@ -11,6 +11,7 @@
 
 pub mod agent_runtime;
 pub mod config;
+pub mod crd;
 pub mod error;
 pub mod names;
 pub mod object;

@@ -61,10 +61,30 @@ pub struct Deletion {
 pub struct WebhookRules {
     /// mTLS is refused together with envoy-sidecar (rule 2).
     pub mtls_envoy: bool,
+    /// The TLS bridge is refused without a forward proxy, that is unless the mode is empty, proxy-sidecar or lite
+    /// (61df0a4 on).
+    pub tls_bridge: bool,
     /// Duplicate skill names and mount paths (rule 3).
     pub skills_unique: bool,
     /// Path traversal and protected paths (rule 3, 613566c on).
     pub mount_path_denylist: bool,
+}
+
+/// Fields of the AgentRuntime CRD that come and go between the profiles; read from the CRD manifests of the commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrdShape {
+    /// `spec.trace`.
+    pub trace: bool,
+    /// `spec.skills`.
+    pub skills: bool,
+    /// `spec.identity`.
+    pub identity: bool,
+    /// `spec.tlsBridgeMode` (default disabled) and `spec.egressEnforcement`; `spec.mtlsMode` defaults to permissive.
+    pub tls_bridge: bool,
+    /// `status.linkedSkills`.
+    pub linked_skills: bool,
+    /// `status.card` has `cardHash`, `lastCardFetchTime` and `transportSecurity` instead of `cardId` and `fetchedAt`.
+    pub card_fetched: bool,
 }
 
 /// What `render` writes into a workload in a profile whose operator only observes, beside volumes, mounts and the
@@ -105,11 +125,13 @@ pub struct Profile {
     pub deletion: Deletion,
     /// Webhook rules.
     pub webhook: WebhookRules,
+    /// Fields of the CRD.
+    pub crd: CrdShape,
     /// Whether the pod template gets the mTLS mode annotation.
     pub mtls_annotation: bool,
     /// Seconds until a runtime whose target is missing is looked at again.
     pub target_not_found_requeue_secs: u32,
-    /// Whether status has `phase` (later dialects have `observedGeneration`).
+    /// Whether status has `phase` (61df0a4 on: `observedGeneration`).
     pub status_phase: bool,
     /// Whether the spiffe-helper ConfigMap is made when missing, the namespace enrolled in the mesh and SPIRE asked for.
     pub mesh: bool,
@@ -168,6 +190,20 @@ const FIELDS_SPIFFE: &[HashField] = &[FeatureGates, Defaults, AuthBridgeRuntime,
 const OBSERVER: ObserverRender =
     ObserverRender { config_hash: false, type_label: false, skill_folders: true };
 
+const CRD_565E337: CrdShape = CrdShape {
+    trace: true,
+    skills: true,
+    identity: true,
+    tls_bridge: false,
+    linked_skills: false,
+    card_fetched: false,
+};
+const CRD_0C74A2A: CrdShape = CrdShape { trace: false, ..CRD_565E337 };
+const CRD_177ED3B: CrdShape = CrdShape { skills: false, linked_skills: true, ..CRD_0C74A2A };
+const CRD_72CB878: CrdShape = CrdShape { card_fetched: true, ..CRD_177ED3B };
+const CRD_61DF0A4: CrdShape = CrdShape { identity: false, tls_bridge: true, ..CRD_72CB878 };
+const CRD_0BD664D: CrdShape = CrdShape { identity: true, ..CRD_61DF0A4 };
+
 static PR332: Profile = Profile {
     name: "pr332",
     commit: "565e337",
@@ -184,7 +220,13 @@ static PR332: Profile = Profile {
         hash_to_defaults: true,
         mtls_annotation: false,
     },
-    webhook: WebhookRules { mtls_envoy: true, skills_unique: true, mount_path_denylist: false },
+    webhook: WebhookRules {
+        mtls_envoy: true,
+        tls_bridge: false,
+        skills_unique: true,
+        mount_path_denylist: false,
+    },
+    crd: CRD_565E337,
     mtls_annotation: false,
     target_not_found_requeue_secs: 30,
     status_phase: true,
@@ -194,9 +236,10 @@ static PR332: Profile = Profile {
 };
 
 const MERGED_WEBHOOK: WebhookRules =
-    WebhookRules { mtls_envoy: true, skills_unique: true, mount_path_denylist: true };
+    WebhookRules { mtls_envoy: true, tls_bridge: false, skills_unique: true, mount_path_denylist: true };
 const OBSERVER_WEBHOOK: WebhookRules =
-    WebhookRules { mtls_envoy: false, skills_unique: false, mount_path_denylist: false };
+    WebhookRules { mtls_envoy: false, tls_bridge: false, skills_unique: false, mount_path_denylist: false };
+const TLS_BRIDGE_WEBHOOK: WebhookRules = WebhookRules { tls_bridge: true, ..OBSERVER_WEBHOOK };
 const SILENT: SkillsMode = SkillsMode::Observes { condition: false, parse_event: false };
 const TWO_LAYER_DELETION: Deletion =
     Deletion { volumes: false, skills_annotation: false, hash_to_defaults: false, mtls_annotation: false };
@@ -219,6 +262,7 @@ pub static PROFILES: [Profile; 9] = [
         hash_fields: FIELDS_NO_TRACE,
         gates: GATES_613566C,
         webhook: MERGED_WEBHOOK,
+        crd: CRD_0C74A2A,
         ..PR332
     },
     Profile {
@@ -236,6 +280,7 @@ pub static PROFILES: [Profile; 9] = [
             mtls_annotation: false,
         },
         webhook: OBSERVER_WEBHOOK,
+        crd: CRD_177ED3B,
         observer_render: OBSERVER,
         ..PR332
     },
@@ -249,6 +294,7 @@ pub static PROFILES: [Profile; 9] = [
         skill_gate: "skillDiscovery",
         deletion: TWO_LAYER_DELETION,
         webhook: OBSERVER_WEBHOOK,
+        crd: CRD_72CB878,
         observer_render: OBSERVER,
         ..PR332
     },
@@ -261,7 +307,9 @@ pub static PROFILES: [Profile; 9] = [
         gates: GATES_177ED3B,
         skill_gate: "skillDiscovery",
         deletion: TWO_LAYER_DELETION,
-        webhook: OBSERVER_WEBHOOK,
+        webhook: TLS_BRIDGE_WEBHOOK,
+        crd: CRD_61DF0A4,
+        status_phase: false,
         observer_render: OBSERVER,
         ..PR332
     },
@@ -274,8 +322,10 @@ pub static PROFILES: [Profile; 9] = [
         gates: GATES_177ED3B,
         skill_gate: "skillDiscovery",
         deletion: Deletion { mtls_annotation: true, ..TWO_LAYER_DELETION },
-        webhook: OBSERVER_WEBHOOK,
+        webhook: TLS_BRIDGE_WEBHOOK,
+        crd: CRD_0BD664D,
         mtls_annotation: true,
+        status_phase: false,
         observer_render: OBSERVER,
         ..PR332
     },
@@ -289,7 +339,8 @@ pub static PROFILES: [Profile; 9] = [
         skill_gate: "skillDiscovery",
         cached_reader: false,
         deletion: Deletion { mtls_annotation: true, ..TWO_LAYER_DELETION },
-        webhook: OBSERVER_WEBHOOK,
+        webhook: TLS_BRIDGE_WEBHOOK,
+        crd: CRD_61DF0A4,
         mtls_annotation: true,
         status_phase: false,
         mesh: true,
@@ -307,12 +358,12 @@ pub static PROFILES: [Profile; 9] = [
         skill_gate: "skillDiscovery",
         cached_reader: false,
         deletion: Deletion { mtls_annotation: true, ..TWO_LAYER_DELETION },
-        webhook: OBSERVER_WEBHOOK,
+        webhook: TLS_BRIDGE_WEBHOOK,
+        crd: CRD_61DF0A4,
         mtls_annotation: true,
         target_not_found_requeue_secs: 60,
         status_phase: false,
         mesh: true,
         observer_render: OBSERVER,
-        ..PR332
     },
 ];

@@ -1,1 +1,7 @@
-//! Would the API server (CRD schema) and the operator's webhook accept an AgentRuntime, and in which words.
+//! Would the API server (CRD schema) and the operator's webhook accept an AgentRuntime, and in which words; and would
+//! the API server then take the workload. Order of the server: [`schema`], then [`webhook`]; [`preflight`] looks ahead.
+
+pub mod go_quote;
+mod go_quote_table;
+pub mod pattern;
+pub mod webhook;
