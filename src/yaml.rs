@@ -1,3 +1,17 @@
 //! YAML text with positions: split into documents, read as Go reads it, edited byte by byte.
 
+mod decode;
+pub mod document;
+mod fast;
+mod granit;
 pub mod node;
+mod number;
+pub mod path;
+mod plain;
+pub mod resolve;
+pub mod scalar;
+pub mod split;
+
+pub use document::{Document, SyntaxError};
+pub use path::Step;
+pub use split::{DocumentSlice, split};

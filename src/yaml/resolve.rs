@@ -1,0 +1,524 @@
+//! From nodes to values as sigs.k8s.io/yaml v1.6 (Go, YAML 1.1) reads them. In: a document; out: `serde_json` values,
+//! comparisons, duplicate keys. How a plain scalar gets its type is left to `number` and `scalar_value`.
+//!
+//! Two rules of that library surprise: entries and merges are applied in the order they stand, so that a `<<` below a
+//! key overrides it; and a null key is an error.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::decode::decode;
+use super::document::{Document, SyntaxError};
+use super::node::{NONE, NodeId, NodeKind, ScalarStyle};
+use super::number::{canonical, equal, key_of_float};
+use super::plain::{Resolved, Tag, resolve};
+use super::scalar::column;
+
+/// Values nested deeper than this, aliases counted, are refused. The stack needed stays far below a thread's.
+pub const MAX_VALUE_DEPTH: usize = 512;
+
+/// What aliases of one document may expand to in all: 64 per node and 1 per byte of its text. A document without
+/// aliases is never limited.
+pub const ALIAS_BUDGET: usize = 64 << 20;
+
+impl<'t> Document<'t> {
+    /// The document's value as the YAML reader of Kubernetes sees it; of duplicate keys the last.
+    ///
+    /// Numbers are what Go's JSON makes of them: `1.0` is the integer 1.
+    ///
+    /// # Errors
+    /// Values Go cannot turn into JSON (`.nan`, null keys, ...), unknown escapes, unknown anchors, aliases beyond
+    /// [`ALIAS_BUDGET`], nesting beyond [`MAX_VALUE_DEPTH`].
+    pub fn to_value(&self) -> Result<Value, SyntaxError> {
+        self.node_value(0)
+    }
+
+    /// The value of one node, aliases and merge keys followed.
+    ///
+    /// # Errors
+    /// As [`Document::to_value`].
+    pub fn node_value(&self, id: NodeId) -> Result<Value, SyntaxError> {
+        Resolver::new(self).value(id, Around::Unknown, 0)
+    }
+
+    /// Whether the document means `value`, without building its own value; as [`Document::to_value`] would compare,
+    /// `1` and `1.0` being the same to Go's JSON, and the order of keys being nothing.
+    ///
+    /// # Errors
+    /// As [`Document::to_value`], but a difference found first is an answer.
+    pub fn equals(&self, value: &Value) -> Result<bool, SyntaxError> {
+        self.node_equals(0, value)
+    }
+
+    /// Whether one node means `value`; see [`Document::equals`].
+    ///
+    /// # Errors
+    /// As [`Document::equals`].
+    pub fn node_equals(&self, id: NodeId, value: &Value) -> Result<bool, SyntaxError> {
+        Resolver::new(self).equals(id, value, Around::Unknown, 0)
+    }
+
+    /// The text of a scalar, escapes and folding resolved, whatever its type is: `"a\tb"`, but also `yes` and `0x10`.
+    /// Empty for collections; for an alias the text of its name's node is not followed.
+    ///
+    /// # Errors
+    /// Unknown escapes.
+    pub fn scalar_text(&self, id: NodeId) -> Result<Cow<'t, str>, SyntaxError> {
+        Resolver::new(self).text(id, Around::Unknown)
+    }
+
+    /// A key as it stands in the object: `yes:` is `true`, `0x10:` is `16`.
+    ///
+    /// # Errors
+    /// Keys Go cannot turn into strings: null, collections, integers beyond 63 bits.
+    pub fn key_text(&self, id: NodeId) -> Result<Cow<'t, str>, SyntaxError> {
+        Resolver::new(self).key(id, Around::Unknown, 0)
+    }
+
+    /// Whether a key is a merge key (`<<`).
+    pub fn is_merge_key(&self, id: NodeId) -> bool {
+        Resolver::new(self).is_merge(id)
+    }
+
+    /// The node an alias stands for.
+    ///
+    /// # Errors
+    /// An unknown anchor, or an anchor whose value contains the alias.
+    pub fn alias_target(&self, id: NodeId) -> Result<NodeId, SyntaxError> {
+        Resolver::new(self).target(id)
+    }
+
+    /// The name of a node's anchor, without `&`.
+    pub fn anchor(&self, id: NodeId) -> Option<&'t str> {
+        props(self, id).0
+    }
+
+    /// A node's tag as written, with its `!`.
+    pub fn tag(&self, id: NodeId) -> Option<&'t str> {
+        props(self, id).1
+    }
+
+    /// All keys that repeat an earlier key of their mapping: the node of the later key, and the key as Go sees it.
+    /// Kubernetes takes the last unless it is asked to be strict. Merged keys do not count.
+    pub fn duplicate_keys(&self) -> Vec<(NodeId, String)> {
+        let resolver = Resolver::new(self);
+        let mut found = Vec::new();
+        let mut seen: HashSet<Cow<'t, str>> = HashSet::new();
+        for (id, node) in self.tree.nodes.iter().enumerate() {
+            if !matches!(node.kind, NodeKind::Mapping { .. }) {
+                continue;
+            }
+            seen.clear();
+            let id = id as NodeId;
+            for (key, _) in self.tree.entries(id) {
+                if resolver.is_merge(key) {
+                    continue;
+                }
+                if let Ok(text) = resolver.key(key, Around::Parent(id), 0) {
+                    if seen.contains(&text) {
+                        found.push((key, text.into_owned()));
+                    } else {
+                        seen.insert(text);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Anchor and tag of a node, as written.
+fn props<'t>(document: &Document<'t>, id: NodeId) -> (Option<&'t str>, Option<&'t str>) {
+    let node = document.tree.node(id);
+    let (mut anchor, mut tag) = (None, None);
+    if node.props == node.start {
+        return (None, None);
+    }
+    let mut rest = &document.text[node.props as usize..node.start as usize];
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        if rest.starts_with('#') {
+            rest = rest.find(['\n', '\r']).map_or("", |end| &rest[end..]);
+            continue;
+        }
+        let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(end);
+        if let Some(name) = word.strip_prefix('&') {
+            anchor = Some(name);
+        } else if word.starts_with('!') {
+            tag = Some(word);
+        }
+        if behind.is_empty() {
+            return (anchor, tag);
+        }
+        rest = behind;
+    }
+}
+
+/// What is known about the collection a node stands in.
+#[derive(Clone, Copy)]
+enum Around {
+    Unknown,
+    Parent(NodeId),
+}
+
+struct Resolver<'d, 't> {
+    document: &'d Document<'t>,
+    /// Anchors by name, in the order of the text; built when the first alias is met.
+    anchors: OnceCell<HashMap<&'t str, Vec<NodeId>>>,
+    budget: Cell<usize>,
+    in_alias: Cell<bool>,
+}
+
+impl<'d, 't> Resolver<'d, 't> {
+    fn new(document: &'d Document<'t>) -> Self {
+        Self {
+            document,
+            anchors: OnceCell::new(),
+            budget: Cell::new(ALIAS_BUDGET),
+            in_alias: Cell::new(false),
+        }
+    }
+
+    fn error(&self, id: NodeId, message: impl Into<String>) -> SyntaxError {
+        let node = self.document.tree.node(id);
+        SyntaxError::at(self.document.text, node.props.min(node.start) as usize, message)
+    }
+
+    /// Counts what aliases expand to, and depth.
+    fn enter(&self, id: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        if depth > MAX_VALUE_DEPTH {
+            return Err(self.error(id, format!("nested deeper than {MAX_VALUE_DEPTH} levels")));
+        }
+        if self.in_alias.get() {
+            let node = self.document.tree.node(id);
+            let cost = match node.kind {
+                NodeKind::Scalar(_) => 64 + (node.end - node.start) as usize,
+                _ => 64,
+            };
+            let Some(left) = self.budget.get().checked_sub(cost) else {
+                return Err(self.error(id, "the aliases of this document expand to more than 64 MiB"));
+            };
+            self.budget.set(left);
+        }
+        Ok(())
+    }
+
+    /// Does something with the target of an alias, counting what it costs.
+    fn follow<T>(
+        &self,
+        alias: NodeId,
+        then: impl FnOnce(NodeId) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
+        let target = self.target(alias)?;
+        let outer = self.in_alias.replace(true);
+        let result = then(target);
+        self.in_alias.set(outer);
+        result
+    }
+
+    fn target(&self, alias: NodeId) -> Result<NodeId, SyntaxError> {
+        let name = self.document.source(alias).strip_prefix('*').unwrap_or_default();
+        self.check_name(alias, name)?;
+        let anchors = self.anchors.get_or_init(|| {
+            let mut anchors: HashMap<_, Vec<_>> = HashMap::new();
+            for (id, node) in self.document.tree.nodes.iter().enumerate() {
+                if node.props != node.start
+                    && let (Some(name), _) = props(self.document, id as NodeId)
+                {
+                    anchors.entry(name).or_default().push(id as NodeId);
+                }
+            }
+            anchors
+        });
+        let definitions = anchors.get(name).map_or(&[][..], Vec::as_slice);
+        let before = definitions.partition_point(|id| *id < alias);
+        let Some(target) = before.checked_sub(1).and_then(|last| definitions.get(last)).copied() else {
+            return Err(self.error(alias, format!("unknown anchor {name:?}")));
+        };
+        let (node, from) = (self.document.tree.node(target), self.document.tree.node(alias));
+        if node.end > from.start {
+            return Err(self.error(alias, format!("the value of anchor {name:?} contains itself")));
+        }
+        Ok(target)
+    }
+
+    /// Go's reader takes fewer names than YAML allows.
+    fn check_name(&self, id: NodeId, name: &str) -> Result<(), SyntaxError> {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if !name.is_empty() && name.bytes().all(word) {
+            return Ok(());
+        }
+        let message = format!("the anchor name {name:?} may consist of letters, digits, - and _ only");
+        Err(self.error(id, message))
+    }
+
+    fn tag(&self, id: NodeId) -> Result<Tag<'t>, SyntaxError> {
+        let node = self.document.tree.node(id);
+        if node.props == node.start {
+            return Ok(Tag::None);
+        }
+        let (anchor, tag) = props(self.document, id);
+        if let Some(name) = anchor {
+            self.check_name(id, name)?;
+        }
+        Ok(tag.map_or(Tag::None, Tag::of))
+    }
+
+    fn text(&self, id: NodeId, around: Around) -> Result<Cow<'t, str>, SyntaxError> {
+        let node = self.document.tree.node(id);
+        let NodeKind::Scalar(style) = node.kind else {
+            return Ok(Cow::Borrowed(""));
+        };
+        decode(self.document.text, node, style, || {
+            let parent = match around {
+                Around::Parent(parent) => parent,
+                Around::Unknown => self.block_parent(id),
+            };
+            if parent == NONE {
+                return None;
+            }
+            Some(column(self.document.text.as_bytes(), self.document.tree.node(parent).start as usize))
+        })
+    }
+
+    /// The innermost collection around a block scalar, which is always in block style.
+    fn block_parent(&self, id: NodeId) -> NodeId {
+        let end = self.document.tree.node(id).end;
+        let nodes = &self.document.tree.nodes[..id as usize];
+        let holds =
+            |kind| matches!(kind, NodeKind::Mapping { flow: false } | NodeKind::Sequence { flow: false });
+        nodes.iter().rposition(|node| node.end >= end && holds(node.kind)).map_or(NONE, |id| id as NodeId)
+    }
+
+    fn scalar(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Resolved<'t>, SyntaxError> {
+        let text = self.text(id, around)?;
+        let tag = self.tag(id)?;
+        if style != ScalarStyle::Plain && matches!(tag, Tag::None) {
+            return Ok(Resolved::Text(text));
+        }
+        resolve(&tag, text).map_err(|message| self.error(id, message))
+    }
+
+    fn key(&self, id: NodeId, around: Around, depth: usize) -> Result<Cow<'t, str>, SyntaxError> {
+        self.enter(id, depth)?;
+        let style = match self.document.tree.node(id).kind {
+            NodeKind::Scalar(style) => style,
+            NodeKind::Alias => return self.follow(id, |target| self.key(target, Around::Unknown, depth + 1)),
+            _ => {
+                return Err(
+                    self.error(id, "a key cannot be a mapping or a sequence; keys of objects are strings")
+                );
+            }
+        };
+        Ok(match self.scalar(id, style, around)? {
+            Resolved::Text(text) => text,
+            Resolved::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
+            Resolved::Int(value) => Cow::Owned(value.to_string()),
+            Resolved::Float(value) => Cow::Owned(key_of_float(value)),
+            Resolved::Null => {
+                return Err(self.error(id, "a key cannot be null; quote it or remove the entry"));
+            }
+            Resolved::Unsigned(_) => {
+                return Err(self.error(id, "an integer key this large is not read by Kubernetes; quote it"));
+            }
+        })
+    }
+
+    fn is_merge(&self, id: NodeId) -> bool {
+        let node = self.document.tree.node(id);
+        let NodeKind::Scalar(style) = node.kind else {
+            return false;
+        };
+        if node.end - node.start > 16 || !self.document.source(id).contains("<<") {
+            return false;
+        }
+        let Ok(tag) = self.tag(id) else { return false };
+        let implicit = match tag {
+            Tag::None => style == ScalarStyle::Plain,
+            Tag::NonSpecific | Tag::Merge => true,
+            _ => false,
+        };
+        implicit && self.text(id, Around::Unknown).is_ok_and(|text| text == "<<")
+    }
+
+    fn value(&self, id: NodeId, around: Around, depth: usize) -> Result<Value, SyntaxError> {
+        self.enter(id, depth)?;
+        let tree = &self.document.tree;
+        match tree.node(id).kind {
+            NodeKind::Scalar(style) => self.scalar_value(id, style, around),
+            NodeKind::Alias => self.follow(id, |target| self.value(target, Around::Unknown, depth + 1)),
+            NodeKind::Sequence { .. } => {
+                self.tag(id)?;
+                tree.children(id).map(|child| self.value(child, Around::Parent(id), depth + 1)).collect()
+            }
+            NodeKind::Mapping { .. } => {
+                let mut map = Map::new();
+                self.fill(id, depth, &mut |key, value| {
+                    map.insert(key.into_owned(), self.value(value, Around::Parent(id), depth + 1)?);
+                    Ok(())
+                })?;
+                Ok(Value::Object(map))
+            }
+        }
+    }
+
+    fn scalar_value(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Value, SyntaxError> {
+        Ok(match self.scalar(id, style, around)? {
+            Resolved::Null => Value::Null,
+            Resolved::Bool(value) => Value::Bool(value),
+            Resolved::Int(value) => Value::from(value),
+            Resolved::Unsigned(value) => Value::from(value),
+            Resolved::Float(value) => Value::Number(self.float(id, value)?),
+            Resolved::Text(text) => Value::String(text.into_owned()),
+        })
+    }
+
+    fn float(&self, id: NodeId, value: f64) -> Result<serde_json::Number, SyntaxError> {
+        canonical(value).ok_or_else(|| {
+            self.error(
+                id,
+                format!("{} is not a number in JSON; quote it to make it text", self.document.source(id)),
+            )
+        })
+    }
+
+    /// Hands over the entries of a mapping and all it merges, in the order Go sets them: what comes later wins.
+    fn fill(
+        &self,
+        id: NodeId,
+        depth: usize,
+        entry: &mut dyn FnMut(Cow<'t, str>, NodeId) -> Result<(), SyntaxError>,
+    ) -> Result<(), SyntaxError> {
+        self.tag(id)?;
+        for (key, value) in self.document.tree.entries(id) {
+            if self.is_merge(key) {
+                self.merge(value, depth + 1, entry)?;
+            } else {
+                let key = self.key(key, Around::Parent(id), depth + 1)?;
+                entry(key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(
+        &self,
+        id: NodeId,
+        depth: usize,
+        entry: &mut dyn FnMut(Cow<'t, str>, NodeId) -> Result<(), SyntaxError>,
+    ) -> Result<(), SyntaxError> {
+        self.enter(id, depth)?;
+        let tree = &self.document.tree;
+        let refuse = |id| {
+            Err(self.error(id, "a merge key `<<` needs a mapping or a sequence of mappings as its value"))
+        };
+        match tree.node(id).kind {
+            NodeKind::Mapping { .. } => self.fill(id, depth, entry),
+            NodeKind::Alias => self.follow(id, |target| match tree.node(target).kind {
+                NodeKind::Mapping { .. } => {
+                    self.enter(target, depth + 1)?;
+                    self.fill(target, depth + 1, entry)
+                }
+                _ => refuse(id),
+            }),
+            NodeKind::Sequence { .. } => {
+                // Earlier mappings take precedence, so they are set last.
+                let items: Vec<_> = tree.children(id).collect();
+                for item in items.into_iter().rev() {
+                    match tree.node(item).kind {
+                        NodeKind::Mapping { .. } | NodeKind::Alias => self.merge(item, depth + 1, entry)?,
+                        _ => return refuse(item),
+                    }
+                }
+                Ok(())
+            }
+            NodeKind::Scalar(_) => refuse(id),
+        }
+    }
+
+    fn equals(&self, id: NodeId, value: &Value, around: Around, depth: usize) -> Result<bool, SyntaxError> {
+        self.enter(id, depth)?;
+        let tree = &self.document.tree;
+        match tree.node(id).kind {
+            NodeKind::Scalar(style) => Ok(match (self.scalar(id, style, around)?, value) {
+                (Resolved::Null, Value::Null) => true,
+                (Resolved::Bool(own), Value::Bool(other)) => own == *other,
+                (Resolved::Text(own), Value::String(other)) => own == other.as_str(),
+                (Resolved::Int(own), Value::Number(other)) => equal(&own.into(), other),
+                (Resolved::Unsigned(own), Value::Number(other)) => equal(&own.into(), other),
+                (Resolved::Float(own), other) => {
+                    let own = self.float(id, own)?;
+                    matches!(other, Value::Number(other) if equal(&own, other))
+                }
+                _ => false,
+            }),
+            NodeKind::Alias => {
+                self.follow(id, |target| self.equals(target, value, Around::Unknown, depth + 1))
+            }
+            NodeKind::Sequence { .. } => {
+                self.tag(id)?;
+                let Value::Array(items) = value else { return Ok(false) };
+                let mut items = items.iter();
+                for child in tree.children(id) {
+                    let Some(item) = items.next() else { return Ok(false) };
+                    if !self.equals(child, item, Around::Parent(id), depth + 1)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(items.next().is_none())
+            }
+            NodeKind::Mapping { .. } => {
+                let Value::Object(map) = value else { return Ok(false) };
+                self.equals_map(id, map, depth)
+            }
+        }
+    }
+
+    fn equals_map(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, SyntaxError> {
+        self.tag(id)?;
+        // Usually the keys stand in the same order, each once; then nothing needs to be remembered. Keys are compared
+        // before values, so that no value is ever compared twice.
+        if self.same_keys(id, map, depth)? {
+            for ((_, value), (_, other)) in self.document.tree.entries(id).zip(map) {
+                if !self.equals(value, other, Around::Parent(id), depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        let mut own: HashMap<Cow<'t, str>, NodeId> = HashMap::new();
+        self.fill(id, depth, &mut |key, value| {
+            own.insert(key, value);
+            Ok(())
+        })?;
+        if own.len() != map.len() {
+            return Ok(false);
+        }
+        for (key, value) in own {
+            let Some(other) = map.get(key.as_ref()) else { return Ok(false) };
+            if !self.equals(value, other, Around::Unknown, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a mapping merges nothing and has exactly the keys of `map` in the same order.
+    fn same_keys(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, SyntaxError> {
+        let mut others = map.keys();
+        for (key, _) in self.document.tree.entries(id) {
+            if self.is_merge(key) {
+                return Ok(false);
+            }
+            let text = self.key(key, Around::Parent(id), depth + 1)?;
+            if others.next().is_none_or(|other| *other != text) {
+                return Ok(false);
+            }
+        }
+        Ok(others.next().is_none())
+    }
+}

@@ -1,0 +1,115 @@
+//! The geometry of block scalars: header, indentation, end. In: text and where `|` or `>` stands; out: offsets.
+//!
+//! One function decides for the reader, the resolver and the editor alike where a block scalar ends.
+
+/// What happens to the line breaks at the end of a block scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chomp {
+    /// No indicator: one line break stays.
+    Clip,
+    /// `-`: none stays.
+    Strip,
+    /// `+`: all stay.
+    Keep,
+}
+
+/// Where the parts of a block scalar stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockScalar {
+    /// First byte of the first line below the header.
+    pub body: usize,
+    /// Spaces in front of the content's lines.
+    pub indent: usize,
+    /// The header names the indentation (`|2`).
+    pub explicit_indent: bool,
+    /// The chomping indicator.
+    pub chomp: Chomp,
+    /// Behind the last content line's break; `body` if there is no content.
+    pub content_end: usize,
+    /// Behind the last blank line that follows the content.
+    pub blank_end: usize,
+}
+
+impl BlockScalar {
+    /// One behind the last byte that belongs to the scalar by its chomping.
+    pub fn end(&self) -> usize {
+        match self.chomp {
+            Chomp::Keep => self.blank_end,
+            Chomp::Clip | Chomp::Strip => self.content_end,
+        }
+    }
+}
+
+/// Measures the block scalar whose `|` or `>` stands at `start`. `parent` is the column (from 0) of the block
+/// collection it stands in, `None` at the root of a document.
+///
+/// Indentation is as libyaml finds it: that of the first line that is not blank, at least one more than the parent's,
+/// and at least 1. A malformed header is not judged here.
+pub fn block_scalar(text: &[u8], start: usize, parent: Option<usize>) -> BlockScalar {
+    let mut at = start + 1;
+    let mut chomp = Chomp::Clip;
+    let mut explicit = None;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'+' => chomp = Chomp::Keep,
+            b'-' => chomp = Chomp::Strip,
+            b'1'..=b'9' => explicit = Some(usize::from(byte - b'0')),
+            _ => break,
+        }
+        at += 1;
+    }
+    let body = next_line(text, at);
+    let least = parent.map_or(1, |column| column + 1);
+    let indent = match explicit {
+        Some(more) => parent.unwrap_or(0) + more,
+        None => first_indent(text, body).max(least),
+    };
+    let mut content_end = body;
+    let mut line = body;
+    while line < text.len() {
+        let mut first = line;
+        while first < text.len() && first - line < indent && text[first] == b' ' {
+            first += 1;
+        }
+        let next = next_line(text, first);
+        let blank = matches!(text.get(first), None | Some(b'\n' | b'\r'));
+        if !blank {
+            if first - line < indent {
+                break;
+            }
+            content_end = next;
+        }
+        line = next;
+    }
+    BlockScalar { body, indent, explicit_indent: explicit.is_some(), chomp, content_end, blank_end: line }
+}
+
+/// Spaces in front of the first line that holds anything else.
+fn first_indent(text: &[u8], body: usize) -> usize {
+    let mut line = body;
+    while line < text.len() {
+        let spaces = text[line..].iter().take_while(|&&b| b == b' ').count();
+        match text.get(line + spaces) {
+            None => return 0,
+            Some(b'\n' | b'\r') => line = next_line(text, line + spaces),
+            Some(_) => return spaces,
+        }
+    }
+    0
+}
+
+/// The offset behind the next line break (LF, CRLF, CR), or the end.
+pub(super) fn next_line(text: &[u8], from: usize) -> usize {
+    match memchr::memchr2(b'\n', b'\r', &text[from..]) {
+        None => text.len(),
+        Some(found) => {
+            let at = from + found;
+            if text[at] == b'\r' && text.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
+        }
+    }
+}
+
+/// The column of an offset: bytes since the line break before it.
+pub(super) fn column(text: &[u8], offset: usize) -> usize {
+    offset - memchr::memrchr2(b'\n', b'\r', &text[..offset]).map_or(0, |at| at + 1)
+}

@@ -1,0 +1,301 @@
+//! Splits text into YAML documents. In: a file's text; out: byte ranges of content. Nothing is copied or parsed.
+//!
+//! `---` and `...` at the start of a line, followed by a blank, a line break or the end, end a document wherever they
+//! stand: libyaml lets them end even quoted and block scalars, so a scan of line starts is exact. Documents that hold
+//! nothing but blank lines, comments and directives are no documents and get no slice: their bytes stay as they are,
+//! because bytes outside of slices are never touched.
+
+use memchr::memmem;
+
+/// Where the content of one document stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentSlice {
+    /// First byte: right behind the marker `---` (or a byte-order mark that follows it), or without a marker the start
+    /// of the first line with content.
+    pub start: usize,
+    /// One behind the last byte: the start of the next marker's line, or the end of the text.
+    pub end: usize,
+    /// Line of `start`, from 1.
+    pub line: usize,
+    /// Column of `start`, from 1; 4 right behind a `---`.
+    pub column: usize,
+    /// A `---` announces it.
+    pub explicit: bool,
+}
+
+impl DocumentSlice {
+    /// The document's content.
+    pub fn text<'t>(&self, text: &'t str) -> &'t str {
+        &text[self.start..self.end]
+    }
+
+    /// Turns a place in the slice (line and column from 1, as in [`super::SyntaxError`]) to the place in the whole text.
+    pub fn place(&self, line: usize, column: usize) -> (usize, usize) {
+        let column = if line == 1 { column + self.column - 1 } else { column };
+        (self.line + line - 1, column)
+    }
+}
+
+const BOM: &str = "\u{feff}";
+
+/// Splits text into documents, in order. Slices never overlap.
+///
+/// `%YAML` and `%TAG` lines and comments in front of `---` belong to no slice. Directives that no `---` follows are
+/// left in the slice, where parsing refuses them. Line breaks are LF, CRLF and lone CR.
+pub fn split(text: &str) -> Vec<DocumentSlice> {
+    let mut slices = Vec::new();
+    let mut markers = Markers::new(text);
+    let mut lines = LineCounter { text, at: 0, line: 1 };
+    // Behind the last marker, and whether that was `---`.
+    let mut from = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    let mut explicit = false;
+    loop {
+        let marker = markers.next();
+        let end = marker.as_ref().map_or(text.len(), |marker| marker.line_start);
+        if let Some(content) = first_content(text, from, end, explicit) {
+            let start = if explicit { content.after_bom.unwrap_or(from) } else { content.at };
+            let line = lines.line_at(start);
+            let column = if explicit && content.after_bom.is_none() { 4 } else { 1 };
+            slices.push(DocumentSlice { start, end, line, column, explicit });
+        }
+        let Some(marker) = marker else {
+            return slices;
+        };
+        from = marker.end;
+        explicit = marker.dashes;
+    }
+}
+
+struct Content {
+    /// Start of the first line with content, or of the directives before it when they lack a `---`.
+    at: usize,
+    /// Behind a byte-order mark that stands in front of the content.
+    after_bom: Option<usize>,
+}
+
+/// Finds the first line between `from` and `end` that is neither blank nor comment nor directive.
+fn first_content(text: &str, from: usize, end: usize, explicit: bool) -> Option<Content> {
+    let bytes = text.as_bytes();
+    let mut after_bom = None;
+    let mut directive = None;
+    let mut at = from;
+    // What follows `---` on its line is never at the start of a line: no directive, no byte-order mark.
+    let mut line_start = !explicit;
+    while at < end {
+        if line_start && text[at..end].starts_with(BOM) {
+            at += BOM.len();
+            after_bom = Some(at);
+            continue;
+        }
+        let mut first = at;
+        while first < end && matches!(bytes[first], b' ' | b'\t') {
+            first += 1;
+        }
+        let blank = first == end || matches!(bytes[first], b'\n' | b'\r' | b'#');
+        let is_directive = line_start && first < end && bytes[at] == b'%';
+        if !blank && !is_directive {
+            return Some(Content { at: directive.unwrap_or(at), after_bom });
+        }
+        if is_directive && directive.is_none() {
+            directive = Some(at);
+        }
+        at = memchr::memchr2(b'\n', b'\r', &bytes[first..end]).map_or(end, |found| first + found + 1);
+        if at < end && bytes[at - 1] == b'\r' && bytes[at] == b'\n' {
+            at += 1;
+        }
+        line_start = true;
+    }
+    None
+}
+
+struct Marker {
+    line_start: usize,
+    end: usize,
+    dashes: bool,
+}
+
+/// Finds `---` and `...` at line starts. Both are searched as substrings: far faster than a walk over all lines.
+struct Markers<'t> {
+    text: &'t [u8],
+    dashes: Option<usize>,
+    dots: Option<usize>,
+}
+
+impl<'t> Markers<'t> {
+    fn new(text: &'t str) -> Self {
+        let text = text.as_bytes();
+        Self { text, dashes: find_marker(text, b"---", 0), dots: find_marker(text, b"...", 0) }
+    }
+
+    fn next(&mut self) -> Option<Marker> {
+        let at = match (self.dashes, self.dots) {
+            (Some(dashes), Some(dots)) => dashes.min(dots),
+            (Some(at), None) | (None, Some(at)) => at,
+            (None, None) => return None,
+        };
+        let dashes = self.dashes == Some(at);
+        if dashes {
+            self.dashes = find_marker(self.text, b"---", at + 3);
+        } else {
+            self.dots = find_marker(self.text, b"...", at + 3);
+        }
+        let bom = self.text[..at].ends_with(BOM.as_bytes());
+        Some(Marker { line_start: if bom { at - BOM.len() } else { at }, end: at + 3, dashes })
+    }
+}
+
+fn find_marker(text: &[u8], marker: &[u8], from: usize) -> Option<usize> {
+    // Building the searcher costs little against a file; building it once per marker would show with tiny documents.
+    let mut at = from;
+    while let Some(found) = memmem::find(&text[at..], marker) {
+        at += found;
+        let before = text[..at].strip_suffix(BOM.as_bytes()).unwrap_or(&text[..at]);
+        let starts_line = matches!(before.last(), None | Some(b'\n' | b'\r'));
+        let ends_word = matches!(text.get(at + 3), None | Some(b' ' | b'\t' | b'\n' | b'\r'));
+        if starts_line && ends_word {
+            return Some(at);
+        }
+        // A run of dashes such as `-----BEGIN` has a marker nowhere but at its start.
+        let run = marker[0];
+        while text.get(at) == Some(&run) {
+            at += 1;
+        }
+    }
+    None
+}
+
+/// Counts lines from where it last stood.
+struct LineCounter<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+}
+
+impl LineCounter<'_> {
+    fn line_at(&mut self, offset: usize) -> usize {
+        self.line += count_breaks(&self.text.as_bytes()[self.at..offset]);
+        self.at = offset;
+        self.line
+    }
+}
+
+/// Counts LF, CRLF (as one) and lone CR.
+pub(super) fn count_breaks(bytes: &[u8]) -> usize {
+    let mut count = memchr::memchr_iter(b'\n', bytes).count();
+    for at in memchr::memchr_iter(b'\r', bytes) {
+        if bytes.get(at + 1) != Some(&b'\n') {
+            count += 1;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(text: &str) -> Vec<(&str, usize)> {
+        split(text).iter().map(|slice| (slice.text(text), slice.line)).collect()
+    }
+
+    #[test]
+    fn documents_are_what_stands_between_the_markers() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("a: 1", vec![("a: 1", 1)]),
+            ("a: 1\n---\nb: 2\n", vec![("a: 1\n", 1), ("\nb: 2\n", 2)]),
+            ("---\na: 1\n...\n---\nb: 2", vec![("\na: 1\n", 1), ("\nb: 2", 4)]),
+            ("a: 1\r\n---\r\nb: 2\r\n", vec![("a: 1\r\n", 1), ("\r\nb: 2\r\n", 2)]),
+            ("a: 1\r---\rb: 2\r", vec![("a: 1\r", 1), ("\rb: 2\r", 2)]),
+            (
+                "--- {a: b}\n--- # c\nd: e\n--- |\n x\n",
+                vec![(" {a: b}\n", 1), (" # c\nd: e\n", 2), (" |\n x\n", 4)],
+            ),
+            ("a\n...\nb\n...\n", vec![("a\n", 1), ("b\n", 3)]),
+            ("---\ta\n---", vec![("\ta\n", 1)]),
+        ] {
+            assert_eq!(contents(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_document_without_content_gets_no_slice_so_that_its_comments_are_never_touched() {
+        for text in [
+            "# only\n",
+            "\n\n",
+            "---\n# c\n---\n   \n",
+            "%YAML 1.1\n---\n",
+            "--- # c\n...\n# d\n",
+            "\u{feff}# c",
+        ] {
+            assert_eq!(split(text), vec![], "{text:?}");
+        }
+        assert_eq!(contents("# head\n\na: 1\n# tail\n"), vec![("a: 1\n# tail\n", 3)]);
+        assert_eq!(contents("---\n# head\na: 1\n"), vec![("\n# head\na: 1\n", 1)]);
+    }
+
+    #[test]
+    fn directives_stay_outside_unless_no_marker_follows_them() {
+        assert_eq!(contents("%YAML 1.1\n%TAG ! x:\n# c\n---\na: 1\n"), vec![("\na: 1\n", 4)]);
+        assert_eq!(contents("a: 1\n...\n%YAML 1.1\n---\nb: 2\n"), vec![("a: 1\n", 1), ("\nb: 2\n", 4)]);
+        // Left in, because without it the text would be read although Kubernetes refuses it.
+        assert_eq!(contents("%YAML 1.1\na: 1\n"), vec![("%YAML 1.1\na: 1\n", 1)]);
+        // Text, not a directive.
+        assert_eq!(contents("a: |\n %x\n"), vec![("a: |\n %x\n", 1)]);
+    }
+
+    #[test]
+    fn markers_end_documents_even_inside_of_scalars_as_in_libyaml() {
+        assert_eq!(contents("a: \"x\n---\ny\"\n"), vec![("a: \"x\n", 1), ("\ny\"\n", 2)]);
+        assert_eq!(contents("a: |\n x\n---\nb: 1\n"), vec![("a: |\n x\n", 1), ("\nb: 1\n", 3)]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_splits_nothing() {
+        for text in [
+            "a: |\n  ---\n  ...\n",
+            "k: |\n  -----BEGIN CERTIFICATE-----\n  -----END CERTIFICATE-----\n",
+            "---x: 1\n",
+            "----\n",
+            "a: ---\nb: ...\n",
+            "....\n",
+            "- --- \n",
+            "# see ...\na: 1...\n",
+        ] {
+            assert_eq!(split(text).len(), 1, "{text:?}");
+            assert!(!split(text)[0].explicit, "{text:?}");
+        }
+        assert_eq!(contents("-----BEGIN\n---\na\n"), vec![("-----BEGIN\n", 1), ("\na\n", 2)]);
+    }
+
+    #[test]
+    fn byte_order_marks_are_no_content_wherever_files_were_joined() {
+        assert_eq!(contents("\u{feff}a: 1\n"), vec![("a: 1\n", 1)]);
+        assert_eq!(contents("\u{feff}---\na: 1\n"), vec![("\na: 1\n", 1)]);
+        assert_eq!(contents("a: 1\n\u{feff}---\nb: 2\n"), vec![("a: 1\n", 1), ("\nb: 2\n", 2)]);
+        assert_eq!(contents("a: 1\n---\n\u{feff}b: 2\n"), vec![("a: 1\n", 1), ("b: 2\n", 3)]);
+    }
+
+    #[test]
+    fn places_in_a_slice_become_places_in_the_file() {
+        let text = "a: 1\n--- {b: 2}\n---\nc: 3\n";
+        let slices = split(text);
+        assert_eq!(slices[0].place(1, 4), (1, 4));
+        // `{` is the second character behind `---`.
+        assert_eq!(slices[1].place(1, 2), (2, 5));
+        assert_eq!(slices[2].place(2, 1), (4, 1));
+    }
+
+    #[test]
+    fn slices_are_ordered_disjoint_and_hold_all_but_markers_and_prefixes() {
+        for text in
+            ["a\n---\nb\n...\nc", "---\n---\n---\nx", "...\n...\n# c\n%d\n--- y", "\r---\r\n---\n\r..."]
+        {
+            let mut at = 0;
+            for slice in split(text) {
+                assert!(at <= slice.start && slice.start < slice.end && slice.end <= text.len(), "{text:?}");
+                at = slice.end;
+            }
+        }
+    }
+}
