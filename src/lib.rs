@@ -10,11 +10,14 @@
 //! what it read. A failed read therefore cannot be mistaken for an absent object here.
 
 pub mod agent_runtime;
+pub mod apply_configuration;
 pub mod config;
 pub mod crd;
 pub mod error;
+pub mod field_ownership;
 pub mod names;
 pub mod object;
 pub mod profile;
+pub mod pull_policy;
 pub mod validate;
 pub mod yaml;

@@ -1,0 +1,13 @@
+//! What talks to a cluster: arguments in, objects as values in and out, every request counted and bounded in time.
+//! What is to be written is decided by the library; this layer reads, sends and checks what the server kept.
+
+pub mod apply;
+pub mod args;
+pub mod connect;
+pub mod discovery;
+pub mod error;
+pub mod proxy;
+pub mod requests;
+pub mod retry;
+pub mod snapshot;
+pub mod wait;

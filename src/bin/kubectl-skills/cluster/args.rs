@@ -1,0 +1,163 @@
+//! kubectl's global flags, as kubectl spells and shortens them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+/// How long one request may take when `--request-timeout` is not given. kubectl waits for ever; a run over many objects
+/// must notice a server that stopped answering.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which cluster, as whom, and which namespace.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Namespace; by default that of the kubeconfig's context
+    #[arg(short = 'n', long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Kubeconfig file; by default KUBECONFIG (a list is merged), then ~/.kube/config, then the pod's service account
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Cluster in the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// User in the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Address of the API server
+    #[arg(short = 's', long, value_name = "URL")]
+    pub server: Option<String>,
+    /// User to act as
+    #[arg(long = "as", value_name = "USER")]
+    pub impersonate: Option<String>,
+    /// Group to act as; repeatable
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub impersonate_groups: Vec<String>,
+    /// UID to act as
+    #[arg(long = "as-uid", value_name = "UID")]
+    pub impersonate_uid: Option<String>,
+    /// How long one request may take, such as 5s, 2m or 1h; 0 for no limit [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    pub request_timeout: Option<Duration>,
+    /// Does not check the server's certificate; insecure
+    #[arg(long)]
+    pub insecure_skip_tls_verify: bool,
+    /// Certificate authority file
+    #[arg(long, value_name = "FILE")]
+    pub certificate_authority: Option<PathBuf>,
+    /// Client certificate file
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
+    /// Client key file
+    #[arg(long, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
+    /// Bearer token
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Name to check the server's certificate against
+    #[arg(long, value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+}
+
+impl ClusterArgs {
+    /// Time limit of one request; none for `0`.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self.request_timeout {
+            None => Some(DEFAULT_REQUEST_TIMEOUT),
+            Some(limit) if limit.is_zero() => None,
+            Some(limit) => Some(limit),
+        }
+    }
+
+    /// Whether any flag names a cluster or an identity: such a flag beside `-f` asks for the cluster.
+    pub fn any_given(&self) -> bool {
+        let Self {
+            namespace: _,
+            all_namespaces: _,
+            kubeconfig,
+            context,
+            cluster,
+            user,
+            server,
+            impersonate,
+            impersonate_groups,
+            impersonate_uid,
+            request_timeout,
+            insecure_skip_tls_verify,
+            certificate_authority,
+            client_certificate,
+            client_key,
+            token,
+            tls_server_name,
+        } = self;
+        [context, cluster, user, server, impersonate, impersonate_uid, token, tls_server_name].iter().any(|flag| flag.is_some())
+            || [kubeconfig, certificate_authority, client_certificate, client_key].iter().any(|flag| flag.is_some())
+            || !impersonate_groups.is_empty()
+            || request_timeout.is_some()
+            || *insecure_skip_tls_verify
+    }
+}
+
+/// Reads a duration as Go writes it: a sum of decimal numbers with ns, us, ms, s, m or h; a bare number is seconds, as
+/// kubectl's `--request-timeout` has it.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration; write it as 30s, 2m or 1h30m");
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return text.parse().map(Duration::from_secs).map_err(|_| wrong());
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
+        rest = &rest[digits..];
+        let unit_end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        seconds += number
+            * match &rest[..unit_end] {
+                "ns" => 1e-9,
+                "us" | "µs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return Err(wrong()),
+            };
+        rest = &rest[unit_end..];
+    }
+    if text.is_empty() {
+        return Err(wrong());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_kubectl_reads_them() {
+        assert_eq!(parse_timeout("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_timeout("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_timeout("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_timeout("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_timeout("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "s", "-1s", "5 s", "5x", "1..5s", "99999999999999999999h99"] {
+            assert!(parse_timeout(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_zero_waits_for_ever_and_none_given_does_not() {
+        let given = |request_timeout| ClusterArgs { request_timeout, ..ClusterArgs::default() }.timeout();
+        assert_eq!(given(None), Some(DEFAULT_REQUEST_TIMEOUT));
+        assert_eq!(given(Some(Duration::ZERO)), None);
+        assert_eq!(given(Some(Duration::from_secs(5))), Some(Duration::from_secs(5)));
+    }
+}

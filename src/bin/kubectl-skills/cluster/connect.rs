@@ -1,0 +1,292 @@
+//! From flags, KUBECONFIG and the pod's service account to a connection and a namespace. Reads no object.
+
+use std::error::Error as _;
+use std::path::Path;
+
+use kube::config::{AuthInfo, Cluster, Config, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedCluster, NamedContext};
+
+use super::args::ClusterArgs;
+use super::error::{ClusterError, Failure};
+use super::proxy;
+use super::requests::Requests;
+
+/// A connection with the namespaces that the run is about.
+pub struct Connection {
+    /// Where requests go.
+    pub requests: Requests,
+    /// The namespace meant; none with `-A`.
+    pub namespace: Option<String>,
+}
+
+/// Name by which flags without a kubeconfig are looked up in the one made for them.
+const FROM_FLAGS: &str = "from-flags";
+
+/// Connects. No request is sent yet, but an exec credential plugin may run.
+pub async fn connect(args: &ClusterArgs, trace: bool) -> Result<Connection, ClusterError> {
+    // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = configuration(args).await?;
+    let namespace = (!args.all_namespaces)
+        .then(|| args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()));
+    let client = kube::Client::try_from(config).map_err(|error| failed(error, "connect"))?;
+    Ok(Connection { requests: Requests::new(client, args.timeout(), trace), namespace })
+}
+
+async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
+    let kubeconfig = read_kubeconfig(args.kubeconfig.as_deref())?;
+    let mut config = match kubeconfig {
+        Some(kubeconfig) => from_kubeconfig(kubeconfig, args).await?,
+        None if args.server.is_some() => from_kubeconfig(Kubeconfig::default(), args).await?,
+        None => Config::incluster().map_err(|_| {
+            ClusterError::new(Failure::Configuration, "no cluster is configured: no kubeconfig, and not inside a pod")
+                .help("give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f")
+        })?,
+    };
+    // Retries are ours: kube-rs knows nothing of Retry-After beyond its own three attempts.
+    config.default_retry = false;
+    if args.tls_server_name.is_some() {
+        config.tls_server_name.clone_from(&args.tls_server_name);
+    }
+    let auth = &mut config.auth_info;
+    if args.impersonate.is_some() {
+        auth.impersonate.clone_from(&args.impersonate);
+    }
+    if args.impersonate_uid.is_some() {
+        auth.impersonate_uid.clone_from(&args.impersonate_uid);
+    }
+    if !args.impersonate_groups.is_empty() {
+        auth.impersonate_groups = Some(args.impersonate_groups.clone());
+    }
+    if auth.impersonate.is_none() && (auth.impersonate_uid.is_some() || auth.impersonate_groups.is_some()) {
+        return Err(ClusterError::new(Failure::Configuration, "--as-group and --as-uid need --as USER"));
+    }
+    Ok(config)
+}
+
+/// The kubeconfig, merged from its files; none where there is none. A file named by `--kubeconfig` must exist; files in
+/// KUBECONFIG may be missing, as for kubectl.
+fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterError> {
+    if let Some(path) = flag {
+        return Kubeconfig::read_from(path).map(Some).map_err(|error| kubeconfig_error(&error));
+    }
+    let listed: Vec<_> = match std::env::var_os("KUBECONFIG") {
+        Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => Vec::new(),
+    };
+    let paths = if listed.is_empty() {
+        std::env::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect()
+    } else {
+        listed
+    };
+    let mut merged: Option<Kubeconfig> = None;
+    for path in paths.iter().filter(|path| path.exists()) {
+        let next = Kubeconfig::read_from(path).map_err(|error| kubeconfig_error(&error))?;
+        merged = Some(match merged {
+            None => next,
+            Some(before) => before.merge(next).map_err(|error| kubeconfig_error(&error))?,
+        });
+    }
+    Ok(merged)
+}
+
+async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Result<Config, ClusterError> {
+    let mut options =
+        KubeConfigOptions { context: args.context.clone(), cluster: args.cluster.clone(), user: args.user.clone() };
+    // kubectl works with flags alone: without a context in the file it makes one of them.
+    let no_context = options.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty();
+    if no_context && (args.server.is_some() || args.cluster.is_some()) {
+        let context = kube::config::Context {
+            cluster: args.cluster.clone().unwrap_or_else(|| FROM_FLAGS.into()),
+            user: args.user.clone(),
+            ..Default::default()
+        };
+        if args.cluster.is_none() {
+            let cluster = Cluster { server: args.server.clone(), ..Default::default() };
+            kubeconfig.clusters.push(NamedCluster { name: FROM_FLAGS.into(), cluster: Some(cluster), other: Default::default() });
+        }
+        kubeconfig.contexts.push(NamedContext {
+            name: FROM_FLAGS.into(),
+            context: Some(context),
+            other: Default::default(),
+        });
+        options.context = Some(FROM_FLAGS.into());
+    }
+    let mut user_proxy = false;
+    let wanted_cluster = options.cluster.clone().or_else(|| {
+        let context = options.context.clone().or_else(|| kubeconfig.current_context.clone())?;
+        let found = kubeconfig.contexts.iter().find(|named| named.name == context)?;
+        Some(found.context.as_ref()?.cluster.clone())
+    });
+    for named in kubeconfig.clusters.iter_mut().filter(|named| Some(&named.name) == wanted_cluster.as_ref()) {
+        let Some(cluster) = &mut named.cluster else { continue };
+        overlay_cluster(cluster, args);
+        user_proxy = cluster.proxy_url.as_deref().is_some_and(|url| !url.is_empty());
+    }
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| kubeconfig_error(&error))?;
+    overlay_user(&mut config.auth_info, args);
+    if !user_proxy && config.proxy_url.is_some() {
+        let host = config.cluster_url.host().unwrap_or_default();
+        let port = config.cluster_url.port_u16().unwrap_or(443);
+        let list = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
+        if proxy::bypasses(&list, host, port) {
+            config.proxy_url = None;
+        }
+    }
+    Ok(config)
+}
+
+fn overlay_cluster(cluster: &mut Cluster, args: &ClusterArgs) {
+    if args.server.is_some() {
+        cluster.server.clone_from(&args.server);
+    }
+    if let Some(path) = &args.certificate_authority {
+        cluster.certificate_authority = Some(path.to_string_lossy().into_owned());
+        cluster.certificate_authority_data = None;
+    }
+    if args.insecure_skip_tls_verify {
+        // As kubectl has it: a certificate authority beside it would be a contradiction.
+        cluster.insecure_skip_tls_verify = Some(true);
+        cluster.certificate_authority = None;
+        cluster.certificate_authority_data = None;
+    }
+}
+
+fn overlay_user(user: &mut AuthInfo, args: &ClusterArgs) {
+    if let Some(token) = &args.token {
+        // A token given by hand takes the place of whatever else logs in.
+        let impersonation = (
+            user.impersonate.take(),
+            user.impersonate_uid.take(),
+            user.impersonate_groups.take(),
+            user.impersonate_user_extra.take(),
+        );
+        *user = AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() };
+        (user.impersonate, user.impersonate_uid, user.impersonate_groups, user.impersonate_user_extra) = impersonation;
+    }
+    if let Some(path) = &args.client_certificate {
+        user.client_certificate = Some(path.to_string_lossy().into_owned());
+        user.client_certificate_data = None;
+    }
+    if let Some(path) = &args.client_key {
+        user.client_key = Some(path.to_string_lossy().into_owned());
+        user.client_key_data = None;
+    }
+}
+
+fn kubeconfig_error(error: &KubeconfigError) -> ClusterError {
+    let (message, help) = match error {
+        KubeconfigError::CurrentContextNotSet => {
+            ("the kubeconfig has no current context".to_owned(), "choose one with --context NAME or 'kubectl config use-context NAME'")
+        }
+        KubeconfigError::LoadContext(name) => {
+            (format!("the kubeconfig has no context {name:?}"), "'kubectl config get-contexts' lists them")
+        }
+        KubeconfigError::LoadClusterOfContext(name) => {
+            (format!("the kubeconfig has no cluster {name:?}"), "'kubectl config get-clusters' lists them")
+        }
+        other => (format!("kubeconfig: {}", chain(other)), "check --kubeconfig, KUBECONFIG or ~/.kube/config"),
+    };
+    ClusterError::new(Failure::Configuration, message).help(help)
+}
+
+/// Words for a request that got no answer at all.
+pub fn failed(error: kube::Error, what: &str) -> ClusterError {
+    match &error {
+        kube::Error::Auth(_) => {
+            return ClusterError::new(Failure::Configuration, format!("{what}: cannot log in: {}", chain(&error)))
+                .help("run the command of users[].user.exec in the kubeconfig by hand to see what it says");
+        }
+        kube::Error::InferKubeconfig(inner) => return kubeconfig_error(inner).while_doing(what),
+        _ => {}
+    }
+    let text = chain(&error);
+    let help = if text.contains("UnknownIssuer") || text.contains("certificate") {
+        "the server's certificate is not trusted: check certificate-authority in the kubeconfig, or --certificate-authority"
+    } else if text.contains("auth exec") || text.contains("exec-plugin") || text.contains("exec auth") {
+        "run the command of users[].user.exec in the kubeconfig by hand to see what it says"
+    } else {
+        "check the server's address, the network and any proxy"
+    };
+    ClusterError::new(Failure::Connection, format!("{what}: no connection to the cluster: {text}")).help(help)
+}
+
+/// An error and its causes in one line, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = "
+clusters:
+- {name: one, cluster: {server: 'https://one.test:6443', certificate-authority-data: QUJD, proxy-url: 'http://p.test:1'}}
+- {name: two, cluster: {server: 'https://two.test:6443'}}
+users:
+- {name: alice, user: {token: secret-a, as: carol}}
+contexts:
+- {name: c1, context: {cluster: one, user: alice, namespace: team1}}
+- {name: c2, context: {cluster: two, user: alice}}
+";
+
+    fn configure(args: &ClusterArgs) -> Result<Config, ClusterError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| {
+            ClusterError::new(Failure::Other, error.to_string())
+        })?;
+        let kubeconfig = Kubeconfig::from_yaml(KUBECONFIG).map_err(|error| kubeconfig_error(&error))?;
+        runtime.block_on(from_kubeconfig(kubeconfig, args))
+    }
+
+    #[test]
+    fn flags_win_over_the_kubeconfig() {
+        let args = ClusterArgs {
+            context: Some("c1".into()),
+            server: Some("https://other.test".into()),
+            insecure_skip_tls_verify: true,
+            token: Some("given".into()),
+            ..ClusterArgs::default()
+        };
+        let config = configure(&args).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.cluster_url.to_string(), "https://other.test/");
+        assert_eq!(config.default_namespace, "team1");
+        assert!(config.accept_invalid_certs);
+        assert_eq!(config.root_cert, None);
+        assert_eq!(config.auth_info.impersonate.as_deref(), Some("carol"));
+        assert_eq!(config.proxy_url.map(|url| url.to_string()).as_deref(), Some("http://p.test:1/"));
+    }
+
+    #[test]
+    fn what_is_missing_in_the_kubeconfig_is_said_with_a_way_on() {
+        let no_context = configure(&ClusterArgs::default()).err().map(|error| error.to_string());
+        assert_eq!(
+            no_context.as_deref(),
+            Some(
+                "the kubeconfig has no current context\n  choose one with --context NAME or 'kubectl config use-context NAME'"
+            )
+        );
+        let args = ClusterArgs { context: Some("c9".into()), ..ClusterArgs::default() };
+        assert_eq!(
+            configure(&args).err().map(|error| error.to_string()).as_deref(),
+            Some("the kubeconfig has no context \"c9\"\n  'kubectl config get-contexts' lists them")
+        );
+    }
+
+    /// `kubectl --server=http://localhost:8001` needs no kubeconfig, and `kubectl proxy` users rely on it.
+    #[test]
+    fn an_address_alone_is_enough() {
+        let args = ClusterArgs { server: Some("http://localhost:8001".into()), ..ClusterArgs::default() };
+        let config = configure(&args).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.cluster_url.to_string(), "http://localhost:8001/");
+    }
+}

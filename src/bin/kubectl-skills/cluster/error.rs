@@ -1,0 +1,187 @@
+//! What a request or a connection can fail of, in words that say how to go on. Nothing here decides an exit code but 4.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// Kind of a failure, for those who react to it rather than report it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Kubeconfig, flags or credentials do not make a connection.
+    Configuration,
+    /// No connection, or it broke.
+    Connection,
+    /// The server did not answer within the request timeout.
+    TimedOut,
+    /// 401.
+    Unauthorized,
+    /// 403, from RBAC or from admission.
+    Forbidden,
+    /// 404. For reads this is an answer, not a failure: see [`super::requests::Requests::get`].
+    NotFound,
+    /// 409 of a server-side apply, with who owns which field.
+    ApplyConflict(Vec<FieldConflict>),
+    /// 409 of any other kind.
+    Conflict,
+    /// 410: a continue token or resourceVersion is too old.
+    Expired,
+    /// 422.
+    Invalid,
+    /// 429 or 5xx, after all retries.
+    Unavailable,
+    /// Anything else, an answer that is not JSON among it.
+    Other,
+}
+
+/// A field that a server-side apply would have taken from another manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldConflict {
+    /// Who owns it, such as `kubectl-client-side-apply` or `manager using apps/v1`.
+    pub manager: String,
+    /// Field path in the server's notation, such as `.spec.template.spec.volumes[name="skill-a"].image.reference`.
+    pub field: String,
+}
+
+/// A failure with its story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterError {
+    /// What kind.
+    pub failure: Failure,
+    /// What happened: lower case, no final stop, names the object or the list.
+    pub message: String,
+    /// How to go on; may be empty.
+    pub help: String,
+}
+
+impl ClusterError {
+    /// A failure without help.
+    pub fn new(failure: Failure, message: impl Into<String>) -> Self {
+        Self { failure, message: message.into(), help: String::new() }
+    }
+
+    /// Adds how to go on.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Puts what was being done before the message.
+    #[must_use]
+    pub fn while_doing(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Reads a `Status` answer of the API server. `what` says what was asked, such as `list deployments in team1`.
+    pub fn from_status(code: u16, body: &[u8], what: &str) -> Self {
+        let status: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let said = match status.get("message").and_then(Value::as_str) {
+            Some(message) if !message.is_empty() => message.to_owned(),
+            _ => {
+                let text = String::from_utf8_lossy(body);
+                let text: String = text.trim().chars().take(300).collect();
+                if text.is_empty() { format!("the server answered {code}") } else { format!("the server answered {code}: {text}") }
+            }
+        };
+        let failure = classify(code, &status);
+        let help = match &failure {
+            Failure::Unauthorized => {
+                "the credentials are missing, wrong or expired: log in again, or check --context, --user and --token"
+            }
+            Failure::Forbidden if said.contains("admission webhook") => "",
+            Failure::Forbidden => {
+                "ask for that right, narrow the run with -n NAMESPACE and names, or see what is missing with 'doctor'"
+            }
+            Failure::Unavailable if code == 429 => "the server is overloaded: try again later",
+            Failure::Unavailable => "the server is in trouble: try again later",
+            _ => "",
+        };
+        let message = match &failure {
+            Failure::ApplyConflict(fields) => {
+                let list: Vec<String> = fields.iter().map(|c| format!("{} is owned by {}", c.field, c.manager)).collect();
+                format!("{what}: {}", list.join("; "))
+            }
+            Failure::Unauthorized => format!("{what}: not logged in ({said})"),
+            _ => format!("{what}: {said}"),
+        };
+        Self { failure, message, help: help.to_owned() }
+    }
+}
+
+fn classify(code: u16, status: &Value) -> Failure {
+    match code {
+        401 => Failure::Unauthorized,
+        403 => Failure::Forbidden,
+        404 => Failure::NotFound,
+        409 => {
+            let fields = field_conflicts(status);
+            if fields.is_empty() { Failure::Conflict } else { Failure::ApplyConflict(fields) }
+        }
+        410 => Failure::Expired,
+        422 => Failure::Invalid,
+        429 | 500..=599 => Failure::Unavailable,
+        _ => Failure::Other,
+    }
+}
+
+/// The causes of a 409 of server-side apply: `conflict with "MANAGER" using apps/v1` and the field.
+fn field_conflicts(status: &Value) -> Vec<FieldConflict> {
+    let causes = status.pointer("/details/causes").and_then(Value::as_array);
+    causes
+        .into_iter()
+        .flatten()
+        .filter(|cause| cause.get("reason").and_then(Value::as_str) == Some("FieldManagerConflict"))
+        .map(|cause| {
+            let text = |key| cause.get(key).and_then(Value::as_str).unwrap_or_default();
+            let message = text("message");
+            let manager = message.split('"').nth(1).unwrap_or(message);
+            FieldConflict { manager: manager.to_owned(), field: text("field").to_owned() }
+        })
+        .collect()
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.help.is_empty() { Ok(()) } else { write!(f, "\n  {}", self.help) }
+    }
+}
+
+impl std::error::Error for ClusterError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Without this a user who loses a conflict is told neither by whom nor about what.
+    #[test]
+    fn a_conflict_names_manager_and_field() {
+        let status = json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict",
+            "details": {"causes": [{"reason": "FieldManagerConflict", "message": "conflict with \"manager\" using apps/v1",
+                "field": ".spec.template.spec.volumes[name=\"skill-z\"].image.reference"}]}});
+        let error = ClusterError::from_status(409, status.to_string().as_bytes(), "apply Deployment team1/web");
+        assert_eq!(
+            error,
+            ClusterError {
+                failure: Failure::ApplyConflict(vec![FieldConflict {
+                    manager: "manager".into(),
+                    field: ".spec.template.spec.volumes[name=\"skill-z\"].image.reference".into(),
+                }]),
+                message: "apply Deployment team1/web: .spec.template.spec.volumes[name=\"skill-z\"].image.reference is owned by \
+                          manager"
+                    .into(),
+                help: String::new(),
+            }
+        );
+    }
+
+    /// A load balancer's HTML page must not come out as an empty message.
+    #[test]
+    fn an_answer_that_is_no_status_is_quoted() {
+        let error = ClusterError::from_status(502, b"<html>bad gateway</html>", "list deployments");
+        assert_eq!(error.message, "list deployments: the server answered 502: <html>bad gateway</html>");
+        assert_eq!(error.failure, Failure::Unavailable);
+    }
+}

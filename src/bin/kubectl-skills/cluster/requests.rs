@@ -1,0 +1,237 @@
+//! One request to the API server: a path and a body in, a value out. Counts, retries, bounds in time; knows no kinds.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde_json::Value;
+
+use super::error::{ClusterError, Failure};
+use super::retry;
+
+/// Objects of one page of a list.
+const PAGE: usize = 500;
+/// Restarts of a list whose continue token expired before it is given up.
+const LIST_RESTARTS: usize = 3;
+
+/// A connection that counts what goes over it.
+pub struct Requests {
+    client: kube::Client,
+    timeout: Option<Duration>,
+    sent: AtomicUsize,
+    written: AtomicUsize,
+    trace: bool,
+}
+
+/// A list as the server gave it.
+pub struct List {
+    /// The items, each with `apiVersion` and `kind`, which the server leaves out in items of built-in kinds.
+    pub items: Vec<Value>,
+}
+
+impl Requests {
+    /// Wraps a client. `trace` prints one line per request on stderr, as kubectl's `-v=6` does.
+    pub fn new(client: kube::Client, timeout: Option<Duration>, trace: bool) -> Self {
+        Self { client, timeout, sent: AtomicUsize::new(0), written: AtomicUsize::new(0), trace }
+    }
+
+    /// Requests sent, attempts included.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Of those, the writes that were not dry runs.
+    pub fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Reads one object or document. None only where the server said 404.
+    pub async fn get(&self, path: &str, what: &str) -> Result<Option<Value>, ClusterError> {
+        absent_if_not_found(self.send(Method::GET, path, None, what).await)
+    }
+
+    /// Reads a list whole, page by page. None where the server does not serve that kind (404). When a page's token
+    /// expired (410) the list is begun again, since pages of two moments do not make one picture.
+    pub async fn list(&self, path: &str, selector: &str, what: &str) -> Result<Option<List>, ClusterError> {
+        let mut restarts = 0;
+        let mut items = Vec::new();
+        let mut token = String::new();
+        loop {
+            let mut query = format!("{path}?limit={PAGE}");
+            if !selector.is_empty() {
+                query.push('&');
+                query.push_str(selector);
+            }
+            if !token.is_empty() {
+                query.push_str("&continue=");
+                query.push_str(&escape_query(&token));
+            }
+            let mut page = match self.send(Method::GET, &query, None, what).await {
+                Ok(page) => page,
+                Err(error) if error.failure == Failure::NotFound && items.is_empty() && token.is_empty() => return Ok(None),
+                Err(error) if error.failure == Failure::Expired && restarts < LIST_RESTARTS => {
+                    restarts += 1;
+                    items.clear();
+                    token.clear();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let api_version = page.get("apiVersion").cloned().unwrap_or_default();
+            let kind = page.get("kind").and_then(Value::as_str).unwrap_or_default().trim_end_matches("List").to_owned();
+            token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(found)) => items.extend(found.into_iter().map(|item| with_type(item, &api_version, &kind))),
+                Some(Value::Null) => {}
+                _ => return Err(ClusterError::new(Failure::Other, format!("{what}: the answer is no list"))),
+            }
+            if token.is_empty() {
+                return Ok(Some(List { items }));
+            }
+        }
+    }
+
+    /// Sends a body and reads the answer.
+    pub async fn write(
+        &self, method: Method, path: &str, content_type: &'static str, body: &Value, what: &str,
+    ) -> Result<Value, ClusterError> {
+        if !path.contains("dryRun=All") && !path.contains("/selfsubjectaccessreviews") {
+            self.written.fetch_add(1, Ordering::Relaxed);
+        }
+        self.send(method, path, Some((content_type, body.to_string().into_bytes())), what).await
+    }
+
+    async fn send(
+        &self, method: Method, path: &str, body: Option<(&'static str, Vec<u8>)>, what: &str,
+    ) -> Result<Value, ClusterError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (error, retry_after) = match self.attempt(&method, path, body.as_ref(), what).await {
+                Ok(Answer { code, body, .. }) if (200..300).contains(&code) => {
+                    return serde_json::from_slice(&body)
+                        .map_err(|error| ClusterError::new(Failure::Other, format!("{what}: the answer is not JSON: {error}")));
+                }
+                Ok(answer) => {
+                    let error = ClusterError::from_status(answer.code, &answer.body, what);
+                    if !retry::is_transient(answer.code) {
+                        return Err(error);
+                    }
+                    (error, answer.retry_after)
+                }
+                // A connection that broke in the middle is worth two more attempts; a refused one is an answer.
+                Err(error) if error.failure == Failure::Connection && attempt < 3 && is_broken(&error) => (error, None),
+                Err(error) => return Err(error),
+            };
+            if attempt >= retry::MAX_ATTEMPTS {
+                return Err(ClusterError { message: format!("{} (after {attempt} attempts)", error.message), ..error });
+            }
+            tokio::time::sleep(retry::wait(attempt, retry_after)).await;
+        }
+    }
+
+    async fn attempt(
+        &self, method: &Method, path: &str, body: Option<&(&'static str, Vec<u8>)>, what: &str,
+    ) -> Result<Answer, ClusterError> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+        if let Some((content_type, _)) = body {
+            request = request.header(header::CONTENT_TYPE, *content_type);
+        }
+        let bytes = body.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
+        let request = request
+            .body(Body::from(bytes))
+            .map_err(|error| ClusterError::new(Failure::Configuration, format!("{what}: {path:?} is no path: {error}")))?;
+        let exchange = async {
+            let response = self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
+            let code = response.status().as_u16();
+            let retry_after =
+                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let body = response.into_body().collect().await.map_err(|error| super::connect::failed(error, what))?.to_bytes();
+            Ok(Answer { code, retry_after, body: body.to_vec() })
+        };
+        let started = std::time::Instant::now();
+        let result = match self.timeout {
+            None => exchange.await,
+            Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
+                Err(ClusterError::new(Failure::TimedOut, format!("{what}: no answer within {}", seconds(limit)))
+                    .help("check the connection, or give more time with --request-timeout"))
+            }),
+        };
+        if self.trace {
+            let outcome = result.as_ref().map_or_else(|error| format!("{:?}", error.failure), |answer| answer.code.to_string());
+            anstream::eprintln!("{method} {path} {outcome} in {} ms", started.elapsed().as_millis());
+        }
+        result
+    }
+}
+
+struct Answer {
+    code: u16,
+    retry_after: Option<u64>,
+    body: Vec<u8>,
+}
+
+/// Turns the failure "not found" into an answer.
+fn absent_if_not_found(result: Result<Value, ClusterError>) -> Result<Option<Value>, ClusterError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.failure == Failure::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_broken(error: &ClusterError) -> bool {
+    !error.message.contains("refused") && !error.message.contains("certificate")
+}
+
+fn with_type(mut item: Value, api_version: &Value, kind: &str) -> Value {
+    let Value::Object(map) = &mut item else { return item };
+    if map.contains_key("kind") {
+        return item;
+    }
+    let mut typed = serde_json::Map::with_capacity(map.len() + 2);
+    typed.insert("apiVersion".into(), api_version.clone());
+    typed.insert("kind".into(), kind.into());
+    typed.append(map);
+    Value::Object(typed)
+}
+
+fn seconds(limit: Duration) -> String {
+    format!("{}s", limit.as_secs_f64())
+}
+
+/// Escapes a value of a query.
+pub fn escape_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Items of a built-in list come without kind; everything after would take them for unknown objects.
+    #[test]
+    fn list_items_get_their_kind_first() {
+        let typed = with_type(json!({"metadata": {"name": "a"}}), &json!("apps/v1"), "Deployment");
+        assert_eq!(typed.to_string(), r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"}}"#);
+        let own = json!({"kind": "AgentRuntime", "metadata": {}});
+        assert_eq!(with_type(own.clone(), &json!("x/v1"), "Other"), own);
+    }
+
+    #[test]
+    fn a_continue_token_survives_the_query() {
+        assert_eq!(escape_query("eyJ2+/=&x y"), "eyJ2%2B%2F%3D%26x%20y");
+    }
+}
