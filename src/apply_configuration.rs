@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::names::{MANAGED_BY, Names};
 use crate::pull_policy::default_pull_policy;
 
 /// One step of the way to a field.
@@ -53,6 +54,27 @@ impl FieldPath {
             Step::Field(key) => at.get(key),
             Step::Item { key, value } => find_item(at.as_array()?, key, value),
         })
+    }
+
+    /// Takes the value at the end of this path away.
+    pub fn remove(&self, root: &mut Value) {
+        let Some((last, parents)) = self.0.split_last() else { return };
+        let parent = parents.iter().try_fold(root, |at, step| match step {
+            Step::Field(key) => at.get_mut(key),
+            Step::Item { key, value } => at
+                .as_array_mut()?
+                .iter_mut()
+                .find(|item| item.get(*key).and_then(Value::as_str) == Some(value)),
+        });
+        match (parent, last) {
+            (Some(Value::Object(map)), Step::Field(key)) => {
+                map.shift_remove(key);
+            }
+            (Some(Value::Array(items)), Step::Item { key, value }) => {
+                items.retain(|item| item.get(*key).and_then(Value::as_str) != Some(value));
+            }
+            _ => {}
+        }
     }
 
     /// The steps as `fieldsV1` writes them: `f:spec`, `k:{"name":"skill-a"}`.
@@ -123,6 +145,55 @@ pub fn apply_configuration(live: &Value, desired: &Value, ours: &[FieldPath]) ->
         object.extend(found);
     }
     Value::Object(object)
+}
+
+/// What of an apply configuration an object does not hold; none where the server stored all of it.
+pub fn missing(stored: &Value, configuration: &Value) -> Option<Value> {
+    stated(stored, configuration, None)
+}
+
+/// The fields of ours that a workload should have, whoever wrote them: labels, annotations, and for each skill its volume
+/// and its mounts, in whichever containers they are. Skills are (volume name, mount path).
+pub fn our_fields(desired: &Value, names: &Names, template: &str, skills: &[(&str, &str)]) -> Vec<FieldPath> {
+    let root = FieldPath::default();
+    let of_template = FieldPath::fields(["spec", template]);
+    let mut out = vec![root.clone().field("metadata").field("annotations").field(names.skills)];
+    for at in [&root, &of_template] {
+        out.push(at.clone().field("metadata").field("labels").field(names.type_label));
+    }
+    let managed_by = root.field("metadata").field("labels").field(MANAGED_BY);
+    if managed_by.find(desired).and_then(Value::as_str) == Some(names.managed_by_value) {
+        out.push(managed_by);
+    }
+    for annotation in [names.config_hash, names.mtls_mode] {
+        out.push(of_template.clone().field("metadata").field("annotations").field(annotation));
+    }
+    let pod = of_template.field("spec");
+    for (volume, mount_path) in skills {
+        let path = pod.clone().field("volumes").item("name", volume);
+        if path.find(desired).is_some_and(|volume| volume.get("image").is_some()) {
+            out.push(path);
+        }
+        for list in ["containers", "initContainers"] {
+            let containers = pod.clone().field(list);
+            let found = containers.find(desired).and_then(Value::as_array);
+            for container in found.into_iter().flatten().filter_map(|c| c.get("name").and_then(Value::as_str))
+            {
+                let mount = containers
+                    .clone()
+                    .item("name", container)
+                    .field("volumeMounts")
+                    .item("mountPath", mount_path);
+                if mount.find(desired).and_then(|mount| mount.get("name")).and_then(Value::as_str)
+                    == Some(volume)
+                {
+                    out.push(mount);
+                }
+            }
+        }
+    }
+    out.retain(|path| path.find(desired).is_some());
+    out
 }
 
 /// What has to be said to get from live to desired; none where nothing differs.
@@ -283,6 +354,7 @@ fn walk_removed(live: &Value, desired: &Value, at: &mut FieldPath, out: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::KAGENTI;
     use serde_json::json;
 
     fn live() -> Value {
@@ -326,16 +398,34 @@ mod tests {
     }
 
     fn ours() -> Vec<FieldPath> {
-        let pod = FieldPath::fields(["spec", "template", "spec"]);
-        vec![
-            FieldPath::fields(["metadata", "annotations", "kagenti.io/skills"]),
-            FieldPath::fields(["spec", "template", "metadata", "annotations", "kagenti.io/config-hash"]),
-            pod.clone().field("volumes").item("name", "skill-a"),
-            pod.field("containers")
-                .item("name", "agent")
-                .field("volumeMounts")
-                .item("mountPath", "/skills/a"),
-        ]
+        our_fields(&desired(), &KAGENTI, "template", &[("skill-a", "/skills/a")])
+    }
+
+    #[test]
+    fn our_fields_are_found_in_the_container_that_has_them() {
+        let ours: Vec<String> = ours().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            ours,
+            [
+                ".metadata.annotations.kagenti.io/skills",
+                ".spec.template.metadata.annotations.kagenti.io/config-hash",
+                r#".spec.template.spec.volumes[name="skill-a"]"#,
+                r#".spec.template.spec.containers[name="agent"].volumeMounts[mountPath="/skills/a"]"#,
+            ]
+        );
+    }
+
+    /// A server that drops image volumes answers 200: only what it stored tells.
+    #[test]
+    fn what_the_server_dropped_is_missing() {
+        assert_eq!(
+            missing(&desired(), &expected()),
+            Some(json!({"spec": {"template": {"spec": {"volumes": [
+            {"name": "skill-a", "image": {"pullPolicy": "Always"}}]}}}}))
+        );
+        let mut stored = desired();
+        stored["spec"]["template"]["spec"]["volumes"][1]["image"]["pullPolicy"] = json!("Always");
+        assert_eq!(missing(&stored, &expected()), None);
     }
 
     /// Anything more than our fields would take them from the user's own `kubectl apply`.

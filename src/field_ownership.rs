@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::apply_configuration::FieldPath;
+use crate::apply_configuration::{FieldPath, Step};
 
 /// An owner of a field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,58 @@ pub fn owners(object: &Value, path: &FieldPath) -> Vec<Owner> {
         .filter(|entry| is_main(entry) && find(fields(entry), &keys).is_some())
         .map(owner)
         .collect()
+}
+
+/// The fields that a manager holds by apply, leaf by leaf: what it has to state again to keep them. Items of lists without
+/// a single key, and of sets, are passed over; we never state such.
+pub fn held(object: &Value, manager: &str) -> Vec<FieldPath> {
+    let mut out = Vec::new();
+    for entry in entries(object).iter().filter(|entry| is_main(entry)) {
+        let found = owner(entry);
+        if found.manager == manager && found.operation == "Apply" {
+            leaves(fields(entry), &FieldPath::default(), &mut out);
+        }
+    }
+    out
+}
+
+fn leaves(fields: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
+    for (key, below) in fields.as_object().into_iter().flatten() {
+        let next = if let Some(name) = key.strip_prefix("f:") {
+            at.clone().field(name)
+        } else if let Some(Value::Object(keys)) =
+            key.strip_prefix("k:").and_then(|keys| serde_json::from_str(keys).ok())
+            && let Some(("name" | "mountPath", Value::String(value))) =
+                keys.iter().next().filter(|_| keys.len() == 1).map(|(key, value)| (key.as_str(), value))
+        {
+            let key = if keys.contains_key("name") { "name" } else { "mountPath" };
+            at.clone().item(key, value)
+        } else {
+            continue;
+        };
+        if below.as_object().is_some_and(Map::is_empty) {
+            out.push(next);
+        } else {
+            leaves(below, &next, out);
+        }
+    }
+}
+
+/// `managedFields` with the paths given to the Apply entry of `manager`, beside whoever owns them: what nobody owns can
+/// be taken away only by a manager that held it.
+pub fn claim(object: &Value, paths: &[FieldPath], manager: &str) -> Value {
+    let mut list = entries(object).to_vec();
+    let at = own_entry(&mut list, object, manager);
+    for path in paths {
+        let leaf = match path.0.last() {
+            Some(Step::Item { .. }) => json!({".": {}}),
+            _ => json!({}),
+        };
+        if let Some(fields) = list[at].get_mut("fieldsV1") {
+            put(fields, &path.managed_keys(), leaf);
+        }
+    }
+    Value::Array(list)
 }
 
 /// `managedFields` with the paths taken from all managers that `from` approves of and given to the Apply entry of
@@ -53,22 +105,25 @@ pub fn transfer(
         return None;
     }
     list.retain(|entry| fields(entry).as_object().is_none_or(|map| !map.is_empty()));
-    let is_ours = |entry: &Value| {
-        is_main(entry) && owner(entry) == Owner { manager: manager.into(), operation: "Apply".into() }
-    };
-    let at = list.iter().position(is_ours).unwrap_or_else(|| {
-        list.push(json!({
-            "manager": manager, "operation": "Apply", "apiVersion": object.get("apiVersion").cloned().unwrap_or_default(),
-            "fieldsType": "FieldsV1", "fieldsV1": {}
-        }));
-        list.len() - 1
-    });
+    let at = own_entry(&mut list, object, manager);
     for (keys, taken) in gained {
         if let Some(fields) = list[at].get_mut("fieldsV1") {
             put(fields, &keys, taken);
         }
     }
     Some(Value::Array(list))
+}
+
+/// Position of the Apply entry of a manager, made where there is none.
+fn own_entry(list: &mut Vec<Value>, object: &Value, manager: &str) -> usize {
+    let own = Owner { manager: manager.into(), operation: "Apply".into() };
+    list.iter().position(|entry| is_main(entry) && owner(entry) == own).unwrap_or_else(|| {
+        list.push(json!({
+            "manager": manager, "operation": "Apply", "apiVersion": object.get("apiVersion").cloned().unwrap_or_default(),
+            "fieldsType": "FieldsV1", "fieldsV1": {}
+        }));
+        list.len() - 1
+    })
 }
 
 fn entries(object: &Value) -> &[Value] {
@@ -179,6 +234,35 @@ mod tests {
             [Owner { manager: "manager".into(), operation: "Update".into() }]
         );
         assert_eq!(owners(&object(), &volume("skill-c")), []);
+    }
+
+    #[test]
+    fn what_we_hold_is_known_leaf_by_leaf() {
+        let object = json!({"metadata": {"managedFields": [{"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {
+            "f:metadata": {"f:annotations": {"f:kagenti.io/skills": {}}},
+            "f:spec": {"f:containers": {"k:{\"name\":\"agent\"}": {".": {}, "f:name": {},
+                "f:ports": {"k:{\"containerPort\":1,\"protocol\":\"TCP\"}": {"f:name": {}}},
+                "f:volumeMounts": {"k:{\"mountPath\":\"/s\"}": {".": {}, "f:mountPath": {}}}}}}}},
+            {"manager": "kubectl-skills", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]}});
+        let held: Vec<String> = held(&object, "kubectl-skills").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            held,
+            [
+                ".metadata.annotations.kagenti.io/skills",
+                r#".spec.containers[name="agent"].name"#,
+                r#".spec.containers[name="agent"].volumeMounts[mountPath="/s"].mountPath"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_nobody_owns_can_be_claimed() {
+        let object = json!({"apiVersion": "apps/v1", "metadata": {}});
+        assert_eq!(
+            claim(&object, &[volume("skill-a"), FieldPath::fields(["a", "b"])], "kubectl-skills"),
+            json!([{"manager": "kubectl-skills", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:volumes": {"k:{\"name\":\"skill-a\"}": {".": {}}}}, "f:a": {"f:b": {}}}}])
+        );
     }
 
     /// An entry left without fields makes the server refuse the object.

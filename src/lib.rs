@@ -18,6 +18,7 @@ pub mod field_ownership;
 pub mod names;
 pub mod object;
 pub mod profile;
+pub mod profile_detection;
 pub mod pull_policy;
 pub mod validate;
 pub mod yaml;

@@ -6,6 +6,7 @@ pub mod args;
 pub mod connect;
 pub mod discovery;
 pub mod error;
+pub mod paths;
 pub mod proxy;
 pub mod requests;
 pub mod retry;

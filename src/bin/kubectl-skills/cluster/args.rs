@@ -97,8 +97,12 @@ impl ClusterArgs {
             token,
             tls_server_name,
         } = self;
-        [context, cluster, user, server, impersonate, impersonate_uid, token, tls_server_name].iter().any(|flag| flag.is_some())
-            || [kubeconfig, certificate_authority, client_certificate, client_key].iter().any(|flag| flag.is_some())
+        [context, cluster, user, server, impersonate, impersonate_uid, token, tls_server_name]
+            .iter()
+            .any(|flag| flag.is_some())
+            || [kubeconfig, certificate_authority, client_certificate, client_key]
+                .iter()
+                .any(|flag| flag.is_some())
             || !impersonate_groups.is_empty()
             || request_timeout.is_some()
             || *insecure_skip_tls_verify

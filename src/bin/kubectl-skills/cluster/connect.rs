@@ -1,9 +1,10 @@
 //! From flags, KUBECONFIG and the pod's service account to a connection and a namespace. Reads no object.
 
-use std::error::Error as _;
 use std::path::Path;
 
-use kube::config::{AuthInfo, Cluster, Config, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedCluster, NamedContext};
+use kube::config::{
+    AuthInfo, Cluster, Config, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedCluster, NamedContext,
+};
 
 use super::args::ClusterArgs;
 use super::error::{ClusterError, Failure};
@@ -38,8 +39,11 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, args).await?,
         None if args.server.is_some() => from_kubeconfig(Kubeconfig::default(), args).await?,
         None => Config::incluster().map_err(|_| {
-            ClusterError::new(Failure::Configuration, "no cluster is configured: no kubeconfig, and not inside a pod")
-                .help("give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f")
+            ClusterError::new(
+                Failure::Configuration,
+                "no cluster is configured: no kubeconfig, and not inside a pod",
+            )
+            .help("give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f")
         })?,
     };
     // Retries are ours: kube-rs knows nothing of Retry-After beyond its own three attempts.
@@ -90,10 +94,14 @@ fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterErr
 }
 
 async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Result<Config, ClusterError> {
-    let mut options =
-        KubeConfigOptions { context: args.context.clone(), cluster: args.cluster.clone(), user: args.user.clone() };
+    let mut options = KubeConfigOptions {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        user: args.user.clone(),
+    };
     // kubectl works with flags alone: without a context in the file it makes one of them.
-    let no_context = options.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty();
+    let no_context =
+        options.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty();
     if no_context && (args.server.is_some() || args.cluster.is_some()) {
         let context = kube::config::Context {
             cluster: args.cluster.clone().unwrap_or_else(|| FROM_FLAGS.into()),
@@ -102,7 +110,11 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Resu
         };
         if args.cluster.is_none() {
             let cluster = Cluster { server: args.server.clone(), ..Default::default() };
-            kubeconfig.clusters.push(NamedCluster { name: FROM_FLAGS.into(), cluster: Some(cluster), other: Default::default() });
+            kubeconfig.clusters.push(NamedCluster {
+                name: FROM_FLAGS.into(),
+                cluster: Some(cluster),
+                other: Default::default(),
+            });
         }
         kubeconfig.contexts.push(NamedContext {
             name: FROM_FLAGS.into(),
@@ -122,7 +134,9 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Resu
         overlay_cluster(cluster, args);
         user_proxy = cluster.proxy_url.as_deref().is_some_and(|url| !url.is_empty());
     }
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| kubeconfig_error(&error))?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| kubeconfig_error(&error))?;
     overlay_user(&mut config.auth_info, args);
     if !user_proxy && config.proxy_url.is_some() {
         let host = config.cluster_url.host().unwrap_or_default();
@@ -161,7 +175,8 @@ fn overlay_user(user: &mut AuthInfo, args: &ClusterArgs) {
             user.impersonate_user_extra.take(),
         );
         *user = AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() };
-        (user.impersonate, user.impersonate_uid, user.impersonate_groups, user.impersonate_user_extra) = impersonation;
+        (user.impersonate, user.impersonate_uid, user.impersonate_groups, user.impersonate_user_extra) =
+            impersonation;
     }
     if let Some(path) = &args.client_certificate {
         user.client_certificate = Some(path.to_string_lossy().into_owned());
@@ -175,16 +190,19 @@ fn overlay_user(user: &mut AuthInfo, args: &ClusterArgs) {
 
 fn kubeconfig_error(error: &KubeconfigError) -> ClusterError {
     let (message, help) = match error {
-        KubeconfigError::CurrentContextNotSet => {
-            ("the kubeconfig has no current context".to_owned(), "choose one with --context NAME or 'kubectl config use-context NAME'")
-        }
+        KubeconfigError::CurrentContextNotSet => (
+            "the kubeconfig has no current context".to_owned(),
+            "choose one with --context NAME or 'kubectl config use-context NAME'",
+        ),
         KubeconfigError::LoadContext(name) => {
             (format!("the kubeconfig has no context {name:?}"), "'kubectl config get-contexts' lists them")
         }
         KubeconfigError::LoadClusterOfContext(name) => {
             (format!("the kubeconfig has no cluster {name:?}"), "'kubectl config get-clusters' lists them")
         }
-        other => (format!("kubeconfig: {}", chain(other)), "check --kubeconfig, KUBECONFIG or ~/.kube/config"),
+        other => {
+            (format!("kubeconfig: {}", chain(other)), "check --kubeconfig, KUBECONFIG or ~/.kube/config")
+        }
     };
     ClusterError::new(Failure::Configuration, message).help(help)
 }
@@ -193,8 +211,11 @@ fn kubeconfig_error(error: &KubeconfigError) -> ClusterError {
 pub fn failed(error: kube::Error, what: &str) -> ClusterError {
     match &error {
         kube::Error::Auth(_) => {
-            return ClusterError::new(Failure::Configuration, format!("{what}: cannot log in: {}", chain(&error)))
-                .help("run the command of users[].user.exec in the kubeconfig by hand to see what it says");
+            return ClusterError::new(
+                Failure::Configuration,
+                format!("{what}: cannot log in: {}", chain(&error)),
+            )
+            .help("run the command of users[].user.exec in the kubeconfig by hand to see what it says");
         }
         kube::Error::InferKubeconfig(inner) => return kubeconfig_error(inner).while_doing(what),
         _ => {}
@@ -241,9 +262,9 @@ contexts:
 ";
 
     fn configure(args: &ClusterArgs) -> Result<Config, ClusterError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| {
-            ClusterError::new(Failure::Other, error.to_string())
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| ClusterError::new(Failure::Other, error.to_string()))?;
         let kubeconfig = Kubeconfig::from_yaml(KUBECONFIG).map_err(|error| kubeconfig_error(&error))?;
         runtime.block_on(from_kubeconfig(kubeconfig, args))
     }

@@ -29,6 +29,8 @@ pub enum Failure {
     Invalid,
     /// 429 or 5xx, after all retries.
     Unavailable,
+    /// The server accepts workloads with image volumes and stores them without.
+    ImageVolumesDropped,
     /// Anything else, an answer that is not JSON among it.
     Other,
 }
@@ -81,7 +83,11 @@ impl ClusterError {
             _ => {
                 let text = String::from_utf8_lossy(body);
                 let text: String = text.trim().chars().take(300).collect();
-                if text.is_empty() { format!("the server answered {code}") } else { format!("the server answered {code}: {text}") }
+                if text.is_empty() {
+                    format!("the server answered {code}")
+                } else {
+                    format!("the server answered {code}: {text}")
+                }
             }
         };
         let failure = classify(code, &status);
@@ -99,7 +105,8 @@ impl ClusterError {
         };
         let message = match &failure {
             Failure::ApplyConflict(fields) => {
-                let list: Vec<String> = fields.iter().map(|c| format!("{} is owned by {}", c.field, c.manager)).collect();
+                let list: Vec<String> =
+                    fields.iter().map(|c| format!("{} is owned by {}", c.field, c.manager)).collect();
                 format!("{what}: {}", list.join("; "))
             }
             Failure::Unauthorized => format!("{what}: not logged in ({said})"),
@@ -161,7 +168,8 @@ mod tests {
         let status = json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict",
             "details": {"causes": [{"reason": "FieldManagerConflict", "message": "conflict with \"manager\" using apps/v1",
                 "field": ".spec.template.spec.volumes[name=\"skill-z\"].image.reference"}]}});
-        let error = ClusterError::from_status(409, status.to_string().as_bytes(), "apply Deployment team1/web");
+        let error =
+            ClusterError::from_status(409, status.to_string().as_bytes(), "apply Deployment team1/web");
         assert_eq!(
             error,
             ClusterError {

@@ -70,7 +70,9 @@ impl Requests {
             }
             let mut page = match self.send(Method::GET, &query, None, what).await {
                 Ok(page) => page,
-                Err(error) if error.failure == Failure::NotFound && items.is_empty() && token.is_empty() => return Ok(None),
+                Err(error) if error.failure == Failure::NotFound && items.is_empty() && token.is_empty() => {
+                    return Ok(None);
+                }
                 Err(error) if error.failure == Failure::Expired && restarts < LIST_RESTARTS => {
                     restarts += 1;
                     items.clear();
@@ -80,10 +82,17 @@ impl Requests {
                 Err(error) => return Err(error),
             };
             let api_version = page.get("apiVersion").cloned().unwrap_or_default();
-            let kind = page.get("kind").and_then(Value::as_str).unwrap_or_default().trim_end_matches("List").to_owned();
+            let kind = page
+                .get("kind")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .trim_end_matches("List")
+                .to_owned();
             token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
             match page.get_mut("items").map(Value::take) {
-                Some(Value::Array(found)) => items.extend(found.into_iter().map(|item| with_type(item, &api_version, &kind))),
+                Some(Value::Array(found)) => {
+                    items.extend(found.into_iter().map(|item| with_type(item, &api_version, &kind)))
+                }
                 Some(Value::Null) => {}
                 _ => return Err(ClusterError::new(Failure::Other, format!("{what}: the answer is no list"))),
             }
@@ -95,7 +104,12 @@ impl Requests {
 
     /// Sends a body and reads the answer.
     pub async fn write(
-        &self, method: Method, path: &str, content_type: &'static str, body: &Value, what: &str,
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: &Value,
+        what: &str,
     ) -> Result<Value, ClusterError> {
         if !path.contains("dryRun=All") && !path.contains("/selfsubjectaccessreviews") {
             self.written.fetch_add(1, Ordering::Relaxed);
@@ -104,15 +118,20 @@ impl Requests {
     }
 
     async fn send(
-        &self, method: Method, path: &str, body: Option<(&'static str, Vec<u8>)>, what: &str,
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Vec<u8>)>,
+        what: &str,
     ) -> Result<Value, ClusterError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             let (error, retry_after) = match self.attempt(&method, path, body.as_ref(), what).await {
                 Ok(Answer { code, body, .. }) if (200..300).contains(&code) => {
-                    return serde_json::from_slice(&body)
-                        .map_err(|error| ClusterError::new(Failure::Other, format!("{what}: the answer is not JSON: {error}")));
+                    return serde_json::from_slice(&body).map_err(|error| {
+                        ClusterError::new(Failure::Other, format!("{what}: the answer is not JSON: {error}"))
+                    });
                 }
                 Ok(answer) => {
                     let error = ClusterError::from_status(answer.code, &answer.body, what);
@@ -122,46 +141,69 @@ impl Requests {
                     (error, answer.retry_after)
                 }
                 // A connection that broke in the middle is worth two more attempts; a refused one is an answer.
-                Err(error) if error.failure == Failure::Connection && attempt < 3 && is_broken(&error) => (error, None),
+                Err(error) if error.failure == Failure::Connection && attempt < 3 && is_broken(&error) => {
+                    (error, None)
+                }
                 Err(error) => return Err(error),
             };
             if attempt >= retry::MAX_ATTEMPTS {
-                return Err(ClusterError { message: format!("{} (after {attempt} attempts)", error.message), ..error });
+                return Err(ClusterError {
+                    message: format!("{} (after {attempt} attempts)", error.message),
+                    ..error
+                });
             }
             tokio::time::sleep(retry::wait(attempt, retry_after)).await;
         }
     }
 
     async fn attempt(
-        &self, method: &Method, path: &str, body: Option<&(&'static str, Vec<u8>)>, what: &str,
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&(&'static str, Vec<u8>)>,
+        what: &str,
     ) -> Result<Answer, ClusterError> {
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
         if let Some((content_type, _)) = body {
             request = request.header(header::CONTENT_TYPE, *content_type);
         }
         let bytes = body.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
-        let request = request
-            .body(Body::from(bytes))
-            .map_err(|error| ClusterError::new(Failure::Configuration, format!("{what}: {path:?} is no path: {error}")))?;
+        let request = request.body(Body::from(bytes)).map_err(|error| {
+            ClusterError::new(Failure::Configuration, format!("{what}: {path:?} is no path: {error}"))
+        })?;
         let exchange = async {
-            let response = self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
+            let response =
+                self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
             let code = response.status().as_u16();
-            let retry_after =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-            let body = response.into_body().collect().await.map_err(|error| super::connect::failed(error, what))?.to_bytes();
+            let retry_after = response
+                .headers()
+                .get(header::RETRY_AFTER)
+                .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| super::connect::failed(error, what))?
+                .to_bytes();
             Ok(Answer { code, retry_after, body: body.to_vec() })
         };
         let started = std::time::Instant::now();
         let result = match self.timeout {
             None => exchange.await,
             Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-                Err(ClusterError::new(Failure::TimedOut, format!("{what}: no answer within {}", seconds(limit)))
-                    .help("check the connection, or give more time with --request-timeout"))
+                Err(ClusterError::new(
+                    Failure::TimedOut,
+                    format!("{what}: no answer within {}", seconds(limit)),
+                )
+                .help("check the connection, or give more time with --request-timeout"))
             }),
         };
         if self.trace {
-            let outcome = result.as_ref().map_or_else(|error| format!("{:?}", error.failure), |answer| answer.code.to_string());
+            let outcome = result
+                .as_ref()
+                .map_or_else(|error| format!("{:?}", error.failure), |answer| answer.code.to_string());
             anstream::eprintln!("{method} {path} {outcome} in {} ms", started.elapsed().as_millis());
         }
         result
@@ -225,7 +267,10 @@ mod tests {
     #[test]
     fn list_items_get_their_kind_first() {
         let typed = with_type(json!({"metadata": {"name": "a"}}), &json!("apps/v1"), "Deployment");
-        assert_eq!(typed.to_string(), r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"}}"#);
+        assert_eq!(
+            typed.to_string(),
+            r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"}}"#
+        );
         let own = json!({"kind": "AgentRuntime", "metadata": {}});
         assert_eq!(with_type(own.clone(), &json!("x/v1"), "Other"), own);
     }

@@ -1,0 +1,302 @@
+//! Writes a planned workload by server-side apply: our fields only, dry run first, then the write, then a look at what
+//! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
+
+use http::Method;
+use kubectl_skills::apply_configuration::{FieldPath, apply_configuration, missing, removed_fields};
+use kubectl_skills::field_ownership::{Owner, claim, held, owners, transfer};
+use serde_json::{Value, json};
+
+use super::error::{ClusterError, Failure, FieldConflict};
+use super::paths::Resource;
+use super::requests::{Requests, escape_query};
+
+/// Our field manager, unless the command line names another.
+pub const FIELD_MANAGER: &str = "kubectl-skills";
+/// Managers under which the operator's own updates are recorded: controller-runtime names them after the program file,
+/// `/manager` in the operator's image. Of our fields only they are overruled without `--force-conflicts`.
+const OPERATOR_MANAGERS: [&str; 3] = ["manager", "kagenti-operator", "rossoctl-operator"];
+
+/// How to write.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Field manager.
+    pub manager: String,
+    /// Takes fields from any other manager.
+    pub force: bool,
+}
+
+/// One workload with what it should become.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Where it is.
+    pub resource: Resource,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// As it was read, managedFields included.
+    pub live: Value,
+    /// As it should be.
+    pub desired: Value,
+    /// What is ours in it, whoever wrote it: `our_fields`.
+    pub ours: Vec<FieldPath>,
+}
+
+/// A write that the server has accepted in a dry run.
+#[derive(Debug)]
+pub struct Prepared {
+    write: Write,
+    configuration: Value,
+    /// managedFields to be set first, where fields go that others own.
+    ownership: Option<Value>,
+    force: bool,
+    /// What the server would store.
+    pub merged: Value,
+    /// Fields taken over from others, and from whom; for a note.
+    pub taken: Vec<FieldConflict>,
+}
+
+impl Write {
+    fn what(&self, verb: &str) -> String {
+        format!("{verb} {} {}/{}", self.resource.plural, self.namespace, self.name)
+    }
+
+    fn path(&self) -> String {
+        self.resource.object(&self.namespace, &self.name)
+    }
+}
+
+/// Tries a write by server dry run. Nothing is changed.
+pub async fn prepare(
+    requests: &Requests,
+    write: Write,
+    settings: &Settings,
+) -> Result<Prepared, ClusterError> {
+    let mut ours = write.ours.clone();
+    // What we hold and still want has to be said again, or the server takes it away.
+    ours.extend(
+        held(&write.live, &settings.manager).into_iter().filter(|path| path.find(&write.desired).is_some()),
+    );
+    let configuration = apply_configuration(&write.live, &write.desired, &ours);
+    let mut prepared = Prepared {
+        configuration,
+        ownership: None,
+        force: settings.force,
+        merged: Value::Null,
+        taken: Vec::new(),
+        write,
+    };
+    let merged = match prepared.send(requests, settings, true).await {
+        Err(ClusterError { failure: Failure::ApplyConflict(fields), .. })
+            if fields.iter().all(|conflict| is_operator(&conflict.manager)) =>
+        {
+            prepared.force = true;
+            prepared.taken = fields;
+            prepared.send(requests, settings, true).await?
+        }
+        other => other?,
+    };
+    prepared.check(&merged)?;
+    prepared.ownership = prepared.ownership_of_what_stays(&merged, settings)?;
+    prepared.merged = prepared.without_removed(merged);
+    Ok(prepared)
+}
+
+/// Carries a prepared write out. Returns the object as stored.
+pub async fn commit(
+    requests: &Requests,
+    mut prepared: Prepared,
+    settings: &Settings,
+) -> Result<Value, ClusterError> {
+    if let Some(list) = prepared.ownership.take() {
+        let version = prepared.write.live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+        let patch = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/metadata/managedFields", "value": list},
+        ]);
+        let path = format!("{}?fieldManager={}", prepared.write.path(), escape_query(&settings.manager));
+        let what = prepared.write.what("take over fields of");
+        let stored = requests
+            .write(Method::PATCH, &path, "application/json-patch+json", &patch, &what)
+            .await
+            .map_err(moved)?;
+        prepared.write.live = stored;
+    }
+    let stored = prepared.send(requests, settings, false).await?;
+    prepared.check(&stored)?;
+    let left = left_over(&prepared.write, &stored);
+    if left.is_empty() {
+        return Ok(stored);
+    }
+    Err(ClusterError::new(
+        Failure::Other,
+        format!("{}: the server kept {}", prepared.write.what("apply"), list_paths(&left)),
+    )
+    .help("another manager or an admission webhook puts it back; 'kubectl get -o yaml --show-managed-fields' shows which"))
+}
+
+impl Prepared {
+    async fn send(
+        &self,
+        requests: &Requests,
+        settings: &Settings,
+        dry_run: bool,
+    ) -> Result<Value, ClusterError> {
+        let mut body = self.configuration.clone();
+        // With the version the write is refused when somebody was faster, and with the uid when the object was deleted
+        // meanwhile; without them server-side apply would merge into what we have not seen, or try to create it.
+        for field in ["uid", "resourceVersion"] {
+            if let Some(value) = self.write.live.pointer(&format!("/metadata/{field}")) {
+                body["metadata"][field] = value.clone();
+            }
+        }
+        let mut path = format!("{}?fieldManager={}", self.write.path(), escape_query(&settings.manager));
+        if self.force {
+            path.push_str("&force=true");
+        }
+        if dry_run {
+            path.push_str("&dryRun=All");
+        }
+        let what = self.write.what("apply");
+        requests
+            .write(Method::PATCH, &path, "application/apply-patch+yaml", &body, &what)
+            .await
+            .map_err(|error| explain(error, &self.write))
+    }
+
+    /// Tells whether the server keeps what we said.
+    fn check(&self, stored: &Value) -> Result<(), ClusterError> {
+        let Some(lost) = missing(stored, &self.configuration) else { return Ok(()) };
+        let volumes: Vec<&str> = ["template", "podTemplate"]
+            .iter()
+            .filter_map(|template| {
+                lost.pointer(&format!("/spec/{template}/spec/volumes")).and_then(Value::as_array)
+            })
+            .flatten()
+            .filter(|volume| volume.get("image").is_some())
+            .filter_map(|volume| volume.get("name").and_then(Value::as_str))
+            .collect();
+        let what = self.write.what("apply");
+        if volumes.is_empty() {
+            return Err(ClusterError::new(
+                Failure::Other,
+                format!("{what}: the server does not keep {lost}"),
+            )
+            .help(
+                "an admission webhook rewrites it; 'kubectl get mutatingwebhookconfigurations' lists them",
+            ));
+        }
+        Err(ClusterError::new(
+            Failure::ImageVolumesDropped,
+            format!("{what}: the server drops image volumes: {}", volumes.join(", ")),
+        )
+        .help(
+            "the feature gate ImageVolume is off there (on by default from Kubernetes 1.35; before, set it on API server and \
+             kubelets), or a mutating webhook with an older client rewrites the workload; 'kubectl skills doctor' tells which",
+        ))
+    }
+
+    /// Fields that should go and that leaving them out does not take away: others own them too, or nobody does. Gives
+    /// the managedFields with which it does.
+    fn ownership_of_what_stays(
+        &self,
+        merged: &Value,
+        settings: &Settings,
+    ) -> Result<Option<Value>, ClusterError> {
+        let left = left_over(&self.write, merged);
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let allowed = |owner: &Owner| {
+            settings.force
+                || owner.manager == settings.manager
+                || (owner.operation == "Update" && is_operator(&owner.manager))
+        };
+        let mut conflicts = Vec::new();
+        for path in &left {
+            for owner in owners(&self.write.live, path) {
+                if !allowed(&owner) && owner.manager != settings.manager {
+                    conflicts.push(FieldConflict { manager: owner.manager, field: path.to_string() });
+                }
+            }
+        }
+        if !conflicts.is_empty() {
+            let what = self.write.what("remove fields from");
+            let list: Vec<String> =
+                conflicts.iter().map(|c| format!("{} is owned by {}", c.field, c.manager)).collect();
+            let error =
+                ClusterError::new(Failure::ApplyConflict(conflicts), format!("{what}: {}", list.join("; ")));
+            return Err(explain(error, &self.write));
+        }
+        let mut object = self.write.live.clone();
+        if let Some(list) = transfer(&object, &left, &settings.manager, allowed) {
+            object["metadata"]["managedFields"] = list;
+        }
+        Ok(Some(claim(&object, &left, &settings.manager)))
+    }
+
+    /// What the dry run gave, without the fields that go once they are ours.
+    fn without_removed(&self, mut merged: Value) -> Value {
+        if self.ownership.is_some() {
+            for path in left_over(&self.write, &merged) {
+                path.remove(&mut merged);
+            }
+        }
+        merged
+    }
+}
+
+/// Fields that live had, desired has not, and the server still shows.
+fn left_over(write: &Write, stored: &Value) -> Vec<FieldPath> {
+    removed_fields(&write.live, &write.desired)
+        .into_iter()
+        .filter(|path| path.0.first() != FieldPath::fields(["status"]).0.first())
+        .filter(|path| path.find(stored).is_some())
+        // A default of the server comes back, whoever takes it away.
+        .filter(|path| !path.to_string().ends_with(".pullPolicy"))
+        .collect()
+}
+
+fn is_operator(manager: &str) -> bool {
+    OPERATOR_MANAGERS.contains(&manager)
+}
+
+fn list_paths(paths: &[FieldPath]) -> String {
+    paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A failed `test` of a JSON patch is the conflict that a resourceVersion would have made.
+fn moved(error: ClusterError) -> ClusterError {
+    match error.failure {
+        Failure::Invalid => ClusterError { failure: Failure::Conflict, ..error },
+        _ => error,
+    }
+}
+
+/// Turns the server's answers to an apply into advice.
+fn explain(error: ClusterError, write: &Write) -> ClusterError {
+    let what = write.what("apply");
+    match &error.failure {
+        Failure::ApplyConflict(fields) => {
+            let mut managers: Vec<&str> = fields.iter().map(|conflict| conflict.manager.as_str()).collect();
+            managers.sort_unstable();
+            managers.dedup();
+            let managers = managers.join(", ");
+            error.help(format!(
+                "nothing was written; let {managers} give up these fields (change the manifest that it applies), or take \
+                 them over with --force-conflicts"
+            ))
+        }
+        Failure::Conflict => {
+            ClusterError::new(Failure::Conflict, format!("{what}: it was changed or deleted meanwhile"))
+                .help("run again")
+        }
+        Failure::NotFound => {
+            ClusterError::new(Failure::NotFound, format!("{what}: it does not exist (any more)"))
+        }
+        Failure::Invalid if error.message.contains("selector: Required value") => {
+            ClusterError::new(Failure::NotFound, format!("{what}: it does not exist (any more)"))
+        }
+        _ => error,
+    }
+}

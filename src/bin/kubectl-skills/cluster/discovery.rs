@@ -1,0 +1,64 @@
+//! Which AgentRuntime API the cluster serves and whose rules it follows. Two requests; no CRD is read, so nobody needs
+//! rights on CRDs.
+
+use kubectl_skills::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, VERSION};
+use kubectl_skills::profile::Profile;
+use kubectl_skills::profile_detection::detect;
+use serde_json::Value;
+
+use super::error::{ClusterError, Failure};
+use super::requests::Requests;
+
+/// The dialect of a cluster.
+#[derive(Debug, Clone)]
+pub struct Dialect {
+    /// The profile.
+    pub profile: &'static Profile,
+    /// Why it was taken.
+    pub reason: String,
+    /// What is odd about the cluster, if anything is.
+    pub warnings: Vec<String>,
+}
+
+/// Finds the dialect. `chosen` is the profile of the command line, which decides over all.
+pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> Result<Dialect, ClusterError> {
+    if let Some(profile) = chosen {
+        return Ok(Dialect { profile, reason: "--profile".into(), warnings: Vec::new() });
+    }
+    let (kagenti, rossoctl) = tokio::join!(schema(requests, KAGENTI.group), schema(requests, ROSSOCTL.group));
+    let mut found: Vec<_> = [(ROSSOCTL.group, rossoctl?), (KAGENTI.group, kagenti?)]
+        .into_iter()
+        .filter_map(|(group, schema)| detect(group, &schema?))
+        .collect();
+    let mut warnings = Vec::new();
+    if found.len() > 1 {
+        warnings.push(format!(
+            "the cluster serves {} and {}: {} is taken; --profile chooses the other",
+            ROSSOCTL.group, KAGENTI.group, ROSSOCTL.group
+        ));
+    }
+    if found.is_empty() {
+        return Err(ClusterError::new(
+            Failure::NotFound,
+            format!("the cluster serves no AgentRuntime ({} or {})", KAGENTI.group, ROSSOCTL.group),
+        )
+        .help("install the operator's CRDs ('kubectl skills crd | kubectl apply -f -' prints and installs them), or check --context"));
+    }
+    let first = found.swap_remove(0);
+    Ok(Dialect { profile: first.profile, reason: first.reason, warnings })
+}
+
+/// The OpenAPI schema of AgentRuntime in a group; none where the group is not served.
+async fn schema(requests: &Requests, group: &str) -> Result<Option<Value>, ClusterError> {
+    let path = format!("/openapi/v3/apis/{group}/{VERSION}");
+    let Some(mut document) = requests.get(&path, &format!("read the schema of {group}/{VERSION}")).await?
+    else {
+        return Ok(None);
+    };
+    let schemas = document.pointer_mut("/components/schemas").map(Value::take);
+    let Some(Value::Object(schemas)) = schemas else { return Ok(None) };
+    Ok(schemas.into_iter().map(|(_, schema)| schema).find(|schema| {
+        let kinds = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
+        kinds.into_iter().flatten().any(|gvk| gvk.get("kind").and_then(Value::as_str) == Some(AGENT_RUNTIME))
+    }))
+}

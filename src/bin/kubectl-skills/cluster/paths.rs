@@ -1,0 +1,78 @@
+//! URL paths of the kinds that we read and write.
+
+use kubectl_skills::names::VERSION;
+use kubectl_skills::profile::Profile;
+
+/// A kind as URLs name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resource {
+    /// Path of group and version.
+    pub base: &'static str,
+    /// Plural.
+    pub plural: &'static str,
+}
+
+/// `apps/v1` Deployments.
+pub const DEPLOYMENTS: Resource = Resource { base: "/apis/apps/v1", plural: "deployments" };
+/// `apps/v1` StatefulSets.
+pub const STATEFUL_SETS: Resource = Resource { base: "/apis/apps/v1", plural: "statefulsets" };
+/// `agents.x-k8s.io/v1alpha1` Sandboxes.
+pub const SANDBOXES: Resource = Resource { base: "/apis/agents.x-k8s.io/v1alpha1", plural: "sandboxes" };
+/// ConfigMaps.
+pub const CONFIG_MAPS: Resource = Resource { base: "/api/v1", plural: "configmaps" };
+/// Pods.
+pub const PODS: Resource = Resource { base: "/api/v1", plural: "pods" };
+
+/// The resource of a workload kind that an AgentRuntime can point at.
+pub fn workload(kind: &str) -> Option<Resource> {
+    match kind {
+        "Deployment" => Some(DEPLOYMENTS),
+        "StatefulSet" => Some(STATEFUL_SETS),
+        "Sandbox" => Some(SANDBOXES),
+        _ => None,
+    }
+}
+
+/// Path of the AgentRuntimes of a dialect; all namespaces for none.
+pub fn agent_runtimes(profile: &Profile, namespace: Option<&str>) -> String {
+    collection(&format!("/apis/{}/{VERSION}", profile.names.group), "agentruntimes", namespace)
+}
+
+impl Resource {
+    /// Path of the collection; all namespaces for none.
+    pub fn list(self, namespace: Option<&str>) -> String {
+        collection(self.base, self.plural, namespace)
+    }
+
+    /// Path of one object.
+    pub fn object(self, namespace: &str, name: &str) -> String {
+        format!("{}/{}", self.list(Some(namespace)), escape(name))
+    }
+}
+
+fn collection(base: &str, plural: &str, namespace: Option<&str>) -> String {
+    match namespace {
+        None => format!("{base}/{plural}"),
+        Some(namespace) => format!("{base}/namespaces/{}/{plural}", escape(namespace)),
+    }
+}
+
+/// Names come from objects and command lines; one with a slash must not reach another path.
+fn escape(segment: &str) -> String {
+    super::requests::escape_query(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A targetRef is free text: `../../../../api/v1/secrets` in it must stay a name.
+    #[test]
+    fn a_name_cannot_leave_its_path() {
+        assert_eq!(
+            DEPLOYMENTS.object("team1", "../../x?y#z"),
+            "/apis/apps/v1/namespaces/team1/deployments/..%2F..%2Fx%3Fy%23z"
+        );
+        assert_eq!(CONFIG_MAPS.list(None), "/api/v1/configmaps");
+    }
+}

@@ -1,0 +1,250 @@
+//! One picture of the cluster per run: AgentRuntimes, their targets, the operator's ConfigMaps, by lists. Secrets are
+//! never read. Only 404 is absence; any other failure is an error, and nothing is planned from half a picture.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use kubectl_skills::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::profile::Profile;
+use serde_json::Value;
+
+use super::discovery::{Dialect, dialect};
+use super::error::{ClusterError, Failure};
+use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
+use super::requests::{Requests, escape_query};
+
+/// Requests under way at the same time.
+const CONCURRENCY: usize = 8;
+/// Up to so many targets of a kind in a namespace are read one by one, where a list would bring what nobody asked for.
+const FEW: usize = 3;
+
+/// What a run is about.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Namespace; all for none.
+    pub namespace: Option<String>,
+    /// AgentRuntimes by name; all where empty.
+    pub names: Vec<String>,
+    /// Label selector of AgentRuntimes.
+    pub selector: Option<String>,
+    /// Whether the operator's ConfigMaps are read; not where they were given as files.
+    pub config: bool,
+    /// Whether pods are read, which only `status` needs.
+    pub pods: bool,
+    /// Namespace of the operator, where it is not the dialect's usual one.
+    pub operator_namespace: Option<String>,
+}
+
+/// The picture.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Whose rules.
+    pub dialect: Dialect,
+    /// All AgentRuntimes of the namespaces concerned, by namespace and name.
+    pub runtimes: Vec<Value>,
+    /// Of those, the ones that the run is about, as (namespace, name).
+    pub selected: BTreeSet<(String, String)>,
+    /// Workloads by (kind, namespace, name). A target that is not here does not exist.
+    pub workloads: BTreeMap<(String, String, String), Value>,
+    /// The operator's ConfigMaps, by namespace and name.
+    pub config_maps: Vec<Value>,
+    /// Pods of the namespaces concerned; empty unless asked for.
+    pub pods: Vec<Value>,
+}
+
+/// Reads the picture.
+pub async fn read(
+    requests: &Requests,
+    scope: &Scope,
+    chosen: Option<&'static Profile>,
+) -> Result<Snapshot, ClusterError> {
+    let dialect = dialect(requests, chosen).await?;
+    let profile = dialect.profile;
+    let (runtimes, config_maps) = tokio::try_join!(read_runtimes(requests, scope, profile), async {
+        if scope.config { read_config(requests, scope, profile).await } else { Ok(Vec::new()) }
+    })?;
+    let selected = select(requests, scope, profile, &runtimes).await?;
+    let workloads = read_workloads(requests, scope, &runtimes, &selected).await?;
+    let pods = if scope.pods { read_pods(requests, scope, profile).await? } else { Vec::new() };
+    Ok(Snapshot { dialect, runtimes, selected, workloads, config_maps, pods })
+}
+
+async fn read_runtimes(
+    requests: &Requests,
+    scope: &Scope,
+    profile: &Profile,
+) -> Result<Vec<Value>, ClusterError> {
+    let namespace = scope.namespace.as_deref();
+    let what = format!("list agentruntimes{}", of(namespace));
+    let list = requests.list(&agent_runtimes(profile, namespace), "", &what).await?;
+    let Some(mut list) = list else {
+        return Err(ClusterError::new(
+            Failure::NotFound,
+            format!("{what}: the cluster does not serve {} ({})", profile.names.group, profile.name),
+        )
+        .help("check --profile and --context, or install the CRDs with 'kubectl skills crd | kubectl apply -f -'"));
+    };
+    list.items.sort_by_cached_key(key);
+    Ok(list.items)
+}
+
+/// Which of the AgentRuntimes the run is about. All of a namespace are read also where few are asked for: whether two
+/// of them claim one workload can be seen in no other way.
+async fn select(
+    requests: &Requests,
+    scope: &Scope,
+    profile: &Profile,
+    runtimes: &[Value],
+) -> Result<BTreeSet<(String, String)>, ClusterError> {
+    let all: BTreeSet<_> = runtimes.iter().map(key).collect();
+    if !scope.names.is_empty() {
+        let wanted: BTreeSet<&str> = scope.names.iter().map(String::as_str).collect();
+        let found: BTreeSet<_> = all.into_iter().filter(|(_, name)| wanted.contains(name.as_str())).collect();
+        let missing: Vec<&str> =
+            wanted.into_iter().filter(|name| !found.iter().any(|(_, found)| found == name)).collect();
+        if !missing.is_empty() {
+            let namespace = scope
+                .namespace
+                .as_deref()
+                .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
+            return Err(ClusterError::new(
+                Failure::NotFound,
+                format!("agentruntimes not found in {namespace}: {}", missing.join(", ")),
+            )
+            .help("'kubectl get agentruntimes -A' lists them"));
+        }
+        return Ok(found);
+    }
+    let Some(selector) = &scope.selector else { return Ok(all) };
+    let query = format!("labelSelector={}", escape_query(selector));
+    let namespace = scope.namespace.as_deref();
+    let what = format!("list agentruntimes with {selector:?}{}", of(namespace));
+    let list = requests.list(&agent_runtimes(profile, namespace), &query, &what).await?;
+    Ok(list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default())
+}
+
+/// The operator's ConfigMaps by five requests, however many ConfigMaps and namespaces there are.
+async fn read_config(
+    requests: &Requests,
+    scope: &Scope,
+    profile: &Profile,
+) -> Result<Vec<Value>, ClusterError> {
+    let names = profile.names;
+    let system = scope.operator_namespace.as_deref().unwrap_or(names.system_namespace);
+    let namespace = scope.namespace.as_deref();
+    let labelled = format!("labelSelector={}", escape_query(&format!("{}=true", names.defaults_label)));
+    let named = |name: &str| format!("fieldSelector={}", escape_query(&format!("metadata.name={name}")));
+    let what = format!("list configmaps{}", of(namespace));
+    let path = CONFIG_MAPS.list(namespace);
+    let get = async |name: &str| {
+        let what = format!("get configmap {system}/{name}");
+        requests.get(&CONFIG_MAPS.object(system, name), &what).await
+    };
+    let (labelled, authbridge, spiffe) = (labelled, named(AUTHBRIDGE_RUNTIME), named(SPIFFE_HELPER));
+    let (platform, gates, defaults, authbridge, spiffe) = tokio::try_join!(
+        get(names.platform_config),
+        get(names.feature_gates),
+        requests.list(&path, &labelled, &what),
+        requests.list(&path, &authbridge, &what),
+        requests.list(&path, &spiffe, &what),
+    )
+    .map_err(|error| match error.failure {
+        Failure::Forbidden => error.help(
+            "the config hash needs the operator's ConfigMaps: ask for that right, or give them as files with --config-from",
+        ),
+        _ => error,
+    })?;
+    let lists = [defaults, authbridge, spiffe].into_iter().flatten().flat_map(|list| list.items);
+    // A ConfigMap can be labelled and have one of the names as well.
+    let maps: BTreeMap<_, _> =
+        [platform, gates].into_iter().flatten().chain(lists).map(|map| (key(&map), map)).collect();
+    Ok(maps.into_values().collect())
+}
+
+async fn read_workloads(
+    requests: &Requests,
+    scope: &Scope,
+    runtimes: &[Value],
+    selected: &BTreeSet<(String, String)>,
+) -> Result<BTreeMap<(String, String, String), Value>, ClusterError> {
+    let mut targets: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
+    for runtime in runtimes.iter().filter(|runtime| selected.contains(&key(runtime))) {
+        let text = |pointer: &str| runtime.pointer(pointer).and_then(Value::as_str);
+        let (Some(kind), Some(name)) = (text("/spec/targetRef/kind"), text("/spec/targetRef/name")) else {
+            continue;
+        };
+        targets.entry(kind).or_default().insert((key(runtime).0, name.to_owned()));
+    }
+    let mut out = BTreeMap::new();
+    for (kind, wanted) in targets {
+        let Some(resource) = workload(kind) else { continue };
+        let found = if wanted.len() <= FEW {
+            read_each(requests, resource, &wanted).await?
+        } else {
+            read_listed(requests, scope, resource, &wanted).await?
+        };
+        out.extend(
+            found.into_iter().map(|((namespace, name), value)| ((kind.to_owned(), namespace, name), value)),
+        );
+    }
+    Ok(out)
+}
+
+type Found = BTreeMap<(String, String), Value>;
+
+async fn read_each(
+    requests: &Requests,
+    resource: Resource,
+    wanted: &BTreeSet<(String, String)>,
+) -> Result<Found, ClusterError> {
+    let reads = wanted.iter().filter(|(_, name)| !name.is_empty()).map(|(namespace, name)| async move {
+        let what = format!("get {} {namespace}/{name}", resource.plural);
+        let found = requests.get(&resource.object(namespace, name), &what).await?;
+        Ok::<_, ClusterError>(found.map(|value| ((namespace.clone(), name.clone()), value)))
+    });
+    let found: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn read_listed(
+    requests: &Requests,
+    scope: &Scope,
+    resource: Resource,
+    wanted: &BTreeSet<(String, String)>,
+) -> Result<Found, ClusterError> {
+    let namespaces: BTreeSet<&str> = wanted.iter().map(|(namespace, _)| namespace.as_str()).collect();
+    // With few namespaces one list each brings less than a list of the whole cluster.
+    let lists: Vec<Option<&str>> = match &scope.namespace {
+        Some(namespace) => vec![Some(namespace)],
+        None if namespaces.len() <= FEW => namespaces.into_iter().map(Some).collect(),
+        None => vec![None],
+    };
+    let reads = lists.into_iter().map(|namespace| async move {
+        let what = format!("list {}{}", resource.plural, of(namespace));
+        Ok::<_, ClusterError>(requests.list(&resource.list(namespace), "", &what).await?)
+    });
+    let lists: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
+    let items = lists.into_iter().flatten().flat_map(|list| list.items).map(|item| (key(&item), item));
+    Ok(items.filter(|(key, _)| wanted.contains(key)).collect())
+}
+
+async fn read_pods(
+    requests: &Requests,
+    scope: &Scope,
+    profile: &Profile,
+) -> Result<Vec<Value>, ClusterError> {
+    let namespace = scope.namespace.as_deref();
+    let query = format!("labelSelector={}", escape_query(profile.names.type_label));
+    let what = format!("list pods{}", of(namespace));
+    Ok(requests.list(&PODS.list(namespace), &query, &what).await?.map(|list| list.items).unwrap_or_default())
+}
+
+/// Namespace and name of an object.
+pub fn key(object: &Value) -> (String, String) {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (text("/metadata/namespace"), text("/metadata/name"))
+}
+
+fn of(namespace: Option<&str>) -> String {
+    namespace.map_or(" in all namespaces".into(), |name| format!(" in namespace {name:?}"))
+}

@@ -1,0 +1,177 @@
+//! Follows the rollout of a workload until it is done, cannot be done, or takes too long. Reads only.
+//!
+//! Rules: `kubectl rollout status` (kubectl v0.37.2, `pkg/polymorphichelpers/rollout_status.go`).
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::error::{ClusterError, Failure};
+use super::paths::Resource;
+use super::requests::Requests;
+
+/// Where a rollout is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollout {
+    /// All replicas are new and available.
+    Done,
+    /// Not yet, and what is waited for.
+    Waiting(String),
+    /// It will not get there by itself.
+    Failed(String),
+}
+
+/// Waits for a rollout. `progress` is called whenever what is waited for changes.
+pub async fn rollout(
+    requests: &Requests,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+    limit: Option<Duration>,
+    mut progress: impl FnMut(&str),
+) -> Result<(), ClusterError> {
+    let started = Instant::now();
+    let path = resource.object(namespace, name);
+    let what = format!("wait for {} {namespace}/{name}", resource.plural);
+    let mut pause = Duration::from_millis(500);
+    let mut last = String::new();
+    loop {
+        let Some(object) = requests.get(&path, &what).await? else {
+            return Err(ClusterError::new(Failure::NotFound, format!("{what}: it was deleted")));
+        };
+        match rollout_of(&object) {
+            Rollout::Done => return Ok(()),
+            Rollout::Failed(why) => {
+                return Err(ClusterError::new(Failure::Other, format!("{what}: {why}"))
+                    .help(format!("see 'kubectl describe {} {name} -n {namespace}'", resource.plural)));
+            }
+            Rollout::Waiting(why) => {
+                if why != last {
+                    progress(&why);
+                    last = why;
+                }
+            }
+        }
+        if let Some(limit) = limit
+            && started.elapsed() + pause > limit
+        {
+            return Err(ClusterError::new(
+                Failure::TimedOut,
+                format!("{what}: not done after {}s: {last}", limit.as_secs()),
+            )
+            .help("the workload is written and goes on rolling out; give more time with --wait=DURATION"));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(4));
+    }
+}
+
+/// Judges a workload by its status.
+pub fn rollout_of(object: &Value) -> Rollout {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+    let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let wanted = number("/spec/replicas").unwrap_or(1);
+    if !matches!(kind, "Deployment" | "StatefulSet") {
+        // Sandboxes have no rollout that could be followed: the operator restarts them in two writes.
+        return Rollout::Done;
+    }
+    if status("observedGeneration") < number("/metadata/generation").unwrap_or(0) {
+        return Rollout::Waiting("the controller has not seen the change yet".into());
+    }
+    let updated = status("updatedReplicas");
+    if kind == "Deployment" {
+        let progressing = object
+            .pointer("/status/conditions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .find(|condition| condition.get("type").and_then(Value::as_str) == Some("Progressing"));
+        if progressing.and_then(|condition| condition.get("reason")?.as_str())
+            == Some("ProgressDeadlineExceeded")
+        {
+            return Rollout::Failed("it exceeded its progress deadline".into());
+        }
+        return if updated < wanted {
+            Rollout::Waiting(format!("{updated} of {wanted} replicas are updated"))
+        } else if status("replicas") > updated {
+            Rollout::Waiting(format!("{} old replicas are still running", status("replicas") - updated))
+        } else if status("availableReplicas") < updated {
+            Rollout::Waiting(format!(
+                "{} of {updated} updated replicas are available",
+                status("availableReplicas")
+            ))
+        } else {
+            Rollout::Done
+        };
+    }
+    if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+        return Rollout::Failed(
+            "its update strategy is OnDelete: delete its pods one by one to roll it out".into(),
+        );
+    }
+    let partition = number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
+    if status("readyReplicas") < wanted {
+        Rollout::Waiting(format!("{} of {wanted} replicas are ready", status("readyReplicas")))
+    } else if partition > 0 {
+        if updated < wanted - partition {
+            Rollout::Waiting(format!(
+                "{updated} of {} replicas beyond the partition are updated",
+                wanted - partition
+            ))
+        } else {
+            Rollout::Done
+        }
+    } else if object.pointer("/status/updateRevision") != object.pointer("/status/currentRevision") {
+        Rollout::Waiting(format!("{updated} of {wanted} replicas are updated"))
+    } else {
+        Rollout::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// `apply --wait` that returns too early hands traffic to agents without their skills.
+    #[test]
+    fn rollouts_are_judged_as_kubectl_judges_them() {
+        let deployment = |status: Value| json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status});
+        let waiting = |text: &str| Rollout::Waiting(text.into());
+        for (status, expected) in [
+            (json!({"observedGeneration": 1}), waiting("the controller has not seen the change yet")),
+            (json!({"observedGeneration": 2, "updatedReplicas": 1}), waiting("1 of 3 replicas are updated")),
+            (
+                json!({"observedGeneration": 2, "updatedReplicas": 3, "replicas": 4}),
+                waiting("1 old replicas are still running"),
+            ),
+            (
+                json!({"observedGeneration": 2, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 2}),
+                waiting("2 of 3 updated replicas are available"),
+            ),
+            (
+                json!({"observedGeneration": 2, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
+                Rollout::Done,
+            ),
+            (
+                json!({"observedGeneration": 2, "conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}),
+                Rollout::Failed("it exceeded its progress deadline".into()),
+            ),
+        ] {
+            assert_eq!(rollout_of(&deployment(status)), expected);
+        }
+        let set = |strategy: Value, status: Value| json!({"kind": "StatefulSet", "metadata": {"generation": 1}, "spec": {"replicas": 2, "updateStrategy": strategy}, "status": status});
+        let revisions = |current: &str, updated: i64| json!({"observedGeneration": 1, "readyReplicas": 2, "updatedReplicas": updated, "currentRevision": current, "updateRevision": "b"});
+        assert_eq!(rollout_of(&set(json!({}), revisions("a", 1))), waiting("1 of 2 replicas are updated"));
+        assert_eq!(rollout_of(&set(json!({}), revisions("b", 2))), Rollout::Done);
+        assert_eq!(
+            rollout_of(&set(json!({"rollingUpdate": {"partition": 1}}), revisions("a", 1))),
+            Rollout::Done
+        );
+        assert!(matches!(
+            rollout_of(&set(json!({"type": "OnDelete"}), revisions("a", 0))),
+            Rollout::Failed(_)
+        ));
+    }
+}
