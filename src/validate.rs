@@ -3,5 +3,10 @@
 
 pub mod go_quote;
 mod go_quote_table;
+pub mod go_value;
+mod metadata;
 pub mod pattern;
+pub mod preflight;
+pub mod schema;
+mod schema_rules;
 pub mod webhook;

@@ -1,9 +1,10 @@
 //! A profile in, the schema of its AgentRuntime out. The status, which the API server takes from the operator alone,
-//! is left to [`super::status`].
+//! is left to `status.rs`.
 //!
 //! Source: operator-spec.md section 9.2 and the CRD manifests at 565e337, 0c74a2a, 177ed3b, 72cb878, 61df0a4, 0bd664d
-//! and d790f65 (fields and constraints; the descriptions are our own). `rossoctl` has the fields of `head`; commits of
-//! that repository after a460834 add `spec.auth` (fff8223) and `spec.pluginPreset`, `plugins`, `onError` (86a68b5),
+//! and d790f65 (fields and constraints; the descriptions are our own). The manifest at
+//! a460834 could not be read: `rossoctl` has the fields of `head` by operator-spec.md section 0. Later commits of that
+//! repository add `spec.auth` (fff8223) and `spec.pluginPreset`, `plugins`, `onError` (86a68b5),
 //! which belong to none of our profiles.
 
 use crate::profile::Profile;

@@ -1,0 +1,261 @@
+//! Skills and the agent container's mounts in, what will stop the workload out, though CRD and webhook accept the
+//! AgentRuntime. What to do about a finding (warn, refuse, or repeat the operator's failure) is left to the planner.
+//!
+//! Source: operator-spec.md section 11 (Q12, Q21) and the API server's validation of pod templates, Kubernetes 1.37.2:
+//! volume names are DNS labels of at most 63 characters, mount paths are unique by text in a container, an image
+//! reference is required but never parsed, and relative paths and colons pass.
+
+use std::collections::HashMap;
+
+use crate::agent_runtime::Skill;
+use crate::names::SKILL_VOLUME_PREFIX;
+
+use super::go_quote::go_quote;
+use super::pattern::dns_label;
+
+/// Longest volume name, in characters.
+const VOLUME_NAME_MAX: usize = 63;
+
+/// What comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// The API server refuses the workload.
+    Refused,
+    /// The API server takes it, but the container may not start.
+    MayNotStart,
+}
+
+/// One thing that will stop the workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Field below the skill, such as `name`; empty for the whole skill.
+    pub field: &'static str,
+    /// What comes of it.
+    pub effect: Effect,
+    /// The quirk of operator-spec.md section 11 that lets it through; empty where there is none.
+    pub quirk: &'static str,
+    /// What is wrong and how to mend it, naming both parties where there are two.
+    pub message: String,
+}
+
+/// A mount that a container has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mount<'m> {
+    /// Name of its volume.
+    pub volume: &'m str,
+    /// Path in the container.
+    pub path: &'m str,
+}
+
+/// What is wrong with a skill by itself.
+pub fn check_skill(skill: &Skill) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut tell = |field, effect, quirk, message| findings.push(Finding { field, effect, quirk, message });
+    let volume = format!("{SKILL_VOLUME_PREFIX}{}", skill.name);
+    let length = volume.chars().count();
+    if length > VOLUME_NAME_MAX {
+        tell(
+            "name",
+            Effect::Refused,
+            "Q12",
+            format!(
+                "the volume of skill {} would be called {volume}, {length} characters, and the API server takes {VOLUME_NAME_MAX}; \
+                 shorten the name to {} characters",
+                skill.name,
+                VOLUME_NAME_MAX - SKILL_VOLUME_PREFIX.len()
+            ),
+        );
+    }
+    if !dns_label(&volume) {
+        tell(
+            "name",
+            Effect::Refused,
+            "",
+            format!(
+                "the volume of skill {} would be called {}, which is no volume name; use lower-case letters, \
+                 digits and dashes, and end with a letter or digit",
+                go_quote(&skill.name),
+                go_quote(&volume)
+            ),
+        );
+    }
+    if skill.image.is_empty() {
+        tell(
+            "image",
+            Effect::Refused,
+            "",
+            format!("the image of skill {} is empty; name an OCI image", skill.name),
+        );
+    } else if skill.image.contains(char::is_whitespace) {
+        tell(
+            "image",
+            Effect::MayNotStart,
+            "",
+            format!(
+                "the image {} of skill {} contains white space and cannot be pulled; remove it",
+                go_quote(&skill.image),
+                skill.name
+            ),
+        );
+    }
+    let path = &skill.mount_path;
+    if path.is_empty() {
+        tell(
+            "mountPath",
+            Effect::Refused,
+            "",
+            format!("the mountPath of skill {} is empty; give an absolute path", skill.name),
+        );
+    } else if !path.starts_with('/') {
+        tell(
+            "mountPath",
+            Effect::MayNotStart,
+            "",
+            format!(
+                "the mountPath {} of skill {} is relative, and runtimes differ in what that means; begin it with /",
+                go_quote(path),
+                skill.name
+            ),
+        );
+    }
+    if path.contains(':') {
+        tell(
+            "mountPath",
+            Effect::MayNotStart,
+            "",
+            format!(
+                "the mountPath {} of skill {} contains a colon, which Kubernetes does not allow there; remove it",
+                go_quote(path),
+                skill.name
+            ),
+        );
+    }
+    findings
+}
+
+/// Which skill would be mounted where the container has another mount already, or an earlier skill is mounted; with
+/// the index of the skill.
+///
+/// `others` are the mounts that stay, so not those of skill volumes that are rebuilt. Paths are compared as text, as
+/// the API server does: `/a` and `/a/` are two paths for it.
+pub fn check_mounts(container: &str, others: &[Mount<'_>], skills: &[Skill]) -> Vec<(usize, Finding)> {
+    let mut taken: HashMap<&str, String> = HashMap::with_capacity(others.len() + skills.len());
+    for mount in others {
+        taken.entry(mount.path).or_insert_with(|| format!("volume {}", mount.volume));
+    }
+    let mut findings = Vec::new();
+    for (index, skill) in skills.iter().enumerate() {
+        match taken.get(skill.mount_path.as_str()) {
+            None => {
+                taken.insert(&skill.mount_path, format!("skill {}", skill.name));
+            }
+            Some(owner) => findings.push((
+                index,
+                Finding {
+                    field: "mountPath",
+                    effect: Effect::Refused,
+                    quirk: "Q21",
+                    message: format!(
+                        "skill {} and {owner} are both mounted at {} in container {container}, and the API server \
+                         takes a path once; give the skill another mountPath",
+                        skill.name,
+                        go_quote(&skill.mount_path)
+                    ),
+                },
+            )),
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skill(name: &str, image: &str, path: &str) -> Skill {
+        Skill {
+            name: name.to_owned(),
+            image: image.to_owned(),
+            mount_path: path.to_owned(),
+            ..Skill::default()
+        }
+    }
+
+    fn told(skill: &Skill) -> Vec<(&'static str, Effect, &'static str)> {
+        check_skill(skill).into_iter().map(|finding| (finding.field, finding.effect, finding.quirk)).collect()
+    }
+
+    /// 57 characters are the most that fit; at 58 the CRD still says yes and the workload update fails for good.
+    #[test]
+    fn a_name_of_58_characters_is_refused_as_a_volume() {
+        assert_eq!(told(&skill(&"a".repeat(57), "i", "/p")), []);
+        let findings = check_skill(&skill(&"a".repeat(58), "i", "/p"));
+        assert_eq!(
+            findings,
+            [Finding {
+                field: "name",
+                effect: Effect::Refused,
+                quirk: "Q12",
+                message: format!(
+                    "the volume of skill {0} would be called skill-{0}, 64 characters, and the API server takes 63; \
+                     shorten the name to 57 characters",
+                    "a".repeat(58)
+                ),
+            }]
+        );
+    }
+
+    #[test]
+    fn what_the_crd_would_refuse_is_told_without_a_crd() {
+        assert_eq!(told(&skill("A_b", "i", "/p")), [("name", Effect::Refused, "")]);
+        assert_eq!(
+            told(&skill("a\nb", "", "")),
+            [
+                ("name", Effect::Refused, ""),
+                ("image", Effect::Refused, ""),
+                ("mountPath", Effect::Refused, ""),
+            ]
+        );
+        assert_eq!(
+            told(&skill("a", " ", "x:y")),
+            [
+                ("image", Effect::MayNotStart, ""),
+                ("mountPath", Effect::MayNotStart, ""),
+                ("mountPath", Effect::MayNotStart, ""),
+            ]
+        );
+    }
+
+    /// The API server compares as text; a finding for `/data/` would refuse what works.
+    #[test]
+    fn a_path_is_taken_once_by_mount_or_skill() {
+        let others = [Mount { volume: "data", path: "/data" }, Mount { volume: "tmp", path: "/tmp" }];
+        let skills = [
+            skill("a", "i", "/data"),
+            skill("b", "i", "/data/"),
+            skill("c", "i", "/s"),
+            skill("d", "i", "/s"),
+        ];
+        let messages: Vec<(usize, String)> = check_mounts("agent", &others, &skills)
+            .into_iter()
+            .map(|(index, finding)| (index, finding.message))
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                (
+                    0,
+                    "skill a and volume data are both mounted at \"/data\" in container agent, and the API server \
+                     takes a path once; give the skill another mountPath"
+                        .to_owned()
+                ),
+                (
+                    3,
+                    "skill d and skill c are both mounted at \"/s\" in container agent, and the API server takes a \
+                     path once; give the skill another mountPath"
+                        .to_owned()
+                ),
+            ]
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! An AgentRuntime as its author wrote it in, what the API server makes of its creation out: verdict, messages, pruned
+//! fields, and the object as it would be stored. The webhook's rules are left to [`super::webhook`].
+//!
+//! The steps and their order are those of k8s.io/apiextensions-apiserver v0.37.2: decode the metadata, prune unknown
+//! fields, drop nulls, fill in defaults, drop the status, then validate. Source: `pkg/apiserver/customresource_handler.go`,
+//! `pkg/apiserver/schema/{pruning,defaulting}`, `pkg/registry/customresource`; vectors `schema/*`.
+//!
+//! Not judged: what the server sets itself (generation, uid, times), owner references, managed fields and the syntax of
+//! times in the metadata.
+
+use serde_json::{Map, Value};
+
+use crate::crd::fields::agent_runtime;
+use crate::crd::node::{Node, Shape};
+use crate::names::{AGENT_RUNTIME, VERSION};
+use crate::profile::Profile;
+
+use super::go_quote::go_quote;
+use super::metadata;
+use super::schema_rules;
+
+/// What the API server answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SchemaReport {
+    /// Whether the object is accepted.
+    pub allowed: bool,
+    /// The server's messages, sorted; its own order of several is not stable.
+    pub errors: Vec<String>,
+    /// Fields that the server does not know and drops, sorted, such as `spec.skills[0].subPath`.
+    pub pruned_paths: Vec<String>,
+    /// The object after pruning and defaulting, without status; null when it could not be decoded.
+    pub stored: Value,
+}
+
+/// Answers for the API server of one profile; made once, used for any number of objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validator {
+    root: Node,
+    api_version: String,
+}
+
+impl Validator {
+    /// The validator of the profile's CRD.
+    pub fn new(profile: &Profile) -> Self {
+        Self { root: agent_runtime(profile), api_version: format!("{}/{VERSION}", profile.names.group) }
+    }
+
+    /// What a `POST` of the object would be answered. The namespace may be absent: the request names it.
+    pub fn create(&self, object: &Value) -> SchemaReport {
+        let Value::Object(map) = object else {
+            return SchemaReport {
+                errors: vec![format!(
+                    "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+                    metadata::go_json_word(object)
+                )],
+                ..SchemaReport::default()
+            };
+        };
+        let mut stored = map.clone();
+        let decoded = match metadata::decode(map.get("metadata")) {
+            Ok(decoded) => decoded,
+            Err(message) => return SchemaReport { errors: vec![message], ..SchemaReport::default() },
+        };
+        let mut pruned_paths = decoded.unknown_paths;
+        prune_root(&mut stored, &self.root, &mut pruned_paths);
+        drop_nulls(&mut stored, &self.root);
+        if map.contains_key("metadata") {
+            stored.insert("metadata".to_owned(), Value::Object(decoded.metadata.clone()));
+        }
+        fill_defaults(&mut stored, &self.root);
+        // A user cannot set the status; `shift_remove` keeps the order of the other fields.
+        stored.shift_remove("status");
+        let mut errors = self.type_errors(&stored);
+        if errors.is_empty() {
+            errors.extend(metadata::errors(&decoded.metadata));
+            let value = Value::Object(std::mem::take(&mut stored));
+            schema_rules::validate(&self.root, &value, "", &mut errors);
+            if let Value::Object(map) = value {
+                stored = map;
+            }
+        }
+        errors.sort_unstable();
+        // The server tells equal messages once.
+        errors.dedup();
+        pruned_paths.sort_unstable();
+        SchemaReport { allowed: errors.is_empty(), errors, pruned_paths, stored: Value::Object(stored) }
+    }
+
+    fn type_errors(&self, object: &Map<String, Value>) -> Vec<String> {
+        let mut errors = Vec::new();
+        for (key, wanted) in [("kind", AGENT_RUNTIME), ("apiVersion", self.api_version.as_str())] {
+            let found = object.get(key).and_then(Value::as_str).unwrap_or_default();
+            if found != wanted {
+                errors.push(format!("{key}: Invalid value: {}: must be {wanted}", go_quote(found)));
+            }
+        }
+        errors
+    }
+}
+
+const META_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
+fn prune_root(object: &mut Map<String, Value>, root: &Node, paths: &mut Vec<String>) {
+    object.retain(|key, value| {
+        if META_FIELDS.contains(&key.as_str()) {
+            return true;
+        }
+        keep(key, value, Some(root), "", paths)
+    });
+}
+
+/// Prunes below a key; false when the key itself is unknown.
+fn keep(
+    key: &str,
+    value: &mut Value,
+    parent: Option<&Node>,
+    parent_path: &str,
+    paths: &mut Vec<String>,
+) -> bool {
+    let path = if parent_path.is_empty() { key.to_owned() } else { format!("{parent_path}.{key}") };
+    match parent.and_then(|node| node.child(key)) {
+        Some(node) => {
+            prune(value, Some(node), &path, paths);
+            true
+        }
+        None => {
+            paths.push(path);
+            false
+        }
+    }
+}
+
+/// Where the schema knows nothing (an object in place of a text, say), every key is unknown.
+fn prune(value: &mut Value, node: Option<&Node>, path: &str, paths: &mut Vec<String>) {
+    if node.is_some_and(|node| node.shape == Shape::Any) {
+        return;
+    }
+    match value {
+        Value::Object(map) => map.retain(|key, value| keep(key, value, node, path, paths)),
+        Value::Array(items) => {
+            let node = items_of(node);
+            for (index, item) in items.iter_mut().enumerate() {
+                prune(item, node, &format!("{path}[{index}]"), paths);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn items_of(node: Option<&Node>) -> Option<&Node> {
+    match node.map(|node| &node.shape) {
+        Some(Shape::Array(items)) => Some(items),
+        _ => None,
+    }
+}
+
+/// No field is nullable: a null counts as absent, unless a default replaces it. Nulls in lists stay, and are refused.
+fn drop_nulls(object: &mut Map<String, Value>, node: &Node) {
+    object.retain(|key, value| match node.child(key) {
+        None => true,
+        Some(child) if value.is_null() => child.default.is_some(),
+        Some(child) => {
+            drop_nulls_below(value, child);
+            true
+        }
+    });
+}
+
+fn drop_nulls_below(value: &mut Value, node: &Node) {
+    match (value, &node.shape) {
+        (Value::Object(map), _) => drop_nulls(map, node),
+        (Value::Array(items), Shape::Array(child)) => {
+            items.iter_mut().for_each(|item| drop_nulls_below(item, child));
+        }
+        _ => {}
+    }
+}
+
+fn fill_defaults(object: &mut Map<String, Value>, node: &Node) {
+    for field in node.fields() {
+        let absent = object.get(field.name).is_none_or(Value::is_null);
+        if let (Some(default), true) = (field.node.default, absent) {
+            object.insert(field.name.to_owned(), Value::from(default));
+        }
+    }
+    for (key, value) in object.iter_mut() {
+        let Some(child) = node.child(key) else { continue };
+        match (value, &child.shape) {
+            (Value::Object(map), _) => fill_defaults(map, child),
+            (Value::Array(items), Shape::Array(child)) => {
+                for item in items {
+                    if let Value::Object(map) = item {
+                        fill_defaults(map, child);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

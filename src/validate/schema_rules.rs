@@ -1,0 +1,113 @@
+//! A value and its schema in, the API server's messages out. Pruning and defaulting come before, in
+//! [`super::schema`].
+//!
+//! Source: k8s.io/kube-openapi `pkg/validation/validate` as of k8s.io/apiextensions-apiserver v0.37.2, and that module's
+//! `pkg/apiserver/validation`, which rewords the results. Formats are not checked: only the status has any.
+
+use serde_json::Value;
+
+use crate::crd::node::{Node, Shape, type_word};
+
+use super::go_quote::go_quote;
+use super::go_value::go_value;
+
+/// Appends a message for each rule that the value breaks, its parts too. `path` is empty at the root.
+pub(super) fn validate(node: &Node, value: &Value, path: &str, errors: &mut Vec<String>) {
+    let found = found_word(value);
+    if let Some(wanted) = type_word(&node.shape).filter(|wanted| !is_of_type(value, wanted)) {
+        errors.push(format!(
+            "{path}: Invalid value: \"{found}\": {path} in body must be of type {wanted}: \"{found}\""
+        ));
+    }
+    match value {
+        Value::String(text) => errors.extend(text_error(node, text, path)),
+        Value::Number(_) => errors.extend(number_error(node, value, path)),
+        Value::Array(items) => array_errors(node, items, path, errors),
+        _ => {}
+    }
+    if !node.values.is_empty() && !value.as_str().is_some_and(|text| node.values.contains(&text)) {
+        let values: Vec<String> = node.values.iter().map(|value| go_quote(value)).collect();
+        errors.push(format!(
+            "{path}: Unsupported value: {}: supported values: {}",
+            go_value(value),
+            values.join(", ")
+        ));
+    }
+    if let Value::Object(map) = value {
+        for (key, value) in map {
+            if let Some(child) = node.child(key) {
+                validate(child, value, &join(path, key), errors);
+            }
+        }
+        for field in node.fields().iter().filter(|field| field.required && !map.contains_key(field.name)) {
+            errors.push(format!("{}: Required value", join(path, field.name)));
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn found_word(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        // Go reads a number without fraction and exponent that fits 64 bits as an integer, any other as a float.
+        Value::Number(number) if number.as_i64().is_some() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn is_of_type(value: &Value, wanted: &str) -> bool {
+    match (found_word(value), wanted) {
+        ("integer", "number") => true,
+        ("number", "integer") => value.as_f64().is_some_and(|float| float.fract() == 0.0),
+        (found, wanted) => found == wanted,
+    }
+}
+
+/// The first of length and pattern that fails.
+fn text_error(node: &Node, text: &str, path: &str) -> Option<String> {
+    let length = text.chars().count();
+    if let Some(max) = node.max_length.filter(|max| length > *max) {
+        // Characters are counted, yet the message speaks of bytes.
+        let unit = if max == 1 { "byte" } else { "bytes" };
+        return Some(format!("{path}: Too long: may not be more than {max} {unit}"));
+    }
+    let quoted = go_quote(text);
+    if let Some(min) = node.min_length.filter(|min| length < *min) {
+        return Some(format!(
+            "{path}: Invalid value: {quoted}: {path} in body should be at least {min} chars long"
+        ));
+    }
+    node.pattern.filter(|pattern| !(pattern.matches)(text)).map(|pattern| {
+        format!("{path}: Invalid value: {quoted}: {path} in body should match '{}'", pattern.text)
+    })
+}
+
+fn number_error(node: &Node, value: &Value, path: &str) -> Option<String> {
+    let number = value.as_f64()?;
+    let broken = if let Some(max) = node.maximum.filter(|max| number > f64::from(*max)) {
+        format!("less than or equal to {max}")
+    } else {
+        let min = node.minimum.filter(|min| number < f64::from(*min))?;
+        format!("greater than or equal to {min}")
+    };
+    Some(format!("{path}: Invalid value: {}: {path} in body should be {broken}", go_value(value)))
+}
+
+fn array_errors(node: &Node, items: &[Value], path: &str, errors: &mut Vec<String>) {
+    if let Shape::Array(child) = &node.shape {
+        for (index, item) in items.iter().enumerate() {
+            validate(child, item, &format!("{path}[{index}]"), errors);
+        }
+    }
+    if let Some(max) = node.max_items.filter(|max| items.len() > *max) {
+        let unit = if max == 1 { "item" } else { "items" };
+        errors.push(format!("{path}: Too many: {}: must have at most {max} {unit}", items.len()));
+    }
+}
