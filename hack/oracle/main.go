@@ -1,9 +1,11 @@
 // Command go-oracle says how Kubernetes' own YAML library reads a document. Each line on stdin is one document as a
-// JSON string; each line on stdout is {"value": ...}, or {"error": "..."} where Go refuses it.
+// JSON string; each line on stdout is {"value": ...}, or {"error": "..."} where Go refuses it. A number in the value is
+// {"number": "1e+21"}, its text as Go writes it: not every JSON reader gives back the same float.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -43,8 +45,8 @@ func run() error {
 
 // answer has exactly one of its fields.
 type answer struct {
-	Value json.RawMessage `json:"value,omitempty"`
-	Error string          `json:"error,omitempty"`
+	Value any    `json:"value"`
+	Error string `json:"error,omitempty"`
 }
 
 // read is what kubectl and every controller do before they know a type: YAML to JSON.
@@ -55,9 +57,32 @@ func read(document string) (result answer) {
 			result = answer{Error: fmt.Sprint("panic: ", cause)}
 		}
 	}()
-	value, err := yaml.YAMLToJSON([]byte(document))
+	text, err := yaml.YAMLToJSON([]byte(document))
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
-	return answer{Value: value}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Value: numbersAsText(value)}
+}
+
+// numbersAsText replaces every number below a value.
+func numbersAsText(value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		return map[string]string{"number": value.String()}
+	case map[string]any:
+		for key, inner := range value {
+			value[key] = numbersAsText(inner)
+		}
+	case []any:
+		for i, inner := range value {
+			value[i] = numbersAsText(inner)
+		}
+	}
+	return value
 }
