@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# For CI, since Flux runs no functions and no plugins: renders a kustomization with its skills into a folder that Flux
+# then takes as it is, from Git or as an artifact.
+#
+#   render.sh KUSTOMIZATION OUT
+#   flux push artifact oci://registry.example/weather:latest --path=OUT --source=... --revision=...
+set -euo pipefail
+
+kustomization=${1:?the folder of a kustomization}
+out=${2:?the folder to write}
+mkdir -p "$out"
+kustomize build "$kustomization" | kubectl-skills render --profile pr332-merged -f - >"$out/.manifests.yaml"
+# Nothing is left to do: what is pushed is what the operator would have made of it.
+kubectl-skills render --check --profile pr332-merged -f "$out/.manifests.yaml" >/dev/null
+mv "$out/.manifests.yaml" "$out/manifests.yaml"
