@@ -1,0 +1,400 @@
+#!/usr/bin/env bash
+# `make e2e-pipelines`: every folder of docs/examples through the real kustomize, kpt, Helm and kubectl, held against
+# what `kubectl-skills render` makes of the same manifests; and every way in which these programs turn a failure of a
+# function into silence, to show that ours is loud.
+#
+#   hack/e2e-pipelines.sh [TEST...]    runs all tests, or those whose name contains one of the words
+#
+# KUBECTL_SKILLS_BIN   tests this program instead of building one
+set -euo pipefail
+
+self=$(realpath "${BASH_SOURCE[0]}")
+root=$(dirname "$(dirname "$self")")
+examples=$root/docs/examples
+profile=pr332-merged
+
+# === what the tests use ===
+
+fail() { echo "FAIL: $*" >&2; return 1; }
+
+# Two files hold the same objects, whatever their order, style and comments; and skills are mounted in them, since two
+# outputs of a function that did nothing are equal too.
+equal() {
+  kyaml-fn --compare "$1" "$2" >/dev/null
+  grep -q 'mountPath: "\{0,1\}/skills/forecast' "$1" && grep -q 'name: "\{0,1\}skill-forecast' "$1" || fail "$1 has no skills"
+}
+
+same_bytes() { diff -u "$1" "$2"; }
+
+# A command must end with exactly this status; its stdout goes to ./out, its stderr to ./err.
+ends_with() {
+  local want=$1 rc=0
+  shift
+  "$@" >out 2>err || rc=$?
+  [ "$rc" -eq "$want" ] || { cat err >&2; fail "'$*' ended with $rc, not $want"; }
+}
+
+# A command must fail, print no manifest, and say why: each word stands on its stderr.
+fails_loudly() {
+  local words=() rc=0
+  while [ "$1" != -- ]; do words+=("$1"); shift; done
+  shift
+  "$@" >out 2>err || rc=$?
+  [ "$rc" -ne 0 ] || fail "'$*' ended with 0"
+  ! grep -q '^kind:' out || fail "'$*' failed, but printed manifests: $(head -3 out)"
+  for word in "${words[@]}"; do
+    grep -qF -- "$word" err || { cat err >&2; fail "'$*' does not say '$word'"; }
+  done
+}
+
+render() { kubectl-skills render --profile "$profile" "$@"; }
+
+# A plain kustomization of the examples, its function left out: what `--enable-exec` is needed for is skipped.
+build_plain() { kustomize build --enable-alpha-plugins "$1"; }
+build() { kustomize build --enable-alpha-plugins --enable-exec "$1"; }
+
+# A copy of an example, without the target of its AgentRuntime: what every function must refuse.
+without_target() {
+  cp -r "$examples/$1" broken
+  grep -rl 'kind: AgentRuntime' broken | xargs sed -i 's/^    name: .*weather$/    name: no-such-deployment/'
+}
+
+# === kustomize ===
+
+test_kustomize_overlays_equal_render() {
+  local environment
+  for environment in staging production; do
+    build "$examples/kustomize/overlays/$environment" >got
+    build_plain "$examples/kustomize/overlays/$environment" >plain
+    render -f plain >want
+    equal got want
+  done
+}
+
+# The issue's newcomer: a prefix, two overlays with other skill tags, and an image override that has nothing to do with it.
+test_kustomize_overlays_mount_their_own_tags() {
+  build "$examples/kustomize/overlays/staging" >staging
+  build "$examples/kustomize/overlays/production" >production
+  mounted() { gojq 'select(.kind == "Deployment") | .metadata.name, (.spec.template.spec | (.containers[0].image, [.volumes[] | .image.reference // empty], [.containers[0].volumeMounts[] | select(.readOnly) | .mountPath]))' "$1" | tr '\n' ' '; }
+  local skills='["/skills/forecast","/skills/alerts"]'
+  [ "$(mounted staging)" = "\"staging-weather\" \"registry.example/agents/weather:1.1.0-rc.2\" [\"registry.example/skills/forecast:1.3.0-rc.1\",\"registry.example/skills/alerts:0.10.0\"] $skills " ] || fail "$(mounted staging)"
+  [ "$(mounted production)" = "\"production-weather\" \"registry.example/agents/weather:1.0.3\" [\"registry.example/skills/forecast:1.2.4\",\"registry.example/skills/alerts:0.9.1\"] $skills " ] || fail "$(mounted production)"
+}
+
+# The reference by which the controller in the cluster finds the workload must follow the prefix.
+test_kustomize_prefix_reaches_the_target() {
+  build "$examples/kustomize/overlays/staging" >got
+  [ "$(gojq -r 'select(.kind == "AgentRuntime") | .spec.targetRef.name' got)" = staging-weather ]
+}
+
+# A layer around the one with the function, with one more prefix: names settle after the function ran.
+test_kustomize_outer_prefix_still_reaches_the_target() {
+  cp -r "$examples/kustomize" layers
+  mkdir layers/outer
+  printf 'namePrefix: eu-\nresources: [../overlays/staging]\n' >layers/outer/kustomization.yaml
+  build layers/outer >got
+  [ "$(gojq -r 'select(.kind == "AgentRuntime") | .spec.targetRef.name' got)" = eu-staging-weather ]
+  render --check -f got >/dev/null
+}
+
+# Without --enable-exec kustomize skips the function and says nothing; kubectl always does.
+test_guard_finds_the_silent_skip() {
+  local overlay=$examples/kustomize/overlays/staging
+  build_plain "$overlay" >skipped
+  ends_with 1 render --check -f skipped
+  kubectl kustomize --enable-alpha-plugins "$overlay" >skipped
+  ends_with 1 render --check -f skipped
+  kubectl-1.32 kustomize --enable-alpha-plugins "$overlay" >skipped
+  ends_with 1 render --check -f skipped
+  build "$overlay" >done
+  ends_with 0 render --check -f done
+}
+
+# A parent's `images:` that runs after the function changes volume and AgentRuntime, and leaves the hash stale.
+test_guard_finds_images_changed_after_the_function() {
+  cp -r "$examples/kustomize" layers
+  mkdir layers/outer
+  printf 'resources: [../overlays/staging]\nimages:\n- name: registry.example/skills/forecast\n  newTag: 9.9.9\n' >layers/outer/kustomization.yaml
+  build layers/outer >got
+  ends_with 1 render --check -f got
+}
+
+test_kustomize_stops_at_an_error_and_says_why() {
+  without_target kustomize
+  fails_loudly no-such-deployment -- build broken/overlays/staging
+}
+
+test_kustomize_stops_at_an_unknown_option() {
+  cp -r "$examples/kustomize" broken
+  sed -i 's/^  profile:/  profil:/' broken/overlays/staging/skills.yaml
+  fails_loudly profil profile -- build broken/overlays/staging
+}
+
+# A validator's output must be empty of items: an echo, even byte for byte, fails the build.
+test_kustomize_validator_accepts_and_refuses() {
+  cp -r "$examples/kustomize" layers
+  sed -i 's/^transformers:/validators:/' layers/overlays/staging/kustomization.yaml
+  # Not carried out yet, since the transformer became a validator: a finding.
+  fails_loudly staging-weather -- build layers/overlays/staging
+}
+
+# === kustomize's legacy plugins ===
+
+test_legacy_plugin_equals_render() {
+  export KUSTOMIZE_PLUGIN_HOME=$PWD/plugins
+  "$examples/kustomize-legacy-plugin/install-plugin.sh" >/dev/null
+  cp -r "$examples/kustomize-legacy-plugin" plain-example
+  sed -i '/^transformers:/,$d' plain-example/kustomization.yaml
+  kustomize build plain-example | render -f - >want
+  local program
+  for program in "kubectl kustomize" "kubectl-1.32 kustomize" "kustomize build"; do
+    $program --enable-alpha-plugins "$examples/kustomize-legacy-plugin" >got
+    equal got want
+  done
+}
+
+test_legacy_plugin_stops_at_an_error_and_says_why() {
+  export KUSTOMIZE_PLUGIN_HOME=$PWD/plugins
+  "$examples/kustomize-legacy-plugin/install-plugin.sh" >/dev/null
+  without_target kustomize-legacy-plugin
+  fails_loudly no-such-deployment -- kubectl kustomize --enable-alpha-plugins broken
+}
+
+# === kpt ===
+
+comments() { grep -o '#.*' "$1" || true; }
+
+# Semantically what render makes of the package; the comments are the same bytes in the same order.
+holds_for_kpt() {
+  local file
+  for file in deployment agentruntime; do
+    comments "$examples/kpt/$file.yaml" >want
+    comments "$1/$file.yaml" >got
+    same_bytes want got
+  done
+  cat "$examples/kpt/deployment.yaml" <(echo ---) "$examples/kpt/agentruntime.yaml" | render -f - >want
+  cat "$1/deployment.yaml" <(echo ---) "$1/agentruntime.yaml" >got
+  equal got want
+  same_bytes "$examples/kpt/Kptfile" "$1/Kptfile"
+  same_bytes "$examples/kpt/skills.yaml" "$1/skills.yaml"
+}
+
+test_kpt_render_equals_render() {
+  cp -r "$examples/kpt" package
+  kpt fn render package --allow-exec --results-dir results
+  grep -q '^exitCode: 0' results/results.yaml
+  holds_for_kpt package
+}
+
+test_kpt_eval_equals_render() {
+  cp -r "$examples/kpt" package
+  kpt fn eval package --exec "kubectl-skills fn" --fn-config package/skills.yaml
+  holds_for_kpt package
+}
+
+# kpt's own kind of configuration: key=value, which arrives as a ConfigMap.
+test_kpt_eval_with_key_value() {
+  cp -r "$examples/kpt" package
+  kpt fn eval package --exec "kubectl-skills fn" -- profile=$profile
+  holds_for_kpt package
+}
+
+test_kpt_second_run_changes_nothing() {
+  cp -r "$examples/kpt" package
+  kpt fn render package --allow-exec
+  cp -r package first
+  kpt fn render package --allow-exec
+  diff -r first package
+}
+
+# A function that fails must leave the package as it was; the reason stands in the results and on stderr.
+test_kpt_stops_at_an_error_and_writes_nothing() {
+  without_target kpt
+  cp -r broken before
+  fails_loudly no-such-deployment -- kpt fn render broken --allow-exec --results-dir results
+  diff -r before broken
+  grep -q 'severity: error' results/results.yaml
+  grep -q 'no-such-deployment' results/results.yaml
+}
+
+# === Helm ===
+
+holds_for_helm() {
+  render -f plain >want
+  equal rendered want
+  # Hooks take part and stay hooks; the chart's files are still named.
+  grep -q 'helm.sh/hook: post-install' rendered
+  local file
+  for file in deployment agentruntime warm-up; do grep -q "^# Source: weather/templates/$file.yaml" rendered; done
+  # Helm's own annotation is gone again.
+  ! grep -q 'postrender' rendered
+}
+
+test_helm4_plugin_equals_render() {
+  export HELM_PLUGINS=$examples/helm
+  helm template demo "$examples/helm/chart" -n weather >plain
+  helm template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills >rendered
+  holds_for_helm
+}
+
+test_helm3_program_equals_render() {
+  helm3 template demo "$examples/helm/chart" -n weather >plain
+  helm3 template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills --post-renderer-args fn >rendered
+  holds_for_helm
+}
+
+test_helm_stops_at_an_error_and_says_why() {
+  without_target helm
+  export HELM_PLUGINS=$PWD/broken
+  fails_loudly no-such-deployment -- helm template demo broken/chart -n weather --post-renderer kubectl-skills
+  fails_loudly no-such-deployment -- helm3 template demo broken/chart -n weather --post-renderer kubectl-skills --post-renderer-args fn
+}
+
+# === Argo CD ===
+
+# Runs the generate command of plugin.yaml as argocd-cmp-server does: in the application's folder, by its own words.
+argocd_generate() {
+  gojq '[.spec.generate | .command[], .args[]]' "$examples/argocd/plugin.yaml" >generate.json
+  (cd "$1" && python3 -c 'import json, os, sys; words = json.load(open(sys.argv[1])); os.execvp(words[0], words)' "$OLDPWD/generate.json")
+}
+
+test_argocd_generate_equals_render() {
+  build_plain "$examples/kustomize/overlays/production" >plain
+  cp -r "$examples/kustomize" source
+  sed -i '/^transformers:/,$d' source/overlays/production/kustomization.yaml
+  argocd_generate source/overlays/production >got
+  render -f plain >want
+  equal got want
+}
+
+# With pruning on, blank output with exit 0 would delete the application.
+test_argocd_generate_fails_on_nothing() {
+  mkdir empty
+  fails_loudly -- argocd_generate empty
+  printf 'resources: []\n' >empty/kustomization.yaml
+  fails_loudly -- argocd_generate empty
+  printf 'resources: [missing.yaml]\n' >empty/kustomization.yaml
+  fails_loudly missing.yaml -- argocd_generate empty
+}
+
+# What the operator goes on writing is ignored, as Argo CD's own jq does it; what Git decides is not.
+test_argocd_ignores_what_the_operator_writes() {
+  build "$examples/kustomize/overlays/production" | gojq 'select(.kind == "Deployment")' >git.json
+  gojq '.spec.template.metadata.annotations["kagenti.io/config-hash"] = "0000" | .spec.template.metadata.annotations["kagenti.io/mtls-mode"] = "permissive"
+    | .metadata.labels["app.kubernetes.io/managed-by"] = "kagenti-operator" | (.spec.template.spec.volumes[] | select(.image) | .image.pullPolicy) = "IfNotPresent"' git.json >live.json
+  gojq -r '.spec.ignoreDifferences[] | select(.kind == "Deployment") | .jqPathExpressions | map("del(\(.))") | join(" | ")' "$examples/argocd/application.yaml" >ignore.jq
+  ! cmp -s git.json live.json || fail "nothing to ignore"
+  gojq "$(cat ignore.jq)" git.json >git
+  gojq "$(cat ignore.jq)" live.json >live
+  same_bytes git live
+  gojq '.spec.template.spec.volumes[1].image.reference = "registry.example/skills/forecast:0.0.1"' live.json | gojq "$(cat ignore.jq)" >drifted
+  ! cmp -s git drifted || fail "a drifted skill image is ignored"
+}
+
+# === Flux ===
+
+test_flux_render_equals_render() {
+  cp -r "$examples/kustomize" source
+  sed -i '/^transformers:/,$d' source/overlays/production/kustomization.yaml
+  "$examples/flux/render.sh" source/overlays/production rendered
+  build_plain "$examples/kustomize/overlays/production" | render -f - >want
+  equal rendered/manifests.yaml want
+}
+
+test_flux_render_leaves_nothing_on_failure() {
+  without_target kustomize
+  sed -i '/^transformers:/,$d' broken/overlays/production/kustomization.yaml
+  fails_loudly no-such-deployment -- "$examples/flux/render.sh" broken/overlays/production rendered
+  [ ! -e rendered/manifests.yaml ]
+}
+
+# === the function itself, without a program around it ===
+
+list() { printf 'apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n%s\n' "$1"; }
+
+# An orchestrator takes an empty stdout with exit 0 for "delete everything".
+test_function_refuses_empty_input() {
+  local input
+  for input in '' ' ' $'\n\n' '---' '# only a comment'; do
+    printf '%s' "$input" >in
+    fails_loudly -- sh -c 'kubectl-skills fn <in'
+    fails_loudly -- sh -c 'kubectl-skills <in'
+  done
+}
+
+test_function_refuses_broken_input() {
+  build "$examples/kustomize/overlays/staging" >all
+  # Cut short in the middle of a string, as a broken pipe leaves it.
+  { list 'items:'; printf -- '- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {a: "b'; } >in
+  fails_loudly -- sh -c 'kubectl-skills fn <in'
+}
+
+test_function_prints_an_empty_list_for_an_empty_list() {
+  list 'items: []' >in
+  kubectl-skills fn <in >out
+  grep -q 'kind: ResourceList' out
+}
+
+# Called without arguments, as by kustomize before 5.6, which knows none.
+test_function_needs_no_arguments() {
+  list "items:
+- apiVersion: v1
+  kind: ConfigMap
+  metadata:
+    name: a # kept
+  data: {b: 'c'}" >in
+  kubectl-skills fn <in >want
+  kubectl-skills <in >got
+  same_bytes want got
+  ln -s "$(command -v kubectl-skills)" kubectl-skills-fn
+  ./kubectl-skills-fn <in >got
+  same_bytes want got
+  # Nothing of ours in the list: not a byte changes.
+  same_bytes in got
+}
+
+# === running them ===
+
+if [ "${1:-}" = --one ]; then
+  cd "$2"
+  "$3"
+  exit
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin"
+ours=${KUBECTL_SKILLS_BIN:-}
+if [ -z "$ours" ]; then
+  (cd "$root" && cargo build --locked --bin kubectl-skills)
+  ours=$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}")/debug/kubectl-skills
+fi
+ln -s "$(realpath "$ours")" "$work/bin/kubectl-skills"
+for tool in kustomize kubectl kubectl-1.32 kpt helm helm3 gojq kyaml-fn; do
+  ln -s "$("$root/hack/tools.sh" "$tool")" "$work/bin/$tool"
+done
+export PATH=$work/bin:$PATH HOME=$work/home
+# Nothing of the caller's may reach the programs under test.
+unset KUSTOMIZE_PLUGIN_HOME XDG_CONFIG_HOME KUBECONFIG "${!HELM_@}"
+mkdir "$HOME"
+
+passed=0 failed=0
+for name in $(declare -F | sed -n 's/^declare -f \(test_.*\)/\1/p'); do
+  if [ $# -gt 0 ]; then
+    wanted=
+    for word in "$@"; do case $name in *"$word"*) wanted=1 ;; esac; done
+    [ -n "$wanted" ] || continue
+  fi
+  mkdir "$work/$name"
+  if timeout 120 bash "$self" --one "$work/$name" "$name" >"$work/$name.log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok   ${name#test_}"
+  else
+    failed=$((failed + 1))
+    echo "FAIL ${name#test_}"
+    sed 's/^/     /' "$work/$name.log"
+  fi
+done
+echo "$passed passed, $failed failed"
+[ $((passed + failed)) -gt 0 ] || { echo "no test is named so" >&2; exit 2; }
+[ "$failed" -eq 0 ]
