@@ -5,6 +5,8 @@ SHELL := bash
 
 # Property cases of one property in `make check-long`; there are several properties.
 PROPTEST_CASES ?= 100000
+# Seconds of each target in `make fuzz`.
+FUZZ_SECONDS ?= 60
 # Rounds of `make bench`.
 ROUNDS ?= 5
 
@@ -35,6 +37,10 @@ test: ## All tests; prints how many vectors hold per profile and group
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
+	hack/fuzz.sh $(FUZZ_SECONDS)
 
 .PHONY: bench
 bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
