@@ -2,4 +2,5 @@
 
 mod schema_oracle;
 mod vectors;
+mod vectors_hash;
 mod vectors_validate;
