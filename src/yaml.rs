@@ -2,6 +2,8 @@
 
 mod decode;
 pub mod document;
+pub mod edit;
+pub mod emit;
 mod fast;
 mod granit;
 pub mod node;
@@ -13,5 +15,6 @@ pub mod scalar;
 pub mod split;
 
 pub use document::{Document, SyntaxError};
+pub use edit::{EditError, Editor, Splice, apply, edit, edit_node};
 pub use path::Step;
 pub use split::{DocumentSlice, split};

@@ -129,7 +129,15 @@ impl Builder<'_, '_> {
                 start = if has_props { props_end } else { self.behind_indicator() };
                 end = start;
             }
-            NodeKind::Mapping { flow: false } | NodeKind::Sequence { flow: false } => end = start,
+            NodeKind::Sequence { flow: false } => {
+                // Where the dashes stand under the key itself granit starts at the first item.
+                let dash = skip_blank(bytes, if has_props { props_end } else { self.behind_indicator() });
+                if bytes.get(dash) == Some(&b'-') {
+                    start = dash;
+                }
+                end = start;
+            }
+            NodeKind::Mapping { flow: false } => end = start,
             NodeKind::Mapping { flow: true } if bytes.get(start) != Some(&b'{') => end = start,
             _ => {}
         }

@@ -1,0 +1,520 @@
+//! Writes changes in block style: scalars in place, entries and items by whole lines. What changes comes from `walk`.
+
+use serde_json::Value;
+
+use super::align::Step as Move;
+use super::fill::is_block_scalar;
+use super::walk::{Entry, Slot};
+use super::{EditError, Surgeon, lines};
+use crate::yaml::emit::{self, BlockLayout, Scalars};
+use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
+
+impl<'e> Surgeon<'e> {
+    /// Replaces a scalar, or fills an empty one.
+    pub(super) fn scalar(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
+        let node = *self.document.tree.node(id);
+        let filled = (want.is_array() || want.is_object()) && !super::walk::is_empty(want);
+        if filled {
+            return self.fill(id, want, slot);
+        }
+        self.touch(id)?;
+        self.fits(id, want)?;
+        let flow = self.is_flow(slot);
+        let (start, end) = (node.start as usize, node.end as usize);
+        if start == end {
+            let at = match slot {
+                Slot::Entry { key, .. } => start.max(self.colon(key, flow)? + 1),
+                _ => start,
+            };
+            let mut text = " ".to_owned();
+            emit::scalar(&mut text, want, self.scalars(&self.around(slot)), flow);
+            self.splice(at, at, text);
+            return Ok(());
+        }
+        if is_block_scalar(node) {
+            return self.block_scalar(id, node, want);
+        }
+        let mut text = String::new();
+        match (want, node.kind) {
+            (Value::String(s), NodeKind::Scalar(ScalarStyle::SingleQuoted)) if emit::single_is_safe(s) => {
+                emit::single_quoted(&mut text, s);
+            }
+            (Value::String(s), NodeKind::Scalar(ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted)) => {
+                emit::double_quoted(&mut text, s);
+            }
+            (Value::String(_), _) => {
+                let scalars = self.scalars(&self.around(slot));
+                emit::scalar(&mut text, want, Scalars { always: self.habits().json, ..scalars }, flow);
+            }
+            _ => {
+                emit::scalar(&mut text, want, Scalars::default(), flow);
+            }
+        }
+        self.splice(start, end, text);
+        Ok(())
+    }
+
+    /// Replaces a block scalar: by lines of the same style where the new text permits, else by a quoted string.
+    fn block_scalar(&mut self, id: NodeId, node: Node, want: &Value) -> Result<(), EditError> {
+        let (start, end) = (node.start as usize, node.end as usize);
+        let first_line = lines::end_of_line(self.text, start);
+        let header = &self.text[start..first_line];
+        let (indicator, comment) = header.split_at(header.find([' ', '\t']).unwrap_or(header.len()));
+        let stop = lines::before_breaks(self.text, end).max(first_line);
+        let body = lines::next_line(self.text, first_line);
+        let breaks = end - stop;
+        if let Value::String(new) = want
+            && node.kind == NodeKind::Scalar(ScalarStyle::Literal)
+            && body < stop
+            && breaks > 0
+            && let Some(content) = literal(new, indicator, breaks <= lines::break_before(self.text, end))
+        {
+            let indent = first_indent(self.text, body).to_owned();
+            let eol = lines::eol(self.text, body);
+            let mut text = String::new();
+            for (at, line) in content.split('\n').enumerate() {
+                if at > 0 {
+                    text.push_str(eol);
+                }
+                if !line.is_empty() {
+                    text.push_str(&indent);
+                    text.push_str(line);
+                }
+            }
+            self.splice(body, stop, text);
+            return Ok(());
+        }
+        let mut text = String::new();
+        match want {
+            Value::String(s) => emit::double_quoted(&mut text, s),
+            _ => {
+                emit::scalar(&mut text, want, self.scalars(&[id]), false);
+            }
+        }
+        text.push_str(comment.trim_end());
+        self.splice(start, stop, text);
+        Ok(())
+    }
+
+    /// Adds entries to a block mapping and removes others.
+    pub(super) fn block_mapping(
+        &mut self,
+        id: NodeId,
+        entries: &[Entry<'e>],
+        gone: &[usize],
+        added: &[(&'e str, &'e Value)],
+        slot: Slot,
+    ) -> Result<(), EditError> {
+        let node = *self.document.tree.node(id);
+        for at in gone {
+            self.colon(entries[*at].key, false)?;
+        }
+        let column = lines::column(self.text, node.start as usize);
+        let Some(last) = entries.last() else { return Ok(()) };
+        let end = self.entry_end(last);
+        let near: Vec<NodeId> = vec![id];
+        let body = |surgeon: &Self, at: usize| {
+            let layout = surgeon.child_layout(id, entries.iter().map(|entry| entry.value), &near, at);
+            let mut text = String::new();
+            for (index, (name, value)) in added.iter().enumerate() {
+                if index > 0 {
+                    text.push_str(layout.eol);
+                    text.extend(std::iter::repeat_n(' ', column));
+                }
+                emit::block_entry(&mut text, name, value, column, layout);
+            }
+            (text, layout.eol)
+        };
+        if gone.len() == entries.len() {
+            if added.is_empty() {
+                return self.empty_block(id, slot, "{}");
+            }
+            let (text, _) = body(self, end);
+            self.splice(node.start as usize, lines::before_breaks(self.text, end), text);
+            return Ok(());
+        }
+        let spans: Vec<(usize, usize)> = entries
+            .iter()
+            .map(|entry| (self.document.tree.node(entry.key).props as usize, self.entry_end(entry)))
+            .collect();
+        self.remove_lines(&spans, gone);
+        if added.is_empty() {
+            return Ok(());
+        }
+        if self.is_unended(end) && gone.last() != Some(&(entries.len() - 1)) {
+            // A break behind it would become part of the block scalar that ends the text: the new entries go before.
+            let at = self.document.tree.node(last.key).props as usize;
+            let (mut text, eol) = body(self, at);
+            text.push_str(eol);
+            text.extend(std::iter::repeat_n(' ', column));
+            self.splice(at, at, text);
+            return Ok(());
+        }
+        let (text, _) = body(self, end);
+        self.insert_lines(end, column, &text);
+        Ok(())
+    }
+
+    /// Carries out the moves in a block sequence.
+    pub(super) fn block_sequence(
+        &mut self,
+        id: NodeId,
+        items: &[NodeId],
+        moves: &[Move],
+        want: &'e [Value],
+        whole: &'e Value,
+        slot: Slot,
+    ) -> Result<(), EditError> {
+        let node = *self.document.tree.node(id);
+        let structural = moves.iter().any(|step| matches!(step, Move::Insert(_) | Move::Remove(_)));
+        if !structural {
+            for step in moves {
+                if let Move::Change(old, new) = step {
+                    self.change_item(id, items[*old], *new, &want[*new])?;
+                }
+            }
+            return Ok(());
+        }
+        let dashes = self.dashes(id, node, items)?;
+        let column = lines::column(self.text, node.start as usize);
+        let stays = moves.iter().any(|step| matches!(step, Move::Keep(..) | Move::Change(..)));
+        if !stays && !lines::is_first_on_line(self.text, dashes[0]) {
+            if want.is_empty() {
+                return self.empty_block(id, slot, "[]");
+            }
+            let layout = self.item_layout(id, items, &dashes, items.len() - 1, node.start as usize);
+            let mut text = String::new();
+            emit::block(&mut text, whole, column, layout);
+            self.splice(node.start as usize, lines::before_breaks(self.text, node.end as usize), text);
+            return Ok(());
+        }
+        let spans: Vec<(usize, usize)> = dashes
+            .iter()
+            .zip(items)
+            .map(|(dash, item)| (*dash, (self.document.tree.node(*item).end as usize).max(dash + 1)))
+            .collect();
+        let mut gone = Vec::new();
+        // The next old item that no step has passed.
+        let mut next = 0;
+        for step in moves {
+            match *step {
+                Move::Keep(old, _) => next = old + 1,
+                Move::Change(old, new) => {
+                    self.change_item(id, items[old], new, &want[new])?;
+                    next = old + 1;
+                }
+                Move::Remove(old) => {
+                    gone.push(old);
+                    next = old + 1;
+                }
+                Move::Insert(new) => {
+                    let near = next.saturating_sub(1);
+                    let mut text = String::new();
+                    let at = if next == 0 { dashes[0] } else { spans[next - 1].1 };
+                    let layout = self.item_layout(id, items, &dashes, near, at);
+                    self.write_item(&mut text, &want[new], column, layout, (items[near], dashes[near]));
+                    if next == 0 {
+                        text.push_str(layout.eol);
+                        text.extend(std::iter::repeat_n(' ', column));
+                        self.splice(at, at, text);
+                    } else {
+                        if self.is_unended(at) {
+                            self.end_block_scalar(at);
+                        }
+                        self.insert_lines(at, column, &text);
+                    }
+                }
+            }
+        }
+        self.remove_lines(&spans, &gone);
+        Ok(())
+    }
+
+    /// Writes an item as its neighbour is written: flow or block, behind the dash or below it.
+    fn write_item(
+        &self,
+        text: &mut String,
+        item: &Value,
+        column: usize,
+        layout: BlockLayout<'_>,
+        near: (NodeId, usize),
+    ) {
+        let (neighbour, dash) = near;
+        let node = self.document.tree.node(neighbour);
+        let filled = (item.is_object() || item.is_array()) && !super::walk::is_empty(item);
+        let behind = &self.text[dash + 1..(node.start as usize).max(dash + 1)];
+        match node.kind {
+            NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true } if filled => {
+                text.push('-');
+                text.extend(std::iter::repeat_n(' ', layout.dash - 1));
+                self.flow_like(text, neighbour, item);
+            }
+            NodeKind::Mapping { .. } if filled && behind.contains('\n') => {
+                let below = lines::column(self.text, node.start as usize);
+                text.push('-');
+                text.push_str(layout.eol);
+                text.extend(std::iter::repeat_n(' ', below));
+                emit::block(text, item, below, layout);
+            }
+            _ => emit::block_item(text, item, column, layout),
+        }
+    }
+
+    /// Offsets of the dashes.
+    fn dashes(&self, id: NodeId, node: Node, items: &[NodeId]) -> Result<Vec<usize>, EditError> {
+        let mut dashes = Vec::with_capacity(items.len());
+        let mut at = node.start as usize;
+        for item in items {
+            at = lines::skip_trivia(self.text, at);
+            if self.text.as_bytes().get(at) != Some(&b'-') {
+                return Err(self.refuse(
+                    id,
+                    "the list is written in a way that is not understood".to_owned(),
+                    String::new(),
+                ));
+            }
+            dashes.push(at);
+            at = (self.document.tree.node(*item).end as usize).max(at + 1);
+        }
+        Ok(dashes)
+    }
+
+    /// Removes entries or items with their lines. `spans` are all of them; at least one stays.
+    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize]) {
+        let mut at = 0;
+        while at < gone.len() {
+            let first = gone[at];
+            // A run of neighbours at the front of an inline collection goes in one piece.
+            let mut last = first;
+            while gone.get(at + 1) == Some(&(last + 1)) {
+                last += 1;
+                at += 1;
+            }
+            at += 1;
+            if lines::is_first_on_line(self.text, spans[first].0) {
+                for (start, end) in &spans[first..=last] {
+                    self.splice(
+                        lines::start_of_line(self.text, *start),
+                        lines::next_line(self.text, *end),
+                        "",
+                    );
+                }
+                continue;
+            }
+            // `- a: 1` where `a` goes: what follows moves up to the dash, unless comments stand between.
+            let (start, end) = (spans[first].0, spans[last].1);
+            let Some((next, _)) = spans.get(last + 1) else { continue };
+            let below = lines::next_line(self.text, end);
+            if below <= *next && self.text[below..*next].contains('#') {
+                let blanks = self.text[..start].trim_end_matches([' ', '\t']).len();
+                let stop = lines::end_of_line(self.text, lines::before_breaks(self.text, end));
+                self.splice(blanks, stop, "");
+            } else {
+                self.splice(start, *next, "");
+            }
+        }
+    }
+
+    /// A collection that loses all and gets nothing.
+    fn empty_block(&mut self, id: NodeId, slot: Slot, token: &str) -> Result<(), EditError> {
+        let node = *self.document.tree.node(id);
+        match slot {
+            Slot::Entry { key, .. } => {
+                let at = self.behind_colon(key, node)?;
+                self.splice(at, at, format!(" {token}"));
+                let start = lines::start_of_line(self.text, node.start as usize);
+                self.splice(start, lines::next_line(self.text, node.end as usize), "");
+            }
+            _ => self.splice(node.start as usize, lines::before_breaks(self.text, node.end as usize), token),
+        }
+        Ok(())
+    }
+
+    /// Behind the colon of a key and the anchor of its value.
+    pub(super) fn behind_colon(&self, key: NodeId, value: Node) -> Result<usize, EditError> {
+        let colon = self.colon(key, false)?;
+        if value.props == value.start {
+            return Ok(colon + 1);
+        }
+        let props = &self.text[value.props as usize..value.start as usize];
+        let props = props.split(['\n', '#']).next().unwrap_or_default().trim_end();
+        Ok(value.props as usize + props.len())
+    }
+
+    /// Where an entry ends.
+    fn entry_end(&self, entry: &Entry<'_>) -> usize {
+        let key = self.document.tree.node(entry.key).end as usize;
+        let end = (self.document.tree.node(entry.value).end as usize).max(key);
+        match lines::colon(self.text, key, false) {
+            Some(colon) => end.max(colon + 1),
+            None => end,
+        }
+    }
+
+    /// The colon behind a key; a key after `? ` is refused.
+    pub(super) fn colon(&self, key: NodeId, flow: bool) -> Result<usize, EditError> {
+        lines::colon(self.text, self.document.tree.node(key).end as usize, flow).ok_or_else(|| {
+            self.refuse(
+                key,
+                "the key is written after `? ` or without a colon".to_owned(),
+                "write it as `key: value`".to_owned(),
+            )
+        })
+    }
+
+    /// Writes a collection on the lines below the line where `end` is, as the value of a key of `map`.
+    pub(super) fn insert_below(&mut self, map: NodeId, end: usize, want: &Value) {
+        let start = self.document.tree.node(map).start as usize;
+        let layout =
+            self.child_layout(map, self.document.tree.entries(map).map(|(_, value)| value), &[map], end);
+        let column =
+            lines::column(self.text, start) + if want.is_array() { layout.offset } else { layout.step };
+        let mut text = String::new();
+        emit::block(&mut text, want, column, layout);
+        self.insert_lines(end, column, &text);
+    }
+
+    /// Inserts lines behind the line on which content ends at `end`.
+    fn insert_lines(&mut self, end: usize, column: usize, text: &str) {
+        let at = lines::next_line(self.text, end);
+        let eol = lines::eol(self.text, at);
+        let indent = " ".repeat(column);
+        // Only a text without a final break has no line to go before.
+        let text = if lines::break_before(self.text, at) > 0 {
+            format!("{indent}{text}{eol}")
+        } else {
+            format!("{eol}{indent}{text}")
+        };
+        self.splice(at, at, text);
+    }
+
+    /// Whether a block scalar ends the text at `end` without a break, so that a break would change it.
+    fn is_unended(&self, end: usize) -> bool {
+        end == self.text.len()
+            && !self.text.ends_with('\n')
+            && self.document.tree.nodes.iter().any(|node| node.end as usize == end && is_block_scalar(*node))
+    }
+
+    /// Keeps the value of the block scalar that ends the text at `end` without a break when one is added: `|` to `|-`.
+    fn end_block_scalar(&mut self, end: usize) {
+        let Some(node) =
+            self.document.tree.nodes.iter().find(|node| node.end as usize == end && is_block_scalar(**node))
+        else {
+            return;
+        };
+        let start = node.start as usize;
+        let indicator = &self.text[start..lines::end_of_line(self.text, start)];
+        let indicator = &indicator[..indicator.find([' ', '\t']).unwrap_or(indicator.len())];
+        if indicator.contains('-') {
+            return;
+        }
+        let at = start + indicator.find('+').unwrap_or(indicator.len());
+        self.splice(at, at + usize::from(indicator.contains('+')), "-");
+    }
+
+    /// Layout for new children of a block mapping: as its other children have it, else as the document.
+    fn child_layout(
+        &self,
+        map: NodeId,
+        values: impl Iterator<Item = NodeId>,
+        near: &[NodeId],
+        at: usize,
+    ) -> BlockLayout<'e> {
+        let mut layout = self.block_layout(near, at);
+        let column = lines::column(self.text, self.document.tree.node(map).start as usize);
+        let (mut step, mut offset) = (None, None);
+        for value in values {
+            let node = self.document.tree.node(value);
+            let below = || lines::column(self.text, node.start as usize).checked_sub(column);
+            match node.kind {
+                NodeKind::Mapping { flow: false } => step = step.or_else(|| below().filter(|step| *step > 0)),
+                NodeKind::Sequence { flow: false } => offset = offset.or_else(below),
+                _ => {}
+            }
+        }
+        layout.step = step.unwrap_or(layout.step);
+        layout.offset = offset.unwrap_or(layout.offset);
+        layout
+    }
+
+    /// Layout for new items: the spaces after the dash and the quotes of the neighbour.
+    fn item_layout(
+        &self,
+        id: NodeId,
+        items: &[NodeId],
+        dashes: &[usize],
+        near: usize,
+        at: usize,
+    ) -> BlockLayout<'e> {
+        let mut layout = self.block_layout(&[items[near], id], at);
+        let between = |index: usize| {
+            let start = self.document.tree.node(items[index]).props as usize;
+            let behind = self.text.get(dashes[index] + 1..start)?;
+            (!behind.is_empty() && behind.bytes().all(|byte| byte == b' ')).then_some(behind.len() + 1)
+        };
+        layout.dash = between(near).or_else(|| between(0)).unwrap_or(layout.dash);
+        layout
+    }
+
+    /// Layout as the document has it, quotes as the neighbours have them, breaks as at `at`.
+    pub(super) fn block_layout(&self, near: &[NodeId], at: usize) -> BlockLayout<'e> {
+        let habits = self.habits();
+        BlockLayout {
+            step: habits.step,
+            offset: habits.offset,
+            dash: habits.dash,
+            eol: lines::eol(self.text, lines::next_line(self.text, at)),
+            scalars: self.scalars(near),
+        }
+    }
+
+    /// Quotes as the neighbours have them.
+    pub(super) fn scalars(&self, near: &[NodeId]) -> Scalars {
+        self.habits().scalars(self.text, &self.document.tree, near)
+    }
+
+    /// The collection a slot belongs to.
+    pub(super) fn around(&self, slot: Slot) -> Vec<NodeId> {
+        match slot {
+            Slot::Root => Vec::new(),
+            Slot::Entry { map, .. } => vec![map],
+            Slot::Item { seq } => vec![seq],
+        }
+    }
+
+    /// Whether a slot is inside of a flow collection.
+    pub(super) fn is_flow(&self, slot: Slot) -> bool {
+        let around = match slot {
+            Slot::Root => self.root,
+            Slot::Entry { map, .. } => map,
+            Slot::Item { seq } => seq,
+        };
+        matches!(
+            self.document.tree.node(around).kind,
+            NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true }
+        )
+    }
+}
+
+/// The indent of the first line that is not blank.
+fn first_indent(text: &str, body: usize) -> &str {
+    let first = body + (text[body..].len() - text[body..].trim_start().len());
+    lines::indent(text, first)
+}
+
+/// The lines of a literal block scalar that means `new`, without the final break; none if it needs quotes.
+fn literal(new: &str, indicator: &str, no_blanks_behind: bool) -> Option<String> {
+    let content = match indicator {
+        "|" => new.strip_suffix('\n')?,
+        "|-" => new,
+        _ => return None,
+    };
+    let plain = no_blanks_behind
+        && !content.is_empty()
+        && !content.ends_with('\n')
+        && !content.starts_with([' ', '\t', '\n'])
+        && content.split('\n').all(|line| {
+            (line.is_empty() || !line.trim().is_empty()) && emit::single_is_safe(&line.replace('\t', " "))
+        });
+    plain.then(|| content.to_owned())
+}

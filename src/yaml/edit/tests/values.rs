@@ -1,0 +1,254 @@
+//! Single changes and their exact text: replaced, removed, emptied and put back.
+
+use super::*;
+
+fn without(key: &'static str) -> impl FnOnce(&mut Value) {
+    move |v| {
+        v.as_object_mut().map(|map| map.shift_remove(key));
+    }
+}
+
+#[test]
+fn a_changed_scalar_keeps_its_quotes_and_its_comment() {
+    for (before, new, after) in [
+        ("a: x # c\n", json!("z"), "a: z # c\n"),
+        ("a: x # c\n", json!("yes"), "a: \"yes\" # c\n"),
+        ("a: 'x' # c\n", json!("yes"), "a: 'yes' # c\n"),
+        ("a: 'x'\n", json!("it's"), "a: 'it''s'\n"),
+        ("a: 'x'\n", json!("a\nb"), "a: \"a\\nb\"\n"),
+        ("a: \"x\"\n", json!("y"), "a: \"y\"\n"),
+        ("a: 1 # c\n", json!(2), "a: 2 # c\n"),
+        ("a: \"1\"\n", json!(2), "a: 2\n"),
+        ("a: 1\n", json!("1"), "a: \"1\"\n"),
+        ("a: # c\n", json!("x"), "a: x # c\n"),
+        ("a:\nb: 1\n", json!("x"), "a: x\nb: 1\n"),
+        ("a: x\n  y z\nb: 1\n", json!("x"), "a: x\nb: 1\n"),
+        ("a: x\n", json!(null), "a: null\n"),
+        ("a: x", json!(true), "a: true"),
+        ("{a: x}", json!("p:q"), "{a: \"p:q\"}"),
+        ("{\"a\":\"x\"}", json!("y"), "{\"a\":\"y\"}"),
+        ("{\"a\":null}", json!("y"), "{\"a\":\"y\"}"),
+        ("a: 5 # c\n", json!({"x": 1}), "a: # c\n  x: 1\n"),
+        ("a: 5\nb: 6\n", json!(["x"]), "a:\n- x\nb: 6\n"),
+        ("a: 5", json!(["x"]), "a:\n- x"),
+        ("a:\n- x\nb: 6\n", json!(7), "a: 7\nb: 6\n"),
+        ("a: # c\n- x\nb: 6\n", json!([]), "a: [] # c\nb: 6\n"),
+        ("a:\n  # c\n  x: 1\nb: 6\n", json!({}), "a: {}\n  # c\nb: 6\n"),
+        ("a:\n- x\nb: 6\n", json!({"z": 1}), "a:\n  z: 1\nb: 6\n"),
+        ("a: [x]\n", json!({"z": 1}), "a: {z: 1}\n"),
+    ] {
+        assert_eq!(changed(before, |v| v["a"] = new), after, "{before:?}");
+    }
+}
+
+#[test]
+fn a_changed_block_scalar_stays_one_where_the_text_permits() {
+    for (before, new, after) in [
+        ("a: | # c\n  x\n  y\nb: 1\n", "x\nz\n\nw\n", "a: | # c\n  x\n  z\n\n  w\nb: 1\n"),
+        ("a: |-\n    x\n\nb: 1\n", "y", "a: |-\n    y\n\nb: 1\n"),
+        ("a: |-\n    x\nb: 1\n", "y\nz", "a: |-\n    y\n    z\nb: 1\n"),
+        ("a: |\n  x\nb: 1\n", "no break", "a: \"no break\"\nb: 1\n"),
+        ("a: | # c\n  x\nb: 1\n", " lead\n", "a: \" lead\\n\" # c\nb: 1\n"),
+        ("a: >\n  x\n  y\nb: 1\n", "z\n", "a: \"z\\n\"\nb: 1\n"),
+        ("a: |+\n  x\n\nb: 1\n", "z\n", "a: \"z\\n\"\n\nb: 1\n"),
+        ("a: |\r\n  x\r\nb: 1\r\n", "y\nz\n", "a: |\r\n  y\r\n  z\r\nb: 1\r\n"),
+    ] {
+        assert_eq!(changed(before, |v| v["a"] = json!(new)), after, "{before:?}");
+    }
+}
+
+#[test]
+fn a_removed_entry_takes_its_lines_and_leaves_the_comments_around_it() {
+    for (before, after) in [
+        ("x: 1\n# about a\na: 2 # gone\n# about b\nb: 3\n", "x: 1\n# about a\n# about b\nb: 3\n"),
+        (
+            "a:\n  b:\n  - c # gone\n  # gone too, but outside of the last item: stays\nx: 1\n",
+            "  # gone too, but outside of the last item: stays\nx: 1\n",
+        ),
+        ("x: 1\na: |\n  text\n\n# c\n", "x: 1\n\n# c\n"),
+        ("x: 1\na: 2", "x: 1"),
+        ("x: 1\r\na: 2\r\n", "x: 1\r\n"),
+        ("x: |\n  t\na: 2", "x: |\n  t\n"),
+        ("{a: 1, x: 2}", "{x: 2}"),
+        ("{x: 2, a: 1}", "{x: 2}"),
+        ("{x: 2, a: 1, y: 3}", "{x: 2, y: 3}"),
+        ("{\n  x: 2, # two\n  a: 1, # one\n  y: 3\n}", "{\n  x: 2, # two\n  y: 3\n}"),
+        ("{\n  x: 2, # two\n  a: 1 # one\n}", "{\n  x: 2 # two\n}"),
+        ("{a: 1}", "{}"),
+    ] {
+        assert_eq!(changed(before, without("a")), after, "{before:?}");
+    }
+    assert_eq!(changed("- a: 1\n  b: 2\n- c\n", |v| v[0] = json!({"b": 2})), "- b: 2\n- c\n");
+    assert_eq!(
+        changed("- a: 1\n  # about b\n  b: 2\n", |v| v[0] = json!({"b": 2})),
+        "-\n  # about b\n  b: 2\n"
+    );
+    assert_eq!(changed("- a: 1 # x\n  b: 2\n", |v| v[0] = json!({"c": 3})), "- c: 3\n");
+}
+
+#[test]
+fn items_come_and_go_with_their_lines() {
+    for (before, new, after) in [
+        (
+            "# all\n- a # one\n# two\n- b\n# end\n",
+            json!(["a", "b", "c"]),
+            "# all\n- a # one\n# two\n- b\n- c\n# end\n",
+        ),
+        ("- a # one\n# two\n- b\n", json!(["b"]), "# two\n- b\n"),
+        ("- a\n- b\n", json!(["x", "a", "b"]), "- x\n- a\n- b\n"),
+        ("- a\n- b\n", json!(["a", "x", "b"]), "- a\n- x\n- b\n"),
+        ("- a\n- b", json!(["a", "b", "c"]), "- a\n- b\n- c"),
+        ("- a\n- b", json!(["a"]), "- a"),
+        ("- a\n- b", json!(["a", "c"]), "- a\n- c"),
+        ("- a # 1\n- b # 2\n", json!(["a", "c"]), "- a # 1\n- c # 2\n"),
+        (
+            "- - a\n  - b\n- - c\n",
+            json!([["a", "b", "x"], ["c"], ["d"]]),
+            "- - a\n  - b\n  - x\n- - c\n- - d\n",
+        ),
+        ("- - a\n  - b\n- - c\n", json!([["b"], ["c"]]), "- - b\n- - c\n"),
+        ("- - a\n- - c\n", json!([["x", "z"], ["c"]]), "- - x\n  - z\n- - c\n"),
+        ("-  a\n-  b\n", json!(["a", "b", {"c": 1, "d": 2}]), "-  a\n-  b\n-  c: 1\n   d: 2\n"),
+        ("- |\n  text", json!(["text", "b"]), "- |-\n  text\n- b"),
+        ("[a, b]", json!(["x", "a", "b", "c"]), "[x, a, b, c]"),
+        ("[a, b]", json!(["c", "b"]), "[c, b]"),
+        ("[\n  a, # one\n  b # two\n]\n", json!(["a", "b", "c"]), "[\n  a, # one\n  b, # two\n  c\n]\n"),
+        ("[\n  a,\n  b,\n]\n", json!(["a", "b", "c"]), "[\n  a,\n  b,\n  c,\n]\n"),
+        ("[\n  a,\n  b,\n]\n", json!(["b"]), "[\n  b,\n]\n"),
+        ("[\n  a,\n  b\n]\n", json!(["a"]), "[\n  a\n]\n"),
+        ("[a,b]", json!(["a", "b", "c"]), "[a,b,c]"),
+        ("[ a, b ]", json!(["a", "b", {"c": 1}]), "[ a, b, { c: 1 } ]"),
+    ] {
+        assert_eq!(edited(before, &new), after, "{before:?}");
+    }
+}
+
+/// A volume whose image changed keeps its place and its comment.
+#[test]
+fn an_item_of_the_same_name_is_edited_inside() {
+    let before = "v:\n- name: a # first\n  image: {reference: r/a}\n- name: b # second\n  image:\n    reference: r/b # pinned\n";
+    assert_eq!(
+        changed(before, |v| {
+            v["v"] =
+                json!([{"name": "b", "image": {"reference": "r/c", "pullPolicy": "Always"}}, {"name": "d"}]);
+        }),
+        "v:\n- name: b # second\n  image:\n    reference: r/c # pinned\n    pullPolicy: Always\n- name: d\n"
+    );
+}
+
+#[test]
+fn a_filled_collection_is_put_back_as_its_author_wrote_it_whichever_emptiness_is_wanted() {
+    for text in [
+        "a: []\n",
+        "a: [] # c\n",
+        "a:  {}   # c\nb: 1\n",
+        "a: null\n",
+        "a: ~ # c\n",
+        "a: Null\n",
+        "a: NULL\n",
+        "a:\n",
+        "a: # c\n",
+        "a:   # # c\n",
+        "a:  \nb: 1\n",
+        "a: []",
+        "a:",
+        "a: &x []\nb: 1\n",
+        "a:\n  []\nb: 1\n",
+        "a: [ ]\n",
+        "a: []\r\nb: 1\r\n",
+        "{a: []}",
+        "{a: {}}",
+        "{a: null}",
+        "{a: ~, b: 1}",
+        "{a: , b: 1}",
+        "{a: Null}",
+        "{a: NULL}",
+        "{a: [ ]}",
+        "{ a: [ ] }",
+        "{\"a\":[]}",
+        "{\"a\":{}}",
+        "{\n  \"a\": []\n}\n",
+        "{\n  \"a\": null,\n  \"b\": {}\n}\n",
+        "{\r\n\t\"a\": {}\r\n}\r\n",
+    ] {
+        for filling in [json!(["x"]), json!({"k": "x"}), json!([{"name": "x", "y": {"z": [1]}}])] {
+            let filled = changed(text, |v| v["a"] = filling.clone());
+            assert_eq!(value(&filled)["a"], filling, "{text:?} -> {filled:?}");
+            for emptiness in [None, Some(json!(null)), Some(json!([])), Some(json!({}))] {
+                let back = changed(&filled, |v| match emptiness.clone() {
+                    None => without("a")(v),
+                    Some(empty) => v["a"] = empty,
+                });
+                assert_eq!(back, text, "{filled:?} with {emptiness:?}");
+            }
+        }
+    }
+}
+
+/// A template whose metadata held nothing but an empty mapping must look so again.
+#[test]
+fn what_was_filled_inside_of_a_mapping_that_goes_is_put_back() {
+    for text in [
+        "x: 1\nm:\n  labels: {} # none\n",
+        "m:\n  labels: null\nx: 1\n",
+        "m: {labels: {}}\nx: 1\n",
+        "{\"x\":1,\"m\":{\"labels\":{}}}",
+        "m:\n  deep:\n    labels:\nx: 1",
+    ] {
+        let filled = changed(text, |v| {
+            let inner = if v["m"].get("deep").is_some() { &mut v["m"]["deep"] } else { &mut v["m"] };
+            inner["labels"] = json!({"a": "b"});
+            inner["annotations"] = json!({"c": "d"});
+        });
+        for emptiness in [None, Some(json!(null)), Some(json!({}))] {
+            let back = changed(&filled, |v| match emptiness.clone() {
+                None => without("m")(v),
+                Some(empty) => v["m"] = empty,
+            });
+            assert_eq!(back, text, "{filled:?} with {emptiness:?}");
+        }
+    }
+}
+
+/// `# []` is a mark; prose that begins alike is not.
+#[test]
+fn a_comment_of_the_author_is_no_mark() {
+    for (before, after) in [
+        ("a: # null means all\n- x\nb: 1\n", "b: 1\n"),
+        ("a: # [] or more\n- x\nb: 1\n", "b: 1\n"),
+        ("a:\n#\n# banner\n- x\nb: 1\n", "#\n# banner\nb: 1\n"),
+        ("a: #none\n- x\nb: 1\n", "b: 1\n"),
+        ("{a: { x: 1 }, b: 1}", "{b: 1}"),
+    ] {
+        // Comments above the first item stay where the key goes, but for those on the key's own line.
+        let got = changed(before, without("a"));
+        assert!(got == after || got == after.replace("#\n# banner\n", ""), "{before:?} -> {got:?}");
+    }
+}
+
+/// Objects of a List that are not asked about must cost no more than a look.
+#[test]
+fn nodes_are_edited_alone_or_together() {
+    let text = "kind: List\nitems:\n- a: 1\n- b: 2 # two\n- c: 3\n";
+    let document = read(text);
+    let node = |at: usize| match document.find(&["items".into(), at.into()]) {
+        Some(node) => node,
+        None => panic!("no item {at}"),
+    };
+    let one = json!({"b": 3, "x": "z"});
+    let Ok(splices) = edit_node(&document, node(1), &one) else { panic!() };
+    assert_eq!(apply(text, &splices), "kind: List\nitems:\n- a: 1\n- b: 3 # two\n  x: z\n- c: 3\n");
+    let (first, last) = (json!({"a": 1, "l": ["z"]}), json!({"c": "d"}));
+    let mut editor = Editor::new(&document);
+    assert_eq!(editor.set(node(2), &last), Ok(()));
+    assert_eq!(editor.set(node(0), &first), Ok(()));
+    let Ok(splices) = editor.finish() else { panic!() };
+    assert_eq!(apply(text, &splices), "kind: List\nitems:\n- a: 1\n  l:\n  - z\n- b: 2 # two\n- c: d\n");
+}
+
+#[test]
+fn nothing_to_do_is_no_splice() {
+    for text in ["a: 1\n", "a: [1, 2]\n", "<<: {a: 1}\nb: 2\n", "a: &x 1\nb: *x\n", "{\"a\": 1.0}"] {
+        assert_eq!(edit(&read(text), &value(text)), Ok(Vec::new()), "{text}");
+    }
+}
