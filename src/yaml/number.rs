@@ -37,7 +37,7 @@ pub(super) fn equal(one: &Number, other: &Number) -> bool {
 }
 
 /// A float as the key of an object: Go's `FormatFloat(v, 'g', -1, 32)`, so with the precision of 32 bits only.
-pub(super) fn key_of_float(value: f64) -> String {
+pub(crate) fn key_of_float(value: f64) -> String {
     let value = value as f32;
     if value.is_nan() {
         return ".nan".to_owned();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// A scalar with its type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Resolved<'t> {
+pub(crate) enum Resolved<'t> {
     Null,
     Bool(bool),
     Int(i64),
@@ -18,7 +18,7 @@ pub(super) enum Resolved<'t> {
 
 /// A tag, as far as it matters to values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Tag<'t> {
+pub(crate) enum Tag<'t> {
     None,
     /// `!`.
     NonSpecific,
@@ -38,7 +38,7 @@ const CORE: &str = "tag:yaml.org,2002:";
 
 impl<'t> Tag<'t> {
     /// Reads a tag as written: `!!int`, `!<tag:yaml.org,2002:int>`, `!local`.
-    pub(super) fn of(written: &'t str) -> Self {
+    pub(crate) fn of(written: &'t str) -> Self {
         let verbatim = written.strip_prefix("!<").and_then(|tag| tag.strip_suffix('>'));
         let suffix = match verbatim {
             Some(tag) => percent_decode(tag).strip_prefix(CORE).map(str::to_owned),
@@ -102,7 +102,7 @@ fn percent_decode(text: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// A tag that does not fit the text, such as `!!int x`.
-pub(super) fn resolve<'t>(tag: &Tag<'t>, text: Cow<'t, str>) -> Result<Resolved<'t>, String> {
+pub(crate) fn resolve<'t>(tag: &Tag<'t>, text: Cow<'t, str>) -> Result<Resolved<'t>, String> {
     match tag {
         Tag::None => return Ok(guess(&text).unwrap_or(Resolved::Text(text))),
         Tag::Str | Tag::NonSpecific | Tag::Merge | Tag::Other(_) => return Ok(Resolved::Text(text)),

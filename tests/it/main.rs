@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod gates_oracle;
 mod schema_oracle;
 mod vectors;
 mod vectors_hash;

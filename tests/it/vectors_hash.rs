@@ -1,7 +1,8 @@
 //! Config hashes of all nine profiles against the operator's: the bytes that are hashed, the hash, the defaults-only
-//! pair, and the warnings.
+//! pair, and the warnings. And the feature gates, wherever a case has them.
 
 use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::hash::{ConfigHash, hash_input};
 use kubectl_skills::config::layers::{ConfigView, resolve};
 use kubectl_skills::object::{ConfigMap, Origin};
@@ -32,6 +33,30 @@ fn hashes_within_reconciles_are_the_operators() {
             compare(&ours, &case.output)
         });
         tally.outcome(&case, outcome);
+    }
+    tally.finish();
+}
+
+/// A gate read differently would mount skills where the operator does not, or the other way round.
+#[test]
+fn gates_are_the_operators() {
+    let mut tally = Tally::new();
+    for (op, error) in [("gates", "error"), ("reconcile", "featureGatesError")] {
+        for case in cases(op) {
+            let loaded = FeatureGates::load(case.profile, case.input["featureGatesFile"].as_str());
+            let error_text =
+                loaded.as_ref().err().map(|error| format!("parsing feature gates file <PATH>: {error}"));
+            // After an error the operator keeps what it had: at the start the compiled defaults.
+            let gates = loaded.unwrap_or_else(|_| FeatureGates::defaults(case.profile)).to_map();
+            let outcome = if json!(error_text) != case.output[error] {
+                Err(format!("operator {}, ours {error_text:?}", case.output[error]))
+            } else if json!(gates) != case.output["featureGates"] {
+                Err(format!("operator {}, ours {gates:?}", case.output["featureGates"]))
+            } else {
+                Ok(())
+            };
+            tally.outcome(&case, outcome);
+        }
     }
     tally.finish();
 }
