@@ -1,15 +1,19 @@
 //! YAML text with positions: split into documents, read as Go reads it, edited byte by byte.
 
+#[cfg(test)]
+mod agreement;
 mod decode;
 pub mod document;
 pub mod edit;
 pub mod emit;
 mod fast;
 mod granit;
+mod json;
 pub mod node;
 pub(crate) mod number;
 pub mod path;
 pub(crate) mod plain;
+pub mod prefilter;
 pub mod resolve;
 pub mod scalar;
 pub mod split;

@@ -8,7 +8,7 @@ use super::node::{Node, ScalarStyle};
 use super::scalar::{Chomp, block_scalar, next_line};
 
 /// The text of a scalar. `parent` is the column of the block collection around it; only block scalars with an
-/// indentation indicator need it.
+/// indentation indicator need it. `json`: the document is JSON and has its escapes.
 ///
 /// # Errors
 /// Escapes the YAML reader of Kubernetes does not know, such as `\q`, `\ud800`, and outside of JSON `\/`.
@@ -16,6 +16,7 @@ pub(super) fn decode<'t>(
     text: &'t str,
     node: &Node,
     style: ScalarStyle,
+    json: bool,
     parent: impl FnOnce() -> Option<usize>,
 ) -> Result<Cow<'t, str>, SyntaxError> {
     let (start, end) = (node.start as usize, node.end as usize);
@@ -33,7 +34,7 @@ pub(super) fn decode<'t>(
             if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
                 return Ok(fold(inner));
             }
-            unescape(text, start + 1, inner).map(Cow::Owned)
+            unescape(text, start + 1, inner, json).map(Cow::Owned)
         }
         ScalarStyle::Literal => Ok(Cow::Owned(block(&text[..end], start, parent, true))),
         ScalarStyle::Folded => Ok(Cow::Owned(block(&text[..end], start, parent, false))),
@@ -85,7 +86,7 @@ fn fold_breaks(bytes: &[u8], from: usize, out: &mut String, escaped: bool) -> us
 }
 
 /// The inside of a double-quoted scalar that holds escapes; `offset` is where it stands in `text`.
-fn unescape(text: &str, offset: usize, inner: &str) -> Result<String, SyntaxError> {
+fn unescape(text: &str, offset: usize, inner: &str, json: bool) -> Result<String, SyntaxError> {
     let bytes = inner.as_bytes();
     let mut out = String::with_capacity(inner.len());
     let mut at = 0;
@@ -100,7 +101,7 @@ fn unescape(text: &str, offset: usize, inner: &str) -> Result<String, SyntaxErro
                 out.push_str(&inner[at..stop]);
                 at = match bytes.get(stop + 1) {
                     Some(b'\n' | b'\r') => fold_breaks(bytes, stop + 1, &mut out, true),
-                    _ => escape(text, offset, inner, stop, &mut out)?,
+                    _ => escape(text, offset, inner, stop, json, &mut out)?,
                 };
             }
             Some(_) => {
@@ -113,7 +114,14 @@ fn unescape(text: &str, offset: usize, inner: &str) -> Result<String, SyntaxErro
 }
 
 /// One escape, its backslash at `at`; returns the offset behind it.
-fn escape(text: &str, offset: usize, inner: &str, at: usize, out: &mut String) -> Result<usize, SyntaxError> {
+fn escape(
+    text: &str,
+    offset: usize,
+    inner: &str,
+    at: usize,
+    json: bool,
+    out: &mut String,
+) -> Result<usize, SyntaxError> {
     let refuse = |message: String| SyntaxError::at(text, offset + at, message);
     let Some(letter) = inner[at + 1..].chars().next() else {
         return Err(refuse("a backslash ends the text".to_owned()));
@@ -142,7 +150,7 @@ fn escape(text: &str, offset: usize, inner: &str, at: usize, out: &mut String) -
                 'L' => '\u{2028}',
                 'P' => '\u{2029}',
                 // JSON is not read by the YAML reader of Kubernetes and has this escape.
-                '/' if is_json(text) => '/',
+                '/' if json => '/',
                 '/' => {
                     return Err(refuse("the escape \\/ is JSON, not YAML to Kubernetes; write /".to_owned()));
                 }
@@ -164,7 +172,7 @@ fn escape(text: &str, offset: usize, inner: &str, at: usize, out: &mut String) -
         .flatten()
         .filter(|low| (0xdc00..0xe000).contains(low));
     if let Some(c) = low.and_then(|low| char::from_u32(0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00))) {
-        if is_json(text) {
+        if json {
             out.push(c);
             return Ok(end + 6);
         }
@@ -179,12 +187,6 @@ fn hex(inner: &str, from: usize, digits: usize) -> Option<u32> {
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
-/// Whether the whole document is JSON, which Kubernetes hands to another reader.
-pub(super) fn is_json(text: &str) -> bool {
-    text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with(['{', '['])
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 /// The text of a block scalar; `text` ends where the scalar ends.
 fn block(text: &str, start: usize, parent: impl FnOnce() -> Option<usize>, literal: bool) -> String {
     let bytes = text.as_bytes();
@@ -196,9 +198,11 @@ fn block(text: &str, start: usize, parent: impl FnOnce() -> Option<usize>, liter
     let mut leading_break = false;
     let mut trailing_breaks = 0;
     let mut leading_blank = false;
+    // Without content (the text ends where the scalar ends) a line of spaces is blank however long it is.
+    let indent = if shape.content_end == shape.body { usize::MAX } else { shape.indent };
     let mut line = shape.body;
     while line < bytes.len() {
-        let spaces = bytes[line..].iter().take(shape.indent).take_while(|b| **b == b' ').count();
+        let spaces = bytes[line..].iter().take(indent).take_while(|b| **b == b' ').count();
         let first = line + spaces;
         let next = next_line(bytes, first);
         let has_break = next > first && matches!(bytes[next - 1], b'\n' | b'\r');

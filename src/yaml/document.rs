@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::decode::is_json;
 use super::fast;
 use super::granit;
+use super::json;
 use super::node::{NodeId, NodeKind, ScalarStyle, Tree};
 use super::path::Step;
 use super::split::count_breaks;
@@ -63,6 +63,8 @@ pub struct Document<'t> {
     pub text: &'t str,
     /// What stands where.
     pub tree: Tree,
+    /// The whole document is JSON; its strings have escapes YAML does not have.
+    pub(super) json: bool,
 }
 
 impl<'t> Document<'t> {
@@ -82,13 +84,14 @@ impl<'t> Document<'t> {
         if u32::try_from(text.len()).is_err() {
             return Err(SyntaxError::new("the document is larger than 4 GiB; split it into several", 1, 1));
         }
-        let checked = check_characters(text);
-        if (checked.is_ok() || is_json(text)) && fast::parse(text, &mut tree) {
-            return Ok(Self { text, tree });
+        if json::looks_like_json(text) && json::parse(text, &mut tree) {
+            return Ok(Self { text, tree, json: true });
         }
-        checked?;
-        granit::parse(text, &mut tree)?;
-        Ok(Self { text, tree })
+        check_characters(text)?;
+        if !fast::parse(text, &mut tree) {
+            granit::parse(text, &mut tree)?;
+        }
+        Ok(Self { text, tree, json: false })
     }
 
     /// Line and column (in characters) of a node's content, both from 1, counted from the start of the slice.
@@ -164,7 +167,7 @@ fn check_characters(text: &str) -> Result<(), SyntaxError> {
     for (offset, c) in text.char_indices() {
         let message = match c {
             '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' => continue,
-            '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => continue,
+            '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => continue,
             '\u{85}' | '\u{2028}' | '\u{2029}' => format!(
                 "U+{:04X} is a line break to the YAML reader of Kubernetes; write it as \"{}\" in double quotes",
                 c as u32,
@@ -174,7 +177,6 @@ fn check_characters(text: &str) -> Result<(), SyntaxError> {
                     _ => "\\P",
                 }
             ),
-            '\u{feff}' => "a byte-order mark stands inside the document; remove it".to_owned(),
             _ => format!(
                 "the character U+{:04X} is not allowed in YAML; remove it or write it as an escape in double quotes",
                 c as u32

@@ -1,8 +1,8 @@
 //! The thorough reader: granit-parser's events to a position tree. In: one document's text; out: nodes or an error.
 //!
 //! granit knows all of YAML 1.2 and finds all errors. Its spans are corrected where the tree promises more:
-//! empty values (granit reports `~` without a place), block scalars (granit starts behind the header) and the
-//! ends of block collections.
+//! empty values (granit reports `~` without a place), block scalars (granit starts behind the header), sequences not indented under
+//! their key (behind the first dash) and the ends of block collections.
 
 use granit_parser::{Event, Parser, ScalarStyle as Style, Span, StructureStyle};
 
@@ -112,6 +112,7 @@ impl Builder<'_, '_> {
             return Err(SyntaxError::at(self.text, start, "the tag is too long"));
         }
         let has_props = props != usize::MAX;
+        self.check_as_libyaml(kind, start..end, anchor, tag)?;
         match kind {
             NodeKind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded) => {
                 let from = if has_props { props_end } else { self.behind_indicator() };
@@ -123,15 +124,23 @@ impl Builder<'_, '_> {
                         "cannot find the header of this block scalar",
                     ));
                 }
-                end = block_scalar(bytes, start, self.block_column()).end();
+                let shape = block_scalar(bytes, start, self.block_column());
+                // granit lets the text of a document's root begin at column 0; libyaml ends the scalar there.
+                if end > shape.blank_end && !bytes[shape.blank_end..end].trim_ascii().is_empty() {
+                    let message =
+                        "this line is not indented enough to belong to the block scalar above it; indent it";
+                    return Err(SyntaxError::at(self.text, shape.blank_end, message));
+                }
+                end = shape.end();
             }
             NodeKind::Scalar(ScalarStyle::Plain) if start >= end => {
                 start = if has_props { props_end } else { self.behind_indicator() };
                 end = start;
             }
             NodeKind::Sequence { flow: false } => {
-                // Where the dashes stand under the key itself granit starts at the first item.
-                let dash = skip_blank(bytes, if has_props { props_end } else { self.behind_indicator() });
+                // A sequence that is not indented under its key is reported behind its first dash.
+                let from = if has_props { props_end } else { self.behind_indicator() };
+                let dash = skip_blank(bytes, from);
                 if bytes.get(dash) == Some(&b'-') {
                     start = dash;
                 }
@@ -152,6 +161,52 @@ impl Builder<'_, '_> {
         self.cursor = end;
         if matches!(kind, NodeKind::Mapping { .. } | NodeKind::Sequence { .. }) {
             self.stack.push(Open { id, last_child: NONE, children: 0 });
+        }
+        Ok(())
+    }
+
+    /// Refuses what libyaml, and with it Kubernetes, reads in another way than YAML 1.2 or refuses.
+    fn check_as_libyaml(
+        &self,
+        kind: NodeKind,
+        content: std::ops::Range<usize>,
+        anchor: Option<Span>,
+        tag: Option<Span>,
+    ) -> Result<(), SyntaxError> {
+        let bytes = self.text.as_bytes();
+        let behind = |span: Span| (offset(span.end), bytes.get(offset(span.end)).copied().unwrap_or(b'\n'));
+        let blank = |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        if let Some((at, byte)) = anchor.map(behind)
+            && !(blank(byte) || matches!(byte, b',' | b']' | b'}'))
+        {
+            return Err(SyntaxError::at(self.text, at, "write a space behind the anchor"));
+        }
+        if let Some((at, byte)) = tag.map(behind)
+            && !blank(byte)
+        {
+            return Err(SyntaxError::at(self.text, at, "write a space behind the tag"));
+        }
+        let parent = self.stack.last().map(|open| (self.tree.node(open.id).kind, open.children));
+        let Some((NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true }, children)) = parent
+        else {
+            return Ok(());
+        };
+        if kind != NodeKind::Scalar(ScalarStyle::Plain) || content.is_empty() {
+            return Ok(());
+        }
+        let source = &bytes[content.clone()];
+        if source[0] == b':' || source.contains(&b'?') {
+            let message = "a plain scalar between brackets cannot begin with `:` or contain `?`; quote it";
+            return Err(SyntaxError::at(self.text, content.start, message));
+        }
+        let in_mapping = matches!(parent, Some((NodeKind::Mapping { .. }, _)));
+        let colon = skip_blank(bytes, content.end);
+        if in_mapping
+            && children.is_multiple_of(2)
+            && bytes.get(colon) == Some(&b':')
+            && !blank(bytes.get(colon + 1).copied().unwrap_or(b'\n'))
+        {
+            return Err(SyntaxError::at(self.text, colon + 1, "write a space behind the colon"));
         }
         Ok(())
     }

@@ -273,7 +273,7 @@ impl<'d, 't> Resolver<'d, 't> {
         let NodeKind::Scalar(style) = node.kind else {
             return Ok(Cow::Borrowed(""));
         };
-        decode(self.document.text, node, style, || {
+        decode(self.document.text, node, style, self.document.json, || {
             let parent = match around {
                 Around::Parent(parent) => parent,
                 Around::Unknown => self.block_parent(id),

@@ -60,17 +60,16 @@ pub fn block_scalar(text: &[u8], start: usize, parent: Option<usize>) -> BlockSc
     }
     let body = next_line(text, at);
     let least = parent.map_or(1, |column| column + 1);
+    // With the indentation still to be found, blank lines may be as long as they like.
+    let lead = if explicit.is_some() { body } else { first_text_line(text, body) };
     let indent = match explicit {
         Some(more) => parent.unwrap_or(0) + more,
-        None => first_indent(text, body).max(least),
+        None => spaces(text, lead).max(least),
     };
     let mut content_end = body;
-    let mut line = body;
+    let mut line = lead;
     while line < text.len() {
-        let mut first = line;
-        while first < text.len() && first - line < indent && text[first] == b' ' {
-            first += 1;
-        }
+        let first = line + spaces(text, line).min(indent);
         let next = next_line(text, first);
         let blank = matches!(text.get(first), None | Some(b'\n' | b'\r'));
         if !blank {
@@ -84,18 +83,22 @@ pub fn block_scalar(text: &[u8], start: usize, parent: Option<usize>) -> BlockSc
     BlockScalar { body, indent, explicit_indent: explicit.is_some(), chomp, content_end, blank_end: line }
 }
 
-/// Spaces in front of the first line that holds anything else.
-fn first_indent(text: &[u8], body: usize) -> usize {
+/// Start of the first line that holds anything but spaces, or the end.
+fn first_text_line(text: &[u8], body: usize) -> usize {
     let mut line = body;
     while line < text.len() {
-        let spaces = text[line..].iter().take_while(|&&b| b == b' ').count();
-        match text.get(line + spaces) {
-            None => return 0,
-            Some(b'\n' | b'\r') => line = next_line(text, line + spaces),
-            Some(_) => return spaces,
+        let first = line + spaces(text, line);
+        match text.get(first) {
+            Some(b'\n' | b'\r') => line = next_line(text, first),
+            Some(_) => return line,
+            None => return text.len(),
         }
     }
-    0
+    line
+}
+
+fn spaces(text: &[u8], line: usize) -> usize {
+    text[line..].iter().take_while(|&&b| b == b' ').count()
 }
 
 /// The offset behind the next line break (LF, CRLF, CR), or the end.
