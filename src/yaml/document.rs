@@ -156,7 +156,7 @@ impl<'t> Document<'t> {
 /// Refuses the characters that Kubernetes' reader refuses or reads as line breaks where YAML 1.2 does not.
 ///
 /// In JSON, line and paragraph separators are ordinary characters.
-fn check_characters(text: &str) -> Result<(), SyntaxError> {
+pub(super) fn check_characters(text: &str) -> Result<(), SyntaxError> {
     // Everything else below is fine, or a byte behind one of these.
     let suspicious =
         |b: u8| (b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r') | matches!(b, 0x7f | 0xc2 | 0xe2 | 0xef);
