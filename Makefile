@@ -42,6 +42,10 @@ check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 	hack/fuzz.sh $(FUZZ_SECONDS)
 
+.PHONY: oracle
+oracle: ## Scalars read and strings written beside Go's sigs.k8s.io/yaml (needs Go)
+	oracle=$$(hack/tools.sh go-oracle); cargo run --locked --example oracle -- "$$oracle"
+
 .PHONY: bench
 bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
 	bench/run.sh --rounds $(ROUNDS)
