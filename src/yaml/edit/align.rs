@@ -27,6 +27,8 @@ pub(super) trait Lists {
     fn lengths(&self) -> (usize, usize);
     /// Whether an old item equals a new one.
     fn equal(&self, old: usize, new: usize) -> Result<bool, Self::Error>;
+    /// Bytes of an old item: of two ways to keep equal items the one that keeps more bytes is taken.
+    fn weight(&self, old: usize) -> usize;
     /// What an old item is called among its neighbours (`name`), if it is called anything.
     ///
     /// `scalars`: a scalar is called what it says, because the lists are too long to compare all pairs.
@@ -74,7 +76,7 @@ pub(super) fn align<L: Lists>(lists: &L) -> Result<Vec<Step>, L::Error> {
     Ok(steps)
 }
 
-/// A longest common subsequence.
+/// A heaviest common subsequence.
 fn equal_pairs<L: Lists>(
     lists: &L,
     old: (usize, usize),
@@ -93,23 +95,22 @@ fn equal_pairs<L: Lists>(
     if !any {
         return Ok(Vec::new());
     }
-    let mut longest = vec![0u16; (olds + 1) * width];
+    let mut heaviest = vec![0usize; (olds + 1) * width];
     for i in (0..olds).rev() {
         for j in (0..news).rev() {
-            longest[i * width + j] = if equal[i * news + j] {
-                longest[(i + 1) * width + j + 1] + 1
-            } else {
-                longest[(i + 1) * width + j].max(longest[i * width + j + 1])
-            };
+            let apart = heaviest[(i + 1) * width + j].max(heaviest[i * width + j + 1]);
+            let together = heaviest[(i + 1) * width + j + 1] + 1 + lists.weight(old.0 + i);
+            heaviest[i * width + j] = if equal[i * news + j] { apart.max(together) } else { apart };
         }
     }
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
     while i < olds && j < news {
-        if equal[i * news + j] {
+        let together = heaviest[(i + 1) * width + j + 1] + 1 + lists.weight(old.0 + i);
+        if equal[i * news + j] && heaviest[i * width + j] == together {
             pairs.push((old.0 + i, new.0 + j));
             (i, j) = (i + 1, j + 1);
-        } else if longest[(i + 1) * width + j] >= longest[i * width + j + 1] {
+        } else if heaviest[(i + 1) * width + j] >= heaviest[i * width + j + 1] {
             i += 1;
         } else {
             j += 1;
@@ -168,7 +169,8 @@ fn gap<L: Lists>(
     Ok(())
 }
 
-/// Items that nothing pairs: the same number of them, alike and nameless, changed in place; others go and come.
+/// Items that nothing pairs: from the front, those alike that are called the same (or nothing) are changed in place;
+/// others go and come.
 #[allow(clippy::too_many_arguments)]
 fn rest<L: Lists>(
     lists: &L,
@@ -180,22 +182,19 @@ fn rest<L: Lists>(
     new_names: &[Option<String>],
     steps: &mut Vec<Step>,
 ) {
-    let count = old.1 - old.0;
-    let in_place = count == new.1 - new.0
-        && (0..count).all(|at| {
-            old_names[old.0 + at].is_none()
-                && new_names[new.0 + at].is_none()
+    let count = (old.1 - old.0).min(new.1 - new.0);
+    let in_place = (0..count)
+        .take_while(|at| {
+            old_names[old.0 + at] == new_names[new.0 + at]
                 && lists.alike(old_base + old.0 + at, new_base + new.0 + at)
-        });
-    if in_place {
-        steps.extend((0..count).map(|at| Step::Change(old_base + old.0 + at, new_base + new.0 + at)));
-    } else {
-        steps.extend((old.0..old.1).map(|at| Step::Remove(old_base + at)));
-        steps.extend((new.0..new.1).map(|at| Step::Insert(new_base + at)));
-    }
+        })
+        .count();
+    steps.extend((0..in_place).map(|at| Step::Change(old_base + old.0 + at, new_base + new.0 + at)));
+    steps.extend((old.0 + in_place..old.1).map(|at| Step::Remove(old_base + at)));
+    steps.extend((new.0 + in_place..new.1).map(|at| Step::Insert(new_base + at)));
 }
 
-/// The longest run of pairs whose old places rise (new places rise already).
+/// The heaviest run of pairs whose old places rise (new places rise already).
 fn rising(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     // `ends[k]` is the pair that ends the run of k+1 pairs with the lowest old place.
     let mut ends: Vec<usize> = Vec::new();
@@ -233,6 +232,9 @@ mod tests {
         }
         fn equal(&self, old: usize, new: usize) -> Result<bool, Self::Error> {
             Ok(self.0[old] == self.1[new])
+        }
+        fn weight(&self, _: usize) -> usize {
+            1
         }
         fn old_name(&self, old: usize, _: bool) -> Option<String> {
             self.0[old].split_once('=').map(|(name, _)| name.to_owned())
@@ -277,14 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_occurs_twice_names_nothing() {
-        assert_eq!(steps(&["a=1", "a=2"], &["a=3"]), [Remove(0), Remove(1), Insert(0)]);
+    fn a_name_that_occurs_twice_counts_only_at_its_place() {
+        assert_eq!(steps(&["a=1", "a=2"], &["a=3"]), [Change(0, 0), Remove(1)]);
+        assert_eq!(steps(&["a=1", "a=2"], &["b=3", "a=4"]), [Remove(0), Remove(1), Insert(0), Insert(1)]);
     }
 
     #[test]
-    fn nameless_items_change_in_place_only_one_for_one() {
+    fn nameless_items_change_in_place() {
         assert_eq!(steps(&["1", "2"], &["1", "3"]), [Keep(0, 0), Change(1, 1)]);
-        assert_eq!(steps(&["1"], &["2", "3"]), [Remove(0), Insert(0), Insert(1)]);
+        assert_eq!(steps(&["1"], &["2", "3"]), [Change(0, 0), Insert(1)]);
     }
 
     /// 20,000 items with every tenth changed: all pairs would be 400 million comparisons.
@@ -298,6 +301,9 @@ mod tests {
             }
             fn equal(&self, old: usize, new: usize) -> Result<bool, Self::Error> {
                 Ok(old == new && old % 10 != 5)
+            }
+            fn weight(&self, _: usize) -> usize {
+                1
             }
             fn old_name(&self, old: usize, _: bool) -> Option<String> {
                 Some(old.to_string())

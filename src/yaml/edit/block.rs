@@ -196,6 +196,30 @@ impl<'e> Surgeon<'e> {
         let mut gone = Vec::new();
         // The next old item that no step has passed.
         let mut next = 0;
+        let mut moves = moves;
+        if !lines::is_first_on_line(self.text, dashes[0]) {
+            // `- - a` where `a` goes and another comes: the new one takes its place.
+            let lead =
+                moves.iter().take_while(|step| matches!(step, Move::Remove(_) | Move::Insert(_))).count();
+            let going = moves[..lead].iter().filter(|step| matches!(step, Move::Remove(_))).count();
+            let layout = self.item_layout(id, items, &dashes, 0, dashes[0]);
+            let mut text = String::new();
+            for step in &moves[..lead] {
+                if let Move::Insert(new) = step {
+                    if !text.is_empty() {
+                        text.push_str(layout.eol);
+                        text.extend(std::iter::repeat_n(' ', column));
+                    }
+                    self.write_item(&mut text, &want[*new], column, layout, (items[0], dashes[0]));
+                }
+            }
+            if going > 0 && !text.is_empty() {
+                let end = lines::before_breaks(self.text, spans[going - 1].1);
+                self.splice(dashes[0], lines::end_of_line(self.text, end), text);
+                moves = &moves[lead..];
+                next = going;
+            }
+        }
         for step in moves {
             match *step {
                 Move::Keep(old, _) => next = old + 1,

@@ -587,26 +587,25 @@ impl Lists for Pairing<'_> {
         self.document.node_equals(self.items[old], &self.want[new])
     }
 
+    fn weight(&self, old: usize) -> usize {
+        let node = self.document.tree.node(self.items[old]);
+        (node.end - node.props) as usize
+    }
+
     fn old_name(&self, old: usize, scalars: bool) -> Option<String> {
         let id = self.items[old];
         let tree = &self.document.tree;
         match tree.node(id).kind {
             NodeKind::Mapping { .. } => {
-                let object = tree
+                if let Some(name) = self.text_of(id, "name") {
+                    return Some(join([Some(name), self.text_of(id, "mountPath"), None]));
+                }
+                let (_, metadata) = tree
                     .entries(id)
                     .find(|(key, _)| self.document.key_text(*key).is_ok_and(|text| text == "metadata"))
-                    .map(|(_, metadata)| metadata)
-                    .filter(|metadata| matches!(tree.node(*metadata).kind, NodeKind::Mapping { .. }));
-                match object {
-                    Some(metadata) => Some(join([
-                        self.text_of(id, "kind"),
-                        self.text_of(metadata, "namespace"),
-                        Some(self.text_of(metadata, "name")?),
-                    ])),
-                    None => {
-                        Some(join([Some(self.text_of(id, "name")?), self.text_of(id, "mountPath"), None]))
-                    }
-                }
+                    .filter(|(_, value)| matches!(tree.node(*value).kind, NodeKind::Mapping { .. }))?;
+                let name = self.text_of(metadata, "name")?;
+                Some(join([self.text_of(id, "kind"), self.text_of(metadata, "namespace"), Some(name)]))
             }
             NodeKind::Scalar(_) if scalars => {
                 self.document.node_value(id).ok().map(|value| value.to_string())
@@ -618,14 +617,13 @@ impl Lists for Pairing<'_> {
     fn new_name(&self, new: usize, scalars: bool) -> Option<String> {
         let text = |map: &Value, name: &str| map.get(name)?.as_str().map(str::to_owned);
         match &self.want[new] {
-            value @ Value::Object(map) => match map.get("metadata").filter(|metadata| metadata.is_object()) {
-                Some(metadata) => Some(join([
-                    text(value, "kind"),
-                    text(metadata, "namespace"),
-                    Some(text(metadata, "name")?),
-                ])),
-                None => Some(join([Some(text(value, "name")?), text(value, "mountPath"), None])),
-            },
+            value @ Value::Object(map) => {
+                if let Some(name) = text(value, "name") {
+                    return Some(join([Some(name), text(value, "mountPath"), None]));
+                }
+                let metadata = map.get("metadata")?;
+                Some(join([text(value, "kind"), text(metadata, "namespace"), Some(text(metadata, "name")?)]))
+            }
             Value::Array(_) => None,
             scalar => scalars.then(|| scalar.to_string()),
         }
