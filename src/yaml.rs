@@ -17,6 +17,7 @@ pub mod prefilter;
 pub mod resolve;
 pub mod scalar;
 pub mod split;
+mod tabs;
 
 pub use document::{Document, SyntaxError};
 pub use edit::{EditError, Editor, Splice, apply, edit, edit_node};

@@ -9,6 +9,7 @@ use granit_parser::{Event, Parser, ScalarStyle as Style, Span, StructureStyle};
 use super::document::SyntaxError;
 use super::node::{NONE, Node, NodeId, NodeKind, ScalarStyle, Tree};
 use super::scalar::{block_scalar, column};
+use super::tabs;
 
 /// Nesting deeper than this is refused: both by granit and, so that they agree, by the fast reader.
 pub(super) const MAX_DEPTH: usize = 255;
@@ -59,7 +60,7 @@ pub(super) fn parse(text: &str, tree: &mut Tree) -> Result<(), SyntaxError> {
             next: NONE,
         });
     }
-    Ok(())
+    tabs::check(text, tree)
 }
 
 fn kind(event: &Event<'_>) -> Option<NodeKind> {

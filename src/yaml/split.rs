@@ -52,7 +52,8 @@ pub fn split(text: &str) -> Vec<DocumentSlice> {
     loop {
         let marker = markers.next();
         let end = marker.as_ref().map_or(text.len(), |marker| marker.line_start);
-        if let Some(content) = first_content(text, from, end, explicit) {
+        let before_dashes = marker.as_ref().is_some_and(|marker| marker.dashes);
+        if let Some(content) = first_content(text, from, end, explicit, before_dashes) {
             let start = if explicit { content.after_bom.unwrap_or(from) } else { content.at };
             let line = lines.line_at(start);
             let column = if explicit && content.after_bom.is_none() { 4 } else { 1 };
@@ -73,8 +74,14 @@ struct Content {
     after_bom: Option<usize>,
 }
 
-/// Finds the first line between `from` and `end` that is neither blank nor comment nor directive.
-fn first_content(text: &str, from: usize, end: usize, explicit: bool) -> Option<Content> {
+/// Finds the first line between `from` and `end` that is neither blank nor comment nor, before `---`, a directive.
+fn first_content(
+    text: &str,
+    from: usize,
+    end: usize,
+    explicit: bool,
+    before_dashes: bool,
+) -> Option<Content> {
     let bytes = text.as_bytes();
     let mut after_bom = None;
     let mut directive = None;
@@ -105,7 +112,7 @@ fn first_content(text: &str, from: usize, end: usize, explicit: bool) -> Option<
         }
         line_start = true;
     }
-    None
+    directive.filter(|_| !before_dashes).map(|at| Content { at, after_bom })
 }
 
 struct Marker {
