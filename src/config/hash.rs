@@ -171,3 +171,36 @@ impl fmt::Display for ConfigHash {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::layers::{ConfigView, resolve};
+
+    /// The hashes that an operator without any configuration stamps: known by heart in every cluster.
+    #[test]
+    fn nothing_at_all_is_hashed_as_the_dialect_does() {
+        for (name, input, short) in [
+            ("pr332", r#"{"type":""}"#, "8b52856f38dd"),
+            ("no-skills", r#"{"type":""}"#, "8b52856f38dd"),
+            ("two-layer", "{}", "44136fa355b3"),
+            ("rossoctl", "{}", "44136fa355b3"),
+        ] {
+            let profile = Profile::by_name(name).unwrap();
+            let config = resolve(profile, &[], "team", ConfigView::Full);
+            let ours = hash_input(profile, None, &config);
+            assert_eq!((ours.as_str(), ConfigHash::of(&ours).short()), (input, short), "{name}");
+        }
+    }
+
+    /// A hash on the command line is taken as it is or not at all.
+    #[test]
+    fn only_sixty_four_lower_case_digits_are_a_hash() {
+        let hash = ConfigHash::of("{}");
+        assert_eq!(hash.as_str(), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+        assert_eq!(ConfigHash::parse(hash.as_str()), Some(hash.clone()));
+        assert_eq!(ConfigHash::parse(hash.short()), None);
+        assert_eq!(ConfigHash::parse(&hash.as_str().to_uppercase()), None);
+        assert_eq!(ConfigHash::parse(&"é".repeat(32)), None);
+    }
+}

@@ -279,3 +279,87 @@ fn in_cache(map: &ConfigMap, names: &Names) -> bool {
         is_defaults(map, names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Origin;
+
+    fn map(namespace: &str, name: &str, labels: &[(&str, &str)], data: &[(&str, &str)]) -> ConfigMap {
+        let owned = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        ConfigMap {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            labels: owned(labels),
+            data: owned(data),
+            origin: Origin::default(),
+        }
+    }
+
+    fn profile(name: &str) -> &'static Profile {
+        Profile::by_name(name).unwrap()
+    }
+
+    /// Several defaults ConfigMaps are what users write most often wrongly; the warning is the operator's, and an empty
+    /// first one hides the rest.
+    #[test]
+    fn the_first_by_name_counts_even_if_it_is_empty() {
+        let label = [("kagenti.io/defaults", "true")];
+        let maps = [
+            map("team", "b", &label, &[("log", "b")]),
+            map("team", "a", &label, &[]),
+            map("team", "0", &[("kagenti.io/defaults", "True")], &[("log", "0")]),
+        ];
+        let config = resolve(profile("pr332"), &maps, "team", ConfigView::Full);
+        assert_eq!(config.defaults().count(), 0);
+        assert_eq!(
+            config.warnings(),
+            ["multiple namespace defaults ConfigMaps found in team (expected at most one): [a b]; using a"]
+        );
+        let ignored: Vec<_> =
+            config.ignored().map(|(layer, why, map)| (layer, why, map.name.as_str())).collect();
+        assert_eq!(ignored, [(Layer::Namespace, Ignored::NotFirst, "b")]);
+    }
+
+    /// Each dialect's operator sees what its reader sees, and the names are the dialect's own.
+    #[test]
+    fn the_operators_view_is_the_profiles() {
+        let maps = [
+            map("kagenti-system", "kagenti-platform-config", &[], &[("log", "k")]),
+            map("rossoctl-system", "rossoctl-platform-config", &[], &[("log", "r")]),
+            map("team", "spiffe-helper-config", &[], &[("helper.conf", "h")]),
+        ];
+        let seen = |name: &str, view: ConfigView| {
+            let config = resolve(profile(name), &maps, "team", view);
+            let defaults: Vec<String> = config.defaults().map(|(_, value, _)| value.to_owned()).collect();
+            (defaults.join(","), config.spiffe_helper().to_owned(), config.ignored().count())
+        };
+        let row = |defaults: &str, spiffe: &str, ignored| (defaults.to_owned(), spiffe.to_owned(), ignored);
+        assert_eq!(seen("spiffe-helper", ConfigView::Operator), row("", "", 2));
+        assert_eq!(seen("spiffe-helper", ConfigView::Full), row("k", "h", 0));
+        assert_eq!(seen("head", ConfigView::Operator), row("k", "h", 0));
+        assert_eq!(seen("rossoctl", ConfigView::Operator), row("r", "h", 0));
+        assert_eq!(seen("rossoctl", ConfigView::Cache), row("", "", 2));
+    }
+
+    /// A namespace without ConfigMaps of its own still has the cluster's, and another's never leak in.
+    #[test]
+    fn namespaces_do_not_mix() {
+        let maps = [
+            map("kagenti-system", "kagenti-platform-config", &[], &[("log", "debug"), ("zone", "x")]),
+            map("team", "d", &[("kagenti.io/defaults", "true")], &[("log", "info")]),
+        ];
+        let layers = ConfigLayers::new(profile("pr332"), &maps, ConfigView::Full);
+        let of = |namespace: &str| -> Vec<(String, String, Layer)> {
+            let config = layers.for_namespace(namespace);
+            config.defaults().map(|(key, value, layer)| (key.to_owned(), value.to_owned(), layer)).collect()
+        };
+        let row = |key: &str, value: &str, layer| (key.to_owned(), value.to_owned(), layer);
+        let team = [row("log", "info", Layer::Namespace), row("zone", "x", Layer::Cluster)];
+        assert_eq!(of("team"), team);
+        let other = [row("log", "debug", Layer::Cluster), row("zone", "x", Layer::Cluster)];
+        assert_eq!(of("other"), other);
+    }
+}
