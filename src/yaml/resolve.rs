@@ -333,8 +333,8 @@ impl<'d, 't> Resolver<'d, 't> {
         let NodeKind::Scalar(style) = node.kind else {
             return false;
         };
-        if node.end - node.start > 16 || !self.document.source(id).contains("<<") {
-            return false;
+        if node.props == node.start {
+            return style == ScalarStyle::Plain && self.document.source(id) == "<<";
         }
         let Ok(tag) = self.tag(id) else { return false };
         let implicit = match tag {
