@@ -450,6 +450,9 @@ impl<'t> Reader<'t> {
         }
         self.check_returns(header)?;
         let shape = block_scalar(self.text, start, Some(column as usize));
+        if shape.tab(self.text).is_some() {
+            return Err(Unsure);
+        }
         // Blank lines in front that are indented more than the text are an error; in an empty scalar they may be text.
         let mut line = shape.body;
         let most = if shape.content_end == shape.body { 0 } else { shape.indent };

@@ -132,6 +132,11 @@ impl Builder<'_, '_> {
                         "this line is not indented enough to belong to the block scalar above it; indent it";
                     return Err(SyntaxError::at(self.text, shape.blank_end, message));
                 }
+                if let Some(at) = shape.tab(bytes) {
+                    let message = "a tab begins the first line of a block scalar, where Kubernetes wants spaces only; \
+                                   write the indentation behind the `|` or `>`, such as `|2`";
+                    return Err(SyntaxError::at(self.text, at, message));
+                }
                 end = shape.end();
             }
             NodeKind::Scalar(ScalarStyle::Plain) if start >= end => {

@@ -522,3 +522,6 @@ impl<'d, 't> Resolver<'d, 't> {
         Ok(others.next().is_none())
     }
 }
+
+#[cfg(test)]
+mod tests;

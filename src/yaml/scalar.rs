@@ -18,6 +18,8 @@ pub enum Chomp {
 pub struct BlockScalar {
     /// First byte of the first line below the header.
     pub body: usize,
+    /// Start of the first line that is not blank; with an indentation indicator `body`.
+    pub lead: usize,
     /// Spaces in front of the content's lines.
     pub indent: usize,
     /// The header names the indentation (`|2`).
@@ -31,6 +33,12 @@ pub struct BlockScalar {
 }
 
 impl BlockScalar {
+    /// A tab behind the spaces of the first line where these decide the indentation. libyaml refuses it.
+    pub fn tab(&self, text: &[u8]) -> Option<usize> {
+        let at = self.lead + self.indent;
+        (!self.explicit_indent && self.content_end > self.body && text.get(at) == Some(&b'\t')).then_some(at)
+    }
+
     /// One behind the last byte that belongs to the scalar by its chomping.
     pub fn end(&self) -> usize {
         match self.chomp {
@@ -80,7 +88,15 @@ pub fn block_scalar(text: &[u8], start: usize, parent: Option<usize>) -> BlockSc
         }
         line = next;
     }
-    BlockScalar { body, indent, explicit_indent: explicit.is_some(), chomp, content_end, blank_end: line }
+    BlockScalar {
+        body,
+        lead,
+        indent,
+        explicit_indent: explicit.is_some(),
+        chomp,
+        content_end,
+        blank_end: line,
+    }
 }
 
 /// Start of the first line that holds anything but spaces, or the end.

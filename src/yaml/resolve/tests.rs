@@ -1,0 +1,235 @@
+//! Values beside what Go made of the same texts, limits, and what is refused on purpose.
+
+use serde_json::{Value, json};
+
+use crate::yaml::resolve::{ALIAS_BUDGET, MAX_VALUE_DEPTH};
+use crate::yaml::{Document, SyntaxError, split};
+
+fn read(text: &str) -> Result<Value, SyntaxError> {
+    match split(text).first() {
+        None => Ok(Value::Null),
+        Some(slice) => {
+            let document = Document::parse(slice.text(text))?;
+            let value = document.to_value()?;
+            assert_eq!(document.equals(&value), Ok(true), "{text:?}");
+            Ok(value)
+        }
+    }
+}
+
+fn refused(text: &str) -> String {
+    match read(text) {
+        Err(error) => error.to_string(),
+        Ok(value) => panic!("{text:?} was read as {value}"),
+    }
+}
+
+/// Breaks if a manifest means something else here than in the cluster it is applied to.
+#[test]
+fn every_document_has_the_value_go_gives_it() {
+    let cases = include_str!("../../../testdata/values/cases.jsonl");
+    let mut seen = [0, 0];
+    for line in cases.lines() {
+        let case: Value = serde_json::from_str(line).unwrap_or_default();
+        let text = case["text"].as_str().unwrap_or_default();
+        match (case["json"].as_str(), read(text)) {
+            (Some(expected), Ok(value)) => {
+                let expected: Value = serde_json::from_str(expected).unwrap_or_default();
+                assert_eq!(value, expected, "{text:?}");
+                seen[0] += 1;
+            }
+            (None, Err(_)) => seen[1] += 1,
+            (Some(expected), Err(error)) => panic!("{text:?}: {error}, but Go reads {expected}"),
+            (None, Ok(value)) => panic!("{text:?} was read as {value}, but Go says {}", case["error"]),
+        }
+    }
+    assert!(seen[0] > 1400 && seen[1] > 500, "{seen:?}");
+}
+
+/// Go reads these as the values shown. They are refused, each with a way out, because they are so easily misread that
+/// the readers disagree; a manifest of this kind must not be edited by guess.
+#[test]
+fn what_readers_disagree_about_is_refused_with_a_way_out() {
+    for (text, error) in [
+        ("k: |# x\n  a\n", "1:5: comments must be separated from other tokens by whitespace"),
+        ("k: [!t, x]\n", "1:7: write a space behind the tag"),
+        ("k: {a:}\n", "1:7: write a space behind the colon"),
+        ("k: [a?b]\n", "1:5: a plain scalar between brackets cannot begin with `:` or contain `?`; quote it"),
+        (
+            "k: a\u{2028}b\n",
+            "1:5: U+2028 is a line break to the YAML reader of Kubernetes; write it as \"\\L\" in double quotes",
+        ),
+        (
+            "|\nk: a\n",
+            "2:1: this line is not indented enough to belong to the block scalar above it; indent it",
+        ),
+    ] {
+        assert_eq!(refused(text), error, "{text:?}");
+    }
+}
+
+#[test]
+fn errors_say_where_what_and_how() {
+    for (text, error) in [
+        ("a: .nan\n", "1:4: .nan is not a number in JSON; quote it to make it text"),
+        ("a: 1\n~: 2\n", "2:1: a key cannot be null; quote it or remove the entry"),
+        (
+            "a:\n  18446744073709551615: 2\n",
+            "2:3: an integer key this large is not read by Kubernetes; quote it",
+        ),
+        ("? [a]\n: 1\n", "1:3: a key cannot be a mapping or a sequence; keys of objects are strings"),
+        ("a: *x\n", "1:4: while parsing node, found unknown anchor"),
+        ("a: &a [*a]\n", "1:8: the value of anchor \"a\" contains itself"),
+        ("a: 1\n<<: 2\n", "2:5: a merge key `<<` needs a mapping or a sequence of mappings as its value"),
+        ("a: !!int x\n", "1:4: \"x\" is text and cannot be read as !!int; change the tag or the value"),
+        ("a: !!binary x\n", "1:4: the !!binary value is not base64"),
+        ("a: \"\\/\"\n", "1:5: the escape \\/ is JSON, not YAML to Kubernetes; write /"),
+        (
+            "a: \"\\ud83d\\ude00\"\n",
+            "1:5: surrogate pairs are JSON, not YAML to Kubernetes; write \\U0001f600",
+        ),
+        ("a: &a.b 1\n", "1:4: the anchor name \"a.b\" may consist of letters, digits, - and _ only"),
+        (
+            "é: 'ü\0'\n",
+            "1:6: the character U+0000 is not allowed in YAML; remove it or write it as an escape in double quotes",
+        ),
+    ] {
+        assert_eq!(refused(text), error, "{text:?}");
+    }
+}
+
+/// Breaks if a small file can take all memory or time.
+#[test]
+fn alias_bombs_are_refused_before_they_go_off() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let items = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+    }
+    assert!(refused(&bomb).ends_with("the aliases of this document expand to more than 64 MiB"));
+
+    // One long text often is as bad as many short ones.
+    let long = "x".repeat(1 << 20);
+    let aliases = "- *a\n".repeat(ALIAS_BUDGET / long.len());
+    assert!(refused(&format!("- &a {long}\n{aliases}")).ends_with("expand to more than 64 MiB"));
+
+    // Comparing must not expand either.
+    let document = Document::parse(&bomb);
+    assert!(document.is_ok_and(|document| document.equals(&json!({"a0": []})) == Ok(false)));
+
+    // A document without aliases may be as large as it likes, and aliases in moderation are fine.
+    let many = "- a\n".repeat(200_000);
+    assert_eq!(read(&many).map(|value| value.as_array().map(Vec::len)), Ok(Some(200_000)));
+    let shared = format!("- &a {{b: c}}\n{}", "- *a\n".repeat(1000));
+    assert_eq!(read(&shared).map(|value| value[1000].clone()), Ok(json!({"b": "c"})));
+}
+
+/// Breaks if deep nesting can overflow a stack.
+#[test]
+fn depth_has_an_end_before_the_stack_has() {
+    for deep in [
+        format!("{}x{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("{}x", "- ".repeat(100_000)),
+        format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
+        (0..2_000).fold(String::new(), |text, level| text + &" ".repeat(level) + "a:\n"),
+    ] {
+        assert!(read(&deep).is_err());
+    }
+    let fine = format!("{}x{}", "[".repeat(200), "]".repeat(200));
+    assert!(read(&fine).is_ok());
+    // Aliases add up to more depth than the text has.
+    let mut chain = "a0: &a0 x\n".to_owned();
+    for level in 1..=MAX_VALUE_DEPTH {
+        chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+    }
+    assert!(refused(&chain).ends_with("nested deeper than 512 levels"));
+}
+
+/// Breaks if one of two values for a key is lost without a word.
+#[test]
+fn duplicate_keys_are_reported_where_the_later_one_stands() {
+    let text = "a: 1\nb: {c: 1, \"c\": 2}\n\"\\x61\": 3\nyes: 1\ntrue: 2\n<<: {a: 5}\n- : 1\n"
+        .replace("- : 1\n", "");
+    let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let found: Vec<_> =
+        document.duplicate_keys().into_iter().map(|(id, key)| (document.position(id), key)).collect();
+    let expected = [((3, 1), "a".to_owned()), ((5, 1), "true".to_owned()), ((2, 11), "c".to_owned())];
+    assert_eq!(found, expected);
+    assert_eq!(document.to_value(), Ok(json!({"a": 5, "b": {"c": 2}, "true": 2})));
+}
+
+/// Breaks if `equals` is satisfied by less than equality, which would let a wrong edit through.
+#[test]
+fn equality_is_that_of_the_values() {
+    let text = "a: 1\nb: [x, {c: null}]\nd: &d {e: 1.50}\nf: *d\ng:\n  <<: *d\n  h: 1\n";
+    let document = Document::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let value =
+        json!({"a": 1, "b": ["x", {"c": null}], "d": {"e": 1.5}, "f": {"e": 1.5}, "g": {"e": 1.5, "h": 1}});
+    assert_eq!(document.to_value().as_ref(), Ok(&value));
+    let same = [
+        value.clone(),
+        // Another order, and 1.0 for 1.
+        json!({"g": {"h": 1.0, "e": 1.5}, "f": {"e": 1.5}, "d": {"e": 1.5}, "b": ["x", {"c": null}], "a": 1.0}),
+    ];
+    for same in same {
+        assert_eq!(document.equals(&same), Ok(true), "{same}");
+    }
+    for (pointer, other) in [
+        ("/a", json!(2)),
+        ("/a", json!("1")),
+        ("/a", Value::Null),
+        ("/b", json!(["x"])),
+        ("/b", json!(["x", {"c": null}, 1])),
+        ("/b/1", json!({})),
+        ("/b/1", json!({"c": false})),
+        ("/b/1", json!({"c": null, "d": null})),
+        ("/d/e", json!(1.25)),
+        ("/g", json!({"h": 1})),
+        ("/g", json!({"e": 1.5, "h": 1, "i": 1})),
+        ("/f", json!([])),
+    ] {
+        let mut changed = value.clone();
+        if let Some(place) = changed.pointer_mut(pointer) {
+            *place = other;
+        }
+        assert_eq!(document.equals(&changed), Ok(false), "{changed}");
+    }
+    // Entries that repeat a key must not pass for entries that are missing.
+    let twice = Document::parse("a: 1\na: 2\n").unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(twice.equals(&json!({"a": 2})), Ok(true));
+    assert_eq!(twice.equals(&json!({"a": 1})), Ok(false));
+    assert_eq!(twice.equals(&json!({"a": 1, "b": 2})), Ok(false));
+}
+
+#[test]
+fn scalars_and_places_are_found_by_path() {
+    let text = "é: 1\nspec:\n  skills:\n  - name: \"a\\tb\"\n    run: |2\n        x\n      y\n  yes: 0x10\n";
+    let document = Document::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let path = |text: &str| crate::yaml::path::parse(text).unwrap_or_default();
+    let name = document.find(&path("spec.skills[0].name")).unwrap_or_default();
+    assert_eq!(document.scalar_text(name).as_deref(), Ok("a\tb"));
+    assert_eq!(document.position(name), (4, 11));
+    // The indentation indicator counts from the mapping around it, also when asked for alone.
+    let run = document.find(&path("spec.skills[0].run")).unwrap_or_default();
+    assert_eq!(document.scalar_text(run).as_deref(), Ok("  x\ny\n"));
+    assert_eq!(document.node_value(run), Ok(json!("  x\ny\n")));
+    // Keys are found as the object has them.
+    let number = document.find(&path("spec.true")).unwrap_or_default();
+    assert_eq!((document.source(number), document.node_value(number)), ("0x10", Ok(json!(16))));
+    assert_eq!(document.find(&path("spec.yes")), None);
+    assert_eq!(document.find(&path("spec.skills[1]")), None);
+    let (deepest, steps) = document.deepest(&path("spec.skills[1].name"));
+    assert_eq!((document.position(deepest), steps), ((4, 3), 2));
+}
+
+#[test]
+fn properties_and_targets_of_aliases_are_named() {
+    let text = "a: &x !!str\n  b\nc: *x\nd: &x e\nf: *x\n";
+    let document = Document::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let find = |key: &str| document.find(&[key.into()]).unwrap_or_default();
+    assert_eq!((document.anchor(find("a")), document.tag(find("a"))), (Some("x"), Some("!!str")));
+    assert_eq!((document.anchor(find("c")), document.tag(find("c"))), (None, None));
+    // An alias means the anchor before it, not a later one of the same name.
+    assert_eq!(document.alias_target(find("c")), Ok(find("a")));
+    assert_eq!(document.alias_target(find("f")), Ok(find("d")));
+}
