@@ -303,7 +303,36 @@ impl<'d, 't> Resolver<'d, 't> {
         resolve(&tag, text).map_err(|message| self.error(id, message))
     }
 
+    /// A bare word that is the string it looks like, as most keys and values are: no schema resolves it to anything
+    /// else, and nothing in it needs decoding.
+    fn word(&self, id: NodeId) -> Option<&'t str> {
+        let node = self.document.tree.node(id);
+        if node.kind != NodeKind::Scalar(ScalarStyle::Plain)
+            || node.props != node.start
+            || self.in_alias.get()
+        {
+            return None;
+        }
+        let word = self.document.source(id);
+        if !word.as_bytes().first()?.is_ascii_alphabetic() || word.bytes().any(|byte| byte < b' ') {
+            return None;
+        }
+        // Go resolves a word that begins with a letter only if it is one of these, in some spelling.
+        let special: &[&str] = match word.len() {
+            1 => &["y", "n"],
+            2 => &["no", "on"],
+            3 => &["yes", "off"],
+            4 => &["true", "null"],
+            5 => &["false"],
+            _ => &[],
+        };
+        (!special.iter().any(|special| special.eq_ignore_ascii_case(word))).then_some(word)
+    }
+
     fn key(&self, id: NodeId, around: Around, depth: usize) -> Result<Cow<'t, str>, SyntaxError> {
+        if let Some(word) = self.word(id) {
+            return Ok(Cow::Borrowed(word));
+        }
         self.enter(id, depth)?;
         let style = match self.document.tree.node(id).kind {
             NodeKind::Scalar(style) => style,
@@ -441,6 +470,11 @@ impl<'d, 't> Resolver<'d, 't> {
     }
 
     fn equals(&self, id: NodeId, value: &Value, around: Around, depth: usize) -> Result<bool, SyntaxError> {
+        if let Value::String(other) = value
+            && let Some(word) = self.word(id)
+        {
+            return Ok(word == other);
+        }
         self.enter(id, depth)?;
         let tree = &self.document.tree;
         match tree.node(id).kind {

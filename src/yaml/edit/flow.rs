@@ -24,7 +24,7 @@ impl<'e> Surgeon<'e> {
         let mut moves: Vec<Move> = Vec::new();
         let mut kept = 0;
         for at in 0..entries.len() {
-            if gone.contains(&at) {
+            if gone.binary_search(&at).is_ok() {
                 moves.push(Move::Remove(at));
             } else {
                 moves.push(Move::Keep(at, kept));

@@ -8,7 +8,7 @@ use crate::yaml::node::{NONE, NodeId, NodeKind, ScalarStyle, Tree};
 const LOOK: usize = 4096;
 
 /// Scalars looked at to learn the quoting of a neighbourhood.
-const LOOK_NEAR: usize = 64;
+const LOOK_NEAR: usize = 24;
 
 /// Habits of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

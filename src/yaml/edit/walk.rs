@@ -352,7 +352,7 @@ impl<'e> Surgeon<'e> {
     /// Reads the keys of a mapping; none if one is no scalar.
     fn entries(&self, id: NodeId) -> Result<Option<Vec<Entry<'e>>>, EditError> {
         let document = self.document;
-        let mut entries: Vec<Entry<'e>> = Vec::new();
+        let mut entries: Vec<Entry<'e>> = Vec::with_capacity(8);
         for (key, value) in document.tree.entries(id) {
             let node = document.tree.node(key);
             if matches!(node.kind, NodeKind::Mapping { .. } | NodeKind::Sequence { .. }) {
@@ -366,11 +366,19 @@ impl<'e> Surgeon<'e> {
             entries.push(Entry { key, value, name, merge, hidden: false });
         }
         if entries.len() <= FEW {
-            for at in 1..entries.len() {
-                let (before, rest) = entries.split_at_mut(at);
-                for entry in before {
-                    entry.hidden |= !entry.merge && entry.name == rest[0].name;
+            // Two keys can only be one if they agree in length and first letter.
+            let mut seen = 0u64;
+            for at in 0..entries.len() {
+                let name = entries[at].name.as_bytes();
+                let bit = 1
+                    << ((name.len().wrapping_mul(7) + usize::from(name.first().copied().unwrap_or(0))) % 64);
+                if seen & bit != 0 {
+                    let (before, rest) = entries.split_at_mut(at);
+                    for entry in before {
+                        entry.hidden |= !entry.merge && entry.name == rest[0].name;
+                    }
                 }
+                seen |= bit;
             }
         } else {
             let mut last: HashMap<Cow<'e, str>, usize> = HashMap::with_capacity(entries.len());
