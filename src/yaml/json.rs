@@ -24,6 +24,14 @@ pub(super) fn parse(text: &str, tree: &mut Tree) -> bool {
     }
 }
 
+/// Where the JSON object that begins at `from` ends; `None` if none begins there.
+pub(super) fn object_end(text: &str, from: usize) -> Option<usize> {
+    let mut nodes = Vec::new();
+    let mut reader = Reader { text: text.as_bytes(), at: from, nodes: &mut nodes };
+    (reader.peek() == Some(b'{')).then(|| reader.value(0))??;
+    Some(reader.at)
+}
+
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,

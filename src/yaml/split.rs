@@ -3,9 +3,12 @@
 //! `---` and `...` at the start of a line, followed by a blank, a line break or the end, end a document wherever they
 //! stand: libyaml lets them end even quoted and block scalars, so a scan of line starts is exact. Documents that hold
 //! nothing but blank lines, comments and directives are no documents and get no slice: their bytes stay as they are,
-//! because bytes outside of slices are never touched.
+//! because bytes outside of slices are never touched. Objects of a JSON stream, which no marker separates, get a slice
+//! each.
 
 use memchr::memmem;
+
+use super::json;
 
 /// Where the content of one document stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,24 @@ pub fn split(text: &str) -> Vec<DocumentSlice> {
             let start = if explicit { content.after_bom.unwrap_or(from) } else { content.at };
             let line = lines.line_at(start);
             let column = if explicit && content.after_bom.is_none() { 4 } else { 1 };
-            slices.push(DocumentSlice { start, end, line, column, explicit });
+            let slice = DocumentSlice { start, end, line, column, explicit };
+            match json_stream(text, &slice) {
+                Some(objects) => {
+                    // Columns are counted on from one object to the next: a line may hold all of them.
+                    let (mut counted, mut column) = (slice.start, slice.column);
+                    for (start, end) in objects {
+                        let between = &text[counted..start];
+                        column = match between.rfind(['\n', '\r']) {
+                            Some(at) => between[at..].chars().count(),
+                            None => column + between.chars().count(),
+                        };
+                        counted = start;
+                        let line = lines.line_at(start);
+                        slices.push(DocumentSlice { start, end, line, column, explicit: false });
+                    }
+                }
+                None => slices.push(slice),
+            }
         }
         let Some(marker) = marker else {
             return slices;
@@ -65,6 +85,30 @@ pub fn split(text: &str) -> Vec<DocumentSlice> {
         from = marker.end;
         explicit = marker.dashes;
     }
+}
+
+/// The objects of a JSON stream: two or more of them with nothing but white space in between. Kubernetes reads such
+/// files; to YAML they would be one broken document.
+fn json_stream(text: &str, slice: &DocumentSlice) -> Option<Vec<(usize, usize)>> {
+    let blank = |text: &str| text.len() - text.trim_ascii_start().len();
+    let content = slice.text(text);
+    let first = blank(content);
+    if !content[first..].starts_with('{') {
+        return None;
+    }
+    // Cheaper than reading all that looks like JSON: where one object follows another there is one of these.
+    let seams = ["\n{", "\r{", "}{", "} {", "\t{"];
+    if !seams.iter().any(|seam| memmem::find(&content.as_bytes()[first..], seam.as_bytes()).is_some()) {
+        return None;
+    }
+    let mut objects = Vec::new();
+    let mut at = slice.start + first;
+    while at < slice.end {
+        let end = json::object_end(&text[..slice.end], at)?;
+        objects.push((at, end));
+        at = end + blank(&text[end..slice.end]);
+    }
+    (objects.len() > 1).then_some(objects)
 }
 
 struct Content {
@@ -281,6 +325,19 @@ mod tests {
         assert_eq!(contents("\u{feff}---\na: 1\n"), vec![("\na: 1\n", 1)]);
         assert_eq!(contents("a: 1\n\u{feff}---\nb: 2\n"), vec![("a: 1\n", 1), ("\nb: 2\n", 2)]);
         assert_eq!(contents("a: 1\n---\n\u{feff}b: 2\n"), vec![("a: 1\n", 1), ("b: 2\n", 3)]);
+    }
+
+    #[test]
+    fn objects_of_a_json_stream_are_documents_as_kubectl_reads_them() {
+        assert_eq!(
+            contents("{\"a\":1}\n{\"b\":[{}]} {\"c\":\"}{\"}\n"),
+            vec![("{\"a\":1}", 1), ("{\"b\":[{}]}", 2), ("{\"c\":\"}{\"}", 2),]
+        );
+        assert_eq!(split("--- {} {}\n")[1].place(1, 1), (1, 8));
+        // One object is a document like any other, and what is no JSON is left to be refused in one piece.
+        for text in ["{\n\t{", "{\"a\":\n{}}\n", "{} {} x\n", "{a: 1} {b: 2}\n", "{}\n{}\n[]\n"] {
+            assert_eq!(contents(text), vec![(text, 1)], "{text:?}");
+        }
     }
 
     #[test]
