@@ -14,7 +14,8 @@ use super::json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentSlice {
     /// First byte: right behind the marker `---` (or a byte-order mark that follows it), or without a marker the start
-    /// of the first line with content.
+    /// of the first line with content. Where a scalar, a property or (which is an error) a block collection stands on
+    /// the marker's line, the marker itself.
     pub start: usize,
     /// One behind the last byte: the start of the next marker's line, or the end of the text.
     pub end: usize,
@@ -57,9 +58,14 @@ pub fn split(text: &str) -> Vec<DocumentSlice> {
         let end = marker.as_ref().map_or(text.len(), |marker| marker.line_start);
         let before_dashes = marker.as_ref().is_some_and(|marker| marker.dashes);
         if let Some(content) = first_content(text, from, end, explicit, before_dashes) {
-            let start = if explicit { content.after_bom.unwrap_or(from) } else { content.at };
+            let beside = explicit && content.at == from && needs_marker(&text[from..end]);
+            let (start, column) = match content.after_bom {
+                _ if beside => (from - 3, 1),
+                _ if !explicit => (content.at, 1),
+                None => (from, 4),
+                Some(after_bom) => (after_bom, 1),
+            };
             let line = lines.line_at(start);
-            let column = if explicit && content.after_bom.is_none() { 4 } else { 1 };
             let slice = DocumentSlice { start, end, line, column, explicit };
             match json_stream(text, &slice) {
                 Some(objects) => {
@@ -85,6 +91,13 @@ pub fn split(text: &str) -> Vec<DocumentSlice> {
         from = marker.end;
         explicit = marker.dashes;
     }
+}
+
+/// Whether what stands behind `---` on its line means something else on a line of its own: no block collection may
+/// begin there.
+fn needs_marker(behind: &str) -> bool {
+    let first = behind.trim_start_matches([' ', '\t']).chars().next();
+    !matches!(first, None | Some('{' | '[' | '|' | '>' | '#' | '\n' | '\r'))
 }
 
 /// The objects of a JSON stream: two or more of them with nothing but white space in between. Kubernetes reads such
@@ -263,7 +276,8 @@ mod tests {
                 vec![(" {a: b}\n", 1), (" # c\nd: e\n", 2), (" |\n x\n", 4)],
             ),
             ("a\n...\nb\n...\n", vec![("a\n", 1), ("b\n", 3)]),
-            ("---\ta\n---", vec![("\ta\n", 1)]),
+            ("---\ta\n---", vec![("---\ta\n", 1)]),
+            ("--- &x\na: 1\n--- 'a'", vec![("--- &x\na: 1\n", 1), ("--- 'a'", 3)]),
         ] {
             assert_eq!(contents(text), expected, "{text:?}");
         }
@@ -337,6 +351,26 @@ mod tests {
         // One object is a document like any other, and what is no JSON is left to be refused in one piece.
         for text in ["{\n\t{", "{\"a\":\n{}}\n", "{} {} x\n", "{a: 1} {b: 2}\n", "{}\n{}\n[]\n"] {
             assert_eq!(contents(text), vec![(text, 1)], "{text:?}");
+        }
+    }
+
+    /// Breaks if a document that Kubernetes refuses is edited as if it were fine.
+    #[test]
+    fn block_collections_cannot_stand_beside_the_marker() {
+        for text in ["--- a: b\n", "--- - a\n", "--- 'a': b\n", "--- ? a\n", "--- &x a: b\n", "---\ta: b\n"] {
+            let slices = split(text);
+            assert!(crate::yaml::Document::parse(slices[0].text(text)).is_err(), "{text:?}");
+        }
+        for text in [
+            "--- &x\na: b\n",
+            "--- {a: b}\n",
+            "--- a\n",
+            "--- |\n a\n",
+            "--- !!map\na: b\n",
+            "--- # c\na: b\n",
+        ] {
+            let slices = split(text);
+            assert!(crate::yaml::Document::parse(slices[0].text(text)).is_ok(), "{text:?}");
         }
     }
 
