@@ -52,6 +52,17 @@ pub struct EditError {
     pub help: String,
 }
 
+/// The help of an error that is no fault of the document.
+const DEFECT: &str =
+    "this is a defect of kubectl-skills, nothing was changed; please report it with the manifest";
+
+impl EditError {
+    /// Whether the error is a defect of this module, found by its own check, and not a document that must be mended.
+    pub fn is_defect(&self) -> bool {
+        self.help == DEFECT
+    }
+}
+
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
@@ -108,6 +119,7 @@ pub fn apply(text: &str, splices: &[Splice]) -> String {
 pub struct Editor<'e, 't> {
     document: &'e Document<'t>,
     shared: shared::Shared,
+    lone_return: Option<usize>,
     splices: Vec<Splice>,
     wanted: Vec<oracle::Wanted<'e>>,
 }
@@ -116,7 +128,13 @@ impl<'e, 't> Editor<'e, 't> {
     /// Starts with no change.
     pub fn new(document: &'e Document<'t>) -> Editor<'e, 't> {
         let shared = shared::Shared::find(document.text, &document.tree);
-        Editor { document, shared, splices: Vec::new(), wanted: Vec::new() }
+        Editor {
+            document,
+            shared,
+            lone_return: lines::lone_return(document.text),
+            splices: Vec::new(),
+            wanted: Vec::new(),
+        }
     }
 
     /// Makes a node mean `desired`. Nodes may be set in any order, each once, none inside another.
@@ -130,6 +148,7 @@ impl<'e, 't> Editor<'e, 't> {
             root: node,
             habits: OnceCell::new(),
             shared: &self.shared,
+            lone_return: self.lone_return,
             inside: None,
             base: Vec::new(),
             path: Vec::new(),
@@ -165,6 +184,8 @@ struct Surgeon<'e> {
     root: NodeId,
     habits: OnceCell<habits::Habits>,
     shared: &'e shared::Shared,
+    /// A line break that YAML knows and people's tools do not.
+    lone_return: Option<usize>,
     /// The anchored node, used elsewhere too, that the place at work lies in.
     inside: Option<NodeId>,
     /// The path to where `path` begins; empty but below entries that go.

@@ -62,7 +62,7 @@ impl<'e> Surgeon<'e> {
         let (indicator, comment) = header.split_at(header.find([' ', '\t']).unwrap_or(header.len()));
         let stop = lines::before_breaks(self.text, end).max(first_line);
         let body = lines::next_line(self.text, first_line);
-        let breaks = end - stop;
+        let breaks = end.saturating_sub(stop);
         if let Value::String(new) = want
             && node.kind == NodeKind::Scalar(ScalarStyle::Literal)
             && body < stop
@@ -242,7 +242,7 @@ impl<'e> Surgeon<'e> {
                         text.extend(std::iter::repeat_n(' ', column));
                         self.splice(at, at, text);
                     } else {
-                        if self.is_unended(at) {
+                        if self.is_unended(at) && gone.last() != Some(&(next - 1)) {
                             self.end_block_scalar(at);
                         }
                         self.insert_lines(at, column, &text);
@@ -433,6 +433,10 @@ impl<'e> Surgeon<'e> {
             return;
         }
         let at = start + indicator.find('+').unwrap_or(indicator.len());
+        // Several items may be added behind it.
+        if self.splices.iter().any(|splice| splice.start == at && splice.text == "-") {
+            return;
+        }
         self.splice(at, at + usize::from(indicator.contains('+')), "-");
     }
 

@@ -324,8 +324,13 @@ impl<'e> Surgeon<'e> {
                     }
                 } else {
                     let stop = if is_block_scalar(node) { lines::before_breaks(self.text, end) } else { end };
-                    let from = self.text[..start].trim_end_matches([' ', '\t']).len();
-                    self.splice(from, stop, "");
+                    if lines::is_first_on_line(self.text, start) && lines::is_end_of_line(self.text, stop) {
+                        let line = lines::start_of_line(self.text, start);
+                        self.splice(line, lines::next_line(self.text, end), "");
+                    } else {
+                        let from = self.text[..start].trim_end_matches([' ', '\t']).len();
+                        self.splice(from, stop, "");
+                    }
                     self.insert_below(map, end, want);
                 }
             }

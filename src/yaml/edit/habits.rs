@@ -1,6 +1,7 @@
 //! How a document is written: its tree in, indents, dashes, quotes and spacing out, so that new lines look like old ones.
 
 use super::lines;
+use crate::yaml::document::Document;
 use crate::yaml::emit::{FlowLayout, Scalars, plain_is_safe, plain_key_is_safe};
 use crate::yaml::node::{NONE, NodeId, NodeKind, ScalarStyle, Tree};
 
@@ -21,7 +22,7 @@ pub(super) struct Habits {
     pub dash: usize,
     /// Whether quotes are single more often than double.
     pub single: bool,
-    /// Whether the document is JSON: its root is a flow collection with quoted keys.
+    /// Whether the document is JSON, or its root a flow collection with quoted keys.
     pub json: bool,
     /// Root flow collections: one entry a line, indented by this more per level.
     pub unit: Option<String>,
@@ -51,7 +52,8 @@ impl Votes {
 
 impl Habits {
     /// Learns from a node and what is below it; where that says nothing, from the whole document.
-    pub fn of(text: &str, tree: &Tree, node: NodeId) -> Habits {
+    pub fn of(document: &Document<'_>, node: NodeId) -> Habits {
+        let (text, tree) = (document.text, &document.tree);
         let mut votes = (Votes::default(), Votes::default(), Votes::default());
         let (mut single, mut double) = (0, 0);
         for root in [node, 0] {
@@ -103,7 +105,7 @@ impl Habits {
             offset: votes.1.winner().unwrap_or(0),
             dash: votes.2.winner().filter(|dash| *dash > 1).unwrap_or(2),
             single: single > double,
-            json: false,
+            json: document.json,
             unit: None,
             colon_space: true,
             comma_space: true,
@@ -131,7 +133,8 @@ impl Habits {
             self.comma_space = is_spaced(text, at);
         }
         if is_map {
-            self.json = tree.node(first).kind == NodeKind::Scalar(ScalarStyle::DoubleQuoted);
+            // What is almost JSON is written so that it could be.
+            self.json |= tree.node(first).kind == NodeKind::Scalar(ScalarStyle::DoubleQuoted);
             if let Some(at) = lines::colon(text, tree.node(first).end as usize, true) {
                 self.colon_space = is_spaced(text, at);
             }

@@ -4,6 +4,12 @@
 /// The byte order mark; it takes no column.
 const MARK: &str = "\u{feff}";
 
+/// A carriage return without a line feed: a line break to YAML, but to no tool that people look at files with.
+pub(super) fn lone_return(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'\r', bytes).find(|at| bytes.get(at + 1) != Some(&b'\n'))
+}
+
 /// First byte of the line that holds `at`; behind the byte order mark in the first line.
 pub(super) fn start_of_line(text: &str, at: usize) -> usize {
     match memchr::memrchr(b'\n', &text.as_bytes()[..at]) {
@@ -102,6 +108,12 @@ pub(super) fn colon(text: &str, key_end: usize, flow: bool) -> Option<usize> {
 pub(super) fn comma(text: &str, end: usize) -> Option<usize> {
     let at = skip_trivia(text, end);
     (text.as_bytes().get(at) == Some(&b',')).then_some(at)
+}
+
+/// Whether the line ends at `at`, but for blanks.
+pub(super) fn is_end_of_line(text: &str, at: usize) -> bool {
+    let at = skip_blanks(text, at);
+    at == end_of_line(text, at)
 }
 
 /// Whether the line ends at `at`, but for blanks and a comment.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{EditError, Splice, apply, lines};
+use super::{DEFECT, EditError, Splice, apply, lines};
 use crate::yaml::document::Document;
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
@@ -67,9 +67,7 @@ pub(super) fn finish(
             line: before.matches('\n').count() + 1,
             column: at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1,
             message,
-            help:
-                "this is a defect of kubectl-skills, nothing was changed; please report it with the manifest"
-                    .to_owned(),
+            help: DEFECT.to_owned(),
         }
     };
     let parsed;
@@ -145,13 +143,14 @@ fn joined(document: &Document<'_>, mut splices: Vec<Splice>) -> Result<Vec<Splic
             Some(last) if splice.start < last.end => {
                 return Err(EditError {
                     message: "two changes meet in one place".to_owned(),
-                    help: "this is a defect of kubectl-skills, nothing was changed; please report it with the manifest".to_owned(),
+                    help: DEFECT.to_owned(),
                     ..EditError::default()
                 });
             }
             Some(last) if splice.start == last.end => {
                 // Lines removed up to the end of a text without a final break, and lines added there: the break before stays.
-                let whole_lines = last.start < last.end && lines::break_before(text, last.start) > 0;
+                let whole_lines =
+                    last.start < last.end && lines::start_of_line(text, last.start) == last.start;
                 let mut added = splice.text.as_str();
                 if unended
                     && splice.start == text.len()

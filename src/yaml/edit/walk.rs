@@ -469,8 +469,14 @@ impl<'e> Surgeon<'e> {
         self.document.node_equals(id, want).map_err(|error| self.unreadable(&error))
     }
 
-    /// Refuses to change what an alias stands for.
+    /// Refuses to change what an alias stands for, and a text whose lines are not what they seem.
     pub(super) fn touch(&self, id: NodeId) -> Result<(), EditError> {
+        if let Some(at) = self.lone_return {
+            let (line, column) = self.document.position_of(at);
+            let message = "a carriage return without a line feed breaks the line".to_owned();
+            let help = "end lines with LF or CRLF".to_owned();
+            return Err(EditError { line, column, message, help, ..EditError::default() });
+        }
         match self.inside {
             Some(anchored) => Err(self.is_shared(id, anchored)),
             None => Ok(()),
@@ -523,7 +529,7 @@ impl<'e> Surgeon<'e> {
 
     /// The document's habits.
     pub(super) fn habits(&self) -> &Habits {
-        self.habits.get_or_init(|| Habits::of(self.text, &self.document.tree, self.root))
+        self.habits.get_or_init(|| Habits::of(self.document, self.root))
     }
 
     /// The way from the edited node to the place at work.

@@ -139,3 +139,11 @@ fn a_node_edited_alone_knows_what_it_lies_in() {
     let result = edit_node(&document, item, &json!({"x": 2}));
     assert!(result.is_err_and(|error| error.message.contains("used elsewhere as *m")));
 }
+
+/// What follows a lone carriage return is a new line to YAML, but not to `diff`.
+#[test]
+fn old_mac_line_breaks_are_not_edited() {
+    let error = refusal("a: 1\rb: 2\n", |v| v["c"] = json!(3));
+    assert_eq!(told(&error), "1:5  a carriage return without a line feed breaks the line");
+    assert!(!error.is_defect());
+}
