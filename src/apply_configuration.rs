@@ -125,6 +125,7 @@ pub fn apply_configuration(live: &Value, desired: &Value, ours: &[FieldPath]) ->
         }
     }
     state_pull_policies(&mut configuration, desired);
+    drop_empty_maps(&mut configuration);
     let mut object = Map::new();
     for key in ["apiVersion", "kind"] {
         if let Some(value) = desired.get(key) {
@@ -145,6 +146,59 @@ pub fn apply_configuration(live: &Value, desired: &Value, ours: &[FieldPath]) ->
         object.extend(found);
     }
     Value::Object(object)
+}
+
+/// Whether nothing has to be written: desired states nothing that live lacks and lacks nothing that live has. Empty maps
+/// of labels and annotations say nothing; the API server does not store them.
+pub fn is_settled(live: &Value, desired: &Value) -> bool {
+    live == desired || {
+        let mut left = stated(live, desired, None).unwrap_or_default();
+        drop_empty_maps(&mut left);
+        left.as_object().is_none_or(|left| left.values().all(is_empty_map))
+            && removed_fields(live, desired).is_empty()
+    }
+}
+
+/// The first field of the keyed lists that two items of a list both claim. The API server refuses such an object; an
+/// apply configuration would quietly make one item of the two.
+pub fn duplicate_key(desired: &Value) -> Option<FieldPath> {
+    find_duplicate(desired, &FieldPath::default())
+}
+
+fn find_duplicate(value: &Value, at: &FieldPath) -> Option<FieldPath> {
+    let key = match at.0.last() {
+        Some(Step::Field(field)) => list_key(field),
+        _ => None,
+    };
+    match (value, key) {
+        (Value::Object(map), _) => {
+            map.iter().find_map(|(key, value)| find_duplicate(value, &at.clone().field(key)))
+        }
+        (Value::Array(items), Some(key)) => {
+            let mut seen = std::collections::BTreeSet::new();
+            items.iter().find_map(|item| {
+                let id = item.get(key)?.as_str()?;
+                let path = at.clone().item(key, id);
+                if seen.insert(id) { find_duplicate(item, &path) } else { Some(path) }
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Takes empty maps of labels and annotations out of what is to be stated.
+fn drop_empty_maps(configuration: &mut Value) {
+    for pointer in ["/metadata", "/spec/template/metadata", "/spec/podTemplate/metadata"] {
+        if let Some(Value::Object(metadata)) = configuration.pointer_mut(pointer) {
+            metadata.retain(|key, value| {
+                !(matches!(key.as_str(), "labels" | "annotations") && is_empty_map(value))
+            });
+        }
+    }
+}
+
+fn is_empty_map(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
 }
 
 /// What of an apply configuration an object does not hold; none where the server stored all of it.
@@ -462,6 +516,29 @@ mod tests {
         assert_eq!(
             apply_configuration(&live(), &live(), &ours()),
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "weather", "namespace": "team1"}})
+        );
+    }
+
+    /// The operator leaves `annotations: {}` on Sandboxes; a server that does not store it must not be asked for ever.
+    #[test]
+    fn empty_maps_say_nothing() {
+        let mut empty = live();
+        empty["metadata"]["annotations"] = json!({});
+        assert!(is_settled(&live(), &empty));
+        assert!(!is_settled(&live(), &desired()));
+        assert!(!is_settled(&desired(), &live()));
+        assert_eq!(apply_configuration(&live(), &empty, &[]), apply_configuration(&live(), &live(), &[]));
+    }
+
+    /// Two mounts at one path would be merged into one, and the user's mount would be gone.
+    #[test]
+    fn an_item_that_occurs_twice_is_found() {
+        assert_eq!(duplicate_key(&desired()), None);
+        let mut twice = desired();
+        twice["spec"]["template"]["spec"]["containers"][1]["volumeMounts"][1]["mountPath"] = json!("/cfg");
+        assert_eq!(
+            duplicate_key(&twice).map(|path| path.to_string()).as_deref(),
+            Some(r#".spec.template.spec.containers[name="agent"].volumeMounts[mountPath="/cfg"]"#)
         );
     }
 

@@ -54,7 +54,12 @@ fn leaves(fields: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
             continue;
         };
         if below.as_object().is_some_and(Map::is_empty) {
-            out.push(next);
+            // The key of an item is stated with whatever else of the item is; alone it would hold the item for nothing.
+            let is_key = matches!((at.0.last(), next.0.last()),
+                (Some(Step::Item { key, .. }), Some(Step::Field(field))) if key == field);
+            if !is_key {
+                out.push(next);
+            }
         } else {
             leaves(below, &next, out);
         }
@@ -241,16 +246,16 @@ mod tests {
         let object = json!({"metadata": {"managedFields": [{"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {
             "f:metadata": {"f:annotations": {"f:kagenti.io/skills": {}}},
             "f:spec": {"f:containers": {"k:{\"name\":\"agent\"}": {".": {}, "f:name": {},
-                "f:ports": {"k:{\"containerPort\":1,\"protocol\":\"TCP\"}": {"f:name": {}}},
-                "f:volumeMounts": {"k:{\"mountPath\":\"/s\"}": {".": {}, "f:mountPath": {}}}}}}}},
+                "f:image": {}, "f:ports": {"k:{\"containerPort\":1,\"protocol\":\"TCP\"}": {"f:name": {}}},
+                "f:volumeMounts": {"k:{\"mountPath\":\"/s\"}": {".": {}, "f:mountPath": {}, "f:name": {}}}}}}}},
             {"manager": "kubectl-skills", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]}});
         let held: Vec<String> = held(&object, "kubectl-skills").iter().map(ToString::to_string).collect();
         assert_eq!(
             held,
             [
                 ".metadata.annotations.kagenti.io/skills",
-                r#".spec.containers[name="agent"].name"#,
-                r#".spec.containers[name="agent"].volumeMounts[mountPath="/s"].mountPath"#,
+                r#".spec.containers[name="agent"].image"#,
+                r#".spec.containers[name="agent"].volumeMounts[mountPath="/s"].name"#,
             ]
         );
     }
