@@ -1,0 +1,116 @@
+//! Which servers and container runtimes can mount an image as a volume: version text in, a verdict out.
+//!
+//! Sources: `pkg/features/kube_features.go` of Kubernetes 1.31 to 1.37 and the runtimes' release notes, as collected in
+//! conventions.md section 6.
+
+/// Stage of the feature gate `ImageVolume` in a Kubernetes minor release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Not known: before 1.31.
+    Absent,
+    /// 1.31 and 1.32: alpha, off, no subPath, refused by PodSecurity `restricted`.
+    Alpha,
+    /// 1.33 and 1.34: beta, off by default.
+    BetaOff,
+    /// 1.35: beta, on by default.
+    BetaOn,
+    /// From 1.36 on: always on.
+    Stable,
+}
+
+impl Stage {
+    /// The stage in `1.MINOR`.
+    pub fn of(minor: u32) -> Self {
+        match minor {
+            ..=30 => Self::Absent,
+            31 | 32 => Self::Alpha,
+            33 | 34 => Self::BetaOff,
+            35 => Self::BetaOn,
+            36.. => Self::Stable,
+        }
+    }
+
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Absent => "unknown (before 1.31)",
+            Self::Alpha => "alpha, off by default",
+            Self::BetaOff => "beta, off by default",
+            Self::BetaOn => "beta, on by default",
+            Self::Stable => "stable, always on",
+        }
+    }
+
+    /// Whether it is on where nobody switched it.
+    pub fn on_by_default(self) -> bool {
+        matches!(self, Self::BetaOn | Self::Stable)
+    }
+}
+
+/// Reads `1.37` out of `v1.37.2-eks-1234`, as (major, minor).
+pub fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim_start_matches('v').split(['.', '-', '+']).map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// What a node's container runtime makes of image volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// Mounts them, subPath as well.
+    Full,
+    /// Mounts them; a subPath silently mounts the whole image.
+    NoSubPath,
+    /// Cannot.
+    Unable,
+    /// Not known to us.
+    Unknown,
+}
+
+/// Judges `status.nodeInfo.containerRuntimeVersion`, such as `containerd://2.1.4` or `cri-o://1.33.0`.
+pub fn runtime(text: &str) -> Runtime {
+    let Some((name, release)) = text.split_once("://") else { return Runtime::Unknown };
+    let Some(release) = version(release) else { return Runtime::Unknown };
+    match name {
+        "containerd" if release >= (2, 2) => Runtime::Full,
+        "containerd" if release >= (2, 1) => Runtime::NoSubPath,
+        "cri-o" if release >= (1, 33) => Runtime::Full,
+        "cri-o" if release >= (1, 31) => Runtime::NoSubPath,
+        "containerd" | "cri-o" | "docker" => Runtime::Unable,
+        _ => Runtime::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_those_of_the_source() {
+        let stages: Vec<Stage> = [30, 31, 32, 33, 34, 35, 36, 40].map(Stage::of).into();
+        use Stage::{Absent, Alpha, BetaOff, BetaOn, Stable};
+        assert_eq!(stages, [Absent, Alpha, Alpha, BetaOff, BetaOff, BetaOn, Stable, Stable]);
+    }
+
+    /// Skills that silently are not there are the worst that a node can do.
+    #[test]
+    fn runtimes_are_known_by_their_release() {
+        for (text, expected) in [
+            ("containerd://1.7.28", Runtime::Unable),
+            ("containerd://2.0.5", Runtime::Unable),
+            ("containerd://2.1.0-k3s1", Runtime::NoSubPath),
+            ("containerd://2.2.0+unknown", Runtime::Full),
+            ("containerd://v2.10.1", Runtime::Full),
+            ("cri-o://1.30.9", Runtime::Unable),
+            ("cri-o://1.31.0", Runtime::NoSubPath),
+            ("cri-o://1.33.0", Runtime::Full),
+            ("docker://27.0.1", Runtime::Unable),
+            ("new://1.0", Runtime::Unknown),
+            ("containerd://Unknown", Runtime::Unknown),
+            ("", Runtime::Unknown),
+        ] {
+            assert_eq!(runtime(text), expected, "{text}");
+        }
+        assert_eq!(version("v1.33.13-gke.1"), Some((1, 33)));
+        assert_eq!(version("v1.33+"), Some((1, 33)));
+    }
+}
