@@ -3,12 +3,16 @@
 
 pub mod apply;
 pub mod args;
+pub mod carry_out;
 pub mod connect;
 pub mod discovery;
+pub mod doctor;
 pub mod error;
 pub mod paths;
+pub mod progress;
 pub mod proxy;
 pub mod requests;
 pub mod retry;
+pub mod session;
 pub mod snapshot;
 pub mod wait;

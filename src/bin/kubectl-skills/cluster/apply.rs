@@ -2,7 +2,9 @@
 //! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
 
 use http::Method;
-use kubectl_skills::apply_configuration::{FieldPath, apply_configuration, missing, removed_fields};
+use kubectl_skills::apply_configuration::{
+    FieldPath, apply_configuration, duplicate_key, missing, removed_fields,
+};
 use kubectl_skills::field_ownership::{Owner, claim, held, owners, transfer};
 use serde_json::{Value, json};
 
@@ -72,6 +74,14 @@ pub async fn prepare(
     write: Write,
     settings: &Settings,
 ) -> Result<Prepared, ClusterError> {
+    if let Some(path) = duplicate_key(&write.desired) {
+        let what = write.what("apply");
+        return Err(ClusterError::new(
+            Failure::Invalid,
+            format!("{what}: {path} would be there twice, which the API server refuses"),
+        )
+        .help("change the mountPath of the skill, or take the other mount out of the workload"));
+    }
     let mut ours = write.ours.clone();
     // What we hold and still want has to be said again, or the server takes it away.
     ours.extend(
@@ -94,10 +104,26 @@ pub async fn prepare(
             prepared.taken = fields;
             prepared.send(requests, settings, true).await?
         }
+        Err(error) if error.failure == Failure::Invalid => {
+            // A volume that changes its kind: what is there and what is said do not go together until the old source is
+            // ours to leave out, which no dry run can show. The replaced object shows what admission makes of it.
+            let going = removed_fields(&prepared.write.live, &prepared.write.desired);
+            prepared.ownership = prepared.ownership_of(&going, settings)?;
+            if prepared.ownership.is_none() {
+                return Err(error);
+            }
+            let owned_by_operator = |path: &FieldPath| {
+                owners(&prepared.write.live, path).iter().all(|owner| is_operator(&owner.manager))
+            };
+            prepared.force |= going.iter().all(owned_by_operator);
+            prepared.merged = prepared.replace_dry_run(requests, settings).await?;
+            prepared.check(&prepared.merged)?;
+            return Ok(prepared);
+        }
         other => other?,
     };
     prepared.check(&merged)?;
-    prepared.ownership = prepared.ownership_of_what_stays(&merged, settings)?;
+    prepared.ownership = prepared.ownership_of(&left_over(&prepared.write, &merged), settings)?;
     prepared.merged = prepared.without_removed(merged);
     Ok(prepared)
 }
@@ -136,6 +162,11 @@ pub async fn commit(
 }
 
 impl Prepared {
+    /// The object as it was read.
+    pub fn live(&self) -> &Value {
+        &self.write.live
+    }
+
     async fn send(
         &self,
         requests: &Requests,
@@ -196,14 +227,18 @@ impl Prepared {
         ))
     }
 
-    /// Fields that should go and that leaving them out does not take away: others own them too, or nobody does. Gives
-    /// the managedFields with which it does.
-    fn ownership_of_what_stays(
-        &self,
-        merged: &Value,
-        settings: &Settings,
-    ) -> Result<Option<Value>, ClusterError> {
-        let left = left_over(&self.write, merged);
+    /// The planned object put in the place of the live one, as a dry run.
+    async fn replace_dry_run(&self, requests: &Requests, settings: &Settings) -> Result<Value, ClusterError> {
+        let path =
+            format!("{}?fieldManager={}&dryRun=All", self.write.path(), escape_query(&settings.manager));
+        let what = self.write.what("apply");
+        let answer = requests.write(Method::PUT, &path, "application/json", &self.write.desired, &what).await;
+        answer.map_err(|error| explain(error, &self.write))
+    }
+
+    /// The managedFields with which fields go that should go, where leaving them out does not take them away: others own
+    /// them too, or nobody does.
+    fn ownership_of(&self, left: &[FieldPath], settings: &Settings) -> Result<Option<Value>, ClusterError> {
         if left.is_empty() {
             return Ok(None);
         }
@@ -213,7 +248,7 @@ impl Prepared {
                 || (owner.operation == "Update" && is_operator(&owner.manager))
         };
         let mut conflicts = Vec::new();
-        for path in &left {
+        for path in left.iter().filter(|path| !is_operators_to_take(path)) {
             for owner in owners(&self.write.live, path) {
                 if !allowed(&owner) && owner.manager != settings.manager {
                     conflicts.push(FieldConflict { manager: owner.manager, field: path.to_string() });
@@ -229,10 +264,14 @@ impl Prepared {
             return Err(explain(error, &self.write));
         }
         let mut object = self.write.live.clone();
-        if let Some(list) = transfer(&object, &left, &settings.manager, allowed) {
+        if let Some(list) = transfer(&object, left, &settings.manager, allowed) {
             object["metadata"]["managedFields"] = list;
         }
-        Ok(Some(claim(&object, &left, &settings.manager)))
+        let taken: Vec<FieldPath> = left.iter().filter(|path| is_operators_to_take(path)).cloned().collect();
+        if let Some(list) = transfer(&object, &taken, &settings.manager, |_| true) {
+            object["metadata"]["managedFields"] = list;
+        }
+        Ok(Some(claim(&object, left, &settings.manager)))
     }
 
     /// What the dry run gave, without the fields that go once they are ours.
@@ -259,6 +298,12 @@ fn left_over(write: &Write, stored: &Value) -> Vec<FieldPath> {
 
 fn is_operator(manager: &str) -> bool {
     OPERATOR_MANAGERS.contains(&manager)
+}
+
+/// The annotation by which a Sandbox remembers its pod: another controller writes it, and the operator takes it away when
+/// it restarts the Sandbox (operator-spec.md section 7). Left there, the Sandbox would stay at zero replicas.
+fn is_operators_to_take(path: &FieldPath) -> bool {
+    *path == FieldPath::fields(["metadata", "annotations", "agents.x-k8s.io/pod-name"])
 }
 
 fn list_paths(paths: &[FieldPath]) -> String {

@@ -9,16 +9,10 @@ use clap::Args;
 /// must notice a server that stopped answering.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Which cluster, as whom, and which namespace.
+/// Which cluster, and as whom. `-n` is an argument of the verbs: it is about files as well.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Namespace; by default that of the kubeconfig's context
-    #[arg(short = 'n', long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// All namespaces
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    pub all_namespaces: bool,
     /// Kubeconfig file; by default KUBECONFIG (a list is merged), then ~/.kube/config, then the pod's service account
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -66,6 +60,27 @@ pub struct ClusterArgs {
     pub tls_server_name: Option<String>,
 }
 
+/// Which AgentRuntimes of the cluster, where no files are given.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ScopeArgs {
+    /// AgentRuntimes by name; all of the namespace where none is given
+    #[arg(value_name = "AGENTRUNTIME")]
+    pub names: Vec<String>,
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// AgentRuntimes by label, such as team=search
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
+    pub selector: Option<String>,
+    /// Namespace of the operator and its ConfigMaps, where it is not the usual one
+    #[arg(long, value_name = "NAME")]
+    pub operator_namespace: Option<String>,
+    /// Prints each request to the API server
+    #[arg(short = 'v', long)]
+    pub verbose: bool,
+}
+
 impl ClusterArgs {
     /// Time limit of one request; none for `0`.
     pub fn timeout(&self) -> Option<Duration> {
@@ -74,38 +89,6 @@ impl ClusterArgs {
             Some(limit) if limit.is_zero() => None,
             Some(limit) => Some(limit),
         }
-    }
-
-    /// Whether any flag names a cluster or an identity: such a flag beside `-f` asks for the cluster.
-    pub fn any_given(&self) -> bool {
-        let Self {
-            namespace: _,
-            all_namespaces: _,
-            kubeconfig,
-            context,
-            cluster,
-            user,
-            server,
-            impersonate,
-            impersonate_groups,
-            impersonate_uid,
-            request_timeout,
-            insecure_skip_tls_verify,
-            certificate_authority,
-            client_certificate,
-            client_key,
-            token,
-            tls_server_name,
-        } = self;
-        [context, cluster, user, server, impersonate, impersonate_uid, token, tls_server_name]
-            .iter()
-            .any(|flag| flag.is_some())
-            || [kubeconfig, certificate_authority, client_certificate, client_key]
-                .iter()
-                .any(|flag| flag.is_some())
-            || !impersonate_groups.is_empty()
-            || request_timeout.is_some()
-            || *insecure_skip_tls_verify
     }
 }
 

@@ -10,13 +10,14 @@ use super::args::ClusterArgs;
 use super::error::{ClusterError, Failure};
 use super::proxy;
 use super::requests::Requests;
+use crate::complete::Known;
 
-/// A connection with the namespaces that the run is about.
+/// A connection with the namespace that it starts from.
 pub struct Connection {
     /// Where requests go.
     pub requests: Requests,
-    /// The namespace meant; none with `-A`.
-    pub namespace: Option<String>,
+    /// Namespace of the context: that of a run without `-n`.
+    pub namespace: String,
 }
 
 /// Name by which flags without a kubeconfig are looked up in the one made for them.
@@ -27,8 +28,7 @@ pub async fn connect(args: &ClusterArgs, trace: bool) -> Result<Connection, Clus
     // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = configuration(args).await?;
-    let namespace = (!args.all_namespaces)
-        .then(|| args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()));
+    let namespace = config.default_namespace.clone();
     let client = kube::Client::try_from(config).map_err(|error| failed(error, "connect"))?;
     Ok(Connection { requests: Requests::new(client, args.timeout(), trace), namespace })
 }
@@ -91,6 +91,17 @@ fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterErr
         });
     }
     Ok(merged)
+}
+
+/// Names of contexts, clusters or users in the kubeconfig; none where it cannot be read.
+pub fn kubeconfig_names(flag: Option<&Path>, which: Known) -> Vec<String> {
+    let Ok(Some(kubeconfig)) = read_kubeconfig(flag) else { return Vec::new() };
+    match which {
+        Known::Contexts => kubeconfig.contexts.into_iter().map(|named| named.name).collect(),
+        Known::Clusters => kubeconfig.clusters.into_iter().map(|named| named.name).collect(),
+        Known::Users => kubeconfig.auth_infos.into_iter().map(|named| named.name).collect(),
+        _ => Vec::new(),
+    }
 }
 
 async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Result<Config, ClusterError> {

@@ -20,7 +20,9 @@ const LIST_RESTARTS: usize = 3;
 pub struct Requests {
     client: kube::Client,
     timeout: Option<Duration>,
+    /// Requests sent, attempts included.
     sent: AtomicUsize,
+    /// Of those, the writes that were not dry runs.
     written: AtomicUsize,
     trace: bool,
 }
@@ -35,16 +37,6 @@ impl Requests {
     /// Wraps a client. `trace` prints one line per request on stderr, as kubectl's `-v=6` does.
     pub fn new(client: kube::Client, timeout: Option<Duration>, trace: bool) -> Self {
         Self { client, timeout, sent: AtomicUsize::new(0), written: AtomicUsize::new(0), trace }
-    }
-
-    /// Requests sent, attempts included.
-    pub fn sent(&self) -> usize {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Of those, the writes that were not dry runs.
-    pub fn written(&self) -> usize {
-        self.written.load(Ordering::Relaxed)
     }
 
     /// Reads one object or document. None only where the server said 404.
@@ -207,6 +199,15 @@ impl Requests {
             anstream::eprintln!("{method} {path} {outcome} in {} ms", started.elapsed().as_millis());
         }
         result
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if self.trace {
+            let (sent, written) = (self.sent.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed));
+            anstream::eprintln!("{sent} requests, {written} of them writes");
+        }
     }
 }
 

@@ -123,7 +123,8 @@ async fn select(
     Ok(list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default())
 }
 
-/// The operator's ConfigMaps by five requests, however many ConfigMaps and namespaces there are.
+/// The operator's ConfigMaps by five requests, seven for one namespace, however many ConfigMaps and namespaces there are.
+/// Those in the operator's namespace are templates as well: a namespace that lacks them gets copies.
 async fn read_config(
     requests: &Requests,
     scope: &Scope,
@@ -141,9 +142,13 @@ async fn read_config(
         requests.get(&CONFIG_MAPS.object(system, name), &what).await
     };
     let (labelled, authbridge, spiffe) = (labelled, named(AUTHBRIDGE_RUNTIME), named(SPIFFE_HELPER));
-    let (platform, gates, defaults, authbridge, spiffe) = tokio::try_join!(
+    // A list of all namespaces holds the operator's own.
+    let template = async |name: &str| if namespace.is_some() { get(name).await } else { Ok(None) };
+    let (platform, gates, bridge_template, spiffe_template, defaults, authbridge, spiffe) = tokio::try_join!(
         get(names.platform_config),
         get(names.feature_gates),
+        template(AUTHBRIDGE_RUNTIME),
+        template(SPIFFE_HELPER),
         requests.list(&path, &labelled, &what),
         requests.list(&path, &authbridge, &what),
         requests.list(&path, &spiffe, &what),
@@ -156,8 +161,12 @@ async fn read_config(
     })?;
     let lists = [defaults, authbridge, spiffe].into_iter().flatten().flat_map(|list| list.items);
     // A ConfigMap can be labelled and have one of the names as well.
-    let maps: BTreeMap<_, _> =
-        [platform, gates].into_iter().flatten().chain(lists).map(|map| (key(&map), map)).collect();
+    let maps: BTreeMap<_, _> = [platform, gates, bridge_template, spiffe_template]
+        .into_iter()
+        .flatten()
+        .chain(lists)
+        .map(|map| (key(&map), map))
+        .collect();
     Ok(maps.into_values().collect())
 }
 
@@ -221,7 +230,7 @@ async fn read_listed(
     };
     let reads = lists.into_iter().map(|namespace| async move {
         let what = format!("list {}{}", resource.plural, of(namespace));
-        Ok::<_, ClusterError>(requests.list(&resource.list(namespace), "", &what).await?)
+        requests.list(&resource.list(namespace), "", &what).await
     });
     let lists: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
     let items = lists.into_iter().flatten().flat_map(|list| list.items).map(|item| (key(&item), item));

@@ -1,0 +1,203 @@
+//! Carries plans out: all dry runs first, then the writes, a conflict planned anew. What is printed is left to the verb.
+
+use futures_util::{StreamExt as _, stream};
+use kubectl_skills::apply_configuration::{is_settled, our_fields};
+use kubectl_skills::live::{self, LivePlan};
+use kubectl_skills::plan::RuntimePlan;
+use kubectl_skills::workload::WorkloadKind;
+use serde_json::Value;
+
+use super::apply::{Prepared, Settings, Write, commit, prepare};
+use super::error::{ClusterError, Failure};
+use super::paths::{self, Resource};
+use super::progress::Progress;
+use super::requests::Requests;
+use super::session::Session;
+
+/// Writes under way at the same time.
+const CONCURRENCY: usize = 8;
+/// How often a workload that somebody else changes at the same time is read, planned and written anew.
+const ROUNDS: usize = 6;
+
+/// A workload to be written.
+#[derive(Debug, Clone)]
+pub struct Task<'a> {
+    /// The runtime that it is for.
+    pub runtime: &'a Value,
+    /// `deployment.apps/weather`.
+    pub title: String,
+    /// What to write.
+    pub write: Write,
+}
+
+/// What became of a task.
+pub struct Done {
+    /// The object as stored; none where nothing had to be written after all.
+    pub stored: Option<Value>,
+    /// Fields taken over from the operator, or with force from anybody, as notes.
+    pub taken: Vec<String>,
+}
+
+/// The task of a plan; none where nothing is to be written.
+pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
+    let desired = plan.desired()?;
+    let workload = live.workload?;
+    if is_settled(workload, desired) {
+        return None;
+    }
+    let kind = WorkloadKind::parse(&plan.target.kind)?;
+    let resource = paths::workload(kind.name())?;
+    Some(Task {
+        runtime: live.runtime,
+        title: format!("{}.{}/{}", kind.name().to_lowercase(), kind.group(), plan.target.name),
+        write: Write {
+            resource,
+            namespace: live.id.namespace.clone(),
+            name: plan.target.name.clone(),
+            live: workload.clone(),
+            desired: desired.clone(),
+            ours: ours(plan, kind, desired),
+        },
+    })
+}
+
+fn ours(
+    plan: &RuntimePlan,
+    kind: WorkloadKind,
+    desired: &Value,
+) -> Vec<kubectl_skills::apply_configuration::FieldPath> {
+    let skills: Vec<(&str, &str)> = plan
+        .skills
+        .iter()
+        .map(|planned| (planned.volume.as_str(), planned.skill.mount_path.as_str()))
+        .collect();
+    our_fields(desired, plan.profile.names, kind.template_key(), &skills)
+}
+
+/// Tries all tasks by dry run, in order.
+pub async fn prepare_all(
+    session: &Session,
+    tasks: Vec<Task<'_>>,
+    settings: &Settings,
+) -> Vec<(String, Result<Prepared, ClusterError>)> {
+    let total = tasks.len();
+    let progress = Progress::start("trying changes");
+    let attempts = tasks.into_iter().map(|task| async move {
+        let result = prepare_latest(session, &task, settings).await;
+        (task.title, result)
+    });
+    let mut out = Vec::with_capacity(total);
+    let mut stream = stream::iter(attempts).buffered(CONCURRENCY);
+    while let Some(result) = stream.next().await {
+        out.push(result);
+        progress.count(out.len(), total);
+    }
+    out
+}
+
+/// Dry run of one task; planned anew over a fresh read while somebody else changes the workload.
+async fn prepare_latest(
+    session: &Session,
+    task: &Task<'_>,
+    settings: &Settings,
+) -> Result<Prepared, ClusterError> {
+    let mut write = task.write.clone();
+    let mut round = 1;
+    loop {
+        match prepare(&session.requests, write, settings).await {
+            Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
+                tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
+                write = again(session, task).await?.ok_or(error)?;
+                round += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Writes what was prepared. A conflict with somebody who was faster is planned, tried and written anew.
+pub async fn write_one(
+    session: &Session,
+    task: &Task<'_>,
+    prepared: Prepared,
+    settings: &Settings,
+) -> Result<Done, ClusterError> {
+    let mut prepared = prepared;
+    let mut round = 1;
+    loop {
+        let taken = prepared
+            .taken
+            .iter()
+            .map(|field| format!("{} taken over from {}", field.field, field.manager))
+            .collect();
+        match commit(&session.requests, prepared, settings).await {
+            Ok(stored) => {
+                settle(session, task, settings).await?;
+                return Ok(Done { stored: Some(stored), taken });
+            }
+            Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
+                tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
+                let Some(write) = again(session, task).await? else {
+                    return Ok(Done { stored: None, taken: Vec::new() });
+                };
+                prepared = prepare(&session.requests, write, settings).await?;
+                round += 1;
+            }
+            Err(error) => {
+                let message = if round > 1 {
+                    format!("{} (after {round} attempts)", error.message)
+                } else {
+                    error.message
+                };
+                return Err(ClusterError { message, ..error });
+            }
+        }
+    }
+}
+
+/// A Sandbox takes two writes to restart: down to no replica, and up again (operator-spec.md section 7).
+async fn settle(session: &Session, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
+    if task.write.resource != paths::SANDBOXES {
+        return Ok(());
+    }
+    for _ in 0..ROUNDS {
+        let Some(write) = again(session, task).await? else { return Ok(()) };
+        match commit_latest(session, write, settings).await {
+            Err(error) if error.failure == Failure::Conflict => {}
+            other => other?,
+        }
+    }
+    let what = format!("apply {}", task.title);
+    Err(ClusterError::new(Failure::Conflict, format!("{what}: it does not settle after {ROUNDS} writes"))
+        .help("run again"))
+}
+
+async fn commit_latest(session: &Session, write: Write, settings: &Settings) -> Result<(), ClusterError> {
+    let prepared = prepare(&session.requests, write, settings).await?;
+    commit(&session.requests, prepared, settings).await.map(drop)
+}
+
+/// Reads the workload again and plans over it. None where nothing is left to be written.
+async fn again(session: &Session, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
+    let Write { resource, namespace, name, .. } = &task.write;
+    let what = format!("get {} {namespace}/{name}", resource.plural);
+    let Some(workload) = read(&session.requests, *resource, namespace, name, &what).await? else {
+        return Err(ClusterError::new(Failure::NotFound, format!("{what}: it was deleted meanwhile")));
+    };
+    let inventory = session.inventory();
+    let fresh = live::replan(task.runtime, &workload, &inventory, &session.settings);
+    if let Some(error) = fresh.errors.first() {
+        return Err(ClusterError::new(Failure::Other, error.to_string()));
+    }
+    Ok(fresh.plan.as_ref().and_then(|plan| self::task(&fresh, plan)).map(|task| task.write))
+}
+
+async fn read(
+    requests: &Requests,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+    what: &str,
+) -> Result<Option<Value>, ClusterError> {
+    requests.get(&resource.object(namespace, name), what).await
+}

@@ -1,0 +1,489 @@
+//! Can this cluster run skills: one row a question, each with what was found and what to do. Changes nothing; what is
+//! tried is tried by dry run. How rows are printed is left to the command.
+
+use http::Method;
+use kubectl_skills::config::gates::FeatureGates;
+use kubectl_skills::image_volume::{self, Runtime, Stage};
+use kubectl_skills::object::{ConfigMap, Origin};
+use kubectl_skills::profile::Profile;
+use serde_json::{Value, json};
+
+use super::discovery::dialect;
+use super::error::{ClusterError, Failure};
+use super::paths::{CONFIG_MAPS, DEPLOYMENTS};
+use super::requests::Requests;
+
+/// How a question came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Good.
+    Ok,
+    /// Works in part, or will bite later.
+    Warning,
+    /// Skills will not work.
+    Failed,
+    /// Could not be found out.
+    Unknown,
+}
+
+impl State {
+    /// Name in the output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What was looked at.
+    pub check: String,
+    /// How it came out.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do; empty when there is nothing.
+    pub mend: String,
+}
+
+fn row(check: impl Into<String>, state: State, found: impl Into<String>, mend: impl Into<String>) -> Row {
+    Row { check: check.into(), state, found: found.into(), mend: mend.into() }
+}
+
+/// A question that the server would not answer.
+fn unknown(check: &str, error: &ClusterError) -> Row {
+    row(check, State::Unknown, error.message.clone(), error.help.clone())
+}
+
+/// What is examined.
+pub struct Patient<'a> {
+    /// The connection.
+    pub requests: &'a Requests,
+    /// Namespace in which workloads are to run.
+    pub namespace: &'a str,
+    /// Profile of the command line.
+    pub chosen: Option<&'static Profile>,
+    /// Namespace of the operator, if given.
+    pub operator_namespace: Option<&'a str>,
+}
+
+/// Asks all questions.
+///
+/// # Errors
+/// Only where there is no connection, or the server does not know who asks.
+pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
+    let requests = patient.requests;
+    let version = requests.get("/version", "read the server's version").await?;
+    let mut rows = Vec::new();
+    let text = version.as_ref().and_then(|version| version.get("gitVersion")?.as_str()).unwrap_or_default();
+    let minor = image_volume::version(text).map(|(_, minor)| minor);
+    let stage = minor.map(Stage::of);
+    rows.push(match stage {
+        None => row("server version", State::Unknown, text, ""),
+        Some(Stage::Absent) => row(
+            "server version",
+            State::Failed,
+            text,
+            "image volumes need Kubernetes 1.31, and 1.35 to have them by default",
+        ),
+        Some(stage) => row(
+            "server version",
+            if stage.on_by_default() { State::Ok } else { State::Warning },
+            format!("{text}: ImageVolume is {}", stage.describe()),
+            if stage.on_by_default() {
+                ""
+            } else {
+                "start API server and kubelets with --feature-gates=ImageVolume=true, or use 1.35 or later"
+            },
+        ),
+    });
+    rows.push(survival(patient, stage).await);
+    let profile = match dialect(requests, patient.chosen).await {
+        Ok(dialect) => {
+            rows.push(row(
+                "AgentRuntime API",
+                State::Ok,
+                format!("profile {}: {}", dialect.profile.name, dialect.reason),
+                "",
+            ));
+            rows.extend(
+                dialect.warnings.iter().map(|text| row("AgentRuntime API", State::Warning, text.clone(), "")),
+            );
+            Some(dialect.profile)
+        }
+        Err(error) => {
+            let state = if error.failure == Failure::NotFound { State::Failed } else { State::Unknown };
+            rows.push(Row { state, ..unknown("AgentRuntime API", &error) });
+            patient.chosen
+        }
+    };
+    if let Some(profile) = profile {
+        let system = patient.operator_namespace.unwrap_or(profile.names.system_namespace);
+        rows.push(gate(requests, profile, system).await);
+        rows.push(operator(requests, system).await);
+        rows.extend(rights(patient, profile, system).await);
+    }
+    rows.extend(nodes(requests, stage).await);
+    rows.push(pod_security(patient, stage).await);
+    rows.extend(openshift(requests).await);
+    Ok(rows)
+}
+
+/// Whether an image volume gets through admission and storage, by a dry run.
+async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+    const CHECK: &str = "image volumes kept";
+    let name = "kubectl-skills-doctor";
+    let probe = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "replicas": 0, "template": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {
+                "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+                "containers": [{"name": "agent", "image": "registry.k8s.io/pause:3.10",
+                    "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+                    "volumeMounts": [{"name": "skill-doctor", "mountPath": "/skills/doctor", "readOnly": true}]}],
+                "volumes": [{"name": "skill-doctor", "image": {"reference": "registry.k8s.io/pause:3.10"}}]
+            }
+        }}
+    });
+    let path =
+        format!("{}?dryRun=All&fieldManager=kubectl-skills", DEPLOYMENTS.list(Some(patient.namespace)));
+    let what = format!("try a Deployment with an image volume in namespace {:?}", patient.namespace);
+    match patient.requests.write(Method::POST, &path, "application/json", &probe, &what).await {
+        Ok(stored) => {
+            let kept = stored.pointer("/spec/template/spec/volumes/0/image").is_some();
+            let gate_off = stage.is_some_and(|stage| !stage.on_by_default());
+            match (kept, gate_off) {
+                (true, _) => row(CHECK, State::Ok, "a dry run with an image volume comes back whole", ""),
+                (false, true) => row(
+                    CHECK,
+                    State::Failed,
+                    "the API server drops image volumes: the feature gate ImageVolume is off",
+                    "start API server and kubelets with --feature-gates=ImageVolume=true, or use Kubernetes 1.35 or later",
+                ),
+                (false, false) => row(
+                    CHECK,
+                    State::Failed,
+                    format!(
+                        "image volumes get lost although the server knows them{}",
+                        webhooks(patient.requests).await
+                    ),
+                    "a mutating webhook with an older client rewrites Deployments: update it, or exclude the namespace",
+                ),
+            }
+        }
+        Err(error) if error.failure == Failure::Forbidden && !error.message.contains("admission webhook") => {
+            row(
+                CHECK,
+                State::Unknown,
+                error.message,
+                "ask for create on deployments (a dry run is enough), or let an administrator run doctor",
+            )
+        }
+        Err(error) => {
+            row(CHECK, State::Failed, error.message, "admission refuses image volumes here: see the message")
+        }
+    }
+}
+
+/// Names of the mutating webhooks that see Deployments, where they may be read.
+async fn webhooks(requests: &Requests) -> String {
+    let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+    let Ok(Some(list)) = requests.list(path, "", "list mutating webhooks").await else {
+        return String::new();
+    };
+    let sees = |hook: &Value| {
+        hook.get("rules").and_then(Value::as_array).into_iter().flatten().any(|rule| {
+            let resources = rule.get("resources").and_then(Value::as_array);
+            resources
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .any(|r| matches!(r, "*" | "*/*" | "deployments" | "deployments/*"))
+        })
+    };
+    let names: Vec<&str> = list
+        .items
+        .iter()
+        .filter(|item| item.get("webhooks").and_then(Value::as_array).into_iter().flatten().any(sees))
+        .filter_map(|item| item.pointer("/metadata/name")?.as_str())
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; webhooks that see Deployments: {}", names.join(", "))
+    }
+}
+
+/// The operator's own gate over skills.
+async fn gate(requests: &Requests, profile: &'static Profile, system: &str) -> Row {
+    let name = profile.names.feature_gates;
+    let check = format!("gate {}", profile.skill_gate);
+    let read =
+        requests.get(&CONFIG_MAPS.object(system, name), &format!("get configmap {system}/{name}")).await;
+    let mend = format!(
+        "set {}: true in the key feature-gates.yaml of ConfigMap {system}/{name}",
+        profile.skill_gate
+    );
+    let consequence = if profile.mounts() { State::Failed } else { State::Warning };
+    match read {
+        Err(error) => unknown(&check, &error),
+        Ok(None) => {
+            row(check, consequence, format!("there is no ConfigMap {system}/{name}: the gate is off"), mend)
+        }
+        Ok(Some(map)) => {
+            let gates = ConfigMap::from_value(&map, Origin::default()).and_then(|map| {
+                FeatureGates::from_config_map(profile, &map).map_err(|error| error.to_string())
+            });
+            match gates {
+                Err(error) => row(
+                    check,
+                    State::Failed,
+                    format!("ConfigMap {system}/{name} cannot be read: {error}"),
+                    "correct it",
+                ),
+                Ok(gates) if gates.skills(profile) => row(check, State::Ok, "on", ""),
+                Ok(_) => row(check, consequence, "off", mend),
+            }
+        }
+    }
+}
+
+/// The operator itself.
+async fn operator(requests: &Requests, system: &str) -> Row {
+    const CHECK: &str = "operator";
+    let what = format!("list deployments in namespace {system:?}");
+    let list = match requests.list(&DEPLOYMENTS.list(Some(system)), "", &what).await {
+        Err(error) => return unknown(CHECK, &error),
+        Ok(list) => list.map(|list| list.items).unwrap_or_default(),
+    };
+    let images = |deployment: &Value| -> Vec<String> {
+        let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+        containers.into_iter().flatten().filter_map(|c| Some(c.get("image")?.as_str()?.to_owned())).collect()
+    };
+    let is_operator = |image: &String| {
+        ["kagenti-operator", "agents-operator", "rossoctl-operator"].iter().any(|name| image.contains(name))
+    };
+    let found = list
+        .iter()
+        .find_map(|deployment| Some((deployment, images(deployment).into_iter().find(is_operator)?)));
+    match found {
+        None => row(
+            CHECK,
+            State::Warning,
+            format!("no Deployment in namespace {system:?} runs it"),
+            "workloads are written by 'kubectl skills apply' only; or name its namespace with --operator-namespace",
+        ),
+        Some((deployment, image)) => {
+            let name = deployment.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let ready = deployment.pointer("/status/availableReplicas").and_then(Value::as_i64).unwrap_or(0);
+            let state = if ready > 0 { State::Ok } else { State::Warning };
+            let mend = if ready > 0 {
+                String::new()
+            } else {
+                format!("see 'kubectl describe deployment {name} -n {system}'")
+            };
+            row(CHECK, state, format!("Deployment {system}/{name} runs {image}, {ready} available"), mend)
+        }
+    }
+}
+
+/// What the user may do, by SelfSubjectAccessReview.
+async fn rights(patient: &Patient<'_>, profile: &Profile, system: &str) -> Vec<Row> {
+    let namespace = patient.namespace;
+    let group = profile.names.group;
+    let mut rows = Vec::new();
+    for (verb, group, resource, namespace, use_for) in [
+        ("list", group, "agentruntimes", namespace, "every verb"),
+        ("list", "apps", "deployments", namespace, "every verb"),
+        ("get", "apps", "deployments", namespace, "every verb"),
+        ("list", "apps", "statefulsets", namespace, "AgentRuntimes of StatefulSets"),
+        ("get", "", "configmaps", system, "the config hash"),
+        ("list", "", "configmaps", namespace, "the config hash"),
+        ("patch", "apps", "deployments", namespace, "apply"),
+        ("patch", "apps", "statefulsets", namespace, "apply to StatefulSets"),
+    ] {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource, "namespace": namespace}}
+        });
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let check = format!("may {verb} {resource} in {namespace}");
+        rows.push(
+            match patient
+                .requests
+                .write(Method::POST, path, "application/json", &review, "ask for rights")
+                .await
+            {
+                Err(error) => unknown(&check, &error),
+                Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {
+                    row(check, State::Ok, "yes", "")
+                }
+                Ok(_) => row(
+                    check,
+                    State::Failed,
+                    format!("no; needed for {use_for}"),
+                    format!("grant {verb} on {resource} in namespace {namespace}"),
+                ),
+            },
+        );
+    }
+    rows
+}
+
+/// Container runtime and kubelet of each node, alike ones together.
+async fn nodes(requests: &Requests, server: Option<Stage>) -> Vec<Row> {
+    const CHECK: &str = "nodes";
+    let nodes = match requests.list("/api/v1/nodes", "", "list nodes").await {
+        Err(error) => return vec![unknown(CHECK, &error)],
+        Ok(list) => list.map(|list| list.items).unwrap_or_default(),
+    };
+    if nodes.is_empty() {
+        return vec![row(CHECK, State::Warning, "the cluster has no nodes", "")];
+    }
+    let mut kinds: std::collections::BTreeMap<(String, String), Vec<&str>> =
+        std::collections::BTreeMap::new();
+    for node in &nodes {
+        let text = |pointer| node.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let key = (
+            text("/status/nodeInfo/containerRuntimeVersion").to_owned(),
+            text("/status/nodeInfo/kubeletVersion").to_owned(),
+        );
+        kinds.entry(key).or_default().push(text("/metadata/name"));
+    }
+    kinds
+        .iter()
+        .map(|((runtime, kubelet), names)| {
+            let (state, mend) = judge_node(runtime, kubelet, server);
+            let which = if names.len() == 1 {
+                names[0].to_owned()
+            } else {
+                format!("{} nodes such as {}", names.len(), names[0])
+            };
+            row(CHECK, state, format!("{which}: {runtime}, kubelet {kubelet}"), mend)
+        })
+        .collect()
+}
+
+fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, &'static str) {
+    let stage = image_volume::version(kubelet).map(|(_, minor)| Stage::of(minor));
+    match (image_volume::runtime(runtime), stage) {
+        (Runtime::Unable, _) => (
+            State::Failed,
+            "pods with skills will not start there: image volumes need containerd 2.1 or CRI-O 1.31; update it or keep agents \
+             off by a node selector",
+        ),
+        (_, Some(Stage::Absent)) => {
+            (State::Failed, "the kubelet is older than 1.31 and knows no image volumes: update it")
+        }
+        (_, Some(stage)) if !stage.on_by_default() && server.is_some_and(Stage::on_by_default) => (
+            State::Warning,
+            "this kubelet has image volumes off by default: update it, or start it with --feature-gates=ImageVolume=true",
+        ),
+        (Runtime::NoSubPath, _) => {
+            (State::Ok, "subPath on an image volume mounts the whole image there; skills do not use it")
+        }
+        (Runtime::Unknown, _) => {
+            (State::Unknown, "this runtime is not known to us: try a pod with an image volume")
+        }
+        (Runtime::Full, _) => (State::Ok, ""),
+    }
+}
+
+/// PodSecurity `restricted` refuses image volumes before 1.33.
+async fn pod_security(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+    const CHECK: &str = "PodSecurity";
+    let path = format!("/api/v1/namespaces/{}", super::requests::escape_query(patient.namespace));
+    match patient.requests.get(&path, &format!("get namespace {:?}", patient.namespace)).await {
+        Err(error) => unknown(CHECK, &error),
+        Ok(None) => row(
+            CHECK,
+            State::Failed,
+            format!("namespace {:?} does not exist", patient.namespace),
+            "create it, or give another with -n",
+        ),
+        Ok(Some(namespace)) => {
+            let label = |name: &str| {
+                namespace.pointer("/metadata/labels").and_then(|labels| labels.get(name)?.as_str())
+            };
+            let level = label("pod-security.kubernetes.io/enforce").unwrap_or("privileged");
+            let pinned = label("pod-security.kubernetes.io/enforce-version").and_then(image_volume::version);
+            let old = matches!(stage, Some(Stage::Alpha | Stage::Absent))
+                || pinned.is_some_and(|version| version < (1, 33));
+            if level == "restricted" && old {
+                row(
+                    CHECK,
+                    State::Failed,
+                    format!(
+                        "namespace {:?} enforces restricted in a version that refuses image volumes",
+                        patient.namespace
+                    ),
+                    "set the label pod-security.kubernetes.io/enforce-version to v1.33 or later, or the level to baseline",
+                )
+            } else {
+                row(CHECK, State::Ok, format!("namespace {:?} enforces {level}", patient.namespace), "")
+            }
+        }
+    }
+}
+
+/// On OpenShift, whether the security context constraints let image volumes through.
+async fn openshift(requests: &Requests) -> Vec<Row> {
+    const CHECK: &str = "OpenShift SCC";
+    match requests
+        .list(
+            "/apis/security.openshift.io/v1/securitycontextconstraints",
+            "",
+            "list securitycontextconstraints",
+        )
+        .await
+    {
+        Ok(None) => Vec::new(),
+        Err(error) => vec![unknown(CHECK, &error)],
+        Ok(Some(list)) => {
+            let allows = |scc: &Value| {
+                let volumes = scc.get("volumes").and_then(Value::as_array);
+                volumes
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .any(|kind| kind == "image" || kind == "*")
+            };
+            let name = |scc: &Value| {
+                scc.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let without: Vec<String> = list.items.iter().filter(|scc| !allows(scc)).map(name).collect();
+            let default_lacks = without.iter().any(|name| name == "restricted-v2");
+            vec![if without.is_empty() {
+                row(CHECK, State::Ok, "all allow image volumes", "")
+            } else {
+                row(
+                    CHECK,
+                    if default_lacks { State::Failed } else { State::Warning },
+                    format!("volume type image is not allowed by: {}", without.join(", ")),
+                    "add image to 'volumes' of the SCC that the agents' service account uses",
+                )
+            }]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_judged_by_runtime_and_kubelet() {
+        let judged = |runtime, kubelet, minor| judge_node(runtime, kubelet, Some(Stage::of(minor))).0;
+        assert_eq!(judged("containerd://1.7.2", "v1.37.0", 37), State::Failed);
+        assert_eq!(judged("containerd://2.1.0", "v1.37.0", 37), State::Ok);
+        assert_eq!(judged("containerd://2.2.0", "v1.34.1", 37), State::Warning);
+        assert_eq!(judged("cri-o://1.33.1", "v1.30.1", 37), State::Failed);
+        assert_eq!(judged("mystery://1.0", "v1.37.0", 37), State::Unknown);
+    }
+}

@@ -1,0 +1,162 @@
+//! One run on a cluster: arguments in, a connection, a picture and the settings to plan over it out. Plans and writes
+//! nothing itself.
+
+use clap::Args;
+use kubectl_skills::live::{self, Inventory, LivePlan};
+use kubectl_skills::object::{ConfigMap, Origin};
+use kubectl_skills::plan::Options;
+use kubectl_skills::profile::Profile;
+use kubectl_skills::stream::Stream;
+
+use super::args::{ClusterArgs, ScopeArgs};
+use super::connect::connect;
+use super::error::ClusterError;
+use super::progress::Progress;
+use super::requests::Requests;
+use super::snapshot::{self, Scope, Snapshot};
+use crate::args::Planning;
+use crate::exit::Failure;
+use crate::notes;
+use crate::source;
+
+/// Arguments of every verb that works on a cluster.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LiveArgs {
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// What a run works with.
+pub struct Session {
+    /// The connection.
+    pub requests: Requests,
+    /// The picture.
+    pub snapshot: Snapshot,
+    /// The operator's ConfigMaps, from the cluster or from files.
+    pub maps: Vec<ConfigMap>,
+    /// How to plan.
+    pub settings: live::Settings,
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        Self::Remote(vec![error.to_string()])
+    }
+}
+
+/// Runs a future to its end on this thread.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
+    let result = runtime.block_on(future);
+    // A blocked name lookup or credential plugin must not keep the program from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// The profile of `--profile`; none for `auto`.
+pub fn chosen_profile(planning: &Planning) -> Result<Option<&'static Profile>, Failure> {
+    match planning.profile.as_str() {
+        "auto" => Ok(None),
+        name => Profile::by_name(name).map(Some).ok_or_else(|| {
+            Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
+        }),
+    }
+}
+
+impl Session {
+    /// Connects and reads. `pods` reads pods as well.
+    pub async fn open(
+        args: &LiveArgs,
+        namespace: Option<&str>,
+        planning: &Planning,
+        remove: bool,
+        pods: bool,
+    ) -> Result<Self, Failure> {
+        if args.scope.all_namespaces && namespace.is_some() {
+            return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
+        }
+        let chosen = chosen_profile(planning)?;
+        let from_files = config_from(planning)?;
+        let connection = connect(&args.cluster, args.scope.verbose).await?;
+        let scope = Scope {
+            namespace: (!args.scope.all_namespaces)
+                .then(|| namespace.unwrap_or(&connection.namespace).to_owned()),
+            names: args.scope.names.clone(),
+            selector: args.scope.selector.clone(),
+            config: from_files.is_none(),
+            pods,
+            operator_namespace: args.scope.operator_namespace.clone(),
+        };
+        let progress = Progress::start("reading the cluster");
+        let snapshot = snapshot::read(&connection.requests, &scope, chosen).await;
+        progress.end();
+        let snapshot = snapshot?;
+        for warning in &snapshot.dialect.warnings {
+            notes::warning(warning);
+        }
+        let maps = match from_files {
+            Some(maps) => maps,
+            None => snapshot
+                .config_maps
+                .iter()
+                .map(|map| {
+                    ConfigMap::from_value(map, Origin::default()).map_err(|message| {
+                        let (namespace, name) = snapshot::key(map);
+                        Failure::Remote(vec![format!("ConfigMap {namespace}/{name}: {message}")])
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let profile = snapshot.dialect.profile;
+        let system = args.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
+        let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
+        let gate =
+            live::gate(profile, planning.feature_gates.as_deref(), gates_file.as_deref(), &maps, system)?;
+        let options = Options {
+            exact: planning.exact,
+            gate,
+            container: planning.container.clone(),
+            skill_folders: planning.skill_folders,
+            remove,
+            ..Options::new(profile)
+        };
+        let settings = live::Settings { options, view: planning.config_view.into() };
+        Ok(Self { requests: connection.requests, snapshot, maps, settings })
+    }
+
+    /// What was read, as the library takes it.
+    pub fn inventory(&self) -> Inventory<'_> {
+        Inventory {
+            runtimes: &self.snapshot.runtimes,
+            selected: &self.snapshot.selected,
+            workloads: &self.snapshot.workloads,
+            maps: &self.maps,
+            pods: &self.snapshot.pods,
+        }
+    }
+
+    /// Plans everything that the run is about.
+    pub fn plan(&self) -> Vec<LivePlan<'_>> {
+        live::plan(&self.inventory(), &self.settings)
+    }
+}
+
+/// ConfigMaps of `--config-from`; none without that flag, or for its word `cluster`.
+fn config_from(planning: &Planning) -> Result<Option<Vec<ConfigMap>>, Failure> {
+    let files: Vec<_> = planning.config_from.iter().filter(|path| path.as_os_str() != "cluster").collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut maps = Vec::new();
+    for path in files {
+        let text = source::read_text(path)?;
+        let sources = [kubectl_skills::stream::Source { name: path.display().to_string(), text }];
+        maps.append(&mut Stream::read(&sources, "default")?.maps);
+    }
+    Ok(Some(maps))
+}
