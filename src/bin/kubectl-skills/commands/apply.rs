@@ -1,0 +1,249 @@
+//! `apply`: plans over the cluster and writes what differs, by server-side apply.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use futures_util::{StreamExt as _, stream};
+use kubectl_skills::plan::Action;
+
+use crate::args::Planning;
+use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
+use crate::cluster::args::parse_timeout;
+use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
+use crate::cluster::error::{ClusterError, Failure as Kind};
+use crate::cluster::progress::Progress;
+use crate::cluster::session::{LiveArgs, Session, block_on};
+use crate::cluster::wait;
+use crate::exit::{Failure, Outcome, Run};
+use crate::notes;
+use crate::sink;
+
+/// How long `--wait` waits where it names no time: what a Deployment takes by default until it gives up.
+const DEFAULT_WAIT: Duration = Duration::from_secs(600);
+
+/// Write the skills of AgentRuntimes into their live workloads, by server-side apply
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # See what would change, then change it and follow the rollout
+  kubectl skills diff -n team1
+  kubectl skills apply -n team1 --wait
+
+  # Take everything out of one agent's workload again
+  kubectl skills apply -n team1 weather --remove
+
+Exit codes: 0 done or nothing to do; 2 usage; 3 an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
+pub struct Args {
+    #[command(flatten)]
+    live: LiveArgs,
+    /// Namespace; by default that of the kubeconfig's context
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// What is written: everything, nothing after a look at the plan, or nothing after the server tried it
+    #[arg(long, value_enum, default_value_t = DryRun::None, value_name = "none|client|server", hide_possible_values = true)]
+    dry_run: DryRun,
+    /// Name under which the API server records our fields
+    #[arg(long, default_value = FIELD_MANAGER, value_name = "NAME")]
+    field_manager: String,
+    /// Take over fields that other managers own
+    #[arg(long)]
+    force_conflicts: bool,
+    /// Take everything of ours out of the workloads
+    #[arg(long)]
+    remove: bool,
+    /// Wait until the rollouts are done, for at most DURATION each [default: 10m]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m",
+          value_parser = parse_timeout)]
+    wait: Option<Duration>,
+    /// Output: only names with `name`
+    #[arg(short = 'o', long, value_enum, value_name = "name", hide_possible_values = true)]
+    output: Option<Output>,
+    #[command(flatten)]
+    planning: Planning,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Name,
+}
+
+/// What a run came to.
+#[derive(Default)]
+struct Tally {
+    /// Defects of AgentRuntimes: exit code 3.
+    input: Vec<kubectl_skills::error::InputError>,
+    /// Refusals and failures of the cluster: exit code 4.
+    cluster: Vec<ClusterError>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    block_on(apply(args))
+}
+
+async fn apply(args: &Args) -> Run {
+    let session =
+        Session::open(&args.live, args.namespace.as_deref(), &args.planning, args.remove, false).await?;
+    let plans = session.plan();
+    notes::warnings(
+        plans
+            .iter()
+            .filter_map(|live| live.plan.as_ref())
+            .flat_map(|plan| plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))),
+    );
+    let mut tally = Tally::default();
+    let mut tasks = Vec::new();
+    for live in &plans {
+        tally.input.extend(live.errors.iter().cloned());
+        let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
+        match task(live, plan) {
+            Some(task) => tasks.push(task),
+            None if plan.action == Action::Skipped => {}
+            None => line(args, &title_of(plan), "unchanged")?,
+        }
+    }
+    if plans.is_empty() {
+        notes::note("no AgentRuntimes found; -A looks in all namespaces");
+    }
+    if args.dry_run == DryRun::Client {
+        for task in &tasks {
+            line(args, &task.title, "serverside-applied (dry run)")?;
+        }
+        return finish(tally);
+    }
+    let settings = Settings { manager: args.field_manager.clone(), force: args.force_conflicts };
+    let prepared = prepare_all(&session, tasks.clone(), &settings).await;
+    if let Some(error) = prepared
+        .iter()
+        .find_map(|(_, result)| result.as_ref().err().filter(|e| e.failure == Kind::ImageVolumesDropped))
+    {
+        // It will be so for every workload: half a rollout of hashes without skills helps nobody.
+        let mut error = error.clone();
+        error.message = format!("{}; nothing was changed", error.message);
+        tally.cluster.push(error);
+        return finish(tally);
+    }
+    let mut ready = Vec::new();
+    for (task, (_, result)) in tasks.into_iter().zip(prepared) {
+        match result {
+            Ok(prepared) => ready.push((task, prepared)),
+            Err(error) => tally.cluster.push(error),
+        }
+    }
+    if args.dry_run == DryRun::Server {
+        for (task, _) in &ready {
+            line(args, &task.title, "serverside-applied (server dry run)")?;
+        }
+        return finish(tally);
+    }
+    let written = write_all(args, &session, ready, &settings, &mut tally).await?;
+    if let Some(limit) = args.wait {
+        wait_for(&session, &written, limit, &mut tally).await;
+    }
+    finish(tally)
+}
+
+/// Writes, and tells of each as it is done, in order. Ctrl-C ends after the writes under way: each is whole.
+async fn write_all<'t>(
+    args: &Args,
+    session: &Session,
+    ready: Vec<(Task<'t>, Prepared)>,
+    settings: &Settings,
+    tally: &mut Tally,
+) -> Result<Vec<Task<'t>>, Failure> {
+    const CONCURRENCY: usize = 8;
+    let total = ready.len();
+    let progress = Progress::beside_output("writing");
+    let writes = ready.into_iter().map(|(task, prepared)| async move {
+        let result = write_one(session, &task, prepared, settings).await;
+        (task, result)
+    });
+    let mut stream = stream::iter(writes).buffered(CONCURRENCY);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut written = Vec::new();
+    let mut done = 0;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = stream.next() => next,
+            _ = &mut interrupted => {
+                progress.end();
+                return Err(Failure::Remote(vec![format!(
+                    "interrupted after {done} of {total} workloads; each is written whole or not at all: run again to finish"
+                )]));
+            }
+        };
+        let Some((task, result)) = next else { break };
+        done += 1;
+        progress.count(done, total);
+        match result {
+            Ok(outcome) => {
+                for text in &outcome.taken {
+                    notes::note(&format!("{}: {text}", task.title));
+                }
+                line(
+                    args,
+                    &task.title,
+                    if outcome.stored.is_some() { "serverside-applied" } else { "unchanged" },
+                )?;
+                written.push(task);
+            }
+            Err(error) => tally.cluster.push(error),
+        }
+    }
+    progress.end();
+    Ok(written)
+}
+
+async fn wait_for(session: &Session, written: &[Task<'_>], limit: Duration, tally: &mut Tally) {
+    const CONCURRENCY: usize = 16;
+    let limit = if limit.is_zero() { DEFAULT_WAIT } else { limit };
+    let waits = written.iter().map(|task| async move {
+        let write = &task.write;
+        let told = |text: &str| notes::note(&format!("{} in {}: {text}", task.title, write.namespace));
+        wait::rollout(&session.requests, write.resource, &write.namespace, &write.name, Some(limit), told)
+            .await
+    });
+    let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);
+    while let Some(result) = stream.next().await {
+        if let Err(error) = result {
+            tally.cluster.push(error);
+        }
+    }
+}
+
+fn line(args: &Args, title: &str, verbed: &str) -> Result<(), Failure> {
+    sink::text(&match args.output {
+        Some(Output::Name) => format!("{title}\n"),
+        None => format!("{title} {verbed}\n"),
+    })
+}
+
+fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
+    let group =
+        kubectl_skills::workload::WorkloadKind::parse(&plan.target.kind).map_or("", |kind| kind.group());
+    format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
+}
+
+/// Tells every error; the cluster's decide the exit code over the input's.
+fn finish(tally: Tally) -> Run {
+    let Tally { input, cluster } = tally;
+    if cluster.is_empty() {
+        return if input.is_empty() { Ok(Outcome::Done) } else { Err(Failure::Input(input)) };
+    }
+    for error in &input {
+        notes::error(&error.to_string());
+    }
+    let mut seen = BTreeSet::new();
+    let messages =
+        cluster.iter().map(ToString::to_string).filter(|message| seen.insert(message.clone())).collect();
+    Err(Failure::Remote(messages))
+}

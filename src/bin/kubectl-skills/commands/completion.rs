@@ -1,0 +1,57 @@
+//! `completion`: scripts for shells, and the file by which kubectl completes its plugins.
+
+use clap::{Args as ClapArgs, CommandFactory as _, ValueEnum};
+use clap_complete::Shell;
+
+use crate::complete::SHIM;
+use crate::exit::{Outcome, Run};
+use crate::sink;
+
+/// Print a completion script
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Let 'kubectl skills <TAB>' complete verbs, flags, namespaces and AgentRuntimes (kubectl 1.26 or later)
+  kubectl skills completion kubectl > ~/.local/bin/kubectl_complete-skills && chmod +x ~/.local/bin/kubectl_complete-skills
+
+  # Complete the program's own name in bash
+  source <(kubectl skills completion bash)
+
+Exit codes: 0 done; 2 usage")]
+pub struct Args {
+    /// What completes
+    #[arg(value_enum)]
+    target: Target,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Target {
+    /// kubectl itself: the text of an executable file kubectl_complete-skills on the PATH
+    Kubectl,
+    Bash,
+    Zsh,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let shell = match args.target {
+        Target::Kubectl => None,
+        Target::Bash => Some(Shell::Bash),
+        Target::Zsh => Some(Shell::Zsh),
+        Target::Fish => Some(Shell::Fish),
+        Target::PowerShell => Some(Shell::PowerShell),
+    };
+    let text = match shell {
+        None => SHIM.to_owned(),
+        Some(shell) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut crate::args::Args::command(), "kubectl-skills", &mut script);
+            String::from_utf8_lossy(&script).into_owned()
+        }
+    };
+    sink::text(&text)?;
+    Ok(Outcome::Done)
+}

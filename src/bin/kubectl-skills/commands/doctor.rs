@@ -1,0 +1,84 @@
+//! `doctor`: can this cluster run skills? One row a question, with what to do.
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use crate::args::{Planning, Report};
+use crate::cluster::args::ClusterArgs;
+use crate::cluster::connect::connect;
+use crate::cluster::doctor::{Patient, Row, State, examine};
+use crate::cluster::session::{block_on, chosen_profile};
+use crate::exit::{Outcome, Run};
+use crate::sink;
+use crate::table::Table;
+
+/// Find out whether a cluster can run skills, and what to do where it cannot
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Ask about the namespace in which the agents run
+  kubectl skills doctor -n team1
+
+  # In a pipeline: only what is not well
+  kubectl skills doctor -n team1 -o json | jq '.checks[] | select(.state != \"ok\")'
+
+Exit codes: 0 all is well (or could not be found out); 1 something fails; 2 usage; 4 no connection to the cluster")]
+pub struct Args {
+    /// Namespace in which agents are to run; by default that of the kubeconfig's context
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Namespace of the operator, where it is not the usual one
+    #[arg(long, value_name = "NAMESPACE")]
+    operator_namespace: Option<String>,
+    /// Whose rules: auto, or a profile's name
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    profile: String,
+    /// Output format
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT")]
+    output: Report,
+    /// Prints each request to the API server
+    #[arg(short = 'v', long)]
+    verbose: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    block_on(async {
+        let chosen = chosen_profile(&Planning { profile: args.profile.clone(), ..Planning::default() })?;
+        let connection = connect(&args.cluster, args.verbose).await?;
+        let patient = Patient {
+            requests: &connection.requests,
+            namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),
+            chosen,
+            operator_namespace: args.operator_namespace.as_deref(),
+        };
+        let rows = examine(&patient).await?;
+        match args.output {
+            Report::Json => sink::text(&format!("{:#}\n", to_json(&rows)))?,
+            Report::Text => sink::text(&to_text(&rows))?,
+        }
+        let failed = rows.iter().any(|row| row.state == State::Failed);
+        Ok(if failed { Outcome::Found } else { Outcome::Done })
+    })
+}
+
+fn to_json(rows: &[Row]) -> serde_json::Value {
+    let checks: Vec<_> = rows
+        .iter()
+        .map(|row| json!({"check": row.check, "state": row.state.name(), "found": row.found, "mend": row.mend}))
+        .collect();
+    json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diagnosis", "checks": checks})
+}
+
+fn to_text(rows: &[Row]) -> String {
+    let mut table = Table::new(&["STATE", "CHECK", "FOUND"]);
+    for row in rows {
+        table.row([row.state.name().to_owned(), row.check.clone(), row.found.clone()]);
+        if row.state != State::Ok && !row.mend.is_empty() {
+            table.row([String::new(), String::new(), format!("-> {}", row.mend)]);
+        }
+    }
+    table.to_string()
+}
