@@ -34,6 +34,10 @@ check: ## Format, lints, the library's purity, documentation: everything short o
 test: ## All tests; prints how many vectors hold per profile and group
 	cargo test --locked --all -- --show-output
 
+.PHONY: e2e
+e2e: ## The tests against real API servers (needs Go, curl and openssl; the first run builds the servers)
+	hack/e2e.sh
+
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output

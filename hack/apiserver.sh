@@ -134,6 +134,12 @@ YAML
       -X PATCH --data-binary "@$crd" -o /dev/null \
       "$server/apis/apiextensions.k8s.io/v1/customresourcedefinitions/$(sed -n 's/^  name: *//p' "$crd" | head -n 1)?fieldManager=test&force=true" ||
       { stop "$dir"; die "$crd: the API server did not take it"; }
+    # Its schema is served a little later; who looks for it before would find no such kind.
+    until curl -sf --max-time 5 --cacert "$dir/ca.crt" -H "Authorization: Bearer admin-$token" "$server/openapi/v3" |
+      grep -q "apis/$(sed -n 's/^  group: *//p' "$crd" | head -n 1)/"; do
+      [ "$SECONDS" -lt "$deadline" ] || { stop "$dir"; die "$crd: its schema is not served"; }
+      sleep 0.1
+    done
   done
   if [ "$controller_manager" = yes ]; then
     launch "$dir" kube-controller-manager "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --secure-port 0 \

@@ -1,0 +1,62 @@
+//! Objects that tests put into the cluster.
+
+use serde_json::{Value, json};
+
+/// A Deployment of one agent container and a sidecar behind it.
+pub fn deployment(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {
+                    "containers": [
+                        {"name": "agent", "image": "quay.io/example/agent:1", "env": [{"name": "PORT", "value": "8000"}],
+                         "volumeMounts": [{"name": "cache", "mountPath": "/cache"}]},
+                        {"name": "proxy", "image": "quay.io/example/proxy:1"}
+                    ],
+                    "volumes": [{"name": "cache", "emptyDir": {}}]
+                }
+            }
+        }
+    })
+}
+
+/// An AgentRuntime for a Deployment of the same name.
+pub fn runtime(namespace: &str, name: &str, skills: &[(&str, &str, &str)]) -> Value {
+    let skills: Vec<Value> = skills
+        .iter()
+        .map(|(name, image, path)| json!({"name": name, "image": image, "mountPath": path}))
+        .collect();
+    json!({
+        "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"type": "agent", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "skills": skills}
+    })
+}
+
+/// The feature gates with skills switched on, as the operator's chart makes them.
+pub fn gates_on() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "kagenti-feature-gates", "namespace": "kagenti-system",
+                     "labels": {"app.kubernetes.io/name": "kagenti-operator-chart"}},
+        "data": {"feature-gates.yaml": "globalEnabled: true\nskillImageVolumes: true\n"}
+    })
+}
+
+pub fn path_of(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (base, plural) = match text("/kind") {
+        "Deployment" => ("/apis/apps/v1", "deployments"),
+        "StatefulSet" => ("/apis/apps/v1", "statefulsets"),
+        "AgentRuntime" => ("/apis/agent.kagenti.dev/v1alpha1", "agentruntimes"),
+        "Sandbox" => ("/apis/agents.x-k8s.io/v1alpha1", "sandboxes"),
+        "ConfigMap" => ("/api/v1", "configmaps"),
+        other => panic!("no path for {other}"),
+    };
+    format!("{base}/namespaces/{}/{plural}", text("/metadata/namespace"))
+}

@@ -1,0 +1,254 @@
+//! The program against an API server that misbehaves: storms of 429, silence in mid-list, broken connections, expired
+//! continue tokens, a conflict on every write. Each time: success or a clear error, the right exit code, nothing half done.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "tests run programs and stop at the first surprise"
+)]
+
+mod cluster;
+mod server;
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cluster::Cluster;
+use serde_json::json;
+use server::{Answer, Request, Server};
+
+struct Said {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn skills(server: &Server, args: &[&str]) -> Said {
+    run(&server.address, args)
+}
+
+fn run(address: &str, args: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-skills"));
+    command.args(args).args(["--server", address]);
+    command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1");
+    let Output { status, stdout, stderr } = command.output().expect("a run");
+    Said {
+        code: status.code().expect("an exit code"),
+        stdout: String::from_utf8(stdout).expect("text"),
+        stderr: String::from_utf8(stderr).expect("text"),
+    }
+}
+
+/// A server of the healthy cluster where `fault` answers first.
+fn faulty(fault: impl Fn(&Request, &Cluster) -> Option<Answer> + Send + Sync + 'static) -> Server {
+    let cluster = Cluster::default();
+    Server::start(move |request| fault(request, &cluster).unwrap_or_else(|| cluster.answer(request)))
+}
+
+const APPLIED: &str = "deployment.apps/a0 serverside-applied\ndeployment.apps/a1 serverside-applied\ndeployment.apps/a2 serverside-applied\n\
+deployment.apps/a3 serverside-applied\ndeployment.apps/a4 serverside-applied\n";
+const UNCHANGED: &str = "deployment.apps/a0 unchanged\ndeployment.apps/a1 unchanged\ndeployment.apps/a2 unchanged\n\
+deployment.apps/a3 unchanged\ndeployment.apps/a4 unchanged\n";
+
+#[test]
+fn a_healthy_server_is_written_once() {
+    let server = faulty(|_, _| None);
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, APPLIED), "{}", said.stderr);
+    assert_eq!(server.writes(), 5);
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, UNCHANGED), "{}", said.stderr);
+    assert_eq!(server.writes(), 5);
+}
+
+#[test]
+fn a_storm_of_429_is_sat_out() {
+    let turned_away: Mutex<BTreeMap<String, usize>> = Mutex::default();
+    // Every request is turned away twice, writes among them.
+    let server = faulty(move |request, _| {
+        let mut counts = turned_away.lock().expect("the counts");
+        let count =
+            counts.entry(format!("{} {}?{}", request.method, request.path, request.query)).or_default();
+        *count += 1;
+        (!count.is_multiple_of(3)).then_some(Answer::Later(429, 0))
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, APPLIED), "{}", said.stderr);
+}
+
+#[test]
+fn a_storm_without_end_is_given_up() {
+    let server = faulty(|_, _| Some(Answer::Later(429, 0)));
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("(after 7 attempts)") && said.stderr.contains("overloaded"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(server.writes(), 0);
+}
+
+/// Half a list taken for the whole would strip the other half of the agents.
+#[test]
+fn silence_in_the_middle_of_a_list_ends_the_run() {
+    let server = faulty(|request, _| (request.query.contains("continue=")).then_some(Answer::Silence));
+    let said = skills(&server, &["apply", "-n", "team1", "--request-timeout=1s"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("list agentruntimes in namespace \"team1\": no answer within 1s"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(server.writes(), 0);
+}
+
+#[test]
+fn a_page_that_breaks_off_is_asked_for_again() {
+    let count = AtomicUsize::new(0);
+    let server = faulty(move |request, cluster| {
+        let first = request.query.contains("continue=") && count.fetch_add(1, Ordering::Relaxed) == 0;
+        first.then(|| match cluster.answer(request) {
+            Answer::Json(_, value) => Answer::BreakOff(value),
+            other => other,
+        })
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, APPLIED), "{}", said.stderr);
+    let server = faulty(|request, cluster| match cluster.answer(request) {
+        Answer::Json(200, value) if request.path.ends_with("/agentruntimes") => Some(Answer::BreakOff(value)),
+        _ => None,
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(said.stderr.contains("list agentruntimes"), "{}", said.stderr);
+    assert_eq!(server.writes(), 0);
+}
+
+#[test]
+fn a_list_whose_token_expired_is_begun_again() {
+    let count = AtomicUsize::new(0);
+    let server = faulty(move |request, _| {
+        let expired = request.query.contains("continue=") && count.fetch_add(1, Ordering::Relaxed) == 0;
+        expired.then(|| {
+            Answer::Json(
+                410,
+                json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}),
+            )
+        })
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, APPLIED), "{}", said.stderr);
+}
+
+#[test]
+fn somebody_who_was_faster_is_planned_around() {
+    let count = AtomicUsize::new(0);
+    let server = faulty(move |request, cluster| {
+        let write = request.method == "PATCH" && !request.query.contains("dryRun=All");
+        // A status update between reading and writing, as controllers make them all the time.
+        if write && count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            cluster.touch(&request.path);
+        }
+        None
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, APPLIED), "{}", said.stderr);
+}
+
+#[test]
+fn a_conflict_on_every_write_is_given_up() {
+    let server = faulty(|request, cluster| {
+        if request.method == "PATCH" && !request.query.contains("dryRun=All") {
+            cluster.touch(&request.path);
+        }
+        None
+    });
+    let said = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("it was changed or deleted meanwhile (after 6 attempts)"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.contains("run again"), "{}", said.stderr);
+}
+
+/// A proxy's login page, an empty object, a list that is none: nothing is planned from it.
+#[test]
+fn answers_that_are_none_are_errors() {
+    for answer in [
+        Answer::Text(200, "<html>please log in</html>"),
+        Answer::Json(200, json!({})),
+        Answer::Json(200, json!({"items": {"a": 1}})),
+        Answer::Text(403, "<html>blocked by policy</html>"),
+        Answer::Text(501, "not implemented"),
+    ] {
+        let given = answer.clone();
+        let server = faulty(move |request, _| request.path.ends_with("/configmaps").then(|| given.clone()));
+        let said = skills(&server, &["apply", "-n", "team1"]);
+        assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{answer:?}: {}", said.stderr);
+        assert!(said.stderr.contains("list configmaps"), "{answer:?}: {}", said.stderr);
+        assert_eq!(server.writes(), 0, "{answer:?}");
+    }
+}
+
+/// Whoever acts as somebody else and is not heard acts as himself.
+#[test]
+fn impersonation_and_token_go_with_every_request() {
+    let server = faulty(|_, _| None);
+    let args =
+        ["--as", "jane", "--as-group", "dev", "--as-group", "ops", "--as-uid", "7", "--token", "s3cret"];
+    let said = skills(&server, &[&["apply", "-n", "team1"][..], &args].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    for request in server.requests() {
+        let mut sent: Vec<(&str, &str)> = request
+            .headers
+            .iter()
+            .filter(|(name, _)| name.starts_with("impersonate") || name == "authorization")
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        sent.sort_unstable();
+        assert_eq!(
+            sent,
+            [
+                ("authorization", "Bearer s3cret"),
+                ("impersonate-group", "dev"),
+                ("impersonate-group", "ops"),
+                ("impersonate-uid", "7"),
+                ("impersonate-user", "jane"),
+            ],
+            "{} {}",
+            request.method,
+            request.path
+        );
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_at_once() {
+    let started = std::time::Instant::now();
+    let said = run("http://127.0.0.1:9", &["status", "-n", "team1"]);
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!(said.stderr.contains("no connection to the cluster"), "{}", said.stderr);
+    assert!(started.elapsed().as_secs() < 5);
+}
+
+/// A mutating webhook with an old client drops what it does not know, at the write and not at the dry run.
+#[test]
+fn what_the_server_drops_at_the_write_is_told() {
+    let server = faulty(|request, cluster| {
+        let write = request.method == "PATCH" && !request.query.contains("dryRun=All");
+        write.then(|| match cluster.answer(request) {
+            Answer::Json(200, mut value) => {
+                value["spec"]["template"]["spec"].as_object_mut().expect("a pod").remove("volumes");
+                Answer::Json(200, value)
+            }
+            other => other,
+        })
+    });
+    let said = skills(&server, &["apply", "-n", "team1", "a0"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(said.stderr.contains("the server drops image volumes: skill-pdf"), "{}", said.stderr);
+}
