@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::apply::{Prepared, Settings, Write, commit, prepare};
 use super::error::{ClusterError, Failure};
+use super::live_run::LiveRun;
 use super::paths::{self, Resource};
 use super::progress::Progress;
 use super::requests::Requests;
-use super::session::Session;
 
 /// Writes under way at the same time.
 const CONCURRENCY: usize = 8;
@@ -76,14 +76,14 @@ fn ours(
 
 /// Tries all tasks by dry run, in order.
 pub async fn prepare_all(
-    session: &Session,
+    live_run: &LiveRun,
     tasks: Vec<Task<'_>>,
     settings: &Settings,
 ) -> Vec<(String, Result<Prepared, ClusterError>)> {
     let total = tasks.len();
     let progress = Progress::start("trying changes");
     let attempts = tasks.into_iter().map(|task| async move {
-        let result = prepare_latest(session, &task, settings).await;
+        let result = prepare_latest(live_run, &task, settings).await;
         (task.title, result)
     });
     let mut out = Vec::with_capacity(total);
@@ -97,17 +97,17 @@ pub async fn prepare_all(
 
 /// Dry run of one task; planned anew over a fresh read while somebody else changes the workload.
 async fn prepare_latest(
-    session: &Session,
+    live_run: &LiveRun,
     task: &Task<'_>,
     settings: &Settings,
 ) -> Result<Prepared, ClusterError> {
     let mut write = task.write.clone();
     let mut round = 1;
     loop {
-        match prepare(&session.requests, write, settings).await {
+        match prepare(&live_run.requests, write, settings).await {
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
                 tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
-                write = again(session, task).await?.ok_or(error)?;
+                write = again(live_run, task).await?.ok_or(error)?;
                 round += 1;
             }
             other => return other,
@@ -117,7 +117,7 @@ async fn prepare_latest(
 
 /// Writes what was prepared. A conflict with somebody who was faster is planned, tried and written anew.
 pub async fn write_one(
-    session: &Session,
+    live_run: &LiveRun,
     task: &Task<'_>,
     prepared: Prepared,
     settings: &Settings,
@@ -130,17 +130,17 @@ pub async fn write_one(
             .iter()
             .map(|field| format!("{} taken over from {}", field.field, field.manager))
             .collect();
-        match commit(&session.requests, prepared, settings).await {
+        match commit(&live_run.requests, prepared, settings).await {
             Ok(stored) => {
-                settle(session, task, settings).await?;
+                settle(live_run, task, settings).await?;
                 return Ok(Done { stored: Some(stored), taken });
             }
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
                 tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
-                let Some(write) = again(session, task).await? else {
+                let Some(write) = again(live_run, task).await? else {
                     return Ok(Done { stored: None, taken: Vec::new() });
                 };
-                prepared = prepare(&session.requests, write, settings).await?;
+                prepared = prepare(&live_run.requests, write, settings).await?;
                 round += 1;
             }
             Err(error) => {
@@ -156,13 +156,13 @@ pub async fn write_one(
 }
 
 /// A Sandbox takes two writes to restart: down to no replica, and up again (operator-spec.md section 7).
-async fn settle(session: &Session, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
+async fn settle(live_run: &LiveRun, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
     if task.write.resource != paths::SANDBOXES {
         return Ok(());
     }
     for _ in 0..ROUNDS {
-        let Some(write) = again(session, task).await? else { return Ok(()) };
-        match commit_latest(session, write, settings).await {
+        let Some(write) = again(live_run, task).await? else { return Ok(()) };
+        match commit_latest(live_run, write, settings).await {
             Err(error) if error.failure == Failure::Conflict => {}
             other => other?,
         }
@@ -172,20 +172,20 @@ async fn settle(session: &Session, task: &Task<'_>, settings: &Settings) -> Resu
         .help("run again"))
 }
 
-async fn commit_latest(session: &Session, write: Write, settings: &Settings) -> Result<(), ClusterError> {
-    let prepared = prepare(&session.requests, write, settings).await?;
-    commit(&session.requests, prepared, settings).await.map(drop)
+async fn commit_latest(live_run: &LiveRun, write: Write, settings: &Settings) -> Result<(), ClusterError> {
+    let prepared = prepare(&live_run.requests, write, settings).await?;
+    commit(&live_run.requests, prepared, settings).await.map(drop)
 }
 
 /// Reads the workload again and plans over it. None where nothing is left to be written.
-async fn again(session: &Session, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
+async fn again(live_run: &LiveRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
     let Write { resource, namespace, name, .. } = &task.write;
     let what = format!("get {} {namespace}/{name}", resource.plural);
-    let Some(workload) = read(&session.requests, *resource, namespace, name, &what).await? else {
+    let Some(workload) = read(&live_run.requests, *resource, namespace, name, &what).await? else {
         return Err(ClusterError::new(Failure::NotFound, format!("{what}: it was deleted meanwhile")));
     };
-    let inventory = session.inventory();
-    let fresh = live::replan(task.runtime, &workload, &inventory, &session.settings);
+    let inventory = live_run.inventory();
+    let fresh = live::replan(task.runtime, &workload, &inventory, &live_run.settings);
     if let Some(error) = fresh.errors.first() {
         return Err(ClusterError::new(Failure::Other, error.to_string()));
     }

@@ -12,8 +12,8 @@ use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::error::{ClusterError, Failure as Kind};
+use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::cluster::progress::Progress;
-use crate::cluster::session::{LiveArgs, Session, block_on};
 use crate::cluster::wait;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
@@ -90,9 +90,9 @@ pub fn run(args: &Args) -> Run {
 }
 
 async fn apply(args: &Args) -> Run {
-    let session =
-        Session::open(&args.live, args.namespace.as_deref(), &args.planning, args.remove, false).await?;
-    let plans = session.plan();
+    let live_run =
+        LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, args.remove, false).await?;
+    let plans = live_run.plan();
     notes::warnings(
         plans
             .iter()
@@ -120,7 +120,7 @@ async fn apply(args: &Args) -> Run {
         return finish(tally);
     }
     let settings = Settings { manager: args.field_manager.clone(), force: args.force_conflicts };
-    let prepared = prepare_all(&session, tasks.clone(), &settings).await;
+    let prepared = prepare_all(&live_run, tasks.clone(), &settings).await;
     if let Some(error) = prepared
         .iter()
         .find_map(|(_, result)| result.as_ref().err().filter(|e| e.failure == Kind::ImageVolumesDropped))
@@ -144,9 +144,9 @@ async fn apply(args: &Args) -> Run {
         }
         return finish(tally);
     }
-    let written = write_all(args, &session, ready, &settings, &mut tally).await?;
+    let written = write_all(args, &live_run, ready, &settings, &mut tally).await?;
     if let Some(limit) = args.wait {
-        wait_for(&session, &written, limit, &mut tally).await;
+        wait_for(&live_run, &written, limit, &mut tally).await;
     }
     finish(tally)
 }
@@ -154,7 +154,7 @@ async fn apply(args: &Args) -> Run {
 /// Writes, and tells of each as it is done, in order. Ctrl-C ends after the writes under way: each is whole.
 async fn write_all<'t>(
     args: &Args,
-    session: &Session,
+    live_run: &LiveRun,
     ready: Vec<(Task<'t>, Prepared)>,
     settings: &Settings,
     tally: &mut Tally,
@@ -163,7 +163,7 @@ async fn write_all<'t>(
     let total = ready.len();
     let progress = Progress::beside_output("writing");
     let writes = ready.into_iter().map(|(task, prepared)| async move {
-        let result = write_one(session, &task, prepared, settings).await;
+        let result = write_one(live_run, &task, prepared, settings).await;
         (task, result)
     });
     let mut stream = stream::iter(writes).buffered(CONCURRENCY);
@@ -203,13 +203,13 @@ async fn write_all<'t>(
     Ok(written)
 }
 
-async fn wait_for(session: &Session, written: &[Task<'_>], limit: Duration, tally: &mut Tally) {
+async fn wait_for(live_run: &LiveRun, written: &[Task<'_>], limit: Duration, tally: &mut Tally) {
     const CONCURRENCY: usize = 16;
     let limit = if limit.is_zero() { DEFAULT_WAIT } else { limit };
     let waits = written.iter().map(|task| async move {
         let write = &task.write;
         let told = |text: &str| notes::note(&format!("{} in {}: {text}", task.title, write.namespace));
-        wait::rollout(&session.requests, write.resource, &write.namespace, &write.name, Some(limit), told)
+        wait::rollout(&live_run.requests, write.resource, &write.namespace, &write.name, Some(limit), told)
             .await
     });
     let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);

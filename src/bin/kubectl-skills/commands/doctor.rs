@@ -7,7 +7,7 @@ use crate::args::{Planning, Report};
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::doctor::{Patient, Row, State, examine};
-use crate::cluster::session::{block_on, chosen_profile};
+use crate::cluster::live_run::{block_on, chosen_profile};
 use crate::exit::{Outcome, Run};
 use crate::sink;
 use crate::table::Table;

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::args::{Planning, Report};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
 use crate::cluster::carry_out::{prepare_all, task};
-use crate::cluster::session::{LiveArgs, Session, block_on};
+use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::object_diff::{self, Pair};
@@ -42,8 +42,8 @@ pub struct DiffOptions {
 /// Live against planned.
 pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, options: &DiffOptions) -> Run {
     block_on(async {
-        let session = Session::open(live, namespace, planning, options.remove, false).await?;
-        let plans = session.plan();
+        let live_run = LiveRun::open(live, namespace, planning, options.remove, false).await?;
+        let plans = live_run.plan();
         let mut messages: Vec<String> = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
         let tasks: Vec<_> = plans
@@ -57,7 +57,7 @@ pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
                 manager: options.manager.clone().unwrap_or_else(|| FIELD_MANAGER.into()),
                 force: options.force,
             };
-            for (_, result) in prepare_all(&session, tasks, &settings).await {
+            for (_, result) in prepare_all(&live_run, tasks, &settings).await {
                 match result {
                     Ok(prepared) => pairs.push(pair(&prepared, options.show_managed_fields)),
                     Err(error) => messages.push(error.to_string()),
@@ -119,8 +119,8 @@ pub fn plan(
     output: Report,
 ) -> Run {
     block_on(async {
-        let session = Session::open(live, namespace, planning, remove, false).await?;
-        let plans = session.plan();
+        let live_run = LiveRun::open(live, namespace, planning, remove, false).await?;
+        let plans = live_run.plan();
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()
             .filter_map(|live| live.plan.as_ref().map(|plan| (live, plan)))
@@ -131,7 +131,7 @@ pub fn plan(
         match output {
             Report::Json => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
-                let object = plan_object(session.settings.options.profile.name, pairs, &[]);
+                let object = plan_object(live_run.settings.options.profile.name, pairs, &[]);
                 sink::text(&format!("{object:#}\n"))?;
             }
             Report::Text => {
@@ -187,10 +187,10 @@ pub fn hash(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
         })?),
     };
     block_on(async {
-        let session = Session::open(live, namespace, planning, false, false).await?;
-        let profile = session.settings.options.profile;
-        let layers = ConfigLayers::new(profile, &session.maps, session.settings.view);
-        let plans = session.plan();
+        let live_run = LiveRun::open(live, namespace, planning, false, false).await?;
+        let profile = live_run.settings.options.profile;
+        let layers = ConfigLayers::new(profile, &live_run.maps, live_run.settings.view);
+        let plans = live_run.plan();
         let mut items = Vec::new();
         let mut table = Table::new(&["NAMESPACE", "NAME", "HASH"]);
         let mut told = String::new();
@@ -215,9 +215,9 @@ pub fn hash(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
                 let inputs = Inputs {
                     profile,
                     spec: spec.as_ref(),
-                    maps: &session.maps,
+                    maps: &live_run.maps,
                     namespace: &id.namespace,
-                    view: session.settings.view,
+                    view: live_run.settings.view,
                 };
                 let found = against(&inputs, foreign);
                 told.push_str(&format!("\n{id} against {foreign}\n{}", explanations(&found)));

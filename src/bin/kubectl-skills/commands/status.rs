@@ -7,7 +7,7 @@ use kubectl_skills::status_report::{Report, report};
 use serde_json::{Value, json};
 
 use crate::args::Planning;
-use crate::cluster::session::{LiveArgs, Session, block_on};
+use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -77,10 +77,10 @@ pub fn run(args: &Args) -> Run {
 }
 
 async fn look(args: &Args) -> Result<Vec<Report>, Failure> {
-    let session = Session::open(&args.live, args.namespace.as_deref(), &args.planning, false, false).await?;
-    let names = session.settings.options.profile.names;
+    let live_run = LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, false, false).await?;
+    let names = live_run.settings.options.profile.names;
     let mut reports = Vec::new();
-    for live in session.plan() {
+    for live in live_run.plan() {
         let hash = live.plan.as_ref().map(|plan| plan.config_hash.as_str()).unwrap_or_default();
         reports.push(report(live.runtime, live.workload, names, hash));
     }

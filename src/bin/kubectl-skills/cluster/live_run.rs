@@ -29,7 +29,7 @@ pub struct LiveArgs {
 }
 
 /// What a run works with.
-pub struct Session {
+pub struct LiveRun {
     /// The connection.
     pub requests: Requests,
     /// The picture.
@@ -68,7 +68,7 @@ pub fn chosen_profile(planning: &Planning) -> Result<Option<&'static Profile>, F
     }
 }
 
-impl Session {
+impl LiveRun {
     /// Connects and reads. `pods` reads pods as well.
     pub async fn open(
         args: &LiveArgs,
