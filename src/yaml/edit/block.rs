@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::align::Step as Move;
 use super::fill::is_block_scalar;
 use super::walk::{Entry, Slot};
-use super::{EditError, Surgeon, lines};
+use super::{EditError, Splice, Surgeon, lines};
 use crate::yaml::emit::{self, BlockLayout, Scalars};
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 
@@ -143,6 +143,7 @@ impl<'e> Surgeon<'e> {
         }
         if self.is_unended(end) && gone.last() != Some(&(entries.len() - 1)) {
             // A break behind it would become part of the block scalar that ends the text: the new entries go before.
+            self.colon(last.key, false)?;
             let at = self.document.tree.node(last.key).props as usize;
             let (mut text, eol) = body(self, at);
             text.push_str(eol);
@@ -433,8 +434,11 @@ impl<'e> Surgeon<'e> {
             return;
         }
         let at = start + indicator.find('+').unwrap_or(indicator.len());
-        // Several items may be added behind it.
-        if self.splices.iter().any(|splice| splice.start == at && splice.text == "-") {
+        // Several items may be added behind it, and it may have been changed to something else.
+        let done = |splice: &Splice| {
+            (splice.start == at && splice.text == "-") || (splice.start..splice.end).contains(&start)
+        };
+        if self.splices.iter().any(done) {
             return;
         }
         self.splice(at, at + usize::from(indicator.contains('+')), "-");

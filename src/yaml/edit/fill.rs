@@ -62,7 +62,7 @@ impl<'e> Surgeon<'e> {
             (node.kind, want),
             (NodeKind::Mapping { .. }, Value::Object(_)) | (NodeKind::Sequence { .. }, Value::Array(_))
         );
-        if self.is_flow(slot) || (same_kind && !empty) {
+        if (self.is_flow(slot) && (empty || same_kind)) || (same_kind && !empty) {
             return self.fill_flow(id, node, token, same_kind, want, slot);
         }
         match slot {
@@ -327,6 +327,9 @@ impl<'e> Surgeon<'e> {
                     if lines::is_first_on_line(self.text, start) && lines::is_end_of_line(self.text, stop) {
                         let line = lines::start_of_line(self.text, start);
                         self.splice(line, lines::next_line(self.text, end), "");
+                    } else if lines::is_first_on_line(self.text, start) {
+                        // A comment behind it stays, as a line of its own.
+                        self.splice(start, lines::skip_blanks(self.text, stop), "");
                     } else {
                         let from = self.text[..start].trim_end_matches([' ', '\t']).len();
                         self.splice(from, stop, "");

@@ -149,6 +149,8 @@ impl<'e> Surgeon<'e> {
             match trailing {
                 // `[a, ]`: what stands between comma and bracket stays there.
                 Some(at) => self.splice(at + 1, at + 1, format!("{}{joined},", &comma[1..])),
+                // Go refuses `a:,`.
+                None if self.text[..end].ends_with(':') => self.splice(end, end, format!(" {comma}{joined}")),
                 None => self.splice(end, end, format!("{comma}{joined}")),
             }
             return;

@@ -169,6 +169,8 @@ impl Habits {
             _ => (false, false),
         };
         let (mut colon, mut comma, mut pad) = (None, None, false);
+        // A pair in a list (`[a: 1]`) is a mapping without braces.
+        let is_flow = is_flow && text[node.start as usize..].starts_with(['[', '{']);
         if is_flow && let Some(first) = tree.children(id).next() {
             let start = tree.node(first).props as usize;
             let inner = &text[node.start as usize + 1..start];
@@ -210,16 +212,16 @@ fn is_spaced(text: &str, at: usize) -> bool {
 /// End of a flow collection's entry that begins with the node `first`.
 pub(super) fn unit_end(text: &str, tree: &Tree, is_map: bool, first: NodeId) -> usize {
     let node = tree.node(first);
-    if !is_map {
-        return node.end as usize;
+    let mut end = node.end as usize;
+    if is_map {
+        end = end.max(tree.node(node.next).end as usize);
+        // An empty value ends behind its colon, wherever the reader puts an empty node.
+        if let Some(colon) = lines::colon(text, node.end as usize, true) {
+            end = end.max(colon + 1);
+        }
     }
-    let value = tree.node(node.next);
-    let end = (value.end as usize).max(node.end as usize);
-    // An empty value ends behind its colon, wherever the reader puts an empty node.
-    match lines::colon(text, node.end as usize, true) {
-        Some(colon) => end.max(colon + 1),
-        None => end,
-    }
+    // The space behind a colon without a value belongs to it: Go refuses `a:,`.
+    end + usize::from(text[..end].ends_with(':') && text[end..].starts_with(' '))
 }
 
 #[derive(Default)]

@@ -32,6 +32,7 @@ fn a_changed_scalar_keeps_its_quotes_and_its_comment() {
         ("a: 5\nb: 6\n", json!(["x"]), "a:\n- x\nb: 6\n"),
         ("a: 5", json!(["x"]), "a:\n- x"),
         ("a:\n  5\t\nb: 6\n", json!(["x"]), "a:\n- x\nb: 6\n"),
+        ("a:\n  5\t# c\nb: 6\n", json!({"x": 1}), "a:\n  # c\n  x: 1\nb: 6\n"),
         ("a:\n  5", json!(["x"]), "a:\n- x"),
         ("a:\n- x\nb: 6\n", json!(7), "a: 7\nb: 6\n"),
         ("a: # c\n- x\nb: 6\n", json!([]), "a: [] # c\nb: 6\n"),
@@ -121,6 +122,9 @@ fn items_come_and_go_with_their_lines() {
         ("[\n  a,\n  b,\n]\n", json!(["b"]), "[\n  b,\n]\n"),
         ("[\n  a,\n  b\n]\n", json!(["a"]), "[\n  a\n]\n"),
         ("[a,b]", json!(["a", "b", "c"]), "[a,b,c]"),
+        ("[a: 1]", json!([{"a": [2]}]), "[a: [2]]"),
+        ("[a: ]", json!([{"a": null}, "b"]), "[a: , b]"),
+        ("{a: }", json!({"a": null, "b": 1}), "{a: , b: 1}"),
         ("[ a, b ]", json!(["a", "b", {"c": 1}]), "[ a, b, { c: 1 } ]"),
     ] {
         assert_eq!(edited(before, &new), after, "{before:?}");
