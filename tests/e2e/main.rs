@@ -8,6 +8,7 @@
 
 mod coexist;
 mod gate_off;
+mod kubeconfig;
 mod objects;
 mod refusals;
 mod scale;
