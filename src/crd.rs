@@ -9,7 +9,7 @@ use crate::profile::Profile;
 pub mod fields;
 pub mod node;
 mod status;
-mod yaml_text;
+pub(crate) mod yaml_text;
 
 /// Plural of the resource in every profile.
 pub const PLURAL: &str = "agentruntimes";

@@ -9,6 +9,8 @@
 //! Nothing in this library reads a file, a clock, the environment or a network; the binary does, and passes in
 //! what it read. A failed read therefore cannot be mistaken for an absent object here.
 
+pub mod admission_policy;
+pub mod admission_review;
 pub mod agent_runtime;
 pub mod apply_configuration;
 pub mod config;
@@ -21,6 +23,8 @@ pub mod object;
 pub mod profile;
 pub mod profile_detection;
 pub mod pull_policy;
+pub mod rbac;
 pub mod status_report;
 pub mod validate;
+pub mod webhook_registration;
 pub mod yaml;

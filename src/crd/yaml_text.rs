@@ -10,6 +10,11 @@ pub fn document(value: &Value) -> String {
     out
 }
 
+/// Documents with markers between them.
+pub fn documents(values: &[Value]) -> String {
+    values.iter().map(document).collect::<Vec<_>>().join("---\n")
+}
+
 /// Writes a node. `inline`: the first line continues the present one, else a new one begins at `indent`.
 fn node(out: &mut String, value: &Value, indent: usize, mut inline: bool) {
     let mut begin = |out: &mut String| {

@@ -1,0 +1,355 @@
+//! Which rights the program asks for in a cluster: one table. Manifests of roles and bindings come out of it, and the
+//! files in deploy/ and the documentation are held against it. Whether a right is granted is left to the cluster.
+
+use serde_json::{Value, json};
+
+use crate::crd::yaml_text;
+use crate::profile::Profile;
+
+/// Name of roles, bindings and the service account.
+pub const NAME: &str = "kubectl-skills";
+
+/// What the program does in the cluster; each task has rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// The loop: keeps workloads as their AgentRuntimes say.
+    Loop,
+    /// Leader election among replicas of the loop.
+    Election,
+    /// The admission webhook.
+    Webhook,
+}
+
+/// Where a right is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In every namespace whose AgentRuntimes are looked after.
+    Watched,
+    /// In the operator's namespace, where its ConfigMaps are.
+    System,
+    /// In the namespace that the program itself runs in.
+    Own,
+    /// On objects that are in no namespace. Only where all namespaces are looked after: those who name theirs need no
+    /// right outside of them.
+    Cluster,
+}
+
+/// An API group, which may differ between the profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// That of AgentRuntime.
+    AgentRuntime,
+    /// Any other.
+    Named(&'static str),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// For which task.
+    pub task: Task,
+    /// Where.
+    pub place: Place,
+    /// API group.
+    pub group: Group,
+    /// Resources, subresources among them.
+    pub resources: &'static [&'static str],
+    /// Verbs.
+    pub verbs: &'static [&'static str],
+    /// What it is for.
+    pub why: &'static str,
+}
+
+const READ: &[&str] = &["get", "list", "watch"];
+
+const fn right(
+    task: Task,
+    place: Place,
+    group: Group,
+    resources: &'static [&'static str],
+    verbs: &'static [&'static str],
+    why: &'static str,
+) -> Right {
+    Right { task, place, group, resources, verbs, why }
+}
+
+use Group::{AgentRuntime, Named};
+use Place::{Cluster, Own, System, Watched};
+
+/// Every right of every task.
+pub const RIGHTS: &[Right] = &[
+    right(Task::Loop, Watched, AgentRuntime, &["agentruntimes"], READ, "what is wanted"),
+    right(Task::Loop, Watched, AgentRuntime, &["agentruntimes"], &["patch"], "the finalizer"),
+    right(Task::Loop, Watched, AgentRuntime, &["agentruntimes/status"], &["patch"], "conditions"),
+    right(Task::Loop, Watched, Named("apps"), &["deployments", "statefulsets"], READ, "the workloads"),
+    right(
+        Task::Loop,
+        Watched,
+        Named("apps"),
+        &["deployments", "statefulsets"],
+        &["patch"],
+        "skills, labels, hash",
+    ),
+    right(
+        Task::Loop,
+        Watched,
+        Named("agents.x-k8s.io"),
+        &["sandboxes"],
+        READ,
+        "the workloads, where installed",
+    ),
+    right(Task::Loop, Watched, Named("agents.x-k8s.io"), &["sandboxes"], &["patch"], "labels, hash, restart"),
+    right(Task::Loop, Watched, Named(""), &["configmaps"], READ, "the namespace's part of the config hash"),
+    right(Task::Loop, Watched, Named(""), &["pods"], &["list", "watch"], "status.configuredPods"),
+    right(Task::Loop, Watched, Named(""), &["events"], &["create", "patch"], "events on AgentRuntimes"),
+    right(
+        Task::Loop,
+        System,
+        Named(""),
+        &["configmaps"],
+        READ,
+        "feature gates and the cluster's part of the config hash",
+    ),
+    right(Task::Loop, Cluster, Named(""), &["namespaces"], READ, "labels of namespaces"),
+    right(
+        Task::Election,
+        Own,
+        Named("coordination.k8s.io"),
+        &["leases"],
+        &["create", "get", "patch", "update"],
+        "the lease of the leader",
+    ),
+    right(
+        Task::Webhook,
+        Watched,
+        AgentRuntime,
+        &["agentruntimes"],
+        &["list", "watch"],
+        "rivals for a target",
+    ),
+];
+
+/// For whom and how far rights are granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// Namespaces that are looked after; all where none is given.
+    pub namespaces: Vec<String>,
+    /// Only rights to read, for `--dry-run`. The lease is written all the same.
+    pub read_only: bool,
+    /// Namespace of the operator and its ConfigMaps.
+    pub system_namespace: String,
+    /// Namespace of the program and its service account.
+    pub own_namespace: String,
+}
+
+impl Grant {
+    /// All namespaces, in the usual namespaces of the profile.
+    pub fn cluster(profile: &Profile, tasks: &[Task]) -> Self {
+        Self {
+            tasks: tasks.to_vec(),
+            namespaces: Vec::new(),
+            read_only: false,
+            system_namespace: profile.names.system_namespace.to_owned(),
+            own_namespace: profile.names.system_namespace.to_owned(),
+        }
+    }
+}
+
+/// The rules for a place, as RBAC writes them; each with the verbs of one group and set of resources.
+pub fn rules(profile: &Profile, grant: &Grant, places: &[Place]) -> Vec<Value> {
+    let mut merged: Vec<(&str, &[&str], Vec<&str>)> = Vec::new();
+    for right in RIGHTS {
+        if !grant.tasks.contains(&right.task) || !places.contains(&right.place) {
+            continue;
+        }
+        let group = match right.group {
+            Group::AgentRuntime => profile.names.group,
+            Group::Named(group) => group,
+        };
+        let writes = right.verbs.iter().any(|verb| !READ.contains(verb));
+        if writes && grant.read_only && right.task != Task::Election {
+            continue;
+        }
+        let same = merged.iter_mut().find(|(g, resources, _)| *g == group && *resources == right.resources);
+        let verbs = match same {
+            Some((_, _, verbs)) => verbs,
+            None => {
+                merged.push((group, right.resources, Vec::new()));
+                match merged.last_mut() {
+                    Some((_, _, verbs)) => verbs,
+                    None => continue,
+                }
+            }
+        };
+        for verb in right.verbs {
+            if !verbs.contains(verb) {
+                verbs.push(verb);
+            }
+        }
+    }
+    merged
+        .into_iter()
+        .map(|(group, resources, mut verbs)| {
+            verbs.sort_unstable();
+            json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+        })
+        .collect()
+}
+
+/// The roles and bindings of a grant: a ClusterRole for all namespaces, else a Role in each; and Roles in the program's
+/// own and the operator's namespace for what is needed there alone.
+pub fn objects(profile: &Profile, grant: &Grant) -> Vec<Value> {
+    let mut out = Vec::new();
+    if grant.namespaces.is_empty() {
+        // What is granted in all namespaces is granted in the operator's as well.
+        bind(&mut out, grant, None, NAME, rules(profile, grant, &[Watched, System, Cluster]));
+    } else {
+        for namespace in &grant.namespaces {
+            bind(&mut out, grant, Some(namespace), NAME, rules(profile, grant, &[Watched]));
+        }
+        let name = format!("{NAME}-system");
+        bind(&mut out, grant, Some(&grant.system_namespace), &name, rules(profile, grant, &[System]));
+    }
+    bind(&mut out, grant, Some(&grant.own_namespace), &format!("{NAME}-own"), rules(profile, grant, &[Own]));
+    out
+}
+
+/// The objects as YAML documents.
+pub fn text(profile: &Profile, grant: &Grant) -> String {
+    yaml_text::documents(&objects(profile, grant))
+}
+
+fn bind(out: &mut Vec<Value>, grant: &Grant, namespace: Option<&str>, name: &str, rules: Vec<Value>) {
+    if rules.is_empty() {
+        return;
+    }
+    let (role, binding) = match namespace {
+        None => ("ClusterRole", "ClusterRoleBinding"),
+        Some(_) => ("Role", "RoleBinding"),
+    };
+    let mut metadata = json!({"name": name});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    let api_version = "rbac.authorization.k8s.io/v1";
+    out.push(json!({"apiVersion": api_version, "kind": role, "metadata": metadata, "rules": rules}));
+    out.push(json!({
+        "apiVersion": api_version,
+        "kind": binding,
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": grant.own_namespace}],
+    }));
+}
+
+/// The table of docs/deploy.md.
+pub fn markdown(profile: &Profile) -> String {
+    let mut out =
+        String::from("| for | where | group | resources | verbs | why |\n|---|---|---|---|---|---|\n");
+    for right in RIGHTS {
+        let task = match right.task {
+            Task::Loop => "loop",
+            Task::Election => "election",
+            Task::Webhook => "webhook",
+        };
+        let place = match right.place {
+            Watched => "watched namespaces",
+            System => "operator's namespace",
+            Own => "own namespace",
+            Cluster => "cluster (not with `--namespaces`)",
+        };
+        let group = match right.group {
+            AgentRuntime => profile.names.group,
+            Named("") => "core",
+            Named(group) => group,
+        };
+        out.push_str(&format!(
+            "| {task} | {place} | {group} | {} | {} | {} |\n",
+            right.resources.join(", "),
+            right.verbs.join(", "),
+            right.why
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> &'static Profile {
+        Profile::by_name("pr332-merged").unwrap()
+    }
+
+    fn verbs_of(objects: &[Value]) -> Vec<String> {
+        let rules = objects.iter().filter_map(|object| object["rules"].as_array()).flatten();
+        rules
+            .filter_map(|rule| rule["verbs"].as_array())
+            .flatten()
+            .map(|verb| verb.as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// A star would hand a stolen token the whole cluster.
+    #[test]
+    fn no_right_is_a_wildcard_or_one_that_leads_to_others() {
+        for right in RIGHTS {
+            for word in right.resources.iter().chain(right.verbs) {
+                assert!(!word.contains('*'), "{right:?}");
+                assert!(
+                    !["secrets", "escalate", "bind", "impersonate", "delete", "deletecollection"]
+                        .contains(word),
+                    "{right:?}"
+                );
+            }
+        }
+    }
+
+    /// Who restricts the namespaces has no ClusterRole to give.
+    #[test]
+    fn named_namespaces_need_nothing_outside_of_them() {
+        let mut grant = Grant::cluster(profile(), &[Task::Loop, Task::Election, Task::Webhook]);
+        grant.namespaces = vec!["team1".to_owned(), "team2".to_owned()];
+        let objects = objects(profile(), &grant);
+        let places: Vec<(String, String)> = objects
+            .iter()
+            .map(|object| {
+                let text = |pointer: &str| {
+                    object.pointer(pointer).and_then(Value::as_str).unwrap_or("none").to_owned()
+                };
+                (text("/kind"), text("/metadata/namespace"))
+            })
+            .collect();
+        let wanted: Vec<(String, String)> = ["team1", "team2", "kagenti-system", "kagenti-system"]
+            .iter()
+            .flat_map(|namespace| {
+                ["Role", "RoleBinding"].map(|kind| (kind.to_owned(), (*namespace).to_owned()))
+            })
+            .collect();
+        assert_eq!(places, wanted);
+    }
+
+    #[test]
+    fn a_dry_run_may_write_nothing_but_the_lease() {
+        let mut grant = Grant::cluster(profile(), &[Task::Loop, Task::Webhook]);
+        grant.read_only = true;
+        assert!(verbs_of(&objects(profile(), &grant)).iter().all(|verb| READ.contains(&verb.as_str())));
+        grant.tasks.push(Task::Election);
+        assert!(verbs_of(&objects(profile(), &grant)).contains(&"update".to_owned()));
+    }
+
+    #[test]
+    fn verbs_of_one_resource_are_in_one_rule() {
+        let grant = Grant::cluster(profile(), &[Task::Loop, Task::Webhook]);
+        let rules = rules(profile(), &grant, &[Watched]);
+        assert_eq!(
+            rules[0],
+            json!({
+                "apiGroups": ["agent.kagenti.dev"], "resources": ["agentruntimes"],
+                "verbs": ["get", "list", "patch", "watch"],
+            })
+        );
+    }
+}
