@@ -7,6 +7,7 @@
 pub mod explain;
 pub mod gates;
 pub mod go_json;
+pub mod go_strings;
 pub mod go_yaml;
 pub mod hash;
 pub mod layers;

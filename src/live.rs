@@ -153,7 +153,8 @@ fn planned<'a>(
         layers,
         view: settings.view,
         pods: inventory.pods,
-        services: &[],
+        namespace: None,
+        services: None,
     };
     let lookup = workload.map_or(Lookup::Absent, Lookup::Found);
     let runtime = Runtime { id: id.clone(), origin: Origin::default(), object: runtime, spec };

@@ -135,6 +135,8 @@ pub struct Profile {
     pub status_phase: bool,
     /// Whether the spiffe-helper ConfigMap is made when missing, the namespace enrolled in the mesh and SPIRE asked for.
     pub mesh: bool,
+    /// `helper.conf` of the spiffe-helper ConfigMap that is made where a namespace has none; known for `head` only.
+    pub spiffe_helper_default: Option<&'static str>,
     /// For observers: what `render` writes.
     pub observer_render: ObserverRender,
 }
@@ -187,6 +189,21 @@ const FIELDS_NO_SKILLS: &[HashField] =
 const FIELDS_TWO_LAYER: &[HashField] = &[FeatureGates, Defaults, AuthBridgeRuntime];
 const FIELDS_SPIFFE: &[HashField] = &[FeatureGates, Defaults, AuthBridgeRuntime, SpiffeHelperConfig];
 
+/// As d790f65 makes it (vectors `head/skill-discovery/*`).
+const SPIFFE_HELPER_D790F65: &str = "\
+agent_address = \"/spiffe-workload-api/spire-agent.sock\"\n\
+cmd = \"\"\n\
+cmd_args = \"\"\n\
+svid_file_name = \"/opt/svid.pem\"\n\
+svid_key_file_name = \"/opt/svid_key.pem\"\n\
+svid_bundle_file_name = \"/opt/svid_bundle.pem\"\n\
+cert_file_mode = 0644\n\
+key_file_mode = 0640\n\
+jwt_svids = [{jwt_audience=\"http://keycloak.localtest.me:8080/realms/kagenti\", jwt_svid_file_name=\"/opt/jwt_svid.token\"}]\n\
+jwt_svid_file_mode = 0644\n\
+include_federated_domains = true\n\
+";
+
 const OBSERVER: ObserverRender =
     ObserverRender { config_hash: false, type_label: false, skill_folders: true };
 
@@ -231,6 +248,7 @@ static PR332: Profile = Profile {
     target_not_found_requeue_secs: 30,
     status_phase: true,
     mesh: false,
+    spiffe_helper_default: None,
     // Not read: this operator mounts, so its own labels, hash and (no) SKILL_FOLDERS are rendered.
     observer_render: ObserverRender { config_hash: true, type_label: true, skill_folders: false },
 };
@@ -344,6 +362,7 @@ pub static PROFILES: [Profile; 9] = [
         mtls_annotation: true,
         status_phase: false,
         mesh: true,
+        spiffe_helper_default: Some(SPIFFE_HELPER_D790F65),
         observer_render: OBSERVER,
         ..PR332
     },
@@ -364,6 +383,7 @@ pub static PROFILES: [Profile; 9] = [
         target_not_found_requeue_secs: 60,
         status_phase: false,
         mesh: true,
+        spiffe_helper_default: None,
         observer_render: OBSERVER,
     },
 ];

@@ -4,4 +4,5 @@ mod gates_oracle;
 mod schema_oracle;
 mod vectors;
 mod vectors_hash;
+mod vectors_reconcile;
 mod vectors_validate;

@@ -62,7 +62,7 @@ impl<'e> Surgeon<'e> {
             (node.kind, want),
             (NodeKind::Mapping { .. }, Value::Object(_)) | (NodeKind::Sequence { .. }, Value::Array(_))
         );
-        if (self.is_flow(slot) && (empty || same_kind)) || (same_kind && !empty) {
+        if same_kind && !empty || empty && self.is_flow(slot) {
             return self.fill_flow(id, node, token, same_kind, want, slot);
         }
         match slot {

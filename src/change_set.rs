@@ -1,0 +1,142 @@
+//! What differs between two objects: trees in, a list of single changes out, for people and for `plan -o json`.
+//! Carrying them out is left to `yaml::edit` and to server-side apply, which compare for themselves.
+
+use serde_json::Value;
+
+use crate::yaml::Step;
+use crate::yaml::path::display;
+
+/// What happened to a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// It was not there.
+    Add,
+    /// It is no longer there.
+    Remove,
+    /// It has another value.
+    Replace,
+}
+
+impl Op {
+    /// The word of JSON patch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Field path such as `spec.template.spec.volumes[2]`. An index counts in the list in which the item is: the new
+    /// one, or for what was removed the old one.
+    pub path: String,
+    /// What happened.
+    pub op: Op,
+    /// The value before; none for what was added.
+    pub from: Option<Value>,
+    /// The value after; none for what was removed.
+    pub to: Option<Value>,
+}
+
+/// Fields by which the items of a Kubernetes list are told apart, in the order in which they are tried.
+const IDENTITIES: [&str; 2] = ["name", "mountPath"];
+
+/// All changes from `before` to `after`, in the order of `after`, what was removed behind its siblings. Items of lists
+/// whose items all have a name of their own are matched by it, others by position.
+pub fn changes(before: &Value, after: &Value) -> Vec<Change> {
+    let mut out = Vec::new();
+    compare(before, after, &mut Vec::new(), &mut out);
+    out
+}
+
+fn compare(before: &Value, after: &Value, path: &mut Vec<Step>, out: &mut Vec<Change>) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, value) in new {
+                path.push(Step::key(key));
+                match old.get(key) {
+                    Some(was) => compare(was, value, path, out),
+                    None => out.push(change(path, Op::Add, None, Some(value))),
+                }
+                path.pop();
+            }
+            for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
+                path.push(Step::key(key));
+                out.push(change(path, Op::Remove, Some(value), None));
+                path.pop();
+            }
+        }
+        (Value::Array(old), Value::Array(new)) => lists(old, new, path, out),
+        _ if before == after => {}
+        _ => out.push(change(path, Op::Replace, Some(before), Some(after))),
+    }
+}
+
+fn lists(old: &[Value], new: &[Value], path: &mut Vec<Step>, out: &mut Vec<Change>) {
+    let identity = IDENTITIES.into_iter().find(|key| is_identity(old, key) && is_identity(new, key));
+    let partner = |list: &[Value], index: usize, item: &Value| match identity {
+        Some(key) => list.iter().position(|other| other.get(key) == item.get(key)),
+        None => (index < list.len()).then_some(index),
+    };
+    for (index, item) in new.iter().enumerate() {
+        path.push(Step::Index(index));
+        match partner(old, index, item) {
+            Some(was) => compare(&old[was], item, path, out),
+            None => out.push(change(path, Op::Add, None, Some(item))),
+        }
+        path.pop();
+    }
+    for (index, item) in old.iter().enumerate() {
+        if partner(new, index, item).is_none() {
+            path.push(Step::Index(index));
+            out.push(change(path, Op::Remove, Some(item), None));
+            path.pop();
+        }
+    }
+}
+
+/// Whether every item has that field as a text, each its own.
+fn is_identity(list: &[Value], key: &str) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    list.iter().all(|item| item.get(key).and_then(Value::as_str).is_some_and(|text| seen.insert(text)))
+}
+
+fn change(path: &[Step], op: Op, from: Option<&Value>, to: Option<&Value>) -> Change {
+    Change { path: display(path).to_string(), op, from: from.cloned(), to: to.cloned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A reader of a plan must see that one volume came, not that every volume behind it changed.
+    #[test]
+    fn items_are_matched_by_name() {
+        let before = json!({"a": 1, "volumes": [{"name": "x", "emptyDir": {}}, {"name": "y"}], "gone": null});
+        let after =
+            json!({"a": 2, "volumes": [{"name": "new"}, {"name": "x", "emptyDir": {"medium": "Memory"}}]});
+        let told = |path: &str, op, from, to| Change { path: path.into(), op, from, to };
+        assert_eq!(
+            changes(&before, &after),
+            [
+                told("a", Op::Replace, Some(json!(1)), Some(json!(2))),
+                told("volumes[0]", Op::Add, None, Some(json!({"name": "new"}))),
+                told("volumes[1].emptyDir.medium", Op::Add, None, Some(json!("Memory"))),
+                told("volumes[1]", Op::Remove, Some(json!({"name": "y"})), None),
+                told("gone", Op::Remove, Some(json!(null)), None),
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_without_names_are_matched_by_position() {
+        let told = changes(&json!([1, [2], {"name": "a"}]), &json!([1, [3]]));
+        assert_eq!(told.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), ["[1][0]", "[2]"]);
+        assert_eq!(changes(&json!({"a": []}), &json!({"a": []})), []);
+    }
+}

@@ -1,0 +1,383 @@
+//! The plan: an AgentRuntime, its workload and the configuration around them in; what is to be written, the status, the
+//! events and the warnings out. The only place that decides; every verb carries a plan out or shows it.
+//!
+//! Nothing is read or written here. Source: operator-spec.md sections 5 to 8 and 12; with [`Options::exact`] the
+//! operator's behaviour bug for bug, without it the same wherever that is sound (section 11, docs/compatibility.md).
+
+mod annotation;
+mod apply;
+mod conditions;
+mod env;
+mod fields;
+mod image_volumes;
+mod mesh;
+mod mounts;
+mod removal;
+mod sandbox;
+mod status;
+mod target;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
+use crate::change_set::{self, Change};
+use crate::config::hash::{ConfigHash, hash_input};
+use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::object::{ConfigMap, ObjectRef, Origin};
+use crate::profile::Profile;
+use crate::workload::WorkloadKind;
+use crate::yaml::Step;
+
+pub use status::StatusPlan;
+
+/// How to plan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose rules.
+    pub profile: &'static Profile,
+    /// The operator's code, bug for bug.
+    pub exact: bool,
+    /// The effective feature gate over skills: [`Profile::skill_gate`].
+    pub gate: bool,
+    /// Name of the agent container; by default the first one.
+    pub container: Option<String>,
+    /// Whether `SKILL_FOLDERS` is merged into the agent container; by default as the profile has it.
+    pub skill_folders: Option<bool>,
+    /// Takes everything of ours out again.
+    pub remove: bool,
+    /// Whether a Sandbox is restarted, through `spec.replicas`, when its hash changes. Not for files: nobody wants the
+    /// phases of a restart in Git.
+    pub restarts: bool,
+    /// Each run begins as the operator's: an AgentRuntime without our finalizer gets it and nothing else happens, one
+    /// that goes without it is let go (operator-spec.md section 5, steps 1 and 2).
+    pub finalizers: bool,
+}
+
+impl Options {
+    /// The gate on, nothing else asked for.
+    pub fn new(profile: &'static Profile) -> Self {
+        Self {
+            profile,
+            exact: false,
+            gate: true,
+            container: None,
+            skill_folders: None,
+            remove: false,
+            restarts: false,
+            finalizers: false,
+        }
+    }
+}
+
+/// An AgentRuntime to be planned.
+#[derive(Debug, Clone)]
+pub struct Runtime<'a> {
+    /// Its identity; the namespace is the one that it is in, also where the object has none.
+    pub id: ObjectRef,
+    /// Where it was read.
+    pub origin: Origin,
+    /// The object.
+    pub object: &'a Value,
+    /// Its spec.
+    pub spec: AgentRuntimeSpec,
+}
+
+/// What a look at the target found. A failed look is an error of the caller's and never comes here.
+#[derive(Debug, Clone, Copy)]
+pub enum Lookup<'a> {
+    /// The workload.
+    Found(&'a Value),
+    /// There is none of that kind and name in the namespace.
+    Absent,
+}
+
+/// What a plan depends on beside the two objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The operator's ConfigMaps, of all namespaces concerned.
+    pub maps: &'a [ConfigMap],
+    /// The same, resolved.
+    pub layers: &'a ConfigLayers,
+    /// Which of them the hash sees.
+    pub view: ConfigView,
+    /// Pods, for `configuredPods`.
+    pub pods: &'a [Value],
+    /// The Namespace object, for the mesh (`head` and later); none where it was not looked for.
+    pub namespace: Option<&'a Value>,
+    /// Services, for card discovery; none where that is off.
+    pub services: Option<&'a [Value]>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The workload is changed to carry the skills.
+    Configured,
+    /// The workload is as it should be.
+    Unchanged,
+    /// There is nothing to do for this AgentRuntime.
+    Skipped,
+    /// Our things are taken out of the workload.
+    Removed,
+    /// Nothing can be done; see [`RuntimePlan::problems`].
+    Error,
+}
+
+impl Action {
+    /// The word in outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Removed => "removed",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A skill and the volume that carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedSkill {
+    /// The skill.
+    pub skill: Skill,
+    /// Name of its volume.
+    pub volume: String,
+}
+
+/// Why a plan cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether the defect is in the AgentRuntime; else it is in the workload.
+    pub in_runtime: bool,
+    /// The field.
+    pub path: Vec<Step>,
+    /// What is wrong, lower case, no final stop.
+    pub message: String,
+    /// How to mend it; empty where the message says it.
+    pub help: String,
+}
+
+/// Something that its reader should know and that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The operator's quirk that is kept from doing harm, such as `Q5`; empty where there is none.
+    pub quirk: &'static str,
+    /// What is the case.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.quirk.is_empty() { Ok(()) } else { write!(f, " [{}]", self.quirk) }
+    }
+}
+
+/// A condition that a run sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Type.
+    pub kind: &'static str,
+    /// Status: true or false, never unknown.
+    pub status: bool,
+    /// Reason, in CamelCase.
+    pub reason: &'static str,
+    /// Message.
+    pub message: String,
+}
+
+impl Condition {
+    /// Status as the API has it.
+    pub fn status_text(&self) -> &'static str {
+        if self.status { "True" } else { "False" }
+    }
+}
+
+/// An event that a run emits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// A warning, else normal.
+    pub warning: bool,
+    /// Reason, in CamelCase.
+    pub reason: &'static str,
+    /// Message.
+    pub message: String,
+}
+
+impl Event {
+    /// Type as the API has it.
+    pub fn type_text(&self) -> &'static str {
+        if self.warning { "Warning" } else { "Normal" }
+    }
+}
+
+/// What happens to our finalizer on the AgentRuntime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finalizer {
+    /// Nothing.
+    Keep,
+    /// It is appended.
+    Add,
+    /// It is removed once the workload has been written.
+    Remove,
+}
+
+/// What one run does for one AgentRuntime.
+#[derive(Debug, Clone)]
+pub struct RuntimePlan {
+    /// The AgentRuntime.
+    pub id: ObjectRef,
+    /// Its target.
+    pub target: TargetRef,
+    /// Whose rules.
+    pub profile: &'static Profile,
+    /// What is done.
+    pub action: Action,
+    /// Why, in a few words.
+    pub reason: String,
+    /// The config hash, 64 hex digits.
+    pub config_hash: String,
+    /// The bytes hashed.
+    pub hash_input: String,
+    /// The skills that are mounted.
+    pub skills: Vec<PlannedSkill>,
+    /// The status to be written; none where the operator writes none in such a run.
+    pub status: Option<StatusPlan>,
+    /// Events, in order.
+    pub events: Vec<Event>,
+    /// Seconds until the AgentRuntime is looked at again though nothing happened; 0 for never.
+    pub requeue_after_secs: u32,
+    /// What its reader should know.
+    pub warnings: Vec<Warning>,
+    /// Why the plan cannot be carried out; then [`RuntimePlan::updates`] is empty.
+    pub problems: Vec<Problem>,
+    /// What happens to our finalizer.
+    pub finalizer: Finalizer,
+    /// ConfigMaps that the operator makes in the namespace before it hashes, in order (with [`Options::exact`]).
+    pub created: Vec<ConfigMap>,
+    /// The workload after each write of this run, in order.
+    pub updates: Vec<Value>,
+}
+
+impl RuntimePlan {
+    /// The workload as it should be after this run; none where nothing is written.
+    pub fn desired(&self) -> Option<&Value> {
+        self.updates.last()
+    }
+
+    /// What this run changes in the workload.
+    pub fn changes(&self, workload: &Value) -> Vec<Change> {
+        self.desired().map(|desired| change_set::changes(workload, desired)).unwrap_or_default()
+    }
+
+    fn event(&mut self, warning: bool, reason: &'static str, message: impl Into<String>) {
+        self.events.push(Event { warning, reason, message: message.into() });
+    }
+
+    fn warn(&mut self, quirk: &'static str, message: impl Into<String>) {
+        self.warnings.push(Warning { quirk, message: message.into() });
+    }
+
+    fn problem(
+        &mut self,
+        in_runtime: bool,
+        path: &[Step],
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let problem = Problem { in_runtime, path: path.to_vec(), message: message.into(), help: help.into() };
+        self.problems.push(problem);
+    }
+
+    /// Gives up: nothing is written to the workload.
+    fn failed(mut self) -> Self {
+        self.action = Action::Error;
+        if let Some(first) = self.problems.first() {
+            self.reason.clone_from(&first.message);
+        }
+        self.updates.clear();
+        self
+    }
+}
+
+/// Plans one run for one AgentRuntime.
+pub fn plan(
+    runtime: &Runtime<'_>,
+    lookup: Lookup<'_>,
+    around: &Surroundings<'_>,
+    options: &Options,
+) -> RuntimePlan {
+    let created = if options.exact {
+        mesh::created(&runtime.id.namespace, around, options.profile)
+    } else {
+        Vec::new()
+    };
+    let layers = if created.is_empty() {
+        Cow::Borrowed(around.layers)
+    } else {
+        let maps: Vec<ConfigMap> = around.maps.iter().chain(&created).cloned().collect();
+        Cow::Owned(ConfigLayers::new(options.profile, &maps, around.view))
+    };
+    let config = layers.for_namespace(&runtime.id.namespace);
+    let input = hash_input(options.profile, Some(&runtime.spec), config);
+    let mut plan = RuntimePlan {
+        id: runtime.id.clone(),
+        target: runtime.spec.target_ref.clone(),
+        profile: options.profile,
+        action: Action::Skipped,
+        reason: String::new(),
+        config_hash: ConfigHash::of(&input).as_str().to_owned(),
+        hash_input: input,
+        skills: Vec::new(),
+        status: None,
+        events: Vec::new(),
+        requeue_after_secs: 0,
+        warnings: Vec::new(),
+        problems: Vec::new(),
+        finalizer: Finalizer::Keep,
+        created: Vec::new(),
+        updates: Vec::new(),
+    };
+    let names = options.profile.names;
+    let has_finalizer = fields::strings(runtime.object.pointer("/metadata/finalizers"))
+        .any(|finalizer| finalizer == names.finalizer);
+    let going = fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
+    if going || options.remove {
+        if going && !has_finalizer && (options.exact || options.finalizers) {
+            plan.reason = "the AgentRuntime is being deleted and does not wait for us".to_owned();
+            return plan;
+        }
+        if has_finalizer && going {
+            plan.finalizer = Finalizer::Remove;
+        }
+        return removal::plan(plan, runtime, lookup, config, options);
+    }
+    if options.finalizers && !has_finalizer {
+        plan.finalizer = Finalizer::Add;
+        if options.exact {
+            plan.reason = "the finalizer is added first".to_owned();
+            return plan;
+        }
+    }
+    let kind = match target::resolve(&runtime.spec.target_ref, lookup, &runtime.id.namespace) {
+        Ok(kind) => kind,
+        Err(problem) => return target::not_found(plan, problem),
+    };
+    let Lookup::Found(workload) = lookup else { return plan };
+    if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(workload, names) {
+        return sandbox::finish_restart(plan, workload, options);
+    }
+    plan.created = created;
+    let mut plan = apply::plan(plan, runtime, kind, workload, options);
+    if plan.problems.is_empty() {
+        conditions::configured(&mut plan, runtime, kind, workload, config, around, options);
+        plan
+    } else {
+        conditions::refused(&mut plan, runtime, kind, config, around);
+        plan.failed()
+    }
+}

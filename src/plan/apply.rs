@@ -1,0 +1,476 @@
+//! The workload of an AgentRuntime as it should be: the one before in, the one after out, with warnings and problems.
+//! Source: operator-spec.md section 6; the operator's code in [`exact`], the same without its harm in [`safe`].
+
+use serde_json::{Map, Value};
+
+use super::annotation::{self, Annotation};
+use super::fields::{WrongType, find, items, map_mut, path, set_items, text};
+use super::image_volumes::{self, volume_name};
+use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, env, mounts, sandbox};
+use crate::agent_runtime::Skill;
+use crate::names::{MANAGED_BY, Names};
+use crate::validate::preflight::{self, Mount};
+use crate::workload::WorkloadKind;
+use crate::yaml::Step;
+
+/// Containers that stand beside an agent and never are one: those of the operator's injector and of service meshes.
+const SIDECARS: [&str; 8] = [
+    "authbridge-proxy",
+    "authbridge",
+    "envoy-proxy",
+    "spiffe-helper",
+    "kagenti-client-registration",
+    "client-registration",
+    "istio-proxy",
+    "linkerd-proxy",
+];
+
+/// Plans the workload.
+pub(super) fn plan(
+    plan: RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    workload: &Value,
+    options: &Options,
+) -> RuntimePlan {
+    let mut plan = plan;
+    if options.exact {
+        exact(&mut plan, runtime, kind, workload, options);
+    } else if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, workload, options) {
+        plan.problem(false, &path, message, "correct the workload");
+    }
+    plan
+}
+
+/// The mTLS mode that the pod template is annotated with (0bd664d on).
+fn mtls_mode<'r>(runtime: &'r Runtime<'_>) -> &'r str {
+    match runtime.spec.mtls_mode.as_str() {
+        "" => "permissive",
+        mode => mode,
+    }
+}
+
+/// The operator's code.
+fn exact(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    workload: &Value,
+    options: &Options,
+) {
+    let names = options.profile.names;
+    let template = kind.template_key();
+    let agent_type = runtime.spec.agent_type.as_str();
+    let old_hash = sandbox::template_entry(workload, kind, "annotations", names.config_hash);
+    let skills = runtime.spec.skills.as_slice();
+    let mounts = options.profile.mounts() && options.gate && kind.is_typed();
+    if mounts {
+        plan.skills = planned(skills);
+    }
+    let configured = text(workload, &["metadata", "labels", names.type_label]) == agent_type
+        && text(workload, &["metadata", "labels", MANAGED_BY]) == names.managed_by_value
+        && text(workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
+        && old_hash == plan.config_hash
+        && (!options.profile.mtls_annotation
+            || sandbox::template_entry(workload, kind, "annotations", names.mtls_mode) == mtls_mode(runtime));
+    if configured {
+        plan.action = Action::Unchanged;
+        plan.reason = "labels and config hash are as they should be".to_owned();
+        return;
+    }
+    let mut after = workload.clone();
+    let labels = [(names.type_label, agent_type), (MANAGED_BY, names.managed_by_value)];
+    sandbox::set_metadata(&mut after, kind, "labels", &labels);
+    if options.profile.mounts() {
+        let annotation = (options.gate && !skills.is_empty())
+            .then(|| annotation::text(skills.iter().map(|skill| skill.name.as_str())));
+        sandbox::set_or_remove_annotation(&mut after, kind, names.skills, annotation.as_deref());
+    }
+    sandbox::set_template(&mut after, kind, "labels", &[(names.type_label, agent_type)]);
+    let hash = plan.config_hash.clone();
+    let mut annotations = vec![(names.config_hash, hash.as_str())];
+    if options.profile.mtls_annotation {
+        annotations.push((names.mtls_mode, mtls_mode(runtime)));
+    }
+    sandbox::set_template(&mut after, kind, "annotations", &annotations);
+    if mounts && let Ok(pod) = map_mut(&mut after, &["spec", template, "spec"]) {
+        exact_pod(pod, skills);
+    }
+    plan.action = Action::Configured;
+    plan.reason = "the operator writes labels, config hash and skills anew".to_owned();
+    let restart = kind == WorkloadKind::Sandbox && !old_hash.is_empty() && old_hash != plan.config_hash;
+    plan.updates.push(after);
+    if restart {
+        sandbox::begin_restart(plan, names);
+    }
+}
+
+/// The operator's changes of a pod; lists of a wrong type cannot come from the API server and are left.
+pub(super) fn exact_pod(pod: &mut Map<String, Value>, skills: &[Skill]) {
+    let Ok(existing) = items(pod, "volumes", &[]) else { return };
+    let list = image_volumes::exact(existing, skills).list;
+    set_typed(pod, "volumes", list);
+    let Some(Value::Object(container)) =
+        pod.get_mut("containers").and_then(Value::as_array_mut).and_then(|containers| containers.first_mut())
+    else {
+        return;
+    };
+    let Ok(existing) = items(container, "volumeMounts", &[]) else { return };
+    let list = mounts::exact(existing, skills);
+    set_typed(container, "volumeMounts", list);
+}
+
+/// As a Go struct writes it: an empty list is left out.
+fn set_typed(map: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
+    if list.is_empty() {
+        map.shift_remove(key);
+    } else {
+        map.insert(key.to_owned(), Value::Array(list));
+    }
+}
+
+pub(super) fn planned(skills: &[Skill]) -> Vec<PlannedSkill> {
+    skills.iter().map(|skill| PlannedSkill { skill: skill.clone(), volume: volume_name(skill) }).collect()
+}
+
+/// The same result without the operator's harm (operator-spec.md section 11).
+fn safe(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    workload: &Value,
+    options: &Options,
+) -> Result<(), WrongType> {
+    let profile = options.profile;
+    let observes = !profile.mounts();
+    if observes && runtime.object.pointer("/spec/skills").is_none_or(Value::is_null) {
+        plan.reason = "the AgentRuntime says nothing of skills".to_owned();
+        return Ok(());
+    }
+    // The operators that mount never do so in Sandboxes (section 7); where it is left to the workload's manifest, it works.
+    let touches_pod = observes || (options.gate && kind.is_typed());
+    let skills: &[Skill] = if touches_pod { &runtime.spec.skills } else { &[] };
+    plan.skills = planned(skills);
+    let mut after = workload.clone();
+    if !observes || profile.observer_render.type_label {
+        safe_labels(plan, runtime, kind, &mut after, profile.names)?;
+    }
+    let mut pod_facts = PodFacts { before: image_volumes_before(workload, kind), ..PodFacts::default() };
+    if touches_pod {
+        safe_pod(plan, kind, &mut after, skills, options, &mut pod_facts)?;
+    }
+    if observes && kind == WorkloadKind::Sandbox && !skills.is_empty() {
+        plan.warn(
+            "",
+            "a Sandbox does not restart by itself when its skills change; delete its pod to load them",
+        );
+    }
+    if kind.is_typed() || observes {
+        safe_annotation(plan, runtime, &mut after, skills, &pod_facts, options)?;
+    } else if !runtime.spec.skills.is_empty() {
+        plan.warn(
+            "Q18",
+            "skills are not mounted into a Sandbox, and the annotation that says so is not written",
+        );
+    }
+    let template = kind.template_key();
+    let old_hash =
+        text(workload, &["spec", template, "metadata", "annotations", profile.names.config_hash]).to_owned();
+    if !observes || profile.observer_render.config_hash {
+        let annotations = map_mut(&mut after, &["spec", template, "metadata", "annotations"])?;
+        set(annotations, profile.names.config_hash, &plan.config_hash);
+    }
+    plan.action = if after == *workload { Action::Unchanged } else { Action::Configured };
+    if plan.action == Action::Unchanged {
+        plan.reason = "the workload is as it should be".to_owned();
+        return Ok(());
+    }
+    plan.reason = match skills.len() {
+        0 => "no skills are to be mounted".to_owned(),
+        1 => "1 skill is to be mounted".to_owned(),
+        count => format!("{count} skills are to be mounted"),
+    };
+    plan.updates.push(after);
+    // A Sandbox that is scaled to nothing runs no old pod (Q19).
+    let runs = find(workload, &["spec", "replicas"]).and_then(Value::as_i64) != Some(0);
+    if kind == WorkloadKind::Sandbox
+        && options.restarts
+        && runs
+        && !old_hash.is_empty()
+        && old_hash != plan.config_hash
+    {
+        sandbox::begin_restart(plan, profile.names);
+    }
+    Ok(())
+}
+
+/// Sets a text where it is not there already.
+fn set(map: &mut Map<String, Value>, key: &str, value: &str) {
+    if map.get(key).and_then(Value::as_str) != Some(value) {
+        map.insert(key.to_owned(), value.into());
+    }
+}
+
+fn safe_labels(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    after: &mut Value,
+    names: &Names,
+) -> Result<(), WrongType> {
+    let labels = map_mut(after, &["metadata", "labels"])?;
+    set(labels, names.type_label, &runtime.spec.agent_type);
+    let manager = labels.get(MANAGED_BY).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if manager.is_empty() || manager == names.managed_by_value {
+        set(labels, MANAGED_BY, names.managed_by_value);
+    } else {
+        plan.warn(
+            "Q17",
+            format!("the label {MANAGED_BY} says {manager} and is left; the operator would overwrite it"),
+        );
+    }
+    let labels = map_mut(after, &["spec", kind.template_key(), "metadata", "labels"])?;
+    set(labels, names.type_label, &runtime.spec.agent_type);
+    Ok(())
+}
+
+/// What the annotation has to know of the pod.
+#[derive(Debug, Default)]
+pub(super) struct PodFacts {
+    /// Names of skills whose image volumes were there before.
+    pub before: std::collections::HashSet<String>,
+    /// Whether volumes of others with our prefix are there.
+    pub foreign: bool,
+    /// Paths of mounts of ours that went.
+    pub dropped_paths: Vec<String>,
+}
+
+/// Names of skills whose image volumes are in the workload.
+pub(super) fn image_volumes_before(
+    workload: &Value,
+    kind: WorkloadKind,
+) -> std::collections::HashSet<String> {
+    let volumes = find(workload, &["spec", kind.template_key(), "spec", "volumes"]).and_then(Value::as_array);
+    image_volumes::safe(volumes.map_or(&[], Vec::as_slice), &[]).ours_before
+}
+
+/// Volumes, mounts and `SKILL_FOLDERS`.
+pub(super) fn safe_pod(
+    plan: &mut RuntimePlan,
+    kind: WorkloadKind,
+    after: &mut Value,
+    skills: &[Skill],
+    options: &Options,
+    facts: &mut PodFacts,
+) -> Result<(), WrongType> {
+    let keys = ["spec", kind.template_key(), "spec"];
+    if find(after, &keys).is_none_or(Value::is_null) && skills.is_empty() {
+        return Ok(());
+    }
+    let at = path(&keys);
+    let pod = map_mut(after, &keys)?;
+    let volumes = image_volumes::safe(items(pod, "volumes", &at)?, skills);
+    for (index, source) in &volumes.collisions {
+        let skill = &skills[*index];
+        plan.problem(
+            true,
+            &["spec".into(), "skills".into(), (*index).into(), "name".into()],
+            format!(
+                "skill {} needs the volume {}, and the workload has a volume of that name ({source}) that is not ours",
+                skill.name,
+                volume_name(skill)
+            ),
+            "rename the skill, or that volume",
+        );
+    }
+    for name in &volumes.foreign {
+        plan.warn(
+            "Q4",
+            format!("volume {name} is not an image volume and is left; the operator would remove it"),
+        );
+    }
+    for name in &volumes.kept_changes {
+        plan.warn(
+            "Q11",
+            format!("volume {name} keeps the pullPolicy that it has; the operator would remove it"),
+        );
+    }
+    facts.foreign = !volumes.foreign.is_empty();
+    safe_containers(plan, pod, &at, skills, options, &volumes, facts)?;
+    set_items(pod, "volumes", volumes.list);
+    Ok(())
+}
+
+fn safe_containers(
+    plan: &mut RuntimePlan,
+    pod: &mut Map<String, Value>,
+    at: &[Step],
+    skills: &[Skill],
+    options: &Options,
+    volumes: &image_volumes::Volumes,
+    facts: &mut PodFacts,
+) -> Result<(), WrongType> {
+    let agent = agent_container(plan, pod, at, skills, options)?;
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        let mut inside = at.to_vec();
+        inside.push(list.into());
+        items(pod, list, at)?;
+        let containers = pod.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for (index, container) in containers.enumerate() {
+            let Value::Object(container) = container else { continue };
+            inside.push(index.into());
+            if list == "containers" && Some(index) == agent {
+                agent_mounts(plan, container, &inside, skills, volumes, facts)?;
+                folders(plan, container, &inside, skills, options, facts)?;
+            } else if let Some(kept) =
+                mounts::without_dangling(items(container, "volumeMounts", &inside)?, &volumes.dropped)
+            {
+                let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                plan.warn("Q6", format!("mounts of removed skills go from container {name} as well; the operator would leave them dangling"));
+                set_items(container, "volumeMounts", kept);
+            }
+            inside.pop();
+        }
+    }
+    Ok(())
+}
+
+/// Index of the agent container; none where there is no container and none is needed.
+fn agent_container(
+    plan: &mut RuntimePlan,
+    pod: &Map<String, Value>,
+    at: &[Step],
+    skills: &[Skill],
+    options: &Options,
+) -> Result<Option<usize>, WrongType> {
+    let containers = items(pod, "containers", at)?;
+    let name =
+        |container: &Value| container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut inside = at.to_vec();
+    inside.push("containers".into());
+    if let Some(wanted) = &options.container {
+        let found = containers.iter().position(|container| name(container) == *wanted);
+        if found.is_none() {
+            let known: Vec<String> = containers.iter().map(name).collect();
+            let message = format!("there is no container {wanted}");
+            plan.problem(false, &inside, message, format!("name one of: {}", known.join(", ")));
+        }
+        return Ok(found);
+    }
+    let Some(first) = containers.first() else {
+        if !skills.is_empty() {
+            plan.problem(
+                false,
+                &inside,
+                "there is no container to mount skills into",
+                "give the pod a container",
+            );
+        }
+        return Ok(None);
+    };
+    let first = name(first);
+    if !skills.is_empty() && containers.len() > 1 && SIDECARS.contains(&first.as_str()) {
+        let message = format!(
+            "skills are mounted into the first container, {first}, which looks like a sidecar; --container names another"
+        );
+        plan.warn("Q10", message);
+    }
+    Ok(Some(0))
+}
+
+fn agent_mounts(
+    plan: &mut RuntimePlan,
+    container: &mut Map<String, Value>,
+    at: &[Step],
+    skills: &[Skill],
+    volumes: &image_volumes::Volumes,
+    facts: &mut PodFacts,
+) -> Result<(), WrongType> {
+    let existing = items(container, "volumeMounts", at)?;
+    let mounts = mounts::safe(existing, skills, &volumes.foreign);
+    let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let others: Vec<Mount<'_>> = mounts.others.iter().map(|(volume, path)| Mount { volume, path }).collect();
+    for (index, finding) in preflight::check_mounts(&name, &others, skills) {
+        let field = ["spec".into(), "skills".into(), index.into(), finding.field.into()];
+        plan.problem(true, &field, finding.message, "");
+    }
+    for path in &mounts.kept_changes {
+        plan.warn(
+            "Q11",
+            format!("the mount at {path} keeps what was added to it; the operator would replace it"),
+        );
+    }
+    facts.dropped_paths.clone_from(&mounts.dropped_paths);
+    set_items(container, "volumeMounts", mounts.list);
+    Ok(())
+}
+
+/// `SKILL_FOLDERS`.
+fn folders(
+    plan: &mut RuntimePlan,
+    container: &mut Map<String, Value>,
+    at: &[Step],
+    skills: &[Skill],
+    options: &Options,
+    facts: &PodFacts,
+) -> Result<(), WrongType> {
+    let profile = options.profile;
+    let environment = items(container, "env", at)?;
+    let by_default = !profile.mounts() && profile.observer_render.skill_folders;
+    let wanted = options.skill_folders.unwrap_or(by_default);
+    // Who takes everything out and does not say whether that was in: only what looks as we leave it.
+    let forgotten = options.skill_folders.is_none()
+        && options.remove
+        && env::ends_with(environment, &facts.dropped_paths);
+    if !wanted && !forgotten {
+        return Ok(());
+    }
+    let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
+    match env::merge(environment, &paths, &facts.dropped_paths) {
+        Ok(None) => {}
+        Ok(Some(list)) => set_items(container, "env", list),
+        Err(index) => {
+            let mut field = at.to_vec();
+            field.extend(["env".into(), index.into(), "valueFrom".into()]);
+            plan.problem(
+                false,
+                &field,
+                env::NOT_A_VALUE,
+                "write the value itself, or render with --skill-folders=false",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The skills annotation.
+pub(super) fn safe_annotation(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    after: &mut Value,
+    skills: &[Skill],
+    facts: &PodFacts,
+    options: &Options,
+) -> Result<(), WrongType> {
+    let key = options.profile.names.skills;
+    let keys = ["metadata", "annotations"];
+    let existing = find(after, &keys).and_then(|map| map.get(key)).and_then(Value::as_str);
+    let names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
+    let in_spec = runtime.spec.skills.iter().map(|skill| skill.name.as_str());
+    let ours = facts.before.iter().map(String::as_str).chain(in_spec).collect();
+    let foreign =
+        "the skills annotation names skills of others, which are kept; the operator would remove them";
+    match annotation::wanted(existing, &names, &ours, facts.foreign) {
+        Annotation::Keep => {}
+        Annotation::KeepForeign => plan.warn("Q5", foreign),
+        Annotation::Set(text) => set(map_mut(after, &keys)?, key, &text),
+        Annotation::SetWithForeign(text) => {
+            plan.warn("Q5", foreign);
+            set(map_mut(after, &keys)?, key, &text);
+        }
+        Annotation::Remove => {
+            super::fields::remove_entry(after, &keys, key);
+        }
+    }
+    Ok(())
+}

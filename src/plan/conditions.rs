@@ -1,0 +1,205 @@
+//! Conditions, events and status of a run that reached its workload. Source: operator-spec.md section 5, steps 4 to 13, and
+//! section 12.
+
+use serde_json::Value;
+
+use super::fields::{find, is_set, text};
+use super::{Condition, Options, Runtime, RuntimePlan, StatusPlan, Surroundings, mesh};
+use crate::config::go_strings::string_list;
+use crate::config::layers::ResolvedConfig;
+use crate::names::Names;
+use crate::profile::SkillsMode;
+use crate::workload::WorkloadKind;
+
+/// Seconds until a workload that could not be configured is tried again (operator-spec.md section 5, step 9).
+const RETRY_SECS: u32 = 30;
+
+/// A condition.
+pub(super) fn condition(
+    kind: &'static str,
+    status: bool,
+    reason: &'static str,
+    message: impl Into<String>,
+) -> Condition {
+    Condition { kind, status, reason, message: message.into() }
+}
+
+/// The run of an AgentRuntime whose workload is, or is about to be, configured.
+pub(super) fn configured(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    workload: &Value,
+    config: &ResolvedConfig,
+    around: &Surroundings<'_>,
+    options: &Options,
+) {
+    let mut status = StatusPlan::in_phase(options.profile, "Active");
+    resolved(plan, runtime, kind, config, around, &mut status);
+    match options.profile.skills {
+        SkillsMode::Mounts => mounted(plan, runtime, kind, options, &mut status),
+        SkillsMode::Observes { condition, parse_event } => {
+            observed(plan, workload, options, &mut status, condition, parse_event);
+        }
+    }
+    let name = &runtime.spec.target_ref.name;
+    status.configured_pods = Some(configured_pods(runtime, around.pods, options.profile.names));
+    let short = plan.config_hash.get(..12).unwrap_or_default();
+    let message = format!("Workload {name} configured with config-hash {short}");
+    status.set.push(condition("Ready", true, "Configured", message));
+    plan.event(false, "Configured", format!("Applied config to {} {name}", kind.name()));
+    plan.status = Some(status);
+}
+
+/// The run of an AgentRuntime whose workload cannot be configured.
+pub(super) fn refused(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    config: &ResolvedConfig,
+    around: &Surroundings<'_>,
+) {
+    let mut status = StatusPlan::in_phase(plan.profile, "Error");
+    resolved(plan, runtime, kind, config, around, &mut status);
+    let messages: Vec<&str> = plan.problems.iter().map(|problem| problem.message.as_str()).collect();
+    status.set.push(condition("Ready", false, "ConfigApplyError", messages.join("; ")));
+    plan.requeue_after_secs = RETRY_SECS;
+    plan.status = Some(status);
+}
+
+fn resolved(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    config: &ResolvedConfig,
+    around: &Surroundings<'_>,
+    status: &mut StatusPlan,
+) {
+    let name = &runtime.spec.target_ref.name;
+    status.set.push(condition(
+        "TargetResolved",
+        true,
+        "TargetFound",
+        format!("{} {name} resolved", kind.name()),
+    ));
+    status.set.extend(mesh::conditions(plan, runtime, kind, around.namespace));
+    let warnings = config.warnings();
+    if warnings.is_empty() {
+        let message = "Configuration resolved successfully";
+        status.set.push(condition("ConfigResolved", true, "ConfigResolved", message));
+    } else {
+        status.set.push(condition("ConfigResolved", true, "ConfigWarning", warnings.join("; ")));
+    }
+    for warning in warnings {
+        plan.event(true, "ConfigWarning", warning.clone());
+        plan.warn("Q2", warning.clone());
+    }
+    card(runtime, kind, around, status);
+}
+
+/// Card discovery: off, a card that is still there is cleared; on, only what can be said without fetching a card.
+fn card(runtime: &Runtime<'_>, kind: WorkloadKind, around: &Surroundings<'_>, status: &mut StatusPlan) {
+    let Some(services) = around.services else {
+        if is_set(runtime.object.pointer("/status/card")) {
+            status.clear_card = true;
+            let message = "Card discovery is disabled; stale card data cleared";
+            status.set.push(condition("CardSynced", false, "CardDiscoveryDisabled", message));
+        }
+        return;
+    };
+    if services.is_empty() {
+        let (kind, name) = (kind.name(), &runtime.spec.target_ref.name);
+        let message =
+            format!("no Service matches workload {kind}/{name} in namespace {}", runtime.id.namespace);
+        status.set.push(condition("CardSynced", false, "ServiceNotFound", message));
+    }
+}
+
+fn mounted(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    options: &Options,
+    status: &mut StatusPlan,
+) {
+    const SANDBOX: &str = "Sandbox workloads do not support skill ImageVolumes";
+    let count = runtime.spec.skills.len();
+    let (mounted, reason, message, event) = if count == 0 {
+        status.remove.push("SkillsMounted");
+        return;
+    } else if !options.gate {
+        let gate = options.profile.skill_gate;
+        let event = format!("{gate} feature gate is disabled; enable it to mount OCI skill images");
+        (
+            false,
+            "FeatureGateDisabled",
+            format!("Skills defined but {gate} feature gate is disabled"),
+            Some(event),
+        )
+    } else if kind == WorkloadKind::Sandbox {
+        (false, "UnsupportedWorkloadKind", SANDBOX.to_owned(), Some(SANDBOX.to_owned()))
+    } else {
+        (true, "SkillsApplied", format!("{count} skill image(s) mounted"), None)
+    };
+    status.set.push(condition("SkillsMounted", mounted, reason, message));
+    if let Some(event) = event {
+        plan.event(true, "SkillsNotMounted", event);
+    }
+}
+
+fn observed(
+    plan: &mut RuntimePlan,
+    workload: &Value,
+    options: &Options,
+    status: &mut StatusPlan,
+    with_condition: bool,
+    with_event: bool,
+) {
+    let key = options.profile.names.skills;
+    let annotation = if options.gate { text(workload, &["metadata", "annotations", key]) } else { "" };
+    let linked = if annotation.is_empty() { Ok(Vec::new()) } else { string_list(annotation) };
+    let linked = linked.unwrap_or_else(|error| {
+        if with_event {
+            plan.event(
+                true,
+                "SkillAnnotationParseError",
+                format!("Failed to parse {key} annotation: {error}"),
+            );
+        }
+        Vec::new()
+    });
+    if with_condition {
+        if linked.is_empty() {
+            status.remove.push("SkillsDiscovered");
+        } else {
+            let message = format!("{} linked skill(s) discovered from workload annotation", linked.len());
+            status.set.push(condition("SkillsDiscovered", true, "SkillsFound", message));
+        }
+    }
+    status.linked_skills = Some(linked);
+}
+
+/// Pods that carry the configuration (operator-spec.md section 5, step 11).
+fn configured_pods(runtime: &Runtime<'_>, pods: &[Value], names: &Names) -> u32 {
+    let target = runtime.spec.target_ref.name.as_str();
+    let owned = |pod: &Value| {
+        let owners = find(pod, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+        owners.into_iter().flatten().any(|owner| {
+            let name = text(owner, &["name"]);
+            match text(owner, &["kind"]) {
+                "ReplicaSet" => name.rsplit_once('-').is_some_and(|(base, _)| base == target),
+                "StatefulSet" | "Sandbox" => name == target,
+                _ => false,
+            }
+        })
+    };
+    let count = pods
+        .iter()
+        .filter(|pod| {
+            text(pod, &["metadata", "namespace"]) == runtime.id.namespace
+                && text(pod, &["metadata", "labels", names.type_label]) == runtime.spec.agent_type
+                && owned(pod)
+        })
+        .count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,108 @@
+//! `SKILL_FOLDERS` of the agent container: the user's paths stay in front, ours follow, none twice.
+//!
+//! Agents split the value at commas and strip blanks (ecosystem.md section 1). A value that comes from elsewhere
+//! (`valueFrom`) cannot be extended and is refused.
+
+use serde_json::{Value, json};
+
+use crate::names::SKILL_FOLDERS;
+
+/// Why the variable cannot be set.
+pub(super) const NOT_A_VALUE: &str =
+    "the value of SKILL_FOLDERS comes from elsewhere (valueFrom), so no paths can be added to it";
+
+fn paths(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|path| !path.is_empty())
+}
+
+fn position(env: &[Value]) -> Option<usize> {
+    env.iter().rposition(|variable| variable.get("name").and_then(Value::as_str) == Some(SKILL_FOLDERS))
+}
+
+/// Adds `wanted` and takes `stale` out. Returns the new list, or none where nothing changes.
+///
+/// # Errors
+/// Index of a variable whose value is not written there.
+pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<Option<Vec<Value>>, usize> {
+    let Some(index) = position(env) else {
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let mut out = env.to_vec();
+        out.push(json!({"name": SKILL_FOLDERS, "value": unique(wanted.iter().copied()).join(",")}));
+        return Ok(Some(out));
+    };
+    if env[index].get("valueFrom").is_some_and(|from| !from.is_null()) {
+        return if wanted.is_empty() { Ok(None) } else { Err(index) };
+    }
+    let before = env[index].get("value").and_then(Value::as_str).unwrap_or_default();
+    let is_stale = |path: &&str| stale.iter().any(|one| one == path) && !wanted.contains(path);
+    let after = unique(paths(before).filter(|path| !is_stale(path)).chain(wanted.iter().copied()));
+    if unique(paths(before)) == after {
+        return Ok(None);
+    }
+    let mut out = env.to_vec();
+    if after.is_empty() {
+        out.remove(index);
+    } else {
+        out[index]["value"] = after.join(",").into();
+    }
+    Ok(Some(out))
+}
+
+/// Whether the value ends with these paths in this order: the form in which we leave them.
+pub(super) fn ends_with(env: &[Value], ours: &[String]) -> bool {
+    let Some(index) = position(env) else { return false };
+    let value = env[index].get("value").and_then(Value::as_str).unwrap_or_default();
+    let all: Vec<&str> = paths(value).collect();
+    !ours.is_empty()
+        && all.len() >= ours.len()
+        && all[all.len() - ours.len()..].iter().zip(ours).all(|(a, b)| a == b)
+}
+
+fn unique<'p>(all: impl Iterator<Item = &'p str>) -> Vec<&'p str> {
+    let mut out: Vec<&str> = Vec::new();
+    for path in all {
+        if !out.contains(&path) {
+            out.push(path);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(value: Option<&str>, wanted: &[&str], stale: &[&str]) -> Option<String> {
+        let env: Vec<Value> =
+            value.map(|value| json!({"name": SKILL_FOLDERS, "value": value})).into_iter().collect();
+        let stale: Vec<String> = stale.iter().map(|path| (*path).to_owned()).collect();
+        let out = merge(&env, wanted, &stale).expect("a value");
+        out.map(|env| env.first().map_or("", |first| first["value"].as_str().unwrap_or("?")).to_owned())
+    }
+
+    /// An agent that loses a path loses its skills; one that gets it twice reads them twice.
+    #[test]
+    fn the_users_paths_stay_first_and_none_comes_twice() {
+        assert_eq!(merged(None, &["/a", "/b"], &[]).as_deref(), Some("/a,/b"));
+        assert_eq!(merged(None, &[], &[]), None);
+        assert_eq!(merged(Some("/mine, /a"), &["/a", "/b"], &[]).as_deref(), Some("/mine,/a,/b"));
+        assert_eq!(
+            merged(Some("/b , /a"), &["/a", "/b"], &[]),
+            None,
+            "nothing is missing: the text stays as it is"
+        );
+        assert_eq!(merged(Some("/mine,/old"), &["/a"], &["/old"]).as_deref(), Some("/mine,/a"));
+        assert_eq!(merged(Some("/old"), &[], &["/old"]).as_deref(), Some(""));
+        assert_eq!(merged(Some(""), &["/a"], &[]).as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn a_value_from_elsewhere_is_refused_only_where_it_would_change() {
+        let env =
+            [json!({"name": "X"}), json!({"name": SKILL_FOLDERS, "valueFrom": {"configMapKeyRef": {}}})];
+        assert_eq!(merge(&env, &["/a"], &[]), Err(1));
+        assert_eq!(merge(&env, &[], &["/a".to_owned()]), Ok(None));
+    }
+}

@@ -1,0 +1,142 @@
+//! The plan of an AgentRuntime that goes, and of `--remove`: what is ours leaves the workload.
+//!
+//! Source: operator-spec.md section 8. With `exact` the operator's deletion. Without: for an AgentRuntime that is being
+//! deleted the same, but only of what is ours and leaving nothing that dangles; for `--remove` everything that a render adds.
+
+use serde_json::Value;
+
+use super::apply::{PodFacts, exact_pod, image_volumes_before, safe_annotation, safe_pod};
+use super::fields::{WrongType, map_mut, remove_entry, text};
+use super::sandbox::{remove_on_deletion, set_template};
+use super::{Action, Lookup, Options, Runtime, RuntimePlan};
+use crate::config::hash::{ConfigHash, hash_input};
+use crate::config::layers::ResolvedConfig;
+use crate::names::MANAGED_BY;
+use crate::workload::WorkloadKind;
+
+/// Plans the removal.
+pub(super) fn plan(
+    mut plan: RuntimePlan,
+    runtime: &Runtime<'_>,
+    lookup: Lookup<'_>,
+    config: &ResolvedConfig,
+    options: &Options,
+) -> RuntimePlan {
+    let kind = WorkloadKind::parse(&runtime.spec.target_ref.kind);
+    let (Some(kind), Lookup::Found(workload)) = (kind, lookup) else {
+        plan.reason = "there is no workload to take anything out of".to_owned();
+        return plan;
+    };
+    let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
+    let going = super::fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
+    let mut after = workload.clone();
+    if options.exact {
+        exact(&mut after, kind, options, defaults_only.as_str());
+    } else {
+        let hash = (going && !options.remove).then(|| defaults_only.as_str());
+        if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, &mut after, options, hash) {
+            plan.problem(false, &path, message, "correct the workload");
+        }
+    }
+    if !plan.problems.is_empty() {
+        return plan.failed();
+    }
+    let changed = after != *workload;
+    plan.action = if changed { Action::Removed } else { Action::Unchanged };
+    plan.reason = if going { "the AgentRuntime is being deleted" } else { "everything of ours is taken out" }
+        .to_owned();
+    // The operator sends its update also when nothing changes.
+    if changed || options.exact {
+        plan.updates.push(after);
+    }
+    plan
+}
+
+fn exact(after: &mut Value, kind: WorkloadKind, options: &Options, defaults_only: &str) {
+    let names = options.profile.names;
+    let deletion = options.profile.deletion;
+    let template = ["spec", kind.template_key(), "metadata"];
+    if deletion.hash_to_defaults {
+        set_template(after, kind, "annotations", &[(names.config_hash, defaults_only)]);
+    } else {
+        remove_on_deletion(
+            after,
+            kind,
+            &[template[0], template[1], template[2], "annotations"],
+            names.config_hash,
+        );
+        remove_on_deletion(after, kind, &[template[0], template[1], template[2], "labels"], names.type_label);
+        remove_on_deletion(after, kind, &["metadata", "labels"], names.type_label);
+    }
+    if deletion.mtls_annotation {
+        remove_on_deletion(
+            after,
+            kind,
+            &[template[0], template[1], template[2], "annotations"],
+            names.mtls_mode,
+        );
+    }
+    remove_on_deletion(after, kind, &["metadata", "labels"], MANAGED_BY);
+    if deletion.skills_annotation {
+        remove_on_deletion(after, kind, &["metadata", "annotations"], names.skills);
+    }
+    if deletion.volumes
+        && kind.is_typed()
+        && let Ok(pod) = map_mut(after, &["spec", kind.template_key(), "spec"])
+    {
+        exact_pod(pod, &[]);
+    }
+}
+
+/// `hash`: what the pod template's hash becomes; none takes it out, and the type labels with it.
+fn safe(
+    plan: &mut RuntimePlan,
+    runtime: &Runtime<'_>,
+    kind: WorkloadKind,
+    after: &mut Value,
+    options: &Options,
+    hash: Option<&str>,
+) -> Result<(), WrongType> {
+    let profile = options.profile;
+    let names = profile.names;
+    let labels = ["metadata", "labels"];
+    let template_labels = ["spec", kind.template_key(), "metadata", "labels"];
+    let template_annotations = ["spec", kind.template_key(), "metadata", "annotations"];
+    let mut facts = PodFacts { before: image_volumes_before(after, kind), ..PodFacts::default() };
+    safe_pod(plan, kind, after, &[], options, &mut facts)?;
+    safe_annotation(plan, runtime, after, &[], &facts, options)?;
+    // An operator that only observes writes the rest itself, and takes it out itself.
+    let renders_labels = profile.mounts() || profile.observer_render.type_label;
+    let renders_hash = profile.mounts() || profile.observer_render.config_hash;
+    if renders_hash {
+        match hash.filter(|_| profile.deletion.hash_to_defaults) {
+            Some(hash) => {
+                map_mut(after, &template_annotations)?.insert(names.config_hash.to_owned(), hash.into());
+            }
+            None => {
+                remove_entry(after, &template_annotations, names.config_hash);
+            }
+        }
+    }
+    if renders_labels {
+        if hash.is_none() || !profile.deletion.hash_to_defaults {
+            for keys in [&labels[..], &template_labels] {
+                if text(after, keys.iter().chain(&[names.type_label]).copied().collect::<Vec<_>>().as_slice())
+                    == runtime.spec.agent_type
+                {
+                    remove_entry(after, keys, names.type_label);
+                }
+            }
+        }
+        let manager = text(after, &["metadata", "labels", MANAGED_BY]).to_owned();
+        if manager == names.managed_by_value {
+            remove_entry(after, &labels, MANAGED_BY);
+        } else if !manager.is_empty() {
+            plan.warn(
+                "Q17",
+                format!("the label {MANAGED_BY} says {manager} and is left; the operator would remove it"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What is different where the operator handles an object without Go structs: how it sets maps, and the two phases of a
+//! Sandbox's restart. The setters serve all kinds. Source: operator-spec.md section 7 and the last paragraph of section 6.
+
+use serde_json::{Map, Value};
+
+use super::fields::{find, map_mut, remove_empty_map};
+use super::{Action, Options, RuntimePlan};
+use crate::names::Names;
+use crate::workload::WorkloadKind;
+
+/// Annotation by which a Sandbox keeps its pod.
+const POD_NAME: &str = "agents.x-k8s.io/pod-name";
+
+/// A map of strings as `NestedStringMap` reads it: none where it is absent, or where any value is no string (Q19).
+fn string_map<'v>(object: &'v Value, keys: &[&str]) -> Option<&'v Map<String, Value>> {
+    find(object, keys).and_then(Value::as_object).filter(|map| map.values().all(Value::is_string))
+}
+
+/// An entry of a map in the pod template's metadata; empty where there is none.
+pub(super) fn template_entry(workload: &Value, kind: WorkloadKind, map: &str, key: &str) -> String {
+    let entry =
+        string_map(workload, &["spec", kind.template_key(), "metadata", map]).and_then(|map| map.get(key));
+    entry.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Sets entries of a map in the workload's metadata.
+pub(super) fn set_metadata(workload: &mut Value, kind: WorkloadKind, map: &str, entries: &[(&str, &str)]) {
+    set(workload, kind, &["metadata", map], entries);
+}
+
+/// Sets entries of a map in the pod template's metadata.
+pub(super) fn set_template(workload: &mut Value, kind: WorkloadKind, map: &str, entries: &[(&str, &str)]) {
+    set(workload, kind, &["spec", kind.template_key(), "metadata", map], entries);
+}
+
+fn set(workload: &mut Value, kind: WorkloadKind, keys: &[&str], entries: &[(&str, &str)]) {
+    if !kind.is_typed() {
+        // A field on the way that is no map makes `SetNestedStringMap` fail, and the error is dropped.
+        let passable = (1..keys.len()).all(|end| find(workload, &keys[..end]).is_none_or(Value::is_object));
+        if !passable {
+            return;
+        }
+        if string_map(workload, keys).is_none() && find(workload, keys).is_some() {
+            replace(workload, keys, Value::Object(Map::new()));
+        }
+    }
+    if let Ok(map) = map_mut(workload, keys) {
+        for (key, value) in entries {
+            map.insert((*key).to_owned(), (*value).into());
+        }
+    }
+}
+
+fn replace(object: &mut Value, keys: &[&str], value: Value) {
+    let Some((last, parents)) = keys.split_last() else { return };
+    if let Ok(map) = map_mut(object, parents) {
+        map.insert((*last).to_owned(), value);
+    }
+}
+
+/// Sets the workload's annotation, or removes it. What is left of the map is written also when it is empty, but for
+/// Go structs.
+pub(super) fn set_or_remove_annotation(
+    workload: &mut Value,
+    kind: WorkloadKind,
+    key: &str,
+    value: Option<&str>,
+) {
+    let keys = ["metadata", "annotations"];
+    match value {
+        Some(value) => set(workload, kind, &keys, &[(key, value)]),
+        None => {
+            set(workload, kind, &keys, &[]);
+            if let Ok(map) = map_mut(workload, &keys) {
+                map.shift_remove(key);
+            }
+            if kind.is_typed() {
+                remove_empty_map(workload, &keys);
+            }
+        }
+    }
+}
+
+/// Removes an entry of a map on deletion: an absent map stays absent; one that is no map of strings goes as a whole.
+pub(super) fn remove_on_deletion(workload: &mut Value, kind: WorkloadKind, keys: &[&str], key: &str) {
+    if find(workload, keys).is_none_or(Value::is_null) {
+        return;
+    }
+    if !kind.is_typed() && string_map(workload, keys).is_none() {
+        let Some((last, parents)) = keys.split_last() else { return };
+        if let Ok(map) = map_mut(workload, parents) {
+            map.shift_remove(*last);
+        }
+        return;
+    }
+    if let Ok(map) = map_mut(workload, keys) {
+        map.shift_remove(key);
+    }
+    if kind.is_typed() {
+        remove_empty_map(workload, keys);
+    }
+}
+
+/// Whether a Sandbox is between the phases of its restart.
+pub(super) fn restart_is_pending(workload: &Value, names: &Names) -> bool {
+    string_map(workload, &["metadata", "annotations"])
+        .and_then(|map| map.get(names.restart_pending))
+        .is_some_and(|value| value == "true")
+}
+
+/// Phase 1: a second write, down to no replica. What the plan wants is in its last update already.
+pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
+    let Some(mut workload) = plan.updates.last().cloned() else { return };
+    replace(&mut workload, &["spec", "replicas"], 0.into());
+    set_metadata(&mut workload, WorkloadKind::Sandbox, "annotations", &[(names.restart_pending, "true")]);
+    plan.updates.push(workload);
+}
+
+/// Phase 2: up again, and nothing else in that run.
+pub(super) fn finish_restart(mut plan: RuntimePlan, workload: &Value, options: &Options) -> RuntimePlan {
+    let mut after = workload.clone();
+    if let Ok(annotations) = map_mut(&mut after, &["metadata", "annotations"]) {
+        annotations.shift_remove(POD_NAME);
+        annotations.shift_remove(options.profile.names.restart_pending);
+    }
+    replace(&mut after, &["spec", "replicas"], 1.into());
+    let message = format!("Sandbox {} restarted via scale 0→1", plan.target.name);
+    plan.event(false, "SandboxRestarted", message);
+    plan.requeue_after_secs = 5;
+    plan.action = Action::Configured;
+    plan.reason = "the Sandbox is scaled up again after a change of its configuration".to_owned();
+    plan.updates.push(after);
+    plan
+}

@@ -1,0 +1,52 @@
+//! An AgentRuntime's `targetRef` and what a look at it found in, the kind of workload or the operator's reason against
+//! it out. Source: operator-spec.md section 5, step 3.
+
+use super::conditions::condition;
+use super::{Lookup, Problem, RuntimePlan, StatusPlan, fields};
+use crate::agent_runtime::TargetRef;
+use crate::workload::WorkloadKind;
+
+/// The kind of the target, in the operator's order of checks.
+pub(super) fn resolve(
+    target: &TargetRef,
+    lookup: Lookup<'_>,
+    namespace: &str,
+) -> Result<WorkloadKind, Problem> {
+    let TargetRef { api_version, kind, name } = target;
+    let problem = |field: &str, message: String, help: &str| Problem {
+        in_runtime: true,
+        path: fields::path(&["spec", "targetRef", field]),
+        message,
+        help: help.to_owned(),
+    };
+    // As `schema.ParseGroupVersion`: at most one slash.
+    if api_version.matches('/').count() > 1 {
+        let message =
+            format!("invalid apiVersion {api_version}: unexpected GroupVersion string: {api_version}");
+        return Err(problem("apiVersion", message, "write it as group/version, such as apps/v1"));
+    }
+    let Some(known) = WorkloadKind::parse(kind) else {
+        let message = format!("unsupported workload kind: {kind}");
+        return Err(problem("kind", message, "use Deployment, StatefulSet or Sandbox, spelled exactly so"));
+    };
+    match lookup {
+        Lookup::Found(_) => Ok(known),
+        Lookup::Absent => {
+            let message = format!("{api_version}/{kind} {name} not found in namespace {namespace}");
+            Err(problem("name", message, "create the workload, or correct targetRef"))
+        }
+    }
+}
+
+/// The run of an AgentRuntime whose target cannot be resolved. Conditions of earlier runs stay (Q23).
+pub(super) fn not_found(mut plan: RuntimePlan, problem: Problem) -> RuntimePlan {
+    let message = problem.message.clone();
+    plan.event(true, "TargetNotFound", message.clone());
+    plan.requeue_after_secs = plan.profile.target_not_found_requeue_secs;
+    plan.status = Some(StatusPlan {
+        set: vec![condition("TargetResolved", false, "TargetNotFound", message)],
+        ..StatusPlan::in_phase(plan.profile, "Error")
+    });
+    plan.problems.push(problem);
+    plan.failed()
+}
