@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config::go_yaml;
+use crate::nearest::nearest;
 use crate::object::ConfigMap;
 use crate::profile::Profile;
 
@@ -177,29 +178,14 @@ fn json_type(value: &Value) -> &'static str {
 }
 
 fn unknown(profile: &Profile, name: &str) -> String {
-    let nearest = profile.gates.iter().map(|(known, _)| *known).min_by_key(|known| distance(known, name));
+    let suggestion = nearest(name, profile.gates.iter().map(|(known, _)| *known));
     let known: Vec<&str> = profile.gates.iter().map(|(known, _)| *known).collect();
     format!(
         "feature gate {name:?}: unknown in profile {}; did you mean {}? known are {}",
         profile.name,
-        nearest.unwrap_or_default(),
+        suggestion.unwrap_or_default(),
         known.join(", ")
     )
-}
-
-/// Edits between two words, case aside (Levenshtein). Words of a command line are short.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.to_lowercase().chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, char) in one.to_lowercase().chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, with) in other.iter().enumerate() {
-            let replace = diagonal + usize::from(char != *with);
-            diagonal = row[column + 1];
-            row[column + 1] = replace.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
