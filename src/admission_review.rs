@@ -99,7 +99,9 @@ impl Review {
             "UPDATE" => Operation::Update,
             "DELETE" => Operation::Delete,
             other => {
-                return Err(format!("request.operation {other:?} is none that a webhook for this kind knows"));
+                return Err(format!(
+                    "request.operation {other:?} is none that a webhook for this kind knows"
+                ));
             }
         };
         // On deletion there is an old object only, and nothing about it is judged.
