@@ -97,16 +97,18 @@ pub(super) fn set_items(map: &mut Map<String, Value>, key: &str, items: Vec<Valu
     }
 }
 
-/// Removes an entry of the map along a path; of maps that this empties, the last one as well.
+/// Removes an entry of the map along a path, and the maps around it that this empties.
 pub(super) fn remove_entry(object: &mut Value, keys: &[&str], key: &str) -> Option<Value> {
     let mut at = &mut *object;
     for step in keys {
         at = at.get_mut(*step)?;
     }
-    let map = at.as_object_mut()?;
-    let removed = map.shift_remove(key)?;
-    if map.is_empty() {
-        remove_empty_map(object, keys);
+    let removed = at.as_object_mut()?.shift_remove(key)?;
+    for depth in (1..=keys.len()).rev() {
+        if !find(object, &keys[..depth]).is_some_and(|value| value.as_object().is_some_and(Map::is_empty)) {
+            break;
+        }
+        remove_empty_map(object, &keys[..depth]);
     }
     Some(removed)
 }

@@ -1,6 +1,7 @@
 //! The one integration test binary.
 
 mod gates_oracle;
+mod golden;
 mod schema_oracle;
 mod vectors;
 mod vectors_hash;
