@@ -38,6 +38,10 @@ test: ## All tests; prints how many vectors hold per profile and group
 e2e: ## The tests against real API servers (needs Go, curl and openssl; the first run builds the servers)
 	hack/e2e.sh
 
+.PHONY: deploy
+deploy: ## Writes the generated files of deploy/ from the tables in src/
+	cargo run --locked --quiet --no-default-features --example deploy
+
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output

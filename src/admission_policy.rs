@@ -173,7 +173,7 @@ fn object_rules(profile: &Profile) -> (Vec<Value>, Vec<Value>) {
             &format!(
                 "'mtlsMode=' + {} + ' is not supported with authBridgeMode=envoy-sidecar; set authBridgeMode to \
                  proxy-sidecar or lite (envoy-sidecar mTLS is tracked as a follow-up)'",
-                quoted("object.spec.mtlsMode")
+                "strings.quote(object.spec.mtlsMode)"
             ),
             "this mtlsMode is not supported with authBridgeMode=envoy-sidecar; set authBridgeMode to proxy-sidecar or \
              lite (envoy-sidecar mTLS is tracked as a follow-up)",
@@ -186,7 +186,7 @@ fn object_rules(profile: &Profile) -> (Vec<Value>, Vec<Value>) {
             &format!(
                 "'tlsBridgeMode=enabled requires authBridgeMode proxy-sidecar or lite (the TLS bridge lives in the Go \
                  forward proxy); it is not supported with authBridgeMode ' + {}",
-                quoted("object.spec.authBridgeMode")
+                "strings.quote(object.spec.authBridgeMode)"
             ),
             "tlsBridgeMode=enabled requires authBridgeMode proxy-sidecar or lite (the TLS bridge lives in the Go \
              forward proxy)",
@@ -236,7 +236,7 @@ fn skill_rule(denylist: bool) -> Value {
     let mut message = format!(
         "'spec.skills[' + string(variables.first) + ']: ' + ({} ? 'duplicate skill name ' + {} : ",
         earlier("name"),
-        quoted("variables.skill.name")
+        "strings.quote(variables.skill.name)"
     );
     if denylist {
         message.push_str(&format!(
@@ -274,7 +274,7 @@ fn rival_rule() -> Value {
     )
 }
 
-/// Go's `%q` of a text, as far as [`ESCAPED`] goes.
+/// Go's `%q` of a text, as far as [`ESCAPED`] goes. Only paths need it: the CRD holds names and modes to ASCII.
 fn quoted(text: &str) -> String {
     let mut out = format!("strings.quote({text})");
     for character in ESCAPED.into_iter().flatten().filter_map(char::from_u32) {

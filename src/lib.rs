@@ -16,6 +16,7 @@ pub mod apply_configuration;
 pub mod change_set;
 pub mod config;
 pub mod crd;
+pub mod deploy_files;
 pub mod error;
 pub mod field_ownership;
 pub mod function_config;

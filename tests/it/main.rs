@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod deploy_files;
 mod gates_oracle;
 mod golden;
 mod schema_oracle;

@@ -39,6 +39,12 @@ impl Requests {
         Self { client, timeout, sent: AtomicUsize::new(0), written: AtomicUsize::new(0), trace }
     }
 
+    /// The connection, for watches.
+    #[cfg(feature = "controller")]
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
     /// Reads one object or document. None only where the server said 404.
     pub async fn get(&self, path: &str, what: &str) -> Result<Option<Value>, ClusterError> {
         absent_if_not_found(self.send(Method::GET, path, None, what).await)

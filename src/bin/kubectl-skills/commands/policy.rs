@@ -1,0 +1,73 @@
+//! `policy`: the webhook's rules as a ValidatingAdmissionPolicy.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::admission_policy::{Action, Binding, objects, text};
+
+use super::files::profile_by_name;
+use crate::exit::{Outcome, Run};
+use crate::sink;
+
+/// Print the rules of the admission webhook as ValidatingAdmissionPolicies, for clusters without the webhook
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Refuse in the API server what the operator's webhook would refuse (Kubernetes 1.30 or newer)
+  kubectl skills policy | kubectl apply -f -
+
+  # First only warn, and only in one namespace
+  kubectl skills policy --action warn --namespaces team1 | kubectl apply -f -
+
+Exit codes: 0 done; 2 usage")]
+pub struct Args {
+    /// Profile, as 'version' lists them
+    #[arg(long, default_value = "pr332-merged", value_name = "NAME")]
+    profile: String,
+    /// What happens to an AgentRuntime that breaks a rule: deny, warn or audit
+    #[arg(long, value_enum, default_value_t = Chosen::Deny, value_name = "ACTION", hide_possible_values = true)]
+    action: Chosen,
+    /// Namespaces in which the rules hold; all by default
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// Let changes of an AgentRuntime pass that is being deleted, which the operator's webhook checks too
+    #[arg(long)]
+    pass_deleting: bool,
+    /// Output format: yaml or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Format::Yaml, value_name = "FORMAT", hide_possible_values = true)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Chosen {
+    Deny,
+    Warn,
+    Audit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let profile = profile_by_name(&args.profile)?;
+    let binding = Binding {
+        action: match args.action {
+            Chosen::Deny => Action::Deny,
+            Chosen::Warn => Action::Warn,
+            Chosen::Audit => Action::Audit,
+        },
+        namespaces: args.namespaces.clone(),
+        pass_deleting: args.pass_deleting,
+    };
+    sink::text(&match args.output {
+        Format::Yaml => text(profile, &binding),
+        Format::Json => {
+            let list =
+                serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects(profile, &binding)});
+            format!("{list:#}\n")
+        }
+    })?;
+    Ok(Outcome::Done)
+}

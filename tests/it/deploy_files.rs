@@ -1,0 +1,28 @@
+//! The generated files of deploy/ are those that the tables give: a right added in src/rbac.rs alone would be asked for
+//! and never granted.
+
+use std::path::Path;
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may read its data")]
+fn committed_files_are_the_generated_ones() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let command = kubectl_skills::deploy_files::COMMAND;
+    let stale: Vec<String> = kubectl_skills::deploy_files::files()
+        .into_iter()
+        .filter(|(path, text)| std::fs::read_to_string(root.join(path)).ok().as_ref() != Some(text))
+        .map(|(path, _)| format!("deploy/{path}"))
+        .collect();
+    assert!(stale.is_empty(), "not as generated; run '{command}': {stale:?}");
+}
+
+/// docs/deploy.md shows the table of rights as it is.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may read its data")]
+fn the_documented_rights_are_those_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let profile = kubectl_skills::profile::Profile::by_name(kubectl_skills::deploy_files::PROFILE);
+    let table = kubectl_skills::rbac::markdown(profile.expect("a profile"));
+    assert!(text.contains(&table), "docs/deploy.md: the table of rights must be\n{table}");
+}
