@@ -21,6 +21,7 @@ pub mod error;
 pub mod field_ownership;
 pub mod function_config;
 pub mod image_volume;
+pub mod kustomize_patch;
 pub mod live;
 pub mod names;
 pub mod nearest;
