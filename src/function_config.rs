@@ -165,6 +165,27 @@ impl FunctionConfig {
     }
 }
 
+impl FunctionConfig {
+    /// What is said here, and of what is not, what `other` says. Lists are joined.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            id: self.id.or(other.id),
+            profile: self.profile.or(other.profile),
+            exact: self.exact.or(other.exact),
+            feature_gates: self.feature_gates.or(other.feature_gates),
+            feature_gates_file: self.feature_gates_file.or(other.feature_gates_file),
+            config_view: self.config_view.or(other.config_view),
+            config: [self.config, other.config].concat(),
+            container: self.container.or(other.container),
+            skill_folders: self.skill_folders.or(other.skill_folders),
+            remove: self.remove.or(other.remove),
+            validate: self.validate.or(other.validate),
+            namespace: self.namespace.or(other.namespace),
+            agent_runtimes: [self.agent_runtimes, other.agent_runtimes].concat(),
+        }
+    }
+}
+
 /// Whether an object is an AgentRuntime of either naming scheme.
 fn is_agent_runtime(api_version: &str, kind: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);

@@ -19,6 +19,7 @@ pub mod crd;
 pub mod deploy_files;
 pub mod error;
 pub mod field_ownership;
+pub mod function;
 pub mod function_config;
 pub mod image_volume;
 pub mod kustomize_patch;

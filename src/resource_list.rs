@@ -20,6 +20,9 @@ pub const GROUP: &str = "config.kubernetes.io";
 /// Versions that are read.
 pub const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
+/// Annotation by which kpt remembers the file of an item.
+const PATH: &str = "config.kubernetes.io/path";
+
 const LAYOUT: BlockLayout<'static> = BlockLayout {
     step: 2,
     offset: 0,
@@ -45,6 +48,10 @@ pub struct ResourceList {
     pub function_config: Value,
     /// How many items there are.
     pub items: usize,
+    /// Kind of the first item; empty where there is none.
+    pub first_kind: String,
+    /// Whether there are items and all say which file they came from: then the orchestrator is kpt, not kustomize.
+    pub items_have_paths: bool,
     /// Results of functions that ran before.
     pub results: Vec<Value>,
     place: Place,
@@ -134,7 +141,24 @@ impl ResourceList {
                 _ => return Err(defect("items", "must be an array".into(), "")),
             },
         };
-        Ok(Some(Self { api_version, function_config: value(function_config)?, items: count, results, place }))
+        let nodes: Vec<NodeId> =
+            items.map(|(_, value)| document.tree.children(value).collect()).unwrap_or_default();
+        let has_path = |node: &NodeId| {
+            let annotations = ["metadata", "annotations"];
+            annotations
+                .iter()
+                .try_fold(*node, |at, key| document.child(at, &(*key).into()))
+                .is_some_and(|at| document.child(at, &PATH.into()).is_some())
+        };
+        Ok(Some(Self {
+            api_version,
+            function_config: value(function_config)?,
+            items: count,
+            first_kind: text(nodes.first().and_then(|node| document.child(*node, &"kind".into()))),
+            items_have_paths: !nodes.is_empty() && nodes.iter().all(has_path),
+            results,
+            place,
+        }))
     }
 
     /// Returns the text with these results, the earlier ones replaced. `edited` is the text of the document that

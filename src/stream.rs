@@ -141,6 +141,12 @@ impl<'s> Stream<'s> {
         }
     }
 
+    /// The list that begins at this byte of a source, as it was read; none if it is no list, or holds nothing of interest.
+    pub(crate) fn list(&self, source: usize, start: usize) -> Option<&Document<'s>> {
+        let found = self.documents.iter().find(|read| read.source == source && read.slice.start == start)?;
+        found.list.as_ref()
+    }
+
     /// Source and first byte of a document.
     pub(crate) fn place(&self, document: usize) -> (usize, usize) {
         let found = &self.documents[document];
