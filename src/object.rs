@@ -41,7 +41,11 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.file.is_empty() { f.write_str("cluster") } else { write!(f, "{}:{}", self.file, self.line) }
+        match (self.file.as_str(), self.line) {
+            ("", _) => f.write_str("cluster"),
+            (file, 0) => f.write_str(file),
+            (file, line) => write!(f, "{file}:{line}"),
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use owo_colors::OwoColorize as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
+use kubectl_skills::change_set::{Change, changes};
+use kubectl_skills::object::ObjectRef;
 use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
 
 use crate::exit::{Failure, Outcome};
@@ -16,8 +18,8 @@ use crate::sink;
 /// One object before and after.
 #[derive(Debug)]
 pub struct Pair {
-    /// Name of the object as a file, as `kubectl diff` has it: `apps.v1.Deployment.team1.weather`.
-    pub name: String,
+    /// The object.
+    pub id: ObjectRef,
     /// Before.
     pub before: Value,
     /// After.
@@ -27,23 +29,33 @@ pub struct Pair {
 impl Pair {
     /// A pair of the states of one object.
     pub fn new(before: &Value, after: &Value, show_managed_fields: bool) -> Self {
-        Self {
-            name: file_name(after),
-            before: shown(before, show_managed_fields),
-            after: shown(after, show_managed_fields),
-        }
+        let text = |pointer| after.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id = ObjectRef {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+        };
+        Self { id, before: shown(before, show_managed_fields), after: shown(after, show_managed_fields) }
+    }
+
+    /// A pair of objects from files, where the namespace may stand elsewhere.
+    pub fn of(id: &ObjectRef, before: &Value, after: &Value) -> Self {
+        Self { id: id.clone(), ..Self::new(before, after, true) }
+    }
+
+    /// Name of the object as a file, as `kubectl diff` has it: `apps.v1.Deployment.team1.weather`.
+    fn file_name(&self) -> String {
+        let ObjectRef { api_version, kind, namespace, name } = &self.id;
+        let name = [api_version.replace('/', ".").as_str(), kind, namespace, name].join(".");
+        // A name in a file can be anything, a path among it.
+        name.replace(['/', '\\', '\0'], "_")
     }
 
     /// Whether there is anything to see.
     pub fn differs(&self) -> bool {
         self.before != self.after
     }
-}
-
-fn file_name(object: &Value) -> String {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let version = text("/apiVersion").replace('/', ".");
-    [version.as_str(), text("/kind"), text("/metadata/namespace"), text("/metadata/name")].join(".")
 }
 
 /// An object without what every write changes and nobody decided on, its keys in order.
@@ -91,10 +103,29 @@ pub fn show(pairs: &[Pair], labels: (&str, &str)) -> Result<Outcome, Failure> {
         Ok(program) if !program.trim().is_empty() => external(&program, &pairs, labels),
         _ => {
             let text: String = pairs.iter().map(|pair| unified(pair, labels)).collect();
-            sink::text(&text)?;
+            sink::styled(&text)?;
             Ok(Outcome::Found)
         }
     }
+}
+
+/// The pairs that differ as `diff -o json` prints them.
+pub fn show_json(pairs: &[Pair]) -> Result<Outcome, Failure> {
+    let objects: Vec<Value> = pairs.iter().filter(|pair| pair.differs()).map(object_json).collect();
+    let outcome = if objects.is_empty() { Outcome::Done } else { Outcome::Found };
+    let diff = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diff", "objects": objects});
+    sink::text(&format!("{diff:#}\n"))?;
+    Ok(outcome)
+}
+
+fn object_json(pair: &Pair) -> Value {
+    let ObjectRef { api_version, kind, namespace, name } = &pair.id;
+    let changes: Vec<Value> = changes(&pair.before, &pair.after).iter().map(change_json).collect();
+    json!({"apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "changes": changes})
+}
+
+fn change_json(change: &Change) -> Value {
+    json!({"path": change.path, "op": change.op.name(), "from": change.from, "to": change.to})
 }
 
 fn unified(pair: &Pair, (before, after): (&str, &str)) -> String {
@@ -102,8 +133,8 @@ fn unified(pair: &Pair, (before, after): (&str, &str)) -> String {
     let diff = TextDiff::from_lines(&old, &new);
     let mut out = format!(
         "{}\n{}\n",
-        format!("--- {before}/{}", pair.name).bold(),
-        format!("+++ {after}/{}", pair.name).bold()
+        format!("--- {before}/{}", pair.file_name()).bold(),
+        format!("+++ {after}/{}", pair.file_name()).bold()
     );
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         out.push_str(&format!("{}\n", hunk.header().to_string().cyan()));
@@ -149,7 +180,7 @@ fn external(program: &str, pairs: &[&Pair], (before, after): (&str, &str)) -> Re
 }
 
 fn write(dir: &Path, pair: &Pair, value: &Value) -> Result<(), Failure> {
-    let path = dir.join(&pair.name);
+    let path = dir.join(pair.file_name());
     std::fs::write(&path, yaml(value)).map_err(|error| Failure::Io(path.display().to_string(), error))
 }
 

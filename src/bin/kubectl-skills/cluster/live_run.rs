@@ -1,12 +1,14 @@
 //! One run on a cluster: arguments in, a connection, a picture and the settings to plan over it out. Plans and writes
 //! nothing itself.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::object::{ConfigMap, Origin};
 use kubectl_skills::plan::Options;
 use kubectl_skills::profile::Profile;
-use kubectl_skills::stream::Stream;
+use serde_json::Value;
 
 use super::args::{ClusterArgs, ScopeArgs};
 use super::connect::connect;
@@ -15,6 +17,7 @@ use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
 use crate::args::Planning;
+use crate::commands::files::{config_from, profile_by_name};
 use crate::exit::Failure;
 use crate::notes;
 use crate::source;
@@ -62,9 +65,7 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
 pub fn chosen_profile(planning: &Planning) -> Result<Option<&'static Profile>, Failure> {
     match planning.profile.as_str() {
         "auto" => Ok(None),
-        name => Profile::by_name(name).map(Some).ok_or_else(|| {
-            Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
-        }),
+        name => profile_by_name(name).map(Some),
     }
 }
 
@@ -81,7 +82,7 @@ impl LiveRun {
             return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
         }
         let chosen = chosen_profile(planning)?;
-        let from_files = config_from(planning)?;
+        let from_files = config_from(planning)?.files;
         let connection = connect(&args.cluster, args.scope.verbose).await?;
         let scope = Scope {
             namespace: (!args.scope.all_namespaces)
@@ -101,16 +102,7 @@ impl LiveRun {
         }
         let maps = match from_files {
             Some(maps) => maps,
-            None => snapshot
-                .config_maps
-                .iter()
-                .map(|map| {
-                    ConfigMap::from_value(map, Origin::default()).map_err(|message| {
-                        let (namespace, name) = snapshot::key(map);
-                        Failure::Remote(vec![format!("ConfigMap {namespace}/{name}: {message}")])
-                    })
-                })
-                .collect::<Result<_, _>>()?,
+            None => read_maps(&snapshot.config_maps)?,
         };
         let profile = snapshot.dialect.profile;
         let system = args.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
@@ -146,17 +138,30 @@ impl LiveRun {
     }
 }
 
-/// ConfigMaps of `--config-from`; none without that flag, or for its word `cluster`.
-fn config_from(planning: &Planning) -> Result<Option<Vec<ConfigMap>>, Failure> {
-    let files: Vec<_> = planning.config_from.iter().filter(|path| path.as_os_str() != "cluster").collect();
-    if files.is_empty() {
-        return Ok(None);
-    }
-    let mut maps = Vec::new();
-    for path in files {
-        let text = source::read_text(path)?;
-        let sources = [kubectl_skills::stream::Source { name: path.display().to_string(), text }];
-        maps.append(&mut Stream::read(&sources, "default")?.maps);
-    }
-    Ok(Some(maps))
+/// The operator's ConfigMaps of a cluster, for manifests in these namespaces.
+pub fn config_maps(
+    args: &ClusterArgs,
+    profile: &'static Profile,
+    namespaces: &BTreeSet<&str>,
+) -> Result<Vec<ConfigMap>, Failure> {
+    let only = match namespaces.iter().collect::<Vec<_>>().as_slice() {
+        [only] => Some((**only).to_owned()),
+        _ => None,
+    };
+    let scope = Scope { namespace: only, config: true, ..Scope::default() };
+    block_on(async {
+        let connection = connect(args, false).await?;
+        let found = snapshot::read_config(&connection.requests, &scope, profile).await?;
+        read_maps(&found)
+    })
+}
+
+fn read_maps(found: &[Value]) -> Result<Vec<ConfigMap>, Failure> {
+    let read = |map| {
+        ConfigMap::from_value(map, Origin::default()).map_err(|message| {
+            let (namespace, name) = snapshot::key(map);
+            Failure::Remote(vec![format!("ConfigMap {namespace}/{name}: {message}")])
+        })
+    };
+    found.iter().map(read).collect()
 }

@@ -125,7 +125,7 @@ async fn select(
 
 /// The operator's ConfigMaps by five requests, seven for one namespace, however many ConfigMaps and namespaces there are.
 /// Those in the operator's namespace are templates as well: a namespace that lacks them gets copies.
-async fn read_config(
+pub async fn read_config(
     requests: &Requests,
     scope: &Scope,
     profile: &Profile,

@@ -35,8 +35,6 @@ Examples:
 
 Exit codes: 0 done or nothing to do; 2 usage; 3 an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
 pub struct Args {
-    #[command(flatten)]
-    live: LiveArgs,
     /// Namespace; by default that of the kubeconfig's context
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -61,6 +59,8 @@ pub struct Args {
     output: Option<Output>,
     #[command(flatten)]
     planning: Planning,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

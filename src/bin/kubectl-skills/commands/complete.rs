@@ -16,6 +16,9 @@ use crate::complete::{Known, answer};
 use crate::exit::{Outcome, Run};
 use crate::sink;
 
+/// Name of the hidden verb.
+pub const NAME: &str = "__complete";
+
 /// Longest wait for the cluster: a shell that hangs on TAB is worse than one that knows nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 

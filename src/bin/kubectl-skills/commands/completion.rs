@@ -11,8 +11,9 @@ use crate::sink;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  # Let 'kubectl skills <TAB>' complete verbs, flags, namespaces and AgentRuntimes (kubectl 1.26 or later)
-  kubectl skills completion kubectl > ~/.local/bin/kubectl_complete-skills && chmod +x ~/.local/bin/kubectl_complete-skills
+  # Let 'kubectl skills <TAB>' complete verbs, flags, namespaces, AgentRuntimes (kubectl 1.26 on)
+  kubectl skills completion kubectl > ~/.local/bin/kubectl_complete-skills
+  chmod +x ~/.local/bin/kubectl_complete-skills
 
   # Complete the program's own name in bash
   source <(kubectl skills completion bash)

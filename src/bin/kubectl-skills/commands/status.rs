@@ -28,8 +28,6 @@ Examples:
 
 Exit codes: 0 done; 2 usage; 4 the cluster refused or failed")]
 pub struct Args {
-    #[command(flatten)]
-    live: LiveArgs,
     /// Namespace; by default that of the kubeconfig's context
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -44,6 +42,8 @@ pub struct Args {
     output: Option<Output>,
     #[command(flatten)]
     planning: Planning,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Run {
             if first || !changed.is_empty() {
                 print(args, &changed, first)?;
             }
-            if !args.watch {
+            if !args.watch || sink::closed() {
                 return Ok(Outcome::Done);
             }
             (shown, first) = (reports, false);

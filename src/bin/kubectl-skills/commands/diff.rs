@@ -1,0 +1,116 @@
+//! `diff`: manifests or a cluster against what was planned for them.
+
+use clap::Args as ClapArgs;
+use kubectl_skills::error::InputError;
+use kubectl_skills::render::Planned;
+use kubectl_skills::stream::Stream;
+
+use super::files::{load, refuse_live};
+use crate::args::{LiveArgs, Planning, Report};
+use crate::exit::{Run, unless_errors};
+use crate::object_diff::{self, Pair};
+use crate::source::Input;
+
+/// Show what would change, object by object
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+KUBECTL_EXTERNAL_DIFF names another program to show differences with; it gets two folders and all of its own arguments.
+
+Examples:
+  # What would 'render' change in these manifests?
+  kubectl skills diff -f manifests
+
+  # What would 'apply' change in the cluster? In a pipeline: fail if anything would
+  kubectl skills diff -n team1
+
+Exit codes: 0 nothing differs; 1 something differs; 2 usage; 3 bad input; 4 the cluster refused or failed")]
+pub struct Args {
+    /// Namespace: of objects in manifests that name none, or in the cluster
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Against everything of ours taken out
+    #[arg(long)]
+    remove: bool,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Report,
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    planning: Planning,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// How a cluster is compared.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Cluster")]
+struct Server {
+    /// Let the server merge, by a dry run; else the plan is shown as it is [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    server_side: Option<bool>,
+    /// As 'apply --force-conflicts' would
+    #[arg(long)]
+    force_conflicts: bool,
+    /// As 'apply --field-manager' would
+    #[arg(long, value_name = "NAME")]
+    field_manager: Option<String>,
+    /// Show managedFields as well
+    #[arg(long)]
+    show_managed_fields: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    if !args.input.given() {
+        return live(args);
+    }
+    refuse_live(&args.live)?;
+    let inputs = args.input.read()?;
+    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.live.cluster)?;
+    let planned = loaded.plan();
+    let stream = &loaded.stream;
+    let pairs = pairs(stream, &planned)?;
+    let outcome = match args.output {
+        Report::Text => object_diff::show(&pairs, ("input", "planned"))?,
+        Report::Json => object_diff::show_json(&pairs)?,
+    };
+    unless_errors(outcome, planned.errors)
+}
+
+/// What is planned beside what stands in the manifests, in the order of the AgentRuntimes.
+pub fn pairs(stream: &Stream<'_>, planned: &Planned) -> Result<Vec<Pair>, InputError> {
+    let mut pairs = Vec::new();
+    for one in &planned.plans {
+        if let (Some(item), Some(after)) = (stream.runtimes.get(one.runtime), &one.runtime_after) {
+            pairs.push(Pair::of(&item.id, &stream.object(item)?, after));
+        }
+        let workload = one.workload.and_then(|index| stream.workloads.get(index));
+        if let (Some(item), Some(before), Some(after)) = (workload, &one.before, one.plan.desired()) {
+            pairs.push(Pair::of(&item.id, before, after));
+        }
+    }
+    Ok(pairs)
+}
+
+#[cfg(feature = "cluster")]
+fn live(args: &Args) -> Run {
+    let options = super::live::DiffOptions {
+        server_side: args.server.server_side.unwrap_or(true),
+        force: args.server.force_conflicts,
+        manager: args.server.field_manager.clone(),
+        show_managed_fields: args.server.show_managed_fields,
+        remove: args.remove,
+        output: args.output,
+    };
+    super::live::diff(&args.live, args.namespace.as_deref(), &args.planning, &options)
+}
+
+#[cfg(not(feature = "cluster"))]
+fn live(_: &Args) -> Run {
+    super::no_cluster("diff")
+}

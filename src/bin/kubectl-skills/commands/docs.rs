@@ -1,0 +1,33 @@
+//! `__docs`: docs/cli.md, from the help of every verb. A test holds the file against it.
+
+use clap::CommandFactory as _;
+
+use crate::exit::{Outcome, Run};
+use crate::sink;
+
+const HEAD: &str = "\
+<!-- Made by `make docs` from the help of the program; do not edit. -->
+# Command line
+
+`kubectl skills VERB` and `kubectl-skills VERB` are the same program.
+";
+
+/// Prints the text.
+pub fn run() -> Run {
+    let mut root = crate::args::Args::command().term_width(120);
+    root.build();
+    let mut out = String::from(HEAD);
+    section(&mut out, "kubectl skills", &root);
+    for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        section(&mut out, &format!("kubectl skills {}", verb.get_name()), verb);
+    }
+    sink::text(&out)?;
+    Ok(Outcome::Done)
+}
+
+fn section(out: &mut String, title: &str, command: &clap::Command) {
+    let help = command.clone().term_width(120).render_help().to_string();
+    // Width and trailing blanks are clap's business, the text is ours.
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    out.push_str(&format!("\n## {title}\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+}

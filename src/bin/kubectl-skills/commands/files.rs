@@ -1,0 +1,165 @@
+//! What the verbs over manifests have in common: flags and texts in, a stream and its plans out. Printing is left to them.
+
+use std::collections::BTreeSet;
+
+use kubectl_skills::object::{ConfigMap, ObjectRef};
+use kubectl_skills::plan::{Options, Warning};
+use kubectl_skills::profile::Profile;
+use kubectl_skills::render::{self, Planned, Settings};
+use kubectl_skills::stream::{Source, Stream};
+
+use crate::args::{ClusterArgs, LiveArgs, Planning};
+use crate::exit::Failure;
+use crate::notes;
+use crate::source::{self, Inputs};
+
+/// Namespace of objects that name none, as for kubectl without a cluster.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// A profile of the command line.
+pub fn profile_by_name(name: &str) -> Result<&'static Profile, Failure> {
+    Profile::by_name(name).ok_or_else(|| {
+        Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
+    })
+}
+
+/// What `--config-from` names.
+#[derive(Debug, Default)]
+pub struct ConfigFrom {
+    /// ConfigMaps of files; none where no file is named.
+    pub files: Option<Vec<ConfigMap>>,
+    /// The word `cluster` is among them.
+    pub cluster: bool,
+}
+
+/// Reads the files of `--config-from`.
+pub fn config_from(planning: &Planning) -> Result<ConfigFrom, Failure> {
+    let mut out = ConfigFrom::default();
+    for path in &planning.config_from {
+        if path.as_os_str() == "cluster" {
+            out.cluster = true;
+            continue;
+        }
+        let text = source::read_text(path)?;
+        let sources = [Source { name: path.display().to_string(), text }];
+        let maps = Stream::read(&sources, DEFAULT_NAMESPACE)?.maps;
+        out.files.get_or_insert_default().extend(maps);
+    }
+    Ok(out)
+}
+
+/// Manifests and how to plan over them.
+pub struct Loaded<'s> {
+    /// The manifests.
+    pub stream: Stream<'s>,
+    /// How to plan.
+    pub settings: Settings,
+}
+
+/// Reads manifests into objects and flags into settings.
+pub fn load<'s>(
+    inputs: &'s Inputs,
+    namespace: Option<&str>,
+    planning: &Planning,
+    remove: bool,
+    cluster: &ClusterArgs,
+) -> Result<Loaded<'s>, Failure> {
+    let stream = Stream::read(&inputs.sources, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
+    let (profile, _) = choose_profile(&stream, &planning.profile)?;
+    let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
+    let named = config_from(planning)?;
+    let mut config = named.files;
+    if named.cluster {
+        let namespaces: BTreeSet<&str> =
+            stream.runtimes.iter().map(|runtime| runtime.id.namespace.as_str()).collect();
+        config.get_or_insert_default().extend(from_cluster(cluster, profile, &namespaces)?);
+    }
+    let options = Options {
+        exact: planning.exact,
+        container: planning.container.clone(),
+        skill_folders: planning.skill_folders,
+        remove,
+        ..Options::new(profile)
+    };
+    let settings = Settings {
+        options,
+        view: planning.config_view.into(),
+        config,
+        gates_flag: planning.feature_gates.clone(),
+        gates_file,
+    };
+    Ok(Loaded { stream, settings })
+}
+
+/// The profile for manifests, and why.
+pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profile, String), Failure> {
+    if name != "auto" {
+        profile_by_name(name)?;
+    }
+    render::choose_profile(stream, name).map_err(|message| Failure::input(message, ""))
+}
+
+impl Loaded<'_> {
+    /// Plans, and tells notes and warnings.
+    pub fn plan(&self) -> Planned {
+        let planned = render::plan_all(&self.stream, &self.settings);
+        let plans = planned.plans.iter().map(|one| &one.plan);
+        let theirs = plans.map(|plan| (&plan.id, plan.warnings.as_slice()));
+        tell(&planned.notes, &planned.warnings, theirs);
+        planned
+    }
+
+    /// All ConfigMaps that hashes were made over; those of the manifests count before those beside them.
+    pub fn maps(&self) -> Vec<ConfigMap> {
+        let own = &self.stream.maps;
+        let key = |map: &ConfigMap| (map.namespace.clone(), map.name.clone());
+        let known: BTreeSet<_> = own.iter().map(key).collect();
+        let beside = self.settings.config.iter().flatten().filter(|map| !known.contains(&key(map)));
+        own.iter().chain(beside).cloned().collect()
+    }
+}
+
+/// Tells what is to be said of plans, without their errors.
+pub fn tell<'w>(
+    said: &[String],
+    others: &'w [(ObjectRef, Warning)],
+    plans: impl Iterator<Item = (&'w ObjectRef, &'w [Warning])>,
+) {
+    for note in said {
+        notes::note(note);
+    }
+    let theirs = plans.flat_map(|(id, all)| all.iter().map(move |warning| (id.to_string(), warning)));
+    let others = others.iter().map(|(id, warning)| (id.to_string(), warning));
+    notes::warnings(theirs.chain(others));
+}
+
+#[cfg(feature = "cluster")]
+fn from_cluster(
+    cluster: &ClusterArgs,
+    profile: &'static Profile,
+    namespaces: &BTreeSet<&str>,
+) -> Result<Vec<ConfigMap>, Failure> {
+    crate::cluster::live_run::config_maps(cluster, profile, namespaces)
+}
+
+#[cfg(not(feature = "cluster"))]
+fn from_cluster(_: &ClusterArgs, _: &'static Profile, _: &BTreeSet<&str>) -> Result<Vec<ConfigMap>, Failure> {
+    super::no_cluster("--config-from cluster")
+}
+
+/// Refuses flags about a cluster beside manifests: they would be about nothing.
+pub fn refuse_live(live: &LiveArgs) -> Result<(), Failure> {
+    #[cfg(feature = "cluster")]
+    {
+        let scope = &live.scope;
+        if !scope.names.is_empty() || scope.all_namespaces || scope.selector.is_some() {
+            return Err(Failure::Usage(
+                "names of AgentRuntimes, -A and -l choose from a cluster, and -f or -k from manifests: give one of them"
+                    .into(),
+            ));
+        }
+    }
+    #[cfg(not(feature = "cluster"))]
+    let _ = live;
+    Ok(())
+}

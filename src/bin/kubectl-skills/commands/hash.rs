@@ -1,0 +1,84 @@
+//! `hash`: the config hash of each AgentRuntime, what went into it, and what could explain another.
+
+use clap::Args as ClapArgs;
+use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::config::hash::ConfigHash;
+
+use super::files::{load, refuse_live};
+use super::hash_report::{HashOptions, HashReport, parse_against};
+use crate::args::{LiveArgs, Planning, Report};
+use crate::exit::{Outcome, Run, unless_errors};
+use crate::source::Input;
+
+/// Print config hashes, what went into them, and what could explain another
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Every value that went into the hash of the agents in a namespace, and where it stands
+  kubectl skills hash -n team1 --explain
+
+  # Why did the operator roll this agent? Which input gives the hash that it wrote?
+  found=$(kubectl get deployment weather -o yaml | sed -n 's|.*kagenti.io/config-hash: *||p')
+  kubectl skills hash -f agent.yaml --config-from config.yaml --against \"$found\"
+
+Exit codes: 0 done; 2 usage; 3 bad input; 4 the cluster refused or failed")]
+pub struct Args {
+    /// Namespace: of objects in manifests that name none, or in the cluster
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Each layer and value that went in, with its source
+    #[arg(long)]
+    explain: bool,
+    /// Which change of the inputs would give this hash?
+    #[arg(long, value_name = "HASH", value_parser = parse_against)]
+    against: Option<ConfigHash>,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Report,
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    planning: Planning,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+impl Args {
+    fn options(&self) -> HashOptions {
+        HashOptions { explain: self.explain, against: self.against.clone(), output: self.output }
+    }
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    if !args.input.given() {
+        return live(args);
+    }
+    refuse_live(&args.live)?;
+    let inputs = args.input.read()?;
+    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, false, &args.live.cluster)?;
+    let planned = loaded.plan();
+    let options = args.options();
+    let settings = &loaded.settings;
+    let maps = loaded.maps();
+    let mut report = HashReport::new(&options, settings.options.profile, &maps, settings.view);
+    for one in &planned.plans {
+        // Both were read for the plan.
+        let object =
+            loaded.stream.runtimes.get(one.runtime).map(|item| loaded.stream.object(item)).transpose()?;
+        let spec = object.and_then(|object| AgentRuntimeSpec::from_object(&object).ok());
+        report.add(&one.plan, spec.as_ref());
+    }
+    report.print()?;
+    unless_errors(Outcome::Done, planned.errors)
+}
+
+#[cfg(feature = "cluster")]
+fn live(args: &Args) -> Run {
+    super::live::hash(&args.live, args.namespace.as_deref(), &args.planning, &args.options())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn live(_: &Args) -> Run {
+    super::no_cluster("hash")
+}

@@ -1,0 +1,154 @@
+//! What `hash` prints: plans and the ConfigMaps that they were hashed over in; a table, explanations or JSON out. The same
+//! for manifests and for a cluster.
+
+use std::collections::BTreeSet;
+
+use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::config::explain::{Against, Inputs, Row, against, explain};
+use kubectl_skills::config::hash::ConfigHash;
+use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
+use kubectl_skills::object::ConfigMap;
+use kubectl_skills::plan::RuntimePlan;
+use kubectl_skills::profile::Profile;
+use serde_json::{Value, json};
+
+use crate::args::Report;
+use crate::exit::Failure;
+use crate::notes;
+use crate::sink;
+use crate::table::Table;
+
+/// What `hash` was told.
+#[derive(Debug, Clone)]
+pub struct HashOptions {
+    /// Each layer and value that went in, with its source.
+    pub explain: bool,
+    /// A hash to be explained by other inputs.
+    pub against: Option<ConfigHash>,
+    /// Output format.
+    pub output: Report,
+}
+
+/// The output under construction.
+pub struct HashReport<'a> {
+    options: &'a HashOptions,
+    profile: &'static Profile,
+    maps: &'a [ConfigMap],
+    view: ConfigView,
+    layers: ConfigLayers,
+    warned: BTreeSet<String>,
+    items: Vec<Value>,
+    table: Table,
+    told: String,
+}
+
+impl<'a> HashReport<'a> {
+    /// An empty report over the operator's ConfigMaps.
+    pub fn new(
+        options: &'a HashOptions,
+        profile: &'static Profile,
+        maps: &'a [ConfigMap],
+        view: ConfigView,
+    ) -> Self {
+        Self {
+            options,
+            profile,
+            maps,
+            view,
+            layers: ConfigLayers::new(profile, maps, view),
+            warned: BTreeSet::new(),
+            items: Vec::new(),
+            table: Table::new(&["NAMESPACE", "NAME", "HASH"]),
+            told: String::new(),
+        }
+    }
+
+    /// Adds an AgentRuntime; warnings about its namespace's configuration are told at once, each once.
+    pub fn add(&mut self, plan: &RuntimePlan, spec: Option<&AgentRuntimeSpec>) {
+        let id = &plan.id;
+        let config = self.layers.for_namespace(&id.namespace);
+        for warning in config.warnings() {
+            if self.warned.insert(warning.clone()) {
+                notes::warning(warning);
+            }
+        }
+        self.table.row([id.namespace.clone(), id.name.clone(), plan.config_hash.clone()]);
+        let mut item = json!({"namespace": id.namespace, "name": id.name, "configHash": plan.config_hash,
+                              "hashInput": plan.hash_input});
+        if self.options.explain {
+            let rows = explain(self.profile, spec, config);
+            self.told.push_str(&format!("\n{id} {}\n{}", plan.config_hash, explained(&rows)));
+            item["inputs"] = rows.iter().map(row_json).collect();
+        }
+        if let Some(foreign) = &self.options.against {
+            let inputs = Inputs {
+                profile: self.profile,
+                spec,
+                maps: self.maps,
+                namespace: &id.namespace,
+                view: self.view,
+            };
+            let found = against(&inputs, foreign);
+            self.told.push_str(&format!("\n{id} against {foreign}\n{}", explanations(&found)));
+            item["against"] = found
+                .explanations
+                .iter()
+                .map(|one| json!({"differs": one.differs, "profile": one.profile, "hashInput": one.input}))
+                .collect();
+        }
+        self.items.push(item);
+    }
+
+    /// Prints all of it.
+    pub fn print(self) -> Result<(), Failure> {
+        match self.options.output {
+            Report::Json => {
+                let list = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "HashList",
+                                  "items": self.items});
+                sink::text(&format!("{list:#}\n"))
+            }
+            Report::Text if self.told.is_empty() => sink::text(&self.table.to_string()),
+            Report::Text => sink::text(self.told.trim_start_matches('\n')),
+        }
+    }
+}
+
+/// Reads `--against`.
+pub fn parse_against(text: &str) -> Result<ConfigHash, String> {
+    ConfigHash::parse(text).ok_or_else(|| "a config hash has 64 lower-case hex digits".to_owned())
+}
+
+fn explained(rows: &[Row]) -> String {
+    let mut table = Table::new(&["FIELD", "HASHED", "SOURCE", "VALUE"]);
+    for row in rows {
+        let value = match (row.value.as_str(), row.note.as_str()) {
+            (value, "") => value.to_owned(),
+            ("", note) => format!("({note})"),
+            (value, note) => format!("{value} ({note})"),
+        };
+        let hashed = if row.hashed { "yes" } else { "no" };
+        table.row([row.field.clone(), hashed.to_owned(), row.source.to_string(), value]);
+    }
+    table.to_string()
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({"field": row.field, "value": row.value, "source": row.source.to_string(), "hashed": row.hashed, "note": row.note})
+}
+
+fn explanations(found: &Against) -> String {
+    let mut out = String::new();
+    for one in &found.explanations {
+        let what = if one.differs.is_empty() {
+            "the inputs as they are".to_owned()
+        } else {
+            one.differs.join(", and ")
+        };
+        out.push_str(&format!("  explained by: {what} (profile {})\n", one.profile));
+    }
+    if out.is_empty() {
+        let bound = if found.complete { "" } else { "; not all pairs were tried" };
+        out = format!("  no change of one or two inputs explains it ({} tried{bound})\n", found.tried);
+    }
+    out
+}

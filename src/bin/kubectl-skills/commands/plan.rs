@@ -1,0 +1,93 @@
+//! `plan`: what would change and why, for each AgentRuntime.
+
+use clap::Args as ClapArgs;
+use kubectl_skills::change_set::Change;
+use kubectl_skills::object::ObjectRef;
+use kubectl_skills::plan::{RuntimePlan, Warning};
+use kubectl_skills::plan_report::plan_object;
+
+use super::files::{load, refuse_live};
+use super::plan_table::plan_table;
+use crate::args::{LiveArgs, Planning, Report};
+use crate::exit::{Outcome, Run, unless_errors};
+use crate::sink;
+use crate::source::Input;
+
+/// Show what would change and why, for each AgentRuntime
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # All agents of a folder of manifests
+  kubectl skills plan -f manifests -R
+
+  # Conditions that the operator would set, read by a program
+  kubectl skills plan -f agent.yaml -o json | jq '.runtimes[].conditions'
+
+Exit codes: 0 done; 2 usage; 3 bad input, or an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
+pub struct Args {
+    /// Namespace: of objects in manifests that name none, or in the cluster
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Plan to take everything of ours out
+    #[arg(long)]
+    remove: bool,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Report,
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    planning: Planning,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    if !args.input.given() {
+        return live(args);
+    }
+    refuse_live(&args.live)?;
+    let inputs = args.input.read()?;
+    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.live.cluster)?;
+    let planned = loaded.plan();
+    let plans: Vec<(&RuntimePlan, Vec<Change>)> = planned
+        .plans
+        .iter()
+        .map(|one| {
+            (&one.plan, one.before.as_ref().map(|before| one.plan.changes(before)).unwrap_or_default())
+        })
+        .collect();
+    match args.output {
+        Report::Json => {
+            let pairs = plans.iter().map(|(plan, changes)| (*plan, changes.as_slice()));
+            let object = plan_object(loaded.settings.options.profile.name, pairs, &others(&planned.warnings));
+            sink::text(&format!("{object:#}\n"))?;
+        }
+        Report::Text => {
+            let first = plans.first().map(|(plan, _)| plan.id.namespace.as_str());
+            let several = plans.iter().any(|(plan, _)| Some(plan.id.namespace.as_str()) != first);
+            sink::text(&plan_table(several, plans.iter().map(|(plan, changes)| (*plan, changes.len()))))?;
+        }
+    }
+    unless_errors(Outcome::Done, planned.errors)
+}
+
+/// Warnings about objects that are no AgentRuntimes.
+fn others(warnings: &[(ObjectRef, Warning)]) -> Vec<Warning> {
+    let named = |(id, warning): &(ObjectRef, Warning)| Warning {
+        message: format!("{id}: {}", warning.message),
+        ..warning.clone()
+    };
+    warnings.iter().map(named).collect()
+}
+
+#[cfg(feature = "cluster")]
+fn live(args: &Args) -> Run {
+    super::live::plan(&args.live, args.namespace.as_deref(), &args.planning, args.remove, args.output)
+}
+
+#[cfg(not(feature = "cluster"))]
+fn live(_: &Args) -> Run {
+    super::no_cluster("plan")
+}

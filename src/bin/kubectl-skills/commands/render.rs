@@ -1,0 +1,170 @@
+//! `render`: manifests in, the same manifests with every plan carried out.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::render::{Edited, edit, render};
+use kubectl_skills::stream::{Item, Source};
+use serde_json::{Value, json};
+
+use super::files::{Loaded, load, tell};
+use crate::args::{ClusterArgs, Planning};
+use crate::exit::{Failure, Outcome, Run};
+use crate::notes;
+use crate::objects;
+use crate::sink::{self, Replacements};
+use crate::source::{Input, Inputs};
+
+/// Print manifests with skills mounted, and everything else as it was
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Between kustomize and kubectl; with bash's pipefail a failure in front is one of the whole
+  set -o pipefail; kustomize build . | kubectl skills render -f - | kubectl apply -f -
+
+  # Keep rendered manifests in Git: write them in place, and let CI fail where somebody forgot to
+  kubectl skills render -f manifests -R -i
+  kubectl skills render -f manifests -R --check
+
+Exit codes: 0 done; 1 something would change (--check); 2 usage; 3 bad input, and nothing is printed or written")]
+pub struct Args {
+    /// Namespace of objects that name none [default: default]
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Write into the files; those in which nothing changes are not touched
+    #[arg(short = 'i', long, conflicts_with_all = ["output", "kustomize"])]
+    in_place: bool,
+    /// Print only what would change, and exit with 1 if anything would
+    #[arg(long, conflicts_with_all = ["output", "in_place"])]
+    check: bool,
+    /// Take everything of ours out again
+    #[arg(long)]
+    remove: bool,
+    /// Output format: yaml keeps every byte that need not change; json is one List of all objects
+    #[arg(short = 'o', long, value_enum, value_name = "yaml|json", hide_possible_values = true)]
+    output: Option<Output>,
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    planning: Planning,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Yaml,
+    Json,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let inputs = args.input.read()?;
+    if args.in_place && inputs.paths.iter().any(Option::is_none) {
+        return Err(Failure::Usage(
+            "-i writes into files, and standard input is none: leave one of them out".into(),
+        ));
+    }
+    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.cluster)?;
+    if args.check {
+        return check(&loaded);
+    }
+    let rendered = render(&loaded.stream, &loaded.settings)?;
+    let reports = rendered.reports.iter().map(|report| (&report.id, report.warnings.as_slice()));
+    tell(&rendered.notes, &rendered.warnings, reports);
+    let edited = &rendered.edited;
+    if args.in_place {
+        return write(&inputs, edited);
+    }
+    match args.output.unwrap_or(Output::Yaml) {
+        Output::Yaml => sink::pieces(joined(&inputs.sources, edited))?,
+        Output::Json => sink::text(&format!("{:#}\n", list(&inputs.sources, edited)?))?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Tells each object that would change, where it stands. What cannot be written is no less wrong here.
+fn check(loaded: &Loaded<'_>) -> Run {
+    let planned = loaded.plan();
+    edit(&loaded.stream, &planned)?;
+    let mut out = String::new();
+    let mut tell = |item: &Item| out.push_str(&format!("{}: {} would change\n", item.origin, item.id));
+    for one in &planned.plans {
+        if one.runtime_after.is_some() {
+            loaded.stream.runtimes.get(one.runtime).into_iter().for_each(&mut tell);
+        }
+        if one.plan.desired().is_some() && one.plan.desired() != one.before.as_ref() {
+            one.workload.and_then(|index| loaded.stream.workloads.get(index)).into_iter().for_each(&mut tell);
+        }
+    }
+    sink::text(&out)?;
+    Ok(if out.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+fn write(inputs: &Inputs, edited: &Edited) -> Run {
+    let mut replacements = Replacements::default();
+    let mut changed = Vec::new();
+    for (index, (source, path)) in inputs.sources.iter().zip(&inputs.paths).enumerate() {
+        if let (Some(text), Some(path)) = (edited.text(index, &source.text), path) {
+            replacements.prepare(path, &text)?;
+            changed.push(path);
+        }
+    }
+    replacements.commit()?;
+    for path in changed {
+        notes::note(&format!("{} rewritten", path.display()));
+    }
+    Ok(Outcome::Done)
+}
+
+/// All texts behind one another, documents kept apart. A single one comes out as it is.
+fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
+    let mut out: Vec<&str> = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let pieces = edited.chunks(index, &source.text);
+        let Some(last) = out.last() else {
+            out.extend(pieces);
+            continue;
+        };
+        let eol = if last.ends_with("\r\n") { "\r\n" } else { "\n" };
+        if !last.ends_with('\n') {
+            out.push(eol);
+        }
+        let first = source.text.trim_start_matches('\u{feff}').lines().find(|line| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with('#')
+        });
+        match first {
+            Some(line) if line.starts_with("---") => {}
+            // Directives may stand only behind the end of a document.
+            Some(line) if line.starts_with('%') => out.extend(["...", eol]),
+            _ => out.extend(["---", eol]),
+        }
+        let from = out.len();
+        out.extend(pieces);
+        // A byte-order mark belongs at the beginning.
+        if let Some(piece) = out.get_mut(from) {
+            *piece = piece.trim_start_matches('\u{feff}');
+        }
+    }
+    out
+}
+
+/// One List of all objects, those that do not matter among them, in the order of the input.
+fn list(sources: &[Source], edited: &Edited) -> Result<Value, Failure> {
+    let mut items = Vec::new();
+    let mut errors = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let text = edited.text(index, &source.text).unwrap_or_else(|| source.text.clone());
+        let source = Source { name: source.name.clone(), text };
+        match objects::documents(&source, |_| true) {
+            Ok(documents) => items.extend(
+                documents.iter().flat_map(objects::Parsed::objects).map(|object| object.value.clone()),
+            ),
+            Err(more) => errors.extend(more),
+        }
+    }
+    if errors.is_empty() {
+        Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}))
+    } else {
+        Err(Failure::Input(errors))
+    }
+}

@@ -1,0 +1,91 @@
+//! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes in manifests.
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use self::report::{Judged, judge};
+use super::files::choose_profile;
+use crate::args::Report;
+use crate::exit::{Failure, Outcome, Run};
+use crate::notes;
+use crate::objects;
+use crate::sink;
+use crate::source::Input;
+use kubectl_skills::profile::Profile;
+use kubectl_skills::stream::Stream;
+
+mod report;
+
+/// Tell whether the API server and the operator's webhook would accept AgentRuntimes
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema) and the webhook. What they accept
+and what will not work all the same is told as warnings.
+
+Examples:
+  # Before a commit
+  kubectl skills validate -f manifests -R
+
+  # Would the operator's current version still take this AgentRuntime?
+  kubectl skills validate -f agent.yaml --profile head -o json
+
+Exit codes: 0 all are accepted; 1 findings; 2 usage; 3 bad input")]
+pub struct Args {
+    /// Namespace of objects that name none [default: default]
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Whose rules: auto, or a profile's name as 'version' lists them
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    profile: String,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Report,
+    #[command(flatten)]
+    input: Input,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let inputs = args.input.read()?;
+    let namespace = args.namespace.as_deref().unwrap_or("default");
+    let stream = Stream::read(&inputs.sources, namespace)?;
+    let (profile, _) = choose_profile(&stream, &args.profile)?;
+    let mut errors = Vec::new();
+    let mut documents = Vec::new();
+    for source in &inputs.sources {
+        match objects::documents(source, |text| text.contains("AgentRuntime")) {
+            Ok(more) => documents.extend(more),
+            Err(more) => errors.extend(more),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Failure::Input(errors));
+    }
+    let judged = judge(&documents, profile, namespace);
+    match args.output {
+        Report::Json => sink::text(&format!("{:#}\n", to_json(profile, &judged)))?,
+        Report::Text => {
+            sink::text(&judged.iter().map(Judged::lines).collect::<String>())?;
+            for warning in judged.iter().flat_map(|one| one.warnings.iter().map(|found| one.line(found))) {
+                notes::warning(&warning);
+            }
+        }
+    }
+    let refused = judged.iter().filter(|one| !one.findings.is_empty()).count();
+    notes::note(&match (judged.len(), refused) {
+        (0, _) => "no AgentRuntime in the input".to_owned(),
+        (total, 0) => format!("{} accepted (profile {})", counted(total), profile.name),
+        (total, refused) => format!("{refused} of {} refused (profile {})", counted(total), profile.name),
+    });
+    Ok(if refused == 0 { Outcome::Done } else { Outcome::Found })
+}
+
+fn counted(number: usize) -> String {
+    if number == 1 { "1 AgentRuntime".to_owned() } else { format!("{number} AgentRuntimes") }
+}
+
+fn to_json(profile: &Profile, judged: &[Judged]) -> Value {
+    let objects: Vec<Value> = judged.iter().map(Judged::to_json).collect();
+    json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ValidationReport", "profile": profile.name,
+           "objects": objects})
+}

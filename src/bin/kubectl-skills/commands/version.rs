@@ -1,0 +1,77 @@
+//! `version`: this program, the operator's dialects that it knows, and which of them manifests would get.
+
+use clap::Args as ClapArgs;
+use kubectl_skills::profile::{PROFILES, Profile};
+use kubectl_skills::stream::Stream;
+use serde_json::{Value, json};
+
+use super::files::choose_profile;
+use crate::args::Report;
+use crate::exit::{Outcome, Run};
+use crate::sink;
+use crate::source::{Input, Inputs};
+use crate::table::Table;
+
+/// Show the version, the profiles, and which profile is taken and why
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Which versions of the operator are known?
+  kubectl skills version
+
+  # Which of them do these manifests get, and why? ('doctor' tells it of a cluster)
+  kubectl skills version -f manifests -o json | jq .profile
+
+Exit codes: 0 done; 2 usage; 3 bad input")]
+pub struct Args {
+    /// Profile: auto, or a name
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    profile: String,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Report,
+    #[command(flatten)]
+    input: Input,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let inputs = if args.input.given() { args.input.read()? } else { Inputs::default() };
+    let stream = Stream::read(&inputs.sources, "default")?;
+    let (chosen, reason) = choose_profile(&stream, &args.profile)?;
+    sink::text(&match args.output {
+        Report::Json => format!("{:#}\n", to_json(chosen, &reason)),
+        Report::Text => to_text(chosen, &reason),
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn skills(profile: &Profile) -> &'static str {
+    if profile.mounts() { "mounts" } else { "observes" }
+}
+
+fn to_text(chosen: &Profile, reason: &str) -> String {
+    let mut table = Table::new(&["PROFILE", "COMMIT", "DATE", "API-GROUP", "SKILLS", "CHOSEN"]);
+    for profile in &PROFILES {
+        let mark = if profile.name == chosen.name { "yes" } else { "no" };
+        table.row(
+            [profile.name, profile.commit, profile.date, profile.names.group, skills(profile), mark]
+                .map(str::to_owned),
+        );
+    }
+    format!("kubectl-skills {}\n\n{table}\nprofile {}: {reason}\n", env!("CARGO_PKG_VERSION"), chosen.name)
+}
+
+fn to_json(chosen: &Profile, reason: &str) -> Value {
+    let profiles: Vec<Value> = PROFILES
+        .iter()
+        .map(|profile| {
+            json!({"name": profile.name, "commit": profile.commit, "date": profile.date,
+                   "apiGroup": profile.names.group, "skills": skills(profile)})
+        })
+        .collect();
+    json!({
+        "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Version", "version": env!("CARGO_PKG_VERSION"),
+        "profile": chosen.name, "reason": reason, "profiles": profiles,
+    })
+}

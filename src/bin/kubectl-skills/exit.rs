@@ -1,0 +1,116 @@
+//! How a run ends: what a verb came to in, the exit code out. Errors are told here and nowhere else.
+
+use std::process::ExitCode;
+
+use kubectl_skills::error::InputError;
+
+use crate::notes;
+
+/// What a verb came to when nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; nothing differs or nothing found.
+    Done,
+    /// Something differs, or there are findings.
+    Found,
+}
+
+/// Why a verb failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line asks for what cannot be done.
+    Usage(String),
+    /// Defects of the input, all of them.
+    Input(Vec<InputError>),
+    /// The cluster refused or failed.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a build without a cluster"))]
+    Remote(Vec<String>),
+    /// A file or program, and what the system said.
+    Io(String, std::io::Error),
+}
+
+/// Result of a verb.
+pub type Run = Result<Outcome, Failure>;
+
+/// Done, or found something.
+pub const FOUND: u8 = 1;
+/// Wrong usage, as clap has it.
+pub const USAGE: u8 = 2;
+/// Bad input, or a file that cannot be read or written.
+pub const INPUT: u8 = 3;
+/// The cluster refused or failed.
+pub const REMOTE: u8 = 4;
+
+impl From<Vec<InputError>> for Failure {
+    fn from(errors: Vec<InputError>) -> Self {
+        Self::Input(errors)
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Self::Input(vec![error])
+    }
+}
+
+impl Failure {
+    /// A defect of the input that has no place in a file.
+    pub fn input(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Input(vec![InputError { message: message.into(), help: help.into(), ..InputError::default() }])
+    }
+
+    /// The exit code: never that of a difference.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => USAGE,
+            Self::Input(_) | Self::Io(..) => INPUT,
+            Self::Remote(_) => REMOTE,
+        }
+    }
+
+    fn tell(&self) {
+        match self {
+            Self::Usage(message) => notes::error(message),
+            Self::Input(errors) => errors.iter().for_each(|error| notes::error(&error.to_string())),
+            Self::Remote(messages) => messages.iter().for_each(|message| notes::error(message)),
+            Self::Io(what, error) => notes::error(&format!("{what}: {error}")),
+        }
+    }
+}
+
+/// Tells what failed and gives the exit code.
+pub fn conclude(run: &Run) -> ExitCode {
+    ExitCode::from(match run {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Found) => FOUND,
+        Err(failure) => {
+            failure.tell();
+            failure.code()
+        }
+    })
+}
+
+/// What `conclude` would say of errors that stand beside a finished output.
+pub fn unless_errors(outcome: Outcome, errors: Vec<InputError>) -> Run {
+    if errors.is_empty() { Ok(outcome) } else { Err(Failure::Input(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipeline that asks "does it differ?" must never take a failure for a yes.
+    #[test]
+    fn no_failure_has_the_code_of_a_difference() {
+        let io = || std::io::Error::other("broken");
+        let failures = [
+            (Failure::Usage(String::new()), 2),
+            (Failure::Input(Vec::new()), 3),
+            (Failure::Io("file".into(), io()), 3),
+            (Failure::Remote(Vec::new()), 4),
+        ];
+        for (failure, code) in failures {
+            assert_eq!(failure.code(), code, "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Every object of a text, with its place: text in, documents and the objects in them out. For verbs that look at all
+//! objects as they stand; what a plan is about comes from the library's stream.
+
+use kubectl_skills::error::InputError;
+use kubectl_skills::object::Origin;
+use kubectl_skills::stream::Source;
+use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
+use serde_json::Value;
+
+/// One document, read whole.
+pub struct Parsed<'t> {
+    /// File and number of the document.
+    origin: Origin,
+    slice: DocumentSlice,
+    document: Document<'t>,
+    value: Value,
+}
+
+/// One object of a document.
+pub struct Object<'p> {
+    parsed: &'p Parsed<'p>,
+    /// Steps from the document's root.
+    path: Vec<Step>,
+    /// The object.
+    pub value: &'p Value,
+}
+
+/// Reads the documents that `matters` says yes to. All that cannot be read are told.
+pub fn documents<'t>(
+    source: &'t Source,
+    matters: impl Fn(&str) -> bool,
+) -> Result<Vec<Parsed<'t>>, Vec<InputError>> {
+    let mut out = Vec::new();
+    let mut errors = Vec::new();
+    for (index, slice) in yaml::split(&source.text).into_iter().enumerate() {
+        let text = slice.text(&source.text);
+        if !matters(text) {
+            continue;
+        }
+        let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
+        let read = Document::parse(text).and_then(|document| Ok((document.to_value()?, document)));
+        match read {
+            Ok((value, document)) => out.push(Parsed { origin, slice, document, value }),
+            Err(error) => errors.push(syntax(origin, &slice, error)),
+        }
+    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn syntax(origin: Origin, slice: &DocumentSlice, error: SyntaxError) -> InputError {
+    let (line, column) = slice.place(error.line, error.column);
+    InputError { origin: Origin { line, ..origin }, column, message: error.message, ..InputError::default() }
+}
+
+impl Parsed<'_> {
+    /// The objects in it: those of a List or ResourceList, or the document itself; none in an empty one.
+    pub fn objects(&self) -> Vec<Object<'_>> {
+        let mut out = Vec::new();
+        self.collect(&self.value, Vec::new(), &mut out);
+        out
+    }
+
+    fn collect<'p>(&'p self, value: &'p Value, path: Vec<Step>, out: &mut Vec<Object<'p>>) {
+        let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+        match value.get("items") {
+            Some(Value::Array(items)) if kind.ends_with("List") => {
+                for (index, item) in items.iter().enumerate() {
+                    let mut path = path.clone();
+                    path.extend([Step::from("items"), Step::from(index)]);
+                    self.collect(item, path, out);
+                }
+            }
+            _ if value.is_null() => {}
+            _ => out.push(Object { parsed: self, path, value }),
+        }
+    }
+
+    fn place_of(&self, node: yaml::node::NodeId) -> (usize, usize) {
+        let (line, column) = self.document.position(node);
+        self.slice.place(line, column)
+    }
+}
+
+impl Object<'_> {
+    /// Line and column of a field, or of what it is missing in; of the object itself for no steps.
+    pub fn place(&self, field: &[Step]) -> (usize, usize) {
+        let whole: Vec<Step> = self.path.iter().chain(field).cloned().collect();
+        let (node, _) = self.parsed.document.deepest(&whole);
+        self.parsed.place_of(node)
+    }
+
+    /// Where the object stands.
+    pub fn origin(&self) -> Origin {
+        Origin { line: self.place(&[]).0, ..self.parsed.origin.clone() }
+    }
+}
