@@ -235,10 +235,7 @@ fn a_gate_that_is_off_mounts_nothing_and_says_so() {
 /// Where no AgentRuntime is deployed, the configuration brings it along.
 #[test]
 fn agent_runtimes_of_the_configuration_are_carried_out_and_not_printed() {
-    let inner = RUNTIME.replace("- api", "  api").replace(
-        "  metadata: {name: weather, namespace: demo}",
-        "  metadata: {name: weather, namespace: demo}",
-    );
+    let inner = RUNTIME.replace("- api", "  api");
     let expected = value(&run(&list("")).text)["items"][0].clone();
     let text = format!("{HEAD}items:\n{DEPLOYMENT}functionConfig:\n{inner}");
     let out = run(&text);
