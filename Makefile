@@ -42,6 +42,10 @@ e2e: ## The tests against real API servers (needs Go, curl and openssl; the firs
 deploy: ## Writes the generated files of deploy/ from the tables in src/
 	cargo run --locked --quiet --no-default-features --example deploy
 
+.PHONY: deploy-check
+deploy-check: ## deploy/ through kustomize, Helm 3 and 4 and a real API server (needs Go, python3, curl and openssl)
+	hack/deploy-check.sh
+
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output
