@@ -69,6 +69,10 @@ pub enum Verb {
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
     Crd(commands::crd::Args),
+    Policy(commands::policy::Args),
+    Rbac(commands::rbac::Args),
+    #[cfg(feature = "controller")]
+    Webhook(commands::webhook::Args),
     #[cfg(feature = "cluster")]
     Completion(commands::completion::Args),
     Version(commands::version::Args),

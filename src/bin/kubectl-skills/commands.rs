@@ -18,11 +18,15 @@ pub mod hash_report;
 pub mod live;
 pub mod plan;
 pub mod plan_table;
+pub mod policy;
+pub mod rbac;
 pub mod render;
 #[cfg(feature = "cluster")]
 pub mod status;
 pub mod validate;
 pub mod version;
+#[cfg(feature = "controller")]
+pub mod webhook;
 
 use crate::args::Verb;
 use crate::exit::Run;
@@ -36,6 +40,8 @@ pub fn run(verb: &Verb) -> Run {
         Verb::Hash(args) => hash::run(args),
         Verb::Validate(args) => validate::run(args),
         Verb::Crd(args) => crd::run(args),
+        Verb::Policy(args) => policy::run(args),
+        Verb::Rbac(args) => rbac::run(args),
         Verb::Version(args) => version::run(args),
         Verb::Docs => docs::run(),
         #[cfg(feature = "cluster")]
@@ -48,6 +54,8 @@ pub fn run(verb: &Verb) -> Run {
         Verb::Completion(args) => completion::run(args),
         #[cfg(feature = "cluster")]
         Verb::Complete(args) => complete::run(args),
+        #[cfg(feature = "controller")]
+        Verb::Webhook(args) => webhook::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }
@@ -67,7 +75,7 @@ const INSTALL: &str = "install one that can: cargo install kubectl-skills --feat
 #[cfg(not(feature = "cluster"))]
 fn absent(words: &[std::ffi::OsString]) -> crate::exit::Failure {
     let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    let verbs = ["apply", "status", "doctor", "completion", complete::NAME, "controller"];
+    let verbs = ["apply", "status", "doctor", "completion", complete::NAME, "controller", "webhook"];
     crate::exit::Failure::Usage(if verbs.contains(&verb.as_str()) {
         format!("{verb}: this build cannot talk to a cluster; {INSTALL}")
     } else {

@@ -14,6 +14,8 @@ mod objects;
 mod sink;
 mod source;
 mod table;
+#[cfg(feature = "controller")]
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -7,9 +7,11 @@ use kubectl_skills::profile::Profile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::args::Planning;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
+use crate::cluster::live_run::{block_on, chosen_profile};
 use crate::exit::{Failure, Outcome, Run};
 use crate::webhook::answer::Judge;
 use crate::webhook::connections::{self, Limits, Mode};
@@ -45,20 +47,9 @@ pub struct Args {
 
 /// Runs the verb until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Run {
-    let chosen = match args.profile.as_str() {
-        "auto" => None,
-        name => Some(Profile::by_name(name).ok_or_else(|| {
-            Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
-        })?),
-    };
+    let chosen = chosen_profile(&Planning { profile: args.profile.clone(), ..Planning::default() })?;
     log();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
-    let outcome = runtime.block_on(serve(args, chosen));
-    runtime.shutdown_background();
-    outcome
+    block_on(serve(args, chosen))
 }
 
 /// One JSON object a line on stderr.
