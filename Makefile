@@ -58,6 +58,11 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 oracle: ## Scalars read and strings written beside Go's sigs.k8s.io/yaml (needs Go)
 	oracle=$$(hack/tools.sh go-oracle); cargo run --locked --example oracle -- "$$oracle"
 
+.PHONY: docs
+docs: ## docs/cli.md from the help of the program
+	cargo run --locked --bin kubectl-skills -- __docs > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
+
 .PHONY: bench
 bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
 	bench/run.sh --rounds $(ROUNDS)

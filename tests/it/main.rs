@@ -1,10 +1,15 @@
 //! The one integration test binary.
 
+mod cli;
+mod cli_help;
+mod cli_in_place;
 mod deploy_files;
 mod gates_oracle;
 mod golden;
+mod program;
 mod schema_oracle;
 mod vectors;
+mod vectors_binary;
 mod vectors_hash;
 mod vectors_reconcile;
 mod vectors_validate;

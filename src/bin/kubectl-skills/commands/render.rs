@@ -81,22 +81,24 @@ pub fn run(args: &Args) -> Run {
     Ok(Outcome::Done)
 }
 
-/// Tells each object that would change, where it stands. What cannot be written is no less wrong here.
+/// Tells each object that would change, in the order of the input. What cannot be written is no less wrong here.
 fn check(loaded: &Loaded<'_>) -> Run {
     let planned = loaded.plan();
     edit(&loaded.stream, &planned)?;
-    let mut out = String::new();
-    let mut tell = |item: &Item| out.push_str(&format!("{}: {} would change\n", item.origin, item.id));
+    let stream = &loaded.stream;
+    let mut changed: Vec<&Item> = Vec::new();
     for one in &planned.plans {
         if one.runtime_after.is_some() {
-            loaded.stream.runtimes.get(one.runtime).into_iter().for_each(&mut tell);
+            changed.extend(stream.runtimes.get(one.runtime));
         }
         if one.plan.desired().is_some() && one.plan.desired() != one.before.as_ref() {
-            one.workload.and_then(|index| loaded.stream.workloads.get(index)).into_iter().for_each(&mut tell);
+            changed.extend(one.workload.and_then(|index| stream.workloads.get(index)));
         }
     }
-    sink::text(&out)?;
-    Ok(if out.is_empty() { Outcome::Done } else { Outcome::Found })
+    changed.sort_by_key(|item| (item.document(), item.origin.line));
+    let line = |item: &&Item| format!("{}: {} would change\n", item.origin, item.id);
+    sink::text(&changed.iter().map(line).collect::<String>())?;
+    Ok(if changed.is_empty() { Outcome::Done } else { Outcome::Found })
 }
 
 fn write(inputs: &Inputs, edited: &Edited) -> Run {

@@ -1,0 +1,613 @@
+//! The command line: exit codes, what goes to which output, input that is none, and JSON as whole objects.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test runs programs and stops at the first surprise"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, SERVICE, fed, program, said, skills, stream};
+
+const NOTE: &str = "note: the operator's ConfigMaps are not in the input: the config hash is that of its compiled defaults and \
+may differ from the cluster's (--config-from names a file with them)\n";
+const HASH: &str = "d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44";
+const HASH_INPUT: &str = "{\"type\":\"agent\",\"skills\":[{\"name\":\"pdf\",\"image\":\"quay.io/acme/pdf:1\",\"mountPath\":\"/skills/pdf\"}]}";
+
+/// Only what the plan needs changes; the rest is the author's, byte by byte, and stdout carries nothing else.
+#[test]
+fn render_prints_the_stream_with_the_workload_changed() {
+    let said = fed(&["render", "-f", "-"], stream());
+    assert_eq!(said.parts(), (0, format!("{RENDERED}---\n{SERVICE}---\n{RUNTIME}").as_str(), NOTE));
+    let again = fed(&["render", "-f", "-"], &said.stdout);
+    assert_eq!(again.parts(), said.parts());
+    let removed = fed(&["render", "--remove", "-f", "-"], &said.stdout);
+    assert_eq!((removed.code, removed.stdout), (0, stream()));
+}
+
+/// Several files become one stream that kubectl reads, in the order of the command line and of names.
+#[test]
+fn files_are_joined_with_separators_only_where_they_lack() {
+    let folder = Folder::with(&[
+        ("m/2.yml", "---\n# second\nkind: A\n"),
+        ("m/1.yaml", "\u{feff}# first\nkind: B"),
+        ("m/3.json", "{\"kind\": \"C\"}\n"),
+        ("m/deeper/4.yaml", "kind: D\n"),
+        ("m/note.txt", "no manifest"),
+        ("5.yaml", "%YAML 1.1\n---\nkind: E\n"),
+    ]);
+    let said = folder.skills(&["render", "-f", "5.yaml", "-f", "m", "-f", "m/1.yaml"]);
+    assert_eq!(
+        said.parts(),
+        (
+            0,
+            "%YAML 1.1\n---\nkind: E\n---\n# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n",
+            ""
+        )
+    );
+    let said = folder.skills(&["render", "-R", "-f", "m", "-f", "5.yaml"]);
+    assert_eq!(
+        said.parts(),
+        (
+            0,
+            "\u{feff}# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n---\nkind: D\n...\n%YAML 1.1\n---\nkind: E\n",
+            ""
+        )
+    );
+}
+
+/// Every object is in it, also those that no plan is about, as `kubectl get -o json` would list them.
+#[test]
+fn render_to_json_lists_all_objects_in_order() {
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n- {{kind: Role, mode: 010}}\n---\n{}", stream());
+    let said = fed(&["render", "-o", "json", "-f", "-"], list);
+    let found = said.json();
+    let kinds: Vec<&str> = found["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| item["kind"].as_str().expect("a kind"))
+        .collect();
+    assert_eq!(kinds, ["Role", "Deployment", "Service", "AgentRuntime"]);
+    assert_eq!(
+        found,
+        json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"kind": "Role", "mode": 8},
+            {
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {
+                    "name": "weather", "namespace": "team1",
+                    "labels": {"kagenti.io/type": "agent", "app.kubernetes.io/managed-by": "kagenti-operator"},
+                    "annotations": {"kagenti.io/skills": "[\"pdf\"]"}
+                },
+                "spec": {"template": {
+                    "metadata": {
+                        "labels": {"app": "weather", "kagenti.io/type": "agent"},
+                        "annotations": {"kagenti.io/config-hash": HASH}
+                    },
+                    "spec": {
+                        "containers": [{
+                            "name": "agent", "image": "quay.io/acme/weather:1",
+                            "volumeMounts": [{"name": "skill-pdf", "mountPath": "/skills/pdf", "readOnly": true}]
+                        }],
+                        "volumes": [{"name": "skill-pdf", "image": {"reference": "quay.io/acme/pdf:1"}}]
+                    }
+                }}
+            },
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "weather"}},
+            runtime()
+        ]})
+    );
+}
+
+fn runtime() -> Value {
+    json!({
+        "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime",
+        "metadata": {"name": "weather", "namespace": "team1"},
+        "spec": {
+            "type": "agent",
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "weather"},
+            "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf"}]
+        }
+    })
+}
+
+#[test]
+fn render_check_tells_what_would_change_and_where() {
+    let said = fed(&["render", "--check", "-f", "-"], stream());
+    assert_eq!(said.parts(), (1, "-:1: Deployment team1/weather would change\n", NOTE));
+    let rendered = fed(&["render", "-f", "-"], stream()).stdout;
+    assert_eq!(fed(&["render", "--check", "-f", "-"], rendered).parts(), (0, "", NOTE));
+    // Skills that the cluster's CRD does not know are taken out of the AgentRuntime as well.
+    let said = fed(&["render", "--check", "--profile", "head", "-f", "-"], stream());
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (1, "-:1: Deployment team1/weather would change\n-:18: AgentRuntime team1/weather would change\n")
+    );
+}
+
+/// A difference is a difference and no failure: 1, never more.
+#[test]
+fn diff_shows_each_object_once() {
+    let said = fed(&["diff", "-f", "-"], stream());
+    assert_eq!(
+        said.parts(),
+        (
+            1,
+            "\
+--- input/apps.v1.Deployment.team1.weather
++++ planned/apps.v1.Deployment.team1.weather
+@@ -1,14 +1,30 @@
+ apiVersion: apps/v1
+ kind: Deployment
+ metadata:
++  annotations:
++    kagenti.io/skills: \"[\\\"pdf\\\"]\"
++  labels:
++    app.kubernetes.io/managed-by: kagenti-operator
++    kagenti.io/type: agent
+   name: weather
+   namespace: team1
+ spec:
+   template:
+     metadata:
++      annotations:
++        kagenti.io/config-hash: d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44
+       labels:
+         app: weather
++        kagenti.io/type: agent
+     spec:
+       containers:
+       - image: quay.io/acme/weather:1
+         name: agent
++        volumeMounts:
++        - mountPath: /skills/pdf
++          name: skill-pdf
++          readOnly: true
++      volumes:
++      - image:
++          reference: quay.io/acme/pdf:1
++        name: skill-pdf
+",
+            NOTE
+        )
+    );
+    let rendered = fed(&["render", "-f", "-"], stream()).stdout;
+    assert_eq!(fed(&["diff", "-f", "-"], &rendered).parts(), (0, "", NOTE));
+    let removed = fed(&["diff", "--remove", "-o", "json", "-f", "-"], &rendered);
+    assert_eq!(removed.code, 1);
+    assert_eq!(removed.json()["objects"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn diff_as_json_is_one_object() {
+    let said = fed(&["diff", "-o", "json", "-f", "-"], stream());
+    let add = |path: &str, to: Value| json!({"path": path, "op": "add", "from": null, "to": to});
+    assert_eq!(said.code, 1);
+    assert_eq!(
+        said.json(),
+        json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diff", "objects": [{
+            "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "team1", "name": "weather",
+            "changes": [
+                add("metadata.annotations", json!({"kagenti.io/skills": "[\"pdf\"]"})),
+                add("metadata.labels", json!({"app.kubernetes.io/managed-by": "kagenti-operator", "kagenti.io/type": "agent"})),
+                add("spec.template.metadata.annotations", json!({"kagenti.io/config-hash": HASH})),
+                add("spec.template.metadata.labels[kagenti.io/type]", json!("agent")),
+                add("spec.template.spec.containers[0].volumeMounts",
+                    json!([{"name": "skill-pdf", "mountPath": "/skills/pdf", "readOnly": true}])),
+                add("spec.template.spec.volumes", json!([{"name": "skill-pdf", "image": {"reference": "quay.io/acme/pdf:1"}}])),
+            ]
+        }]})
+    );
+}
+
+/// kubectl drops arguments with a dot or a slash in them without a word; and a broken program is no difference.
+#[cfg(unix)]
+#[test]
+fn an_external_diff_gets_all_its_arguments_and_decides() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::with(&[
+        ("in.yaml", &stream()),
+        ("differ", "#!/bin/sh\nls \"$1\" \"$2\"\nshift 2\necho \"$@\"\nexit $RC\n"),
+    ]);
+    let path = folder.path("differ");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    let run = |code: &str| {
+        let mut command = program(&["diff", "-f", "in.yaml"]);
+        command.current_dir(folder.root()).env("PATH", "/usr/bin:/bin").env("RC", code);
+        said(command.env("KUBECTL_EXTERNAL_DIFF", format!("{path} --ignore=spec.x/y --color")))
+    };
+    let found = run("1");
+    assert_eq!(found.code, 1, "{found:?}");
+    assert_eq!(found.stdout.matches("apps.v1.Deployment.team1.weather").count(), 2, "{found:?}");
+    assert!(found.stdout.ends_with("--ignore=spec.x/y --color\n"), "{found:?}");
+    assert_eq!(run("0").code, 0);
+    assert_eq!(run("2").code, 3);
+}
+
+#[test]
+fn plan_is_a_table_or_one_object() {
+    let said = fed(&["plan", "-f", "-"], stream());
+    assert_eq!(
+        said.parts(),
+        (
+            0,
+            "NAME      TARGET               ACTION       SKILLS   CHANGES   REASON\n\
+             weather   Deployment/weather   configured   pdf      6         1 skill is to be mounted\n",
+            NOTE
+        )
+    );
+    let mut found = fed(&["plan", "-o", "json", "-f", "-"], stream()).json();
+    let changes = found["runtimes"][0]["changes"].take();
+    assert_eq!(changes.as_array().map(Vec::len), Some(6), "{changes}");
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "reason": reason, "message": message});
+    assert_eq!(
+        found,
+        json!({
+            "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Plan", "profile": "pr332-merged", "warnings": [],
+            "runtimes": [{
+                "namespace": "team1", "name": "weather",
+                "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "weather"},
+                "action": "configured", "reason": "1 skill is to be mounted",
+                "configHash": HASH, "hashInput": HASH_INPUT,
+                "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "volume": "skill-pdf"}],
+                "conditions": [
+                    condition("ConfigResolved", "ConfigResolved", "Configuration resolved successfully"),
+                    condition("Ready", "Configured", "Workload weather configured with config-hash d50a0886c902"),
+                    condition("SkillsMounted", "SkillsApplied", "1 skill image(s) mounted"),
+                    condition("TargetResolved", "TargetFound", "Deployment weather resolved"),
+                ],
+                "events": [{"type": "Normal", "reason": "Configured", "message": "Applied config to Deployment weather"}],
+                "requeueAfterSeconds": 0, "changes": null, "warnings": [],
+            }],
+        })
+    );
+}
+
+/// What cannot be carried out is in the table as an error, told on stderr with its place, and exit code 3.
+#[test]
+fn an_agent_without_its_workload_is_an_error_with_a_place() {
+    let said = fed(&["plan", "-f", "-"], RUNTIME);
+    assert_eq!((said.code, said.stdout.contains("error")), (3, true), "{said:?}");
+    let errors: Vec<&str> = said.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{said:?}");
+    assert!(errors[0].starts_with("error: -:6:"), "{said:?}");
+    for verb in ["render", "diff"] {
+        let said = fed(&[verb, "-f", "-"], RUNTIME);
+        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{verb}: {said:?}");
+    }
+    // A hash needs no workload.
+    assert_eq!(fed(&["hash", "-f", "-"], RUNTIME).code, 0);
+}
+
+#[test]
+fn hash_is_a_table_an_explanation_or_one_object() {
+    let table = format!("NAMESPACE   NAME      HASH\nteam1       weather   {HASH}\n");
+    assert_eq!(fed(&["hash", "-f", "-"], stream()).parts(), (0, table.as_str(), NOTE));
+    let found = fed(&["hash", "-o", "json", "-f", "-"], stream()).json();
+    let item = json!({"namespace": "team1", "name": "weather", "configHash": HASH, "hashInput": HASH_INPUT});
+    assert_eq!(
+        found,
+        json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "HashList", "items": [item]})
+    );
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: team\n  namespace: team1\n  labels: {kagenti.io/defaults: \"true\"}\n\
+                  data: {log: debug}\n";
+    let folder = Folder::with(&[("agent.yaml", RUNTIME), ("config.yaml", config)]);
+    let said = folder.skills(&["hash", "--explain", "-f", "agent.yaml", "--config-from", "config.yaml"]);
+    let row = "defaults.log        yes      ConfigMap team1/team key log (config.yaml:1)    debug\n";
+    assert!(said.code == 0 && said.stdout.contains(row), "{said:?}");
+    // The hash without that ConfigMap is explained by its absence.
+    let against = ["hash", "-f", "agent.yaml", "--config-from", "config.yaml", "--against", HASH];
+    let said = folder.skills(&against);
+    assert!(said.code == 0 && said.stdout.contains("explained by:"), "{said:?}");
+    let found = folder.skills(&[&against[..], &["-o", "json"]].concat()).json();
+    assert_eq!(found["items"][0]["against"][0]["hashInput"], HASH_INPUT, "{found}");
+}
+
+/// The words are the API server's and the webhook's; the places are the author's.
+#[test]
+fn validate_tells_all_findings_with_their_places() {
+    let bad = "\
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: a, namespace: team1}
+spec:
+  type: robot
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  nonsense: 1
+  skills:
+    - {name: x, image: i:1, mountPath: /x}
+    - name: x
+      image: i:2
+      mountPath: /y
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: b, namespace: team1}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+";
+    let said = fed(&["validate", "-f", "-"], bad);
+    assert_eq!(
+        said.parts(),
+        (
+            1,
+            "-:5:9: AgentRuntime team1/a: spec.type: Unsupported value: \"robot\": supported values: \"agent\", \"tool\"\n\
+             -:6:14: AgentRuntime team1/a: admission webhook \"vagentruntime.kb.io\" denied the request: an AgentRuntime already \
+             targets Deployment web in namespace team1: b\n\
+             -:19:14: AgentRuntime team1/b: admission webhook \"vagentruntime.kb.io\" denied the request: an AgentRuntime already \
+             targets Deployment web in namespace team1: a\n",
+            "warning: -:7:13: AgentRuntime team1/a: unknown field \"spec.nonsense\": the API server drops it\n\
+             note: 2 of 2 AgentRuntimes refused (profile pr332-merged)\n"
+        )
+    );
+    let alone = bad.split("---").next().expect("the first").replace("robot", "agent");
+    let said = fed(&["validate", "-o", "json", "-f", "-"], alone);
+    assert_eq!(said.code, 1);
+    assert_eq!(
+        said.json(),
+        json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ValidationReport", "profile": "pr332-merged", "objects": [{
+            "file": "-", "namespace": "team1", "name": "a", "allowed": false,
+            "findings": [{"by": "webhook", "line": 10, "column": 13, "message":
+                "admission webhook \"vagentruntime.kb.io\" denied the request: spec.skills[1]: duplicate skill name \"x\""}],
+            "warnings": [{"by": "schema", "line": 7, "column": 13, "message":
+                "unknown field \"spec.nonsense\": the API server drops it"}],
+        }]})
+    );
+    assert_eq!(
+        fed(&["validate", "-f", "-"], RUNTIME).parts(),
+        (0, "", "note: 1 AgentRuntime accepted (profile pr332-merged)\n")
+    );
+    assert_eq!(
+        fed(&["validate", "-f", "-"], DEPLOYMENT).parts(),
+        (0, "", "note: no AgentRuntime in the input\n")
+    );
+}
+
+#[test]
+fn version_and_crd_follow_the_profile() {
+    let found =
+        fed(&["version", "-o", "json", "-f", "-"], RUNTIME.replace("kagenti.dev", "rossoctl.dev")).json();
+    assert_eq!(
+        (&found["profile"], &found["version"]),
+        (&json!("rossoctl"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    assert_eq!(found["profiles"].as_array().map(Vec::len), Some(9));
+    let text = skills(&["version", "--profile", "head"]).stdout;
+    assert!(text.contains("\nprofile head: "), "{text}");
+    let crd = skills(&["crd", "-o", "json"]).json();
+    assert_eq!(crd["metadata"]["name"], "agentruntimes.agent.kagenti.dev");
+    let crd = skills(&["crd", "--profile", "rossoctl"]).stdout;
+    assert!(crd.contains("  name: agentruntimes.agent.rossoctl.dev\n"), "{crd}");
+}
+
+/// A pipeline whose first part failed must not look like success: Argo CD would then delete everything.
+#[test]
+fn input_without_objects_is_refused() {
+    let empty = "error: standard input is empty (see whether the command in front of the pipe failed; bash's 'set -o pipefail' \
+                 would have told)\n";
+    for verb in ["render", "diff", "plan", "hash", "validate"] {
+        assert_eq!(fed(&[verb, "-f", "-"], "").parts(), (3, "", empty), "{verb}");
+        assert_eq!(fed(&[verb, "-f", "-"], "\n\n").parts(), (3, "", empty), "{verb}");
+        let said = fed(&[verb, "-f", "-"], "# nothing\n---\n");
+        assert_eq!(said.parts(), (3, "", "error: -: there is no object in it\n"), "{verb}");
+    }
+    let said = skills(&["render"]);
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""));
+    assert!(said.stderr.contains("'-f -' to read standard input"), "{said:?}");
+}
+
+/// All defects are told, each with file and place; nothing is printed of the rest.
+#[test]
+fn input_that_cannot_be_read_is_told_with_its_place() {
+    let folder = Folder::with(&[
+        ("good.yaml", &stream()),
+        ("broken.yaml", "a: b\n---\na: [1\nkind: Deployment\n"),
+        ("none/a.txt", ""),
+    ]);
+    folder.write("latin.yaml", b"kind: Deployment\nname: caf\xe9\n");
+    folder.write("wide.yaml", b"\xff\xfek\x00");
+    let args = [
+        "render",
+        "-f",
+        "good.yaml",
+        "-f",
+        "latin.yaml",
+        "-f",
+        "wide.yaml",
+        "-f",
+        "missing.yaml",
+        "-f",
+        "none",
+    ];
+    assert_eq!(
+        folder.skills(&args).parts(),
+        (
+            3,
+            "",
+            "error: latin.yaml:2:10: the byte 0xe9 is not UTF-8 (save the file as UTF-8; iconv -t UTF-8 converts it)\n\
+             error: wide.yaml: the text is UTF-16, and YAML for Kubernetes is UTF-8 (convert it: iconv -f UTF-16 -t UTF-8)\n\
+             error: missing.yaml: cannot be read: No such file or directory (os error 2) (check the name)\n\
+             error: none: no .yaml, .yml or .json file in this folder (name another folder, or -R to look into folders in it)\n"
+        )
+    );
+    let said = folder.skills(&["render", "-f", "broken.yaml"]);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.starts_with("error: broken.yaml:") && said.stderr.contains("document 2"), "{said:?}");
+    let said = fed(&["render", "-f", "-"], b"kind: Deployment\n\xff");
+    assert_eq!((said.code, said.stderr.starts_with("error: -:2:1: the byte 0xff")), (3, true), "{said:?}");
+}
+
+/// clap's and our own refusals are both usage: 2.
+#[test]
+fn wrong_usage_is_two() {
+    for args in [
+        &["no-such-verb"][..],
+        &["render", "--no-such-flag"],
+        &["render", "-f", "a", "-k", "b"],
+        &["render", "-R"],
+        &["render", "-i", "-o", "json", "-f", "a"],
+        &["render", "-i", "--check", "-f", "a"],
+        &["render", "--skill-folders=perhaps", "-f", "a"],
+        &["hash", "-f", "a", "--against", "ABC"],
+        &["crd", "--profile", "nobody"],
+        &["plan", "-f", "a", "weather"],
+        &["diff", "-f", "a", "-A"],
+        &["render", "-f", "https://example.com/a.yaml"],
+        &["render", "-f", "-", "-f", "-"],
+        &[],
+    ] {
+        let said = fed(args, RUNTIME);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{args:?}: {said:?}");
+        assert!(!said.stderr.is_empty(), "{args:?}");
+    }
+    let said = fed(&["render", "-i", "-f", "-"], stream());
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
+    let said = fed(&["render", "--profile", "nobody", "-f", "-"], stream());
+    assert_eq!(said.code, 2, "{said:?}");
+}
+
+/// Verbs that need a cluster and find none fail as the cluster's: 4.
+#[cfg(feature = "cluster")]
+#[test]
+fn without_a_cluster_is_four() {
+    for args in [
+        &["diff"][..],
+        &["plan"],
+        &["hash"],
+        &["apply"],
+        &["status"],
+        &["doctor"],
+        &["render", "-f", "-", "--config-from", "cluster"],
+    ] {
+        let said = fed(args, stream());
+        assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{args:?}: {said:?}");
+        assert!(said.stderr.contains("no cluster is configured"), "{args:?}: {said:?}");
+    }
+}
+
+/// A build with files alone says how to get the rest.
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn without_the_feature_the_way_to_it_is_told() {
+    for verb in ["diff", "plan", "hash", "apply", "status", "doctor", "completion"] {
+        let said = skills(&[verb]);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{verb}: {said:?}");
+        assert!(said.stderr.contains("cargo install kubectl-skills --features cluster"), "{verb}: {said:?}");
+    }
+}
+
+/// `kubectl skills render ... | head -1` is no error, and neither is help that nobody reads to its end.
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let large: String = (0..2000).map(|number| format!("---\nkind: Service\nname: s{number}\n")).collect();
+    let folder = Folder::with(&[("in.yaml", &format!("{}{large}", stream()))]);
+    for args in [
+        &["render", "-f", "in.yaml"][..],
+        &["render", "-o", "json", "-f", "in.yaml"],
+        &["--help"],
+        &["diff", "-f", "in.yaml"],
+    ] {
+        let mut command = program(args);
+        command.current_dir(folder.root()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a run");
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+        let code = child.wait().expect("an end").code();
+        assert_eq!(code, Some(i32::from(args[0] == "diff")), "{args:?}: {stderr}");
+        assert!(!stderr.contains("error") && !stderr.contains("panic"), "{args:?}: {stderr}");
+    }
+}
+
+/// A full disk is not a closed pipe.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let folder = Folder::with(&[("in.yaml", &stream())]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = program(&["render", "-f", "in.yaml"]);
+    let said = said(command.current_dir(folder.root()).stdout(full));
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.stderr.contains("error: standard output: No space left on device"), "{said:?}");
+}
+
+/// Colours are for terminals, and for who asks; NO_COLOR and `--color` decide as everywhere. Manifests are never coloured.
+#[test]
+fn colours_are_for_who_asks() {
+    let folder = Folder::with(&[("in.yaml", &stream())]);
+    let coloured = |args: &[&str], env: &[(&str, &str)]| {
+        let mut command = program(args);
+        command.current_dir(folder.root()).envs(env.iter().copied());
+        let said = said(&mut command);
+        (said.stdout.contains('\u{1b}'), said.stderr.contains('\u{1b}'))
+    };
+    let diff = ["diff", "-f", "in.yaml"];
+    assert_eq!(coloured(&diff, &[]), (false, false));
+    assert_eq!(coloured(&diff, &[("CLICOLOR_FORCE", "1")]), (true, true));
+    assert_eq!(coloured(&["diff", "-f", "in.yaml", "--color", "always"], &[("NO_COLOR", "1")]), (true, true));
+    assert_eq!(
+        coloured(&["diff", "-f", "in.yaml", "--color=never"], &[("CLICOLOR_FORCE", "1")]),
+        (false, false)
+    );
+    assert_eq!(coloured(&["render", "-f", "in.yaml", "--color=always"], &[]), (false, true));
+}
+
+/// 10,000 documents go through within seconds even in a build without optimisation, in memory of a few copies.
+#[test]
+fn a_stream_of_ten_thousand_documents_goes_through() {
+    let mut text = String::new();
+    for number in 0..2000 {
+        let name = format!("weather-{number}");
+        text.push_str(&stream().replace("weather", &name).replace(&format!("acme/{name}"), "acme/weather"));
+        text.push_str("---\nkind: ConfigMap\ndata: {a: b}\n---\nkind: Role\n---\n");
+    }
+    let started = std::time::Instant::now();
+    let said = fed(&["render", "-f", "-"], &text);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(said.stdout.matches("kagenti.io/config-hash").count(), 2000);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+/// `-k` is what the installed kustomize makes of a folder; where it fails or is missing, so do we.
+#[cfg(unix)]
+#[test]
+fn a_kustomization_is_built_by_the_installed_program() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::with(&[("in.yaml", &stream()), ("app/kustomization.yaml", "")]);
+    let run = |script: Option<&str>| {
+        let bin = Folder::with(&[]);
+        if let Some(script) = script {
+            bin.write("kustomize", format!("#!/bin/sh\n{script}\n"));
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(bin.path("kustomize"), mode).expect("an executable");
+        }
+        let mut command = program(&["render", "-k", "app"]);
+        said(command.current_dir(folder.root()).env("PATH", bin.root()))
+    };
+    let said = run(Some("[ \"$*\" = 'build app' ] && exec /bin/cat in.yaml"));
+    assert_eq!((said.code, said.stdout.starts_with(RENDERED)), (0, true), "{said:?}");
+    let said = run(Some("echo 'no such resource' >&2; exit 1"));
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""));
+    assert!(said.stderr.contains("no such resource\nerror: kustomize build app: it failed"), "{said:?}");
+    assert_eq!(run(Some("exit 0")).code, 3);
+    let said = run(None);
+    assert!(said.code == 3 && said.stderr.contains("neither is on the PATH"), "{said:?}");
+}
+
+/// A reader that never comes must not be waited for: a writer that dies leaves an input that ends.
+#[test]
+fn half_a_document_is_refused() {
+    let mut command = program(&["render", "-f", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("a run");
+    let half = &stream()[..stream().len() - 60];
+    child.stdin.take().expect("a pipe").write_all(half.as_bytes()).expect("a write");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+}

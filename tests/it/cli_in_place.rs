@@ -1,0 +1,170 @@
+//! `render -i`: which files are written, and that a file is either the old or the new one, whatever happens.
+
+#![cfg(unix)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test runs programs and stops at the first surprise"
+)]
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, SERVICE, program, said};
+
+fn manifests() -> Folder {
+    Folder::with(&[
+        ("a/deployment.yaml", DEPLOYMENT),
+        ("a/runtime.yaml", RUNTIME),
+        ("a/service.yaml", SERVICE),
+    ])
+}
+
+fn set_mode(folder: &Folder, name: &str, mode: u32) {
+    std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+/// Root may do everything; what others may not is shown as somebody who owns nothing.
+fn as_nobody(command: &mut Command, folder: &Folder) {
+    if std::fs::metadata(folder.root()).expect("a folder").uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+}
+
+fn names(folder: &Folder, name: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path(name)).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+/// A rewritten file without a change would wake every watcher and build.
+#[test]
+fn only_files_in_which_something_changes_are_written() {
+    let folder = manifests();
+    set_mode(&folder, "a/deployment.yaml", 0o640);
+    let inode = |name: &str| std::fs::metadata(folder.path(name)).expect("a file").ino();
+    let before = ["a/deployment.yaml", "a/runtime.yaml", "a/service.yaml"].map(inode);
+    let said = folder.skills(&["render", "-i", "-f", "a"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
+    assert!(said.stderr.ends_with("note: a/deployment.yaml rewritten\n"), "{said:?}");
+    let after = ["a/deployment.yaml", "a/runtime.yaml", "a/service.yaml"].map(inode);
+    assert_eq!((before[0] == after[0], before[1] == after[1], before[2] == after[2]), (false, true, true));
+    assert_eq!(folder.read("a/deployment.yaml"), RENDERED);
+    let mode = std::fs::metadata(folder.path("a/deployment.yaml")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(names(&folder, "a"), ["deployment.yaml", "runtime.yaml", "service.yaml"]);
+    let said = folder.skills(&["render", "-i", "-f", "a"]);
+    assert_eq!((said.code, said.stderr.contains("rewritten")), (0, false), "{said:?}");
+    assert_eq!(inode("a/deployment.yaml"), after[0]);
+    assert_eq!(folder.skills(&["render", "-i", "--remove", "-f", "a"]).code, 0);
+    assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+#[test]
+fn a_symbolic_link_stays_one_and_its_file_is_written() {
+    let folder = manifests();
+    std::fs::create_dir(folder.path("links")).expect("a folder");
+    symlink("../a/deployment.yaml", folder.path("links/deployment.yaml")).expect("a link");
+    let said = folder.skills(&["render", "-i", "-f", "links", "-f", "a/runtime.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(std::fs::symlink_metadata(folder.path("links/deployment.yaml")).expect("a link").is_symlink());
+    assert_eq!(folder.read("a/deployment.yaml"), RENDERED);
+    assert_eq!(names(&folder, "links"), ["deployment.yaml"]);
+}
+
+/// Half of the files written is worse than none: all are tried before any is put in its place.
+#[test]
+fn a_folder_that_cannot_be_written_leaves_all_as_it_was() {
+    let second = |text: &str| text.replace("weather", "other").replace("acme/other", "acme/weather");
+    let folder = manifests();
+    folder.write("b/all.yaml", format!("{}---\n{}", second(DEPLOYMENT), second(RUNTIME)));
+    for (name, mode) in
+        [("", 0o755), ("a", 0o777), ("a/deployment.yaml", 0o666), ("b/all.yaml", 0o666), ("b", 0o555)]
+    {
+        set_mode(&folder, name, mode);
+    }
+    let mut command = program(&["render", "-i", "-f", "a", "-f", "b"]);
+    command.current_dir(folder.root());
+    as_nobody(&mut command, &folder);
+    let said = said(&mut command);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(
+        said.stderr.contains("cannot write beside") && said.stderr.contains("Permission denied"),
+        "{said:?}"
+    );
+    assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+    assert_eq!(names(&folder, "a"), ["deployment.yaml", "runtime.yaml", "service.yaml"]);
+    set_mode(&folder, "b", 0o755);
+}
+
+/// A rename would replace what its owner has protected.
+#[test]
+fn a_read_only_file_is_refused() {
+    let folder = manifests();
+    set_mode(&folder, "a/deployment.yaml", 0o444);
+    let said = folder.skills(&["render", "-i", "-f", "a"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.stderr.contains("error: a/deployment.yaml: the file is read-only"), "{said:?}");
+    assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_told() {
+    let folder = manifests();
+    set_mode(&folder, "", 0o755);
+    set_mode(&folder, "a/deployment.yaml", 0o000);
+    let mut command = program(&["render", "-f", "a"]);
+    command.current_dir(folder.root());
+    as_nobody(&mut command, &folder);
+    let said = said(&mut command);
+    assert_eq!(
+        said.parts(),
+        (3, "", "error: a/deployment.yaml: cannot be read: Permission denied (os error 13)\n")
+    );
+}
+
+/// An error in one file writes none.
+#[test]
+fn an_error_anywhere_writes_nothing() {
+    let folder = manifests();
+    folder.write("a/zz.yaml", RUNTIME.replace("weather", "missing"));
+    let said = folder.skills(&["render", "-i", "-f", "a"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+/// Killed at any moment, the program leaves each file old or new, and never half.
+#[test]
+fn an_interrupted_run_leaves_whole_files() {
+    let count = 60;
+    let folder = Folder::with(&[]);
+    let numbered = |text: &str, number: usize| {
+        text.replace("weather", &format!("w{number}")).replace(&format!("acme/w{number}"), "acme/weather")
+    };
+    let olds: Vec<String> = (0..count)
+        .map(|number| format!("{}---\n{}", numbered(DEPLOYMENT, number), numbered(RUNTIME, number)))
+        .collect();
+    let news: Vec<String> = (0..count)
+        .map(|number| format!("{}---\n{}", numbered(RENDERED, number), numbered(RUNTIME, number)))
+        .collect();
+    let mut interrupted = 0;
+    for round in 0..12 {
+        for (number, text) in olds.iter().enumerate() {
+            folder.write(format!("m/{number:03}.yaml"), text);
+        }
+        let mut command = program(&["render", "-i", "-f", "m"]);
+        command.current_dir(folder.root()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("a run");
+        std::thread::sleep(std::time::Duration::from_millis(round * 4));
+        child.kill().expect("a kill");
+        interrupted += usize::from(child.wait().expect("an end").code().is_none());
+        for number in 0..count {
+            let text = folder.read(&format!("m/{number:03}.yaml"));
+            assert!(text == olds[number] || text == news[number], "round {round}, file {number}: {text}");
+        }
+    }
+    assert!(interrupted > 0, "no run was interrupted");
+}
