@@ -46,6 +46,10 @@ deploy: ## Writes the generated files of deploy/ from the tables in src/
 deploy-check: ## deploy/ through kustomize, Helm 3 and 4 and a real API server (needs Go, python3, curl and openssl)
 	hack/deploy-check.sh
 
+.PHONY: e2e-pipelines
+e2e-pipelines: ## docs/examples through the real kustomize, kpt, Helm and kubectl (needs Go; the first run builds them)
+	hack/e2e-pipelines.sh
+
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output

@@ -246,7 +246,9 @@ test_helm3_program_equals_render() {
 test_helm_stops_at_an_error_and_says_why() {
   without_target helm
   export HELM_PLUGINS=$PWD/broken
-  fails_loudly no-such-deployment -- helm template demo broken/chart -n weather --post-renderer kubectl-skills
+  # Helm 4 keeps a plugin's stderr to itself; docs/function.md says how to see it.
+  fails_loudly kubectl-skills -- helm template demo broken/chart -n weather --post-renderer kubectl-skills
+  fails_loudly no-such-deployment -- sh -c 'helm template demo broken/chart -n weather | kubectl-skills fn'
   fails_loudly no-such-deployment -- helm3 template demo broken/chart -n weather --post-renderer kubectl-skills --post-renderer-args fn
 }
 

@@ -32,6 +32,8 @@ const DEFAULT_NAMESPACE: &str = "default";
 pub struct Output {
     /// What is printed. Never empty.
     pub text: String,
+    /// Whether it is a ResourceList.
+    pub is_list: bool,
     /// What was found, for stderr; in a ResourceList they are in the text as well.
     pub results: Results,
     /// What a reader should know of the whole.
@@ -253,7 +255,7 @@ impl Run<'_> {
         let Some(list) = &self.list else {
             let failed = results.errors().next().is_some();
             let text = done.text.unwrap_or_else(|| self.sources[0].text.clone());
-            return Ok(Output { text, results, notes: done.notes, failed });
+            return Ok(Output { text, is_list: false, results, notes: done.notes, failed });
         };
         let merged = results.merged(&list.results);
         let failed = has_error(&merged);
@@ -266,7 +268,7 @@ impl Run<'_> {
                 vec![InputError { message, ..InputError::default() }]
             })?
         };
-        Ok(Output { text, results, notes: done.notes, failed })
+        Ok(Output { text, is_list: true, results, notes: done.notes, failed })
     }
 
     fn carry_out(&self, stream: &Stream<'_>, options: &FunctionConfig) -> Result<Done, Vec<InputError>> {

@@ -68,6 +68,8 @@ pub enum Verb {
     Validate(commands::validate::Args),
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
+    #[command(name = commands::function::VERB)]
+    Function(commands::function::Args),
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
     Rbac(commands::rbac::Args),

@@ -12,6 +12,7 @@ mod docs;
 #[cfg(feature = "cluster")]
 pub mod doctor;
 pub mod files;
+pub mod function;
 pub mod hash;
 pub mod hash_report;
 #[cfg(feature = "cluster")]
@@ -42,6 +43,7 @@ pub fn run(verb: &Verb) -> Run {
         Verb::Crd(args) => crd::run(args),
         Verb::Policy(args) => policy::run(args),
         Verb::Rbac(args) => rbac::run(args),
+        Verb::Function(args) => function::run(args),
         Verb::Version(args) => version::run(args),
         Verb::Docs => docs::run(),
         #[cfg(feature = "cluster")]

@@ -27,7 +27,13 @@ use clap::Parser as _;
 use args::{Args, Color};
 
 fn main() -> ExitCode {
-    match Args::try_parse_from(words(std::env::args_os().collect())) {
+    let words = words(std::env::args_os().collect());
+    if words.len() == 1
+        && let Some(run) = commands::function::run_without_words()
+    {
+        return exit::conclude(&run);
+    }
+    match Args::try_parse_from(words) {
         Ok(args) => {
             colours(args.color);
             exit::conclude(&commands::run(&args.verb))
@@ -40,12 +46,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line; called by the name that kubectl completes plugins with, that of the verb behind it.
+/// The command line; called by a name that stands for a verb, that verb behind it.
 fn words(mut words: Vec<OsString>) -> Vec<OsString> {
-    let name = words.first().map(Path::new).and_then(Path::file_stem);
-    if name.is_some_and(|name| name == "kubectl_complete-skills") {
-        words.insert(1, commands::complete::NAME.into());
-    }
+    let name = words.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
+    let verb = if name == "kubectl_complete-skills" {
+        commands::complete::NAME
+    } else if commands::function::NAMES.iter().any(|known| name == *known) {
+        commands::function::VERB
+    } else {
+        return words;
+    };
+    words.insert(1, verb.into());
     words
 }
 

@@ -86,12 +86,7 @@ impl Input {
             if !seen.insert(path.to_owned()) {
                 return Err(Failure::Usage("'-f -' is given twice: standard input can be read once".into()));
             }
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::Io("standard input".into(), error))?;
-            match utf8(bytes, STDIN) {
+            match utf8(stdin_bytes()?, STDIN) {
                 Ok(text) => inputs.push(Source { name: STDIN.into(), text }, None),
                 Err(error) => errors.push(error),
             }
@@ -170,6 +165,18 @@ fn list(folder: &Path, recursive: bool, files: &mut Vec<PathBuf>, errors: &mut V
             files.push(path);
         }
     }
+}
+
+/// Reads standard input to its end.
+pub fn read_stdin() -> Result<String, Failure> {
+    utf8(stdin_bytes()?, STDIN).map_err(|error| Failure::Input(vec![error]))
+}
+
+fn stdin_bytes() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    read.map_err(|error| Failure::Io("standard input".into(), error))?;
+    Ok(bytes)
 }
 
 /// Reads a file that a flag names.

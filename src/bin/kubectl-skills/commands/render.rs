@@ -1,6 +1,9 @@
 //! `render`: manifests in, the same manifests with every plan carried out.
 
+use std::collections::BTreeMap;
+
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::kustomize_patch::component;
 use kubectl_skills::render::{Edited, edit, render};
 use kubectl_skills::stream::{Item, Source};
 use serde_json::{Value, json};
@@ -38,8 +41,15 @@ pub struct Args {
     /// Take everything of ours out again
     #[arg(long)]
     remove: bool,
-    /// Output format: yaml keeps every byte that need not change; json is one List of all objects
-    #[arg(short = 'o', long, value_enum, value_name = "yaml|json", hide_possible_values = true)]
+    /// Output format: yaml keeps every byte that need not change; json is one List of all objects; kustomize-patch is a
+    /// kustomize Component of patches that do the same, for those who run no function
+    #[arg(
+        short = 'o',
+        long,
+        value_enum,
+        value_name = "yaml|json|kustomize-patch",
+        hide_possible_values = true
+    )]
     output: Option<Output>,
     #[command(flatten)]
     input: Input,
@@ -53,6 +63,7 @@ pub struct Args {
 enum Output {
     Yaml,
     Json,
+    KustomizePatch,
 }
 
 /// Runs the verb.
@@ -67,6 +78,9 @@ pub fn run(args: &Args) -> Run {
     if args.check {
         return check(&loaded);
     }
+    if args.output == Some(Output::KustomizePatch) {
+        return patches(&loaded);
+    }
     let rendered = render(&loaded.stream, &loaded.settings)?;
     let reports = rendered.reports.iter().map(|report| (&report.id, report.warnings.as_slice()));
     tell(&rendered.notes, &rendered.warnings, reports);
@@ -76,6 +90,8 @@ pub fn run(args: &Args) -> Run {
     }
     match args.output.unwrap_or(Output::Yaml) {
         Output::Yaml => sink::pieces(joined(&inputs.sources, edited))?,
+        // Printed above.
+        Output::KustomizePatch => {}
         Output::Json => sink::text(&format!("{:#}\n", list(&inputs.sources, edited)?))?,
     }
     Ok(Outcome::Done)
@@ -99,6 +115,28 @@ fn check(loaded: &Loaded<'_>) -> Run {
     let line = |item: &&Item| format!("{}: {} would change\n", item.origin, item.id);
     sink::text(&changed.iter().map(line).collect::<String>())?;
     Ok(if changed.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+/// Prints what would change as patches. Nothing is edited, so the text may be written in any way.
+fn patches(loaded: &Loaded<'_>) -> Run {
+    let planned = loaded.plan();
+    if !planned.errors.is_empty() {
+        return Err(Failure::Input(planned.errors));
+    }
+    // By place in the stream. With --exact a workload is written more than once.
+    let mut workloads: BTreeMap<usize, (&Value, &Value)> = BTreeMap::new();
+    let mut runtimes = Vec::new();
+    for one in &planned.plans {
+        if let (Some(index), Some(before), Some(after)) = (one.workload, &one.before, one.plan.desired()) {
+            workloads.entry(index).or_insert((before, after)).1 = after;
+        }
+        if let (Some(item), Some(after)) = (loaded.stream.runtimes.get(one.runtime), &one.runtime_after) {
+            runtimes.push((loaded.stream.object(item).map_err(|error| Failure::Input(vec![error]))?, after));
+        }
+    }
+    let runtimes = runtimes.iter().map(|(before, after)| (before, *after));
+    sink::text(&component(workloads.into_values().chain(runtimes)))?;
+    Ok(Outcome::Done)
 }
 
 fn write(inputs: &Inputs, edited: &Edited) -> Run {

@@ -1,0 +1,153 @@
+//! `fn`: the KRM function. Standard input and flags in; the list or the manifests on stdout, each error and warning as a
+//! line on stderr.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use kubectl_skills::function::{self, Output};
+use kubectl_skills::function_config::{FunctionConfig, schema::schema};
+use kubectl_skills::resource_list::KIND;
+use kubectl_skills::results::Severity;
+use kubectl_skills::stream::Source;
+
+use super::files::{config_from, profile_by_name};
+use crate::args::{Planning, View};
+use crate::exit::{Failure, Outcome, Run};
+use crate::notes;
+use crate::sink;
+use crate::source;
+
+/// Name of the verb.
+pub const VERB: &str = "fn";
+/// Names under which the program is the function: that of a link for callers that give no arguments, and that by which
+/// kustomize calls a legacy plugin.
+pub const NAMES: [&str; 2] = ["kubectl-skills-fn", "SkillsFunction"];
+
+/// Mount skills as a KRM function: what kustomize, kpt, Helm and Argo CD call
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A ResourceList on standard input comes out as one, with its results; plain manifests come out as manifests. Options of
+the list's functionConfig stand below those given here. docs/function.md has the options and recipes.
+
+Examples:
+  # In kustomize: skills.yaml, named under 'transformers:', says which program runs
+  kustomize build --enable-alpha-plugins --enable-exec overlays/production
+
+  # In kpt, without a Kptfile
+  kpt fn eval . --exec 'kubectl-skills fn' -- profile=pr332-merged
+
+Exit codes: 0 done; 1 a result in the list is an error, and its items are as they came; 2 usage; 3 bad input, and nothing
+is printed")]
+pub struct Args {
+    /// Configuration of the function for plain manifests: SkillsFunction, ConfigMap or AgentRuntime
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Namespace of objects that name none [default: default]
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Take everything of ours out again
+    #[arg(long)]
+    remove: bool,
+    /// Change nothing: what is not carried out is an error
+    #[arg(long)]
+    validate: bool,
+    /// Print the JSON schema of the kind SkillsFunction
+    #[arg(long, exclusive = true)]
+    schema: bool,
+    #[command(flatten)]
+    planning: Planning,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    if args.schema {
+        sink::text(&format!("{:#}\n", schema()))?;
+        return Ok(Outcome::Done);
+    }
+    let flags = flags(args)?;
+    let file = match &args.config {
+        Some(path) => Some(Source { name: path.display().to_string(), text: source::read_text(path)? }),
+        None => None,
+    };
+    if std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "fn reads a ResourceList or manifests from standard input: pipe them in".into(),
+        ));
+    }
+    tell(&function::run(source::read_stdin()?, &flags, file.as_ref())?)
+}
+
+/// A call without any argument, as by versions of kustomize that can give none: the function if a ResourceList comes in.
+/// None if nothing does: then help is wanted.
+pub fn run_without_words() -> Option<Run> {
+    if std::io::stdin().is_terminal() {
+        return None;
+    }
+    let run = || {
+        let text = source::read_stdin()?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        // Not a word of it: nothing need be read to know.
+        if !text.contains(KIND) {
+            return Err(no_verb());
+        }
+        let output = function::run(text, &FunctionConfig::default(), None)?;
+        if output.is_list { tell(&output).map(Some) } else { Err(no_verb()) }
+    };
+    run().transpose()
+}
+
+fn no_verb() -> Failure {
+    Failure::Usage(
+        "no verb is given, and standard input is no ResourceList: 'kubectl skills --help' lists the verbs"
+            .into(),
+    )
+}
+
+/// What the command line says, as a configuration that decides over the list's.
+fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
+    let planning = &args.planning;
+    let auto = planning.profile == "auto";
+    if !auto {
+        profile_by_name(&planning.profile)?;
+    }
+    let config = config_from(planning)?;
+    if config.cluster {
+        return Err(Failure::Usage(
+            "--config-from cluster: a function's output may hang on its input only; write the ConfigMaps into a file".into(),
+        ));
+    }
+    Ok(FunctionConfig {
+        profile: (!auto).then(|| planning.profile.clone()),
+        exact: planning.exact.then_some(true),
+        feature_gates: planning.feature_gates.clone(),
+        feature_gates_file: planning.feature_gates_file.as_deref().map(source::read_text).transpose()?,
+        config_view: (planning.config_view != View::default()).then(|| planning.config_view.into()),
+        config: config.files.unwrap_or_default(),
+        container: planning.container.clone(),
+        skill_folders: planning.skill_folders,
+        remove: args.remove.then_some(true),
+        validate: args.validate.then_some(true),
+        namespace: args.namespace.clone(),
+        ..FunctionConfig::default()
+    })
+}
+
+/// Prints the list, and each result as a line: kustomize shows nobody the results of a list, and only stderr on failure.
+fn tell(output: &Output) -> Run {
+    sink::text(&output.text)?;
+    for note in &output.notes {
+        notes::note(note);
+    }
+    for result in output.results.items() {
+        let line = result.to_string();
+        match result.severity {
+            Severity::Error => notes::error(&line),
+            Severity::Warning => notes::warning(&line),
+            Severity::Info => notes::note(&line),
+        }
+    }
+    Ok(if output.failed { Outcome::Found } else { Outcome::Done })
+}
