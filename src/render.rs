@@ -8,6 +8,8 @@ mod check;
 mod edited;
 mod missing;
 mod profile;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -197,4 +197,4 @@ struct Surgeon<'e> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

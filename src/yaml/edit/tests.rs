@@ -2,7 +2,7 @@ use super::*;
 use crate::yaml::split;
 use serde_json::{Map, json};
 
-mod generated;
+pub(crate) mod generated;
 mod refused;
 mod styles;
 mod values;

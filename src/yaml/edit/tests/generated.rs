@@ -6,23 +6,23 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
 
 /// Decisions, read from bytes so that a failing case shrinks; at the end of the bytes every answer is the first one.
-struct Dice<'b> {
-    bytes: &'b [u8],
-    at: usize,
+pub(crate) struct Dice<'b> {
+    pub(crate) bytes: &'b [u8],
+    pub(crate) at: usize,
 }
 
 impl Dice<'_> {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         let byte = self.bytes.get(self.at).copied().unwrap_or(0);
         self.at += 1;
         usize::from(byte) % sides
     }
 
-    fn one_in(&mut self, sides: usize) -> bool {
+    pub(crate) fn one_in(&mut self, sides: usize) -> bool {
         self.roll(sides) == sides - 1
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.roll(from.len())]
     }
 }
@@ -77,7 +77,7 @@ fn scalar(dice: &mut Dice<'_>) -> Value {
     }
 }
 
-fn tree(dice: &mut Dice<'_>, depth: usize) -> Value {
+pub(crate) fn tree(dice: &mut Dice<'_>, depth: usize) -> Value {
     match dice.roll(if depth == 0 { 3 } else { 9 }) {
         0..=2 => scalar(dice),
         3..=6 => Value::Object(mapping(dice, depth)),
@@ -104,7 +104,7 @@ fn mapping(dice: &mut Dice<'_>, depth: usize) -> Map<String, Value> {
 }
 
 /// Writes a tree as some author might have.
-struct Author<'d, 'b> {
+pub(crate) struct Author<'d, 'b> {
     dice: &'d mut Dice<'b>,
     out: String,
     step: usize,
@@ -114,7 +114,7 @@ struct Author<'d, 'b> {
 }
 
 impl Author<'_, '_> {
-    fn write(dice: &mut Dice<'_>, value: &Value) -> String {
+    pub(crate) fn write(dice: &mut Dice<'_>, value: &Value) -> String {
         let json = dice.one_in(6);
         let (step, offset, dash) = (dice.pick(&[2, 4, 3, 1]), dice.roll(3), dice.pick(&[2, 4, 3]));
         let comments = dice.one_in(2);
@@ -392,7 +392,7 @@ fn change(dice: &mut Dice<'_>, value: &mut Value, adding: bool) {
 }
 
 /// Absent, null and empty are one: what a restore may make of the wanted value.
-fn bare(value: &Value) -> Value {
+pub(crate) fn bare(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let kept: Map<String, Value> = map
@@ -459,7 +459,7 @@ fn check(bytes: &[u8]) -> TestCaseResult {
     Ok(())
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 500;

@@ -1,0 +1,37 @@
+//! Renders any text as a file, with the profile that its first byte names: it is rendered or refused with a place, never a
+//! defect found by our own check; a second render changes no byte, and what is printed can be read again.
+#![no_main]
+
+use kubectl_skills::error::InputError;
+use kubectl_skills::profile::PROFILES;
+use kubectl_skills::render::{Settings, render};
+use kubectl_skills::stream::{Source, Stream};
+use libfuzzer_sys::fuzz_target;
+
+fn run(text: &str, settings: &Settings) -> Result<String, Vec<InputError>> {
+    let sources = [Source { name: "-".into(), text: text.into() }];
+    let stream = Stream::read(&sources, "default")?;
+    let rendered = render(&stream, settings)?;
+    Ok(rendered.edited.chunks(0, text).collect())
+}
+
+fuzz_target!(|input: &str| {
+    let Some(first) = input.chars().next() else { return };
+    let text = &input[first.len_utf8()..];
+    let choice = u32::from(first) as usize;
+    let mut settings = Settings::new(&PROFILES[choice % PROFILES.len()]);
+    settings.options.skill_folders = [None, Some(true), Some(false)][choice / 16 % 3];
+    settings.options.remove = choice / 64 % 4 == 3;
+    match run(text, &settings) {
+        Ok(once) => {
+            let twice = run(&once, &settings).unwrap_or_else(|errors| panic!("{errors:?}\n{once}"));
+            assert_eq!(twice, once, "a second render changes it");
+        }
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in &errors {
+                assert!(!error.help.contains("defect"), "{error}: {text:?}");
+            }
+        }
+    }
+});
