@@ -18,6 +18,15 @@ help: ## Lists the targets
 build: ## Builds the optimised program: target/release/kubectl-skills
 	cargo build --release --locked
 
+.PHONY: demo
+demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
+	@cargo build --quiet --locked --no-default-features --features cli
+	@$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills diff -f docs/examples/quickstart/weather.yaml || [ $$? -eq 1 ]
+
+.PHONY: golden
+golden: ## Writes testdata/golden anew; read the diff before you commit it
+	UPDATE_GOLDEN=1 cargo test --locked --test it golden
+
 .PHONY: install
 install: ## Installs the program into cargo's bin folder, where kubectl finds it as a plugin
 	cargo install --path . --locked

@@ -115,6 +115,7 @@ impl LiveRun {
             container: planning.container.clone(),
             skill_folders: planning.skill_folders,
             remove,
+            restarts: true,
             ..Options::new(profile)
         };
         let settings = live::Settings { options, view: planning.config_view.into() };

@@ -60,7 +60,9 @@ pub fn run(args: &Args) -> Run {
     }
     refuse_live(&args.live)?;
     let inputs = args.input.read()?;
-    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, false, &args.live.cluster)?;
+    // A hash is one of what is there; ConfigMaps that the operator would make first do not count.
+    let planning = Planning { exact: false, ..args.planning.clone() };
+    let loaded = load(&inputs, args.namespace.as_deref(), &planning, false, &args.live.cluster)?;
     let planned = loaded.plan();
     let options = args.options();
     let settings = &loaded.settings;
