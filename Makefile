@@ -39,6 +39,11 @@ check: ## Format, lints, the library's purity, documentation: everything short o
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n "$$script"; done
 
+.PHONY: deny
+deny: ## Licences, sources and banned crates of the dependency tree (builds cargo-deny once)
+	command -v cargo-deny >/dev/null || [ -x .cache/cargo-deny/bin/cargo-deny ] || cargo install cargo-deny --locked --root .cache/cargo-deny
+	PATH=$$PWD/.cache/cargo-deny/bin:$$PATH cargo deny check bans licenses sources
+
 .PHONY: test
 test: ## All tests; prints how many vectors hold per profile and group
 	cargo test --locked --all -- --show-output
