@@ -27,18 +27,21 @@ pub const NAMES: [&str; 2] = ["kubectl-skills-fn", "SkillsFunction"];
 /// Mount skills as a KRM function: what kustomize, kpt, Helm and Argo CD call
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A ResourceList on standard input comes out as one, with its results; plain manifests come out as manifests. Options of
-the list's functionConfig stand below those given here. docs/function.md has the options and recipes.
+A ResourceList on standard input comes out as one, with its results; plain manifests come out as manifests. What is \
+said here decides over the list's functionConfig. docs/function.md has its options, and recipes.
 
 Examples:
-  # In kustomize: skills.yaml, named under 'transformers:', says which program runs
-  kustomize build --enable-alpha-plugins --enable-exec overlays/production
-
   # In kpt, without a Kptfile
   kpt fn eval . --exec 'kubectl-skills fn' -- profile=pr332-merged
 
-Exit codes: 0 done; 1 a result in the list is an error, and its items are as they came; 2 usage; 3 bad input, and nothing
-is printed")]
+  # As Helm 3's post-renderer
+  helm template demo chart --post-renderer kubectl-skills --post-renderer-args fn
+
+  # What kustomize's legacy plugins do, by hand
+  kustomize build . | kubectl skills fn skills.yaml
+
+Exit codes: 0 done; 1 a result in the list is an error, and its items are as they came; 2 usage; \
+3 bad input, and nothing is printed")]
 pub struct Args {
     /// Configuration of the function for plain manifests: SkillsFunction, ConfigMap or AgentRuntime
     #[arg(value_name = "CONFIG")]
