@@ -69,7 +69,7 @@ impl Input {
         for path in &self.files {
             self.read_one(path, &mut inputs, &mut seen, &mut errors)?;
         }
-        if errors.is_empty() && inputs.sources.iter().all(|source| yaml::split(&source.text).is_empty()) {
+        if errors.is_empty() && !inputs.sources.iter().any(|source| has_object(&source.text)) {
             errors.push(nothing(&inputs.sources));
         }
         if errors.is_empty() { Ok(inputs) } else { Err(Failure::Input(errors)) }
@@ -133,6 +133,14 @@ impl Inputs {
         self.sources.push(source);
         self.paths.push(path);
     }
+}
+
+/// Whether there is a document in the text. The first line that can be nothing else answers for nearly every file.
+fn has_object(text: &str) -> bool {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let mut certain =
+        lines.filter(|line| !line.is_empty()).map(|line| !line.starts_with(['#', '-', '.', '%']));
+    certain.next() == Some(true) || !yaml::split(text).is_empty()
 }
 
 fn nothing(sources: &[Source]) -> InputError {
