@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 10_000;
 /// # Errors
 /// Go's own message: of the syntax first, then of the first item that is no string.
 pub fn string_list(text: &str) -> Result<Vec<String>, String> {
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, depth: 0, items: Vec::new(), wrong: None };
+    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, items: Vec::new(), wrong: None };
     scanner.skip_space();
     let kind = scanner.value()?;
     scanner.skip_space();
@@ -64,7 +64,6 @@ impl Kind {
 struct Scanner<'t> {
     bytes: &'t [u8],
     at: usize,
-    depth: usize,
     /// Items of the outermost array, with their places.
     items: Vec<(Kind, usize, usize)>,
     /// Of the first item that is neither a string nor null.
@@ -101,80 +100,79 @@ impl Scanner<'_> {
         }
     }
 
+    /// One value. Open collections stand in a list and not on the stack, which ten thousand of them would overflow.
     fn value(&mut self) -> Result<Kind, String> {
-        match self.next()? {
-            b'{' => self.nested(Self::object, Kind::Object),
-            b'[' => self.nested(Self::array, Kind::Array),
-            b'"' => self.string().map(|()| Kind::String),
-            b't' => self.literal("true").map(|()| Kind::Bool),
-            b'f' => self.literal("false").map(|()| Kind::Bool),
-            b'n' => self.literal("null").map(|()| Kind::Null),
-            byte @ (b'-' | b'0'..=b'9') => self.number(byte).map(|()| Kind::Number),
-            byte => Err(unexpected(byte, "looking for beginning of value")),
-        }
-    }
-
-    fn nested(&mut self, read: fn(&mut Self) -> Result<(), String>, kind: Kind) -> Result<Kind, String> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err("exceeded max depth".to_owned());
-        }
-        read(self)?;
-        self.depth -= 1;
-        Ok(kind)
-    }
-
-    fn array(&mut self) -> Result<(), String> {
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
+        let mut open: Vec<(Kind, usize)> = Vec::new();
         loop {
-            self.skip_space();
-            let start = self.at;
-            let kind = self.value()?;
-            if self.depth == 1 {
-                self.items.push((kind, start, self.at));
-                if !matches!(kind, Kind::String | Kind::Null) && self.wrong.is_none() {
-                    self.wrong = Some(kind);
+            let mut start = self.at;
+            let mut kind = match self.next()? {
+                b'{' => Kind::Object,
+                b'[' => Kind::Array,
+                b'"' => self.string().map(|()| Kind::String)?,
+                b't' => self.literal("true").map(|()| Kind::Bool)?,
+                b'f' => self.literal("false").map(|()| Kind::Bool)?,
+                b'n' => self.literal("null").map(|()| Kind::Null)?,
+                byte @ (b'-' | b'0'..=b'9') => self.number(byte).map(|()| Kind::Number)?,
+                byte => return Err(unexpected(byte, "looking for beginning of value")),
+            };
+            if matches!(kind, Kind::Object | Kind::Array) {
+                if open.len() == MAX_DEPTH {
+                    return Err("exceeded max depth".to_owned());
+                }
+                self.skip_space();
+                let end = if kind == Kind::Array { b']' } else { b'}' };
+                if self.peek() != Some(end) {
+                    open.push((kind, start));
+                    if kind == Kind::Object {
+                        self.key()?;
+                    }
+                    continue;
+                }
+                self.at += 1;
+            }
+            // A value ends here, and perhaps what it stands in.
+            loop {
+                let Some(&(outer, outer_start)) = open.last() else { return Ok(kind) };
+                if open.len() == 1 && outer == Kind::Array {
+                    self.item(kind, start);
+                }
+                self.skip_space();
+                match (outer, self.next()?) {
+                    (Kind::Array, b',') => break self.skip_space(),
+                    (Kind::Object, b',') => break self.key()?,
+                    (Kind::Array, b']') | (Kind::Object, b'}') => {
+                        open.pop();
+                        (kind, start) = (outer, outer_start);
+                    }
+                    (Kind::Array, byte) => return Err(unexpected(byte, "after array element")),
+                    (_, byte) => return Err(unexpected(byte, "after object key:value pair")),
                 }
             }
-            self.skip_space();
-            match self.next()? {
-                b',' => {}
-                b']' => return Ok(()),
-                byte => return Err(unexpected(byte, "after array element")),
-            }
         }
     }
 
-    fn object(&mut self) -> Result<(), String> {
+    /// Keeps an item of the outermost array.
+    fn item(&mut self, kind: Kind, start: usize) {
+        self.items.push((kind, start, self.at));
+        if !matches!(kind, Kind::String | Kind::Null) && self.wrong.is_none() {
+            self.wrong = Some(kind);
+        }
+    }
+
+    /// A key of an object with its colon.
+    fn key(&mut self) -> Result<(), String> {
         self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
+        match self.next()? {
+            b'"' => self.string()?,
+            byte => return Err(unexpected(byte, "looking for beginning of object key string")),
         }
-        loop {
-            self.skip_space();
-            match self.next()? {
-                b'"' => self.string()?,
-                byte => return Err(unexpected(byte, "looking for beginning of object key string")),
-            }
-            self.skip_space();
-            match self.next()? {
-                b':' => {}
-                byte => return Err(unexpected(byte, "after object key")),
-            }
-            self.skip_space();
-            self.value()?;
-            self.skip_space();
-            match self.next()? {
-                b',' => {}
-                b'}' => return Ok(()),
-                byte => return Err(unexpected(byte, "after object key:value pair")),
-            }
+        self.skip_space();
+        match self.next()? {
+            b':' => {}
+            byte => return Err(unexpected(byte, "after object key")),
         }
+        self.skip_space();
+        Ok(())
     }
 
     fn string(&mut self) -> Result<(), String> {
@@ -342,5 +340,8 @@ mod tests {
         }
         let deep = "[".repeat(MAX_DEPTH + 1);
         assert_eq!(read(&deep), Err("exceeded max depth".to_owned()));
+        let nested = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+        let error = "json: cannot unmarshal array into Go value of type string";
+        assert_eq!(read(&nested), Err(error.to_owned()));
     }
 }
