@@ -6,11 +6,20 @@
     reason = "tests run programs and stop at the first surprise"
 )]
 
+mod admission;
+#[path = "../webhook/certificates.rs"]
+mod certificates;
 mod coexist;
 mod gate_off;
 mod kubeconfig;
 mod objects;
+#[path = "../webhook/program.rs"]
+#[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
+mod program;
 mod refusals;
 mod scale;
 mod server;
+#[path = "../it/vectors.rs"]
+#[allow(dead_code, reason = "shared with the tests of the library")]
+mod vector_cases;
 mod vectors;

@@ -53,6 +53,9 @@ pub fn path_of(object: &Value) -> String {
     let (base, plural) = match text("/kind") {
         "Deployment" => ("/apis/apps/v1", "deployments"),
         "StatefulSet" => ("/apis/apps/v1", "statefulsets"),
+        "AgentRuntime" if text("/apiVersion").starts_with("agent.rossoctl.dev/") => {
+            ("/apis/agent.rossoctl.dev/v1alpha1", "agentruntimes")
+        }
         "AgentRuntime" => ("/apis/agent.kagenti.dev/v1alpha1", "agentruntimes"),
         "Sandbox" => ("/apis/agents.x-k8s.io/v1alpha1", "sandboxes"),
         "ConfigMap" => ("/api/v1", "configmaps"),

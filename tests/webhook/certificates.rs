@@ -9,7 +9,11 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its own certificate.
+    #[allow(dead_code, reason = "a real API server is given the text")]
     pub der: Vec<u8>,
+    /// The same as PEM.
+    #[allow(dead_code, reason = "only a real API server is given it")]
+    pub pem: String,
 }
 
 impl Authority {
@@ -18,8 +22,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, "tests");
         let key = KeyPair::generate().expect("a key");
-        let der = params.self_signed(&key).expect("a certificate").der().to_vec();
-        Self { issuer: Issuer::new(params, key), der }
+        let made = params.self_signed(&key).expect("a certificate");
+        Self { der: made.der().to_vec(), pem: made.pem(), issuer: Issuer::new(params, key) }
     }
 
     /// Puts a new certificate in place of the old one, as the kubelet does: a new directory, and a link to it that is

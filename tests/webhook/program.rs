@@ -22,7 +22,12 @@ pub struct Program {
 impl Program {
     /// Starts and waits until it listens.
     pub fn start(server: &str, certificates: &Path, more: &[&str]) -> Self {
-        let mut child = command(server, certificates, more).spawn().expect("the program");
+        Self::run(command(certificates, &[&["--server", server], more].concat()))
+    }
+
+    /// Runs such a command line and waits until it listens.
+    pub fn run(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program");
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         std::thread::spawn(move || {
@@ -104,9 +109,9 @@ impl Drop for Program {
 }
 
 /// The command line.
-pub fn command(server: &str, certificates: &Path, more: &[&str]) -> Command {
+pub fn command(certificates: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-skills"));
-    command.args(["webhook", "--server", server, "--health-address", "127.0.0.1:0"]);
+    command.args(["webhook", "--health-address", "127.0.0.1:0"]);
     for (flag, value) in [("--shutdown-delay", "0s"), ("--webhook-address", "127.0.0.1:0")] {
         if !more.contains(&flag) {
             command.args([flag, value]);

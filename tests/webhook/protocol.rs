@@ -194,20 +194,20 @@ fn unknown_rivals_refuse_when_asked_to() {
 #[test]
 fn a_start_that_cannot_work_says_why_and_ends() {
     let server = api_server(Vec::new(), false);
-    let empty = tempfile::tempdir().expect("a directory");
-    let said = command(&server.address, empty.path(), &["--profile", "head"]).output().expect("the program");
-    let text = String::from_utf8_lossy(&said.stderr);
-    assert_eq!(said.status.code(), Some(3), "{text}");
+    let directory = tempfile::tempdir().expect("a directory");
+    let said = |more: &[&str]| {
+        let words = [&["--server", server.address.as_str()], more].concat();
+        let said = command(directory.path(), &words).output().expect("the program");
+        (said.status.code(), String::from_utf8_lossy(&said.stderr).into_owned())
+    };
+    let (code, text) = said(&["--profile", "head"]);
+    assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("tls.crt: ") && text.contains("the webhook needs a certificate"), "{text}");
-    let said = command(&server.address, empty.path(), &["--profile", "none"]).output().expect("the program");
-    assert_eq!(said.status.code(), Some(2));
+    assert_eq!(said(&["--profile", "none"]).0, Some(2));
     let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = busy.local_addr().expect("an address").to_string();
-    Authority::new().renew(empty.path(), 0);
-    let said = command(&server.address, empty.path(), &["--profile", "head", "--webhook-address", &address])
-        .output()
-        .expect("the program");
-    let text = String::from_utf8_lossy(&said.stderr);
-    assert_eq!(said.status.code(), Some(3), "{text}");
+    Authority::new().renew(directory.path(), 0);
+    let (code, text) = said(&["--profile", "head", "--webhook-address", &address]);
+    assert_eq!(code, Some(3), "{text}");
     assert!(text.contains(&format!("listening on {address}: ")), "{text}");
 }
