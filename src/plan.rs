@@ -4,6 +4,7 @@
 //! Nothing is read or written here. Source: operator-spec.md sections 5 to 8 and 12; with [`Options::exact`] the
 //! operator's behaviour bug for bug, without it the same wherever that is sound (section 11, docs/compatibility.md).
 
+mod advice;
 mod annotation;
 mod apply;
 mod conditions;
@@ -365,19 +366,24 @@ pub fn plan(
     }
     let kind = match target::resolve(&runtime.spec.target_ref, lookup, &runtime.id.namespace) {
         Ok(kind) => kind,
-        Err(problem) => return target::not_found(plan, problem),
+        Err(problem) => return target::not_found(plan, problem, options),
     };
     let Lookup::Found(workload) = lookup else { return plan };
     if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(workload, names) {
         return sandbox::finish_restart(plan, workload, options);
     }
     plan.created = created;
+    let before =
+        (!options.exact).then(|| advice::Before::of(workload, runtime, kind, &plan.config_hash, names));
     let mut plan = apply::plan(plan, runtime, kind, workload, options);
+    if let Some(before) = before {
+        advice::add(&mut plan, &before, kind, config, options);
+    }
     if plan.problems.is_empty() {
         conditions::configured(&mut plan, runtime, kind, workload, config, around, options);
         plan
     } else {
-        conditions::refused(&mut plan, runtime, kind, config, around);
+        conditions::refused(&mut plan, runtime, kind, config, around, options);
         plan.failed()
     }
 }

@@ -310,7 +310,14 @@ impl<'p, 's> Planner<'p, 's> {
         };
         let lookup = value.as_ref().map_or(Lookup::Absent, Lookup::Found);
         let mut plan = plan::plan(&runtime, lookup, &around, &self.options);
+        let told: Vec<String> = errors[before..].iter().map(|error| error.field.clone()).collect();
         for problem in &plan.problems {
+            let field = crate::yaml::path::display(&problem.path).to_string();
+            let same = |earlier: &String| !earlier.is_empty() && field.starts_with(earlier.as_str());
+            if problem.in_runtime && told.iter().any(same) {
+                // Schema or webhook have said so already.
+                continue;
+            }
             let whose = if problem.in_runtime {
                 item
             } else {

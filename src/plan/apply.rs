@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::annotation::{self, Annotation};
 use super::fields::{WrongType, find, items, map_mut, path, set_items, text};
 use super::image_volumes::{self, volume_name};
-use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, env, mounts, sandbox};
+use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, advice, env, mounts, sandbox};
 use crate::agent_runtime::Skill;
 use crate::names::{MANAGED_BY, Names};
-use crate::validate::preflight::{self, Mount};
+use crate::validate::preflight::{self, Effect, Mount};
 use crate::workload::WorkloadKind;
 use crate::yaml::Step;
 
@@ -155,7 +155,10 @@ fn safe(
     if !observes || profile.observer_render.type_label {
         safe_labels(plan, runtime, kind, &mut after, profile.names)?;
     }
-    let mut pod_facts = PodFacts { before: image_volumes_before(workload, kind), ..PodFacts::default() };
+    let mut pod_facts = PodFacts::default();
+    if kind.is_typed() || observes {
+        pod_facts.before = image_volumes_before(workload, kind);
+    }
     if touches_pod {
         safe_pod(plan, kind, &mut after, skills, options, &mut pod_facts)?;
     }
@@ -165,12 +168,11 @@ fn safe(
             "a Sandbox does not restart by itself when its skills change; delete its pod to load them",
         );
     }
-    if kind.is_typed() || observes {
-        safe_annotation(plan, runtime, &mut after, skills, &pod_facts, options)?;
-    } else if !runtime.spec.skills.is_empty() {
+    safe_annotation(plan, runtime, &mut after, skills, &pod_facts, options)?;
+    if !kind.is_typed() && !observes && options.gate && !runtime.spec.skills.is_empty() {
         plan.warn(
             "Q18",
-            "skills are not mounted into a Sandbox, and the annotation that says so is not written",
+            "skills are not mounted into a Sandbox, and the annotation that would say so is not written",
         );
     }
     let template = kind.template_key();
@@ -243,6 +245,8 @@ pub(super) struct PodFacts {
     pub foreign: bool,
     /// Paths of mounts of ours that went.
     pub dropped_paths: Vec<String>,
+    /// Names of image volumes that went.
+    pub dropped_volumes: std::collections::BTreeSet<String>,
 }
 
 /// Names of skills whose image volumes are in the workload.
@@ -283,6 +287,9 @@ pub(super) fn safe_pod(
             "rename the skill, or that volume",
         );
     }
+    for (index, skill) in skills.iter().enumerate() {
+        defects(plan, index, skill, &skills[..index]);
+    }
     for name in &volumes.foreign {
         plan.warn(
             "Q4",
@@ -296,9 +303,26 @@ pub(super) fn safe_pod(
         );
     }
     facts.foreign = !volumes.foreign.is_empty();
+    facts.dropped_volumes = volumes.dropped.iter().cloned().collect();
     safe_containers(plan, pod, &at, skills, options, &volumes, facts)?;
     set_items(pod, "volumes", volumes.list);
     Ok(())
+}
+
+/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
+fn defects(plan: &mut RuntimePlan, index: usize, skill: &Skill, earlier: &[Skill]) {
+    let field = |name: &str| ["spec".into(), "skills".into(), index.into(), name.into()];
+    for finding in preflight::check_skill(skill).into_iter().filter(|found| found.effect == Effect::Refused) {
+        plan.problem(true, &field(finding.field), finding.message, "");
+    }
+    if earlier.iter().any(|other| other.name == skill.name) {
+        plan.problem(
+            true,
+            &field("name"),
+            format!("skill {} is there twice, and a pod takes a volume once", skill.name),
+            "rename one of them, or remove it",
+        );
+    }
 }
 
 fn safe_containers(
@@ -327,6 +351,13 @@ fn safe_containers(
             {
                 let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
                 plan.warn("Q6", format!("mounts of removed skills go from container {name} as well; the operator would leave them dangling"));
+                if options.remove {
+                    // It was the agent container of a render with --container.
+                    let gone = items(container, "volumeMounts", &inside)?;
+                    let dropped_paths = mounts::paths_of(gone, &volumes.dropped);
+                    let facts = PodFacts { dropped_paths, ..PodFacts::default() };
+                    folders(plan, container, &inside, skills, options, &facts)?;
+                }
                 set_items(container, "volumeMounts", kept);
             }
             inside.pop();
@@ -390,10 +421,16 @@ fn agent_mounts(
     let mounts = mounts::safe(existing, skills, &volumes.foreign);
     let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let others: Vec<Mount<'_>> = mounts.others.iter().map(|(volume, path)| Mount { volume, path }).collect();
+    let collides = |index: &usize| volumes.collisions.iter().any(|(other, _)| other == index);
     for (index, finding) in preflight::check_mounts(&name, &others, skills) {
+        if collides(&index) {
+            // A mount of the volume that is not ours; the collision says so.
+            continue;
+        }
         let field = ["spec".into(), "skills".into(), index.into(), finding.field.into()];
         plan.problem(true, &field, finding.message, "");
     }
+    advice::nested(plan, mounts.others.iter().map(|(volume, path)| (volume.as_str(), path.as_str())), skills);
     for path in &mounts.kept_changes {
         plan.warn(
             "Q11",
@@ -458,6 +495,7 @@ pub(super) fn safe_annotation(
     let names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
     let in_spec = runtime.spec.skills.iter().map(|skill| skill.name.as_str());
     let ours = facts.before.iter().map(String::as_str).chain(in_spec).collect();
+    advice::unrecorded(plan, existing, &facts.dropped_volumes);
     let foreign =
         "the skills annotation names skills of others, which are kept; the operator would remove them";
     match annotation::wanted(existing, &names, &ours, facts.foreign) {

@@ -58,11 +58,16 @@ pub(super) fn refused(
     kind: WorkloadKind,
     config: &ResolvedConfig,
     around: &Surroundings<'_>,
+    options: &Options,
 ) {
     let mut status = StatusPlan::in_phase(plan.profile, "Error");
     resolved(plan, runtime, kind, config, around, &mut status);
     let messages: Vec<&str> = plan.problems.iter().map(|problem| problem.message.as_str()).collect();
     status.set.push(condition("Ready", false, "ConfigApplyError", messages.join("; ")));
+    if !options.exact {
+        // What an earlier run mounted is not known to be there still (Q23).
+        status.remove.push("SkillsMounted");
+    }
     plan.requeue_after_secs = RETRY_SECS;
     plan.status = Some(status);
 }

@@ -41,17 +41,27 @@ pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Vec<Value> {
 
 /// The mounts of the agent container. `foreign` are names of volumes with our prefix that are not ours.
 pub(super) fn safe(existing: &[Value], skills: &[Skill], foreign: &[String]) -> Mounts {
+    let foreign: HashSet<&str> = foreign.iter().map(String::as_str).collect();
     let mut out = Mounts::default();
+    let volumes: Vec<String> = skills.iter().map(volume_name).collect();
     // For each skill the mount that serves it, if there is one at its path already.
     let mut serving: Vec<Option<Value>> = vec![None; skills.len()];
+    // Skills that have such a mount: another mount of theirs is no stale one but somebody's second (Q11).
+    let served: Vec<bool> = skills
+        .iter()
+        .zip(&volumes)
+        .map(|(skill, volume)| {
+            existing.iter().any(|mount| name_of(mount) == volume && path_of(mount) == skill.mount_path)
+        })
+        .collect();
     for mount in existing {
         let (name, path) = (name_of(mount), path_of(mount));
-        if !name.starts_with(SKILL_VOLUME_PREFIX) || foreign.iter().any(|volume| volume == name) {
+        if !name.starts_with(SKILL_VOLUME_PREFIX) || foreign.contains(name) {
             out.others.push((name.to_owned(), path.to_owned()));
             out.list.push(mount.clone());
             continue;
         }
-        let skill = skills.iter().position(|skill| volume_name(skill) == name);
+        let skill = volumes.iter().position(|volume| volume == name);
         if let Some(index) =
             skill.filter(|index| skills[*index].mount_path == path && serving[*index].is_none())
         {
@@ -59,7 +69,9 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], foreign: &[String]) -> 
             if !is_plain(mount) {
                 out.kept_changes.push(path.to_owned());
             }
-        } else if skill.is_some() && !is_plain(mount) {
+        } else if skill
+            .is_some_and(|index| !is_plain(mount) || (served[index] && skills[index].mount_path != path))
+        {
             out.others.push((name.to_owned(), path.to_owned()));
             out.kept_changes.push(path.to_owned());
             out.list.push(mount.clone());
@@ -91,11 +103,22 @@ fn read_only(mount: &Value) -> Value {
 }
 
 fn same_set(one: &[Value], other: &[Value]) -> bool {
-    one.len() == other.len()
-        && one.iter().all(|item| {
-            let count = |list: &[Value]| list.iter().filter(|found| *found == item).count();
-            count(one) == count(other)
-        })
+    if one.len() != other.len() {
+        return false;
+    }
+    // By name and path first: two lists of thousands are not compared each with each.
+    let sorted = |list: &[Value]| -> Vec<usize> {
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_key(|index| (name_of(&list[*index]), path_of(&list[*index])));
+        order
+    };
+    sorted(one).into_iter().zip(sorted(other)).all(|(a, b)| one[a] == other[b])
+}
+
+/// Paths at which these volumes are mounted.
+pub(super) fn paths_of(existing: &[Value], volumes: &HashSet<String>) -> Vec<String> {
+    let of_them = existing.iter().filter(|mount| volumes.contains(name_of(mount)));
+    of_them.map(|mount| path_of(mount).to_owned()).collect()
 }
 
 /// Mounts of other containers without those of volumes that go; none where all may stay.

@@ -102,8 +102,12 @@ fn safe(
     let labels = ["metadata", "labels"];
     let template_labels = ["spec", kind.template_key(), "metadata", "labels"];
     let template_annotations = ["spec", kind.template_key(), "metadata", "annotations"];
-    let mut facts = PodFacts { before: image_volumes_before(after, kind), ..PodFacts::default() };
-    safe_pod(plan, kind, after, &[], options, &mut facts)?;
+    let mut facts = PodFacts::default();
+    // Where the operator mounts, neither it nor we ever touch the pod of a Sandbox: what is there is its user's.
+    if kind.is_typed() || !profile.mounts() {
+        facts.before = image_volumes_before(after, kind);
+        safe_pod(plan, kind, after, &[], options, &mut facts)?;
+    }
     safe_annotation(plan, runtime, after, &[], &facts, options)?;
     // An operator that only observes writes the rest itself, and takes it out itself.
     let renders_labels = profile.mounts() || profile.observer_render.type_label;

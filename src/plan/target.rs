@@ -2,7 +2,7 @@
 //! it out. Source: operator-spec.md section 5, step 3.
 
 use super::conditions::condition;
-use super::{Lookup, Problem, RuntimePlan, StatusPlan, fields};
+use super::{Lookup, Options, Problem, RuntimePlan, StatusPlan, fields};
 use crate::agent_runtime::TargetRef;
 use crate::workload::WorkloadKind;
 
@@ -38,15 +38,21 @@ pub(super) fn resolve(
     }
 }
 
-/// The run of an AgentRuntime whose target cannot be resolved. Conditions of earlier runs stay (Q23).
-pub(super) fn not_found(mut plan: RuntimePlan, problem: Problem) -> RuntimePlan {
+/// The run of an AgentRuntime whose target cannot be resolved. With `exact` the conditions of earlier runs stay; without,
+/// an agent that has no workload is not ready, and nothing is mounted into it (Q23).
+pub(super) fn not_found(mut plan: RuntimePlan, problem: Problem, options: &Options) -> RuntimePlan {
     let message = problem.message.clone();
     plan.event(true, "TargetNotFound", message.clone());
     plan.requeue_after_secs = plan.profile.target_not_found_requeue_secs;
-    plan.status = Some(StatusPlan {
-        set: vec![condition("TargetResolved", false, "TargetNotFound", message)],
+    let mut status = StatusPlan {
+        set: vec![condition("TargetResolved", false, "TargetNotFound", message.clone())],
         ..StatusPlan::in_phase(plan.profile, "Error")
-    });
+    };
+    if !options.exact {
+        status.set.push(condition("Ready", false, "TargetNotFound", message));
+        status.remove.push("SkillsMounted");
+    }
+    plan.status = Some(status);
     plan.problems.push(problem);
     plan.failed()
 }

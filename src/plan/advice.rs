@@ -1,0 +1,207 @@
+//! What a plan says beside its result: the workload before and the AgentRuntime in, warnings out. Each names what the
+//! operator would have left or hidden (operator-spec.md section 11); nothing here changes a result.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::fields::{find, text};
+use super::{Action, Options, Runtime, RuntimePlan, image_volumes};
+use crate::agent_runtime::Skill;
+use crate::config::go_strings::string_list;
+use crate::config::layers::{Ignored, Layer, ResolvedConfig};
+use crate::names::{MANAGED_BY, Names, SKILL_VOLUME_PREFIX};
+use crate::validate::webhook::PROTECTED_PATHS;
+use crate::workload::WorkloadKind;
+
+/// Where Kubernetes' service account token really is: `/var/run` is a link to `/run` in most images.
+const RUN_SECRETS: &str = "/run/secrets";
+
+/// What the workload was before the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Before {
+    /// The operator would take it for configured by labels and hash alone, and look no further.
+    shortcut: bool,
+    /// Volumes of ours, in order.
+    volumes: Vec<String>,
+}
+
+impl Before {
+    /// Looks at the workload before it is planned.
+    pub(super) fn of(
+        workload: &Value,
+        runtime: &Runtime<'_>,
+        kind: WorkloadKind,
+        hash: &str,
+        names: &Names,
+    ) -> Self {
+        let template = kind.template_key();
+        let agent_type = runtime.spec.agent_type.as_str();
+        let shortcut = text(workload, &["metadata", "labels", names.type_label]) == agent_type
+            && text(workload, &["metadata", "labels", MANAGED_BY]) == names.managed_by_value
+            && text(workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
+            && text(workload, &["spec", template, "metadata", "annotations", names.config_hash]) == hash;
+        let volumes = find(workload, &["spec", template, "spec", "volumes"]).and_then(Value::as_array);
+        let ours = volumes.into_iter().flatten().filter(|volume| image_volumes::is_ours(volume));
+        Self { shortcut, volumes: ours.map(|volume| image_volumes::name_of(volume).to_owned()).collect() }
+    }
+}
+
+/// Adds the warnings of a run that configures its workload.
+pub(super) fn add(
+    plan: &mut RuntimePlan,
+    before: &Before,
+    kind: WorkloadKind,
+    config: &ResolvedConfig,
+    options: &Options,
+) {
+    if options.profile.mounts() {
+        if before.shortcut && plan.action == Action::Configured {
+            plan.warn(
+                "Q7",
+                "the workload is not as the AgentRuntime says and is mended; the operator would leave it, since labels \
+                 and config hash are as they should be",
+            );
+        }
+        if !options.gate && kind.is_typed() && !before.volumes.is_empty() {
+            let message = format!(
+                "the feature gate {} is off and {} stays mounted, as the operator leaves it; render --remove takes it out",
+                options.profile.skill_gate,
+                before.volumes.join(", ")
+            );
+            plan.warn("Q8", message);
+        }
+        hidden(plan, config);
+    }
+    let mounted: Vec<Skill> = plan.skills.iter().map(|planned| planned.skill.clone()).collect();
+    for skill in &mounted {
+        if let Some(prefix) = protected(&skill.mount_path) {
+            let message = format!(
+                "skill {} is mounted at {}, which is inside {prefix}: the container may not start, and not every check finds it",
+                skill.name, skill.mount_path
+            );
+            plan.warn("Q14", message);
+        }
+    }
+    for (index, skill) in mounted.iter().enumerate() {
+        let path = normalized(&skill.mount_path);
+        let inside = mounted[..index]
+            .iter()
+            .chain(&mounted[index + 1..])
+            .find(|other| is_below(&path, &normalized(&other.mount_path)));
+        if let Some(outer) = inside {
+            let message = format!(
+                "skill {} is mounted at {}, inside the read-only volume of skill {}: the container starts only if that \
+                 image has the directory",
+                skill.name, skill.mount_path, outer.name
+            );
+            plan.warn("Q21", message);
+        }
+    }
+}
+
+/// Warns of mounts of others that lie inside a skill's volume.
+pub(super) fn nested<'m>(
+    plan: &mut RuntimePlan,
+    others: impl Iterator<Item = (&'m str, &'m str)>,
+    skills: &[Skill],
+) {
+    let paths: Vec<String> = skills.iter().map(|skill| normalized(&skill.mount_path)).collect();
+    for (volume, path) in others {
+        let inner = normalized(path);
+        let Some(index) = paths.iter().position(|outer| is_below(&inner, outer)) else { continue };
+        let message = format!(
+            "volume {volume} is mounted at {path}, inside the read-only volume of skill {}: the container starts only if \
+             that image has the directory",
+            skills[index].name
+        );
+        plan.warn("Q21", message);
+    }
+}
+
+/// Warns of image volumes that go though the skills annotation, `recorded`, does not name them: they look like ours, and
+/// somebody may have written them by hand.
+pub(super) fn unrecorded(plan: &mut RuntimePlan, recorded: Option<&str>, dropped: &BTreeSet<String>) {
+    let known = recorded.and_then(|text| string_list(text).ok()).unwrap_or_default();
+    for volume in dropped {
+        let skill = volume.strip_prefix(SKILL_VOLUME_PREFIX).unwrap_or(volume);
+        if !known.iter().any(|name| name == skill) {
+            let message = format!(
+                "image volume {volume} is taken for a skill that is gone, and removed; if it is not one, call it something \
+                 that does not begin with {SKILL_VOLUME_PREFIX}"
+            );
+            plan.warn("", message);
+        }
+    }
+}
+
+/// ConfigMaps that the deployed operator does not see though they are where it should read them.
+fn hidden(plan: &mut RuntimePlan, config: &ResolvedConfig) {
+    let maps: Vec<String> = config
+        .ignored()
+        .filter(|(layer, why, _)| *layer == Layer::AuthBridgeRuntime && *why == Ignored::Invisible)
+        .map(|(_, _, map)| format!("{}/{}", map.namespace, map.name))
+        .collect();
+    for map in maps {
+        let message = format!(
+            "ConfigMap {map} is not in the config hash, for the deployed operator does not see it: a change of it rolls \
+             nothing (--config-view full takes it in)"
+        );
+        plan.warn("Q1", message);
+    }
+}
+
+/// A path without empty and `.` segments, with `..` taken at its word.
+fn normalized(path: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    format!("/{}", out.join("/"))
+}
+
+/// Whether a normalized path is strictly inside another one.
+fn is_below(path: &str, outer: &str) -> bool {
+    path != outer && (outer == "/" || path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// The protected path that a mount path is, or is inside of.
+fn protected(path: &str) -> Option<&'static str> {
+    let path = normalized(path);
+    let mut all = PROTECTED_PATHS.iter().copied().chain(std::iter::once(RUN_SECRETS));
+    all.find(|prefix| path == *prefix || is_below(&path, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The webhook compares texts: it refuses `/devops` and accepts `//proc`.
+    #[test]
+    fn protected_paths_are_met_by_segment_and_in_every_spelling() {
+        for path in
+            ["/proc", "//proc", "/./proc/self", "/x/../sys", "/run/secrets", "/var/run/secrets/a", "/dev/"]
+        {
+            assert!(protected(path).is_some(), "{path}");
+        }
+        for path in ["/devops", "/process", "/system", "/app/skills", "/", "/PROC", "/var/run", "/run"] {
+            assert_eq!(protected(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn below_means_by_segment() {
+        assert!(is_below("/a/b", "/a"));
+        assert!(is_below("/a", "/"));
+        assert!(!is_below("/a", "/a"));
+        assert!(!is_below("/ab", "/a"));
+        assert_eq!(normalized("/a//b/./c/../d/"), "/a/b/d");
+        assert_eq!(normalized("/../.."), "/");
+    }
+}
