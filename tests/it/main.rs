@@ -3,10 +3,15 @@
 mod cli;
 mod cli_help;
 mod cli_in_place;
+mod compatibility;
 mod deploy_files;
 mod gates_oracle;
 mod golden;
 mod program;
+mod quirks;
+mod quirks_cluster;
+mod safe_plans;
+mod scenario;
 mod schema_oracle;
 mod vectors;
 mod vectors_binary;

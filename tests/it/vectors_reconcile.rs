@@ -3,11 +3,13 @@
 
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
 
+use std::collections::BTreeSet;
+
 use kubectl_skills::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
 use kubectl_skills::object::{ConfigMap, ObjectRef, Origin};
-use kubectl_skills::plan::{Finalizer, Lookup, Options, Runtime, Surroundings, plan};
+use kubectl_skills::plan::{Finalizer, Lookup, Options, Problem, Runtime, Surroundings, Warning, plan};
 use serde_json::{Map, Value, json};
 
 use crate::vectors::{Case, Tally, cases};
@@ -29,7 +31,7 @@ fn reconciles_are_the_operators() {
 
 /// What one run leaves, in the words of the vectors.
 fn compare(case: &Case) -> Result<(), String> {
-    let mut cluster = Cluster::new(case)?;
+    let mut cluster = Cluster::new(case, true)?;
     let mut runs = vec![&case.output];
     runs.extend(case.output["subsequent"].as_array().into_iter().flatten());
     let mut workload = &case.output["workload"];
@@ -69,20 +71,29 @@ fn config_map_json(map: &ConfigMap) -> Value {
 }
 
 /// The objects of a case as they are between runs.
-struct Cluster<'c> {
+pub struct Cluster<'c> {
     case: &'c Case,
-    options: Options,
+    /// How it is planned; as the controller would, without its faults.
+    pub options: Options,
     view: ConfigView,
     maps: Vec<ConfigMap>,
     created: Vec<ConfigMap>,
     pods: Vec<Value>,
     namespace: Option<Value>,
     runtime: Option<Value>,
-    workload: Value,
+    /// The target; null where it is not there.
+    pub workload: Value,
+    /// Warnings of all runs.
+    pub warnings: BTreeSet<Warning>,
+    /// Problems of the last run.
+    pub problems: Vec<Problem>,
+    /// Config hash of the last run.
+    pub config_hash: String,
 }
 
 impl<'c> Cluster<'c> {
-    fn new(case: &'c Case) -> Result<Self, String> {
+    /// The cluster before the first run.
+    pub fn new(case: &'c Case, exact: bool) -> Result<Self, String> {
         let objects = case.input["objects"].as_array().map_or(&[][..], Vec::as_slice);
         let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
         let maps = of_kind("ConfigMap").map(|object| ConfigMap::from_value(object, Origin::default()));
@@ -93,7 +104,7 @@ impl<'c> Cluster<'c> {
         Ok(Self {
             case,
             options: Options {
-                exact: true,
+                exact,
                 gate: gates.skills(case.profile),
                 restarts: true,
                 finalizers: true,
@@ -110,10 +121,14 @@ impl<'c> Cluster<'c> {
             namespace: of_kind("Namespace").next().cloned(),
             runtime: Some(normalized["agentRuntime"].clone()),
             workload: normalized["workload"].clone(),
+            warnings: BTreeSet::new(),
+            problems: Vec::new(),
+            config_hash: String::new(),
         })
     }
 
-    fn run(&mut self) -> Value {
+    /// One run, in the words of the vectors.
+    pub fn run(&mut self) -> Value {
         let mut out = json!({"workload": self.workload, "status": {}, "events": [], "writes": [],
                              "requeueAfterSeconds": 0, "error": null});
         let Some(runtime) = self.runtime.clone() else { return out };
@@ -140,6 +155,9 @@ impl<'c> Cluster<'c> {
         let lookup = if self.workload.is_null() { Lookup::Absent } else { Lookup::Found(&self.workload) };
         let planned = Runtime { id: id.clone(), origin: Origin::default(), object: &runtime, spec };
         let plan = plan(&planned, lookup, &around, &self.options);
+        self.warnings.extend(plan.warnings.iter().cloned());
+        self.problems.clone_from(&plan.problems);
+        self.config_hash.clone_from(&plan.config_hash);
         let write = |verb: &str, kind: &str, name: &str, namespace: &str| json!({"verb": verb, "kind": kind, "name": name, "namespace": namespace});
         let mut writes = Vec::new();
         for map in &plan.created {
