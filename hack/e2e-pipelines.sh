@@ -130,12 +130,113 @@ test_kustomize_stops_at_an_unknown_option() {
   fails_loudly profil profile -- build broken/overlays/staging
 }
 
-# A validator's output must be empty of items: an echo, even byte for byte, fails the build.
+# A validator must not echo its items: that fails the build, even byte for byte.
 test_kustomize_validator_accepts_and_refuses() {
+  build "$examples/kustomize/checked" >got
+  build "$examples/kustomize/overlays/production" >want
+  equal got want
+  # The function in the overlay did not run, or something changed what it did.
   cp -r "$examples/kustomize" layers
-  sed -i 's/^transformers:/validators:/' layers/overlays/staging/kustomization.yaml
-  # Not carried out yet, since the transformer became a validator: a finding.
-  fails_loudly staging-weather -- build layers/overlays/staging
+  sed -i '/^transformers:/,$d' layers/overlays/production/kustomization.yaml
+  fails_loudly production-weather "has not run" -- build layers/checked
+  cp -r "$examples/kustomize" changed
+  printf 'images:\n- name: registry.example/skills/forecast\n  newTag: 9.9.9\n' >>changed/checked/kustomization.yaml
+  fails_loudly production-weather config-hash -- build changed/checked
+}
+
+# Under `transformers:` a list without items would be an empty build with exit 0.
+test_kustomize_validation_among_transformers_is_no_empty_build() {
+  cp -r "$examples/kustomize" layers
+  sed -i 's/^validators:/transformers:/' layers/checked/kustomization.yaml
+  build layers/checked >got
+  [ "$(gojq -r .kind got)" = ValidateBelongsUnderValidators ]
+}
+
+# A generator gets its own configuration and none of the manifests: it could only do nothing, unseen.
+test_kustomize_generator_is_refused() {
+  cp -r "$examples/kustomize" layers
+  sed -i 's/^transformers:/generators:/' layers/overlays/staging/kustomization.yaml
+  fails_loudly generators transformers -- build layers/overlays/staging
+}
+
+# Without our configurations file the target keeps its old name: the controller in the cluster would look for that.
+test_kustomize_prefix_without_configuration_is_an_error_with_the_fix() {
+  cp -r "$examples/kustomize" layers
+  sed -i '/^configurations:/,$d' layers/base/kustomization.yaml
+  fails_loudly "renamed it to staging-weather" configurations -- build layers/overlays/staging
+}
+
+# What kustomize really sends for an overlay, in ./seen, and what it got back, in ./done.
+captured() {
+  mkdir tee
+  printf '#!/bin/sh\ntee %s/seen | kubectl-skills fn | tee %s/done\n' "$PWD" "$PWD" >tee/tee-skills
+  chmod +x tee/tee-skills
+  cp -r "$examples/kustomize" captured
+  sed -i "s|exec: {path: kubectl-skills}|exec: {path: $PWD/tee/tee-skills}|" captured/overlays/staging/skills.yaml
+  # A tag and a name that YAML 1.1 takes for a number and a boolean.
+  sed -i 's|skills/alerts:0.9.1|skills/alerts:1e3|; s/name: alerts/name: "on"/' captured/base/agentruntime.yaml
+  sed -i '/skills.alerts/,+1d' captured/overlays/staging/kustomization.yaml
+  build captured/overlays/staging >built
+}
+
+# What kustomize loses, drops or doubles when a function is careless: same items, same order, every annotation of theirs,
+# nothing marked local, the configuration echoed; what YAML 1.1 takes for something else stays text.
+test_kustomize_items_come_out_as_they_came() {
+  captured
+  [ "$(gojq -r 'select(.kind == "Deployment") | .metadata.annotations["kagenti.io/skills"], (.spec.template.spec.volumes[2] | .name, .image.reference)' built | tr '\n' ' ')" = \
+    '["forecast","on"] skill-on registry.example/skills/alerts:1e3 ' ] || fail "$(cat built)"
+  local part
+  for part in '[.items[] | [.apiVersion, .kind, .metadata.namespace, .metadata.name]]' \
+    '[.items[] | .metadata.annotations | del(.["kagenti.io/skills"])]' .functionConfig; do
+    gojq "$part" seen >want
+    gojq "$part" 'done' >have
+    same_bytes want have
+  done
+  # Two of one name are refused before kustomize has to.
+  python3 - <<'PYTHON'
+head, rest = open("seen").read().split("items:\n", 1)
+items, config = rest.split("functionConfig:", 1)
+open("twice", "w").write(f"{head}items:\n{items}{items}functionConfig:{config}")
+PYTHON
+  ends_with 1 sh -c 'kubectl-skills fn <twice'
+  grep -q 'is in the input twice' err
+}
+
+# Whatever the format, it is read and comes out as it is; no log line ever gets onto stdout.
+test_function_takes_every_format() {
+  captured
+  gojq . seen >list.json
+  sed 's|config.kubernetes.io/v1$|config.kubernetes.io/v1beta1|' seen >beta.yaml
+  sed 's/$/\r/' seen >crlf.yaml
+  { printf '\357\273\277'; cat seen; } >bom.yaml
+  sed 's|^apiVersion: config.kubernetes.io/v1$|apiVersion: v1|; s|^kind: ResourceList$|kind: List|; /^functionConfig:/,$d' seen >list.yaml
+  gojq . list.yaml >kind-list.json
+  local file
+  for file in seen list.json beta.yaml crlf.yaml bom.yaml list.yaml kind-list.json; do
+    kubectl-skills fn <"$file" >got 2>err
+    kyaml-fn --compare got 'done' >/dev/null
+    [ -s err ] && ! grep -qFf err got || fail "$file: notes are not on stderr"
+  done
+}
+
+# Cut anywhere, as by a program that died in front of us: never exit 0 with fewer items than came in.
+test_function_never_drops_items() {
+  captured
+  local size at
+  size=$(wc -c <seen)
+  for ((at = 1; at < size; at += 61)); do
+    head -c "$at" seen >cut
+    if kubectl-skills fn <cut >got 2>err; then
+      [ "$(gojq '.items | length' cut)" = "$(gojq '.items | length' got)" ] || fail "cut at $at"
+    elif [ -s got ]; then
+      # An error of the manifests: the list is there, its items as they came.
+      gojq .items cut >want
+      gojq .items got >have
+      same_bytes want have
+    fi
+  done
+  # A full disk behind us is no success.
+  if [ -e /dev/full ]; then ! kubectl-skills fn <seen >/dev/full 2>err || fail "a failed write ended with 0"; fi
 }
 
 # === kustomize's legacy plugins ===
@@ -308,6 +409,41 @@ test_flux_render_leaves_nothing_on_failure() {
   sed -i '/^transformers:/,$d' broken/overlays/production/kustomization.yaml
   fails_loudly no-such-deployment -- "$examples/flux/render.sh" broken/overlays/production rendered
   [ ! -e rendered/manifests.yaml ]
+}
+
+# Static patches: the kustomization as it is in Git, the patches beside it, and kustomize as Flux runs it.
+test_flux_patches_equal_render() {
+  cp -r "$examples/kustomize" source
+  sed -i '/^transformers:/,$d' source/overlays/production/kustomization.yaml
+  "$examples/flux/patch.sh" source/overlays/production source/skills/production
+  kustomize build source/overlays/production | render -f - >want
+  mkdir source/outer
+  printf 'resources: [../overlays/production]\ncomponents: [../skills/production]\n' >source/outer/kustomization.yaml
+  local program
+  for program in "kustomize build" "kubectl kustomize" "kubectl-1.32 kustomize"; do
+    $program source/outer >got
+    equal got want
+  done
+  render --check -f got
+  # As Flux does it: the component in the kustomization itself.
+  printf 'components: [../../skills/production]\n' >>source/overlays/production/kustomization.yaml
+  kustomize build source/overlays/production >inside || true
+  # The manifest has changed so that the patch would mount into another container: the build fails.
+  python3 - <<'PYTHON'
+import re
+path = "source/base/deployment.yaml"
+text = open(path).read()
+open(path, "w").write(text.replace("      containers:\n", "      containers:\n      - name: first\n        image: registry.example/first:1\n"))
+PYTHON
+  fails_loudly test -- kustomize build source/outer
+}
+
+# === the first steps of the README ===
+
+test_quickstart_equals_render() {
+  render -f "$examples/quickstart/weather.yaml" >want
+  kubectl-skills fn <"$examples/quickstart/weather.yaml" >got
+  same_bytes want got
 }
 
 # === the function itself, without a program around it ===

@@ -259,7 +259,7 @@ impl Run<'_> {
         };
         let merged = results.merged(&list.results);
         let failed = has_error(&merged);
-        let text = if validate && !list.items_have_paths {
+        let text = if validate && !list.from_kpt {
             list.validated(&merged)
         } else {
             let text = done.text.unwrap_or_else(|| self.sources[0].text.clone());

@@ -20,8 +20,8 @@ pub const GROUP: &str = "config.kubernetes.io";
 /// Versions that are read.
 pub const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// Annotation by which kpt remembers the file of an item.
-const PATH: &str = "config.kubernetes.io/path";
+/// Annotation of kpt's alone. Paths kustomize gives too, to what has come out of a function.
+const PACKAGE: &str = "internal.config.kubernetes.io/package-path";
 
 const LAYOUT: BlockLayout<'static> = BlockLayout {
     step: 2,
@@ -50,8 +50,8 @@ pub struct ResourceList {
     pub items: usize,
     /// Kind of the first item; empty where there is none.
     pub first_kind: String,
-    /// Whether there are items and all say which file they came from: then the orchestrator is kpt, not kustomize.
-    pub items_have_paths: bool,
+    /// Whether there are items and all say which package they came from: then the orchestrator is kpt, not kustomize.
+    pub from_kpt: bool,
     /// Results of functions that ran before.
     pub results: Vec<Value>,
     place: Place,
@@ -143,19 +143,19 @@ impl ResourceList {
         };
         let nodes: Vec<NodeId> =
             items.map(|(_, value)| document.tree.children(value).collect()).unwrap_or_default();
-        let has_path = |node: &NodeId| {
+        let has_package = |node: &NodeId| {
             let annotations = ["metadata", "annotations"];
             annotations
                 .iter()
                 .try_fold(*node, |at, key| document.child(at, &(*key).into()))
-                .is_some_and(|at| document.child(at, &PATH.into()).is_some())
+                .is_some_and(|at| document.child(at, &PACKAGE.into()).is_some())
         };
         Ok(Some(Self {
             api_version,
             function_config: value(function_config)?,
             items: count,
             first_kind: text(nodes.first().and_then(|node| document.child(*node, &"kind".into()))),
-            items_have_paths: !nodes.is_empty() && nodes.iter().all(has_path),
+            from_kpt: !nodes.is_empty() && nodes.iter().all(has_package),
             results,
             place,
         }))

@@ -281,11 +281,11 @@ fn a_validation_finds_what_is_not_carried_out() {
     let printed = value(&out.text);
     assert_eq!(printed["items"][0]["kind"], "ValidateBelongsUnderValidators");
     assert_eq!(printed["items"].as_array().unwrap().len(), 1);
-    // kpt says of each item where it came from, and keeps what is echoed.
-    let path = "    annotations:\n      config.kubernetes.io/path: a.yaml\n";
+    // kpt says of each item which package it came from, and keeps what is echoed.
+    let path = "    annotations:\n      internal.config.kubernetes.io/package-path: a\n";
     let kpt = done.replacen("    annotations:\n", path, 1).replace(
         "{name: weather, namespace: demo}",
-        "{name: weather, namespace: demo, annotations: {config.kubernetes.io/path: b.yaml}}",
+        "{name: weather, namespace: demo, annotations: {internal.config.kubernetes.io/package-path: b}}",
     );
     assert_eq!(run(&kpt).text, kpt);
 }

@@ -5,6 +5,7 @@ mod cli_help;
 mod cli_in_place;
 mod compatibility;
 mod deploy_files;
+mod function_docs;
 mod gates_oracle;
 mod golden;
 mod program;

@@ -1,0 +1,42 @@
+//! docs/function.md and the JSON schema beside it, held against what the function reads.
+
+#![allow(clippy::disallowed_methods, reason = "a test may read files")]
+
+use kubectl_skills::function_config::schema::schema;
+use kubectl_skills::function_config::{OPTIONS, OptionKind};
+use serde_json::Value;
+
+fn file(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// An option that is not documented is found by nobody; one that is documented and gone is refused to whoever uses it.
+#[test]
+fn the_page_lists_every_option() {
+    let rows: Vec<String> = OPTIONS
+        .iter()
+        .map(|option| {
+            let kind = match option.kind {
+                OptionKind::Flag(_) => "boolean",
+                OptionKind::Text(_) => "text",
+                OptionKind::Profile => "profile",
+                OptionKind::View => "view",
+                OptionKind::Gates => "gates",
+                OptionKind::ConfigMaps => "ConfigMaps",
+                OptionKind::AgentRuntimes => "AgentRuntimes",
+            };
+            format!("| `{}` | {kind} | {} |", option.name, option.text)
+        })
+        .collect();
+    let page = file("function.md");
+    let table = page.split("| option | type | what it does |\n|---|---|---|\n").nth(1).unwrap_or_default();
+    assert_eq!(table.lines().take(rows.len() + 1).collect::<Vec<_>>(), [rows, vec![String::new()]].concat());
+}
+
+/// Editors read the file, not the program.
+#[test]
+fn the_schema_file_is_the_programs() {
+    let written: Value = serde_json::from_str(&file("function-config.schema.json")).unwrap();
+    assert_eq!(written, schema(), "run: kubectl skills fn --schema > docs/function-config.schema.json");
+}
