@@ -8,6 +8,7 @@ mod deploy_files;
 mod function_docs;
 mod gates_oracle;
 mod golden;
+mod hostile;
 mod program;
 mod quirks;
 mod quirks_cluster;

@@ -1,0 +1,116 @@
+//! Inputs that a careful author would not write: nothing of theirs is lost, and what cannot be planned says where.
+
+use serde_json::{Value, json};
+
+use crate::scenario::{Scenario, edited, labelled};
+
+const CONTAINER: &str = "workload|spec|template|spec|containers|0";
+
+/// A render that takes a hand-written volume out in silence costs its author an afternoon.
+#[test]
+fn an_image_volume_that_nothing_records_is_not_removed_in_silence() {
+    let own = json!({"name": "skill-own", "image": {"reference": "own:1"}});
+    let scenario = Scenario::configured().stale().set("workload|spec|template|spec|volumes|-", own);
+    let ours = scenario.safe();
+    assert_eq!(ours.workload, Scenario::configured().before().clone());
+    assert!(
+        ours.warnings[0].starts_with("image volume skill-own is taken for a skill that is gone"),
+        "{:?}",
+        ours.warnings
+    );
+    let recorded =
+        scenario.set("workload|metadata|annotations|kagenti.io/skills", json!(r#"["own","a","b"]"#)).safe();
+    assert_eq!(recorded.warnings, [""; 0]);
+}
+
+#[test]
+fn skill_folders_keep_the_users_order_and_a_value_from_elsewhere_is_refused() {
+    let path = format!("{CONTAINER}|env");
+    let folders =
+        |value: Value| Scenario::configured().set(&path, json!([{"name": "SKILL_FOLDERS", "value": value}]));
+    let scenario = folders(json!("/mine, /app/skills/b")).skill_folders(true);
+    let ours = scenario.safe();
+    let wanted = "/mine,/app/skills/b,/app/skills/a";
+    let path_in_workload = "spec|template|spec|containers|0|env|0|value";
+    assert_eq!(ours.workload, edited(scenario.before(), &[(path_in_workload, json!(wanted))]));
+    let elsewhere = Scenario::configured().set(
+        &path,
+        json!([{"name": "SKILL_FOLDERS", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}]),
+    );
+    let refused = elsewhere.clone().skill_folders(true).safe();
+    assert_eq!(&refused.workload, elsewhere.before());
+    assert!(refused.problems[0].contains("valueFrom"), "{:?}", refused.problems);
+    assert_eq!(&elsewhere.safe().workload, elsewhere.before(), "who does not ask for it gets no error");
+}
+
+#[test]
+fn fields_of_a_wrong_type_are_refused_and_never_overwritten() {
+    for (path, value) in [
+        ("workload|metadata|labels", json!("x")),
+        ("workload|metadata|annotations", json!([1])),
+        ("workload|spec|template|metadata|annotations", json!(7)),
+        ("workload|spec|template|spec|volumes", json!({"a": 1})),
+        ("workload|spec|template|spec|containers", json!("agent")),
+        ("workload|spec|template|spec|initContainers", json!({"a": 1})),
+        ("workload|spec|template|spec|containers|0|volumeMounts", json!(true)),
+    ] {
+        let scenario = Scenario::configured().set(path, value).set("agentRuntime|spec|type", json!("tool"));
+        let ours = scenario.safe();
+        assert_eq!(&ours.workload, scenario.before(), "{path}");
+        assert!(
+            ours.problems.iter().any(|problem| problem.starts_with("must be ")),
+            "{path}: {:?}",
+            ours.problems
+        );
+    }
+}
+
+#[test]
+fn absent_null_and_empty_maps_on_the_way_are_made() {
+    for path in [
+        "workload|metadata|labels",
+        "workload|spec|template|metadata",
+        "workload|spec|template|metadata|labels",
+    ] {
+        for value in [Value::Null, json!({})] {
+            let scenario = Scenario::vector("skills-volumes/no-skills").set(path, value);
+            let ours = scenario.safe();
+            assert_eq!(ours.workload, labelled(scenario.before(), &ours.hash, ""), "{path}");
+        }
+    }
+}
+
+/// Both operators of today take an AgentRuntime with no skills, or an empty list, differently from one that is silent.
+#[test]
+fn an_observed_workload_is_left_by_silence_and_emptied_by_an_empty_list() {
+    let rendered = Scenario::vector("skills-volumes/one-skill").under("head").safe();
+    assert!(rendered.workload.to_string().contains("skill-a"));
+    let again = Scenario::vector("skills-volumes/no-skills").under("head").with_workload(&rendered.workload);
+    assert_eq!(again.safe().workload, rendered.workload);
+    let emptied = again.set("agentRuntime|spec|skills", json!([])).safe();
+    assert_eq!(&emptied.workload, Scenario::vector("skills-volumes/one-skill").before());
+}
+
+/// Quadratic work would take minutes here, and the controller with it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
+fn ten_thousand_volumes_and_mounts_are_planned_at_once() {
+    let name = |number: usize| {
+        if number.is_multiple_of(2) { format!("skill-{number}") } else { format!("v{number}") }
+    };
+    let volumes: Vec<Value> =
+        (0..10_000).map(|number| json!({"name": name(number), "emptyDir": {}})).collect();
+    let mounts: Vec<Value> = (0..10_000)
+        .map(|number| json!({"name": name(number), "mountPath": format!("/m/{number}")}))
+        .collect();
+    let scenario = Scenario::vector("skills-volumes/one-skill")
+        .set("workload|spec|template|spec|volumes", json!(volumes))
+        .set(&format!("{CONTAINER}|volumeMounts"), json!(mounts));
+    let started = std::time::Instant::now();
+    let ours = scenario.safe();
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    let pod = &ours.workload["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"].as_array().map(Vec::len), Some(10_001));
+    assert_eq!(pod["containers"][0]["volumeMounts"].as_array().map(Vec::len), Some(10_001));
+    assert_eq!(ours.warnings.len(), 5_000);
+}
