@@ -84,3 +84,11 @@ docs: ## docs/cli.md from the help of the program
 .PHONY: bench
 bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
 	bench/run.sh --rounds $(ROUNDS)
+
+# AgentRuntimes created at once in `make bench-controller`.
+AGENTS ?= 1000 5000
+
+.PHONY: bench-controller
+bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU, memory, writes (needs Go, curl, python3, Linux)
+	cargo build --release --locked --features controller
+	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)

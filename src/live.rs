@@ -179,15 +179,10 @@ fn planned<'a>(
     out
 }
 
-/// What the operator's webhook refuses, where it is not registered (Q13), and what the API server will refuse of the
-/// workload (Q12, Q15).
-fn check(
-    id: &ObjectRef,
-    spec: &AgentRuntimeSpec,
-    profile: &'static Profile,
-    rivals: Option<&Vec<String>>,
-    errors: &mut Vec<InputError>,
-) {
+/// What is wrong with an AgentRuntime by itself: what the operator's webhook refuses, where it is not registered (Q13), and
+/// what the API server will refuse of the workload (Q12).
+pub fn defects(id: &ObjectRef, spec: &AgentRuntimeSpec, profile: &'static Profile) -> Vec<InputError> {
+    let mut errors = Vec::new();
     let operation = webhook::Operation::Create;
     let verdict = webhook::verdict(profile, operation, id, spec, webhook::Rivals::Unknown);
     if let Some(message) = verdict.message {
@@ -198,6 +193,18 @@ fn check(
             errors.push(told(id, format!("spec.skills[{index}]"), finding.message, ""));
         }
     }
+    errors
+}
+
+/// [`defects`], and that two point at one workload (Q15).
+fn check(
+    id: &ObjectRef,
+    spec: &AgentRuntimeSpec,
+    profile: &'static Profile,
+    rivals: Option<&Vec<String>>,
+    errors: &mut Vec<InputError>,
+) {
+    errors.append(&mut defects(id, spec, profile));
     let others: Vec<&str> =
         rivals.into_iter().flatten().filter(|name| **name != id.name).map(String::as_str).collect();
     if !others.is_empty() {

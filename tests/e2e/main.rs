@@ -10,6 +10,7 @@ mod admission;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
 mod coexist;
+mod controller;
 mod gate_off;
 mod kubeconfig;
 mod objects;

@@ -100,6 +100,64 @@ impl Server {
         (code.parse().expect("a number"), serde_json::from_str(text).unwrap_or(Value::Null))
     }
 
+    /// A server-side apply, whatever comes of it.
+    pub fn apply(&self, path: &str, body: &Value) {
+        let mut command = Command::new("curl");
+        command.args(["-s", "--cacert"]).arg(self.dir.join("ca.crt"));
+        command.args([
+            "-H",
+            "Content-Type: application/apply-patch+yaml",
+            "-X",
+            "PATCH",
+            "--data-binary",
+            "@-",
+            "-H",
+        ]);
+        command
+            .arg(format!("Authorization: Bearer {}", self.token()))
+            .arg(format!("{}{path}", self.address()));
+        fed(&mut command, &body.to_string());
+    }
+
+    /// Ends the API server and starts it again with the same arguments, over the same data.
+    pub fn restart_api_server(&self) {
+        let file = self.dir.join("kube-apiserver.pid");
+        let id = std::fs::read_to_string(&file).expect("a process id").trim().to_owned();
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
+        let line = String::from_utf8(line).expect("text");
+        let words: Vec<&str> = line.trim_end_matches('\0').split('\0').collect();
+        said(Command::new("kill").arg(&id));
+        while Path::new(&format!("/proc/{id}")).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let log = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.dir.join("kube-apiserver.log"))
+            .expect("its log");
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the same log"))
+            .stderr(log)
+            .spawn()
+            .expect("an API server");
+        std::fs::write(&file, child.id().to_string()).expect("a writable file");
+        // Whoever waits for its end looks whether the process is there; unreaped it always would be.
+        std::thread::spawn(move || child.wait());
+        let ready = || {
+            let mut command = self.curl();
+            command.args(["--max-time", "2", "-o", "/dev/null", "-w", "%{http_code}"]);
+            fed(command.arg(format!("{}/readyz", self.address())), "").stdout == "200"
+        };
+        for _ in 0..600 {
+            if ready() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("the API server does not come back");
+    }
+
     pub fn get(&self, path: &str) -> Value {
         let (code, body) = self.request("GET", path, None);
         assert_eq!(code, 200, "GET {path}: {body}");

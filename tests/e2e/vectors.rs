@@ -51,7 +51,7 @@ fn apply_leaves_what_the_operator_leaves() {
     assert!(tally["same"] > 110, "too few cases: {tally:?}");
 }
 
-fn cases() -> Vec<Value> {
+pub fn cases() -> Vec<Value> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/vectors/pr332");
     let mut files: Vec<_> =
         std::fs::read_dir(dir).expect("vectors").map(|entry| entry.expect("a file").path()).collect();
@@ -173,7 +173,7 @@ fn apply(server: &Server, case: &Value, namespace: &str) -> Outcome {
 }
 
 /// The workload as the operator left it in the end.
-fn last_workload(case: &Value) -> &Value {
+pub fn last_workload(case: &Value) -> &Value {
     let output = &case["output"];
     let later = output["subsequent"].as_array().into_iter().flatten().rev().map(|run| &run["workload"]);
     later
@@ -182,7 +182,7 @@ fn last_workload(case: &Value) -> &Value {
         .expect("a workload")
 }
 
-fn moved(object: &Value, namespace: &str) -> Value {
+pub fn moved(object: &Value, namespace: &str) -> Value {
     let mut object = object.clone();
     let metadata = object["metadata"].as_object_mut().expect("metadata");
     for field in
@@ -197,12 +197,12 @@ fn moved(object: &Value, namespace: &str) -> Value {
     object
 }
 
-fn stored(server: &Server, path: &str) -> Value {
+pub fn stored(server: &Server, path: &str) -> Value {
     normalized(server.get(path))
 }
 
 /// Without what the server adds to any object, keyed lists in the order of their keys: their order means nothing.
-fn normalized(mut object: Value) -> Value {
+pub fn normalized(mut object: Value) -> Value {
     let metadata = object["metadata"].as_object_mut().expect("metadata");
     for field in
         ["resourceVersion", "uid", "generation", "creationTimestamp", "managedFields", "name", "namespace"]

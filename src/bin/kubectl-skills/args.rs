@@ -70,6 +70,8 @@ pub enum Verb {
     Doctor(commands::doctor::Args),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
+    #[cfg(feature = "controller")]
+    Controller(Box<commands::controller::Args>),
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
     Rbac(commands::rbac::Args),

@@ -6,6 +6,8 @@ pub mod apply;
 pub mod complete;
 #[cfg(feature = "cluster")]
 pub mod completion;
+#[cfg(feature = "controller")]
+pub mod controller;
 pub mod crd;
 pub mod diff;
 mod docs;
@@ -52,6 +54,8 @@ pub fn run(verb: &Verb) -> Run {
         Verb::Status(args) => status::run(args),
         #[cfg(feature = "cluster")]
         Verb::Doctor(args) => doctor::run(args),
+        #[cfg(feature = "controller")]
+        Verb::Controller(args) => controller::run(args),
         #[cfg(feature = "cluster")]
         Verb::Completion(args) => completion::run(args),
         #[cfg(feature = "cluster")]

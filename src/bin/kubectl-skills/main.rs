@@ -7,6 +7,8 @@ mod cluster;
 mod commands;
 #[cfg(feature = "cluster")]
 mod complete;
+#[cfg(feature = "controller")]
+mod controller;
 mod exit;
 mod notes;
 mod object_diff;

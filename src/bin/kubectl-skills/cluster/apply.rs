@@ -68,12 +68,22 @@ impl Write {
     }
 }
 
-/// Tries a write by server dry run. Nothing is changed.
-pub async fn prepare(
+/// Writes without a dry run before it, for those who know that the server keeps what they say. Only for writes that take
+/// nothing away: what others hold as well would stay. Returns the object as stored.
+#[cfg(feature = "controller")]
+pub async fn apply_at_once(
     requests: &Requests,
     write: Write,
     settings: &Settings,
-) -> Result<Prepared, ClusterError> {
+) -> Result<Value, ClusterError> {
+    let prepared = stated(write, settings)?;
+    let stored = prepared.send(requests, settings, false).await?;
+    prepared.check(&stored)?;
+    Ok(stored)
+}
+
+/// What is to be said of a write; nothing is sent yet.
+fn stated(write: Write, settings: &Settings) -> Result<Prepared, ClusterError> {
     if let Some(path) = duplicate_key(&write.desired) {
         let what = write.what("apply");
         return Err(ClusterError::new(
@@ -88,14 +98,23 @@ pub async fn prepare(
         held(&write.live, &settings.manager).into_iter().filter(|path| path.find(&write.desired).is_some()),
     );
     let configuration = apply_configuration(&write.live, &write.desired, &ours);
-    let mut prepared = Prepared {
+    Ok(Prepared {
         configuration,
         ownership: None,
         force: settings.force,
         merged: Value::Null,
         taken: Vec::new(),
         write,
-    };
+    })
+}
+
+/// Tries a write by server dry run. Nothing is changed.
+pub async fn prepare(
+    requests: &Requests,
+    write: Write,
+    settings: &Settings,
+) -> Result<Prepared, ClusterError> {
+    let mut prepared = stated(write, settings)?;
     let merged = match prepared.send(requests, settings, true).await {
         Err(ClusterError { failure: Failure::ApplyConflict(fields), .. })
             if fields.iter().all(|conflict| is_operator(&conflict.manager)) =>

@@ -61,7 +61,8 @@ pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
     })
 }
 
-fn ours(
+/// The fields of a planned workload that are ours to state.
+pub fn ours(
     plan: &RuntimePlan,
     kind: WorkloadKind,
     desired: &Value,

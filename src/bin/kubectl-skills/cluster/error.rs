@@ -31,6 +31,9 @@ pub enum Failure {
     Unavailable,
     /// The server accepts workloads with image volumes and stores them without.
     ImageVolumesDropped,
+    /// Not sent: another replica leads.
+    #[cfg(feature = "controller")]
+    NotPermitted,
     /// Anything else, an answer that is not JSON among it.
     Other,
 }

@@ -16,10 +16,18 @@ const PAGE: usize = 500;
 /// Restarts of a list whose continue token expired before it is given up.
 const LIST_RESTARTS: usize = 3;
 
+/// Says whether a write may be sent now, and how long it may take at most.
+#[cfg(feature = "controller")]
+pub type Permit = Box<dyn Fn() -> Result<Option<Duration>, ClusterError> + Send + Sync>;
+
 /// A connection that counts what goes over it.
 pub struct Requests {
     client: kube::Client,
     timeout: Option<Duration>,
+    /// Attempts of one request, the first included.
+    attempts: u32,
+    #[cfg(feature = "controller")]
+    permit: Option<Permit>,
     /// Requests sent, attempts included.
     sent: AtomicUsize,
     /// Of those, the writes that were not dry runs.
@@ -36,7 +44,63 @@ pub struct List {
 impl Requests {
     /// Wraps a client. `trace` prints one line per request on stderr, as kubectl's `-v=6` does.
     pub fn new(client: kube::Client, timeout: Option<Duration>, trace: bool) -> Self {
-        Self { client, timeout, sent: AtomicUsize::new(0), written: AtomicUsize::new(0), trace }
+        Self {
+            client,
+            timeout,
+            attempts: retry::MAX_ATTEMPTS,
+            #[cfg(feature = "controller")]
+            permit: None,
+            sent: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
+            trace,
+        }
+    }
+
+    /// Gives up after so many attempts: for those who come again by themselves.
+    #[cfg(feature = "controller")]
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Asks before every attempt of a write, dry runs excepted.
+    #[cfg(feature = "controller")]
+    #[must_use]
+    pub fn permitted_by(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+
+    /// Requests sent so far, attempts included.
+    #[cfg(feature = "controller")]
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Opens a watch: the answer's body, to be read as it comes. Only the wait for its beginning is bounded here.
+    #[cfg(feature = "controller")]
+    pub async fn open(&self, path: &str, accept: &'static str, what: &str) -> Result<Body, ClusterError> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        // Not compressed: what is read as it comes must not wait for a block to be full, and a server that flushes in the
+        // middle makes several streams of one, which the client takes for an error.
+        let request = Request::builder()
+            .method(Method::GET)
+            .uri(path)
+            .header(header::ACCEPT, accept)
+            .header(header::ACCEPT_ENCODING, "identity");
+        let request = request.body(Body::empty()).map_err(|error| no_path(path, what, &error))?;
+        let opened = async {
+            let response =
+                self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
+            let code = response.status().as_u16();
+            if (200..300).contains(&code) {
+                return Ok(response.into_body());
+            }
+            let body = response.into_body().collect().await.map_err(|e| super::connect::failed(e, what))?;
+            Err(ClusterError::from_status(code, &body.to_bytes(), what))
+        };
+        self.bounded(self.timeout, opened, what).await
     }
 
     /// The connection, for watches.
@@ -139,12 +203,19 @@ impl Requests {
                     (error, answer.retry_after)
                 }
                 // A connection that broke in the middle is worth two more attempts; a refused one is an answer.
-                Err(error) if error.failure == Failure::Connection && attempt < 3 && is_broken(&error) => {
+                Err(error)
+                    if error.failure == Failure::Connection
+                        && attempt < self.attempts.min(3)
+                        && is_broken(&error) =>
+                {
                     (error, None)
                 }
                 Err(error) => return Err(error),
             };
-            if attempt >= retry::MAX_ATTEMPTS {
+            if attempt >= self.attempts {
+                if attempt == 1 {
+                    return Err(error);
+                }
                 return Err(ClusterError {
                     message: format!("{} (after {attempt} attempts)", error.message),
                     ..error
@@ -161,6 +232,16 @@ impl Requests {
         body: Option<&(&'static str, Vec<u8>)>,
         what: &str,
     ) -> Result<Answer, ClusterError> {
+        #[cfg(feature = "controller")]
+        let limit = match &self.permit {
+            Some(permit) if *method != Method::GET && !path.contains("dryRun=All") => {
+                let left = permit()?;
+                [left, self.timeout].into_iter().flatten().min()
+            }
+            _ => self.timeout,
+        };
+        #[cfg(not(feature = "controller"))]
+        let limit = self.timeout;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let mut request =
             Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
@@ -168,9 +249,7 @@ impl Requests {
             request = request.header(header::CONTENT_TYPE, *content_type);
         }
         let bytes = body.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
-        let request = request.body(Body::from(bytes)).map_err(|error| {
-            ClusterError::new(Failure::Configuration, format!("{what}: {path:?} is no path: {error}"))
-        })?;
+        let request = request.body(Body::from(bytes)).map_err(|error| no_path(path, what, &error))?;
         let exchange = async {
             let response =
                 self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
@@ -188,16 +267,7 @@ impl Requests {
             Ok(Answer { code, retry_after, body: body.to_vec() })
         };
         let started = std::time::Instant::now();
-        let result = match self.timeout {
-            None => exchange.await,
-            Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-                Err(ClusterError::new(
-                    Failure::TimedOut,
-                    format!("{what}: no answer within {}", seconds(limit)),
-                )
-                .help("check the connection, or give more time with --request-timeout"))
-            }),
-        };
+        let result = self.bounded(limit, exchange, what).await;
         if self.trace {
             let outcome = result
                 .as_ref()
@@ -206,6 +276,23 @@ impl Requests {
         }
         result
     }
+
+    async fn bounded<T>(
+        &self,
+        limit: Option<Duration>,
+        exchange: impl Future<Output = Result<T, ClusterError>>,
+        what: &str,
+    ) -> Result<T, ClusterError> {
+        let Some(limit) = limit else { return exchange.await };
+        tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
+            Err(ClusterError::new(Failure::TimedOut, format!("{what}: no answer within {}", seconds(limit)))
+                .help("check the connection, or give more time with --request-timeout"))
+        })
+    }
+}
+
+fn no_path(path: &str, what: &str, error: &http::Error) -> ClusterError {
+    ClusterError::new(Failure::Configuration, format!("{what}: {path:?} is no path: {error}"))
 }
 
 impl Drop for Requests {

@@ -1,0 +1,304 @@
+//! `controller`: the loop that keeps workloads as their AgentRuntimes say.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use kubectl_skills::profile::Profile;
+use tokio::sync::watch;
+
+use crate::args::View;
+use crate::cluster::args::{ClusterArgs, parse_timeout};
+use crate::cluster::connect::connect;
+use crate::cluster::discovery::dialect;
+use crate::cluster::error::{ClusterError, Failure as Cause};
+use crate::cluster::requests::Requests;
+use crate::controller::carry_out::{Hands, one_line};
+use crate::controller::config::{GateSource, read_gates_file};
+use crate::controller::decide::Planning;
+use crate::controller::election::{Candidate, campaign};
+use crate::controller::events::{Announcer, send_all};
+use crate::controller::fence::{Fence, Moment};
+use crate::controller::lease::Terms;
+use crate::controller::logging::{self, Format, Level};
+use crate::controller::metrics::{Metric, Metrics};
+use crate::controller::run_loop::{Loop, Settings};
+use crate::controller::serve::{Health, listen, serve};
+use crate::controller::sources::Scope;
+use crate::exit::{Failure, Outcome, Run};
+
+/// Keep workloads as their AgentRuntimes say, for as long as it runs
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # In a pod, two replicas of a Deployment
+  kubectl-skills controller --leader-elect
+
+  # What would it do in this cluster? Nothing is written
+  kubectl-skills controller --dry-run --log-format text
+
+  # Two namespaces, with rights in these alone
+  kubectl-skills controller --namespaces team1,team2
+
+Exit codes: 0 ended by a signal; 2 usage; 3 bad feature gates, or the address is taken; 4 no connection to the cluster")]
+pub struct Args {
+    /// Whose rules: auto, or a profile's name as 'version' lists them
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    profile: String,
+    /// Follow the operator's code bug for bug, also where it loses data or breaks the pod
+    #[arg(long)]
+    exact: bool,
+    /// Namespaces whose AgentRuntimes are looked after; all by default
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// AgentRuntimes by label, such as team=search
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    selector: String,
+    /// Report in the log what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Feature gates that decide over all others, such as skillImageVolumes=true
+    #[arg(long, value_name = "NAME=BOOL,...")]
+    feature_gates: Option<String>,
+    /// Feature gates file, read again when it changes; by default the operator's ConfigMap decides
+    #[arg(long, value_name = "FILE")]
+    feature_gates_path: Option<PathBuf>,
+    /// Which ConfigMaps the config hash sees: those the deployed operator sees, or all
+    #[arg(long, value_enum, default_value_t = View::Operator, value_name = "operator|full", hide_possible_values = true)]
+    config_view: View,
+    /// Agent container, where it is not the first
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    skill_folders: Option<bool>,
+    /// AgentRuntimes a second that follow a changed default or gate
+    #[arg(long, default_value_t = 20.0, value_name = "NUMBER", value_parser = positive)]
+    rollout_rate: f64,
+    /// AgentRuntimes worked on at the same time
+    #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// Where /healthz, /readyz and /metrics are served, over plain HTTP
+    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    health_address: String,
+    /// How long runs under way may take once the process is asked to end
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = parse_timeout)]
+    grace: Duration,
+    /// How lines are logged
+    #[arg(long, value_enum, default_value_t = Format::Json, value_name = "json|text", hide_possible_values = true)]
+    log_format: Format,
+    /// What is logged: error, warn, info, debug or trace
+    #[arg(long, value_enum, default_value_t = Level::Info, value_name = "LEVEL", hide_possible_values = true)]
+    log_level: Level,
+    #[command(flatten)]
+    election: ElectionArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// One of several replicas acts.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Leader election")]
+struct ElectionArgs {
+    /// Act only while holding a Lease, so that several replicas can run
+    #[arg(long)]
+    leader_elect: bool,
+    /// How long a Lease lasts that is not renewed
+    #[arg(long, default_value = "15s", value_name = "DURATION", value_parser = parse_timeout)]
+    lease_duration: Duration,
+    /// Name of the Lease
+    #[arg(long, default_value = "kubectl-skills", value_name = "NAME")]
+    lease_name: String,
+    /// Namespace of the Lease; by default that of the pod or of the context
+    #[arg(long, value_name = "NAME")]
+    lease_namespace: Option<String>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("must be a number above 0".to_owned()),
+    }
+}
+
+/// Requests without a time limit on the command line are bounded by this: a run that hangs holds its AgentRuntime up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Runs the verb until SIGTERM or SIGINT.
+pub fn run(args: &Args) -> Run {
+    let chosen = match args.profile.as_str() {
+        "auto" => None,
+        name => Some(Profile::by_name(name).ok_or_else(|| {
+            Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
+        })?),
+    };
+    let terms = Terms::of(args.election.lease_duration).map_err(Failure::Usage)?;
+    let file = args
+        .feature_gates_path
+        .as_deref()
+        .map(|path| {
+            read_gates_file(path).map_err(|error| Failure::Io(format!("read {}", path.display()), error))
+        })
+        .transpose()?;
+    let gates = GateSource { flags: args.feature_gates.clone(), file };
+    logging::start(args.log_format, args.log_level);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
+    let outcome = runtime.block_on(start(args, chosen, gates, terms));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource, terms: Terms) -> Run {
+    // Before anything else: a signal that comes while the cluster is asked must end the process as well.
+    let mut stop = stopped()?;
+    let metrics = Metrics::default();
+    let health = Arc::new(Health::default());
+    let (listener, address) = listen(&args.health_address)
+        .await
+        .map_err(|error| Failure::Io(format!("listen on {}", args.health_address), error))?;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "health and metrics are served");
+    tokio::spawn(serve(listener, Arc::clone(&health), metrics.clone()));
+    let connection = connect(
+        &ClusterArgs {
+            request_timeout: args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT)),
+            ..args.cluster.clone()
+        },
+        false,
+    )
+    .await?;
+    let requests = connection.requests;
+    let profile = tokio::select! {
+        profile = profile(&requests, chosen, &health) => profile,
+        _ = stop.wait_for(|stop| *stop) => return Ok(Outcome::Done),
+    };
+    if !profile.mounts() {
+        return Err(Failure::Usage(format!(
+            "controller: in profile {} the operator only observes skills, and there is nothing to keep up; use 'render' or \
+             'apply' there, or name another profile with --profile",
+            profile.name
+        )));
+    }
+    gates.gate(profile, &[]).map_err(|error| Failure::input(error, "mend the feature gates"))?;
+    metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION"), profile.name, profile.commit], 1.0);
+    let timeout = args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT));
+    let client = requests.client();
+    let fence = if args.election.leader_elect && !args.dry_run { Fence::closed() } else { Fence::open() };
+    let writes = Arc::new(
+        Requests::new(client.clone(), timeout, false).attempts(1).permitted_by(permit(fence.clone(), terms)),
+    );
+    let watches = Arc::new(Requests::new(client.clone(), timeout, false));
+    let planning = Planning {
+        profile,
+        exact: args.exact,
+        container: args.container.clone(),
+        skill_folders: args.skill_folders,
+        view: args.config_view.into(),
+    };
+    let (announcer, news) = Announcer::new(metrics.clone());
+    let announcing = tokio::spawn(send_all(Arc::clone(&writes), news, metrics.clone()));
+    let settings = Settings {
+        scope: Scope { namespaces: args.namespaces.clone(), selector: args.selector.clone() },
+        gates,
+        gates_path: args.feature_gates_path.clone(),
+        rollout_rate: args.rollout_rate,
+        concurrency: usize::from(args.concurrency),
+        grace: args.grace,
+    };
+    let hands = Hands::new(Arc::clone(&writes), planning, metrics, args.dry_run);
+    let (the_loop, updates) = Loop::new(hands, settings, health, announcer, &watches);
+    let (lead, leading) = watch::channel(false);
+    let (end_election, election_ends) = watch::channel(false);
+    let election = if args.election.leader_elect && !args.dry_run {
+        let candidate = candidate(args, &connection.namespace, terms);
+        let requests = Requests::new(client, Some(terms.margin), false).attempts(1);
+        tracing::info!(
+            identity = candidate.identity,
+            lease = %format!("{}/{}", candidate.namespace, candidate.name),
+            "stands for election"
+        );
+        Some(tokio::spawn(campaign(requests, candidate, fence, lead, election_ends)))
+    } else {
+        lead.send_replace(true);
+        None
+    };
+    the_loop.run(updates, leading, stop).await;
+    tracing::info!("asked to end");
+    // The announcers are gone with the loop; what they announced may still go out under the lease.
+    if tokio::time::timeout(Duration::from_secs(2), announcing).await.is_err() {
+        tracing::warn!("some events were not sent");
+    }
+    // The lease goes last: up to here it says that somebody writes.
+    end_election.send_replace(true);
+    if let Some(election) = election
+        && tokio::time::timeout(terms.margin, election).await.is_err()
+    {
+        tracing::warn!("the lease could not be given back in time");
+    }
+    Ok(Outcome::Done)
+}
+
+/// Asks the fence before every write. One that may begin may take until the lease ends, but no longer.
+fn permit(fence: Fence, terms: Terms) -> crate::cluster::requests::Permit {
+    Box::new(move || {
+        let left = fence
+            .permit(Moment::now())
+            .map_err(|error| ClusterError::new(Cause::NotPermitted, format!("not written: {error}")))?;
+        Ok(left.map(|left| left + terms.margin))
+    })
+}
+
+/// The profile, asked for until the cluster answers: a controller that starts before its CRDs waits for them.
+async fn profile(requests: &Requests, chosen: Option<&'static Profile>, health: &Health) -> &'static Profile {
+    loop {
+        health.turn();
+        match dialect(requests, chosen).await {
+            Ok(found) => {
+                tracing::info!(profile = found.profile.name, reason = found.reason, "whose rules");
+                for warning in found.warnings {
+                    tracing::warn!(warning);
+                }
+                return found.profile;
+            }
+            Err(error) => {
+                tracing::warn!(error = %one_line(&error), "whose rules are followed is not known yet")
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+fn candidate(args: &Args, namespace: &str, terms: Terms) -> Candidate {
+    // A pod's host name is its own; outside of one, the process makes it so. A restarted container is another candidate:
+    // it must not take the lease of the process before for its own.
+    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    let started = jiff::Timestamp::now().as_nanosecond();
+    Candidate {
+        namespace: args.election.lease_namespace.clone().unwrap_or_else(|| namespace.to_owned()),
+        name: args.election.lease_name.clone(),
+        identity: format!(
+            "{}_{}_{started:x}",
+            host.unwrap_or_else(|| "kubectl-skills".to_owned()),
+            std::process::id()
+        ),
+        terms,
+    }
+}
+
+/// Tells of SIGTERM and SIGINT.
+fn stopped() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (told, stop) = watch::channel(false);
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| Failure::Io("listen for signals".into(), error))?;
+        let told = told.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            told.send_replace(true);
+        });
+    }
+    Ok(stop)
+}

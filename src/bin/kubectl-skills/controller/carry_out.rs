@@ -1,0 +1,564 @@
+//! A decided run, sent: a [`Task`] in, what became of it out. One write to the workload, one to the status, one for the
+//! finalizer, each only where it changes something. Every write names the version it was decided over, and stops at the
+//! fence where this replica does not lead.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+use kubectl_skills::apply_configuration::{FieldPath, is_settled, removed_fields};
+use kubectl_skills::field_ownership::owners;
+use kubectl_skills::plan::{Event, Finalizer, RuntimePlan, StatusPlan};
+use kubectl_skills::workload::WorkloadKind;
+use serde_json::{Map, Value, json};
+
+use super::cache::Target;
+use super::decide::{Planning, RETRY_SECS, Task, contested_status, failed_status};
+use super::fights::{Judgement, TRUCE};
+use super::keep::Keep;
+use super::metrics::{Metric, Metrics};
+use super::queue::Again;
+use super::sources::resource;
+use crate::cluster::apply::{FIELD_MANAGER, Settings, Write, apply_at_once, commit, prepare};
+use crate::cluster::carry_out::ours;
+use crate::cluster::error::{ClusterError, Failure};
+use crate::cluster::paths::agent_runtimes;
+use crate::cluster::requests::{Requests, escape_query};
+
+/// What all runs share.
+pub struct Hands {
+    /// Requests through the fence.
+    pub requests: Arc<Requests>,
+    /// How plans are made.
+    pub planning: Planning,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// Namespaces where a dry run has shown that the server keeps image volumes.
+    proven: Mutex<HashSet<String>>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The AgentRuntime as stored, where it was written.
+    pub runtime: Option<Value>,
+    /// The workload as stored (what is kept of it), where it was written.
+    pub workload: Option<Value>,
+    /// Events to be sent.
+    pub events: Vec<Event>,
+    /// When the run comes again.
+    pub again: Again,
+    /// Why it failed, for metrics; empty where it did not.
+    pub failed: &'static str,
+    /// Somebody else's fields: kept off from whom.
+    pub kept_off: Option<String>,
+}
+
+impl Hands {
+    /// Hands that have written nothing yet.
+    pub fn new(requests: Arc<Requests>, planning: Planning, metrics: Metrics, dry_run: bool) -> Self {
+        Self { requests, planning, metrics, dry_run, proven: Mutex::default() }
+    }
+
+    fn settings() -> Settings {
+        // A controller that gave way to every other manager could heal nothing; who writes back is found out instead.
+        Settings { manager: FIELD_MANAGER.to_owned(), force: true }
+    }
+
+    fn is_proven(&self, namespace: &str) -> bool {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner).contains(namespace)
+    }
+
+    fn set_proven(&self, namespace: &str, proven: bool) {
+        let mut all = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        if proven {
+            all.insert(namespace.to_owned());
+        } else {
+            all.remove(namespace);
+        }
+    }
+
+    fn count(&self, what: &'static str) {
+        self.metrics.count(Metric::Writes, &[what]);
+    }
+}
+
+/// Carries a task out. `now` is the time for conditions, in RFC 3339.
+pub async fn carry_out(hands: Arc<Hands>, task: Task, judgement: Judgement, now: String) -> Outcome {
+    if hands.dry_run {
+        return report(&hands, &task);
+    }
+    let mut run = Run { hands: &hands, task, now, written: false, runtime: None, workload: None };
+    let result = run.all(&judgement).await;
+    run.conclude(result)
+}
+
+struct Run<'a> {
+    hands: &'a Hands,
+    task: Task,
+    now: String,
+    written: bool,
+    runtime: Option<Value>,
+    workload: Option<Value>,
+}
+
+/// How a run that got through ended.
+struct Ended {
+    events: Vec<Event>,
+    again: Again,
+    failed: &'static str,
+    kept_off: Option<String>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self, judgement: &Judgement) -> Result<Ended, ClusterError> {
+        if self.task.finalizer == Finalizer::Add {
+            self.add_finalizer().await?;
+            if self.task.plan.as_ref().is_some_and(|plan| plan.status.is_none() && plan.updates.is_empty()) {
+                // The operator's first run does only that (`--exact`).
+                return Ok(self.ended(Vec::new(), Again::Now, ""));
+            }
+        }
+        if *judgement == Judgement::Fight {
+            return self.keep_off().await;
+        }
+        if let Some(plan) = self.task.plan.clone()
+            && let Some(target) = self.task.target.clone()
+            && !plan.updates.is_empty()
+        {
+            match self.write_workload(&plan, &target).await {
+                Ok(()) => {}
+                // Deleted meanwhile: the watch will tell, and there is nothing to be cleaned up.
+                Err(error) if error.failure == Failure::NotFound && self.task.is_going() => {}
+                Err(error) => return self.workload_failed(&plan, error).await,
+            }
+        }
+        if self.task.finalizer == Finalizer::Remove {
+            self.remove_finalizer().await?;
+            return Ok(self.ended(Vec::new(), Again::No, ""));
+        }
+        let status = self.task.status.take();
+        let changed = match status {
+            Some(status) => self.write_status(&status).await?,
+            None => false,
+        };
+        let events = if changed || self.written { std::mem::take(&mut self.task.events) } else { Vec::new() };
+        let again = match self.task.requeue_secs {
+            0 => Again::No,
+            seconds => Again::After(Duration::from_secs(seconds.into())),
+        };
+        Ok(self.ended(events, again, self.task.refused))
+    }
+
+    fn ended(&self, events: Vec<Event>, again: Again, failed: &'static str) -> Ended {
+        Ended { events, again, failed, kept_off: None }
+    }
+
+    fn conclude(self, result: Result<Ended, ClusterError>) -> Outcome {
+        let (runtime, workload) = (self.runtime, self.workload);
+        match result {
+            Ok(Ended { events, again, failed, kept_off }) => {
+                Outcome { runtime, workload, events, again, failed, kept_off }
+            }
+            Err(error) => {
+                let failed = reason(&error.failure);
+                match error.failure {
+                    // Somebody was faster: their change is on its way here, and is planned with.
+                    Failure::Conflict => tracing::debug!(runtime = %self.task.key, %error, "made again"),
+                    Failure::NotFound => tracing::debug!(runtime = %self.task.key, %error, "it is gone"),
+                    _ => {
+                        tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "the run failed")
+                    }
+                }
+                Outcome {
+                    runtime,
+                    workload,
+                    events: Vec::new(),
+                    again: Again::Failed,
+                    failed,
+                    kept_off: None,
+                }
+            }
+        }
+    }
+
+    /// The workload could not be written: the status says so, and it is tried again.
+    async fn workload_failed(
+        &mut self,
+        plan: &RuntimePlan,
+        error: ClusterError,
+    ) -> Result<Ended, ClusterError> {
+        // What passes by itself is no state of the AgentRuntime; and who does not lead writes no status either.
+        if matches!(
+            error.failure,
+            Failure::Conflict
+                | Failure::NotFound
+                | Failure::Unavailable
+                | Failure::Connection
+                | Failure::TimedOut
+                | Failure::NotPermitted
+                | Failure::Unauthorized
+        ) {
+            return Err(error);
+        }
+        let failed = reason(&error.failure);
+        if self.task.is_going() {
+            tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "cannot take our things out; the finalizer stays");
+            return Ok(self.ended(Vec::new(), Again::Failed, failed));
+        }
+        let exact = self.hands.planning.exact;
+        let status_reason = match error.failure {
+            Failure::ImageVolumesDropped if !exact => "ImageVolumesDropped",
+            _ => "ConfigApplyError",
+        };
+        let message = error.message.clone();
+        let changed = self.write_status(&failed_status(plan, status_reason, &message, exact)).await?;
+        if changed {
+            tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "the workload cannot be configured");
+        }
+        let events = if changed && !exact {
+            vec![Event { warning: true, reason: status_reason, message }]
+        } else {
+            Vec::new()
+        };
+        Ok(self.ended(events, Again::After(Duration::from_secs(RETRY_SECS.into())), failed))
+    }
+
+    async fn write_workload(&mut self, plan: &RuntimePlan, target: &Target) -> Result<(), ClusterError> {
+        let Some(mut live) = self.task.workload.clone() else { return Ok(()) };
+        let mut plan = plan.clone();
+        let mut whole = false;
+        let mut index = 0;
+        while index < plan.updates.len() {
+            let desired = with_system_fields(&plan.updates[index], &live);
+            if is_settled(&live, &desired) {
+                index += 1;
+                continue;
+            }
+            let namespace = target.1.namespace();
+            let simple = removed_fields(&live, &desired).is_empty()
+                && (plan.skills.is_empty() || self.hands.is_proven(namespace));
+            if !simple && !whole {
+                live = self.read_whole(target).await?;
+                if index == 0 {
+                    match self.task.replan(&live, &self.hands.planning) {
+                        Some(fresh) if fresh.problems.is_empty() => plan = fresh,
+                        // What makes a problem of it has changed since: the watch brings it, and a new run.
+                        _ => {
+                            return Err(ClusterError::new(
+                                Failure::Conflict,
+                                "the workload changed meanwhile",
+                            ));
+                        }
+                    }
+                }
+                whole = true;
+                continue;
+            }
+            let write = Write {
+                resource: resource(target.0),
+                namespace: namespace.to_owned(),
+                name: target.1.name().to_owned(),
+                ours: ours(&plan, target.0, &desired),
+                live: live.clone(),
+                desired,
+            };
+            let stored = self.send_workload(write, simple, !plan.skills.is_empty()).await?;
+            let keep = match target.0 {
+                WorkloadKind::Sandbox => Keep::Sandbox,
+                _ => Keep::Workload(plan.profile.names),
+            };
+            self.workload = Some(keep.of(stored.clone()));
+            // The stored object is the whole one, and what the next step is told over.
+            live = stored;
+            whole = true;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    async fn send_workload(
+        &mut self,
+        write: Write,
+        simple: bool,
+        images: bool,
+    ) -> Result<Value, ClusterError> {
+        let requests = &self.hands.requests;
+        let namespace = write.namespace.clone();
+        let (kind, name) = (write.resource.plural, write.name.clone());
+        let settings = Hands::settings();
+        let stored = if simple {
+            apply_at_once(requests, write, &settings).await
+        } else {
+            match prepare(requests, write, &settings).await {
+                Ok(prepared) => commit(requests, prepared, &settings).await,
+                Err(error) => Err(error),
+            }
+        };
+        let stored = stored.inspect_err(|error| {
+            if error.failure == Failure::ImageVolumesDropped {
+                self.hands.set_proven(&namespace, false);
+            }
+        })?;
+        if images {
+            self.hands.set_proven(&namespace, true);
+        }
+        self.written = true;
+        self.hands.count("workload");
+        tracing::info!(runtime = %self.task.key, workload = %format!("{kind}/{name}"), "workload written");
+        Ok(stored)
+    }
+
+    async fn read_whole(&self, target: &Target) -> Result<Value, ClusterError> {
+        let resource = resource(target.0);
+        let what = format!("get {} {}", resource.plural, target.1);
+        let path = resource.object(target.1.namespace(), target.1.name());
+        self.hands
+            .requests
+            .get(&path, &what)
+            .await?
+            .ok_or_else(|| ClusterError::new(Failure::NotFound, format!("{what}: it was deleted meanwhile")))
+    }
+
+    /// Says who writes our fields back, and stops.
+    async fn keep_off(&mut self) -> Result<Ended, ClusterError> {
+        let (Some(plan), Some(target)) = (self.task.plan.clone(), self.task.target.clone()) else {
+            return Ok(self.ended(Vec::new(), Again::No, ""));
+        };
+        let live = self.read_whole(&target).await?;
+        let desired = plan.desired().cloned().unwrap_or_default();
+        let seen = self.task.workload.clone().unwrap_or_default();
+        let who = contenders(&live, &seen, &desired, &ours(&plan, target.0, &desired));
+        let message = if who.is_empty() {
+            format!(
+                "{} {} does not keep what is written to it, and no other manager says that it writes there: an admission webhook \
+                 may; tried again in {} minutes",
+                target.0.name(),
+                target.1.name(),
+                TRUCE.as_secs() / 60
+            )
+        } else {
+            format!(
+                "{} {} is written back by {who}; it is left alone and tried again in {} minutes. Let one of the two own these \
+                 fields",
+                target.0.name(),
+                target.1.name(),
+                TRUCE.as_secs() / 60
+            )
+        };
+        tracing::warn!(runtime = %self.task.key, message, "kept off");
+        self.write_status(&contested_status(&plan, &message)).await?;
+        let events = vec![Event { warning: true, reason: "FieldContested", message }];
+        Ok(Ended { events, again: Again::After(TRUCE), failed: "FieldContested", kept_off: Some(who) })
+    }
+
+    async fn add_finalizer(&mut self) -> Result<(), ClusterError> {
+        let mut finalizers = self.finalizers();
+        finalizers.push(self.hands.planning.profile.names.finalizer.to_owned());
+        self.write_finalizers(&finalizers, "add the finalizer to").await
+    }
+
+    async fn remove_finalizer(&mut self) -> Result<(), ClusterError> {
+        let mut finalizers = self.finalizers();
+        finalizers.retain(|finalizer| finalizer != self.hands.planning.profile.names.finalizer);
+        match self.write_finalizers(&finalizers, "remove the finalizer from").await {
+            Err(error) if error.failure == Failure::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    fn finalizers(&self) -> Vec<String> {
+        let found = self.task.runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
+        found.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    async fn write_finalizers(&mut self, finalizers: &[String], doing: &str) -> Result<(), ClusterError> {
+        let patch = json!({"metadata": {"resourceVersion": self.version(), "finalizers": finalizers}});
+        let stored = self.patch_runtime("", &patch, doing).await?;
+        self.hands.count("finalizer");
+        self.stored(stored);
+        Ok(())
+    }
+
+    /// Writes a status where it says something new. Whether that is more than a number of pods, which is no event.
+    async fn write_status(&mut self, plan: &StatusPlan) -> Result<bool, ClusterError> {
+        let old = self.task.runtime.get("status").cloned().unwrap_or(Value::Null);
+        let new = plan.apply(&old, self.task.generation(), Some(&self.now));
+        let Some(patch) = status_patch(&old, &new) else { return Ok(false) };
+        let is_news = patch.as_object().is_some_and(|patch| patch.keys().any(|key| key != "configuredPods"));
+        let patch = json!({"metadata": {"resourceVersion": self.version()}, "status": patch});
+        let stored = self.patch_runtime("/status", &patch, "write the status of").await?;
+        self.hands.count("status");
+        self.stored(stored);
+        Ok(is_news)
+    }
+
+    fn version(&self) -> Value {
+        self.task.runtime.pointer("/metadata/resourceVersion").cloned().unwrap_or_default()
+    }
+
+    fn stored(&mut self, object: Value) {
+        let kept = Keep::Runtime.of(object);
+        self.task.runtime = kept.clone();
+        self.runtime = Some(kept);
+    }
+
+    async fn patch_runtime(
+        &self,
+        subresource: &str,
+        patch: &Value,
+        doing: &str,
+    ) -> Result<Value, ClusterError> {
+        let key = &self.task.key;
+        let path = format!(
+            "{}/{}{subresource}?fieldManager={FIELD_MANAGER}",
+            agent_runtimes(self.hands.planning.profile, Some(key.namespace())),
+            escape_query(key.name())
+        );
+        let what = format!("{doing} agentruntime {key}");
+        self.hands.requests.write(Method::PATCH, &path, "application/merge-patch+json", patch, &what).await
+    }
+}
+
+/// What is new in a status, as a merge patch; none where nothing is.
+fn status_patch(old: &Value, new: &Value) -> Option<Value> {
+    let empty = Map::new();
+    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
+    let mut patch: Map<String, Value> = new
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    patch.extend(old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null)));
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// What the server says of an object as a whole, taken over from it as it is now: a step that was planned over the object
+/// before must not state it.
+fn with_system_fields(desired: &Value, live: &Value) -> Value {
+    let mut desired = desired.clone();
+    if let (Some(Value::Object(to)), Some(Value::Object(from))) =
+        (desired.get_mut("metadata"), live.get("metadata"))
+    {
+        for key in ["resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"] {
+            match from.get(key) {
+                Some(value) => to.insert(key.to_owned(), value.clone()),
+                None => to.shift_remove(key),
+            };
+        }
+    }
+    if let (Value::Object(to), Some(status)) = (&mut desired, live.get("status")) {
+        to.insert("status".to_owned(), status.clone());
+    }
+    desired
+}
+
+/// Managers beside us that own what differs from what we want.
+fn contenders(live: &Value, seen: &Value, desired: &Value, ours: &[FieldPath]) -> String {
+    let changed = ours.iter().filter(|path| path.find(seen) != path.find(desired));
+    let removed = removed_fields(seen, desired);
+    let mut who: BTreeSet<String> = BTreeSet::new();
+    for path in changed.chain(&removed) {
+        // What was taken away has no owner any more; whoever did it owns the list around it.
+        let mut path = path.clone();
+        loop {
+            let found: Vec<String> = owners(live, &path)
+                .into_iter()
+                .map(|owner| owner.manager)
+                .filter(|manager| manager != FIELD_MANAGER && manager != "kube-controller-manager")
+                .collect();
+            if !found.is_empty() || path.0.len() <= 2 {
+                who.extend(found);
+                break;
+            }
+            path.0.pop();
+        }
+    }
+    who.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// What a run would have done, in the log.
+fn report(hands: &Hands, task: &Task) -> Outcome {
+    if let (Some(plan), Some(workload)) = (&task.plan, &task.workload) {
+        let changes = plan.changes(workload);
+        if !changes.is_empty() {
+            hands.metrics.count(Metric::WithheldWrites, &["workload"]);
+            let changes: Vec<String> =
+                changes.iter().map(|change| format!("{} {}", change.op.name(), change.path)).collect();
+            tracing::info!(runtime = %task.key, changes = changes.join(", "), reason = plan.reason, "would write the workload");
+        }
+    }
+    let old = task.runtime.get("status").cloned().unwrap_or_default();
+    if let Some(status) = &task.status
+        && let Some(patch) = status_patch(&old, &status.apply(&old, task.generation(), None))
+    {
+        hands.metrics.count(Metric::WithheldWrites, &["status"]);
+        tracing::info!(runtime = %task.key, status = %patch, "would write the status");
+    }
+    if task.finalizer != Finalizer::Keep {
+        hands.metrics.count(Metric::WithheldWrites, &["finalizer"]);
+    }
+    let again = match task.requeue_secs {
+        0 => Again::No,
+        seconds => Again::After(Duration::from_secs(seconds.into())),
+    };
+    Outcome { runtime: None, workload: None, events: Vec::new(), again, failed: task.refused, kept_off: None }
+}
+
+/// A failure as a label.
+pub fn reason(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Configuration => "Configuration",
+        Failure::Connection => "Connection",
+        Failure::TimedOut => "TimedOut",
+        Failure::Unauthorized => "Unauthorized",
+        Failure::Forbidden => "Forbidden",
+        Failure::NotFound => "NotFound",
+        Failure::ApplyConflict(_) => "ApplyConflict",
+        Failure::Conflict => "Conflict",
+        Failure::Expired => "Expired",
+        Failure::Invalid => "Invalid",
+        Failure::Unavailable => "Unavailable",
+        Failure::ImageVolumesDropped => "ImageVolumesDropped",
+        Failure::NotPermitted => "NotLeading",
+        Failure::Other => "Other",
+    }
+}
+
+/// An error without line breaks, for the log.
+pub fn one_line(error: &ClusterError) -> String {
+    error.to_string().replace('\n', ";").replace(";  ", "; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At rest nothing may be written: an equal status is no write.
+    #[test]
+    fn a_status_patch_says_only_what_is_new() {
+        let old = json!({"phase": "Active", "configuredPods": 2, "conditions": [{"type": "Ready"}], "card": {"name": "x"}});
+        assert_eq!(status_patch(&old, &old), None);
+        assert_eq!(status_patch(&Value::Null, &json!({})), None);
+        let new = json!({"phase": "Error", "conditions": [{"type": "Ready"}], "card": {"name": "x"}});
+        assert_eq!(status_patch(&old, &new), Some(json!({"phase": "Error", "configuredPods": null})));
+    }
+
+    #[test]
+    fn who_writes_back_is_found_also_when_our_field_is_gone() {
+        let managed = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Update", "fieldsV1": fields});
+        let live = json!({"metadata": {"managedFields": [
+            managed("kubectl-skills", json!({"f:metadata": {"f:labels": {"f:a": {}}}})),
+            managed("argocd", json!({"f:spec": {"f:template": {"f:spec": {"f:volumes": {}}}}})),
+            managed("helm", json!({"f:metadata": {"f:labels": {"f:b": {}}}})),
+        ]}});
+        let volume = FieldPath::fields(["spec", "template", "spec", "volumes"]).item("name", "skill-a");
+        let desired = json!({"spec": {"template": {"spec": {"volumes": [{"name": "skill-a"}]}}}});
+        let seen = json!({"spec": {"template": {"spec": {"volumes": []}}}});
+        assert_eq!(contenders(&live, &seen, &desired, std::slice::from_ref(&volume)), "argocd");
+        assert_eq!(contenders(&live, &desired, &desired, &[volume]), "");
+    }
+}

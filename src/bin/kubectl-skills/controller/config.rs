@@ -1,0 +1,202 @@
+//! The configuration that plans are made with: ConfigMaps and the gates' source in, one snapshot out. All runs between two
+//! snapshots see the same one, so no hash mixes two of them.
+
+use std::sync::Arc;
+
+use kubectl_skills::config::gates::FeatureGates;
+use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
+use kubectl_skills::object::ConfigMap;
+use kubectl_skills::profile::Profile;
+
+use super::cache::Key;
+
+/// Where the gate over skills is decided.
+#[derive(Debug, Clone, Default)]
+pub struct GateSource {
+    /// `--feature-gates`, over all.
+    pub flags: Option<String>,
+    /// Text of `--feature-gates-path`; none where that flag is not given.
+    pub file: Option<GatesFile>,
+}
+
+/// A gates file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatesFile {
+    /// For messages.
+    pub path: String,
+    /// Its text; none where there is no such file, which is as good as an empty one.
+    pub text: Option<String>,
+}
+
+impl GateSource {
+    /// The gate, by flags over the file, or else over the operator's ConfigMap.
+    ///
+    /// # Errors
+    /// In words for the log: what cannot be read is never taken for a value.
+    pub fn gate(&self, profile: &'static Profile, maps: &[ConfigMap]) -> Result<bool, String> {
+        let gates = match &self.file {
+            Some(file) => FeatureGates::load(profile, file.text.as_deref())
+                .map_err(|error| format!("parsing feature gates file {}: {error}", file.path))?,
+            None => {
+                let names = profile.names;
+                let at = |map: &&ConfigMap| {
+                    map.namespace == names.system_namespace && map.name == names.feature_gates
+                };
+                match maps.iter().find(at) {
+                    Some(map) => FeatureGates::from_config_map(profile, map)
+                        .map_err(|error| format!("ConfigMap {}/{}: {error}", map.namespace, map.name))?,
+                    None => FeatureGates::defaults(profile),
+                }
+            }
+        };
+        let gates = match &self.flags {
+            Some(flags) => gates.with_flag(profile, flags).map_err(|error| error.to_string())?,
+            None => gates,
+        };
+        Ok(gates.skills(profile))
+    }
+}
+
+/// One state of the configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// ConfigMaps.
+    pub maps: Vec<ConfigMap>,
+    /// The same, resolved.
+    pub layers: ConfigLayers,
+    /// The gate over skills.
+    pub gate: bool,
+}
+
+impl Snapshot {
+    /// Makes a snapshot.
+    ///
+    /// # Errors
+    /// Gates that do not parse; the caller keeps the snapshot that it has.
+    pub fn new(
+        profile: &'static Profile,
+        view: ConfigView,
+        maps: &[Arc<ConfigMap>],
+        gates: &GateSource,
+    ) -> Result<Self, String> {
+        let maps: Vec<ConfigMap> = maps.iter().map(|map| ConfigMap::clone(map)).collect();
+        let gate = gates.gate(profile, &maps)?;
+        Ok(Self { layers: ConfigLayers::new(profile, &maps, view), maps, gate })
+    }
+
+    /// Those AgentRuntimes for which another snapshot says something else.
+    pub fn concerned<'k>(&self, other: &Self, keys: impl Iterator<Item = &'k Key>) -> Vec<Key> {
+        let all = self.gate != other.gate;
+        let mut last: Option<(&str, bool)> = None;
+        // Keys come by namespace, so each is compared once.
+        keys.filter(|key| {
+            let namespace = key.namespace();
+            let differs = match last {
+                Some((known, differs)) if known == namespace => differs,
+                _ => self.layers.for_namespace(namespace) != other.layers.for_namespace(namespace),
+            };
+            last = Some((namespace, differs));
+            all || differs
+        })
+        .cloned()
+        .collect()
+    }
+}
+
+/// Reads a gates file. A file that is not there is one without gates, as for the operator.
+///
+/// # Errors
+/// Any other failure to read it.
+#[allow(clippy::disallowed_methods, reason = "a mounted file")]
+pub fn read_gates_file(path: &std::path::Path) -> std::io::Result<GatesFile> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    Ok(GatesFile { path: path.display().to_string(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubectl_skills::object::Origin;
+
+    fn profile() -> &'static Profile {
+        Profile::by_name("pr332").unwrap()
+    }
+
+    fn map(namespace: &str, name: &str, data: &[(&str, &str)], defaults: bool) -> Arc<ConfigMap> {
+        let label = if defaults { "kagenti.io/defaults" } else { "x" };
+        Arc::new(ConfigMap {
+            namespace: namespace.into(),
+            name: name.into(),
+            labels: [(label.to_owned(), "true".to_owned())].into(),
+            data: data.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            origin: Origin::default(),
+        })
+    }
+
+    fn snapshot(maps: &[Arc<ConfigMap>]) -> Result<Snapshot, String> {
+        Snapshot::new(profile(), ConfigView::Full, maps, &GateSource::default())
+    }
+
+    /// Rolling a thousand agents because one namespace's default changed is an outage.
+    #[test]
+    fn a_changed_default_concerns_its_namespace_and_a_gate_all() {
+        let gates = |value: &str| {
+            map("kagenti-system", "kagenti-feature-gates", &[("feature-gates.yaml", value)], false)
+        };
+        let keys = [Key::new("a", "1"), Key::new("a", "2"), Key::new("b", "3"), Key::new("c", "4")];
+        let concerned = |one: &[Arc<ConfigMap>], other: &[Arc<ConfigMap>]| {
+            let names: Vec<String> = snapshot(one)
+                .unwrap()
+                .concerned(&snapshot(other).unwrap(), keys.iter())
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            names.join(" ")
+        };
+        let before = [gates("globalEnabled: true"), map("a", "d", &[("k", "1")], true)];
+        assert_eq!(concerned(&before, &before), "");
+        assert_eq!(concerned(&before, &[before[0].clone(), map("a", "d", &[("k", "2")], true)]), "a/1 a/2");
+        assert_eq!(
+            concerned(&before, &[before[0].clone(), before[1].clone(), map("a", "x", &[], false)]),
+            ""
+        );
+        assert_eq!(
+            concerned(&before, &[gates("skillImageVolumes: true"), before[1].clone()]),
+            "a/1 a/2 b/3 c/4"
+        );
+    }
+
+    #[test]
+    fn gates_that_cannot_be_read_are_no_gates() {
+        let broken = map(
+            "kagenti-system",
+            "kagenti-feature-gates",
+            &[("feature-gates.yaml", "skillImageVolumes: 1")],
+            false,
+        );
+        assert_eq!(
+            snapshot(&[broken]).err().as_deref(),
+            Some(
+                "ConfigMap kagenti-system/kagenti-feature-gates: error unmarshaling JSON: while decoding JSON: json: cannot \
+                 unmarshal number into Go struct field FeatureGates.skillImageVolumes of type bool"
+            )
+        );
+        let file = |text: &str| GateSource {
+            file: Some(GatesFile { path: "/etc/g.yaml".into(), text: Some(text.into()) }),
+            flags: None,
+        };
+        assert_eq!(file("skillImageVolumes: yes").gate(profile(), &[]), Ok(true));
+        assert!(
+            file("[")
+                .gate(profile(), &[])
+                .is_err_and(|error| error.starts_with("parsing feature gates file /etc/g.yaml: "))
+        );
+        let flags =
+            GateSource { flags: Some("skillImageVolumes=false".into()), ..file("skillImageVolumes: yes") };
+        assert_eq!(flags.gate(profile(), &[]), Ok(false));
+    }
+}

@@ -1,0 +1,362 @@
+//! One run over one AgentRuntime, decided: the picture and the configuration in, what is to be written out. No client
+//! here; carrying it out is left to [`super::carry_out`], which has no choice left but how to send it.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::live;
+use kubectl_skills::object::{ObjectRef, Origin};
+use kubectl_skills::plan::{
+    self, Condition, Event, Finalizer, Lookup, Options, Runtime, RuntimePlan, StatusPlan, Surroundings,
+};
+use kubectl_skills::profile::Profile;
+use serde_json::Value;
+
+use super::cache::{Cache, Key, Target, target_of};
+use super::config::Snapshot;
+
+/// Condition that says whether this controller acts on an AgentRuntime; present only while it does not. The operator does
+/// not know it, and so does not write it back.
+pub const ACTIVE: &str = "ControllerActive";
+/// Seconds until a run that failed is made again (operator-spec.md section 5, step 9).
+pub const RETRY_SECS: u32 = 30;
+/// Seconds until it is looked whether the operator still runs, beside noticing that it went.
+const OPERATOR_SECS: u32 = 600;
+
+/// How plans are made.
+#[derive(Debug, Clone)]
+pub struct Planning {
+    /// Whose rules.
+    pub profile: &'static Profile,
+    /// The operator's code, bug for bug.
+    pub exact: bool,
+    /// Name of the agent container.
+    pub container: Option<String>,
+    /// Whether `SKILL_FOLDERS` is merged.
+    pub skill_folders: Option<bool>,
+    /// Which ConfigMaps the hash sees.
+    pub view: ConfigView,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Task {
+    /// The AgentRuntime.
+    pub key: Key,
+    /// As it was seen.
+    pub runtime: Value,
+    /// Where it points.
+    pub target: Option<Target>,
+    /// The target as it was seen; none where it does not exist.
+    pub workload: Option<Value>,
+    /// What is wanted of the workload.
+    pub plan: Option<RuntimePlan>,
+    /// Status to be written, if it says something new.
+    pub status: Option<StatusPlan>,
+    /// Events, if something changes.
+    pub events: Vec<Event>,
+    /// What happens to the finalizer.
+    pub finalizer: Finalizer,
+    /// Seconds until the next run though nothing happens; 0 for none.
+    pub requeue_secs: u32,
+    /// Why it is not carried out, for metrics: empty where it is.
+    pub refused: &'static str,
+    /// The configuration it was made with, for those who plan anew over a fresh read.
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl Task {
+    /// A digest of what is wanted of the workload; 0 where nothing is written.
+    pub fn wanted(&self) -> u64 {
+        let Some(desired) = self.plan.as_ref().and_then(RuntimePlan::desired) else { return 0 };
+        let mut desired = desired.clone();
+        if let Some(Value::Object(metadata)) = desired.get_mut("metadata") {
+            metadata.shift_remove("managedFields");
+            metadata.shift_remove("resourceVersion");
+        }
+        let mut hasher = DefaultHasher::new();
+        desired.to_string().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The AgentRuntime's generation.
+    pub fn generation(&self) -> i64 {
+        self.runtime.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// Whether it is being deleted.
+    pub fn is_going(&self) -> bool {
+        is_going(&self.runtime)
+    }
+
+    /// Plans anew over the workload as it was just read.
+    pub fn replan(&self, workload: &Value, planning: &Planning) -> Option<RuntimePlan> {
+        let spec = AgentRuntimeSpec::from_object(&self.runtime).ok()?;
+        Some(make_plan(&self.runtime, spec, Lookup::Found(workload), &[], &self.snapshot, planning))
+    }
+}
+
+/// Decides one run; none where there is no such AgentRuntime (any more).
+pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Planning) -> Option<Task> {
+    let runtime = cache.runtime(key)?;
+    let target = target_of(&runtime, key);
+    let mut task = Task {
+        key: key.clone(),
+        target: target.clone(),
+        workload: None,
+        plan: None,
+        status: None,
+        events: Vec::new(),
+        finalizer: Finalizer::Keep,
+        requeue_secs: 0,
+        refused: "",
+        snapshot: Arc::clone(snapshot),
+        runtime,
+    };
+    if let Some(operator) = cache.operator().filter(|_| planning.profile.mounts()) {
+        refuse_beside_operator(&mut task, operator);
+        return Some(task);
+    }
+    let spec = match AgentRuntimeSpec::from_object(&task.runtime) {
+        Ok(spec) => spec,
+        Err(errors) => {
+            // The API server's schema keeps such objects out; a changed CRD can leave some behind.
+            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            refuse(&mut task, planning.profile, "SpecInvalid", all.join("; "));
+            return Some(task);
+        }
+    };
+    let going = task.is_going();
+    if !planning.exact {
+        if let Some(rival) =
+            target.as_ref().and_then(|target| earlier_rival(key, &task.runtime, target, cache))
+        {
+            yield_to(&mut task, planning.profile, &rival);
+            return Some(task);
+        }
+        if !going {
+            let id = identity(&task.runtime, key);
+            let defects = live::defects(&id, &spec, planning.profile);
+            if let Some(first) = defects.first() {
+                let message = if first.field.is_empty() || first.message.starts_with(&first.field) {
+                    first.message.clone()
+                } else {
+                    format!("{}: {}", first.field, first.message)
+                };
+                refuse(&mut task, planning.profile, "SpecInvalid", message);
+                return Some(task);
+            }
+        }
+    }
+    task.workload = target.as_ref().and_then(|target| cache.workload(target));
+    let lookup = task.workload.as_ref().map_or(Lookup::Absent, Lookup::Found);
+    let pods = match &target {
+        Some((_, workload)) if !going => cache.pods(workload.namespace(), workload.name()),
+        _ => Vec::new(),
+    };
+    let plan = make_plan(&task.runtime, spec, lookup, &pods, snapshot, planning);
+    task.status.clone_from(&plan.status);
+    task.events.clone_from(&plan.events);
+    task.finalizer = plan.finalizer;
+    task.requeue_secs = plan.requeue_after_secs;
+    if !plan.problems.is_empty() {
+        task.refused = if plan.status.as_ref().is_some_and(target_not_found) {
+            "TargetNotFound"
+        } else {
+            "ConfigApplyError"
+        };
+        if task.refused == "TargetNotFound" && !planning.exact {
+            mark_not_ready(task.status.as_mut());
+        }
+    }
+    task.plan = Some(plan);
+    if let Some(status) = &mut task.status {
+        status.remove.push(ACTIVE);
+    }
+    Some(task)
+}
+
+fn target_not_found(status: &StatusPlan) -> bool {
+    status.set.iter().any(|condition| condition.kind == "TargetResolved" && !condition.status)
+}
+
+/// An agent without a workload is not ready, whatever an earlier run said (Q23).
+fn mark_not_ready(status: Option<&mut StatusPlan>) {
+    let Some(status) = status else { return };
+    let Some(message) = status.set.first().map(|condition| condition.message.clone()) else { return };
+    status.set.push(condition("Ready", false, "TargetNotFound", message));
+    status.remove.push("SkillsMounted");
+}
+
+fn make_plan(
+    runtime: &Value,
+    spec: AgentRuntimeSpec,
+    lookup: Lookup<'_>,
+    pods: &[Value],
+    snapshot: &Snapshot,
+    planning: &Planning,
+) -> RuntimePlan {
+    let options = Options {
+        exact: planning.exact,
+        gate: snapshot.gate,
+        container: planning.container.clone(),
+        skill_folders: planning.skill_folders,
+        restarts: true,
+        finalizers: true,
+        ..Options::new(planning.profile)
+    };
+    let around = Surroundings {
+        maps: &snapshot.maps,
+        layers: &snapshot.layers,
+        view: planning.view,
+        pods,
+        namespace: None,
+        services: None,
+    };
+    let id = identity(runtime, &Key::of(runtime));
+    plan::plan(&Runtime { id, origin: Origin::default(), object: runtime, spec }, lookup, &around, &options)
+}
+
+fn identity(runtime: &Value, key: &Key) -> ObjectRef {
+    let text = |field: &str| runtime.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ObjectRef {
+        api_version: text("apiVersion"),
+        kind: text("kind"),
+        namespace: key.namespace().to_owned(),
+        name: key.name().to_owned(),
+    }
+}
+
+fn is_going(runtime: &Value) -> bool {
+    runtime.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
+}
+
+/// The AgentRuntime that points at the same workload and was there first; one that goes does not count.
+fn earlier_rival(key: &Key, runtime: &Value, target: &Target, cache: &Cache) -> Option<Key> {
+    let age = |runtime: &Value, key: &Key| {
+        let created = runtime.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
+        (created.unwrap_or_default().to_owned(), key.clone())
+    };
+    let own = age(runtime, key);
+    let going = is_going(runtime);
+    cache
+        .claims(target)
+        .filter(|rival| *rival != key)
+        .filter_map(|rival| Some((cache.runtime(rival)?, rival)))
+        // One that goes leaves the workload to whoever stays, however young.
+        .filter(|(other, rival)| !is_going(other) && (going || age(other, rival) < own))
+        .map(|(_, rival)| rival.clone())
+        .min()
+}
+
+fn condition(
+    kind: &'static str,
+    status: bool,
+    reason: &'static str,
+    message: impl Into<String>,
+) -> Condition {
+    Condition { kind, status, reason, message: message.into() }
+}
+
+fn error_status(profile: &Profile) -> StatusPlan {
+    StatusPlan {
+        phase: profile.status_phase.then_some("Error"),
+        observed_generation: !profile.status_phase,
+        remove: vec![ACTIVE],
+        ..StatusPlan::default()
+    }
+}
+
+/// Nothing is written to the workload; the status says why.
+fn refuse(task: &mut Task, profile: &Profile, reason: &'static str, message: String) {
+    task.refused = reason;
+    if task.is_going() {
+        // What cannot be read cannot be cleaned up after either, and must not hang.
+        task.finalizer = finalizer_of_going(&task.runtime, profile);
+        return;
+    }
+    let mut status = error_status(profile);
+    status.set.push(condition("Ready", false, reason, message.clone()));
+    status.remove.push("SkillsMounted");
+    task.status = Some(status);
+    task.events.push(Event { warning: true, reason, message });
+}
+
+fn finalizer_of_going(runtime: &Value, profile: &Profile) -> Finalizer {
+    let finalizers = runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let has = finalizers.into_iter().flatten().any(|found| found == profile.names.finalizer);
+    if has { Finalizer::Remove } else { Finalizer::Keep }
+}
+
+/// Another AgentRuntime was there first: the workload is its.
+fn yield_to(task: &mut Task, profile: &Profile, rival: &Key) {
+    task.refused = "TargetAmbiguous";
+    if task.is_going() {
+        task.finalizer = finalizer_of_going(&task.runtime, profile);
+        return;
+    }
+    let target = task.target.as_ref().map(|(kind, key)| format!("{} {}", kind.name(), key.name()));
+    let message = format!(
+        "{} is also the target of AgentRuntime {}, which was there first",
+        target.unwrap_or_default(),
+        rival.name()
+    );
+    let mut status = error_status(profile);
+    status.set.push(condition("TargetResolved", false, "TargetAmbiguous", message.clone()));
+    status.set.push(condition("Ready", false, "TargetAmbiguous", message.clone()));
+    status.remove.push("SkillsMounted");
+    task.status = Some(status);
+    task.events.push(Event { warning: true, reason: "TargetAmbiguous", message });
+}
+
+/// The operator writes the same fields: only the condition that it does not know is set.
+fn refuse_beside_operator(task: &mut Task, operator: &Key) {
+    task.refused = "OperatorRunning";
+    task.requeue_secs = OPERATOR_SECS;
+    if task.is_going() {
+        return;
+    }
+    let message = format!(
+        "the operator runs as Deployment {operator} and writes the same fields; nothing is written beside it"
+    );
+    task.status = Some(StatusPlan {
+        set: vec![condition(ACTIVE, false, "OperatorRunning", message.clone())],
+        ..StatusPlan::default()
+    });
+    task.events.push(Event { warning: true, reason: "OperatorRunning", message });
+}
+
+/// The status of a run whose write failed: what was resolved stands, the rest is an error (operator-spec.md section 5,
+/// step 9).
+pub fn failed_status(plan: &RuntimePlan, reason: &'static str, message: &str, exact: bool) -> StatusPlan {
+    let before = plan.status.clone().unwrap_or_default();
+    let mut set: Vec<Condition> = before
+        .set
+        .into_iter()
+        .filter(|condition| matches!(condition.kind, "TargetResolved" | "ConfigResolved" | "CardSynced"))
+        .collect();
+    set.push(condition("Ready", false, reason, message));
+    let mut remove = vec![ACTIVE];
+    if !exact {
+        // Nobody knows what is mounted now; an older claim would be one of luck (Q9, Q23).
+        remove.push("SkillsMounted");
+    }
+    StatusPlan {
+        set,
+        remove,
+        phase: before.phase.map(|_| "Error"),
+        observed_generation: before.observed_generation,
+        clear_card: before.clear_card,
+        ..StatusPlan::default()
+    }
+}
+
+/// The status of a run that keeps off because another manager writes the same fields back.
+pub fn contested_status(plan: &RuntimePlan, message: &str) -> StatusPlan {
+    let mut status = failed_status(plan, "FieldContested", message, false);
+    status.remove.retain(|kind| *kind != ACTIVE);
+    status.set.push(condition(ACTIVE, false, "FieldContested", message));
+    status
+}

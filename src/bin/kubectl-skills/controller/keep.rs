@@ -1,0 +1,319 @@
+//! What is kept of an object: the object as the server sent it in, the part that plans read out. Everything else would
+//! only cost memory. Writes go by server-side apply, so what is not kept is not touched either; where a plan takes
+//! something away, the object is read anew and whole.
+
+use kubectl_skills::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use serde_json::{Map, Value, json};
+
+use crate::cluster::apply::FIELD_MANAGER;
+
+/// Name of the mark on kept workloads that are the operator itself.
+pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
+
+/// Which part is kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Keep {
+    /// Of an AgentRuntime.
+    Runtime,
+    /// Of a Deployment or StatefulSet.
+    Workload(&'static Names),
+    /// Of a Sandbox.
+    Sandbox,
+    /// Of a ConfigMap.
+    ConfigMap,
+    /// Of a pod's metadata.
+    Pod(&'static Names),
+}
+
+impl Keep {
+    /// The part of an object that is kept.
+    pub fn of(self, object: Value) -> Value {
+        match self {
+            Self::Runtime => runtime(object),
+            Self::Workload(names) => workload(object, names),
+            Self::Sandbox => sandbox(object),
+            Self::ConfigMap => config_map(object),
+            Self::Pod(names) => pod_metadata(object, names),
+        }
+    }
+}
+
+/// An AgentRuntime: spec, status and the metadata that matter.
+fn runtime(mut object: Value) -> Value {
+    let Value::Object(map) = &mut object else { return object };
+    if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+        metadata.retain(|key, _| {
+            matches!(
+                key.as_str(),
+                "name"
+                    | "namespace"
+                    | "uid"
+                    | "resourceVersion"
+                    | "generation"
+                    | "creationTimestamp"
+                    | "deletionTimestamp"
+                    | "finalizers"
+            )
+        });
+    }
+    object
+}
+
+/// A Deployment or StatefulSet: labels, annotations, volumes and mounts that a plan may read.
+fn workload(object: Value, names: &Names) -> Value {
+    let mark = is_operator(&object, names);
+    let Value::Object(mut map) = object else { return object };
+    let mut out = Map::new();
+    for key in ["apiVersion", "kind"] {
+        if let Some(value) = map.get_mut(key) {
+            out.insert(key.into(), value.take());
+        }
+    }
+    let ours = own_fields(map.get("metadata"));
+    if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+        let mut kept = Map::new();
+        move_keys(metadata, &mut kept, &["name", "namespace", "uid", "resourceVersion"]);
+        move_entries(metadata, &mut kept, "labels", &[names.type_label, MANAGED_BY]);
+        move_entries(metadata, &mut kept, "annotations", &[names.skills]);
+        if let Some(ours) = ours {
+            kept.insert("managedFields".into(), Value::Array(vec![ours]));
+        }
+        out.insert("metadata".into(), Value::Object(kept));
+    }
+    if let Some(Value::Object(template)) = map.get_mut("spec").and_then(|spec| spec.get_mut("template")) {
+        let mut kept = Map::new();
+        if let Some(Value::Object(metadata)) = template.get_mut("metadata") {
+            let mut inner = Map::new();
+            move_entries(metadata, &mut inner, "labels", &[names.type_label]);
+            move_entries(metadata, &mut inner, "annotations", &[names.config_hash, names.mtls_mode]);
+            kept.insert("metadata".into(), Value::Object(inner));
+        }
+        if let Some(Value::Object(pod)) = template.get_mut("spec") {
+            kept.insert("spec".into(), Value::Object(self::pod(pod)));
+        }
+        out.insert("spec".into(), json!({"template": kept}));
+    }
+    if mark {
+        out.insert(OPERATOR_MARK.into(), Value::Bool(true));
+    }
+    Value::Object(out)
+}
+
+fn pod(pod: &mut Map<String, Value>) -> Map<String, Value> {
+    let mut out = Map::new();
+    if let Some(Value::Array(volumes)) = pod.get_mut("volumes").map(Value::take) {
+        let volumes = volumes.into_iter().map(|volume| {
+            let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
+            if name.starts_with(SKILL_VOLUME_PREFIX) { volume } else { json!({"name": name}) }
+        });
+        out.insert("volumes".into(), volumes.collect());
+    }
+    for list in ["containers", "initContainers"] {
+        let Some(Value::Array(containers)) = pod.get_mut(list).map(Value::take) else { continue };
+        let containers = containers.into_iter().map(|mut container| {
+            if let Value::Object(map) = &mut container {
+                map.retain(|key, value| match key.as_str() {
+                    "name" | "volumeMounts" => true,
+                    "env" => {
+                        let Value::Array(items) = value else { return true };
+                        items.retain(|item| item.get("name").and_then(Value::as_str) == Some(SKILL_FOLDERS));
+                        !items.is_empty()
+                    }
+                    _ => false,
+                });
+            }
+            container
+        });
+        out.insert(list.into(), containers.collect());
+    }
+    out
+}
+
+/// A Sandbox, which is written field by field as it is: all but its status and who manages what.
+fn sandbox(mut object: Value) -> Value {
+    let ours = own_fields(object.get("metadata"));
+    if let Value::Object(map) = &mut object {
+        map.shift_remove("status");
+        if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+            for key in ["generation", "creationTimestamp", "managedFields"] {
+                metadata.shift_remove(key);
+            }
+            if let Some(ours) = ours {
+                metadata.insert("managedFields".into(), Value::Array(vec![ours]));
+            }
+        }
+    }
+    object
+}
+
+/// A ConfigMap: name, labels, data.
+fn config_map(mut object: Value) -> Value {
+    if let Value::Object(map) = &mut object {
+        map.retain(|key, _| matches!(key.as_str(), "metadata" | "data"));
+        if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+            metadata
+                .retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "resourceVersion"));
+        }
+    }
+    object
+}
+
+/// A pod: whose it is and of which type.
+fn pod_metadata(mut object: Value, names: &Names) -> Value {
+    if let Value::Object(map) = &mut object {
+        map.retain(|key, _| key == "metadata");
+        if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+            let mut kept = Map::new();
+            move_keys(metadata, &mut kept, &["name", "namespace", "resourceVersion"]);
+            move_entries(metadata, &mut kept, "labels", &[names.type_label]);
+            if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences").map(Value::take) {
+                let owners = owners.iter().map(|owner| json!({"kind": owner["kind"], "name": owner["name"]}));
+                kept.insert("ownerReferences".into(), owners.collect());
+            }
+            *metadata = kept;
+        }
+    }
+    object
+}
+
+fn move_keys(from: &mut Map<String, Value>, to: &mut Map<String, Value>, keys: &[&str]) {
+    for key in keys {
+        if let Some(value) = from.get_mut(*key) {
+            to.insert((*key).to_owned(), value.take());
+        }
+    }
+}
+
+/// The entries of a map that matter; the map stays, if only as an empty one, where it was.
+fn move_entries(from: &mut Map<String, Value>, to: &mut Map<String, Value>, map: &str, keys: &[&str]) {
+    if let Some(Value::Object(entries)) = from.get_mut(map) {
+        let mut kept = Map::new();
+        move_keys(entries, &mut kept, keys);
+        to.insert(map.to_owned(), Value::Object(kept));
+    }
+}
+
+/// What our manager holds by apply, without the time.
+fn own_fields(metadata: Option<&Value>) -> Option<Value> {
+    let entries = metadata?.get("managedFields")?.as_array()?;
+    let own = entries.iter().find(|entry| {
+        let is = |key: &str, value: &str| entry.get(key).and_then(Value::as_str) == Some(value);
+        is("manager", FIELD_MANAGER) && is("operation", "Apply") && entry.get("subresource").is_none()
+    })?;
+    let mut own = own.clone();
+    if let Value::Object(map) = &mut own {
+        map.shift_remove("time");
+    }
+    Some(own)
+}
+
+/// Whether a workload is the operator's manager, and runs: in its namespace, by the label that its chart and its
+/// manifests set or by the name of its image, with at least one replica wanted.
+fn is_operator(object: &Value, names: &Names) -> bool {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/metadata/namespace") != names.system_namespace {
+        return false;
+    }
+    if object.pointer("/spec/replicas").and_then(Value::as_i64) == Some(0) {
+        return false;
+    }
+    let manager = text("/metadata/labels/control-plane") == "controller-manager";
+    let app = text("/metadata/labels/app.kubernetes.io~1name");
+    let named = app == names.managed_by_value || app == names.chart_name;
+    let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let image = containers.into_iter().flatten().any(|container| {
+        let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
+        let last = image.rsplit('/').next().unwrap_or_default();
+        last.split([':', '@']).next().unwrap_or_default() == names.managed_by_value
+    });
+    (manager && named) || image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubectl_skills::names::KAGENTI;
+
+    fn deployment() -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {
+                "name": "weather", "namespace": "team1", "uid": "u", "resourceVersion": "7", "generation": 3,
+                "labels": {"app": "weather", "kagenti.io/type": "agent"},
+                "annotations": {"deployment.kubernetes.io/revision": "1"},
+                "managedFields": [
+                    {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {}}},
+                    {"manager": "kubectl-skills", "operation": "Apply", "time": "t", "fieldsV1": {"f:metadata": {}}},
+                ],
+            },
+            "spec": {"replicas": 1, "selector": {}, "template": {
+                "metadata": {"labels": {"app": "weather"}},
+                "spec": {
+                    "volumes": [{"name": "cache", "emptyDir": {"medium": "Memory"}},
+                                {"name": "skill-a", "image": {"reference": "a:1"}}],
+                    "containers": [{"name": "agent", "image": "x", "env": [{"name": "A", "value": "1"}, {"name": "SKILL_FOLDERS", "value": "/s"}],
+                                    "volumeMounts": [{"name": "cache", "mountPath": "/c"}]},
+                                   {"name": "proxy", "image": "y", "env": [{"name": "A", "value": "1"}]}],
+                    "securityContext": {"runAsNonRoot": true},
+                },
+            }},
+            "status": {"readyReplicas": 1},
+        })
+    }
+
+    #[test]
+    fn of_a_workload_only_what_plans_read_is_kept() {
+        assert_eq!(
+            workload(deployment(), &KAGENTI),
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {
+                    "name": "weather", "namespace": "team1", "uid": "u", "resourceVersion": "7",
+                    "labels": {"kagenti.io/type": "agent"}, "annotations": {},
+                    "managedFields": [{"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:metadata": {}}}],
+                },
+                "spec": {"template": {
+                    "metadata": {"labels": {}},
+                    "spec": {
+                        "volumes": [{"name": "cache"}, {"name": "skill-a", "image": {"reference": "a:1"}}],
+                        "containers": [
+                            {"name": "agent", "env": [{"name": "SKILL_FOLDERS", "value": "/s"}],
+                             "volumeMounts": [{"name": "cache", "mountPath": "/c"}]},
+                            {"name": "proxy"}],
+                    },
+                }},
+            })
+        );
+    }
+
+    /// Two writers of one workload is what has to be noticed before the first write.
+    #[test]
+    fn a_running_operator_is_known_by_label_or_image() {
+        let mark = |object: Value| workload(object, &KAGENTI).get(OPERATOR_MARK).is_some();
+        let mut operator = deployment();
+        operator["metadata"]["namespace"] = json!("kagenti-system");
+        assert!(!mark(operator.clone()));
+        operator["spec"]["template"]["spec"]["containers"][0]["image"] =
+            json!("ghcr.io/kagenti/kagenti-operator/kagenti-operator:0.2@sha256:ab");
+        assert!(mark(operator.clone()));
+        operator["spec"]["replicas"] = json!(0);
+        assert!(!mark(operator));
+        let mut labelled = deployment();
+        labelled["metadata"]["labels"] = json!({"control-plane": "controller-manager", "app.kubernetes.io/name": "kagenti-operator-chart"});
+        assert!(!mark(labelled.clone()), "in any namespace");
+        labelled["metadata"]["namespace"] = json!("kagenti-system");
+        assert!(mark(labelled));
+    }
+
+    #[test]
+    fn pods_shrink_to_their_owners() {
+        let pod = json!({"kind": "PartialObjectMetadata", "metadata": {"name": "p", "namespace": "n", "uid": "u",
+            "labels": {"kagenti.io/type": "agent", "x": "y"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "weather-1", "uid": "u"}]}});
+        assert_eq!(
+            pod_metadata(pod, &KAGENTI),
+            json!({"metadata": {"name": "p", "namespace": "n", "labels": {"kagenti.io/type": "agent"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "weather-1"}]}})
+        );
+    }
+}

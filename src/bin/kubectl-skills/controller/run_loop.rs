@@ -1,0 +1,449 @@
+//! The loop: what the watches tell in, runs started one after another and ended. Owns everything that changes; decides
+//! nothing itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use kubectl_skills::apply_configuration::is_settled;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::cache::{Cache, Changed, Key, Target};
+use super::carry_out::{Hands, Outcome, carry_out, one_line};
+use super::clock;
+use super::config::{GateSource, Snapshot, read_gates_file};
+use super::decide::{Task, decide};
+use super::events::{Announcer, News, about};
+use super::fights::{Fights, Judgement};
+use super::metrics::{Metric, Metrics};
+use super::queue::{Again, Queue};
+use super::serve::Health;
+use super::sources::{Scope, sources};
+use super::watch::{SourceId, Update, follow};
+use crate::cluster::requests::Requests;
+
+/// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
+const CONFIG_SETTLES: Duration = Duration::from_millis(300);
+/// Pods come and go many at a time; their number in the status may be a little late.
+const PODS_SETTLE: Duration = Duration::from_secs(5);
+/// How often the loop turns though nothing happens: for gauges, the gates file and the sign of life.
+const TURN: Duration = Duration::from_secs(2);
+/// Updates that may wait to be taken in.
+const WAITING: usize = 256;
+
+/// How the loop runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which AgentRuntimes.
+    pub scope: Scope,
+    /// The gate over skills.
+    pub gates: GateSource,
+    /// The gates file, to be read again.
+    pub gates_path: Option<PathBuf>,
+    /// AgentRuntimes a second that follow a changed default.
+    pub rollout_rate: f64,
+    /// Runs under way at the same time.
+    pub concurrency: usize,
+    /// How long runs under way may take once the process is asked to end.
+    pub grace: Duration,
+}
+
+/// A run under way.
+type UnderWay = Pin<Box<dyn Future<Output = (Started, Outcome)> + Send>>;
+
+/// What has to be remembered of a run.
+#[derive(Debug)]
+struct Started {
+    key: Key,
+    target: Option<Target>,
+    wanted: u64,
+    drift: bool,
+    skills: usize,
+    at: Instant,
+    waited: Duration,
+}
+
+/// How an AgentRuntime was left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Left {
+    failing: bool,
+    contested: bool,
+    skills: usize,
+}
+
+/// The loop's own state.
+pub struct Loop {
+    hands: Arc<Hands>,
+    settings: Settings,
+    metrics: Metrics,
+    health: Arc<Health>,
+    announcer: Announcer,
+    cache: Cache,
+    queue: Queue<Key>,
+    fights: Fights,
+    snapshot: Option<Arc<Snapshot>>,
+    /// When a new snapshot is due.
+    config_due: Option<Instant>,
+    leading: bool,
+    under_way: FuturesUnordered<UnderWay>,
+    left: HashMap<Key, Left>,
+    lost: BTreeSet<SourceId>,
+    runs: u64,
+}
+
+impl Loop {
+    /// A loop that has seen nothing. `watches` is what watches are opened through.
+    pub fn new(
+        hands: Hands,
+        settings: Settings,
+        health: Arc<Health>,
+        announcer: Announcer,
+        watches: &Arc<Requests>,
+    ) -> (Self, mpsc::Receiver<(SourceId, Update)>) {
+        let (to, updates) = mpsc::channel(WAITING);
+        let sources = sources(hands.planning.profile, &settings.scope);
+        let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
+        for (_, source) in sources {
+            tokio::spawn(follow(Arc::clone(watches), source, to.clone()));
+        }
+        let metrics = hands.metrics.clone();
+        let the_loop = Self {
+            hands: Arc::new(hands),
+            settings,
+            metrics,
+            health,
+            announcer,
+            cache,
+            queue: Queue::default(),
+            fights: Fights::default(),
+            snapshot: None,
+            config_due: None,
+            leading: false,
+            under_way: FuturesUnordered::new(),
+            left: HashMap::new(),
+            lost: BTreeSet::new(),
+            runs: 0,
+        };
+        (the_loop, updates)
+    }
+
+    /// Runs until `stop`, then lets runs under way end.
+    pub async fn run(
+        mut self,
+        mut updates: mpsc::Receiver<(SourceId, Update)>,
+        mut leading: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut next_turn = Instant::now();
+        let mut told_missing = Instant::now() + Duration::from_secs(10);
+        loop {
+            let wake = self.wake(next_turn);
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some((started, outcome)) = self.under_way.next(), if !self.under_way.is_empty() => {
+                    self.end(started, outcome);
+                }
+                Ok(()) = leading.changed() => {
+                    let leads = *leading.borrow_and_update();
+                    self.lead(leads);
+                }
+                Some((source, update)) = updates.recv() => self.take(source, update),
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            let now = Instant::now();
+            if now >= next_turn {
+                next_turn = now + TURN;
+                self.turn();
+                if !self.cache.synced() && now >= told_missing {
+                    told_missing = now + Duration::from_secs(30);
+                    let missing: Vec<&str> = self.cache.missing().collect();
+                    tracing::warn!(
+                        missing = missing.join(", "),
+                        "not everything that is watched has been seen yet"
+                    );
+                }
+            }
+            self.configure(now);
+            self.start_runs();
+        }
+        self.drain().await;
+    }
+
+    fn wake(&self, next_turn: Instant) -> Instant {
+        let due = self.queue.next_due().filter(|_| self.acts());
+        let config = self.config_due.filter(|_| self.cache.config_is_live());
+        [due, config].into_iter().flatten().fold(next_turn, Instant::min)
+    }
+
+    /// Whether runs may be started.
+    fn acts(&self) -> bool {
+        self.leading && self.snapshot.is_some() && self.under_way.len() < self.settings.concurrency
+    }
+
+    async fn drain(&mut self) {
+        let deadline = Instant::now() + self.settings.grace;
+        while !self.under_way.is_empty() {
+            match tokio::time::timeout_at(deadline, self.under_way.next()).await {
+                Ok(Some((started, outcome))) => self.end(started, outcome),
+                Ok(None) => return,
+                Err(_) => {
+                    tracing::warn!(runs = self.under_way.len(), "runs under way are given up");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn lead(&mut self, leads: bool) {
+        if leads == self.leading {
+            return;
+        }
+        self.leading = leads;
+        self.queue.clear();
+        self.fights = Fights::default();
+        if leads {
+            let now = Instant::now();
+            for key in self.cache.runtime_keys() {
+                self.queue.add(key.clone(), now);
+            }
+        }
+    }
+
+    fn take(&mut self, source: SourceId, update: Update) {
+        let synced = self.cache.synced();
+        match &update {
+            Update::Begin => self.metrics.count(Metric::Relists, &[self.cache.kind(source)]),
+            Update::Lost(error) if self.lost.insert(source) => {
+                tracing::warn!(error = %one_line(error), "a watch broke; what is known of it gets old");
+            }
+            Update::Live if self.lost.remove(&source) => {
+                tracing::info!(watch = self.cache.what(source), "a watch is open again");
+            }
+            _ => {}
+        }
+        let Changed { runtimes, pods_of, gone, config, operator } = self.cache.take(source, update);
+        let now = Instant::now();
+        for key in gone {
+            self.queue.forget(&key);
+            self.left.remove(&key);
+        }
+        if self.leading {
+            for key in runtimes {
+                self.queue.add(key, now);
+            }
+            for key in pods_of {
+                self.queue.add_at(key, now + PODS_SETTLE);
+            }
+            if operator {
+                self.spread_all(now);
+            }
+        }
+        if config {
+            self.config_due.get_or_insert(now + CONFIG_SETTLES);
+        }
+        if !synced && self.cache.synced() {
+            tracing::info!(
+                agentruntimes = self.cache.runtime_keys().count(),
+                "everything that is watched has been seen"
+            );
+            self.config_due = Some(now);
+        }
+    }
+
+    fn spread_all(&mut self, now: Instant) {
+        let keys: Vec<Key> = self.cache.runtime_keys().cloned().collect();
+        self.queue.spread(keys, self.settings.rollout_rate, now);
+    }
+
+    /// Makes a new snapshot of the configuration, where one is due and the ConfigMaps are known.
+    fn configure(&mut self, now: Instant) {
+        if self.config_due.is_none_or(|due| due > now) || !self.cache.synced() || !self.cache.config_is_live()
+        {
+            return;
+        }
+        self.config_due = None;
+        let planning = &self.hands.planning;
+        let maps = self.cache.config_maps();
+        let new = match Snapshot::new(planning.profile, planning.view, &maps, &self.settings.gates) {
+            Ok(new) => Arc::new(new),
+            Err(error) => {
+                self.metrics.count(Metric::Errors, &["FeatureGates"]);
+                tracing::error!(
+                    error,
+                    kept = self.snapshot.is_some(),
+                    "feature gates cannot be read; those of before stay"
+                );
+                return;
+            }
+        };
+        match self.snapshot.replace(Arc::clone(&new)) {
+            None => {
+                for key in self.cache.runtime_keys().filter(|_| self.leading) {
+                    self.queue.add(key.clone(), now);
+                }
+            }
+            Some(old) => {
+                let concerned = old.concerned(&new, self.cache.runtime_keys());
+                if old.gate != new.gate {
+                    tracing::info!(gate = new.gate, "the feature gate over skills changed");
+                }
+                if !concerned.is_empty() {
+                    tracing::info!(
+                        agentruntimes = concerned.len(),
+                        rate = self.settings.rollout_rate,
+                        "the configuration changed"
+                    );
+                }
+                if self.leading {
+                    self.queue.spread(concerned, self.settings.rollout_rate, now);
+                }
+            }
+        }
+    }
+
+    fn start_runs(&mut self) {
+        while self.acts() {
+            let now = Instant::now();
+            let Some((key, waited)) = self.queue.take(now) else { return };
+            let Some(snapshot) = self.snapshot.clone() else { return };
+            let task = decide(&key, &self.cache, &snapshot, &self.hands.planning);
+            let Some(task) = task else {
+                self.queue.done(&key, Again::No, now);
+                continue;
+            };
+            self.start(task, waited, now);
+        }
+    }
+
+    fn start(&mut self, task: Task, waited: Duration, now: Instant) {
+        let wanted = if self.writes_workload(&task) { task.wanted() } else { 0 };
+        let judgement = match &task.target {
+            Some(target) if wanted != 0 && !task.is_going() => self.fights.judge(target, wanted, now),
+            _ => Judgement::New,
+        };
+        if let Judgement::Truce(left, who) = &judgement {
+            tracing::debug!(runtime = %task.key, who, "kept off");
+            self.queue.done(&task.key, Again::After(*left), now);
+            return;
+        }
+        self.runs += 1;
+        tracing::debug!(runtime = %task.key, run = self.runs, action = task.plan.as_ref().map(|p| p.action.name()), "run");
+        let started = Started {
+            key: task.key.clone(),
+            target: task.target.clone(),
+            wanted,
+            drift: judgement == Judgement::Drift,
+            skills: task.plan.as_ref().map_or(0, |plan| plan.skills.len()),
+            at: now,
+            waited,
+        };
+        let span = tracing::info_span!("run", id = self.runs);
+        let run = carry_out(Arc::clone(&self.hands), task, judgement, clock::seconds());
+        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
+    }
+
+    /// Whether the plan changes the workload as it is known.
+    fn writes_workload(&self, task: &Task) -> bool {
+        let (Some(plan), Some(workload)) = (&task.plan, &task.workload) else { return false };
+        plan.updates.iter().any(|update| !is_settled(workload, update))
+    }
+
+    fn end(&mut self, started: Started, outcome: Outcome) {
+        let now = Instant::now();
+        let Started { key, target, wanted, drift, skills, at, waited } = started;
+        let Outcome { runtime, workload, events, again, failed, kept_off } = outcome;
+        self.metrics.observe_run(waited, now.duration_since(at));
+        let result = match (failed, runtime.is_some() || workload.is_some()) {
+            ("", true) => "written",
+            ("", false) => "unchanged",
+            _ => "error",
+        };
+        self.metrics.count(Metric::Reconciles, &[result]);
+        if !failed.is_empty() {
+            self.metrics.count(Metric::Errors, &[failed]);
+        }
+        if let Some(object) = &runtime {
+            let time = clock::seconds();
+            for event in events {
+                self.announcer.announce(News { about: about(object), event, time: time.clone() });
+            }
+            self.cache.wrote_runtime(object);
+        } else if let Some(object) = self.cache.runtime(&key).filter(|_| !events.is_empty()) {
+            let time = clock::seconds();
+            for event in events {
+                self.announcer.announce(News { about: about(&object), event, time: time.clone() });
+            }
+        }
+        if let Some(target) = &target {
+            if let Some(object) = &workload {
+                self.cache.wrote_workload(target, object);
+                self.fights.wrote(target, wanted, now);
+                if drift {
+                    self.metrics.count(Metric::DriftHealed, &[]);
+                }
+            }
+            if let Some(who) = kept_off {
+                self.fights.keep_off(target, wanted, who, now);
+            }
+        }
+        let contested = matches!(failed, "FieldContested" | "OperatorRunning");
+        // A lost race and a lost lease say nothing of the AgentRuntime.
+        let transient = matches!(failed, "Conflict" | "NotLeading" | "NotFound");
+        if !transient && self.cache.has_runtime(&key) {
+            let skills = if failed.is_empty() { skills } else { 0 };
+            self.left.insert(key.clone(), Left { failing: !failed.is_empty(), contested, skills });
+        }
+        self.queue.done(&key, again, now);
+        if !self.cache.has_runtime(&key) {
+            self.left.remove(&key);
+            self.queue.forget(&key);
+        }
+    }
+
+    /// What is done now and then.
+    fn turn(&mut self) {
+        self.health.turn();
+        self.health.set_ready(self.cache.synced() && self.snapshot.is_some());
+        self.read_gates();
+        let cache = &self.cache;
+        self.fights.retain(|target| cache.claims(target).next().is_some());
+        let set = |metric, value: usize| self.metrics.set(metric, &[], value as f64);
+        set(Metric::QueueDepth, self.queue.depth());
+        set(Metric::QueueDelayed, self.queue.delayed());
+        set(Metric::InFlight, self.under_way.len());
+        set(Metric::Leader, usize::from(self.leading));
+        set(Metric::Synced, usize::from(self.cache.synced()));
+        set(Metric::GateOpen, usize::from(self.snapshot.as_ref().is_some_and(|snapshot| snapshot.gate)));
+        set(Metric::Requests, self.hands.requests.sent());
+        set(Metric::RuntimesFailing, self.left.values().filter(|left| left.failing).count());
+        set(Metric::RuntimesContested, self.left.values().filter(|left| left.contested).count());
+        set(Metric::SkillsMounted, self.left.values().map(|left| left.skills).sum());
+        let counts = self.cache.counts();
+        set(Metric::Runtimes, counts[0].1);
+        for (kind, count) in counts {
+            self.metrics.set(Metric::CachedObjects, &[kind], count as f64);
+        }
+    }
+
+    fn read_gates(&mut self) {
+        let Some(path) = &self.settings.gates_path else { return };
+        match read_gates_file(path) {
+            Ok(file) if self.settings.gates.file.as_ref() != Some(&file) => {
+                tracing::info!(path = file.path, "the feature gates file changed");
+                self.settings.gates.file = Some(file);
+                self.config_due = Some(Instant::now());
+            }
+            Ok(_) => {}
+            // The gates of before stay: a file that cannot be read says nothing.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the feature gates file cannot be read")
+            }
+        }
+    }
+}

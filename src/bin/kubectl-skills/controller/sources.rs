@@ -1,0 +1,173 @@
+//! What is watched: the profile and the namespaces in, the watches out. Every path asked for here needs a right; the table
+//! of rights is the library's `rbac`.
+
+use kubectl_skills::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::profile::Profile;
+use kubectl_skills::workload::WorkloadKind;
+
+use super::keep::Keep;
+use super::watch::{Source, SourceId};
+use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
+use crate::cluster::requests::escape_query;
+
+/// What a watch is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// AgentRuntimes.
+    Runtimes,
+    /// Workloads of a kind.
+    Workloads(WorkloadKind),
+    /// ConfigMaps that go into hashes.
+    Config,
+    /// Pods that carry the type label.
+    Pods,
+}
+
+impl About {
+    /// The kind, for metrics.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Runtimes => "AgentRuntime",
+            Self::Workloads(kind) => kind.name(),
+            Self::Config => "ConfigMap",
+            Self::Pods => "Pod",
+        }
+    }
+}
+
+/// Which AgentRuntimes the controller looks after.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Namespaces; all where none is given.
+    pub namespaces: Vec<String>,
+    /// Label selector of AgentRuntimes; empty for all.
+    pub selector: String,
+}
+
+/// All watches; the index of each is its number.
+pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source)> {
+    let names = profile.names;
+    let mut out = Vec::new();
+    let all = [None];
+    let some: Vec<Option<&str>> = scope.namespaces.iter().map(|name| Some(name.as_str())).collect();
+    let namespaces: &[Option<&str>] = if some.is_empty() { &all } else { &some };
+    let mut add = |about, what: String, path: String, selector: String, keep| {
+        let id: SourceId = out.len();
+        let optional = about == About::Workloads(WorkloadKind::Sandbox);
+        let metadata_only = about == About::Pods;
+        out.push((about, Source { id, what, path, selector, metadata_only, optional, keep }));
+    };
+    let selected = |selector: &str| match selector {
+        "" => String::new(),
+        _ => format!("labelSelector={}", escape_query(selector)),
+    };
+    for namespace in namespaces.iter().copied() {
+        let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
+        add(
+            About::Runtimes,
+            format!("agentruntimes in {place}"),
+            agent_runtimes(profile, namespace),
+            selected(&scope.selector),
+            Keep::Runtime,
+        );
+        for kind in WorkloadKind::ALL {
+            let Some(resource) = workload(kind.name()) else { continue };
+            let keep = if kind.is_typed() { Keep::Workload(names) } else { Keep::Sandbox };
+            let what = format!("{} in {place}", resource.plural);
+            add(About::Workloads(kind), what, resource.list(namespace), String::new(), keep);
+        }
+        for (what, selector) in config_selectors(names.defaults_label) {
+            let what = format!("configmaps {what} in {place}");
+            add(About::Config, what, CONFIG_MAPS.list(namespace), selector, Keep::ConfigMap);
+        }
+        let labelled = format!("labelSelector={}", escape_query(names.type_label));
+        add(About::Pods, format!("pods in {place}"), PODS.list(namespace), labelled, Keep::Pod(names));
+    }
+    // The operator's own; two of them are watched by name above where all namespaces are.
+    let mut own = vec![names.platform_config, names.feature_gates];
+    if !some.is_empty() && !scope.namespaces.iter().any(|name| name == names.system_namespace) {
+        own.extend([AUTHBRIDGE_RUNTIME, SPIFFE_HELPER]);
+    }
+    for name in own {
+        let what = format!("configmap {}/{name}", names.system_namespace);
+        add(
+            About::Config,
+            what,
+            CONFIG_MAPS.list(Some(names.system_namespace)),
+            named(name),
+            Keep::ConfigMap,
+        );
+    }
+    out
+}
+
+fn config_selectors(defaults_label: &str) -> [(&'static str, String); 3] {
+    [
+        ("with defaults", format!("labelSelector={}", escape_query(&format!("{defaults_label}=true")))),
+        (AUTHBRIDGE_RUNTIME, named(AUTHBRIDGE_RUNTIME)),
+        (SPIFFE_HELPER, named(SPIFFE_HELPER)),
+    ]
+}
+
+fn named(name: &str) -> String {
+    format!("fieldSelector={}", escape_query(&format!("metadata.name={name}")))
+}
+
+/// The resource of a kind of workload.
+pub fn resource(kind: WorkloadKind) -> Resource {
+    match kind {
+        WorkloadKind::Deployment => crate::cluster::paths::DEPLOYMENTS,
+        WorkloadKind::StatefulSet => crate::cluster::paths::STATEFUL_SETS,
+        WorkloadKind::Sandbox => crate::cluster::paths::SANDBOXES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(namespaces: &[&str]) -> Vec<String> {
+        let profile = Profile::by_name("pr332-merged").unwrap();
+        let scope = Scope {
+            namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect(),
+            selector: String::new(),
+        };
+        let all = sources(profile, &scope);
+        assert!(all.iter().enumerate().all(|(index, (_, source))| source.id == index));
+        all.into_iter().map(|(_, source)| format!("{} {}", source.path, source.selector)).collect()
+    }
+
+    /// Who was given rights in two namespaces has none to list the cluster.
+    #[test]
+    fn with_namespaces_given_nothing_is_asked_of_the_cluster() {
+        for path in paths(&["team1", "team2"]) {
+            assert!(
+                ["team1", "team2", "kagenti-system"]
+                    .iter()
+                    .any(|n| path.contains(&format!("/namespaces/{n}/"))),
+                "{path}"
+            );
+        }
+        assert_eq!(paths(&["team1", "team2"]).len(), 2 * 8 + 4);
+        assert_eq!(paths(&["kagenti-system"]).len(), 8 + 2);
+    }
+
+    #[test]
+    fn the_whole_cluster_takes_ten_watches() {
+        assert_eq!(
+            paths(&[]),
+            [
+                "/apis/agent.kagenti.dev/v1alpha1/agentruntimes ",
+                "/apis/apps/v1/deployments ",
+                "/apis/apps/v1/statefulsets ",
+                "/apis/agents.x-k8s.io/v1alpha1/sandboxes ",
+                "/api/v1/configmaps labelSelector=kagenti.io%2Fdefaults%3Dtrue",
+                "/api/v1/configmaps fieldSelector=metadata.name%3Dauthbridge-runtime-config",
+                "/api/v1/configmaps fieldSelector=metadata.name%3Dspiffe-helper-config",
+                "/api/v1/pods labelSelector=kagenti.io%2Ftype",
+                "/api/v1/namespaces/kagenti-system/configmaps fieldSelector=metadata.name%3Dkagenti-platform-config",
+                "/api/v1/namespaces/kagenti-system/configmaps fieldSelector=metadata.name%3Dkagenti-feature-gates",
+            ]
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The running controller against a real API server: one scenario a test, each in namespaces of its own.
+
+mod config;
+mod election;
+mod lifecycle;
+mod others;
+mod process;
+mod trouble;
+mod vectors;

@@ -1,0 +1,214 @@
+//! The controller as a process, and ways to wait for what it does.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::objects::path_of;
+use crate::server::Server;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running controller. It ends with this value.
+pub struct Controller {
+    child: Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Controller {
+    /// Starts one, with health and metrics on a port of its own.
+    pub fn start(server: &Server, args: &[&str]) -> Self {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        let mut command = server.skills_command(&["controller", "--health-address", "127.0.0.1:0"]);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(log.reopen().expect("the same file"));
+        let controller = Self { child: command.spawn().expect("a process"), log };
+        eventually("the controller's first line", || controller.address());
+        controller
+    }
+
+    /// One that looks after some namespaces, the gate on.
+    pub fn of(server: &Server, namespaces: &str) -> Self {
+        Self::start(
+            server,
+            &[
+                "--namespaces",
+                namespaces,
+                "--feature-gates",
+                "skillImageVolumes=true",
+                "--profile",
+                "pr332-merged",
+            ],
+        )
+    }
+
+    pub fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// What it logged, line by line.
+    pub fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.log.path()).expect("a log");
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Messages that contain a text.
+    pub fn said(&self, text: &str) -> usize {
+        self.log().iter().filter(|line| line["message"].as_str().is_some_and(|m| m.contains(text))).count()
+    }
+
+    fn address(&self) -> Option<String> {
+        self.log().iter().find_map(|line| line["address"].as_str().map(str::to_owned))
+    }
+
+    /// Code and body of one of its own pages.
+    pub fn page(&self, path: &str) -> (String, String) {
+        let address = self.address().expect("an address");
+        let mut command = Command::new("curl");
+        command.args(["-s", "--max-time", "5", "-w", "\n%{http_code}", &format!("http://{address}{path}")]);
+        let said = crate::server::fed(&mut command, "");
+        let (body, code) = said.stdout.rsplit_once('\n').expect("a code behind the body");
+        (code.to_owned(), body.to_owned())
+    }
+
+    /// A number of `/metrics`; 0 where it is not told.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.page("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("kubectl_skills_{name} ")));
+        line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id()]).status().expect("kill");
+        assert!(sent.success());
+    }
+
+    /// Asks it to end and waits; its exit code.
+    pub fn end(mut self) -> (Option<i32>, Vec<Value>) {
+        self.signal("TERM");
+        let status = self.child.wait().expect("an end");
+        (status.code(), self.log())
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "--- controller {}\n{}",
+                self.id(),
+                std::fs::read_to_string(self.log.path()).unwrap_or_default()
+            );
+        }
+    }
+}
+
+/// Waits until something is there.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+pub fn put(server: &Server, object: &Value) {
+    server.create(&path_of(object), object);
+}
+
+pub fn live(server: &Server, object: &Value) -> Value {
+    server.get(&one(object))
+}
+
+pub fn one(object: &Value) -> String {
+    format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().expect("a name"))
+}
+
+pub fn merge(server: &Server, object: &Value, manager: &str, patch: &Value) {
+    let kind = object["kind"].as_str().expect("a kind").to_lowercase();
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).expect("a text").to_owned();
+    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+    server.kubectl(
+        &[
+            "patch",
+            &kind,
+            &name,
+            "-n",
+            &namespace,
+            "--type=merge",
+            "--field-manager",
+            manager,
+            "-p",
+            &patch.to_string(),
+        ],
+        "",
+    );
+}
+
+/// Status and reason of a condition, such as `True Configured`; empty where it is not set.
+pub fn condition(server: &Server, runtime: &Value, kind: &str) -> String {
+    let object = live(server, runtime);
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
+    found.map_or(String::new(), |condition| {
+        format!(
+            "{} {}",
+            condition["status"].as_str().expect("a status"),
+            condition["reason"].as_str().expect("a reason")
+        )
+    })
+}
+
+pub fn until_condition(server: &Server, runtime: &Value, kind: &str, wanted: &str) {
+    eventually(&format!("{kind} {wanted:?}"), || (condition(server, runtime, kind) == wanted).then_some(()));
+}
+
+/// Images of the skill volumes of a Deployment.
+pub fn images(object: &Value) -> Vec<String> {
+    let volumes = object.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+    let of = |volume: &Value| volume.pointer("/image/reference").and_then(Value::as_str).map(str::to_owned);
+    volumes.into_iter().flatten().filter_map(of).collect()
+}
+
+pub fn hash(object: &Value) -> String {
+    object["spec"]["template"]["metadata"]["annotations"]["kagenti.io/config-hash"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Events on an object, `Type Reason Message`, oldest first.
+pub fn events(server: &Server, runtime: &Value) -> Vec<String> {
+    let namespace = runtime["metadata"]["namespace"].as_str().expect("a namespace");
+    let list = server.get(&format!("/api/v1/namespaces/{namespace}/events"));
+    let mut items: Vec<&Value> = list["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| {
+            event["involvedObject"]["name"] == runtime["metadata"]["name"]
+                && event["involvedObject"]["kind"] == "AgentRuntime"
+        })
+        .collect();
+    items.sort_by_key(|event| event["firstTimestamp"].as_str().unwrap_or_default().to_owned());
+    items
+        .iter()
+        .map(|event| {
+            let text = |key: &str| event[key].as_str().unwrap_or_default();
+            format!("{} {} {}", text("type"), text("reason"), text("message"))
+        })
+        .collect()
+}
+
+pub fn defaults(namespace: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "defaults", "namespace": namespace, "labels": {"kagenti.io/defaults": "true"}},
+        "data": {"LOG": value}})
+}
