@@ -64,6 +64,14 @@ deploy-check: ## deploy/ through kustomize, Helm 3 and 4 and a real API server (
 e2e-pipelines: ## docs/examples through the real kustomize, kpt, Helm and kubectl (needs Go; the first run builds them)
 	hack/e2e-pipelines.sh
 
+.PHONY: image
+image: ## The container image as an OCI layout in target/image, without a container engine (needs a musl C compiler, python3)
+	hack/image.sh
+
+.PHONY: krew
+krew: build ## The krew archive and manifest of this machine's platform, in target/krew
+	hack/krew.sh --out target/krew "$$(uname -s | tr A-Z a-z)/$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')=target/release/kubectl-skills"
+
 .PHONY: check-long
 check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output

@@ -82,12 +82,9 @@ fn chart_rules() -> String {
     let mut out = String::new();
     for (task, task_name) in [(Task::Loop, "loop"), (Task::Election, "election"), (Task::Webhook, "webhook")]
     {
-        for (place, place_name) in [
-            (Place::Watched, "watched"),
-            (Place::System, "system"),
-            (Place::Own, "own"),
-            (Place::Cluster, "cluster"),
-        ] {
+        for (place, place_name) in
+            [(Place::Watched, "watched"), (Place::System, "system"), (Place::Own, "own")]
+        {
             for read_only in [false, true] {
                 let grant = Grant { read_only, ..Grant::cluster(profile, &[task]) };
                 let rules = rbac::rules(profile, &grant, &[place]);

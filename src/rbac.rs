@@ -29,9 +29,6 @@ pub enum Place {
     System,
     /// In the namespace that the program itself runs in.
     Own,
-    /// On objects that are in no namespace. Only where all namespaces are looked after: those who name theirs need no
-    /// right outside of them.
-    Cluster,
 }
 
 /// An API group, which may differ between the profiles.
@@ -61,6 +58,8 @@ pub struct Right {
 }
 
 const READ: &[&str] = &["get", "list", "watch"];
+/// What a watch asks for.
+const WATCH: &[&str] = &["list", "watch"];
 
 const fn right(
     task: Task,
@@ -74,60 +73,57 @@ const fn right(
 }
 
 use Group::{AgentRuntime, Named};
-use Place::{Cluster, Own, System, Watched};
+use Place::{Own, System, Watched};
 
 /// Every right of every task.
 pub const RIGHTS: &[Right] = &[
-    right(Task::Loop, Watched, AgentRuntime, &["agentruntimes"], READ, "what is wanted"),
+    right(Task::Loop, Watched, AgentRuntime, &["agentruntimes"], WATCH, "what is wanted"),
     right(Task::Loop, Watched, AgentRuntime, &["agentruntimes"], &["patch"], "the finalizer"),
     right(Task::Loop, Watched, AgentRuntime, &["agentruntimes/status"], &["patch"], "conditions"),
-    right(Task::Loop, Watched, Named("apps"), &["deployments", "statefulsets"], READ, "the workloads"),
+    right(Task::Loop, Watched, Named("apps"), WORKLOADS, WATCH, "the workloads"),
     right(
         Task::Loop,
         Watched,
         Named("apps"),
-        &["deployments", "statefulsets"],
-        &["patch"],
-        "skills, labels, hash",
+        WORKLOADS,
+        &["get"],
+        "the whole workload that is to be written",
     ),
+    right(Task::Loop, Watched, Named("apps"), WORKLOADS, &["patch"], "skills, labels, hash"),
+    right(Task::Loop, Watched, Named(SANDBOX_GROUP), &["sandboxes"], WATCH, "the workloads, where installed"),
     right(
         Task::Loop,
         Watched,
-        Named("agents.x-k8s.io"),
+        Named(SANDBOX_GROUP),
         &["sandboxes"],
-        READ,
-        "the workloads, where installed",
+        &["get"],
+        "the whole workload that is to be written",
     ),
-    right(Task::Loop, Watched, Named("agents.x-k8s.io"), &["sandboxes"], &["patch"], "labels, hash, restart"),
-    right(Task::Loop, Watched, Named(""), &["configmaps"], READ, "the namespace's part of the config hash"),
-    right(Task::Loop, Watched, Named(""), &["pods"], &["list", "watch"], "status.configuredPods"),
+    right(Task::Loop, Watched, Named(SANDBOX_GROUP), &["sandboxes"], &["patch"], "labels, hash, restart"),
+    right(Task::Loop, Watched, Named(""), &["configmaps"], WATCH, "the namespace's part of the config hash"),
+    right(Task::Loop, Watched, Named(""), &["pods"], WATCH, "status.configuredPods"),
     right(Task::Loop, Watched, Named(""), &["events"], &["create", "patch"], "events on AgentRuntimes"),
     right(
         Task::Loop,
         System,
         Named(""),
         &["configmaps"],
-        READ,
+        WATCH,
         "feature gates and the cluster's part of the config hash",
     ),
-    right(Task::Loop, Cluster, Named(""), &["namespaces"], READ, "labels of namespaces"),
     right(
         Task::Election,
         Own,
         Named("coordination.k8s.io"),
         &["leases"],
-        &["create", "get", "patch", "update"],
+        &["create", "get", "update"],
         "the lease of the leader",
     ),
-    right(
-        Task::Webhook,
-        Watched,
-        AgentRuntime,
-        &["agentruntimes"],
-        &["list", "watch"],
-        "rivals for a target",
-    ),
+    right(Task::Webhook, Watched, AgentRuntime, &["agentruntimes"], WATCH, "rivals for a target"),
 ];
+
+const WORKLOADS: &[&str] = &["deployments", "statefulsets"];
+const SANDBOX_GROUP: &str = "agents.x-k8s.io";
 
 /// For whom and how far rights are granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,7 +200,7 @@ pub fn objects(profile: &Profile, grant: &Grant) -> Vec<Value> {
     let mut out = Vec::new();
     if grant.namespaces.is_empty() {
         // What is granted in all namespaces is granted in the operator's as well.
-        bind(&mut out, grant, None, NAME, rules(profile, grant, &[Watched, System, Cluster]));
+        bind(&mut out, grant, None, NAME, rules(profile, grant, &[Watched, System]));
     } else {
         for namespace in &grant.namespaces {
             bind(&mut out, grant, Some(namespace), NAME, rules(profile, grant, &[Watched]));
@@ -258,7 +254,6 @@ pub fn markdown(profile: &Profile) -> String {
             Watched => "watched namespaces",
             System => "operator's namespace",
             Own => "own namespace",
-            Cluster => "cluster (not with `--namespaces`)",
         };
         let group = match right.group {
             AgentRuntime => profile.names.group,
@@ -348,7 +343,7 @@ mod tests {
             rules[0],
             json!({
                 "apiGroups": ["agent.kagenti.dev"], "resources": ["agentruntimes"],
-                "verbs": ["get", "list", "patch", "watch"],
+                "verbs": ["list", "patch", "watch"],
             })
         );
     }

@@ -7,7 +7,7 @@ agent.{{ include "kubectl-skills.scheme" . }}.dev
 {{- end }}
 
 {{- define "kubectl-skills.operatorNamespace" -}}
-{{- default (printf "%s-system" (include "kubectl-skills.scheme" .)) .Values.operatorNamespace }}
+{{- printf "%s-system" (include "kubectl-skills.scheme" .) }}
 {{- end }}
 
 {{- define "kubectl-skills.name" -}}

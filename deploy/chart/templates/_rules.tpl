@@ -5,7 +5,6 @@
   resources:
   - agentruntimes
   verbs:
-  - get
   - list
   - patch
   - watch
@@ -39,7 +38,6 @@
   resources:
   - configmaps
   verbs:
-  - get
   - list
   - watch
 - apiGroups:
@@ -63,7 +61,6 @@
   resources:
   - agentruntimes
   verbs:
-  - get
   - list
   - watch
 - apiGroups:
@@ -88,7 +85,6 @@
   resources:
   - configmaps
   verbs:
-  - get
   - list
   - watch
 - apiGroups:
@@ -105,7 +101,6 @@
   resources:
   - configmaps
   verbs:
-  - get
   - list
   - watch
 {{- end }}
@@ -115,33 +110,12 @@
   resources:
   - configmaps
   verbs:
-  - get
   - list
   - watch
 {{- end }}
 {{- define "kubectl-skills.rules.loop.own" }}
 {{- end }}
 {{- define "kubectl-skills.rules.loop.own.read" }}
-{{- end }}
-{{- define "kubectl-skills.rules.loop.cluster" }}
-- apiGroups:
-  - ""
-  resources:
-  - namespaces
-  verbs:
-  - get
-  - list
-  - watch
-{{- end }}
-{{- define "kubectl-skills.rules.loop.cluster.read" }}
-- apiGroups:
-  - ""
-  resources:
-  - namespaces
-  verbs:
-  - get
-  - list
-  - watch
 {{- end }}
 {{- define "kubectl-skills.rules.election.watched" }}
 {{- end }}
@@ -159,7 +133,6 @@
   verbs:
   - create
   - get
-  - patch
   - update
 {{- end }}
 {{- define "kubectl-skills.rules.election.own.read" }}
@@ -170,12 +143,7 @@
   verbs:
   - create
   - get
-  - patch
   - update
-{{- end }}
-{{- define "kubectl-skills.rules.election.cluster" }}
-{{- end }}
-{{- define "kubectl-skills.rules.election.cluster.read" }}
 {{- end }}
 {{- define "kubectl-skills.rules.webhook.watched" }}
 - apiGroups:
@@ -202,8 +170,4 @@
 {{- define "kubectl-skills.rules.webhook.own" }}
 {{- end }}
 {{- define "kubectl-skills.rules.webhook.own.read" }}
-{{- end }}
-{{- define "kubectl-skills.rules.webhook.cluster" }}
-{{- end }}
-{{- define "kubectl-skills.rules.webhook.cluster.read" }}
 {{- end }}
