@@ -8,7 +8,7 @@ use serde_json::Value;
 
 fn file(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
-    std::fs::read_to_string(path).unwrap()
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// An option that is not documented is found by nobody; one that is documented and gone is refused to whoever uses it.
