@@ -68,17 +68,19 @@ pub struct Task {
 }
 
 impl Task {
-    /// A digest of what is wanted of the workload; 0 where nothing is written.
+    /// A digest of what is wanted of the workload, whatever it looks like now; 0 where nothing is written. The object as
+    /// planned would not do: a volume brought back has the pull policy that the server gave it, and a new one has none.
     pub fn wanted(&self) -> u64 {
-        let Some(desired) = self.plan.as_ref().and_then(RuntimePlan::desired) else { return 0 };
-        let mut desired = desired.clone();
-        if let Some(Value::Object(metadata)) = desired.get_mut("metadata") {
-            metadata.shift_remove("managedFields");
-            metadata.shift_remove("resourceVersion");
-        }
+        let Some(plan) = self.plan.as_ref().filter(|plan| !plan.updates.is_empty()) else { return 0 };
         let mut hasher = DefaultHasher::new();
-        desired.to_string().hash(&mut hasher);
-        hasher.finish()
+        plan.config_hash.hash(&mut hasher);
+        // Two for a Sandbox that is to be restarted: its second phase is no correction of the first.
+        plan.updates.len().hash(&mut hasher);
+        for planned in &plan.skills {
+            let skill = &planned.skill;
+            (&skill.name, &skill.image, &skill.mount_path, &skill.pull_policy).hash(&mut hasher);
+        }
+        hasher.finish().max(1)
     }
 
     /// The AgentRuntime's generation.
@@ -167,9 +169,6 @@ pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Pla
         } else {
             "ConfigApplyError"
         };
-        if task.refused == "TargetNotFound" && !planning.exact {
-            mark_not_ready(task.status.as_mut());
-        }
     }
     task.plan = Some(plan);
     if let Some(status) = &mut task.status {
@@ -180,14 +179,6 @@ pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Pla
 
 fn target_not_found(status: &StatusPlan) -> bool {
     status.set.iter().any(|condition| condition.kind == "TargetResolved" && !condition.status)
-}
-
-/// An agent without a workload is not ready, whatever an earlier run said (Q23).
-fn mark_not_ready(status: Option<&mut StatusPlan>) {
-    let Some(status) = status else { return };
-    let Some(message) = status.set.first().map(|condition| condition.message.clone()) else { return };
-    status.set.push(condition("Ready", false, "TargetNotFound", message));
-    status.remove.push("SkillsMounted");
 }
 
 fn make_plan(
@@ -359,4 +350,131 @@ pub fn contested_status(plan: &RuntimePlan, message: &str) -> StatusPlan {
     status.remove.retain(|kind| *kind != ACTIVE);
     status.set.push(condition(ACTIVE, false, "FieldContested", message));
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::config::GateSource;
+    use crate::controller::sources::About;
+    use crate::controller::watch::Update;
+    use kubectl_skills::workload::WorkloadKind;
+    use serde_json::json;
+
+    const RUNTIMES: usize = 0;
+    const DEPLOYMENTS: usize = 1;
+
+    fn planning() -> Planning {
+        Planning {
+            profile: Profile::by_name("pr332-merged").unwrap(),
+            exact: false,
+            container: None,
+            skill_folders: None,
+            view: ConfigView::Full,
+        }
+    }
+
+    fn runtime(name: &str, created: &str) -> Value {
+        json!({"apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime",
+            "metadata": {"namespace": "n", "name": name, "resourceVersion": "1", "creationTimestamp": created, "generation": 1},
+            "spec": {"type": "agent", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"},
+                "skills": [{"name": "a", "image": "q.io/a:1", "mountPath": "/a"}]}})
+    }
+
+    fn workload() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "n", "name": "w", "resourceVersion": "2"},
+            "spec": {"template": {"metadata": {"labels": {}}, "spec": {"containers": [{"name": "agent"}]}}}})
+    }
+
+    fn cache(runtimes: &[Value], workloads: &[Value]) -> Cache {
+        let about = [About::Runtimes, About::Workloads(WorkloadKind::Deployment)];
+        let mut cache = Cache::new(about.map(|about| (about, about.kind().to_owned())));
+        for (source, objects) in [(RUNTIMES, runtimes), (DEPLOYMENTS, workloads)] {
+            cache.take(source, Update::Begin);
+            for object in objects {
+                cache.take(source, Update::Put(object.clone()));
+            }
+            cache.take(source, Update::Complete);
+        }
+        cache
+    }
+
+    fn decided(name: &str, cache: &Cache) -> Task {
+        let gates = GateSource { flags: Some("skillImageVolumes=true".into()), file: None };
+        let planning = planning();
+        let snapshot = Arc::new(Snapshot::new(planning.profile, planning.view, &[], &gates).unwrap());
+        decide(&Key::new("n", name), cache, &snapshot, &planning).unwrap()
+    }
+
+    fn conditions(task: &Task) -> Vec<String> {
+        let set = task.status.iter().flat_map(|status| &status.set);
+        set.map(|condition| format!("{}={}/{}", condition.kind, condition.status_text(), condition.reason))
+            .collect()
+    }
+
+    /// Of two that point at one workload the older one keeps it, and the younger one's end must not strip it.
+    #[test]
+    fn the_older_one_keeps_the_workload() {
+        let (old, young) = (runtime("z", "2026-01-01T00:00:00Z"), runtime("a", "2026-01-02T00:00:00Z"));
+        let seen = cache(&[old.clone(), young.clone()], &[workload()]);
+        let task = decided("z", &seen);
+        assert_eq!((task.refused, task.plan.map(|plan| plan.updates.len())), ("", Some(1)));
+        let task = decided("a", &seen);
+        assert_eq!(task.refused, "TargetAmbiguous");
+        assert_eq!(
+            conditions(&task),
+            ["TargetResolved=False/TargetAmbiguous", "Ready=False/TargetAmbiguous"]
+        );
+        assert!(task.plan.is_none() && task.finalizer == Finalizer::Keep);
+
+        for (going, staying) in [(&young, &old), (&old, &young)] {
+            let mut going = going.clone();
+            going["metadata"]["deletionTimestamp"] = json!("2026-01-03T00:00:00Z");
+            going["metadata"]["finalizers"] = json!(["kagenti.io/cleanup"]);
+            let seen = cache(&[going.clone(), staying.clone()], &[workload()]);
+            let task = decided(going["metadata"]["name"].as_str().unwrap(), &seen);
+            assert!(task.plan.is_none() && task.finalizer == Finalizer::Remove, "the workload is another's");
+            let task = decided(staying["metadata"]["name"].as_str().unwrap(), &seen);
+            assert_eq!(task.refused, "");
+        }
+    }
+
+    /// The operator sets Ready on every run; whoever sets it too makes both run for ever.
+    #[test]
+    fn beside_the_operator_only_the_condition_that_it_does_not_know_is_set() {
+        let mut operator = workload();
+        operator["metadata"] =
+            json!({"namespace": "kagenti-system", "name": "operator", "resourceVersion": "3"});
+        operator[crate::controller::keep::OPERATOR_MARK] = json!(true);
+        let task = decided("z", &cache(&[runtime("z", "t")], &[workload(), operator]));
+        assert_eq!(conditions(&task), ["ControllerActive=False/OperatorRunning"]);
+        assert!(task.plan.is_none() && task.status.is_some_and(|status| status.phase.is_none()));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said_in_the_status() {
+        let task = decided("z", &cache(&[runtime("z", "t")], &[]));
+        assert_eq!(task.refused, "TargetNotFound");
+        assert_eq!(conditions(&task), ["TargetResolved=False/TargetNotFound", "Ready=False/TargetNotFound"]);
+        assert_eq!((task.requeue_secs, task.finalizer), (30, Finalizer::Add));
+
+        let mut twice = runtime("z", "t");
+        twice["spec"]["skills"] = json!([{"name": "a", "image": "i", "mountPath": "/a"}, {"name": "a", "image": "i", "mountPath": "/b"}]);
+        let task = decided("z", &cache(&[twice], &[workload()]));
+        assert_eq!(conditions(&task), ["Ready=False/SpecInvalid"]);
+        assert_eq!(task.events[0].message, "spec.skills[1]: duplicate skill name \"a\"");
+    }
+
+    /// Drift is told from a new wish by this: it must not depend on what the workload looks like.
+    #[test]
+    fn what_is_wanted_is_the_same_over_a_changed_workload() {
+        let mut changed = workload();
+        changed["spec"]["template"]["spec"]["volumes"] =
+            json!([{"name": "skill-a", "image": {"reference": "evil", "pullPolicy": "Always"}}]);
+        let digest = |workload: Value| decided("z", &cache(&[runtime("z", "t")], &[workload])).wanted();
+        assert_eq!(digest(workload()), digest(changed.clone()));
+        let mut other = runtime("z", "t");
+        other["spec"]["skills"][0]["image"] = json!("q.io/a:2");
+        assert_ne!(digest(workload()), decided("z", &cache(&[other], &[workload()])).wanted());
+    }
 }
