@@ -98,5 +98,5 @@ AGENTS ?= 1000 5000
 
 .PHONY: bench-controller
 bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU, memory, writes (needs Go, curl, python3, Linux)
-	cargo build --release --locked --features controller
+	cargo build --release --locked
 	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)
