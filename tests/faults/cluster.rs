@@ -8,17 +8,26 @@ use serde_json::{Map, Value, json};
 
 use crate::server::{Answer, Request};
 
+/// Agents of a cluster where a test does not ask for more.
 const AGENTS: usize = 5;
 const PAGE: usize = 2;
 
 /// The cluster's Deployments, by path.
 pub struct Cluster {
+    agents: usize,
     deployments: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Default for Cluster {
     fn default() -> Self {
-        let deployments = (0..AGENTS)
+        Self::of(AGENTS)
+    }
+}
+
+impl Cluster {
+    /// A cluster of so many agents.
+    pub fn of(agents: usize) -> Self {
+        let deployments = (0..agents)
             .map(|number| {
                 let name = format!("a{number}");
                 let object = json!({
@@ -31,19 +40,19 @@ impl Default for Cluster {
                 (format!("/apis/apps/v1/namespaces/team1/deployments/{name}"), object)
             })
             .collect();
-        Self { deployments: Mutex::new(deployments) }
+        Self { agents, deployments: Mutex::new(deployments) }
     }
-}
 
-impl Cluster {
     /// What the API server would say.
     pub fn answer(&self, request: &Request) -> Answer {
         let list = |kind: &str, api_version: &str, items: Vec<Value>| page(request, kind, api_version, items);
         match request.path.as_str() {
             "/openapi/v3/apis/agent.kagenti.dev/v1alpha1" => Answer::Json(200, schema()),
-            "/apis/agent.kagenti.dev/v1alpha1/namespaces/team1/agentruntimes" => {
-                list("AgentRuntimeList", "agent.kagenti.dev/v1alpha1", (0..AGENTS).map(runtime).collect())
-            }
+            "/apis/agent.kagenti.dev/v1alpha1/namespaces/team1/agentruntimes" => list(
+                "AgentRuntimeList",
+                "agent.kagenti.dev/v1alpha1",
+                (0..self.agents).map(runtime).collect(),
+            ),
             "/apis/apps/v1/namespaces/team1/deployments" => {
                 let all = self.deployments.lock().expect("the deployments").values().cloned().collect();
                 list("DeploymentList", "apps/v1", all)

@@ -10,9 +10,10 @@ mod cluster;
 mod server;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use serde_json::json;
@@ -29,10 +30,17 @@ fn skills(server: &Server, args: &[&str]) -> Said {
 }
 
 fn run(address: &str, args: &[&str]) -> Said {
+    said(command(address, args).output().expect("a run"))
+}
+
+fn command(address: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-skills"));
     command.args(args).args(["--server", address]);
     command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1");
-    let Output { status, stdout, stderr } = command.output().expect("a run");
+    command
+}
+
+fn said(Output { status, stdout, stderr }: Output) -> Said {
     Said {
         code: status.code().expect("an exit code"),
         stdout: String::from_utf8(stdout).expect("text"),
@@ -60,6 +68,9 @@ fn a_healthy_server_is_written_once() {
     let said = skills(&server, &["apply", "-n", "team1"]);
     assert_eq!((said.code, said.stdout.as_str()), (0, UNCHANGED), "{}", said.stderr);
     assert_eq!(server.writes(), 5);
+    let secrets: Vec<_> =
+        server.requests().into_iter().filter(|request| request.path.contains("secret")).collect();
+    assert!(secrets.is_empty(), "{secrets:?}");
 }
 
 #[test]
@@ -228,7 +239,7 @@ fn impersonation_and_token_go_with_every_request() {
 
 #[test]
 fn a_server_that_is_not_there_is_told_at_once() {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let said = run("http://127.0.0.1:9", &["status", "-n", "team1"]);
     assert_eq!(said.code, 4, "{}", said.stderr);
     assert!(said.stderr.contains("no connection to the cluster"), "{}", said.stderr);
@@ -251,4 +262,62 @@ fn what_the_server_drops_at_the_write_is_told() {
     let said = skills(&server, &["apply", "-n", "team1", "a0"]);
     assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
     assert!(said.stderr.contains("the server drops image volumes: skill-pdf"), "{}", said.stderr);
+}
+
+/// A run with Ctrl-C pressed once so many writes have come, and again after each of `more`.
+fn interrupted(server: &Server, after: usize, more: &[Duration]) -> (Said, Duration) {
+    let child = command(&server.address, &["apply", "-n", "team1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a start");
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while server.writes() < after {
+        assert!(Instant::now() < give_up, "there were no writes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = Instant::now();
+    let press = || {
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert!(killed.success());
+    };
+    press();
+    for pause in more {
+        std::thread::sleep(*pause);
+        press();
+    }
+    (said(child.wait_with_output().expect("an end")), started.elapsed())
+}
+
+/// Ctrl-C in the middle of a rollout: nothing new is begun, what was begun is told, and the next run does the rest.
+#[test]
+fn ctrl_c_ends_between_two_workloads() {
+    let cluster = Cluster::of(24);
+    let server = Server::start(move |request| {
+        if request.method == "PATCH" && !request.query.contains("dryRun=All") {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        cluster.answer(request)
+    });
+    let (said, _) = interrupted(&server, 8, &[]);
+    let applied = said.stdout.lines().count();
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!((8..24).contains(&applied), "{}", said.stdout);
+    assert_eq!(server.writes(), applied, "a write that is not told");
+    assert!(said.stderr.contains(&format!("interrupted after {applied} of 24 workloads")), "{}", said.stderr);
+    assert!(said.stderr.contains("run again to finish"), "{}", said.stderr);
+    let again = skills(&server, &["apply", "-n", "team1"]);
+    assert_eq!((again.code, server.writes()), (0, 24), "{}", again.stderr);
+}
+
+#[test]
+fn ctrl_c_again_does_not_wait_for_a_server_that_is_silent() {
+    let server = faulty(|request, _| {
+        let write = request.method == "PATCH" && !request.query.contains("dryRun=All");
+        write.then_some(Answer::Silence)
+    });
+    let (said, took) = interrupted(&server, 5, &[Duration::from_millis(500)]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(said.stderr.contains("interrupted after 0 of 5 workloads"), "{}", said.stderr);
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
 }

@@ -1,6 +1,6 @@
 //! `apply`: plans over the cluster and writes what differs, by server-side apply.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -15,6 +15,7 @@ use crate::cluster::error::{ClusterError, Failure as Kind};
 use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::cluster::progress::Progress;
 use crate::cluster::wait;
+use crate::commands::live::conclude;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -82,6 +83,8 @@ struct Tally {
     input: Vec<kubectl_skills::error::InputError>,
     /// Refusals and failures of the cluster: exit code 4.
     cluster: Vec<ClusterError>,
+    /// By Ctrl-C.
+    interrupted: bool,
 }
 
 /// Runs the verb.
@@ -145,13 +148,13 @@ async fn apply(args: &Args) -> Run {
         return finish(tally);
     }
     let written = write_all(args, &live_run, ready, &settings, &mut tally).await?;
-    if let Some(limit) = args.wait {
+    if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
         wait_for(&live_run, &written, limit, &mut tally).await;
     }
     finish(tally)
 }
 
-/// Writes, and tells of each as it is done, in order. Ctrl-C ends after the writes under way: each is whole.
+/// Writes, and tells of each as it is done, in order. After Ctrl-C no other write is begun.
 async fn write_all<'t>(
     args: &Args,
     live_run: &LiveRun,
@@ -162,9 +165,13 @@ async fn write_all<'t>(
     const CONCURRENCY: usize = 8;
     let total = ready.len();
     let progress = Progress::beside_output("writing");
-    let writes = ready.into_iter().map(|(task, prepared)| async move {
+    let stop = Cell::new(false);
+    let writes = ready.into_iter().map(|(task, prepared)| async {
+        if stop.get() {
+            return (task, None);
+        }
         let result = write_one(live_run, &task, prepared, settings).await;
-        (task, result)
+        (task, Some(result))
     });
     let mut stream = stream::iter(writes).buffered(CONCURRENCY);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
@@ -175,13 +182,16 @@ async fn write_all<'t>(
             biased;
             next = stream.next() => next,
             _ = &mut interrupted => {
-                progress.end();
-                return Err(Failure::Remote(vec![format!(
-                    "interrupted after {done} of {total} workloads; each is written whole or not at all: run again to finish"
-                )]));
+                if stop.replace(true) {
+                    break;
+                }
+                notes::note("interrupted: the writes under way are finished first; Ctrl-C again does not wait for them");
+                interrupted.set(tokio::signal::ctrl_c());
+                continue;
             }
         };
         let Some((task, result)) = next else { break };
+        let Some(result) = result else { continue };
         done += 1;
         progress.count(done, total);
         match result {
@@ -200,6 +210,14 @@ async fn write_all<'t>(
         }
     }
     progress.end();
+    tally.interrupted = stop.get();
+    if stop.get() && done < total {
+        let message = format!("interrupted after {done} of {total} workloads");
+        tally.cluster.push(
+            ClusterError::new(Kind::Other, message)
+                .help("each of them is written whole, the others not at all: run again to finish"),
+        );
+    }
     Ok(written)
 }
 
@@ -213,9 +231,21 @@ async fn wait_for(live_run: &LiveRun, written: &[Task<'_>], limit: Duration, tal
             .await
     });
     let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);
-    while let Some(result) = stream.next().await {
-        if let Err(error) = result {
-            tally.cluster.push(error);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            next = stream.next() => match next {
+                None => return,
+                Some(Ok(())) => {}
+                Some(Err(error)) => tally.cluster.push(error),
+            },
+            _ = &mut interrupted => {
+                let message = "interrupted while waiting for rollouts";
+                tally.cluster.push(
+                    ClusterError::new(Kind::Other, message).help("the workloads are written and go on rolling out"),
+                );
+                return;
+            }
         }
     }
 }
@@ -235,15 +265,5 @@ fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
 
 /// Tells every error; the cluster's decide the exit code over the input's.
 fn finish(tally: Tally) -> Run {
-    let Tally { input, cluster } = tally;
-    if cluster.is_empty() {
-        return if input.is_empty() { Ok(Outcome::Done) } else { Err(Failure::Input(input)) };
-    }
-    for error in &input {
-        notes::error(&error.to_string());
-    }
-    let mut seen = BTreeSet::new();
-    let messages =
-        cluster.iter().map(ToString::to_string).filter(|message| seen.insert(message.clone())).collect();
-    Err(Failure::Remote(messages))
+    conclude(Outcome::Done, tally.input, tally.cluster)
 }

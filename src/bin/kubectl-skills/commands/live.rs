@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kubectl_skills::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::change_set::Change;
+use kubectl_skills::error::InputError;
 use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::RuntimePlan;
 use kubectl_skills::plan_report::plan_object;
@@ -11,6 +12,7 @@ use kubectl_skills::plan_report::plan_object;
 use crate::args::{Planning, Report};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
 use crate::cluster::carry_out::{prepare_all, task};
+use crate::cluster::error::ClusterError;
 use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
@@ -41,7 +43,7 @@ pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
     block_on(async {
         let live_run = LiveRun::open(live, namespace, planning, options.remove, false).await?;
         let plans = live_run.plan();
-        let mut messages: Vec<String> = Vec::new();
+        let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
         let tasks: Vec<_> = plans
             .iter()
@@ -57,7 +59,7 @@ pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
             for (_, result) in prepare_all(&live_run, tasks, &settings).await {
                 match result {
                     Ok(prepared) => pairs.push(pair(&prepared, options.show_managed_fields)),
-                    Err(error) => messages.push(error.to_string()),
+                    Err(error) => errors.push(error),
                 }
             }
         } else {
@@ -71,16 +73,21 @@ pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, optio
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
             Report::Json => object_diff::show_json(&pairs)?,
         };
-        if !messages.is_empty() {
-            for error in &input {
-                notes::error(&error.to_string());
-            }
-            let mut seen = BTreeSet::new();
-            messages.retain(|message| seen.insert(message.clone()));
-            return Err(Failure::Remote(messages));
-        }
-        if input.is_empty() { Ok(outcome) } else { Err(Failure::Input(input)) }
+        conclude(outcome, input, errors)
     })
+}
+
+/// The end of a `diff`: every error is told; the cluster's decide the exit code over the input's.
+pub fn conclude(outcome: Outcome, input: Vec<InputError>, cluster: Vec<ClusterError>) -> Run {
+    if cluster.is_empty() {
+        return unless_errors(outcome, input);
+    }
+    for error in &input {
+        notes::error(&error.to_string());
+    }
+    let mut seen = BTreeSet::new();
+    let messages = cluster.iter().map(ToString::to_string);
+    Err(Failure::Remote(messages.filter(|message| seen.insert(message.clone())).collect()))
 }
 
 fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {

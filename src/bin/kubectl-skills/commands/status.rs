@@ -57,8 +57,13 @@ pub fn run(args: &Args) -> Run {
     block_on(async {
         let mut shown: Vec<Report> = Vec::new();
         let mut first = true;
+        // One for all looks: a signal between two of them must not get lost.
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
-            let reports = look(args).await?;
+            let reports = tokio::select! {
+                reports = look(args) => reports?,
+                _ = &mut interrupted, if !first => return Ok(Outcome::Done),
+            };
             let changed: Vec<Report> =
                 reports.iter().filter(|report| !shown.contains(report)).cloned().collect();
             if first || !changed.is_empty() {
@@ -70,7 +75,7 @@ pub fn run(args: &Args) -> Run {
             (shown, first) = (reports, false);
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
-                _ = tokio::signal::ctrl_c() => return Ok(Outcome::Done),
+                _ = &mut interrupted => return Ok(Outcome::Done),
             }
         }
     })
