@@ -119,6 +119,32 @@ pub fn transfer(
     Some(Value::Array(list))
 }
 
+/// `managedFields` with a path taken from the Apply entry of `manager` and given to those who owned it in `before`, where
+/// its value is what it was then; else to nobody. None when `manager` does not hold it.
+pub fn give_back(object: &Value, before: &Value, path: &FieldPath, manager: &str) -> Option<Value> {
+    let keys = path.managed_keys();
+    let own = Owner { manager: manager.into(), operation: "Apply".into() };
+    let mut list = entries(object).to_vec();
+    let entry = list.iter_mut().find(|entry| is_main(entry) && owner(entry) == own)?;
+    take(entry.get_mut("fieldsV1")?, &keys)?;
+    list.retain(|entry| fields(entry).as_object().is_none_or(|map| !map.is_empty()));
+    let same = path.find(object) == path.find(before);
+    for entry in entries(before).iter().filter(|entry| same && is_main(entry) && owner(entry) != own) {
+        let Some(theirs) = find(fields(entry), &keys) else { continue };
+        let found = list.iter().position(|other| is_main(other) && owner(other) == owner(entry));
+        let at = found.unwrap_or_else(|| {
+            let mut empty = entry.clone();
+            empty["fieldsV1"] = json!({});
+            list.push(empty);
+            list.len() - 1
+        });
+        if let Some(fields) = list[at].get_mut("fieldsV1") {
+            put(fields, &keys, theirs.clone());
+        }
+    }
+    Some(Value::Array(list))
+}
+
 /// Position of the Apply entry of a manager, made where there is none.
 fn own_entry(list: &mut Vec<Value>, object: &Value, manager: &str) -> usize {
     let own = Owner { manager: manager.into(), operation: "Apply".into() };
@@ -268,6 +294,30 @@ mod tests {
             json!([{"manager": "kubectl-skills", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
                 "fieldsV1": {"f:spec": {"f:volumes": {"k:{\"name\":\"skill-a\"}": {".": {}}}}, "f:a": {"f:b": {}}}}])
         );
+    }
+
+    /// A Sandbox's replicas go down and up again under our name: the user's manifest must not conflict with that for ever.
+    #[test]
+    fn what_was_borrowed_goes_back_to_its_owners() {
+        let replicas = FieldPath::fields(["spec", "replicas"]);
+        let object = |replicas: u32, fields: Value| json!({"metadata": {"managedFields": fields}, "spec": {"replicas": replicas}});
+        let theirs = json!({"manager": "kubectl", "operation": "Apply", "time": "t", "fieldsV1": {"f:spec": {"f:replicas": {}, "f:a": {}}}});
+        let before = object(1, json!([theirs]));
+        let ours = json!({"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+        let less = json!({"manager": "kubectl", "operation": "Apply", "time": "t", "fieldsV1": {"f:spec": {"f:a": {}}}});
+        let back = |object: &Value, before: &Value| give_back(object, before, &replicas, "kubectl-skills");
+        assert_eq!(
+            back(&object(1, json!([less, ours])), &before),
+            Some(
+                json!([{"manager": "kubectl", "operation": "Apply", "time": "t", "fieldsV1": {"f:spec": {"f:a": {}, "f:replicas": {}}}}])
+            )
+        );
+        // An owner who owned nothing else has lost his entry.
+        let only = json!({"manager": "kubectl", "operation": "Apply", "time": "t", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+        assert_eq!(back(&object(1, json!([ours])), &object(1, json!([only]))), Some(json!([only])));
+        // Where the value is another now, nobody has said it.
+        assert_eq!(back(&object(2, json!([less, ours])), &before), Some(json!([less])));
+        assert_eq!(back(&object(1, json!([theirs])), &before), None);
     }
 
     /// An entry left without fields makes the server refuse the object.

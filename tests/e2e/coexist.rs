@@ -32,7 +32,7 @@ fn volumes(object: &Value) -> Vec<&str> {
 }
 
 /// Field paths of one manager, flattened.
-fn owned(object: &Value, manager: &str) -> Vec<String> {
+pub fn owned(object: &Value, manager: &str) -> Vec<String> {
     let mut out = Vec::new();
     for entry in object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten() {
         if entry["manager"] == manager && entry.get("subresource").is_none() {

@@ -18,6 +18,7 @@ mod objects;
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
 mod program;
 mod refusals;
+mod sandbox;
 mod scale;
 mod server;
 #[path = "../it/vectors.rs"]

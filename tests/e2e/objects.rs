@@ -38,6 +38,18 @@ pub fn runtime(namespace: &str, name: &str, skills: &[(&str, &str, &str)]) -> Va
     })
 }
 
+/// A Sandbox of one container.
+pub fn sandbox(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"replicas": 1, "podTemplate": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "agent", "image": "quay.io/example/agent:1"}]}
+        }}
+    })
+}
+
 /// The feature gates with skills switched on, as the operator's chart makes them.
 pub fn gates_on() -> Value {
     json!({

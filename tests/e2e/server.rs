@@ -30,7 +30,9 @@ impl Server {
     /// The server that tests share; each takes a namespace of its own.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(CURRENT, &["--controller-manager"]))
+        let sandboxes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/sandboxes.yaml");
+        let sandboxes = sandboxes.to_str().expect("a path");
+        SHARED.get_or_init(|| Self::start(CURRENT, &["--controller-manager", "--crd", sandboxes]))
     }
 
     /// A server of its own, for tests about all namespaces.

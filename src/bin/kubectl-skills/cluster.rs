@@ -13,6 +13,7 @@ pub mod paths;
 pub mod progress;
 pub mod proxy;
 pub mod requests;
+pub mod restart;
 pub mod retry;
 pub mod snapshot;
 pub mod wait;

@@ -9,7 +9,7 @@ use kubectl_skills::field_ownership::{Owner, claim, held, owners, transfer};
 use serde_json::{Value, json};
 
 use super::error::{ClusterError, Failure, FieldConflict};
-use super::paths::Resource;
+use super::paths::{Resource, SANDBOXES};
 use super::requests::{Requests, escape_query};
 
 /// Our field manager, unless the command line names another.
@@ -66,6 +66,12 @@ impl Write {
     fn path(&self) -> String {
         self.resource.object(&self.namespace, &self.name)
     }
+
+    /// Whether a conflict is about the replicas of a Sandbox, which go down and up again for its restart: whoever set
+    /// them has them back when it is done ([`super::restart`]).
+    fn restarts(&self, conflict: &FieldConflict) -> bool {
+        self.resource == SANDBOXES && conflict.field == ".spec.replicas"
+    }
 }
 
 /// Writes without a dry run before it, for those who know that the server keeps what they say. Only for writes that take
@@ -117,10 +123,13 @@ pub async fn prepare(
     let mut prepared = stated(write, settings)?;
     let merged = match prepared.send(requests, settings, true).await {
         Err(ClusterError { failure: Failure::ApplyConflict(fields), .. })
-            if fields.iter().all(|conflict| is_operator(&conflict.manager)) =>
+            if fields
+                .iter()
+                .all(|conflict| is_operator(&conflict.manager) || prepared.write.restarts(conflict)) =>
         {
             prepared.force = true;
-            prepared.taken = fields;
+            prepared.taken =
+                fields.into_iter().filter(|conflict| !prepared.write.restarts(conflict)).collect();
             prepared.send(requests, settings, true).await?
         }
         Err(error) if error.failure == Failure::Invalid => {
@@ -154,18 +163,10 @@ pub async fn commit(
     settings: &Settings,
 ) -> Result<Value, ClusterError> {
     if let Some(list) = prepared.ownership.take() {
-        let version = prepared.write.live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
-        let patch = json!([
-            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "add", "path": "/metadata/managedFields", "value": list},
-        ]);
-        let path = format!("{}?fieldManager={}", prepared.write.path(), escape_query(&settings.manager));
         let what = prepared.write.what("take over fields of");
-        let stored = requests
-            .write(Method::PATCH, &path, "application/json-patch+json", &patch, &what)
-            .await
-            .map_err(moved)?;
-        prepared.write.live = stored;
+        prepared.write.live =
+            set_managed_fields(requests, &prepared.write.path(), &prepared.write.live, list, settings, &what)
+                .await?;
     }
     let stored = prepared.send(requests, settings, false).await?;
     prepared.check(&stored)?;
@@ -178,6 +179,24 @@ pub async fn commit(
         format!("{}: the server kept {}", prepared.write.what("apply"), list_paths(&left)),
     )
     .help("another manager or an admission webhook puts it back; 'kubectl get -o yaml --show-managed-fields' shows which"))
+}
+
+/// Writes who owns which field of an object, which must be as it was read. Returns the object as stored.
+pub async fn set_managed_fields(
+    requests: &Requests,
+    path: &str,
+    object: &Value,
+    list: Value,
+    settings: &Settings,
+    what: &str,
+) -> Result<Value, ClusterError> {
+    let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    let patch = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "add", "path": "/metadata/managedFields", "value": list},
+    ]);
+    let path = format!("{path}?fieldManager={}", escape_query(&settings.manager));
+    requests.write(Method::PATCH, &path, "application/json-patch+json", &patch, what).await.map_err(moved)
 }
 
 impl Prepared {

@@ -13,11 +13,12 @@ use super::live_run::LiveRun;
 use super::paths::{self, Resource};
 use super::progress::Progress;
 use super::requests::Requests;
+use super::restart;
 
 /// Writes under way at the same time.
 const CONCURRENCY: usize = 8;
 /// How often a workload that somebody else changes at the same time is read, planned and written anew.
-const ROUNDS: usize = 6;
+pub const ROUNDS: usize = 6;
 
 /// A workload to be written.
 #[derive(Debug, Clone)]
@@ -40,11 +41,8 @@ pub struct Done {
 
 /// The task of a plan; none where nothing is to be written.
 pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
-    let desired = plan.desired()?;
+    let desired = wanted(live, plan)?;
     let workload = live.workload?;
-    if is_settled(workload, desired) {
-        return None;
-    }
     let kind = WorkloadKind::parse(&plan.target.kind)?;
     let resource = paths::workload(kind.name())?;
     Some(Task {
@@ -59,6 +57,12 @@ pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
             ours: ours(plan, kind, desired),
         },
     })
+}
+
+/// What a plan makes of the workload; none where that is as it is.
+pub fn wanted<'p>(live: &LivePlan<'_>, plan: &'p RuntimePlan) -> Option<&'p Value> {
+    let desired = plan.desired()?;
+    (!is_settled(live.workload?, desired)).then_some(desired)
 }
 
 /// The fields of a planned workload that are ours to state.
@@ -133,7 +137,7 @@ pub async fn write_one(
             .collect();
         match commit(&live_run.requests, prepared, settings).await {
             Ok(stored) => {
-                settle(live_run, task, settings).await?;
+                restart::finish(live_run, task, settings).await?;
                 return Ok(Done { stored: Some(stored), taken });
             }
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
@@ -156,30 +160,8 @@ pub async fn write_one(
     }
 }
 
-/// A Sandbox takes two writes to restart: down to no replica, and up again (operator-spec.md section 7).
-async fn settle(live_run: &LiveRun, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
-    if task.write.resource != paths::SANDBOXES {
-        return Ok(());
-    }
-    for _ in 0..ROUNDS {
-        let Some(write) = again(live_run, task).await? else { return Ok(()) };
-        match commit_latest(live_run, write, settings).await {
-            Err(error) if error.failure == Failure::Conflict => {}
-            other => other?,
-        }
-    }
-    let what = format!("apply {}", task.title);
-    Err(ClusterError::new(Failure::Conflict, format!("{what}: it does not settle after {ROUNDS} writes"))
-        .help("run again"))
-}
-
-async fn commit_latest(live_run: &LiveRun, write: Write, settings: &Settings) -> Result<(), ClusterError> {
-    let prepared = prepare(&live_run.requests, write, settings).await?;
-    commit(&live_run.requests, prepared, settings).await.map(drop)
-}
-
 /// Reads the workload again and plans over it. None where nothing is left to be written.
-async fn again(live_run: &LiveRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
+pub async fn again(live_run: &LiveRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
     let Write { resource, namespace, name, .. } = &task.write;
     let what = format!("get {} {namespace}/{name}", resource.plural);
     let Some(workload) = read(&live_run.requests, *resource, namespace, name, &what).await? else {
