@@ -13,11 +13,13 @@ mod coexist;
 mod controller;
 mod gate_off;
 mod kubeconfig;
+mod live_files;
 mod objects;
 #[path = "../webhook/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
 mod program;
 mod refusals;
+
 mod sandbox;
 mod scale;
 mod server;
@@ -25,3 +27,4 @@ mod server;
 #[allow(dead_code, reason = "shared with the tests of the library")]
 mod vector_cases;
 mod vectors;
+

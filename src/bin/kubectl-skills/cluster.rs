@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod doctor;
 pub mod error;
 pub mod live_run;
+pub mod overlay;
 pub mod paths;
 pub mod progress;
 pub mod proxy;

@@ -19,6 +19,8 @@ pub mod hash;
 pub mod hash_report;
 #[cfg(feature = "cluster")]
 pub mod live;
+#[cfg(feature = "cluster")]
+pub mod live_files;
 pub mod plan;
 pub mod plan_table;
 pub mod policy;

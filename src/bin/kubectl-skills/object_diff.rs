@@ -84,8 +84,11 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// A value as YAML, laid out as kubectl prints it.
+/// A value as YAML, laid out as kubectl prints it; nothing for an object that is not there.
 pub fn yaml(value: &Value) -> String {
+    if value.is_null() {
+        return String::new();
+    }
     let layout = BlockLayout { step: 2, offset: 0, dash: 2, eol: "\n", scalars: Scalars::default() };
     let mut out = String::new();
     emit::block(&mut out, value, 0, layout);

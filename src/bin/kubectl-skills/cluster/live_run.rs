@@ -157,7 +157,8 @@ pub fn config_maps(
     })
 }
 
-fn read_maps(found: &[Value]) -> Result<Vec<ConfigMap>, Failure> {
+/// ConfigMaps as the library takes them.
+pub fn read_maps(found: &[Value]) -> Result<Vec<ConfigMap>, Failure> {
     let read = |map| {
         ConfigMap::from_value(map, Origin::default()).map_err(|message| {
             let (namespace, name) = snapshot::key(map);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use kubectl_skills::live::{self, WorkloadKey};
 use kubectl_skills::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
 use kubectl_skills::profile::Profile;
 use serde_json::Value;
@@ -35,6 +36,9 @@ pub struct Scope {
     pub operator_namespace: Option<String>,
 }
 
+/// Workloads by kind, namespace and name.
+pub type Workloads = BTreeMap<WorkloadKey, Value>;
+
 /// The picture.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -45,7 +49,7 @@ pub struct Snapshot {
     /// Of those, the ones that the run is about, as (namespace, name).
     pub selected: BTreeSet<(String, String)>,
     /// Workloads by (kind, namespace, name). A target that is not here does not exist.
-    pub workloads: BTreeMap<(String, String, String), Value>,
+    pub workloads: Workloads,
     /// The operator's ConfigMaps, by namespace and name.
     pub config_maps: Vec<Value>,
     /// Pods of the namespaces concerned; empty unless asked for.
@@ -69,7 +73,8 @@ pub async fn read(
     Ok(Snapshot { dialect, runtimes, selected, workloads, config_maps, pods })
 }
 
-async fn read_runtimes(
+/// All AgentRuntimes of the scope's namespaces, by namespace and name.
+pub async fn read_runtimes(
     requests: &Requests,
     scope: &Scope,
     profile: &Profile,
@@ -175,25 +180,33 @@ async fn read_workloads(
     scope: &Scope,
     runtimes: &[Value],
     selected: &BTreeSet<(String, String)>,
-) -> Result<BTreeMap<(String, String, String), Value>, ClusterError> {
-    let mut targets: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
-    for runtime in runtimes.iter().filter(|runtime| selected.contains(&key(runtime))) {
-        let text = |pointer: &str| runtime.pointer(pointer).and_then(Value::as_str);
-        let (Some(kind), Some(name)) = (text("/spec/targetRef/kind"), text("/spec/targetRef/name")) else {
-            continue;
-        };
-        targets.entry(kind).or_default().insert((key(runtime).0, name.to_owned()));
+) -> Result<Workloads, ClusterError> {
+    let selected = runtimes.iter().filter(|runtime| selected.contains(&key(runtime)));
+    read_targets(requests, scope, selected).await
+}
+
+/// The targets of AgentRuntimes, by kind, namespace and name.
+pub async fn read_targets<'r>(
+    requests: &Requests,
+    scope: &Scope,
+    runtimes: impl Iterator<Item = &'r Value>,
+) -> Result<Workloads, ClusterError> {
+    let mut targets: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for (kind, namespace, name) in runtimes.map(live::target) {
+        if !name.is_empty() {
+            targets.entry(kind).or_default().insert((namespace, name));
+        }
     }
     let mut out = BTreeMap::new();
     for (kind, wanted) in targets {
-        let Some(resource) = workload(kind) else { continue };
+        let Some(resource) = workload(&kind) else { continue };
         let found = if wanted.len() <= FEW {
             read_each(requests, resource, &wanted).await?
         } else {
             read_listed(requests, scope, resource, &wanted).await?
         };
         out.extend(
-            found.into_iter().map(|((namespace, name), value)| ((kind.to_owned(), namespace, name), value)),
+            found.into_iter().map(|((namespace, name), value)| ((kind.clone(), namespace, name), value)),
         );
     }
     Ok(out)

@@ -7,6 +7,8 @@ use kubectl_skills::stream::Stream;
 
 use super::files::{load, refuse_live};
 use crate::args::{LiveArgs, Planning, Report};
+#[cfg(feature = "cluster")]
+use crate::exit::Failure;
 use crate::exit::{Run, unless_errors};
 use crate::object_diff::{self, Pair};
 use crate::source::Input;
@@ -22,6 +24,9 @@ Examples:
 
   # What would 'apply' change in the cluster? In a pipeline: fail if anything would
   kubectl skills diff -n team1
+
+  # What would the cluster have other than now, once these manifests and then their skills were applied?
+  kubectl skills diff -f manifests --live
 
 Exit codes: 0 nothing differs; 1 something differs; 2 usage; 3 bad input; 4 the cluster refused or failed")]
 pub struct Args {
@@ -50,6 +55,9 @@ pub struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Cluster")]
 struct Server {
+    /// With -f or -k: against the live objects; the server tries the manifests as 'kubectl apply --server-side' would
+    #[arg(long)]
+    live: bool,
     /// Let the server merge, by a dry run; else the plan is shown as it is [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     server_side: Option<bool>,
@@ -70,6 +78,16 @@ pub fn run(args: &Args) -> Run {
         return live(args);
     }
     refuse_live(&args.live)?;
+    #[cfg(feature = "cluster")]
+    if args.server.live {
+        return live_files(args);
+    }
+    #[cfg(feature = "cluster")]
+    if args.server.server_side == Some(true) {
+        return Err(Failure::Usage(
+            "--server-side with -f or -k needs --live: without it, no server is asked".into(),
+        ));
+    }
     let inputs = args.input.read()?;
     let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.live.cluster)?;
     let planned = loaded.plan();
@@ -99,15 +117,31 @@ pub fn pairs(stream: &Stream<'_>, planned: &Planned) -> Result<Vec<Pair>, InputE
 
 #[cfg(feature = "cluster")]
 fn live(args: &Args) -> Run {
-    let options = super::live::DiffOptions {
+    if args.server.live {
+        return Err(Failure::Usage("--live is about manifests: name them with -f or -k".into()));
+    }
+    super::live::diff(&args.live, args.namespace.as_deref(), &args.planning, &options(args))
+}
+
+#[cfg(feature = "cluster")]
+fn live_files(args: &Args) -> Run {
+    if args.server.server_side == Some(false) {
+        return Err(Failure::Usage("--live has the server merge: leave --server-side=false out".into()));
+    }
+    let inputs = args.input.read()?;
+    super::live_files::diff(&inputs, &args.live, args.namespace.as_deref(), &args.planning, &options(args))
+}
+
+#[cfg(feature = "cluster")]
+fn options(args: &Args) -> super::live::DiffOptions {
+    super::live::DiffOptions {
         server_side: args.server.server_side.unwrap_or(true),
         force: args.server.force_conflicts,
         manager: args.server.field_manager.clone(),
         show_managed_fields: args.server.show_managed_fields,
         remove: args.remove,
         output: args.output,
-    };
-    super::live::diff(&args.live, args.namespace.as_deref(), &args.planning, &options)
+    }
 }
 
 #[cfg(not(feature = "cluster"))]

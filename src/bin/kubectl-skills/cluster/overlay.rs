@@ -1,0 +1,172 @@
+//! Manifests laid over a cluster by server dry runs: what would be there once they were applied. Files' objects in, the
+//! objects as the server would store them out. Nothing is written; what skills make of them is left to the plan.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, stream};
+use http::Method;
+use kubectl_skills::live::target;
+use kubectl_skills::profile::Profile;
+use kubectl_skills::stream::{Item, Stream};
+use kubectl_skills::workload::WorkloadKind;
+use serde_json::Value;
+
+use super::error::{ClusterError, Failure};
+use super::paths::{self, Resource};
+use super::requests::{Requests, escape_query};
+use super::snapshot::{Scope, Workloads, key, read_runtimes, read_targets};
+use crate::exit;
+
+/// Whose apply is tried: that of `kubectl apply --server-side`.
+const MANAGER: &str = "kubectl";
+/// Requests under way at the same time.
+const CONCURRENCY: usize = 8;
+
+/// Kind, namespace and name.
+type Key = (String, String, String);
+
+/// The cluster before, and with the manifests.
+pub struct Overlay {
+    /// AgentRuntimes of the manifests as they are in the cluster; absent ones are not here.
+    pub runtimes_before: Vec<Value>,
+    /// All AgentRuntimes of the namespaces concerned, those of the manifests as they would be.
+    pub runtimes: Vec<Value>,
+    /// The AgentRuntimes that the manifests are about, by namespace and name: their own, and those of their workloads.
+    pub selected: BTreeSet<(String, String)>,
+    /// Targets of those, as they are.
+    pub workloads_before: Workloads,
+    /// Targets of those, as they would be.
+    pub workloads: Workloads,
+}
+
+/// Lays manifests over the cluster.
+pub async fn lay(
+    requests: &Requests,
+    manifests: &Stream<'_>,
+    profile: &Profile,
+) -> Result<Overlay, exit::Failure> {
+    let all = manifests.runtimes.iter().chain(&manifests.workloads);
+    let namespaces: BTreeSet<&str> = all.map(|item| item.id.namespace.as_str()).collect();
+    let mut found = Vec::new();
+    for namespace in namespaces {
+        found.extend(read_runtimes(requests, &scope(namespace), profile).await?);
+    }
+    let own: BTreeSet<(String, String)> =
+        manifests.runtimes.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
+    let (runtimes_before, mut runtimes): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|runtime| own.contains(&key(runtime)));
+    let objects = manifests.runtimes.iter().map(|item| Ok((item, manifests.object(item)?)));
+    let objects: Vec<(&Item, Value)> = objects.collect::<Result<_, exit::Failure>>()?;
+    runtimes.extend(
+        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?,
+    );
+    runtimes.sort_by_cached_key(key);
+
+    let given: BTreeSet<Key> = manifests.workloads.iter().map(|item| key_of(item)).collect();
+    let concerned = |runtime: &&Value| own.contains(&key(runtime)) || given.contains(&target(runtime));
+    let selected: BTreeSet<_> = runtimes.iter().filter(concerned).map(key).collect();
+    let targets: BTreeSet<Key> = runtimes.iter().filter(concerned).map(target).collect();
+    let workloads_before =
+        read_targets(requests, &Scope::default(), runtimes.iter().filter(concerned)).await?;
+    let mut objects = Vec::new();
+    for item in manifests.workloads.iter().filter(|item| targets.contains(&key_of(item))) {
+        objects.push((item, manifests.object(item)?));
+    }
+    let merged = try_all(requests, objects, |item| {
+        WorkloadKind::parse(&item.id.kind)
+            .and_then(|kind| paths::workload(kind.name()))
+            .map(|resource| resource.list(Some(&item.id.namespace)))
+            .unwrap_or_default()
+    })
+    .await?;
+    let mut workloads = workloads_before.clone();
+    for object in merged {
+        let (namespace, name) = key(&object);
+        let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+        workloads.insert((kind, namespace, name), object);
+    }
+    Ok(Overlay { runtimes_before, runtimes, selected, workloads_before, workloads })
+}
+
+fn scope(namespace: &str) -> Scope {
+    Scope { namespace: Some(namespace.to_owned()), ..Scope::default() }
+}
+
+fn key_of(item: &Item) -> Key {
+    (item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone())
+}
+
+/// Tries a server-side apply of every object. All refusals are told, not only the first.
+async fn try_all(
+    requests: &Requests,
+    objects: Vec<(&Item, Value)>,
+    collection: impl Fn(&Item) -> String,
+) -> Result<Vec<Value>, exit::Failure> {
+    let attempts = objects.into_iter().map(|(item, mut object)| {
+        let path = format!(
+            "{}/{}?fieldManager={MANAGER}&force=true&dryRun=All",
+            collection(item),
+            escape_query(&item.id.name)
+        );
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("namespace".into(), item.id.namespace.as_str().into());
+            // Of an object that was taken from a cluster; no apply may name them.
+            metadata.shift_remove("managedFields");
+        }
+        async move {
+            let what = format!("try {} {}/{}", item.id.kind, item.id.namespace, item.id.name);
+            requests.write(Method::PATCH, &path, "application/apply-patch+yaml", &object, &what).await
+        }
+    });
+    let tried: Vec<Result<Value, ClusterError>> =
+        stream::iter(attempts).buffered(CONCURRENCY).collect().await;
+    let (merged, errors): (Vec<_>, Vec<_>) = tried.into_iter().partition(Result::is_ok);
+    if errors.is_empty() {
+        return Ok(merged.into_iter().flatten().collect());
+    }
+    Err(exit::Failure::Remote(
+        errors.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect(),
+    ))
+}
+
+/// A workload as the server would store it in the place of the one that is there, or newly; by dry run.
+pub async fn stored(
+    requests: &Requests,
+    resource: Resource,
+    workload: &Value,
+    exists: bool,
+    manager: &str,
+) -> Result<Value, ClusterError> {
+    let (namespace, name) = key(workload);
+    let what = format!("try {} {namespace}/{name} with its skills", resource.plural);
+    let query = format!("fieldManager={}&dryRun=All", escape_query(manager));
+    let mut body = workload.clone();
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut)
+        && !exists
+    {
+        // What the dry run made up.
+        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
+            metadata.shift_remove(field);
+        }
+    }
+    let (method, path) = if exists {
+        (Method::PUT, resource.object(&namespace, &name))
+    } else {
+        (Method::POST, resource.list(Some(&namespace)))
+    };
+    let answer = requests.write(method, &format!("{path}?{query}"), "application/json", &body, &what).await?;
+    let skills = |object: &Value| {
+        let volumes = ["/spec/template/spec/volumes", "/spec/podTemplate/spec/volumes"]
+            .iter()
+            .find_map(|pointer| object.pointer(pointer).and_then(Value::as_array));
+        volumes.into_iter().flatten().filter(|volume| volume.get("image").is_some()).count()
+    };
+    if skills(&answer) < skills(workload) {
+        return Err(ClusterError::new(
+            Failure::ImageVolumesDropped,
+            format!("{what}: the server drops image volumes"),
+        )
+        .help("'kubectl skills doctor' tells why"));
+    }
+    Ok(answer)
+}

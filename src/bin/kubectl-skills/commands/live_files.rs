@@ -1,0 +1,156 @@
+//! `diff -f --live`: the cluster as it is against the cluster with these manifests and their skills applied. Nothing is
+//! written.
+
+use futures_util::{StreamExt as _, stream};
+use kubectl_skills::live::{self, Inventory, LivePlan, gate, target};
+use kubectl_skills::plan::Options;
+use kubectl_skills::stream::Stream;
+use serde_json::Value;
+
+use super::files::config_from;
+use super::live::{DiffOptions, conclude};
+use crate::args::{LiveArgs, Planning, Report};
+use crate::cluster::apply::FIELD_MANAGER;
+use crate::cluster::carry_out::wanted;
+use crate::cluster::connect::connect;
+use crate::cluster::discovery::dialect;
+use crate::cluster::error::ClusterError;
+use crate::cluster::live_run::{block_on, chosen_profile, read_maps};
+use crate::cluster::overlay::{self, Overlay};
+use crate::cluster::paths;
+use crate::cluster::progress::Progress;
+use crate::cluster::requests::Requests;
+use crate::cluster::snapshot::{Scope, key, read_config};
+use crate::exit::Run;
+use crate::notes;
+use crate::object_diff::{self, Pair};
+use crate::source::{self, Inputs};
+
+/// Requests under way at the same time.
+const CONCURRENCY: usize = 8;
+
+/// Runs it.
+pub fn diff(
+    inputs: &Inputs,
+    live: &LiveArgs,
+    namespace: Option<&str>,
+    planning: &Planning,
+    options: &DiffOptions,
+) -> Run {
+    block_on(async {
+        let chosen = chosen_profile(planning)?;
+        let named = config_from(planning)?;
+        let connection = connect(&live.cluster, live.scope.verbose).await?;
+        let requests = &connection.requests;
+        let manifests = Stream::read(&inputs.sources, namespace.unwrap_or(&connection.namespace))?;
+        let progress = Progress::start("trying the manifests");
+        let dialect = dialect(requests, chosen).await?;
+        dialect.warnings.iter().for_each(|warning| notes::warning(warning));
+        let profile = dialect.profile;
+        let mut maps = manifests.maps.clone();
+        let beside = match named.files {
+            Some(files) => files,
+            None => read_maps(&read_config(requests, &scope_of(&manifests, live), profile).await?)?,
+        };
+        let is_new = |one: &kubectl_skills::object::ConfigMap| {
+            !manifests.maps.iter().any(|own| own.namespace == one.namespace && own.name == one.name)
+        };
+        maps.extend(beside.into_iter().filter(is_new));
+        let over = overlay::lay(requests, &manifests, profile).await?;
+        let system = live.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
+        let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
+        let gate = gate(profile, planning.feature_gates.as_deref(), gates_file.as_deref(), &maps, system)?;
+        let settings = live::Settings {
+            options: Options {
+                exact: planning.exact,
+                gate,
+                container: planning.container.clone(),
+                skill_folders: planning.skill_folders,
+                remove: options.remove,
+                ..Options::new(profile)
+            },
+            view: planning.config_view.into(),
+        };
+        let inventory = Inventory {
+            runtimes: &over.runtimes,
+            selected: &over.selected,
+            workloads: &over.workloads,
+            maps: &maps,
+            pods: &[],
+        };
+        let plans = live::plan(&inventory, &settings);
+        notes::warnings(
+            plans
+                .iter()
+                .filter_map(|live| live.plan.as_ref())
+                .flat_map(|plan| plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))),
+        );
+        let (pairs, errors) = pairs(requests, &over, &manifests, &plans, options).await;
+        progress.end();
+        let outcome = match options.output {
+            Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
+            Report::Json => object_diff::show_json(&pairs)?,
+        };
+        let input = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
+        conclude(outcome, input, errors)
+    })
+}
+
+/// Where the operator's ConfigMaps are looked for: in the one namespace that the manifests are about, or in all.
+fn scope_of(manifests: &Stream<'_>, live: &LiveArgs) -> Scope {
+    let mut namespaces: Vec<&str> = manifests
+        .runtimes
+        .iter()
+        .chain(&manifests.workloads)
+        .map(|item| item.id.namespace.as_str())
+        .collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let namespace = match namespaces.as_slice() {
+        [only] => Some((*only).to_owned()),
+        _ => None,
+    };
+    Scope { namespace, operator_namespace: live.scope.operator_namespace.clone(), ..Scope::default() }
+}
+
+/// The AgentRuntimes of the manifests, and the workloads with their skills, each beside what is there now.
+async fn pairs(
+    requests: &Requests,
+    over: &Overlay,
+    manifests: &Stream<'_>,
+    plans: &[LivePlan<'_>],
+    options: &DiffOptions,
+) -> (Vec<Pair>, Vec<ClusterError>) {
+    let mut pairs = Vec::new();
+    for item in &manifests.runtimes {
+        let own = |runtime: &&Value| key(runtime) == (item.id.namespace.clone(), item.id.name.clone());
+        let before = over.runtimes_before.iter().find(own).unwrap_or(&Value::Null);
+        if let Some(after) = over.runtimes.iter().find(own) {
+            pairs.push(Pair::new(before, after, options.show_managed_fields));
+        }
+    }
+    let manager = options.manager.as_deref().unwrap_or(FIELD_MANAGER);
+    let tries = plans.iter().filter(|live| live.errors.is_empty()).filter_map(|live| {
+        let workload = live.workload?;
+        let before = over.workloads_before.get(&target(live.runtime));
+        let wanted = live.plan.as_ref().and_then(|plan| wanted(live, plan)).cloned();
+        Some(async move {
+            let after = match (wanted, paths::workload(&target(live.runtime).0)) {
+                (Some(wanted), Some(resource)) => {
+                    overlay::stored(requests, resource, &wanted, before.is_some(), manager).await?
+                }
+                _ => workload.clone(),
+            };
+            Ok(Pair::new(before.unwrap_or(&Value::Null), &after, options.show_managed_fields))
+        })
+    });
+    let mut errors = Vec::new();
+    let mut tried = stream::iter(tries).buffered(CONCURRENCY);
+    while let Some(result) = tried.next().await {
+        match result {
+            Ok(pair) => pairs.push(pair),
+            Err(error) => errors.push(error),
+        }
+    }
+    (pairs, errors)
+}
