@@ -19,7 +19,7 @@ mod objects;
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
 mod program;
 mod refusals;
-
+mod rights;
 mod sandbox;
 mod scale;
 mod server;
@@ -27,4 +27,4 @@ mod server;
 #[allow(dead_code, reason = "shared with the tests of the library")]
 mod vector_cases;
 mod vectors;
-
+mod verbs;

@@ -16,7 +16,7 @@ enum Outcome {
     /// The operator's own update is refused by this server, and ours with it.
     BothRefused,
     /// AgentRuntime or workload cannot be created in the first place.
-    NotAccepted,
+    NotAccepted(String),
     Different(String),
 }
 
@@ -26,6 +26,7 @@ fn apply_leaves_what_the_operator_leaves() {
     let server = Server::start(CURRENT, &["--crd", sandboxes.to_str().expect("a path")]);
     server.namespace("kagenti-system");
     let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
     let mut different = Vec::new();
     for (number, case) in cases().iter().enumerate() {
         let name = case["name"].as_str().expect("a name");
@@ -38,15 +39,17 @@ fn apply_leaves_what_the_operator_leaves() {
             .entry(match &outcome {
                 Outcome::Same => "same",
                 Outcome::BothRefused => "refused on both sides",
-                Outcome::NotAccepted => "not accepted",
+                Outcome::NotAccepted(_) => "not accepted",
                 Outcome::Different(_) => "different",
             })
             .or_default() += 1;
-        if let Outcome::Different(why) = outcome {
-            different.push(format!("{name}: {why}"));
+        match outcome {
+            Outcome::Different(why) => different.push(format!("{name}: {why}")),
+            Outcome::NotAccepted(why) => *refusals.entry(why).or_default() += 1,
+            Outcome::Same | Outcome::BothRefused => {}
         }
     }
-    println!("reconcile vectors on {CURRENT}: {tally:?}");
+    println!("reconcile vectors on {CURRENT}: {tally:?}; not accepted: {refusals:#?}");
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
     assert!(tally["same"] > 110, "too few cases: {tally:?}");
 }
@@ -72,36 +75,46 @@ fn run(server: &Server, case: &Value, namespace: &str) -> Outcome {
     server.namespace(namespace);
     let input = &case["input"];
     let mut system = Vec::new();
-    let mut accepted = true;
+    let mut refused = None;
     for object in
         input["objects"].as_array().into_iter().flatten().filter(|object| object["kind"] == "ConfigMap")
     {
         let object = moved(object, namespace);
         let path = path_of(&object);
-        let (code, _) = server.request("POST", &path, Some(&object));
+        let (code, answer) = server.request("POST", &path, Some(&object));
         if code == 201 && object["metadata"]["namespace"] == "kagenti-system" {
             system.push(format!("{path}/{}", object["metadata"]["name"].as_str().expect("a name")));
         }
         // Some vectors have keys that no API server takes, or ConfigMaps of namespaces that are nobody's here.
-        accepted &= code == 201 || code == 404;
+        if code != 201 && code != 404 {
+            refused = Some(why("ConfigMap", &answer));
+        }
     }
-    let outcome = if accepted { apply(server, case, namespace) } else { Outcome::NotAccepted };
+    let outcome = match refused {
+        None => apply(server, case, namespace),
+        Some(why) => Outcome::NotAccepted(why),
+    };
     for path in system {
         server.request("DELETE", &path, None);
     }
     outcome
 }
 
+/// The kind that was refused, and the field.
+fn why(kind: &str, answer: &Value) -> String {
+    let field = answer.pointer("/details/causes/0/field").and_then(Value::as_str);
+    format!("{kind} {}", field.or(answer["message"].as_str()).unwrap_or_default())
+}
+
 fn apply(server: &Server, case: &Value, namespace: &str) -> Outcome {
     let input = &case["input"];
     let workload = moved(&input["workload"], namespace);
     let runtime = moved(&input["agentRuntime"], namespace);
-    if server.request("POST", &path_of(&workload), Some(&workload)).0 != 201 {
-        return Outcome::NotAccepted;
-    }
-    let (code, _) = server.request("POST", &path_of(&runtime), Some(&runtime));
-    if code != 201 {
-        return Outcome::NotAccepted;
+    for object in [&workload, &runtime] {
+        let (code, answer) = server.request("POST", &path_of(object), Some(object));
+        if code != 201 {
+            return Outcome::NotAccepted(why(object["kind"].as_str().unwrap_or_default(), &answer));
+        }
     }
     let name = runtime["metadata"]["name"].as_str().expect("a name");
     if input.pointer("/agentRuntime/metadata/deletionTimestamp").is_some() {

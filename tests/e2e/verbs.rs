@@ -1,0 +1,177 @@
+//! What people type beside diff and apply: status, its watch, doctor, dry runs, --wait, completion through the real kubectl.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::server::{Server, fed};
+
+fn set_up(namespace: &str) -> &'static Server {
+    let server = Server::shared();
+    server.namespace(namespace);
+    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
+    server.request("POST", "/api/v1/namespaces", Some(&system));
+    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    for (name, image) in [("web", "quay.io/example/a:1"), ("other", "quay.io/example/b:1")] {
+        let mut workload = deployment(namespace, name);
+        // Without nodes no pod becomes ready: a rollout of none is done as soon as it is seen.
+        workload["spec"]["replicas"] = u8::from(name == "other").into();
+        let skill = image.rsplit_once('/').map_or("", |(_, name)| &name[..1]);
+        for object in [workload, runtime(namespace, name, &[(skill, image, "/skills/x")])] {
+            server.create(&path_of(&object), &object);
+        }
+    }
+    server
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_a_wait_ends() {
+    let namespace = "verbs-apply";
+    let server = set_up(namespace);
+    let generation = || {
+        server.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/web"))["metadata"]["generation"]
+            .clone()
+    };
+    for (flags, expected) in [
+        (
+            &["--dry-run=client"][..],
+            "deployment.apps/other serverside-applied (dry run)\ndeployment.apps/web serverside-applied (dry run)\n",
+        ),
+        (
+            &["--dry-run=server"],
+            "deployment.apps/other serverside-applied (server dry run)\ndeployment.apps/web serverside-applied (server dry run)\n",
+        ),
+        (&["--dry-run=server", "-o", "name"], "deployment.apps/other\ndeployment.apps/web\n"),
+    ] {
+        let said = server.skills(&[&["apply", "-n", namespace][..], flags].concat());
+        assert_eq!((said.code, said.stdout.as_str()), (0, expected), "{}", said.stderr);
+        assert_eq!(generation(), 1);
+    }
+    let said = server.skills(&["apply", "-n", namespace, "web", "--wait=60s"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "deployment.apps/web serverside-applied\n"),
+        "{}",
+        said.stderr
+    );
+    let said = server.skills(&["apply", "-n", namespace, "--wait=2s"]);
+    assert_eq!(said.code, 4, "{said:?}");
+    assert_eq!(said.stdout, "deployment.apps/web unchanged\ndeployment.apps/other serverside-applied\n");
+    assert!(
+        said.stderr.contains("not done after 2s") && said.stderr.contains("goes on rolling out"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn status_tells_who_has_a_skill_and_what_changes() {
+    let namespace = "verbs-status";
+    let server = set_up(namespace);
+    assert_eq!(server.skills(&["apply", "-n", namespace]).code, 0);
+    let said = server.skills(&["status", "-n", namespace, "--who-has", "quay.io/example/a"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (
+            0,
+            "NAME   TARGET           SKILLS   MOUNTED   STATE\nweb    Deployment/web   a        a         ok\n"
+        ),
+        "{}",
+        said.stderr
+    );
+    let mut child = server
+        .skills_command(&["status", "-n", namespace, "-w"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a start");
+    let mut lines =
+        BufReader::new(child.stdout.take().expect("its output")).lines().map(|line| line.expect("text"));
+    let first: Vec<String> = lines.by_ref().take(3).collect();
+    assert!(
+        first[0].starts_with("NAME") && first[1].starts_with("other") && first[2].ends_with("ok"),
+        "{first:?}"
+    );
+    let newer = json!({"spec": {"skills": [{"name": "a", "image": "quay.io/example/a:2", "mountPath": "/skills/x"}]}});
+    server.kubectl(
+        &["patch", "agentruntime", "web", "-n", namespace, "--type=merge", "-p", &newer.to_string()],
+        "",
+    );
+    let next = lines.next().expect("a change");
+    assert!(next.starts_with("web ") && next.ends_with("findings"), "{next}");
+    let stopped = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(stopped.success());
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
+fn doctor_finds_a_sound_cluster_sound() {
+    let namespace = "verbs-doctor";
+    let server = set_up(namespace);
+    let said = server.skills(&["doctor", "-n", namespace, "-o", "json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let diagnosis: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let rows: Vec<(&str, &str)> = diagnosis["checks"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| (row["check"].as_str().expect("a check"), row["state"].as_str().expect("a state")))
+        .filter(|(check, _)| !check.starts_with("may "))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("server version", "ok"),
+            ("image volumes kept", "ok"),
+            ("AgentRuntime API", "ok"),
+            ("gate skillImageVolumes", "ok"),
+            ("operator", "warning"),
+            ("nodes", "warning"),
+            ("PodSecurity", "ok"),
+        ]
+    );
+    // Who may nothing is told what he lacks, and nothing of an OpenShift that is not there.
+    let said = server.skills(&["doctor", "-n", namespace, "--user", "nobody"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stdout.contains("grant patch on deployments") && !said.stdout.contains("OpenShift"),
+        "{}",
+        said.stdout
+    );
+}
+
+/// The protocol is kubectl's, not ours: only it can tell whether the shim speaks it.
+#[test]
+fn kubectl_runs_and_completes_the_plugin() {
+    let namespace = "verbs-complete";
+    let server = set_up(namespace);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    symlink(env!("CARGO_BIN_EXE_kubectl-skills"), dir.path().join("kubectl-skills")).expect("a link");
+    let shim = dir.path().join("kubectl_complete-skills");
+    std::fs::write(&shim, server.skills(&["completion", "kubectl"]).stdout).expect("a writable directory");
+    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap_or_default());
+    let kubectl = |args: &[&str]| {
+        let mut command = Command::new(server.kubectl_path());
+        command.args(args).env("KUBECONFIG", server.kubeconfig()).env("PATH", &path);
+        fed(&mut command, "")
+    };
+    let said = kubectl(&["skills", "status", "-n", namespace, "web"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.contains("web    Deployment/web"), "{}", said.stdout);
+    for (words, expected) in [
+        (
+            &["sta"][..],
+            "status\tShow where skills are: in the spec, the live workload, the annotation and the status\n:4\n",
+        ),
+        (&["apply", "-n", namespace, ""], "other\nweb\n:4\n"),
+        (&["apply", "-n", "verbs-comp"], "verbs-complete\n:4\n"),
+        (&["diff", "--context", ""], "test\n:4\n"),
+        (&["apply", "--dry-run="], "--dry-run=none\n--dry-run=client\n--dry-run=server\n:4\n"),
+    ] {
+        let said = kubectl(&[&["__complete", "skills"][..], words].concat());
+        assert_eq!(said.stdout, expected, "{words:?}: {}", said.stderr);
+    }
+}
