@@ -62,7 +62,7 @@ pub async fn lay(
     );
     runtimes.sort_by_cached_key(key);
 
-    let given: BTreeSet<Key> = manifests.workloads.iter().map(|item| key_of(item)).collect();
+    let given: BTreeSet<Key> = manifests.workloads.iter().map(key_of).collect();
     let concerned = |runtime: &&Value| own.contains(&key(runtime)) || given.contains(&target(runtime));
     let selected: BTreeSet<_> = runtimes.iter().filter(concerned).map(key).collect();
     let targets: BTreeSet<Key> = runtimes.iter().filter(concerned).map(target).collect();
