@@ -312,6 +312,29 @@ pub fn plan(
     around: &Surroundings<'_>,
     options: &Options,
 ) -> RuntimePlan {
+    let workload = match lookup {
+        Lookup::Found(workload) => Some(Cow::Borrowed(workload)),
+        Lookup::Absent => None,
+    };
+    run(runtime, workload, around, options)
+}
+
+/// The same for who needs the workload before no longer: what the plan wants is made of it, without a copy.
+pub fn plan_taking(
+    runtime: &Runtime<'_>,
+    workload: Option<Value>,
+    around: &Surroundings<'_>,
+    options: &Options,
+) -> RuntimePlan {
+    run(runtime, workload.map(Cow::Owned), around, options)
+}
+
+fn run(
+    runtime: &Runtime<'_>,
+    workload: Option<Cow<'_, Value>>,
+    around: &Surroundings<'_>,
+    options: &Options,
+) -> RuntimePlan {
     let created = if options.exact {
         mesh::created(&runtime.id.namespace, around, options.profile)
     } else {
@@ -355,7 +378,7 @@ pub fn plan(
         if has_finalizer && going {
             plan.finalizer = Finalizer::Remove;
         }
-        return removal::plan(plan, runtime, lookup, config, options);
+        return removal::plan(plan, runtime, workload, config, options);
     }
     if options.finalizers && !has_finalizer {
         plan.finalizer = Finalizer::Add;
@@ -364,23 +387,23 @@ pub fn plan(
             return plan;
         }
     }
-    let kind = match target::resolve(&runtime.spec.target_ref, lookup, &runtime.id.namespace) {
-        Ok(kind) => kind,
+    let (kind, workload) = match target::resolve(&runtime.spec.target_ref, workload, &runtime.id.namespace) {
+        Ok(found) => found,
         Err(problem) => return target::not_found(plan, problem, options),
     };
-    let Lookup::Found(workload) = lookup else { return plan };
-    if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(workload, names) {
-        return sandbox::finish_restart(plan, workload, options);
+    if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(&workload, names) {
+        return sandbox::finish_restart(plan, workload.into_owned(), options);
     }
     plan.created = created;
     let before =
-        (!options.exact).then(|| advice::Before::of(workload, runtime, kind, &plan.config_hash, names));
+        (!options.exact).then(|| advice::Before::of(&workload, runtime, kind, &plan.config_hash, names));
+    let linked = conditions::linked(&workload, options);
     let mut plan = apply::plan(plan, runtime, kind, workload, options);
     if let Some(before) = before {
         advice::add(&mut plan, &before, kind, config, options);
     }
     if plan.problems.is_empty() {
-        conditions::configured(&mut plan, runtime, kind, workload, config, around, options);
+        conditions::configured(&mut plan, runtime, kind, &linked, config, around, options);
         plan
     } else {
         conditions::refused(&mut plan, runtime, kind, config, around, options);

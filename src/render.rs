@@ -11,6 +11,7 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
@@ -64,7 +65,7 @@ pub struct PlannedRuntime {
     pub runtime: usize,
     /// Index in [`Stream::workloads`]; none where the target is not there.
     pub workload: Option<usize>,
-    /// The workload before.
+    /// The workload before; none in a plan that is only to be edited.
     pub before: Option<Value>,
     /// The plan.
     pub plan: RuntimePlan,
@@ -118,7 +119,7 @@ pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
     for index in 0..stream.runtimes.len() {
-        if let Some(plan) = planner.plan(index, &mut planned.errors) {
+        if let Some(plan) = planner.plan(index, Workload::Kept, &mut planned.errors) {
             planned.plans.push(plan);
         }
     }
@@ -134,8 +135,9 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
         return Err(planned.errors.clone());
     }
     let mut collector = edited::Collector::new(stream);
-    for one in &planned.plans {
-        collector.add(one);
+    for PlannedRuntime { runtime, workload, plan, runtime_after, .. } in &planned.plans {
+        collector.workload(*workload, plan.desired().map(Cow::Borrowed));
+        collector.runtime(*runtime, runtime_after.as_ref().map(Cow::Borrowed));
     }
     collector.finish()
 }
@@ -150,11 +152,12 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     let mut collector = edited::Collector::new(stream);
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for index in 0..stream.runtimes.len() {
-            let Some(one) = planner.plan(index, &mut planned.errors) else { continue };
+            let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
+            let RuntimePlan { id, target, action, reason, warnings, mut updates, .. } = one.plan;
             if planned.errors.is_empty() {
-                collector.add(&one);
+                collector.workload(one.workload, updates.pop().map(Cow::Owned));
+                collector.runtime(index, one.runtime_after.map(Cow::Owned));
             }
-            let RuntimePlan { id, target, action, reason, warnings, .. } = one.plan;
             let target = format!("{}/{}", target.kind, target.name);
             reports.push(Report { id, target, action, reason, warnings });
         }
@@ -165,6 +168,15 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     } else {
         Err(errors)
     }
+}
+
+/// What becomes of the workload before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Workload {
+    /// It is kept beside the plan.
+    Kept,
+    /// The plan is made of it.
+    Taken,
 }
 
 /// Kind, namespace and name.
@@ -248,7 +260,12 @@ impl<'p, 's> Planner<'p, 's> {
         Some(planner)
     }
 
-    fn plan(&mut self, index: usize, errors: &mut Vec<InputError>) -> Option<PlannedRuntime> {
+    fn plan(
+        &mut self,
+        index: usize,
+        before: Workload,
+        errors: &mut Vec<InputError>,
+    ) -> Option<PlannedRuntime> {
         let stream = self.stream;
         let item = &stream.runtimes[index];
         let object = match stream.object(item) {
@@ -269,7 +286,7 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let profile = self.options.profile;
-        let before = errors.len();
+        let known_errors = errors.len();
         if !item.id.api_version.starts_with(&format!("{}/", profile.names.group)) {
             let message = format!(
                 "is of group {}, and profile {} reads {}",
@@ -308,9 +325,14 @@ impl<'p, 's> Planner<'p, 's> {
             namespace: None,
             services: None,
         };
-        let lookup = value.as_ref().map_or(Lookup::Absent, Lookup::Found);
-        let mut plan = plan::plan(&runtime, lookup, &around, &self.options);
-        let told: Vec<String> = errors[before..].iter().map(|error| error.field.clone()).collect();
+        let (mut plan, before) = match before {
+            Workload::Taken => (plan::plan_taking(&runtime, value, &around, &self.options), None),
+            Workload::Kept => {
+                let lookup = value.as_ref().map_or(Lookup::Absent, Lookup::Found);
+                (plan::plan(&runtime, lookup, &around, &self.options), value)
+            }
+        };
+        let told: Vec<String> = errors[known_errors..].iter().map(|error| error.field.clone()).collect();
         for problem in &plan.problems {
             let field = crate::yaml::path::display(&problem.path).to_string();
             let same = |earlier: &String| !earlier.is_empty() && field.starts_with(earlier.as_str());
@@ -330,11 +352,11 @@ impl<'p, 's> Planner<'p, 's> {
             };
             errors.push(stream.error(whose, &problem.path, problem.message.clone(), help));
         }
-        if errors.len() > before {
+        if errors.len() > known_errors {
             plan.action = Action::Error;
             plan.updates.clear();
             if plan.reason.is_empty() || plan.problems.is_empty() {
-                plan.reason = errors[before].message.clone();
+                plan.reason = errors[known_errors].message.clone();
             }
         }
         let runtime_after = self.without_skills(&object);
@@ -343,7 +365,7 @@ impl<'p, 's> Planner<'p, 's> {
         {
             self.written.insert(found, desired.clone());
         }
-        Some(PlannedRuntime { runtime: index, workload, before: value, plan, runtime_after })
+        Some(PlannedRuntime { runtime: index, workload, before, plan, runtime_after })
     }
 
     fn workload(&self, index: usize) -> Result<Value, InputError> {
@@ -399,12 +421,11 @@ impl<'p, 's> Planner<'p, 's> {
             namespaces.contains(item.id.namespace.as_str()) && !self.claims.contains_key(&key(&item.id))
         });
         for item in unclaimed {
-            let label = self.stream.with(item, |document| {
-                let path: Vec<Step> = ["metadata", "labels", MANAGED_BY].map(Step::from).into();
-                let node = path.iter().try_fold(item.node(), |at, step| document.child(at, step))?;
-                document.scalar_text(node).ok().map(std::borrow::Cow::into_owned)
-            });
-            if matches!(label, Ok(Some(text)) if text == self.options.profile.names.managed_by_value) {
+            let document = self.stream.document(item.document());
+            let path = ["metadata", "labels", MANAGED_BY].map(Step::from);
+            let label = path.iter().try_fold(item.node(), |at, step| document.child(at, step));
+            let manager = label.and_then(|node| document.scalar_text(node).ok());
+            if manager.is_some_and(|text| text == self.options.profile.names.managed_by_value) {
                 let message = "no AgentRuntime points at it any more, and it keeps what an earlier one left; take that out with \
                                render --remove while its AgentRuntime is there, or by hand"
                     .to_owned();

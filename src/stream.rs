@@ -1,8 +1,8 @@
 //! Files as a stream of objects: texts in, what a plan is about out, each with its place. Every other document is left
 //! unread, and its bytes are never touched. Planning and editing are left to `render`.
 //!
-//! Objects are kept by their place and read when they are needed, so that ten thousand documents cost little more than
-//! their text.
+//! Of an object only its place is kept, and of its document the position tree, which is about as large as the text. The
+//! value is read when it is needed, so that ten thousand documents cost little more than their text.
 
 use std::borrow::Cow;
 
@@ -66,9 +66,11 @@ struct Read<'s> {
     /// Number in its file, from 1.
     number: usize,
     slice: DocumentSlice,
-    /// Kept for lists only: to read them again for each item would take time quadratic in their size.
-    list: Option<Document<'s>>,
+    document: Document<'s>,
 }
+
+/// Source, number in its file, and place of a document.
+type At<'a> = (usize, usize, &'a DocumentSlice);
 
 /// The objects of all files.
 #[derive(Debug, Clone, Default)]
@@ -116,35 +118,20 @@ impl<'s> Stream<'s> {
     /// What Kubernetes' reader would refuse in it.
     pub fn object(&self, item: &Item) -> Result<Value, InputError> {
         let read = &self.documents[item.document];
-        self.with(item, |document| document.node_value(item.node))
-            .and_then(|value| value)
-            .map_err(|error| self.syntax(read, error, Some(&item.id)))
+        read.document.node_value(item.node).map_err(|error| {
+            self.syntax((read.source, read.number, &read.slice), error, Some(&item.id))
+        })
     }
 
-    /// The document of an item, read again unless it was kept.
-    ///
-    /// # Errors
-    /// None but defects: it was read before.
-    pub(crate) fn with<T>(
-        &self,
-        item: &Item,
-        read: impl FnOnce(&Document<'s>) -> T,
-    ) -> Result<T, SyntaxError> {
-        Ok(read(&*self.open(item.document)?))
+    /// A document that was read.
+    pub(crate) fn document(&self, document: usize) -> &Document<'s> {
+        &self.documents[document].document
     }
 
-    pub(crate) fn open(&self, document: usize) -> Result<Cow<'_, Document<'s>>, SyntaxError> {
-        let found = &self.documents[document];
-        match &found.list {
-            Some(document) => Ok(Cow::Borrowed(document)),
-            None => Document::parse(found.slice.text(&self.sources[found.source].text)).map(Cow::Owned),
-        }
-    }
-
-    /// The list that begins at this byte of a source, as it was read; none if it is no list, or holds nothing of interest.
+    /// The document that begins at this byte of a source, as it was read; none if it holds nothing of interest.
     pub(crate) fn list(&self, source: usize, start: usize) -> Option<&Document<'s>> {
         let found = self.documents.iter().find(|read| read.source == source && read.slice.start == start)?;
-        found.list.as_ref()
+        Some(&found.document)
     }
 
     /// Source and first byte of a document.
@@ -166,14 +153,10 @@ impl<'s> Stream<'s> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> InputError {
-        let (line, column) = self
-            .with(item, |document| {
-                let whole: Vec<Step> = item.path.iter().chain(path).cloned().collect();
-                document.position(document.deepest(&whole).0)
-            })
-            .map_or((item.origin.line, 0), |(line, column)| {
-                self.documents[item.document].slice.place(line, column)
-            });
+        let Read { slice, document, .. } = &self.documents[item.document];
+        let whole: Vec<Step> = item.path.iter().chain(path).cloned().collect();
+        let (line, column) = document.position(document.deepest(&whole).0);
+        let (line, column) = slice.place(line, column);
         InputError {
             origin: Origin { line, ..item.origin.clone() },
             column,
@@ -193,13 +176,15 @@ impl<'s> Stream<'s> {
         object: Option<&ObjectRef>,
     ) -> InputError {
         let read = &self.documents[document];
-        self.syntax(read, SyntaxError { message: String::new(), line, column }, object)
+        let at = (read.source, read.number, &read.slice);
+        self.syntax(at, SyntaxError { message: String::new(), line, column }, object)
     }
 
-    fn syntax(&self, read: &Read<'_>, error: SyntaxError, object: Option<&ObjectRef>) -> InputError {
-        let (line, column) = read.slice.place(error.line, error.column);
+    fn syntax(&self, at: At<'_>, error: SyntaxError, object: Option<&ObjectRef>) -> InputError {
+        let (source, document, slice) = at;
+        let (line, column) = slice.place(error.line, error.column);
         InputError {
-            origin: Origin { file: self.sources[read.source].name.clone(), document: read.number, line },
+            origin: Origin { file: self.sources[source].name.clone(), document, line },
             column,
             object: object.cloned(),
             message: error.message,
@@ -236,49 +221,44 @@ impl Lines<'_> {
 impl<'s> Reader<'s, '_> {
     fn document(&mut self, source: usize, number: usize, slice: DocumentSlice) {
         let text = slice.text(&self.stream.sources[source].text);
-        let mut read = Read { source, number, slice, list: None };
-        let document = match Document::parse_into(text, std::mem::take(&mut self.tree)) {
+        let at = (source, number, &slice);
+        let mut document = match Document::parse_into(text, std::mem::take(&mut self.tree)) {
             Ok(document) => document,
             Err(error) => {
-                self.errors.push(self.stream.syntax(&read, error, None));
+                self.errors.push(self.stream.syntax(at, error, None));
                 return;
             }
         };
         let mut lines = Lines { text, at: 0, line: slice.line };
         let objects = (self.stream.runtimes.len(), self.stream.workloads.len());
         let index = self.stream.documents.len();
-        let is_list = match self.object(&document, 0, index, &read, &mut Vec::new(), &mut lines) {
-            Ok(is_list) => is_list,
-            Err(error) => {
-                self.errors.push(error);
-                return;
-            }
-        };
-        if objects == (self.stream.runtimes.len(), self.stream.workloads.len()) {
-            self.tree = document.tree;
+        if let Err(error) = self.object(&document, 0, index, at, &mut Vec::new(), &mut lines) {
+            self.errors.push(error);
             return;
         }
-        if is_list {
-            read.list = Some(document);
-        } else {
+        if objects == (self.stream.runtimes.len(), self.stream.workloads.len()) {
             self.tree = document.tree;
+        } else {
+            // The copy has no room to grow, and the room of this tree serves the next document.
+            let kept = document.tree.clone();
+            self.tree = std::mem::replace(&mut document.tree, kept);
+            self.stream.documents.push(Read { source, number, slice, document });
         }
-        self.stream.documents.push(read);
     }
 
-    /// Reads an object, or the items of a list. Returns whether it was a list.
+    /// Reads an object, or the items of a list.
     fn object(
         &mut self,
         document: &Document<'s>,
         node: NodeId,
         index: usize,
-        read: &Read<'_>,
+        at: At<'_>,
         path: &mut Vec<Step>,
         lines: &mut Lines<'_>,
-    ) -> Result<bool, InputError> {
-        let fail = |error: SyntaxError| self.stream.syntax(read, error, None);
+    ) -> Result<(), InputError> {
+        let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
         if !matches!(document.tree.node(node).kind, NodeKind::Mapping { .. } | NodeKind::Alias) {
-            return Ok(false);
+            return Ok(());
         }
         let kind = text_at(document, node, &["kind"]).map_err(fail)?;
         if (kind.ends_with("List"))
@@ -289,12 +269,12 @@ impl<'s> Reader<'s, '_> {
             path.push("items".into());
             for (position, item) in document.tree.children(items).enumerate() {
                 path.push(position.into());
-                let result = self.object(document, item, index, read, path, lines);
+                let result = self.object(document, item, index, at, path, lines);
                 path.pop();
                 result?;
             }
             path.pop();
-            return Ok(true);
+            return Ok(());
         }
         let api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -302,7 +282,7 @@ impl<'s> Reader<'s, '_> {
         let is_workload = WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group);
         let is_map = kind == "ConfigMap" && api_version == "v1";
         if !is_runtime && !is_workload && !is_map {
-            return Ok(false);
+            return Ok(());
         }
         let text = |keys: &[&str]| text_at(document, node, keys).map_err(fail);
         let namespace = match text(&["metadata", "namespace"])? {
@@ -317,9 +297,9 @@ impl<'s> Reader<'s, '_> {
         };
         let line = lines.at(document.tree.node(node).start as usize);
         let origin =
-            Origin { file: self.stream.sources[read.source].name.clone(), document: read.number, line };
+            Origin { file: self.stream.sources[at.0].name.clone(), document: at.1, line };
         if is_map {
-            return self.config_map(document, node, read, id, origin).map(|()| false);
+            return self.config_map(document, node, at, id, origin);
         }
         let target = if is_runtime {
             let part = |key| text(&["spec", "targetRef", key]).map(Cow::into_owned);
@@ -333,18 +313,18 @@ impl<'s> Reader<'s, '_> {
         } else {
             self.stream.workloads.push(item)
         }
-        Ok(false)
+        Ok(())
     }
 
     fn config_map(
         &mut self,
         document: &Document<'s>,
         node: NodeId,
-        read: &Read<'_>,
+        at: At<'_>,
         id: ObjectRef,
         origin: Origin,
     ) -> Result<(), InputError> {
-        let syntax = |error| self.stream.syntax(read, error, Some(&id));
+        let syntax = |error| self.stream.syntax(at, error, Some(&id));
         // Most ConfigMaps are nobody's here; only their names and labels are looked at.
         let named = is_read_by_name(&id.name);
         let labelled = named

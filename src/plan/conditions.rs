@@ -24,12 +24,22 @@ pub(super) fn condition(
     Condition { kind, status, reason, message: message.into() }
 }
 
-/// The run of an AgentRuntime whose workload is, or is about to be, configured.
+/// The skills annotation of the workload before, where the operator reads it.
+pub(super) fn linked(workload: &Value, options: &Options) -> String {
+    match options.profile.skills {
+        SkillsMode::Observes { .. } if options.gate => {
+            text(workload, &["metadata", "annotations", options.profile.names.skills]).to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The run of an AgentRuntime whose workload is, or is about to be, configured. `linked`: of [`linked`].
 pub(super) fn configured(
     plan: &mut RuntimePlan,
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
-    workload: &Value,
+    linked: &str,
     config: &ResolvedConfig,
     around: &Surroundings<'_>,
     options: &Options,
@@ -39,7 +49,7 @@ pub(super) fn configured(
     match options.profile.skills {
         SkillsMode::Mounts => mounted(plan, runtime, kind, options, &mut status),
         SkillsMode::Observes { condition, parse_event } => {
-            observed(plan, workload, options, &mut status, condition, parse_event);
+            observed(plan, linked, options, &mut status, condition, parse_event);
         }
     }
     let name = &runtime.spec.target_ref.name;
@@ -154,14 +164,13 @@ fn mounted(
 
 fn observed(
     plan: &mut RuntimePlan,
-    workload: &Value,
+    annotation: &str,
     options: &Options,
     status: &mut StatusPlan,
     with_condition: bool,
     with_event: bool,
 ) {
     let key = options.profile.names.skills;
-    let annotation = if options.gate { text(workload, &["metadata", "annotations", key]) } else { "" };
     let linked = if annotation.is_empty() { Ok(Vec::new()) } else { string_list(annotation) };
     let linked = linked.unwrap_or_else(|error| {
         if with_event {

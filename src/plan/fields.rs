@@ -81,20 +81,22 @@ pub(super) fn items<'v>(
 }
 
 /// Sets a list, or takes the field away where the list is empty and was not there or null before. An empty list that
-/// its author wrote stays when nothing was in it and nothing comes into it.
-pub(super) fn set_items(map: &mut Map<String, Value>, key: &str, items: Vec<Value>) {
+/// its author wrote stays when nothing was in it and nothing comes into it. Returns whether anything changes.
+pub(super) fn set_items(map: &mut Map<String, Value>, key: &str, items: Vec<Value>) -> bool {
+    let same = match map.get(key) {
+        None | Some(Value::Null) => items.is_empty(),
+        Some(Value::Array(old)) => *old == items,
+        Some(_) => false,
+    };
+    if same {
+        return false;
+    }
     if items.is_empty() {
-        let was_empty = match map.get(key) {
-            None | Some(Value::Null) => true,
-            Some(Value::Array(old)) => old.is_empty(),
-            Some(_) => false,
-        };
-        if !was_empty {
-            map.shift_remove(key);
-        }
+        map.shift_remove(key);
     } else {
         map.insert(key.to_owned(), Value::Array(items));
     }
+    true
 }
 
 /// Removes an entry of the map along a path, and the maps around it that this empties.

@@ -3,12 +3,14 @@
 //! Source: operator-spec.md section 8. With `exact` the operator's deletion. Without: for an AgentRuntime that is being
 //! deleted the same, but only of what is ours and leaving nothing that dangles; for `--remove` everything that a render adds.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::apply::{PodFacts, exact_pod, image_volumes_before, safe_annotation, safe_pod};
 use super::fields::{WrongType, map_mut, remove_entry, text};
 use super::sandbox::{remove_on_deletion, set_template};
-use super::{Action, Lookup, Options, Runtime, RuntimePlan};
+use super::{Action, Options, Runtime, RuntimePlan};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::ResolvedConfig;
 use crate::names::MANAGED_BY;
@@ -18,18 +20,18 @@ use crate::workload::WorkloadKind;
 pub(super) fn plan(
     mut plan: RuntimePlan,
     runtime: &Runtime<'_>,
-    lookup: Lookup<'_>,
+    workload: Option<Cow<'_, Value>>,
     config: &ResolvedConfig,
     options: &Options,
 ) -> RuntimePlan {
     let kind = WorkloadKind::parse(&runtime.spec.target_ref.kind);
-    let (Some(kind), Lookup::Found(workload)) = (kind, lookup) else {
+    let (Some(kind), Some(workload)) = (kind, workload) else {
         plan.reason = "there is no workload to take anything out of".to_owned();
         return plan;
     };
     let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
     let going = super::fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
-    let mut after = workload.clone();
+    let mut after = workload.as_ref().clone();
     if options.exact {
         exact(&mut after, kind, options, defaults_only.as_str());
     } else {

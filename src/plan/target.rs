@@ -1,17 +1,17 @@
-//! An AgentRuntime's `targetRef` and what a look at it found in, the kind of workload or the operator's reason against
-//! it out. Source: operator-spec.md section 5, step 3.
+//! An AgentRuntime's `targetRef` and what a look at it found in, the workload and its kind or the operator's reason
+//! against it out. Source: operator-spec.md section 5, step 3.
 
 use super::conditions::condition;
-use super::{Lookup, Options, Problem, RuntimePlan, StatusPlan, fields};
+use super::{Options, Problem, RuntimePlan, StatusPlan, fields};
 use crate::agent_runtime::TargetRef;
 use crate::workload::WorkloadKind;
 
-/// The kind of the target, in the operator's order of checks.
-pub(super) fn resolve(
+/// The target and its kind, in the operator's order of checks.
+pub(super) fn resolve<W>(
     target: &TargetRef,
-    lookup: Lookup<'_>,
+    workload: Option<W>,
     namespace: &str,
-) -> Result<WorkloadKind, Problem> {
+) -> Result<(WorkloadKind, W), Problem> {
     let TargetRef { api_version, kind, name } = target;
     let problem = |field: &str, message: String, help: &str| Problem {
         in_runtime: true,
@@ -29,9 +29,9 @@ pub(super) fn resolve(
         let message = format!("unsupported workload kind: {kind}");
         return Err(problem("kind", message, "use Deployment, StatefulSet or Sandbox, spelled exactly so"));
     };
-    match lookup {
-        Lookup::Found(_) => Ok(known),
-        Lookup::Absent => {
+    match workload {
+        Some(workload) => Ok((known, workload)),
+        None => {
             let message = format!("{api_version}/{kind} {name} not found in namespace {namespace}");
             Err(problem("name", message, "create the workload, or correct targetRef"))
         }

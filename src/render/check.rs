@@ -43,19 +43,17 @@ impl Checks {
         errors: &mut Vec<InputError>,
     ) {
         let before = errors.len();
-        // An object that is on its way out is not created.
-        let mut shown = object.clone();
-        if let Some(metadata) = shown.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.shift_remove("deletionTimestamp");
-        }
-        for message in self.validator.create(&shown).errors {
-            errors.push(told(stream, item, &message));
+        if !self.validator.certainly_accepts(object) {
+            for message in self.validator.create(&created(object)).errors {
+                errors.push(told(stream, item, &message));
+            }
         }
         let mut webhook = self.profile;
         if let Some((profile, validator)) = &self.skills
             && !spec.skills.is_empty()
         {
             webhook = profile;
+            let mut shown = created(object);
             shown["apiVersion"] = format!("{}/{}", profile.names.group, crate::names::VERSION).into();
             let about_skills = |message: &String| message.contains("spec.skills");
             for message in validator.create(&shown).errors.iter().filter(|message| about_skills(message)) {
@@ -83,6 +81,15 @@ impl Checks {
             }
         }
     }
+}
+
+/// The object as it would be created: one that is on its way out is not.
+fn created(object: &Value) -> Value {
+    let mut shown = object.clone();
+    if let Some(metadata) = shown.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("deletionTimestamp");
+    }
+    shown
 }
 
 /// An error whose text begins with its field, as the API server and the webhook write them.

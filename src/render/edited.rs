@@ -1,10 +1,10 @@
 //! Plans become bytes: desired objects in, the smallest splices of each file out, proven by `yaml::edit`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::PlannedRuntime;
 use crate::error::InputError;
 use crate::stream::{Item, Stream};
 use crate::yaml::{EditError, Editor, Splice};
@@ -50,52 +50,45 @@ pub(super) struct Collector<'p, 's> {
     stream: &'p Stream<'s>,
     edited: Edited,
     /// By document: node and desired value.
-    lists: BTreeMap<usize, Vec<(&'p Item, Value)>>,
+    lists: BTreeMap<usize, Vec<(&'p Item, Cow<'p, Value>)>>,
     /// Documents edited so far.
-    done: BTreeSet<usize>,
+    done: HashSet<usize>,
     errors: Vec<InputError>,
 }
 
 impl<'p, 's> Collector<'p, 's> {
     pub(super) fn new(stream: &'p Stream<'s>) -> Self {
         let edited = Edited { splices: vec![Vec::new(); stream.sources().len()] };
-        Self { stream, edited, lists: BTreeMap::new(), done: BTreeSet::new(), errors: Vec::new() }
+        Self { stream, edited, lists: BTreeMap::new(), done: HashSet::new(), errors: Vec::new() }
     }
 
-    /// Adds the edits of one plan.
-    pub(super) fn add(&mut self, planned: &PlannedRuntime) {
-        let stream = self.stream;
-        if let (Some(index), Some(desired)) = (planned.workload, planned.plan.desired())
-            && planned.before.as_ref() != Some(desired)
-        {
-            self.object(&stream.workloads[index], desired);
-        }
-        if let Some(after) = &planned.runtime_after {
-            self.object(&stream.runtimes[planned.runtime], after);
+    /// Adds the edits that make a workload, by its index, mean what is wanted.
+    pub(super) fn workload(&mut self, index: Option<usize>, desired: Option<Cow<'p, Value>>) {
+        if let (Some(index), Some(desired)) = (index, desired) {
+            self.object(&self.stream.workloads[index], desired);
         }
     }
 
-    fn object(&mut self, item: &'p Item, desired: &Value) {
+    /// The same for an AgentRuntime.
+    pub(super) fn runtime(&mut self, index: usize, desired: Option<Cow<'p, Value>>) {
+        if let Some(desired) = desired {
+            self.object(&self.stream.runtimes[index], desired);
+        }
+    }
+
+    fn object(&mut self, item: &'p Item, desired: Cow<'p, Value>) {
         if item.is_in_list() {
             let items = self.lists.entry(item.document()).or_default();
             // With `exact` a later runtime writes the same workload again.
             items.retain(|(other, _)| other.node() != item.node());
-            items.push((item, desired.clone()));
+            items.push((item, desired));
             return;
         }
-        self.document(item.document(), &[(item, desired.clone())]);
+        self.document(item.document(), &[(item, desired)]);
     }
 
-    fn document(&mut self, index: usize, items: &[(&Item, Value)]) {
-        let document = match self.stream.open(index) {
-            Ok(document) => document,
-            Err(error) => {
-                let told = self.stream.error_at(index, error.line, error.column, None);
-                self.errors.push(InputError { message: error.message, ..told });
-                return;
-            }
-        };
-        let mut editor = Editor::new(&document);
+    fn document(&mut self, index: usize, items: &[(&Item, Cow<'_, Value>)]) {
+        let mut editor = Editor::new(self.stream.document(index));
         let mut failed = None;
         for (item, desired) in items {
             if let Err(error) = editor.set(item.node(), desired) {

@@ -89,6 +89,19 @@ pub(super) fn decode(metadata: Option<&Value>) -> Result<Decoded, String> {
     }
 }
 
+/// Whether metadata is as the server would hold it, but for unknown fields, and without fault.
+pub(super) fn is_in_order(metadata: &Map<String, Value>) -> bool {
+    let texts = |map: &Map<String, Value>| map.values().all(Value::is_string);
+    let decoded = metadata.iter().all(|(key, value)| match (type_of(key), value) {
+        (None | Some(Type::Unread), _) | (Some(Type::Text(_)), Value::String(_)) => true,
+        (Some(Type::Integer), value) => value.as_i64().is_some(),
+        (Some(Type::TextMap), Value::Object(map)) => texts(map),
+        (Some(Type::TextList), Value::Array(items)) => items.iter().all(Value::is_string),
+        _ => false,
+    });
+    decoded && errors(metadata).is_empty()
+}
+
 type Mismatch = (String, &'static str);
 
 /// The field as stored; none when empty.
@@ -156,10 +169,9 @@ pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<String> {
     let get = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut errors = Vec::new();
     let mut tell = |field: &str, value: &str, messages: Vec<String>| {
-        let quoted = go_quote(value);
-        errors.extend(
-            messages.iter().map(|message| format!("metadata.{field}: Invalid value: {quoted}: {message}")),
-        );
+        errors.extend(messages.iter().map(|message| {
+            format!("metadata.{field}: Invalid value: {}: {message}", go_quote(value))
+        }));
     };
     let (name, generate) = (get("name"), get("generateName"));
     if !generate.is_empty() {

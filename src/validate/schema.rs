@@ -17,7 +17,7 @@ use crate::profile::Profile;
 
 use super::go_quote::go_quote;
 use super::metadata;
-use super::schema_rules;
+use super::schema_rules::{self, Path};
 
 /// What the API server answers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,7 +74,7 @@ impl Validator {
         if errors.is_empty() {
             errors.extend(metadata::errors(&decoded.metadata));
             let value = Value::Object(std::mem::take(&mut stored));
-            schema_rules::validate(&self.root, &value, "", &mut errors);
+            schema_rules::validate(&self.root, &value, Path::Root, &mut errors);
             if let Value::Object(map) = value {
                 stored = map;
             }
@@ -84,6 +84,20 @@ impl Validator {
         errors.dedup();
         pruned_paths.sort_unstable();
         SchemaReport { allowed: errors.is_empty(), errors, pruned_paths, stored: Value::Object(stored) }
+    }
+
+    /// Whether [`Validator::create`] has nothing to say against the object, found out without a copy of it. False means
+    /// that it has to be asked.
+    pub fn certainly_accepts(&self, object: &Value) -> bool {
+        let Value::Object(map) = object else { return false };
+        let metadata = map.get("metadata").and_then(Value::as_object);
+        // Nothing that is decoded, pruned, dropped or filled in changes what these rules say, but nulls and absent
+        // fields with a default: those break a rule here, and are looked at again there.
+        let mut errors = self.type_errors(map);
+        if errors.is_empty() {
+            schema_rules::validate(&self.root, object, Path::Root, &mut errors);
+        }
+        errors.is_empty() && metadata.is_some_and(metadata::is_in_order)
     }
 
     fn type_errors(&self, object: &Map<String, Value>) -> Vec<String> {

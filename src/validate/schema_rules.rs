@@ -4,6 +4,8 @@
 //! Source: k8s.io/kube-openapi `pkg/validation/validate` as of k8s.io/apiextensions-apiserver v0.37.2, and that module's
 //! `pkg/apiserver/validation`, which rewords the results. Formats are not checked: only the status has any.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::crd::node::{Node, Shape, type_word};
@@ -11,8 +13,27 @@ use crate::crd::node::{Node, Shape, type_word};
 use super::go_quote::go_quote;
 use super::go_value::go_value;
 
-/// Appends a message for each rule that the value breaks, its parts too. `path` is empty at the root.
-pub(super) fn validate(node: &Node, value: &Value, path: &str, errors: &mut Vec<String>) {
+/// Where a value stands; written out only where something is wrong with it.
+#[derive(Clone, Copy)]
+pub(super) enum Path<'p> {
+    Root,
+    Key(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(Self::Root, key) => f.write_str(key),
+            Self::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// Appends a message for each rule that the value breaks, its parts too.
+pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut Vec<String>) {
     let found = found_word(value);
     if let Some(wanted) = type_word(&node.shape).filter(|wanted| !is_of_type(value, wanted)) {
         errors.push(format!(
@@ -36,17 +57,13 @@ pub(super) fn validate(node: &Node, value: &Value, path: &str, errors: &mut Vec<
     if let Value::Object(map) = value {
         for (key, value) in map {
             if let Some(child) = node.child(key) {
-                validate(child, value, &join(path, key), errors);
+                validate(child, value, Path::Key(&path, key), errors);
             }
         }
         for field in node.fields().iter().filter(|field| field.required && !map.contains_key(field.name)) {
-            errors.push(format!("{}: Required value", join(path, field.name)));
+            errors.push(format!("{}: Required value", Path::Key(&path, field.name)));
         }
     }
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn found_word(value: &Value) -> &'static str {
@@ -71,25 +88,26 @@ fn is_of_type(value: &Value, wanted: &str) -> bool {
 }
 
 /// The first of length and pattern that fails.
-fn text_error(node: &Node, text: &str, path: &str) -> Option<String> {
+fn text_error(node: &Node, text: &str, path: Path<'_>) -> Option<String> {
     let length = text.chars().count();
     if let Some(max) = node.max_length.filter(|max| length > *max) {
         // Characters are counted, yet the message speaks of bytes.
         let unit = if max == 1 { "byte" } else { "bytes" };
         return Some(format!("{path}: Too long: may not be more than {max} {unit}"));
     }
-    let quoted = go_quote(text);
     if let Some(min) = node.min_length.filter(|min| length < *min) {
+        let quoted = go_quote(text);
         return Some(format!(
             "{path}: Invalid value: {quoted}: {path} in body should be at least {min} chars long"
         ));
     }
     node.pattern.filter(|pattern| !(pattern.matches)(text)).map(|pattern| {
+        let quoted = go_quote(text);
         format!("{path}: Invalid value: {quoted}: {path} in body should match '{}'", pattern.text)
     })
 }
 
-fn number_error(node: &Node, value: &Value, path: &str) -> Option<String> {
+fn number_error(node: &Node, value: &Value, path: Path<'_>) -> Option<String> {
     let number = value.as_f64()?;
     let broken = if let Some(max) = node.maximum.filter(|max| number > f64::from(*max)) {
         format!("less than or equal to {max}")
@@ -100,10 +118,10 @@ fn number_error(node: &Node, value: &Value, path: &str) -> Option<String> {
     Some(format!("{path}: Invalid value: {}: {path} in body should be {broken}", go_value(value)))
 }
 
-fn array_errors(node: &Node, items: &[Value], path: &str, errors: &mut Vec<String>) {
+fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<String>) {
     if let Shape::Array(child) = &node.shape {
         for (index, item) in items.iter().enumerate() {
-            validate(child, item, &format!("{path}[{index}]"), errors);
+            validate(child, item, Path::Index(&path, index), errors);
         }
     }
     if let Some(max) = node.max_items.filter(|max| items.len() > *max) {

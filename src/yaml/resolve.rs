@@ -75,12 +75,43 @@ impl<'t> Document<'t> {
     /// # Errors
     /// Keys Go cannot turn into strings: null, collections, integers beyond 63 bits.
     pub fn key_text(&self, id: NodeId) -> Result<Cow<'t, str>, SyntaxError> {
-        Resolver::new(self).key(id, Around::Unknown, 0)
+        match self.word(id) {
+            Some(word) => Ok(Cow::Borrowed(word)),
+            None => Resolver::new(self).key(id, Around::Unknown, 0),
+        }
     }
 
     /// Whether a key is a merge key (`<<`).
     pub fn is_merge_key(&self, id: NodeId) -> bool {
+        let node = self.tree.node(id);
+        if node.props == node.start {
+            return node.kind == NodeKind::Scalar(ScalarStyle::Plain) && self.source(id) == "<<";
+        }
         Resolver::new(self).is_merge(id)
+    }
+
+    /// A bare word that is the string it looks like, as most keys and values are: no schema resolves it to anything
+    /// else, and nothing in it needs decoding.
+    fn word(&self, id: NodeId) -> Option<&'t str> {
+        let node = self.tree.node(id);
+        if node.kind != NodeKind::Scalar(ScalarStyle::Plain) || node.props != node.start {
+            return None;
+        }
+        let word = self.source(id);
+        let bytes = word.as_bytes();
+        if !bytes.first()?.is_ascii_alphabetic() || bytes.iter().any(|byte| *byte < b' ') {
+            return None;
+        }
+        // Go resolves a word that begins with a letter only if it is one of these, in some spelling.
+        let special: &[&str] = match word.len() {
+            1 => &["y", "n"],
+            2 => &["no", "on"],
+            3 => &["yes", "off"],
+            4 => &["true", "null"],
+            5 => &["false"],
+            _ => return Some(word),
+        };
+        (!special.iter().any(|special| special.eq_ignore_ascii_case(word))).then_some(word)
     }
 
     /// The node an alias stands for.
@@ -303,30 +334,9 @@ impl<'d, 't> Resolver<'d, 't> {
         resolve(&tag, text).map_err(|message| self.error(id, message))
     }
 
-    /// A bare word that is the string it looks like, as most keys and values are: no schema resolves it to anything
-    /// else, and nothing in it needs decoding.
+    /// A bare word; what aliases expand to is counted instead.
     fn word(&self, id: NodeId) -> Option<&'t str> {
-        let node = self.document.tree.node(id);
-        if node.kind != NodeKind::Scalar(ScalarStyle::Plain)
-            || node.props != node.start
-            || self.in_alias.get()
-        {
-            return None;
-        }
-        let word = self.document.source(id);
-        if !word.as_bytes().first()?.is_ascii_alphabetic() || word.bytes().any(|byte| byte < b' ') {
-            return None;
-        }
-        // Go resolves a word that begins with a letter only if it is one of these, in some spelling.
-        let special: &[&str] = match word.len() {
-            1 => &["y", "n"],
-            2 => &["no", "on"],
-            3 => &["yes", "off"],
-            4 => &["true", "null"],
-            5 => &["false"],
-            _ => &[],
-        };
-        (!special.iter().any(|special| special.eq_ignore_ascii_case(word))).then_some(word)
+        if self.in_alias.get() { None } else { self.document.word(id) }
     }
 
     fn key(&self, id: NodeId, around: Around, depth: usize) -> Result<Cow<'t, str>, SyntaxError> {
@@ -363,7 +373,7 @@ impl<'d, 't> Resolver<'d, 't> {
             return false;
         };
         if node.props == node.start {
-            return style == ScalarStyle::Plain && self.document.source(id) == "<<";
+            return self.document.is_merge_key(id);
         }
         let Ok(tag) = self.tag(id) else { return false };
         let implicit = match tag {
@@ -376,16 +386,23 @@ impl<'d, 't> Resolver<'d, 't> {
 
     fn value(&self, id: NodeId, around: Around, depth: usize) -> Result<Value, SyntaxError> {
         self.enter(id, depth)?;
+        if let Some(word) = self.word(id) {
+            return Ok(Value::String(word.to_owned()));
+        }
         let tree = &self.document.tree;
         match tree.node(id).kind {
             NodeKind::Scalar(style) => self.scalar_value(id, style, around),
             NodeKind::Alias => self.follow(id, |target| self.value(target, Around::Unknown, depth + 1)),
             NodeKind::Sequence { .. } => {
                 self.tag(id)?;
-                tree.children(id).map(|child| self.value(child, Around::Parent(id), depth + 1)).collect()
+                let mut items = Vec::with_capacity(tree.children(id).count());
+                for child in tree.children(id) {
+                    items.push(self.value(child, Around::Parent(id), depth + 1)?);
+                }
+                Ok(Value::Array(items))
             }
             NodeKind::Mapping { .. } => {
-                let mut map = Map::new();
+                let mut map = Map::with_capacity(tree.entries(id).count());
                 self.fill(id, depth, &mut |key, value| {
                     map.insert(key.into_owned(), self.value(value, Around::Parent(id), depth + 1)?);
                     Ok(())
