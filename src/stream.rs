@@ -118,9 +118,9 @@ impl<'s> Stream<'s> {
     /// What Kubernetes' reader would refuse in it.
     pub fn object(&self, item: &Item) -> Result<Value, InputError> {
         let read = &self.documents[item.document];
-        read.document.node_value(item.node).map_err(|error| {
-            self.syntax((read.source, read.number, &read.slice), error, Some(&item.id))
-        })
+        read.document
+            .node_value(item.node)
+            .map_err(|error| self.syntax((read.source, read.number, &read.slice), error, Some(&item.id)))
     }
 
     /// A document that was read.
@@ -263,7 +263,7 @@ impl<'s> Reader<'s, '_> {
         let kind = text_at(document, node, &["kind"]).map_err(fail)?;
         if (kind.ends_with("List"))
             && path.len() < 2 * MAX_LISTS
-            && let Some(items) = document.child(node, &Step::from("items"))
+            && let Some(items) = document.entry(node, "items")
             && matches!(document.tree.node(items).kind, NodeKind::Sequence { .. })
         {
             path.push("items".into());
@@ -296,8 +296,7 @@ impl<'s> Reader<'s, '_> {
             name: text(&["metadata", "name"])?.into_owned(),
         };
         let line = lines.at(document.tree.node(node).start as usize);
-        let origin =
-            Origin { file: self.stream.sources[at.0].name.clone(), document: at.1, line };
+        let origin = Origin { file: self.stream.sources[at.0].name.clone(), document: at.1, line };
         if is_map {
             return self.config_map(document, node, at, id, origin);
         }
@@ -363,7 +362,7 @@ fn has_defaults_label(labels: &Value) -> bool {
 fn text_at<'t>(document: &Document<'t>, node: NodeId, keys: &[&str]) -> Result<Cow<'t, str>, SyntaxError> {
     let mut at = node;
     for key in keys {
-        match document.child(at, &Step::from(*key)) {
+        match document.entry(at, key) {
             Some(child) => at = child,
             // What an alias or a merge key brings stands elsewhere: rare, and read the slow way.
             None if document.text.contains('*') => {

@@ -74,7 +74,8 @@ fn exact(
         && text(&workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
         && old_hash == plan.config_hash
         && (!options.profile.mtls_annotation
-            || sandbox::template_entry(&workload, kind, "annotations", names.mtls_mode) == mtls_mode(runtime));
+            || sandbox::template_entry(&workload, kind, "annotations", names.mtls_mode)
+                == mtls_mode(runtime));
     if configured {
         plan.action = Action::Unchanged;
         plan.reason = "labels and config hash are as they should be".to_owned();

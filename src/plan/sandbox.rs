@@ -117,11 +117,7 @@ pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
 }
 
 /// Phase 2: up again, and nothing else in that run.
-pub(super) fn finish_restart(
-    mut plan: RuntimePlan,
-    mut after: Value,
-    options: &Options,
-) -> RuntimePlan {
+pub(super) fn finish_restart(mut plan: RuntimePlan, mut after: Value, options: &Options) -> RuntimePlan {
     if let Ok(annotations) = map_mut(&mut after, &["metadata", "annotations"]) {
         annotations.shift_remove(POD_NAME);
         annotations.shift_remove(options.profile.names.restart_pending);

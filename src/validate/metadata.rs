@@ -169,9 +169,11 @@ pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<String> {
     let get = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut errors = Vec::new();
     let mut tell = |field: &str, value: &str, messages: Vec<String>| {
-        errors.extend(messages.iter().map(|message| {
-            format!("metadata.{field}: Invalid value: {}: {message}", go_quote(value))
-        }));
+        errors.extend(
+            messages
+                .iter()
+                .map(|message| format!("metadata.{field}: Invalid value: {}: {message}", go_quote(value))),
+        );
     };
     let (name, generate) = (get("name"), get("generateName"));
     if !generate.is_empty() {

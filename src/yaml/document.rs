@@ -6,7 +6,7 @@ use std::fmt;
 use super::fast;
 use super::granit;
 use super::json;
-use super::node::{NodeId, NodeKind, ScalarStyle, Tree};
+use super::node::{NodeId, NodeKind, Tree};
 use super::path::Step;
 use super::split::count_breaks;
 
@@ -126,24 +126,23 @@ impl<'t> Document<'t> {
     /// One step down from a node; see [`Document::find`].
     pub fn child(&self, id: NodeId, step: &Step) -> Option<NodeId> {
         match (self.tree.node(id).kind, step) {
-            (NodeKind::Mapping { .. }, Step::Key(key)) => {
-                self.tree.entries(id).filter(|(k, _)| self.key_is(*k, key)).last().map(|(_, value)| value)
-            }
+            (NodeKind::Mapping { .. }, Step::Key(key)) => self.entry(id, key),
             (NodeKind::Sequence { .. }, Step::Index(index)) => self.tree.children(id).nth(*index),
             _ => None,
         }
     }
 
-    fn key_is(&self, id: NodeId, key: &str) -> bool {
-        let node = self.tree.node(id);
-        match node.kind {
-            // Most keys are plain words and stand in the text as they are.
-            NodeKind::Scalar(ScalarStyle::Plain) if self.source(id) == key && node.props == node.start => {
-                self.key_text(id).is_ok_and(|text| text == key)
-            }
-            NodeKind::Scalar(_) => self.key_text(id).is_ok_and(|text| text == key),
-            _ => false,
+    /// The value of a key; none where the node is no mapping.
+    pub(crate) fn entry(&self, id: NodeId, key: &str) -> Option<NodeId> {
+        if !matches!(self.tree.node(id).kind, NodeKind::Mapping { .. }) {
+            return None;
         }
+        self.tree.entries(id).filter(|(own, _)| self.key_is(*own, key)).last().map(|(_, value)| value)
+    }
+
+    fn key_is(&self, id: NodeId, key: &str) -> bool {
+        matches!(self.tree.node(id).kind, NodeKind::Scalar(_))
+            && self.key_text(id).is_ok_and(|text| text == key)
     }
 
     /// The bytes of a node's content, properties excluded.

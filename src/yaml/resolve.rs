@@ -565,8 +565,8 @@ impl<'d, 't> Resolver<'d, 't> {
             if self.is_merge(key) {
                 return Ok(false);
             }
-            let text = self.key(key, Around::Parent(id), depth + 1)?;
-            if others.next().is_none_or(|other| *other != text) {
+            let Some(other) = others.next() else { return Ok(false) };
+            if *self.key(key, Around::Parent(id), depth + 1)? != **other {
                 return Ok(false);
             }
         }

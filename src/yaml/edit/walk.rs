@@ -2,6 +2,7 @@
 //! `block`, `flow` and `fill` out.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -192,11 +193,14 @@ impl<'e> Surgeon<'e> {
         let any_hidden = entries.iter().any(|entry| entry.hidden);
         let twice = |name: &str| any_hidden && entries.iter().any(|other| other.hidden && other.name == name);
         let mut matched = 0;
+        // Usually the wanted keys come in the order in which they stand, and need not be searched.
+        let mut in_order = want.iter().peekable();
         for (at, entry) in entries.iter().enumerate() {
             if entry.merge || entry.hidden {
                 continue;
             }
-            let Some((name, value)) = want.get_key_value(entry.name.as_ref()) else {
+            let next = in_order.next_if(|(name, _)| **name == entry.name);
+            let Some((name, value)) = next.or_else(|| want.get_key_value(entry.name.as_ref())) else {
                 removed.push(at);
                 continue;
             };
@@ -426,7 +430,7 @@ impl<'e> Surgeon<'e> {
         slot: Slot,
     ) -> Result<(), EditError> {
         let items: Vec<NodeId> = self.document.tree.children(id).collect();
-        let pairing = Pairing { document: self.document, items: &items, want };
+        let pairing = Pairing { document: self.document, items: &items, want, last: Cell::new(None) };
         let moves = align::align(&pairing).map_err(|error| self.unreadable(&error))?;
         if moves.iter().all(|step| matches!(step, Move::Keep(..))) {
             return Ok(());
@@ -576,6 +580,8 @@ struct Pairing<'p> {
     document: &'p Document<'p>,
     items: &'p [NodeId],
     want: &'p [Value],
+    /// The last comparison: where a list has one item that changes, the same is asked again and again.
+    last: Cell<Option<(usize, usize, bool)>>,
 }
 
 impl Pairing<'_> {
@@ -598,7 +604,14 @@ impl Lists for Pairing<'_> {
     }
 
     fn equal(&self, old: usize, new: usize) -> Result<bool, SyntaxError> {
-        self.document.node_equals(self.items[old], &self.want[new])
+        match self.last.get() {
+            Some((last_old, last_new, answer)) if (last_old, last_new) == (old, new) => Ok(answer),
+            _ => {
+                let answer = self.document.node_equals(self.items[old], &self.want[new])?;
+                self.last.set(Some((old, new, answer)));
+                Ok(answer)
+            }
+        }
     }
 
     fn weight(&self, old: usize) -> usize {
