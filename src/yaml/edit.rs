@@ -5,7 +5,8 @@
 //! with what was wanted. Which fields to want is left to the plan.
 //!
 //! Files: `walk` compares tree and value, `align` pairs list items, `block` and `flow` write, `fill` fills and restores
-//! empty collections, `habits` learns the document's style, `shared` finds anchors, `lines` knows lines and columns.
+//! empty collections, `habits` learns the document's style, `shared` finds anchors,
+//! `parents` collections around nodes, `lines` knows lines and columns.
 
 mod align;
 mod block;
@@ -14,6 +15,7 @@ mod flow;
 mod habits;
 mod lines;
 mod oracle;
+mod parents;
 mod shared;
 mod walk;
 
@@ -119,6 +121,7 @@ pub fn apply(text: &str, splices: &[Splice]) -> String {
 pub struct Editor<'e, 't> {
     document: &'e Document<'t>,
     shared: shared::Shared,
+    parents: parents::Parents,
     lone_return: Option<usize>,
     splices: Vec<Splice>,
     wanted: Vec<oracle::Wanted<'e>>,
@@ -131,6 +134,7 @@ impl<'e, 't> Editor<'e, 't> {
         Editor {
             document,
             shared,
+            parents: parents::Parents::default(),
             lone_return: lines::lone_return(document.text),
             splices: Vec::new(),
             wanted: Vec::new(),
@@ -148,6 +152,7 @@ impl<'e, 't> Editor<'e, 't> {
             root: node,
             habits: OnceCell::new(),
             shared: &self.shared,
+            parents: &self.parents,
             lone_return: self.lone_return,
             inside: None,
             base: Vec::new(),
@@ -184,6 +189,7 @@ struct Surgeon<'e> {
     root: NodeId,
     habits: OnceCell<habits::Habits>,
     shared: &'e shared::Shared,
+    parents: &'e parents::Parents,
     /// A line break that YAML knows and people's tools do not.
     lone_return: Option<usize>,
     /// The anchored node, used elsewhere too, that the place at work lies in.

@@ -1,13 +1,13 @@
 //! Which anchored nodes are used elsewhere: a tree in, node numbers out. To change one would change the other place.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 
 /// Anchored nodes that an alias stands for.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    nodes: HashSet<NodeId>,
+    nodes: BTreeSet<NodeId>,
 }
 
 impl Shared {
@@ -26,7 +26,7 @@ impl Shared {
         // An anchor may be set anew; an alias means the last one before it.
         marks.sort_unstable();
         let mut last: HashMap<&str, NodeId> = HashMap::new();
-        let mut nodes = HashSet::new();
+        let mut nodes = BTreeSet::new();
         for (_, id) in marks {
             let node = tree.node(id);
             if node.kind == NodeKind::Alias {
@@ -37,6 +37,11 @@ impl Shared {
             }
         }
         Shared { nodes }
+    }
+
+    /// All of them, in the order of the text.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.iter().copied()
     }
 
     /// Whether an alias stands for this node.

@@ -65,40 +65,24 @@ impl<'e> Surgeon<'e> {
 
     /// The slot of the edited node: only a node of the whole document needs to be looked for.
     fn root_slot(&self) -> Slot {
-        if self.root == 0 {
-            return Slot::Root;
+        let tree = &self.document.tree;
+        let parent = self.parents.of(tree, self.root);
+        match tree.nodes.get(parent as usize).map(|node| node.kind) {
+            Some(NodeKind::Sequence { .. }) => Slot::Item { seq: parent },
+            Some(NodeKind::Mapping { .. }) => tree
+                .entries(parent)
+                .find(|(_, value)| *value == self.root)
+                .map_or(Slot::Root, |(key, _)| Slot::Entry { map: parent, key }),
+            _ => Slot::Root,
         }
-        for (id, node) in (0..).zip(&self.document.tree.nodes).take(self.root as usize) {
-            let found = match node.kind {
-                NodeKind::Sequence { .. } if node.end > self.document.tree.node(self.root).start => self
-                    .document
-                    .tree
-                    .children(id)
-                    .any(|child| child == self.root)
-                    .then_some(Slot::Item { seq: id }),
-                NodeKind::Mapping { .. } if node.end > self.document.tree.node(self.root).start => self
-                    .document
-                    .tree
-                    .entries(id)
-                    .find(|(_, value)| *value == self.root)
-                    .map(|(key, _)| Slot::Entry { map: id, key }),
-                _ => None,
-            };
-            if let Some(slot) = found {
-                return slot;
-            }
-        }
-        Slot::Root
     }
 
     /// A shared anchored node that holds `id`.
     fn shared_around(&self, id: NodeId) -> Option<NodeId> {
         let node = self.document.tree.node(id);
-        (0..id).find(|other| {
-            self.shared.contains(*other) && {
-                let other = self.document.tree.node(*other);
-                other.start <= node.start && node.end <= other.end
-            }
+        self.shared.nodes().filter(|other| *other < id).find(|other| {
+            let other = self.document.tree.node(*other);
+            other.start <= node.start && node.end <= other.end
         })
     }
 
