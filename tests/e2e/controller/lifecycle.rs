@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::process::{
     Controller, condition, events, eventually, images, live, merge, one, put, until_condition,
 };
-use crate::objects::{deployment, runtime};
+use crate::coexist::owned;
+use crate::objects::{deployment, runtime, sandbox};
 use crate::server::Server;
 
 const SKILLS: [(&str, &str, &str); 2] =
@@ -153,4 +154,42 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(images(&live(server, &workload)), [""; 0]);
     let agent = live(server, &agent);
     assert_eq!((agent.get("status"), agent["metadata"].get("finalizers")), (None, None));
+}
+
+/// The Sandbox's own manifest sets its replicas: the loop borrows them for the restart and does not keep them.
+#[test]
+fn a_sandbox_restarts_though_its_replicas_are_the_users() {
+    let (server, namespace) = (Server::shared(), "ctl-sandbox");
+    server.namespace(namespace);
+    let _controller = Controller::of(server, namespace);
+    let manifest = sandbox(namespace, "box");
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest.to_string());
+    let mut agent = runtime(namespace, "box", &[]);
+    agent["spec"]["targetRef"] =
+        json!({"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "name": "box"});
+    put(server, &agent);
+    until_condition(server, &agent, "Ready", "True Configured");
+    server.kubectl(
+        &[
+            "patch",
+            "agentruntime",
+            "box",
+            "-n",
+            namespace,
+            "--type=merge",
+            "-p",
+            r#"{"spec":{"type":"tool"}}"#,
+        ],
+        "",
+    );
+    let after = eventually("the restart", || {
+        let object = live(server, &manifest);
+        let template = object.pointer("/spec/podTemplate/metadata/labels/kagenti.io~1type");
+        let ours = owned(&object, "kubectl-skills").iter().any(|field| field.contains("replicas"));
+        (template == Some(&"tool".into()) && object["spec"]["replicas"] == 1 && !ours).then_some(object)
+    });
+    // Created, configured; the new hash, down, up.
+    assert_eq!(after["metadata"]["generation"], 5, "{after}");
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest.to_string());
+    assert_eq!(live(server, &manifest)["metadata"]["generation"], 5);
 }

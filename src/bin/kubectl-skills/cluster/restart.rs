@@ -6,21 +6,27 @@
 
 use kubectl_skills::apply_configuration::FieldPath;
 use kubectl_skills::field_ownership::give_back;
+use serde_json::Value;
 
 use super::apply::{Settings, Write, commit, prepare, set_managed_fields};
 use super::carry_out::{ROUNDS, Task, again};
 use super::error::{ClusterError, Failure};
 use super::live_run::LiveRun;
-use super::paths;
+use super::paths::SANDBOXES;
+use super::requests::Requests;
 
 /// Plans and writes a Sandbox until nothing is left to be written. Does nothing for other kinds.
 pub async fn finish(live_run: &LiveRun, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
-    if task.write.resource != paths::SANDBOXES {
+    if task.write.resource != SANDBOXES {
         return Ok(());
     }
+    let Write { namespace, name, live: before, .. } = &task.write;
     for _ in 0..ROUNDS {
         let done = match again(live_run, task).await? {
-            None => return_replicas(live_run, task, settings).await.map(|()| true),
+            None => {
+                let returned = return_replicas(&live_run.requests, (namespace, name), before, settings).await;
+                returned.map(|()| true)
+            }
             Some(write) => write_again(live_run, write, settings).await.map(|()| false),
         };
         match done {
@@ -39,17 +45,24 @@ async fn write_again(live_run: &LiveRun, write: Write, settings: &Settings) -> R
     commit(&live_run.requests, prepared, settings).await.map(drop)
 }
 
-/// Gives the replicas back to who owned them when the run began; to nobody where that is not known.
-async fn return_replicas(
-    live_run: &LiveRun,
-    task: &Task<'_>,
+/// Gives the replicas of a Sandbox back to who owned them before the restart; to nobody where that is not known.
+pub async fn return_replicas(
+    requests: &Requests,
+    (namespace, name): (&str, &str),
+    before: &Value,
     settings: &Settings,
 ) -> Result<(), ClusterError> {
-    let Write { resource, namespace, name, live: before, .. } = &task.write;
-    let path = resource.object(namespace, name);
-    let what = format!("give back the replicas of {} {namespace}/{name}", resource.plural);
-    let Some(object) = live_run.requests.get(&path, &what).await? else { return Ok(()) };
+    let path = SANDBOXES.object(namespace, name);
+    let what = format!("give back the replicas of sandboxes {namespace}/{name}");
     let replicas = FieldPath::fields(["spec", "replicas"]);
-    let Some(list) = give_back(&object, before, &replicas, &settings.manager) else { return Ok(()) };
-    set_managed_fields(&live_run.requests, &path, &object, list, settings, &what).await.map(drop)
+    let mut round = 1;
+    loop {
+        let Some(object) = requests.get(&path, &what).await? else { return Ok(()) };
+        let Some(list) = give_back(&object, before, &replicas, &settings.manager) else { return Ok(()) };
+        match set_managed_fields(requests, &path, &object, list, settings, &what).await {
+            // The Sandbox's controller writes at the same time.
+            Err(error) if error.failure == Failure::Conflict && round < ROUNDS => round += 1,
+            other => return other.map(drop),
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::cluster::carry_out::ours;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::paths::agent_runtimes;
 use crate::cluster::requests::{Requests, escape_query};
+use crate::cluster::restart::return_replicas;
 
 /// What all runs share.
 pub struct Hands {
@@ -239,7 +240,9 @@ impl Run<'_> {
                 continue;
             }
             let namespace = target.1.namespace();
-            let simple = removed_fields(&live, &desired).is_empty()
+            // The replicas of a Sandbox are another's, and whether they may be borrowed is asked by dry run.
+            let simple = target.0 != WorkloadKind::Sandbox
+                && removed_fields(&live, &desired).is_empty()
                 && (plan.skills.is_empty() || self.hands.is_proven(namespace));
             if !simple && !whole {
                 live = self.read_whole(target).await?;
@@ -276,6 +279,12 @@ impl Run<'_> {
             live = stored;
             whole = true;
             index += 1;
+        }
+        let pending =
+            live.pointer("/metadata/annotations").and_then(|map| map.get(plan.profile.names.restart_pending));
+        if target.0 == WorkloadKind::Sandbox && self.written && pending.is_none() {
+            let place = (target.1.namespace(), target.1.name());
+            return_replicas(&self.hands.requests, place, &live, &Hands::settings()).await?;
         }
         Ok(())
     }
