@@ -109,6 +109,9 @@ fn what_is_not_there_yet_is_shown_whole() {
         said.stdout
     );
     server.kubectl(&["apply", "-f", "-"], &list(&[&manifest, &agent]));
+    assert_eq!(server.skills(&["apply", "-n", namespace]).code, 0);
+    let same = server.skills_fed(&args, &list(&[&manifest, &agent]));
+    assert_eq!((same.code, same.stdout.as_str()), (0, ""), "after a client-side apply: {}", same.stderr);
     let mut rival = agent.clone();
     rival["metadata"]["name"] = "rival".into();
     let said = server.skills_fed(&args, &rival.to_string());

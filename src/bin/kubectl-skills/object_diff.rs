@@ -15,6 +15,9 @@ use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
 use crate::exit::{Failure, Outcome};
 use crate::sink;
 
+/// Where `kubectl apply` remembers what it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// One object before and after.
 #[derive(Debug)]
 pub struct Pair {
@@ -67,6 +70,13 @@ fn shown(object: &Value, show_managed_fields: bool) -> Value {
         }
         if !show_managed_fields {
             metadata.shift_remove("managedFields");
+            // The same for client-side apply; the server keeps it up to date when 'kubectl' applies server-side.
+            if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+                annotations.shift_remove(LAST_APPLIED);
+                if annotations.is_empty() {
+                    metadata.shift_remove("annotations");
+                }
+            }
         }
     }
     object
@@ -210,6 +220,16 @@ mod tests {
             "--- live/apps.v1.Deployment.team1.web\n+++ planned/apps.v1.Deployment.team1.web\n@@ -4,4 +4,4 @@\n   name: web\n   \
              namespace: team1\n spec:\n-  image: a:1\n+  image: a:2\n"
         );
+    }
+
+    /// One line of a thousand characters that repeats the object, and changes with it.
+    #[test]
+    fn what_kubectl_remembers_is_hidden_with_managed_fields() {
+        let object =
+            |applied: &str| json!({"metadata": {"name": "web", "annotations": {LAST_APPLIED: applied}}});
+        assert!(!Pair::new(&object("a"), &object("b"), false).differs());
+        assert!(!Pair::new(&json!({"metadata": {"name": "web"}}), &object("b"), false).differs());
+        assert!(Pair::new(&object("a"), &object("b"), true).differs());
     }
 
     #[test]

@@ -67,7 +67,7 @@ struct Server {
     /// As 'apply --field-manager' would
     #[arg(long, value_name = "NAME")]
     field_manager: Option<String>,
-    /// Show managedFields as well
+    /// Show managedFields, and what client-side apply remembers, as well
     #[arg(long)]
     show_managed_fields: bool,
 }
