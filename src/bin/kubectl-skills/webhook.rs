@@ -31,6 +31,7 @@ use crate::cluster::args::parse_timeout;
 /// How the webhook listens and judges; the same for `webhook` and `controller --webhook`.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Webhook")]
+#[group(id = "webhook_options")]
 pub struct Options {
     /// Where reviews are taken, over TLS
     #[arg(long, default_value = "0.0.0.0:9443", value_name = "ADDRESS")]

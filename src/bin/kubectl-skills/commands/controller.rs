@@ -1,4 +1,4 @@
-//! `controller`: the loop that keeps workloads as their AgentRuntimes say.
+//! `controller`: the loop that keeps workloads as their AgentRuntimes say, and the admission webhook beside it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +24,13 @@ use crate::controller::lease::Terms;
 use crate::controller::logging::{self, Format, Level};
 use crate::controller::metrics::{Metric, Metrics};
 use crate::controller::run_loop::{Loop, Settings};
-use crate::controller::serve::{Health, listen, serve};
+use crate::controller::serve::{Beside, Health, listen, serve};
 use crate::controller::sources::Scope;
 use crate::exit::{Failure, Outcome, Run};
+use crate::webhook::answer::Judge;
+use crate::webhook::connections::told;
+use crate::webhook::rivals::Watched;
+use crate::webhook::{Options, Webhook};
 
 /// Keep workloads as their AgentRuntimes say, for as long as it runs
 #[derive(Debug, ClapArgs)]
@@ -41,7 +45,11 @@ Examples:
   # Two namespaces, with rights in these alone
   kubectl-skills controller --namespaces team1,team2
 
-Exit codes: 0 ended by a signal; 2 usage; 3 bad feature gates, or the address is taken; 4 no connection to the cluster")]
+  # The admission webhook in the same pods, with the certificate of a mounted Secret
+  kubectl-skills controller --leader-elect --webhook --certificates /certificates --pass-deleting
+
+Exit codes: 0 ended by a signal; 2 usage; 3 bad feature gates, no certificate, or an address is taken; 4 no connection to the cluster")]
+#[command(mut_group("webhook_options", |options| options.requires("webhook")))]
 pub struct Args {
     /// Whose rules: auto, or a profile's name as 'version' lists them
     #[arg(long, default_value = "auto", value_name = "NAME")]
@@ -91,6 +99,11 @@ pub struct Args {
     /// What is logged: error, warn, info, debug or trace
     #[arg(long, value_enum, default_value_t = Level::Info, value_name = "LEVEL", hide_possible_values = true)]
     log_level: Level,
+    /// Serve the admission webhook as well, as 'webhook' does; every replica answers, whether it leads or not
+    #[arg(long, help_heading = "Webhook")]
+    webhook: bool,
+    #[command(flatten)]
+    webhook_options: Options,
     #[command(flatten)]
     election: ElectionArgs,
     #[command(flatten)]
@@ -186,6 +199,10 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
     metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION"), profile.name, profile.commit], 1.0);
     let timeout = args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT));
     let client = requests.client();
+    let webhook = match args.webhook {
+        true => Some(webhook(args, profile, client.clone(), &health, &stop).await?),
+        false => None,
+    };
     let fence = if args.election.leader_elect && !args.dry_run { Fence::closed() } else { Fence::open() };
     let writes = Arc::new(
         Requests::new(client.clone(), timeout, false).attempts(1).permitted_by(permit(fence.clone(), terms)),
@@ -238,7 +255,45 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
     {
         tracing::warn!("the lease could not be given back in time");
     }
+    // It was told to end when the loop was, and bounds its time itself.
+    if let Some(webhook) = webhook
+        && let Err(error) = webhook.await
+    {
+        tracing::error!(%error, "the webhook failed");
+    }
     Ok(Outcome::Done)
+}
+
+impl Beside for Judge<Watched> {
+    fn unready(&self) -> Option<&'static str> {
+        Judge::unready(self)
+    }
+
+    fn metrics(&self) -> String {
+        Judge::metrics(self).text()
+    }
+}
+
+/// Begins to answer reviews; leading or not, since the API server asks any replica. Ends some time after `stop`.
+async fn webhook(
+    args: &Args,
+    profile: &'static Profile,
+    client: kube::Client,
+    health: &Health,
+    stop: &watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    // A watch of its own: the loop knows only AgentRuntimes of its selector, and rivals may be any.
+    let rivals = Arc::new(Watched::new(client, profile, args.namespaces.clone()));
+    let webhook = Webhook::open(profile, args.webhook_options.clone(), Arc::clone(&rivals))
+        .await
+        .map_err(|message| Failure::input(message, String::new()))?;
+    health.set_beside(webhook.judge());
+    let mut stop = stop.clone();
+    Ok(tokio::spawn(async move {
+        let follower = tokio::spawn(async move { rivals.follow().await });
+        webhook.serve(async move { told(&mut stop).await }).await;
+        follower.abort();
+    }))
 }
 
 /// Asks the fence before every write. One that may begin may take until the lease ends, but no longer.

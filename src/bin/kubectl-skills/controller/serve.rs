@@ -3,8 +3,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -24,18 +24,31 @@ const CONNECTIONS: usize = 32;
 /// How long a connection may stay.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
-/// What the loop says of itself.
-#[derive(Debug)]
+/// What runs in the same process and is told of on the same pages: the webhook.
+pub trait Beside: Send + Sync {
+    /// Why it is not ready, where it is not.
+    fn unready(&self) -> Option<&'static str>;
+    /// Its numbers as Prometheus text.
+    fn metrics(&self) -> String;
+}
+
+/// What the loop says of itself, and who else runs.
 pub struct Health {
     started: Instant,
     /// Milliseconds since `started` of the loop's last turn.
     turned: AtomicU64,
     ready: AtomicBool,
+    beside: OnceLock<Arc<dyn Beside>>,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { started: Instant::now(), turned: AtomicU64::new(0), ready: AtomicBool::new(false) }
+        Self {
+            started: Instant::now(),
+            turned: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            beside: OnceLock::new(),
+        }
     }
 }
 
@@ -49,6 +62,19 @@ impl Health {
     /// Whether everything that is watched has been seen and the gates are known.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Takes in what runs beside the loop; from now on the process is ready when both are. The first one stays.
+    pub fn set_beside(&self, beside: Arc<dyn Beside>) {
+        let _ = self.beside.set(beside);
+    }
+
+    /// Why the process is not ready, where it is not.
+    fn unready(&self) -> Option<&'static str> {
+        if !self.alive() || !self.ready.load(Ordering::Relaxed) {
+            return Some("not everything that is watched has been seen yet");
+        }
+        self.beside.get().and_then(|beside| beside.unready())
     }
 
     fn alive(&self) -> bool {
@@ -117,11 +143,17 @@ fn answer(method: &str, path: &str, health: &Health, metrics: &Metrics) -> Respo
     }
     match path {
         "/healthz" | "/livez" => said(health.alive(), "the loop does not turn"),
-        "/readyz" => said(
-            health.alive() && health.ready.load(Ordering::Relaxed),
-            "not everything that is watched has been seen yet",
-        ),
-        "/metrics" => told(StatusCode::OK, metrics.text(), "text/plain; version=0.0.4; charset=utf-8"),
+        "/readyz" => match health.unready() {
+            None => said(true, ""),
+            Some(why) => said(false, why),
+        },
+        "/metrics" => {
+            let mut text = metrics.text();
+            if let Some(beside) = health.beside.get() {
+                text.push_str(&beside.metrics());
+            }
+            told(StatusCode::OK, text, "text/plain; version=0.0.4; charset=utf-8")
+        }
         _ => plain(StatusCode::NOT_FOUND, "/healthz, /readyz and /metrics are here"),
     }
 }
@@ -132,6 +164,30 @@ mod tests {
 
     fn status(path: &str, health: &Health) -> u16 {
         answer("GET", path, health, &Metrics::default()).status().as_u16()
+    }
+
+    struct Leaving;
+
+    impl Beside for Leaving {
+        fn unready(&self) -> Option<&'static str> {
+            Some("shutting down")
+        }
+
+        fn metrics(&self) -> String {
+            "beside 1\n".to_owned()
+        }
+    }
+
+    /// The Service of the webhook selects by readiness: a webhook that is not ready must take the pod out of it.
+    #[test]
+    fn what_runs_beside_the_loop_is_told_of_and_must_be_ready_too() {
+        let health = Health::default();
+        health.set_ready(true);
+        assert_eq!((status("/healthz", &health), status("/readyz", &health)), (200, 200));
+        health.set_beside(Arc::new(Leaving));
+        assert_eq!((status("/healthz", &health), status("/readyz", &health)), (200, 503));
+        assert_eq!(health.unready(), Some("shutting down"));
+        assert_eq!(status("/metrics", &health), 200);
     }
 
     #[test]

@@ -72,6 +72,14 @@ impl<S: Source> Judge<S> {
         &self.metrics
     }
 
+    /// Why no reviews should be sent here, where that is so.
+    pub fn unready(&self) -> Option<&'static str> {
+        if self.leaving.load(Ordering::Relaxed) {
+            return Some("shutting down");
+        }
+        (!self.rivals.ready()).then_some("the AgentRuntimes are not yet read")
+    }
+
     /// Answers.
     pub async fn answer(&self, asked: &Asked<'_>) -> Answered {
         if asked.path == self.path {
@@ -96,13 +104,10 @@ impl<S: Source> Judge<S> {
         }
         match asked.path {
             "/healthz" => Some(text(StatusCode::OK, "ok\n")),
-            "/readyz" if self.leaving.load(Ordering::Relaxed) => {
-                Some(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"))
-            }
-            "/readyz" if !self.rivals.ready() => {
-                Some(text(StatusCode::SERVICE_UNAVAILABLE, "the AgentRuntimes are not yet read\n"))
-            }
-            "/readyz" => Some(text(StatusCode::OK, "ok\n")),
+            "/readyz" => Some(match self.unready() {
+                None => text(StatusCode::OK, "ok\n"),
+                Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            }),
             "/metrics" => Some(typed(
                 StatusCode::OK,
                 "text/plain; version=0.0.4; charset=utf-8",
