@@ -87,7 +87,7 @@ choices() {
 --set webhook.enabled=true,webhook.strict=true,webhook.passDeleting=false,webhook.failurePolicy=Ignore,webhook.unknownRivals=refuse
 --set controller.enabled=false,webhook.enabled=true,webhook.certificate.from=secret,webhook.certificate.secretName=tls,webhook.certificate.caBundle=Y2E=
 --set namespaces={team1,team2},controller.dryRun=true,policy.enabled=true
---set profile=rossoctl,crd.install=true,policy.enabled=true,gates.create=true,gates.values.skillDiscovery=true
+--set profile=rossoctl,controller.enabled=false,webhook.enabled=true,crd.install=true,policy.enabled=true,gates.create=true,gates.values.skillDiscovery=true
 --set controller.enabled=false,policy.enabled=true
 --set replicas=1,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,rbac.create=false,serviceAccount.create=false
 --set image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123,networkPolicy.metricsFrom.team=sre
@@ -106,6 +106,11 @@ for program in "$helm" "$helm3"; do
     fail "helm $version takes a profile that there is not"
   fi
   ok "helm $version refuses values that there are not"
+  if said=$("$program" template x deploy/chart --kube-version 1.37.2 --set profile=head 2>&1); then
+    fail "helm $version takes a controller in a profile in which it does not start"
+  fi
+  grep -q 'set controller.enabled=false, or a profile of pr332, ' <<<"$said" || fail "helm $version: $said"
+  ok "helm $version refuses a controller in a profile in which it does not start"
 done
 
 # What the chart grants is what the overlay grants: both come from src/rbac.rs.
