@@ -155,7 +155,10 @@ impl Author<'_, '_> {
 
     fn end_line(&mut self) {
         if self.comments && self.dice.one_in(6) {
-            self.out.push_str(self.dice.pick(&[" # why", "\t# tab", "   # \"quoted\" it's", "  "]));
+            let comment = self.dice.pick(&[" # why", "\t# tab", "   # \"quoted\" it's", "  "]);
+            // Kubernetes' reader takes no tab behind a dash.
+            let behind_dash = self.out.ends_with('-') || self.out.ends_with("- ");
+            self.out.push_str(if behind_dash && comment.starts_with('\t') { " # why" } else { comment });
         }
         self.out.push('\n');
     }
