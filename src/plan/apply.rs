@@ -474,6 +474,14 @@ fn folders(
         return Ok(false);
     }
     let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
+    // Agents split the value at commas and strip blanks: such a path would be read as others, and added in every run.
+    for (index, path) in
+        paths.iter().enumerate().filter(|(_, path)| path.contains(',') || path.trim() != **path)
+    {
+        let field = ["spec".into(), "skills".into(), index.into(), "mountPath".into()];
+        let message = format!("SKILL_FOLDERS cannot name {path:?}: its paths are separated by commas");
+        plan.problem(true, &field, message, "choose another path, or render with --skill-folders=false");
+    }
     match env::merge(environment, &paths, &facts.dropped_paths) {
         Ok(None) => {}
         Ok(Some(list)) => return Ok(set_items(container, "env", list)),

@@ -155,3 +155,15 @@ fn remove_gives_the_authors_bytes_back() {
         );
     }
 }
+
+/// Found by fuzzing: a path with a comma was added to SKILL_FOLDERS again in every run.
+#[test]
+fn a_path_that_skill_folders_cannot_name_is_refused() {
+    let style = styles().into_iter().find(|style| name(style) == "block-indented").expect("the style");
+    let text = input(&style).replace("mountPath: /app/skills/alerts", "mountPath: /app/skills/a,b");
+    let error = rendered(&text, false).expect_err("a refusal");
+    assert!(
+        error.contains("spec.skills[1].mountPath: SKILL_FOLDERS cannot name \"/app/skills/a,b\""),
+        "{error}"
+    );
+}
