@@ -28,6 +28,9 @@ use clap::Parser as _;
 
 use args::{Args, Color};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let words = words(std::env::args_os().collect());
     if words.len() == 1

@@ -181,10 +181,25 @@ pub fn read_stdin() -> Result<String, Failure> {
 }
 
 fn stdin_bytes() -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
+    // A file is read into memory of its size: to grow step by step takes twice as much of it.
+    let mut bytes = Vec::with_capacity(stdin_size().unwrap_or(0));
     let read = std::io::stdin().lock().read_to_end(&mut bytes);
     read.map_err(|error| Failure::Io("standard input".into(), error))?;
     Ok(bytes)
+}
+
+/// Bytes of standard input, if it is a file.
+#[cfg(unix)]
+fn stdin_size() -> Option<usize> {
+    use std::os::fd::AsFd as _;
+    let file = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    usize::try_from(about.len()).ok()
+}
+
+#[cfg(not(unix))]
+fn stdin_size() -> Option<usize> {
+    None
 }
 
 /// Reads a file that a flag names.
