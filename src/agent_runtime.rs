@@ -101,6 +101,12 @@ fn string(parent: &Value, key: &str, field: &str) -> Result<String, FieldError> 
     }
 }
 
+/// A text of a skill; its field is written out only where something is wrong with it.
+fn of_skill(skill: &Value, index: usize, key: &str) -> Result<String, FieldError> {
+    string(skill, key, "")
+        .map_err(|error| FieldError { field: format!("spec.skills[{index}].{key}"), ..error })
+}
+
 impl AgentRuntimeSpec {
     /// Reads `spec` of an AgentRuntime object as Go's decoder would: absent and null give the zero value.
     ///
@@ -154,22 +160,15 @@ impl AgentRuntimeSpec {
             None | Some(Value::Null) => {}
             Some(Value::Array(items)) => {
                 for (index, item) in items.iter().enumerate() {
-                    let field = format!("spec.skills[{index}]");
                     if !matches!(item, Value::Object(_) | Value::Null) {
-                        errors.push(wrong(&field, "an object", item));
+                        errors.push(wrong(&format!("spec.skills[{index}]"), "an object", item));
                         continue;
                     }
                     out.skills.push(Skill {
-                        name: take(string(item, "name", &format!("{field}.name")), &mut errors),
-                        image: take(string(item, "image", &format!("{field}.image")), &mut errors),
-                        mount_path: take(
-                            string(item, "mountPath", &format!("{field}.mountPath")),
-                            &mut errors,
-                        ),
-                        pull_policy: take(
-                            string(item, "pullPolicy", &format!("{field}.pullPolicy")),
-                            &mut errors,
-                        ),
+                        name: take(of_skill(item, index, "name"), &mut errors),
+                        image: take(of_skill(item, index, "image"), &mut errors),
+                        mount_path: take(of_skill(item, index, "mountPath"), &mut errors),
+                        pull_policy: take(of_skill(item, index, "pullPolicy"), &mut errors),
                     });
                 }
             }

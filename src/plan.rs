@@ -8,6 +8,7 @@ mod advice;
 mod annotation;
 mod apply;
 mod conditions;
+pub(crate) mod draft;
 mod env;
 mod fields;
 mod image_volumes;
@@ -262,6 +263,8 @@ pub struct RuntimePlan {
     pub created: Vec<ConfigMap>,
     /// The workload after each write of this run, in order.
     pub updates: Vec<Value>,
+    /// Where the last update may differ from the workload before; none where that was not noted.
+    pub(crate) touched: Option<Vec<draft::Path>>,
 }
 
 impl RuntimePlan {
@@ -365,6 +368,7 @@ fn run(
         finalizer: Finalizer::Keep,
         created: Vec::new(),
         updates: Vec::new(),
+        touched: None,
     };
     let names = options.profile.names;
     let has_finalizer = fields::strings(runtime.object.pointer("/metadata/finalizers"))

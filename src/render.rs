@@ -27,6 +27,7 @@ use crate::profile::Profile;
 use crate::stream::{Item, Stream};
 use crate::yaml::Step;
 
+use edited::Desired;
 pub use edited::Edited;
 pub use profile::choose_profile;
 
@@ -136,8 +137,8 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
     }
     let mut collector = edited::Collector::new(stream);
     for PlannedRuntime { runtime, workload, plan, runtime_after, .. } in &planned.plans {
-        collector.workload(*workload, plan.desired().map(Cow::Borrowed));
-        collector.runtime(*runtime, runtime_after.as_ref().map(Cow::Borrowed));
+        collector.workload(*workload, plan.desired().map(Cow::Borrowed).map(Desired::anywhere));
+        collector.runtime(*runtime, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
     }
     collector.finish()
 }
@@ -153,10 +154,10 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for index in 0..stream.runtimes.len() {
             let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
-            let RuntimePlan { id, target, action, reason, warnings, mut updates, .. } = one.plan;
+            let RuntimePlan { id, target, action, reason, warnings, mut updates, touched, .. } = one.plan;
             if planned.errors.is_empty() {
-                collector.workload(one.workload, updates.pop().map(Cow::Owned));
-                collector.runtime(index, one.runtime_after.map(Cow::Owned));
+                collector.workload(one.workload, updates.pop().map(|value| Desired::at(value, touched)));
+                collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
             reports.push(Report { id, target, action, reason, warnings });
@@ -287,7 +288,7 @@ impl<'p, 's> Planner<'p, 's> {
         };
         let profile = self.options.profile;
         let known_errors = errors.len();
-        if !item.id.api_version.starts_with(&format!("{}/", profile.names.group)) {
+        if group_of(item) != profile.names.group {
             let message = format!(
                 "is of group {}, and profile {} reads {}",
                 group_of(item),

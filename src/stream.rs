@@ -325,14 +325,7 @@ impl<'s> Reader<'s, '_> {
     ) -> Result<(), InputError> {
         let syntax = |error| self.stream.syntax(at, error, Some(&id));
         // Most ConfigMaps are nobody's here; only their names and labels are looked at.
-        let named = is_read_by_name(&id.name);
-        let labelled = named
-            || document
-                .node_value(node)
-                .map_err(syntax)?
-                .pointer("/metadata/labels")
-                .is_some_and(has_defaults_label);
-        if !labelled {
+        if !is_read_by_name(&id.name) && !is_labelled(document, node).map_err(syntax)? {
             return Ok(());
         }
         let value = document.node_value(node).map_err(syntax)?;
@@ -354,8 +347,16 @@ fn is_read_by_name(name: &str) -> bool {
         || DIALECTS.iter().any(|names| name == names.platform_config || name == names.feature_gates)
 }
 
-fn has_defaults_label(labels: &Value) -> bool {
-    DIALECTS.iter().any(|names| labels.get(names.defaults_label).is_some())
+/// Whether a ConfigMap has the label of a namespace's defaults, whatever it says.
+fn is_labelled(document: &Document<'_>, node: NodeId) -> Result<bool, SyntaxError> {
+    let mut labels = DIALECTS.iter().map(|names| names.defaults_label);
+    if document.may_alias {
+        let value = document.node_value(node)?;
+        let found = value.pointer("/metadata/labels");
+        return Ok(found.is_some_and(|found| labels.any(|label| found.get(label).is_some())));
+    }
+    let found = document.entry(node, "metadata").and_then(|metadata| document.entry(metadata, "labels"));
+    Ok(found.is_some_and(|found| labels.any(|label| document.entry(found, label).is_some())))
 }
 
 /// The text of a scalar along a path of keys; empty where there is none or no text. Aliases and merge keys are followed.
@@ -365,13 +366,16 @@ fn text_at<'t>(document: &Document<'t>, node: NodeId, keys: &[&str]) -> Result<C
         match document.entry(at, key) {
             Some(child) => at = child,
             // What an alias or a merge key brings stands elsewhere: rare, and read the slow way.
-            None if document.text.contains('*') => {
+            None if document.may_alias => {
                 let value = document.node_value(node)?;
                 let found = keys.iter().try_fold(&value, |at, key| at.get(key));
                 return Ok(Cow::Owned(found.and_then(Value::as_str).unwrap_or_default().to_owned()));
             }
             None => return Ok(Cow::Borrowed("")),
         }
+    }
+    if let Some(word) = document.word(at) {
+        return Ok(Cow::Borrowed(word));
     }
     match document.tree.node(at).kind {
         NodeKind::Scalar(_) => {

@@ -20,6 +20,6 @@ pub mod split;
 mod tabs;
 
 pub use document::{Document, SyntaxError};
-pub use edit::{EditError, Editor, Splice, apply, edit, edit_node};
+pub use edit::{EditError, Editor, Place, Splice, apply, edit, edit_node};
 pub use path::Step;
 pub use split::{DocumentSlice, split};

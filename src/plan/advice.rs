@@ -1,12 +1,13 @@
 //! What a plan says beside its result: the workload before and the AgentRuntime in, warnings out. Each names what the
 //! operator would have left or hidden (operator-spec.md section 11); nothing here changes a result.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::fields::{find, text};
-use super::{Action, Options, Runtime, RuntimePlan, image_volumes};
+use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, image_volumes};
 use crate::agent_runtime::Skill;
 use crate::config::go_strings::string_list;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
@@ -73,8 +74,8 @@ pub(super) fn add(
         }
         hidden(plan, config);
     }
-    let mounted: Vec<Skill> = plan.skills.iter().map(|planned| planned.skill.clone()).collect();
-    for skill in &mounted {
+    let mounted = std::mem::take(&mut plan.skills);
+    for PlannedSkill { skill, .. } in &mounted {
         if let Some(prefix) = protected(&skill.mount_path) {
             let message = format!(
                 "skill {} is mounted at {}, which is inside {prefix}: the container may not start, and not every check finds it",
@@ -83,13 +84,11 @@ pub(super) fn add(
             plan.warn("Q14", message);
         }
     }
-    for (index, skill) in mounted.iter().enumerate() {
-        let path = normalized(&skill.mount_path);
-        let inside = mounted[..index]
-            .iter()
-            .chain(&mounted[index + 1..])
-            .find(|other| is_below(&path, &normalized(&other.mount_path)));
-        if let Some(outer) = inside {
+    let paths: Vec<Cow<'_, str>> = mounted.iter().map(|one| normalized(&one.skill.mount_path)).collect();
+    for (PlannedSkill { skill, .. }, path) in mounted.iter().zip(&paths) {
+        // No path is below itself.
+        let inside = paths.iter().position(|other| is_below(path, other));
+        if let Some(outer) = inside.map(|index| &mounted[index].skill) {
             let message = format!(
                 "skill {} is mounted at {}, inside the read-only volume of skill {}: the container starts only if that \
                  image has the directory",
@@ -98,6 +97,8 @@ pub(super) fn add(
             plan.warn("Q21", message);
         }
     }
+    drop(paths);
+    plan.skills = mounted;
 }
 
 /// Warns of mounts of others that lie inside a skill's volume.
@@ -106,7 +107,7 @@ pub(super) fn nested<'m>(
     others: impl Iterator<Item = (&'m str, &'m str)>,
     skills: &[Skill],
 ) {
-    let paths: Vec<String> = skills.iter().map(|skill| normalized(&skill.mount_path)).collect();
+    let paths: Vec<Cow<'_, str>> = skills.iter().map(|skill| normalized(&skill.mount_path)).collect();
     for (volume, path) in others {
         let inner = normalized(path);
         let Some(index) = paths.iter().position(|outer| is_below(&inner, outer)) else { continue };
@@ -152,7 +153,11 @@ fn hidden(plan: &mut RuntimePlan, config: &ResolvedConfig) {
 }
 
 /// A path without empty and `.` segments, with `..` taken at its word.
-fn normalized(path: &str) -> String {
+fn normalized(path: &str) -> Cow<'_, str> {
+    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    if path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain)) {
+        return Cow::Borrowed(path);
+    }
     let mut out: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -163,7 +168,7 @@ fn normalized(path: &str) -> String {
             other => out.push(other),
         }
     }
-    format!("/{}", out.join("/"))
+    Cow::Owned(format!("/{}", out.join("/")))
 }
 
 /// Whether a normalized path is strictly inside another one.

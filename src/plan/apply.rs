@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::annotation::{self, Annotation};
-use super::fields::{WrongType, find, items, map_mut, path, set_items, text};
+use super::draft::Draft;
+use super::fields::{At, WrongType, find, items, map_mut, text};
 use super::image_volumes::{self, volume_name};
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, advice, env, mounts, sandbox};
 use crate::agent_runtime::Skill;
 use crate::names::{MANAGED_BY, Names};
 use crate::validate::preflight::{self, Effect, Mount};
 use crate::workload::WorkloadKind;
-use crate::yaml::Step;
 
 /// Containers that stand beside an agent and never are one: those of the operator's injector and of service meshes.
 const SIDECARS: [&str; 8] = [
@@ -110,7 +110,7 @@ fn exact(
 
 /// The operator's changes of a pod; lists of a wrong type cannot come from the API server and are left.
 pub(super) fn exact_pod(pod: &mut Map<String, Value>, skills: &[Skill]) {
-    let Ok(existing) = items(pod, "volumes", &[]) else { return };
+    let Ok(existing) = items(pod, "volumes", At::Keys(&[])) else { return };
     let list = image_volumes::exact(existing, skills).list;
     set_typed(pod, "volumes", list);
     let Some(Value::Object(container)) =
@@ -118,7 +118,7 @@ pub(super) fn exact_pod(pod: &mut Map<String, Value>, skills: &[Skill]) {
     else {
         return;
     };
-    let Ok(existing) = items(container, "volumeMounts", &[]) else { return };
+    let Ok(existing) = items(container, "volumeMounts", At::Keys(&[])) else { return };
     let list = mounts::exact(existing, skills);
     set_typed(container, "volumeMounts", list);
 }
@@ -158,17 +158,16 @@ fn safe(
         Cow::Borrowed(workload) => Some(workload),
         Cow::Owned(_) => None,
     };
-    let mut after = workload.into_owned();
-    let mut changed = false;
+    let mut draft = Draft::new(workload.into_owned());
     if !observes || profile.observer_render.type_label {
-        changed |= safe_labels(plan, runtime, kind, &mut after, profile.names)?;
+        safe_labels(plan, runtime, kind, &mut draft, profile.names)?;
     }
     let mut pod_facts = PodFacts::default();
     if kind.is_typed() || observes {
-        pod_facts.before = image_volumes_before(&after, kind);
+        pod_facts.before = image_volumes_before(draft.value(), kind);
     }
     if touches_pod {
-        changed |= safe_pod(plan, kind, &mut after, skills, options, &mut pod_facts)?;
+        safe_pod(plan, kind, &mut draft, skills, options, &mut pod_facts)?;
     }
     if observes && kind == WorkloadKind::Sandbox && !skills.is_empty() {
         plan.warn(
@@ -176,20 +175,21 @@ fn safe(
             "a Sandbox does not restart by itself when its skills change; delete its pod to load them",
         );
     }
-    changed |= safe_annotation(plan, runtime, &mut after, skills, &pod_facts, options)?;
+    safe_annotation(plan, runtime, &mut draft, skills, &pod_facts, options)?;
     if !kind.is_typed() && !observes && options.gate && !runtime.spec.skills.is_empty() {
         plan.warn(
             "Q18",
             "skills are not mounted into a Sandbox, and the annotation that would say so is not written",
         );
     }
-    let template = kind.template_key();
-    let old_hash =
-        text(&after, &["spec", template, "metadata", "annotations", profile.names.config_hash]).to_owned();
+    let annotations = ["spec", kind.template_key(), "metadata", "annotations"];
+    let old_hash = find(draft.value(), &annotations).map(|map| text(map, &[profile.names.config_hash]));
+    let restarts = old_hash.is_some_and(|hash| !hash.is_empty() && hash != plan.config_hash);
     if !observes || profile.observer_render.config_hash {
-        let annotations = map_mut(&mut after, &["spec", template, "metadata", "annotations"])?;
-        changed |= set(annotations, profile.names.config_hash, &plan.config_hash);
+        draft.set(&annotations, profile.names.config_hash, &plan.config_hash)?;
     }
+    let changed = draft.is_touched();
+    let (after, touched) = draft.into_parts();
     // To compare the whole would take longer than all of the above; tests, where there is time, do.
     debug_assert!(before.is_none_or(|before| changed == (*before != after)), "a change was not noted");
     plan.action = if changed { Action::Configured } else { Action::Unchanged };
@@ -205,47 +205,36 @@ fn safe(
     // A Sandbox that is scaled to nothing runs no old pod (Q19).
     let runs = find(&after, &["spec", "replicas"]).and_then(Value::as_i64) != Some(0);
     plan.updates.push(after);
-    if kind == WorkloadKind::Sandbox
-        && options.restarts
-        && runs
-        && !old_hash.is_empty()
-        && old_hash != plan.config_hash
-    {
+    plan.touched = Some(touched);
+    if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {
         sandbox::begin_restart(plan, profile.names);
+        plan.touched = None;
     }
     Ok(())
-}
-
-/// Sets a text where it is not there already. Returns whether it was not.
-fn set(map: &mut Map<String, Value>, key: &str, value: &str) -> bool {
-    let changes = map.get(key).and_then(Value::as_str) != Some(value);
-    if changes {
-        map.insert(key.to_owned(), value.into());
-    }
-    changes
 }
 
 fn safe_labels(
     plan: &mut RuntimePlan,
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
-    after: &mut Value,
-    names: &Names,
-) -> Result<bool, WrongType> {
-    let labels = map_mut(after, &["metadata", "labels"])?;
-    let mut changed = set(labels, names.type_label, &runtime.spec.agent_type);
-    let manager = labels.get(MANAGED_BY).and_then(Value::as_str).unwrap_or_default();
-    if manager.is_empty() || manager == names.managed_by_value {
-        changed |= set(labels, MANAGED_BY, names.managed_by_value);
-    } else {
-        plan.warn(
+    draft: &mut Draft,
+    names: &'static Names,
+) -> Result<(), WrongType> {
+    let labels = ["metadata", "labels"];
+    draft.set(&labels, names.type_label, &runtime.spec.agent_type)?;
+    let manager = draft.map(&labels)?.and_then(|map| map.get(MANAGED_BY)).and_then(Value::as_str);
+    match manager.filter(|manager| !manager.is_empty() && *manager != names.managed_by_value) {
+        None => draft.set(&labels, MANAGED_BY, names.managed_by_value)?,
+        Some(manager) => plan.warn(
             "Q17",
             format!("the label {MANAGED_BY} says {manager} and is left; the operator would overwrite it"),
-        );
+        ),
     }
-    let labels = map_mut(after, &["spec", kind.template_key(), "metadata", "labels"])?;
-    changed |= set(labels, names.type_label, &runtime.spec.agent_type);
-    Ok(changed)
+    draft.set(
+        &["spec", kind.template_key(), "metadata", "labels"],
+        names.type_label,
+        &runtime.spec.agent_type,
+    )
 }
 
 /// What the annotation has to know of the pod.
@@ -270,22 +259,22 @@ pub(super) fn image_volumes_before(
     image_volumes::safe(volumes.map_or(&[], Vec::as_slice), &[]).ours_before
 }
 
-/// Volumes, mounts and `SKILL_FOLDERS`. Returns whether anything changes.
+/// Volumes, mounts and `SKILL_FOLDERS`.
 pub(super) fn safe_pod(
     plan: &mut RuntimePlan,
     kind: WorkloadKind,
-    after: &mut Value,
+    draft: &mut Draft,
     skills: &[Skill],
     options: &Options,
     facts: &mut PodFacts,
-) -> Result<bool, WrongType> {
+) -> Result<(), WrongType> {
     let keys = ["spec", kind.template_key(), "spec"];
-    if find(after, &keys).is_none_or(Value::is_null) && skills.is_empty() {
-        return Ok(false);
+    let pod = draft.map(&keys)?;
+    if pod.is_none() && skills.is_empty() {
+        return Ok(());
     }
-    let at = path(&keys);
-    let pod = map_mut(after, &keys)?;
-    let volumes = image_volumes::safe(items(pod, "volumes", &at)?, skills);
+    let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(&keys)))?;
+    let volumes = image_volumes::safe(existing, skills);
     for (index, source) in &volumes.collisions {
         let skill = &skills[*index];
         plan.problem(
@@ -316,8 +305,8 @@ pub(super) fn safe_pod(
     }
     facts.foreign = !volumes.foreign.is_empty();
     facts.dropped_volumes = volumes.dropped.iter().cloned().collect();
-    let changed = safe_containers(plan, pod, &at, skills, options, &volumes, facts)?;
-    Ok(set_items(pod, "volumes", volumes.list) || changed)
+    safe_containers(plan, draft, keys, skills, options, &volumes, facts)?;
+    draft.set_items(&keys, "volumes", volumes.list)
 }
 
 /// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
@@ -336,67 +325,84 @@ fn defects(plan: &mut RuntimePlan, index: usize, skill: &Skill, earlier: &[Skill
     }
 }
 
+/// A list of a container, as it should be.
+type Lists = Vec<(&'static str, Vec<Value>)>;
+
 fn safe_containers(
     plan: &mut RuntimePlan,
-    pod: &mut Map<String, Value>,
-    at: &[Step],
+    draft: &mut Draft,
+    keys: [&'static str; 3],
     skills: &[Skill],
     options: &Options,
     volumes: &image_volumes::Volumes,
     facts: &mut PodFacts,
-) -> Result<bool, WrongType> {
-    let agent = agent_container(plan, pod, at, skills, options)?;
-    let mut changed = false;
+) -> Result<(), WrongType> {
+    let none = Map::new();
+    let at = At::Keys(&keys);
+    let agent = agent_container(plan, draft.map(&keys)?.unwrap_or(&none), at, skills, options)?;
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        let mut inside = at.to_vec();
-        inside.push(list.into());
-        items(pod, list, at)?;
-        let containers = pod.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-        for (index, container) in containers.enumerate() {
-            let Value::Object(container) = container else { continue };
-            inside.push(index.into());
-            if list == "containers" && Some(index) == agent {
-                changed |= agent_mounts(plan, container, &inside, skills, volumes, facts)?;
-                changed |= folders(plan, container, &inside, skills, options, facts)?;
-            } else if let Some(kept) =
-                mounts::without_dangling(items(container, "volumeMounts", &inside)?, &volumes.dropped)
-            {
-                let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-                plan.warn("Q6", format!("mounts of removed skills go from container {name} as well; the operator would leave them dangling"));
-                if options.remove {
-                    // It was the agent container of a render with --container.
-                    let gone = items(container, "volumeMounts", &inside)?;
-                    let dropped_paths = mounts::paths_of(gone, &volumes.dropped);
-                    let facts = PodFacts { dropped_paths, ..PodFacts::default() };
-                    changed |= folders(plan, container, &inside, skills, options, &facts)?;
-                }
-                changed |= set_items(container, "volumeMounts", kept);
+        let inside = At::Key(&at, list);
+        let count = items(draft.map(&keys)?.unwrap_or(&none), list, at)?.len();
+        for index in 0..count {
+            let containers = items(draft.map(&keys)?.unwrap_or(&none), list, at)?;
+            let Some(Value::Object(container)) = containers.get(index) else { continue };
+            let inside = At::Index(&inside, index);
+            let lists = if list == "containers" && Some(index) == agent {
+                let mut lists = agent_mounts(plan, container, inside, skills, volumes, facts)?;
+                lists.extend(folders(plan, container, inside, skills, options, facts)?);
+                lists
+            } else {
+                without_dangling(plan, container, inside, skills, options, volumes)?
+            };
+            for (key, items) in lists {
+                draft.set_container_items(&keys, list, index, key, items);
             }
-            inside.pop();
         }
     }
-    Ok(changed)
+    Ok(())
+}
+
+/// Mounts of volumes that go, of containers that are not the agent's.
+fn without_dangling(
+    plan: &mut RuntimePlan,
+    container: &Map<String, Value>,
+    at: At<'_>,
+    skills: &[Skill],
+    options: &Options,
+    volumes: &image_volumes::Volumes,
+) -> Result<Lists, WrongType> {
+    let existing = items(container, "volumeMounts", at)?;
+    let Some(kept) = mounts::without_dangling(existing, &volumes.dropped) else { return Ok(Lists::new()) };
+    let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
+    plan.warn("Q6", format!("mounts of removed skills go from container {name} as well; the operator would leave them dangling"));
+    let mut lists = vec![("volumeMounts", kept)];
+    if options.remove {
+        // It was the agent container of a render with --container.
+        let dropped_paths = mounts::paths_of(existing, &volumes.dropped);
+        let facts = PodFacts { dropped_paths, ..PodFacts::default() };
+        lists.extend(folders(plan, container, at, skills, options, &facts)?);
+    }
+    Ok(lists)
 }
 
 /// Index of the agent container; none where there is no container and none is needed.
 fn agent_container(
     plan: &mut RuntimePlan,
     pod: &Map<String, Value>,
-    at: &[Step],
+    at: At<'_>,
     skills: &[Skill],
     options: &Options,
 ) -> Result<Option<usize>, WrongType> {
     let containers = items(pod, "containers", at)?;
     let name =
         |container: &Value| container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut inside = at.to_vec();
-    inside.push("containers".into());
+    let inside = || At::Key(&at, "containers").steps();
     if let Some(wanted) = &options.container {
         let found = containers.iter().position(|container| name(container) == *wanted);
         if found.is_none() {
             let known: Vec<String> = containers.iter().map(name).collect();
             let message = format!("there is no container {wanted}");
-            plan.problem(false, &inside, message, format!("name one of: {}", known.join(", ")));
+            plan.problem(false, &inside(), message, format!("name one of: {}", known.join(", ")));
         }
         return Ok(found);
     }
@@ -404,7 +410,7 @@ fn agent_container(
         if !skills.is_empty() {
             plan.problem(
                 false,
-                &inside,
+                &inside(),
                 "there is no container to mount skills into",
                 "give the pod a container",
             );
@@ -423,12 +429,12 @@ fn agent_container(
 
 fn agent_mounts(
     plan: &mut RuntimePlan,
-    container: &mut Map<String, Value>,
-    at: &[Step],
+    container: &Map<String, Value>,
+    at: At<'_>,
     skills: &[Skill],
     volumes: &image_volumes::Volumes,
     facts: &mut PodFacts,
-) -> Result<bool, WrongType> {
+) -> Result<Lists, WrongType> {
     let existing = items(container, "volumeMounts", at)?;
     let mounts = mounts::safe(existing, skills, &volumes.foreign);
     let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -450,18 +456,18 @@ fn agent_mounts(
         );
     }
     facts.dropped_paths.clone_from(&mounts.dropped_paths);
-    Ok(set_items(container, "volumeMounts", mounts.list))
+    Ok(vec![("volumeMounts", mounts.list)])
 }
 
 /// `SKILL_FOLDERS`.
 fn folders(
     plan: &mut RuntimePlan,
-    container: &mut Map<String, Value>,
-    at: &[Step],
+    container: &Map<String, Value>,
+    at: At<'_>,
     skills: &[Skill],
     options: &Options,
     facts: &PodFacts,
-) -> Result<bool, WrongType> {
+) -> Result<Option<(&'static str, Vec<Value>)>, WrongType> {
     let profile = options.profile;
     let environment = items(container, "env", at)?;
     let by_default = !profile.mounts() && profile.observer_render.skill_folders;
@@ -471,7 +477,7 @@ fn folders(
         && options.remove
         && env::ends_with(environment, &facts.dropped_paths);
     if !wanted && !forgotten {
-        return Ok(false);
+        return Ok(None);
     }
     let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
     // Agents split the value at commas and strip blanks: such a path would be read as others, and added in every run.
@@ -484,10 +490,10 @@ fn folders(
     }
     match env::merge(environment, &paths, &facts.dropped_paths) {
         Ok(None) => {}
-        Ok(Some(list)) => return Ok(set_items(container, "env", list)),
+        Ok(Some(list)) => return Ok(Some(("env", list))),
         Err(index) => {
-            let mut field = at.to_vec();
-            field.extend(["env".into(), index.into(), "valueFrom".into()]);
+            let env = At::Key(&at, "env");
+            let field = At::Key(&At::Index(&env, index), "valueFrom").steps();
             plan.problem(
                 false,
                 &field,
@@ -496,38 +502,36 @@ fn folders(
             );
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-/// The skills annotation. Returns whether anything changes.
+/// The skills annotation.
 pub(super) fn safe_annotation(
     plan: &mut RuntimePlan,
     runtime: &Runtime<'_>,
-    after: &mut Value,
+    draft: &mut Draft,
     skills: &[Skill],
     facts: &PodFacts,
     options: &Options,
-) -> Result<bool, WrongType> {
+) -> Result<(), WrongType> {
     let key = options.profile.names.skills;
     let keys = ["metadata", "annotations"];
-    let existing = find(after, &keys).and_then(|map| map.get(key)).and_then(Value::as_str);
+    let existing = find(draft.value(), &keys).and_then(|map| map.get(key)).and_then(Value::as_str);
     let names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
     let in_spec = runtime.spec.skills.iter().map(|skill| skill.name.as_str());
     let ours = facts.before.iter().map(String::as_str).chain(in_spec).collect();
     advice::unrecorded(plan, existing, &facts.dropped_volumes);
     let foreign =
         "the skills annotation names skills of others, which are kept; the operator would remove them";
-    Ok(match annotation::wanted(existing, &names, &ours, facts.foreign) {
-        Annotation::Keep => false,
-        Annotation::KeepForeign => {
-            plan.warn("Q5", foreign);
-            false
-        }
-        Annotation::Set(text) => set(map_mut(after, &keys)?, key, &text),
+    match annotation::wanted(existing, &names, &ours, facts.foreign) {
+        Annotation::Keep => {}
+        Annotation::KeepForeign => plan.warn("Q5", foreign),
+        Annotation::Set(text) => draft.set(&keys, key, &text)?,
         Annotation::SetWithForeign(text) => {
             plan.warn("Q5", foreign);
-            set(map_mut(after, &keys)?, key, &text)
+            draft.set(&keys, key, &text)?;
         }
-        Annotation::Remove => super::fields::remove_entry(after, &keys, key).is_some(),
-    })
+        Annotation::Remove => draft.remove(&keys, key),
+    }
+    Ok(())
 }

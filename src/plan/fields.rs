@@ -46,7 +46,11 @@ pub(super) fn map_mut<'v>(
     for (done, key) in keys.iter().enumerate() {
         let found = crate::agent_runtime::type_name(at);
         let Value::Object(map) = at else { return Err(wrong(&keys[..done], "an object", found)) };
-        at = map.entry((*key).to_owned()).or_insert(Value::Null);
+        // Usually it is there, and no key needs to be made.
+        if !map.contains_key(*key) {
+            map.insert((*key).to_owned(), Value::Null);
+        }
+        at = &mut map[*key];
         if at.is_null() {
             *at = Value::Object(Map::new());
         }
@@ -58,61 +62,47 @@ pub(super) fn map_mut<'v>(
     }
 }
 
-fn wrong(keys: &[&str], wanted: &str, found: &str) -> WrongType {
+/// A field that is not what it should be.
+pub(super) fn wrong(keys: &[&str], wanted: &str, found: &str) -> WrongType {
     WrongType { path: path(keys), message: format!("must be {wanted}, found {found}") }
+}
+
+/// Where a map stands, as a chain to its root: told only where something is wrong there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At<'p> {
+    Keys(&'p [&'static str]),
+    Key(&'p At<'p>, &'static str),
+    Index(&'p At<'p>, usize),
+}
+
+impl At<'_> {
+    /// The steps from the root.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        match self {
+            Self::Keys(keys) => path(keys),
+            Self::Key(parent, key) => [parent.steps(), vec![Step::from(*key)]].concat(),
+            Self::Index(parent, index) => [parent.steps(), vec![Step::from(*index)]].concat(),
+        }
+    }
 }
 
 /// The items of a list field; none where it is absent or null.
 pub(super) fn items<'v>(
     map: &'v Map<String, Value>,
-    key: &str,
-    parent: &[Step],
+    key: &'static str,
+    parent: At<'_>,
 ) -> Result<&'v [Value], WrongType> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(items)) => Ok(items),
         Some(other) => {
-            let mut path = parent.to_vec();
-            path.push(Step::from(key));
             let found = crate::agent_runtime::type_name(other);
-            Err(WrongType { path, message: format!("must be a list, found {found}") })
+            Err(WrongType {
+                path: At::Key(&parent, key).steps(),
+                message: format!("must be a list, found {found}"),
+            })
         }
     }
-}
-
-/// Sets a list, or takes the field away where the list is empty and was not there or null before. An empty list that
-/// its author wrote stays when nothing was in it and nothing comes into it. Returns whether anything changes.
-pub(super) fn set_items(map: &mut Map<String, Value>, key: &str, items: Vec<Value>) -> bool {
-    let same = match map.get(key) {
-        None | Some(Value::Null) => items.is_empty(),
-        Some(Value::Array(old)) => *old == items,
-        Some(_) => false,
-    };
-    if same {
-        return false;
-    }
-    if items.is_empty() {
-        map.shift_remove(key);
-    } else {
-        map.insert(key.to_owned(), Value::Array(items));
-    }
-    true
-}
-
-/// Removes an entry of the map along a path, and the maps around it that this empties.
-pub(super) fn remove_entry(object: &mut Value, keys: &[&str], key: &str) -> Option<Value> {
-    let mut at = &mut *object;
-    for step in keys {
-        at = at.get_mut(*step)?;
-    }
-    let removed = at.as_object_mut()?.shift_remove(key)?;
-    for depth in (1..=keys.len()).rev() {
-        if !find(object, &keys[..depth]).is_some_and(|value| value.as_object().is_some_and(Map::is_empty)) {
-            break;
-        }
-        remove_empty_map(object, &keys[..depth]);
-    }
-    Some(removed)
 }
 
 /// Removes the map along a path if it is empty.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::fields;
 use crate::agent_runtime::Skill;
@@ -31,7 +31,7 @@ pub(super) struct Volumes {
 
 /// Name of the volume of a skill.
 pub(super) fn volume_name(skill: &Skill) -> String {
-    format!("{SKILL_VOLUME_PREFIX}{}", skill.name)
+    [SKILL_VOLUME_PREFIX, &skill.name].concat()
 }
 
 /// The name of a volume or of the volume of a mount.
@@ -119,12 +119,15 @@ fn source_of(volume: &Value) -> String {
 }
 
 fn fresh(skill: &Skill) -> Value {
-    let mut image = Map::new();
+    let mut image = Map::with_capacity(2);
     image.insert("reference".into(), skill.image.as_str().into());
     if !skill.pull_policy.is_empty() {
         image.insert("pullPolicy".into(), skill.pull_policy.as_str().into());
     }
-    json!({"name": volume_name(skill), "image": image})
+    let mut volume = Map::with_capacity(2);
+    volume.insert("name".into(), volume_name(skill).into());
+    volume.insert("image".into(), image.into());
+    Value::Object(volume)
 }
 
 /// An image volume with the skill's reference, and whether it keeps a pull policy that somebody set by hand.
@@ -158,6 +161,8 @@ fn updated(volume: &Value, skill: &Skill) -> (Value, bool) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn skill(name: &str, image: &str, policy: &str) -> Skill {

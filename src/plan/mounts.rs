@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::image_volumes::{name_of, volume_name};
 use crate::agent_runtime::Skill;
@@ -30,7 +30,11 @@ fn path_of(mount: &Value) -> &str {
 }
 
 fn fresh(skill: &Skill) -> Value {
-    json!({"name": volume_name(skill), "mountPath": skill.mount_path, "readOnly": true})
+    let mut mount = Map::with_capacity(3);
+    mount.insert("name".into(), volume_name(skill).into());
+    mount.insert("mountPath".into(), skill.mount_path.as_str().into());
+    mount.insert("readOnly".into(), true.into());
+    Value::Object(mount)
 }
 
 /// The operator's code: every mount with the prefix goes, one for each skill is appended.
@@ -132,6 +136,8 @@ pub(super) fn without_dangling(existing: &[Value], dropped: &HashSet<String>) ->
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn skill(name: &str, path: &str) -> Skill {

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::apply::{PodFacts, exact_pod, image_volumes_before, safe_annotation, safe_pod};
-use super::fields::{WrongType, map_mut, remove_entry, text};
+use super::draft::Draft;
+use super::fields::{WrongType, find, map_mut, text};
 use super::sandbox::{remove_on_deletion, set_template};
 use super::{Action, Options, Runtime, RuntimePlan};
 use crate::config::hash::{ConfigHash, hash_input};
@@ -31,19 +32,25 @@ pub(super) fn plan(
     };
     let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
     let going = super::fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
-    let mut after = workload.as_ref().clone();
-    if options.exact {
+    let (after, changed) = if options.exact {
+        let mut after = workload.as_ref().clone();
         exact(&mut after, kind, options, defaults_only.as_str());
+        let changed = after != *workload;
+        (after, changed)
     } else {
         let hash = (going && !options.remove).then(|| defaults_only.as_str());
-        if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, &mut after, options, hash) {
+        let mut draft = Draft::new(workload.into_owned());
+        if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, &mut draft, options, hash) {
             plan.problem(false, &path, message, "correct the workload");
         }
-    }
+        let changed = draft.is_touched();
+        let (after, touched) = draft.into_parts();
+        plan.touched = Some(touched);
+        (after, changed)
+    };
     if !plan.problems.is_empty() {
         return plan.failed();
     }
-    let changed = after != *workload;
     plan.action = if changed { Action::Removed } else { Action::Unchanged };
     plan.reason = if going { "the AgentRuntime is being deleted" } else { "everything of ours is taken out" }
         .to_owned();
@@ -95,7 +102,7 @@ fn safe(
     plan: &mut RuntimePlan,
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
-    after: &mut Value,
+    draft: &mut Draft,
     options: &Options,
     hash: Option<&str>,
 ) -> Result<(), WrongType> {
@@ -107,36 +114,31 @@ fn safe(
     let mut facts = PodFacts::default();
     // Where the operator mounts, neither it nor we ever touch the pod of a Sandbox: what is there is its user's.
     if kind.is_typed() || !profile.mounts() {
-        facts.before = image_volumes_before(after, kind);
-        safe_pod(plan, kind, after, &[], options, &mut facts)?;
+        facts.before = image_volumes_before(draft.value(), kind);
+        safe_pod(plan, kind, draft, &[], options, &mut facts)?;
     }
-    safe_annotation(plan, runtime, after, &[], &facts, options)?;
+    safe_annotation(plan, runtime, draft, &[], &facts, options)?;
     // An operator that only observes writes the rest itself, and takes it out itself.
     let renders_labels = profile.mounts() || profile.observer_render.type_label;
     let renders_hash = profile.mounts() || profile.observer_render.config_hash;
     if renders_hash {
         match hash.filter(|_| profile.deletion.hash_to_defaults) {
-            Some(hash) => {
-                map_mut(after, &template_annotations)?.insert(names.config_hash.to_owned(), hash.into());
-            }
-            None => {
-                remove_entry(after, &template_annotations, names.config_hash);
-            }
+            Some(hash) => draft.set(&template_annotations, names.config_hash, hash)?,
+            None => draft.remove(&template_annotations, names.config_hash),
         }
     }
     if renders_labels {
         if hash.is_none() || !profile.deletion.hash_to_defaults {
             for keys in [&labels[..], &template_labels] {
-                if text(after, keys.iter().chain(&[names.type_label]).copied().collect::<Vec<_>>().as_slice())
-                    == runtime.spec.agent_type
-                {
-                    remove_entry(after, keys, names.type_label);
+                let found = find(draft.value(), keys).map(|labels| text(labels, &[names.type_label]));
+                if found.unwrap_or_default() == runtime.spec.agent_type {
+                    draft.remove(keys, names.type_label);
                 }
             }
         }
-        let manager = text(after, &["metadata", "labels", MANAGED_BY]).to_owned();
+        let manager = text(draft.value(), &["metadata", "labels", MANAGED_BY]).to_owned();
         if manager == names.managed_by_value {
-            remove_entry(after, &labels, MANAGED_BY);
+            draft.remove(&labels, MANAGED_BY);
         } else if !manager.is_empty() {
             plan.warn(
                 "Q17",

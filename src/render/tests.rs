@@ -138,11 +138,20 @@ fn settings(dice: &mut Dice<'_>) -> Settings {
 }
 
 /// The text after a render, or why there is none.
+///
+/// A render looks only at what the plan has touched, and proves items of lists one by one. The long way, whole objects in
+/// whole documents, comes to the same bytes.
 fn run(text: &str, settings: &Settings) -> Result<String, Vec<InputError>> {
     let sources = [Source { name: "-".into(), text: text.into() }];
     let stream = Stream::read(&sources, "default")?;
-    let rendered = render(&stream, settings)?;
-    Ok(rendered.edited.chunks(0, text).collect())
+    let rendered = render(&stream, settings);
+    let whole = edit(&stream, &plan_all(&stream, settings));
+    match (&rendered, &whole) {
+        (Ok(rendered), Ok(whole)) => assert_eq!(rendered.edited, *whole, "of\n{text}"),
+        (Err(short), Err(long)) => assert_eq!(short, long, "of\n{text}"),
+        (short, long) => panic!("{short:?}\n{long:?}\nof\n{text}"),
+    }
+    rendered.map(|rendered| rendered.edited.chunks(0, text).collect())
 }
 
 /// What was planned, and what the plans make of each workload, by name.

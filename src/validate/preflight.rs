@@ -51,7 +51,7 @@ pub struct Mount<'m> {
 pub fn check_skill(skill: &Skill) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut tell = |field, effect, quirk, message| findings.push(Finding { field, effect, quirk, message });
-    let volume = format!("{SKILL_VOLUME_PREFIX}{}", skill.name);
+    let volume = [SKILL_VOLUME_PREFIX, &skill.name].concat();
     let length = volume.chars().count();
     if length > VOLUME_NAME_MAX {
         tell(
@@ -139,24 +139,25 @@ pub fn check_skill(skill: &Skill) -> Vec<Finding> {
 /// `others` are the mounts that stay, so not those of skill volumes that are rebuilt. Paths are compared as text, as
 /// the API server does: `/a` and `/a/` are two paths for it.
 pub fn check_mounts(container: &str, others: &[Mount<'_>], skills: &[Skill]) -> Vec<(usize, Finding)> {
-    let mut taken: HashMap<&str, String> = HashMap::with_capacity(others.len() + skills.len());
+    // Who has a path: the word for it and its name.
+    let mut taken: HashMap<&str, (&str, &str)> = HashMap::with_capacity(others.len() + skills.len());
     for mount in others {
-        taken.entry(mount.path).or_insert_with(|| format!("volume {}", mount.volume));
+        taken.entry(mount.path).or_insert(("volume", mount.volume));
     }
     let mut findings = Vec::new();
     for (index, skill) in skills.iter().enumerate() {
         match taken.get(skill.mount_path.as_str()) {
             None => {
-                taken.insert(&skill.mount_path, format!("skill {}", skill.name));
+                taken.insert(&skill.mount_path, ("skill", &skill.name));
             }
-            Some(owner) => findings.push((
+            Some((what, owner)) => findings.push((
                 index,
                 Finding {
                     field: "mountPath",
                     effect: Effect::Refused,
                     quirk: "Q21",
                     message: format!(
-                        "skill {} and {owner} are both mounted at {} in container {container}, and the API server \
+                        "skill {} and {what} {owner} are both mounted at {} in container {container}, and the API server \
                          takes a path once; give the skill another mountPath",
                         skill.name,
                         go_quote(&skill.mount_path)

@@ -65,6 +65,10 @@ pub struct Document<'t> {
     pub tree: Tree,
     /// The whole document is JSON; its strings have escapes YAML does not have.
     pub(super) json: bool,
+    /// Whether there may be aliases and merge keys in it: what stands at a place may be written elsewhere.
+    pub(crate) may_alias: bool,
+    /// Whether the quick reader (`fast`) has read it.
+    pub(super) quick: bool,
 }
 
 impl<'t> Document<'t> {
@@ -85,13 +89,21 @@ impl<'t> Document<'t> {
             return Err(SyntaxError::new("the document is larger than 4 GiB; split it into several", 1, 1));
         }
         if json::looks_like_json(text) && json::parse(text, &mut tree) {
-            return Ok(Self { text, tree, json: true });
+            return Ok(Self { text, tree, json: true, may_alias: false, quick: false });
         }
         check_characters(text)?;
-        if !fast::parse(text, &mut tree) {
+        let quick = fast::parse(text, &mut tree);
+        if !quick {
             granit::parse(text, &mut tree)?;
         }
-        Ok(Self { text, tree, json: false })
+        Ok(Self { text, tree, json: false, may_alias: may_alias(text), quick })
+    }
+
+    /// Reads the lines of one item of a block sequence, from its dash to before the next one, as the quick reader would
+    /// within its document. Node 0 is then a sequence of that item alone. None where that reader is not sure.
+    pub(super) fn parse_item(text: &'t str, mut tree: Tree) -> Option<Self> {
+        let read = check_characters(text).is_ok() && fast::parse_item(text, &mut tree);
+        read.then(|| Self { text, tree, json: false, may_alias: may_alias(text), quick: true })
     }
 
     /// Line and column (in characters) of a node's content, both from 1, counted from the start of the slice.
@@ -150,6 +162,10 @@ impl<'t> Document<'t> {
         let node = self.tree.node(id);
         &self.text[node.start as usize..node.end as usize]
     }
+}
+
+fn may_alias(text: &str) -> bool {
+    memchr::memchr(b'*', text.as_bytes()).is_some()
 }
 
 /// Refuses the characters that Kubernetes' reader refuses or reads as line breaks where YAML 1.2 does not.

@@ -5,14 +5,16 @@
 //! with what was wanted. Which fields to want is left to the plan.
 //!
 //! Files: `walk` compares tree and value, `align` pairs list items, `block` and `flow` write, `fill` fills and restores
-//! empty collections, `habits` learns the document's style, `shared` finds anchors,
-//! `parents` collections around nodes, `lines` knows lines and columns.
+//! empty collections, `habits` learns the document's style, `shared` finds anchors, `guide` knows what was not touched,
+//! `parents` collections around nodes, `lines` knows lines and columns, `oracle` and `item` prove the result.
 
 mod align;
 mod block;
 mod fill;
 mod flow;
+mod guide;
 mod habits;
+mod item;
 mod lines;
 mod oracle;
 mod parents;
@@ -105,8 +107,15 @@ pub fn edit_node(document: &Document<'_>, node: NodeId, desired: &Value) -> Resu
 
 /// Returns `text` with the splices carried out. They must be sorted and not overlap, as [`edit`] returns them.
 pub fn apply(text: &str, splices: &[Splice]) -> String {
+    let mut out = String::new();
+    apply_into(text, splices, &mut out);
+    out
+}
+
+fn apply_into(text: &str, splices: &[Splice], out: &mut String) {
     let added: usize = splices.iter().map(|splice| splice.text.len()).sum();
-    let mut out = String::with_capacity(text.len() + added);
+    out.clear();
+    out.reserve(text.len() + added);
     let mut at = 0;
     for splice in splices {
         out.push_str(text.get(at..splice.start).unwrap_or_default());
@@ -114,7 +123,13 @@ pub fn apply(text: &str, splices: &[Splice]) -> String {
         at = splice.end;
     }
     out.push_str(text.get(at..).unwrap_or_default());
-    out
+}
+
+/// Memory for what [`Editor::finish_in`] needs only meanwhile.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    text: String,
+    tree: super::node::Tree,
 }
 
 /// Collects the changes of several nodes of one document.
@@ -125,6 +140,7 @@ pub struct Editor<'e, 't> {
     lone_return: Option<usize>,
     splices: Vec<Splice>,
     wanted: Vec<oracle::Wanted<'e>>,
+    proven: Vec<NodeId>,
 }
 
 impl<'e, 't> Editor<'e, 't> {
@@ -138,6 +154,7 @@ impl<'e, 't> Editor<'e, 't> {
             lone_return: lines::lone_return(document.text),
             splices: Vec::new(),
             wanted: Vec::new(),
+            proven: Vec::new(),
         }
     }
 
@@ -146,6 +163,42 @@ impl<'e, 't> Editor<'e, 't> {
     /// # Errors
     /// As [`edit`], but for the comparison with the parsed result, which [`Editor::finish`] does.
     pub fn set(&mut self, node: NodeId, desired: &'e Value) -> Result<(), EditError> {
+        self.set_guided(node, desired, None)
+    }
+
+    /// The same for who knows where `desired` differs from what the node means: all else is not even looked at, and keeps
+    /// its bytes. Each place is a path of at least one step.
+    ///
+    /// # Errors
+    /// As [`Editor::set`].
+    pub fn set_at(
+        &mut self,
+        node: NodeId,
+        desired: &'e Value,
+        places: &'e [Vec<Place<'static>>],
+    ) -> Result<(), EditError> {
+        self.set_guided(node, desired, guide::Guide::new(places))
+    }
+
+    fn set_guided(
+        &mut self,
+        node: NodeId,
+        desired: &'e Value,
+        guide: Option<guide::Guide<'e>>,
+    ) -> Result<(), EditError> {
+        let (splices, wanted) = self.cut(node, desired, guide)?;
+        self.splices.extend(splices);
+        self.wanted.push(wanted);
+        Ok(())
+    }
+
+    /// The raw splices of one node, and what it must mean then.
+    fn cut<'v>(
+        &self,
+        node: NodeId,
+        desired: &'v Value,
+        guide: Option<guide::Guide<'v>>,
+    ) -> Result<(Vec<Splice>, oracle::Wanted<'v>), EditError> {
         let mut surgeon = Surgeon {
             document: self.document,
             text: self.document.text,
@@ -155,15 +208,37 @@ impl<'e, 't> Editor<'e, 't> {
             parents: &self.parents,
             lone_return: self.lone_return,
             inside: None,
+            guide,
             base: Vec::new(),
             path: Vec::new(),
-            splices: std::mem::take(&mut self.splices),
+            splices: Vec::new(),
             restored: Vec::new(),
         };
         surgeon.root(desired)?;
-        self.splices = surgeon.splices;
-        self.wanted.push(oracle::Wanted { node, desired, restored: surgeon.restored });
-        Ok(())
+        Ok((surgeon.splices, oracle::Wanted { node, desired, guide, restored: surgeon.restored }))
+    }
+
+    /// Edits one item of a block sequence and proves it by itself: the splices, or none where only the document as a whole
+    /// can be proven. Thousands of items then cost no more than as many documents. Nothing of it is kept here.
+    ///
+    /// # Errors
+    /// As [`Editor::set`] and [`Editor::finish`].
+    pub fn item(
+        &self,
+        node: NodeId,
+        desired: &Value,
+        places: Option<&[Vec<Place<'static>>]>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Vec<Splice>>, EditError> {
+        let Some(lines) = item::lines_of(self.document, &self.parents, node) else { return Ok(None) };
+        let (splices, wanted) = self.cut(node, desired, places.and_then(guide::Guide::new))?;
+        item::proven(self.document, lines, splices, &wanted, scratch)
+    }
+
+    /// Takes the splices of an item that [`Editor::item`] has proven into the whole.
+    pub fn take(&mut self, node: NodeId, splices: Vec<Splice>) {
+        self.splices.extend(splices);
+        self.proven.push(node);
     }
 
     /// Returns the splices, after the edited text has been parsed again and found to mean what was wanted.
@@ -171,14 +246,24 @@ impl<'e, 't> Editor<'e, 't> {
     /// # Errors
     /// A result that does not mean what was wanted: a defect of this module, and nothing to write.
     pub fn finish(self) -> Result<Vec<Splice>, EditError> {
-        oracle::finish(self.document, self.splices, &self.wanted)
+        self.finish_in(&mut Scratch::default())
+    }
+
+    /// The same, with the memory of the documents before.
+    ///
+    /// # Errors
+    /// As [`Editor::finish`].
+    pub fn finish_in(self, scratch: &mut Scratch) -> Result<Vec<Splice>, EditError> {
+        oracle::finish(self.document, self.splices, &self.wanted, &self.proven, scratch)
     }
 }
 
-/// One step from the edited node to the place at work.
-#[derive(Debug, Clone, Copy)]
-enum Place<'v> {
+/// One step down, like [`Step`], but without memory of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'v> {
+    /// The entry of a mapping with this key.
     Key(&'v str),
+    /// The item of a sequence, from 0.
     Index(usize),
 }
 
@@ -194,6 +279,8 @@ struct Surgeon<'e> {
     lone_return: Option<usize>,
     /// The anchored node, used elsewhere too, that the place at work lies in.
     inside: Option<NodeId>,
+    /// Where the wanted value may differ, below the place at work; none: anywhere.
+    guide: Option<guide::Guide<'e>>,
     /// The path to where `path` begins; empty but below entries that go.
     base: Vec<Step>,
     path: Vec<Place<'e>>,

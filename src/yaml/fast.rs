@@ -24,16 +24,17 @@ type Sure<T> = Result<T, Unsure>;
 
 /// Reads one document into `tree`. Returns false where it is not sure; `tree` then holds nothing of use.
 pub(super) fn parse(text: &str, tree: &mut Tree) -> bool {
-    tree.nodes.clear();
-    let mut reader = Reader {
-        text: text.as_bytes(),
-        at: 0,
-        column: END,
-        depth: 0,
-        nodes: &mut tree.nodes,
-        anchors: Vec::new(),
-    };
-    reader.document().is_ok()
+    Reader::new(text, tree).document().is_ok()
+}
+
+/// Reads the lines of one item of a block sequence, the first of which begins with its dash. Returns false where it is
+/// not sure.
+///
+/// Within its document it reads these lines in the same way: what it does depends on the column of the line, on how deep
+/// it stands, and on the lines up to the next one that is not indented more than the dash; and it goes on from there, as
+/// it ends here.
+pub(super) fn parse_item(text: &str, tree: &mut Tree) -> bool {
+    Reader::new(text, tree).only_item().is_ok()
 }
 
 /// The column when there is no further line.
@@ -67,6 +68,28 @@ struct Scanned {
 }
 
 impl<'t> Reader<'t> {
+    fn new(text: &'t str, tree: &'t mut Tree) -> Reader<'t> {
+        tree.nodes.clear();
+        Reader {
+            text: text.as_bytes(),
+            at: 0,
+            column: END,
+            depth: 0,
+            nodes: &mut tree.nodes,
+            anchors: Vec::new(),
+        }
+    }
+
+    fn only_item(&mut self) -> Sure<()> {
+        self.lines()?;
+        if self.column == END || !self.is_dash()? {
+            return Err(Unsure);
+        }
+        self.sequence(self.column, None)?;
+        let second = self.nodes.get(1).is_none_or(|item| item.next != NONE);
+        if self.column == END && !second { Ok(()) } else { Err(Unsure) }
+    }
+
     fn document(&mut self) -> Sure<()> {
         // Content on the first line may stand behind `---`, where less is allowed than on a line of its own.
         if self.text.first() == Some(&b' ') {

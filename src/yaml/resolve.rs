@@ -61,6 +61,14 @@ impl<'t> Document<'t> {
         Resolver::new(self).equals(id, value, Around::Unknown, 0)
     }
 
+    /// Whether a mapping merges nothing and has exactly the keys of `map`, each once and in the same order.
+    ///
+    /// # Errors
+    /// As [`Document::key_text`].
+    pub(crate) fn has_plain_keys(&self, id: NodeId, map: &Map<String, Value>) -> Result<bool, SyntaxError> {
+        Resolver::new(self).same_keys(id, map, 0)
+    }
+
     /// The text of a scalar, escapes and folding resolved, whatever its type is: `"a\tb"`, but also `yes` and `0x10`.
     /// Empty for collections; for an alias the text of its name's node is not followed.
     ///
@@ -92,24 +100,27 @@ impl<'t> Document<'t> {
 
     /// A bare word that is the string it looks like, as most keys and values are: no schema resolves it to anything
     /// else, and nothing in it needs decoding.
-    fn word(&self, id: NodeId) -> Option<&'t str> {
+    pub(crate) fn word(&self, id: NodeId) -> Option<&'t str> {
         let node = self.tree.node(id);
         if node.kind != NodeKind::Scalar(ScalarStyle::Plain) || node.props != node.start {
             return None;
         }
         let word = self.source(id);
         let bytes = word.as_bytes();
-        if !bytes.first()?.is_ascii_alphabetic() || bytes.iter().any(|byte| *byte < b' ') {
+        // The quick reader leaves words of several lines, which need folding, and tabs to the other one.
+        if !bytes.first()?.is_ascii_alphabetic() || (!self.quick && bytes.iter().any(|byte| *byte < b' ')) {
             return None;
         }
         // Go resolves a word that begins with a letter only if it is one of these, in some spelling.
+        if word.len() > 5 || !matches!(bytes[0] | 0x20, b'y' | b'n' | b'o' | b't' | b'f') {
+            return Some(word);
+        }
         let special: &[&str] = match word.len() {
             1 => &["y", "n"],
             2 => &["no", "on"],
             3 => &["yes", "off"],
             4 => &["true", "null"],
-            5 => &["false"],
-            _ => return Some(word),
+            _ => &["false"],
         };
         (!special.iter().any(|special| special.eq_ignore_ascii_case(word))).then_some(word)
     }
@@ -441,7 +452,9 @@ impl<'d, 't> Resolver<'d, 't> {
     ) -> Result<(), SyntaxError> {
         self.tag(id)?;
         for (key, value) in self.document.tree.entries(id) {
-            if self.is_merge(key) {
+            if let Some(word) = self.word(key) {
+                entry(Cow::Borrowed(word), value)?;
+            } else if self.is_merge(key) {
                 self.merge(value, depth + 1, entry)?;
             } else {
                 let key = self.key(key, Around::Parent(id), depth + 1)?;
@@ -562,11 +575,12 @@ impl<'d, 't> Resolver<'d, 't> {
     fn same_keys(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, SyntaxError> {
         let mut others = map.keys();
         for (key, _) in self.document.tree.entries(id) {
-            if self.is_merge(key) {
-                return Ok(false);
-            }
             let Some(other) = others.next() else { return Ok(false) };
-            if *self.key(key, Around::Parent(id), depth + 1)? != **other {
+            if let Some(word) = self.word(key) {
+                if word != other {
+                    return Ok(false);
+                }
+            } else if self.is_merge(key) || *self.key(key, Around::Parent(id), depth + 1)? != **other {
                 return Ok(false);
             }
         }

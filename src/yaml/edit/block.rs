@@ -221,6 +221,8 @@ impl<'e> Surgeon<'e> {
                 next = going;
             }
         }
+        // New items behind one another look to the same neighbour.
+        let mut learnt: Option<(usize, usize, BlockLayout<'e>)> = None;
         for step in moves {
             match *step {
                 Move::Keep(old, _) => next = old + 1,
@@ -236,7 +238,11 @@ impl<'e> Surgeon<'e> {
                     let near = next.saturating_sub(1);
                     let mut text = String::new();
                     let at = if next == 0 { dashes[0] } else { spans[next - 1].1 };
-                    let layout = self.item_layout(id, items, &dashes, near, at);
+                    let layout = match learnt {
+                        Some((one, place, layout)) if (one, place) == (near, at) => layout,
+                        _ => self.item_layout(id, items, &dashes, near, at),
+                    };
+                    learnt = Some((near, at, layout));
                     self.write_item(&mut text, &want[new], column, layout, (items[near], dashes[near]));
                     if next == 0 {
                         text.push_str(layout.eol);
@@ -403,14 +409,14 @@ impl<'e> Surgeon<'e> {
     fn insert_lines(&mut self, end: usize, column: usize, text: &str) {
         let at = lines::next_line(self.text, end);
         let eol = lines::eol(self.text, at);
-        let indent = " ".repeat(column);
         // Only a text without a final break has no line to go before.
-        let text = if lines::break_before(self.text, at) > 0 {
-            format!("{indent}{text}{eol}")
-        } else {
-            format!("{eol}{indent}{text}")
-        };
-        self.splice(at, at, text);
+        let (front, back) = if lines::break_before(self.text, at) > 0 { ("", eol) } else { (eol, "") };
+        let mut added = String::with_capacity(column + text.len() + eol.len());
+        added.push_str(front);
+        added.extend(std::iter::repeat_n(' ', column));
+        added.push_str(text);
+        added.push_str(back);
+        self.splice(at, at, added);
     }
 
     /// Whether a block scalar ends the text at `end` without a break, so that a break would change it.

@@ -1,12 +1,13 @@
 //! Puts splices in order and proves them: raw splices and what was wanted in, splices that read back as wanted out.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::{DEFECT, EditError, Splice, apply, lines};
-use crate::yaml::document::Document;
+use super::guide::{Below, Guide};
+use super::{DEFECT, EditError, Place, Scratch, Splice, apply_into, lines};
+use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
 
@@ -14,6 +15,8 @@ use crate::yaml::path::Step;
 pub(super) struct Wanted<'e> {
     pub node: NodeId,
     pub desired: &'e Value,
+    /// Where it may differ from the node as it was; none: anywhere.
+    pub guide: Option<Guide<'e>>,
     pub restored: Vec<(Vec<Step>, Value)>,
 }
 
@@ -28,6 +31,97 @@ impl Wanted<'_> {
             put(&mut value, path, restored);
         }
         Cow::Owned(value)
+    }
+
+    /// Whether the node of the edited document that has taken the place of this one means what was wanted.
+    pub(super) fn is_met(
+        &self,
+        before: &Document<'_>,
+        after: &Document<'_>,
+        new: NodeId,
+    ) -> Result<bool, SyntaxError> {
+        let value = self.value();
+        match self.guide {
+            Some(guide) => Touched { before, after }.is_met(self.node, new, &value, guide),
+            None => after.node_equals(new, &value),
+        }
+    }
+}
+
+/// Proves a node that was edited at some places only.
+struct Touched<'d, 't> {
+    before: &'d Document<'t>,
+    after: &'d Document<'t>,
+}
+
+impl Touched<'_, '_> {
+    /// Whether a node means what is wanted at the places that were touched, and what it meant before at all others.
+    fn is_met(&self, old: NodeId, new: NodeId, want: &Value, guide: Guide<'_>) -> Result<bool, SyntaxError> {
+        let (before, after) = (&self.before.tree, &self.after.tree);
+        match (before.node(old).kind, after.node(new).kind, want) {
+            (NodeKind::Mapping { .. }, NodeKind::Mapping { .. }, Value::Object(map)) => {
+                if !self.after.has_plain_keys(new, map)? {
+                    return self.after.node_equals(new, want);
+                }
+                let mut olds = before.entries(old).peekable();
+                for ((key, value), (name, want)) in after.entries(new).zip(map) {
+                    let met = match guide.below(Place::Key(name)) {
+                        Below::Any => self.after.node_equals(value, want)?,
+                        below => {
+                            // Keys that stay keep their order; only where one goes are others looked for.
+                            let same = |(old, _): &(NodeId, NodeId)| {
+                                self.before.source(*old) == self.after.source(key)
+                            };
+                            let found = match olds.next_if(same) {
+                                Some((_, old)) => Some(old),
+                                None => self.before.entry(old, name),
+                            };
+                            match (found, below) {
+                                (Some(old), Below::Part(below)) => self.is_met(old, value, want, below)?,
+                                (Some(old), _) => self.is_same(old, value)?,
+                                (None, _) => self.after.node_equals(value, want)?,
+                            }
+                        }
+                    };
+                    if !met {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            (NodeKind::Sequence { .. }, NodeKind::Sequence { .. }, Value::Array(items)) => {
+                let (mut olds, mut news) = (before.children(old), after.children(new));
+                for (at, want) in items.iter().enumerate() {
+                    let (Some(old), Some(new)) = (olds.next(), news.next()) else { return Ok(false) };
+                    let met = match guide.below(Place::Index(at)) {
+                        Below::Same => self.is_same(old, new)?,
+                        Below::Part(below) => self.is_met(old, new, want, below)?,
+                        Below::Any => self.after.node_equals(new, want)?,
+                    };
+                    if !met {
+                        return Ok(false);
+                    }
+                }
+                Ok(olds.next().is_none() && news.next().is_none())
+            }
+            _ => self.after.node_equals(new, want),
+        }
+    }
+
+    /// Whether a node that was not touched means what it meant.
+    fn is_same(&self, old: NodeId, new: NodeId) -> Result<bool, SyntaxError> {
+        let (here, there) = (self.before.tree.node(old), self.after.tree.node(new));
+        let (one, other) = (self.before.text, self.after.text);
+        let bytes = &one[here.props as usize..here.end as usize];
+        if bytes == &other[there.props as usize..there.end as usize]
+            && here.kind == there.kind
+            && lines::column(one, here.start as usize) == lines::column(other, there.start as usize)
+            // What an alias stands for is elsewhere.
+            && memchr::memchr(b'*', bytes.as_bytes()).is_none()
+        {
+            return Ok(true);
+        }
+        self.after.node_equals(new, &self.before.node_value(old)?)
     }
 }
 
@@ -56,56 +150,66 @@ pub(super) fn finish(
     document: &Document<'_>,
     splices: Vec<Splice>,
     wanted: &[Wanted<'_>],
+    proven: &[NodeId],
+    scratch: &mut Scratch,
 ) -> Result<Vec<Splice>, EditError> {
     let splices = joined(document, splices)?;
-    let edited = apply(document.text, &splices);
-    let defect = |message: String| {
-        let at = splices.first().map_or(0, |splice| splice.start);
-        let before = document.text.get(..at).unwrap_or_default();
-        EditError {
-            path: String::new(),
-            line: before.matches('\n').count() + 1,
-            column: at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1,
-            message,
-            help: DEFECT.to_owned(),
-        }
+    let Scratch { text: edited, tree } = scratch;
+    apply_into(document.text, &splices, edited);
+    let defect = |message: String| defect(document, &splices, message);
+    let unreadable = |error: SyntaxError| {
+        defect(format!("the edited text could not be read again: line {}: {}", error.line, error.message))
     };
-    let parsed;
-    let after = if splices.is_empty() {
-        document
+    let parsed = if splices.is_empty() {
+        None
     } else {
-        parsed = Document::parse(&edited).map_err(|error| {
-            defect(format!("the edited text could not be read again: line {}: {}", error.line, error.message))
-        })?;
-        &parsed
+        Some(Document::parse_into(edited, std::mem::take(tree)).map_err(unreadable)?)
     };
+    let after = parsed.as_ref().unwrap_or(document);
     let holds = match wanted {
-        [Wanted { node: 0, .. }] => after.equals(&wanted[0].value()),
-        _ => means(document, 0, after, 0, wanted),
+        [only @ Wanted { node: 0, .. }] => only.is_met(document, after, 0),
+        _ => means(document, after, wanted, proven),
     };
     match holds {
-        Ok(true) => Ok(splices),
-        Ok(false) => Err(defect("the edited text would not mean what is wanted".to_owned())),
-        Err(error) => Err(defect(format!(
-            "the edited text could not be read again: line {}: {}",
-            error.line, error.message
-        ))),
+        Ok(true) => {}
+        Ok(false) => return Err(defect("the edited text would not mean what is wanted".to_owned())),
+        Err(error) => return Err(unreadable(error)),
+    }
+    if let Some(parsed) = parsed {
+        *tree = parsed.tree;
+    }
+    Ok(splices)
+}
+
+/// A result that is not what was wanted.
+pub(super) fn defect(document: &Document<'_>, splices: &[Splice], message: String) -> EditError {
+    let at = splices.first().map_or(0, |splice| splice.start);
+    let before = document.text.get(..at).unwrap_or_default();
+    EditError {
+        path: String::new(),
+        line: before.matches('\n').count() + 1,
+        column: at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1,
+        message,
+        help: DEFECT.to_owned(),
     }
 }
 
-/// Whether every edited node means what was wanted and every other one has kept its text.
+/// Whether every edited node means what was wanted, if it is not proven, and every other one has kept its text.
 fn means(
     before: &Document<'_>,
-    old: NodeId,
     after: &Document<'_>,
-    new: NodeId,
     wanted: &[Wanted<'_>],
-) -> Result<bool, crate::yaml::document::SyntaxError> {
+    proven: &[NodeId],
+) -> Result<bool, SyntaxError> {
     let by_node: HashMap<NodeId, &Wanted<'_>> = wanted.iter().map(|wanted| (wanted.node, wanted)).collect();
-    let mut stack = vec![(old, new)];
+    let proven: HashSet<NodeId> = proven.iter().copied().collect();
+    let mut stack = vec![(0, 0)];
     while let Some((old, new)) = stack.pop() {
+        if proven.contains(&old) {
+            continue;
+        }
         if let Some(wanted) = by_node.get(&old) {
-            if !after.node_equals(new, &wanted.value())? {
+            if !wanted.is_met(before, after, new)? {
                 return Ok(false);
             }
             continue;
@@ -133,7 +237,7 @@ fn means(
 }
 
 /// Sorts by place (those of one place in the order they were noted) and joins neighbours.
-fn joined(document: &Document<'_>, mut splices: Vec<Splice>) -> Result<Vec<Splice>, EditError> {
+pub(super) fn joined(document: &Document<'_>, mut splices: Vec<Splice>) -> Result<Vec<Splice>, EditError> {
     let text = document.text;
     let unended = !text.ends_with('\n');
     splices.sort_by_key(|splice| splice.start);

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use super::align::{self, Lists, Step as Move};
+use super::guide::{Below, Guide};
 use super::habits::Habits;
 use super::{EditError, Place, Splice, Surgeon};
 use crate::yaml::document::{Document, SyntaxError};
@@ -189,6 +190,12 @@ impl<'e> Surgeon<'e> {
                 continue;
             };
             matched += 1;
+            let outer = self.guide;
+            let inner = match outer.map(|guide| guide.below(Place::Key(name))) {
+                Some(Below::Same) => continue,
+                Some(Below::Part(guide)) => Some(guide),
+                Some(Below::Any) | None => None,
+            };
             let below = merged.as_ref().filter(|merged| merged.names.contains_key(name));
             if twice(&entry.name) || below.is_some() {
                 let same = match below {
@@ -223,9 +230,11 @@ impl<'e> Surgeon<'e> {
                     return Err(error);
                 }
             }
+            self.guide = inner;
             self.path.push(Place::Key(name));
             self.node(entry.value, value, Slot::Entry { map: id, key: entry.key })?;
             self.path.pop();
+            self.guide = outer;
         }
         let added = self.added(&entries, merged.as_ref(), want, matched)?;
         let mut gone = Vec::new();
@@ -414,7 +423,24 @@ impl<'e> Surgeon<'e> {
         slot: Slot,
     ) -> Result<(), EditError> {
         let items: Vec<NodeId> = self.document.tree.children(id).collect();
-        let pairing = Pairing { document: self.document, items: &items, want, last: Cell::new(None) };
+        let guide = self.guide.take();
+        let result = match guide {
+            Some(guide) if items.len() == want.len() => self.guided(id, &items, want, guide),
+            _ => self.aligned(id, &items, want, whole, slot),
+        };
+        self.guide = guide;
+        result
+    }
+
+    fn aligned(
+        &mut self,
+        id: NodeId,
+        items: &[NodeId],
+        want: &'e [Value],
+        whole: &'e Value,
+        slot: Slot,
+    ) -> Result<(), EditError> {
+        let pairing = Pairing { document: self.document, items, want, last: Cell::new(None) };
         let moves = align::align(&pairing).map_err(|error| self.unreadable(&error))?;
         if moves.iter().all(|step| matches!(step, Move::Keep(..))) {
             return Ok(());
@@ -433,9 +459,28 @@ impl<'e> Surgeon<'e> {
             }
         }
         match self.document.tree.node(id).kind {
-            NodeKind::Sequence { flow: true } => self.flow_sequence(id, &items, &moves, want),
-            _ => self.block_sequence(id, &items, &moves, want, whole, slot),
+            NodeKind::Sequence { flow: true } => self.flow_sequence(id, items, &moves, want),
+            _ => self.block_sequence(id, items, &moves, want, whole, slot),
         }
+    }
+
+    /// A list of which only some items may differ, each from the item in its place.
+    fn guided(
+        &mut self,
+        id: NodeId,
+        items: &[NodeId],
+        want: &'e [Value],
+        guide: Guide<'e>,
+    ) -> Result<(), EditError> {
+        for (at, (item, want)) in items.iter().zip(want).enumerate() {
+            self.guide = match guide.below(Place::Index(at)) {
+                Below::Same => continue,
+                Below::Part(below) => Some(below),
+                Below::Any => None,
+            };
+            self.change_item(id, *item, at, want)?;
+        }
+        Ok(())
     }
 
     /// Edits one item in place.

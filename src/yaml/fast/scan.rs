@@ -39,9 +39,8 @@ impl Reader<'_> {
         let mut at = start + 1;
         let (mut end, mut colon) = (start, None);
         loop {
-            while !STOPS[usize::from(self.byte(at))] {
-                at += 1;
-            }
+            let rest = self.text.get(at..).unwrap_or_default();
+            at += rest.iter().position(|byte| STOPS[usize::from(*byte)]).unwrap_or(rest.len());
             match self.byte(at) {
                 b':' if self.byte(at + 1) == b' ' || self.ends_line(at + 1)? => {
                     if at - start > MAX_KEY {

@@ -1,0 +1,92 @@
+//! Proves one item of a list by itself: its raw splices and what was wanted in; splices that read back as wanted out, or
+//! word that only the whole document can tell (`oracle`).
+//!
+//! The quick reader keeps nothing in mind but where it stands. Where the lines of an item, edited, are read to their end as
+//! one item, it comes to the next line of the document as it did before, and reads what follows as it did before: no
+//! byte of that has changed. So the lines of the item are all that has to be read again.
+
+use super::oracle::{Wanted, defect, joined};
+use super::parents::Parents;
+use super::{EditError, Scratch, Splice, lines};
+use crate::yaml::document::{Document, SyntaxError};
+use crate::yaml::node::{NONE, NodeId, NodeKind};
+
+/// First byte of an item's lines, and one behind the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines {
+    start: usize,
+    end: usize,
+    /// Where its content begins: what stands before is not edited with it.
+    content: usize,
+}
+
+/// The lines of an item; none where its document or its place allows no proof by itself.
+pub(super) fn lines_of(document: &Document<'_>, parents: &Parents, node: NodeId) -> Option<Lines> {
+    let (text, tree) = (document.text, &document.tree);
+    if !document.quick || document.may_alias || !text.ends_with('\n') || text.starts_with('\u{feff}') {
+        return None;
+    }
+    let item = tree.node(node);
+    let list = parents.of(tree, node);
+    let is_block = |id: NodeId| {
+        matches!(tree.node(id).kind, NodeKind::Sequence { flow: false } | NodeKind::Mapping { flow: false })
+    };
+    if list == NONE || !matches!(tree.node(list).kind, NodeKind::Sequence { .. }) || !is_block(node) {
+        return None;
+    }
+    let mut around = list;
+    while around != NONE {
+        if !is_block(around) {
+            return None;
+        }
+        around = parents.of(tree, around);
+    }
+    // `- kind: ...`, the dash on the item's own first line and nothing else before it.
+    let first = |at: usize| {
+        let start = lines::start_of_line(text, at);
+        (text[start..at].trim_matches(' ') == "-").then_some(start)
+    };
+    let content = item.props as usize;
+    let end = match item.next {
+        NONE => lines::next_line(text, item.end as usize),
+        next => first(tree.node(next).props as usize)?,
+    };
+    Some(Lines { start: first(content)?, end, content })
+}
+
+/// The splices in order, once the item's lines with them have been read again and mean what is wanted.
+pub(super) fn proven(
+    document: &Document<'_>,
+    lines: Lines,
+    splices: Vec<Splice>,
+    wanted: &Wanted<'_>,
+    scratch: &mut Scratch,
+) -> Result<Option<Vec<Splice>>, EditError> {
+    let splices = joined(document, splices)?;
+    if splices.iter().any(|splice| splice.start < lines.content || lines.end < splice.end) {
+        return Ok(None);
+    }
+    let Scratch { text: edited, tree } = scratch;
+    edited.clear();
+    let mut at = lines.start;
+    for splice in &splices {
+        edited.push_str(document.text.get(at..splice.start).unwrap_or_default());
+        edited.push_str(&splice.text);
+        at = splice.end;
+    }
+    edited.push_str(document.text.get(at..lines.end).unwrap_or_default());
+    let Some(after) = Document::parse_item(edited, std::mem::take(tree)) else { return Ok(None) };
+    let unreadable = |error: SyntaxError| {
+        defect(document, &splices, format!("the edited text could not be read again: {error}"))
+    };
+    let is_met = match after.tree.node(0).first_child {
+        NONE => false,
+        item => wanted.is_met(document, &after, item).map_err(unreadable)?,
+    };
+    *tree = after.tree;
+    if is_met {
+        Ok(Some(splices))
+    } else {
+        Err(defect(document, &splices, "the edited text would not mean what is wanted".to_owned()))
+    }
+}
