@@ -18,7 +18,7 @@ use kubectl_skills::{crd, rbac::NAME};
 use serde_json::{Value, json};
 
 use crate::certificates::Authority;
-use crate::objects::{path_of, runtime};
+use crate::objects::{one, path_of, runtime};
 use crate::program::{Program, command};
 use crate::server::{CURRENT, Server};
 use crate::vector_cases::{Case, Tally, cases};
@@ -226,7 +226,7 @@ fn post(server: &Server, object: &Value) -> Said {
 
 /// Any change of an object that is there.
 fn put(server: &Server, object: &Value) -> Said {
-    let path = format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().unwrap_or_default());
+    let path = one(object);
     let mut object = object.clone();
     object["metadata"]["resourceVersion"] = server.get(&path)["metadata"]["resourceVersion"].clone();
     object["metadata"]["annotations"]["example.org/changed"] = json!("yes");
@@ -234,7 +234,7 @@ fn put(server: &Server, object: &Value) -> Said {
 }
 
 fn delete(server: &Server, object: &Value) -> Said {
-    let path = format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().unwrap_or_default());
+    let path = one(object);
     said(server.request("DELETE", &format!("{path}?dryRun=All"), None))
 }
 
@@ -271,7 +271,8 @@ fn server_for(profile: &Profile, relaxed: bool) -> Server {
         until(|| post(&server, &odd).0 == 201, "the relaxed schema");
     }
     let first = canary(profile, "canary", &[]);
-    server.create(&path_of(&first), &first);
+    // A kind is served a moment after its CRD was taken.
+    until(|| server.request("POST", &path_of(&first), Some(&first)).0 == 201, "the profile's kind");
     server
 }
 
@@ -345,11 +346,8 @@ fn judge_all(server: &Server, profile: &'static Profile, judge: &Judge, tally: &
     }
     judge.off(server);
     for (_, object) in &existing {
-        let path = format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().unwrap_or_default());
-        let patch = json!({"metadata": {"finalizers": null}}).to_string();
-        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-        let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        server.kubectl(&["patch", "agentruntime", name, "-n", namespace, "--type=merge", "-p", &patch], "");
+        server.merge(object, "kubectl", &json!({"metadata": {"finalizers": null}}));
+        let path = one(object);
         assert_eq!(server.request("DELETE", &path, None).0, 200, "{path}");
     }
     for (index, (_, case)) in cases.iter().enumerate() {

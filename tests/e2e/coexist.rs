@@ -106,10 +106,7 @@ fn what_is_no_longer_wanted_goes() {
     assert_eq!(server.skills(&["apply", "-n", namespace]).code, 0);
     let fewer =
         json!({"spec": {"skills": [{"name": "b", "image": "quay.io/example/b", "mountPath": "/skills/b"}]}});
-    server.kubectl(
-        &["patch", "agentruntime", WEB, "-n", namespace, "--type=merge", "-p", &fewer.to_string()],
-        "",
-    );
+    server.merge(&runtime(namespace, WEB, &[]), "kubectl", &fewer);
     let diff = server.skills(&["diff", "-n", namespace]);
     assert_eq!(diff.code, 1, "{diff:?}");
     assert!(diff.stdout.contains("\n-          reference: quay.io/example/a:1\n"), "{}", diff.stdout);

@@ -4,6 +4,7 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests run programs and stop at the first surprise"
 )]
 
@@ -13,6 +14,7 @@ mod certificates;
 mod coexist;
 mod controller;
 mod gate_off;
+mod http;
 mod kubeconfig;
 mod live_files;
 mod objects;

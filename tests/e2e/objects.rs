@@ -60,6 +60,12 @@ pub fn gates_on() -> Value {
     })
 }
 
+/// Path of the object itself.
+pub fn one(object: &Value) -> String {
+    format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().expect("a name"))
+}
+
+/// Path of the collection that an object is in.
 pub fn path_of(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (base, plural) = match text("/kind") {

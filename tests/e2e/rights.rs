@@ -27,7 +27,7 @@ fn the_documented_roles_are_enough() {
     restarted["spec"]["targetRef"] =
         json!({"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "name": "box"});
     let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
-    for object in [deployment(namespace, "web"), agent, sandbox(namespace, "box"), restarted] {
+    for object in [deployment(namespace, "web"), agent, sandbox(namespace, "box"), restarted.clone()] {
         server.create(&path_of(&object), &object);
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cluster.md");
@@ -49,19 +49,7 @@ fn the_documented_roles_are_enough() {
     run(&["status", "-o", "wide"], 0);
     run(&["plan"], 0);
     run(&["hash"], 0);
-    server.kubectl(
-        &[
-            "patch",
-            "agentruntime",
-            "box",
-            "-n",
-            namespace,
-            "--type=merge",
-            "-p",
-            r#"{"spec":{"type":"tool"}}"#,
-        ],
-        "",
-    );
+    server.merge(&restarted, "kubectl", &json!({"spec": {"type": "tool"}}));
     run(&["apply"], 0);
     run(&["diff"], 0);
     run(&["apply", "--remove"], 0);

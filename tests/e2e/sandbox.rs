@@ -38,19 +38,7 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
         assert_eq!(server.get(&path)["metadata"]["generation"], 2, "{}", first.stderr);
         server
             .kubectl(&["annotate", "sandbox", "box", "-n", namespace, "agents.x-k8s.io/pod-name=box-1"], "");
-        server.kubectl(
-            &[
-                "patch",
-                "agentruntime",
-                "box",
-                "-n",
-                namespace,
-                "--type=merge",
-                "-p",
-                r#"{"spec":{"type":"tool"}}"#,
-            ],
-            "",
-        );
+        server.merge(&runtime, "kubectl", &json!({"spec": {"type": "tool"}}));
         let said = server.skills(&["apply", "-n", namespace]);
         assert_eq!(
             (said.code, said.stdout.as_str()),

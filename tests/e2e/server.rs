@@ -4,8 +4,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::Value;
+
+use crate::http::{self, Request};
+use crate::objects::one;
 
 /// Server with image volumes.
 pub const CURRENT: &str = "1.37.2";
@@ -26,17 +31,34 @@ pub struct Said {
     pub stderr: String,
 }
 
+/// Tells how long a test took, from its first look at a server to the end of its thread, which bears its name.
+struct Stopwatch(Instant);
+
+impl Drop for Stopwatch {
+    fn drop(&mut self) {
+        if let Some(name) = std::thread::current().name() {
+            eprintln!("took {:5.1} s: {name}", self.0.elapsed().as_secs_f64());
+        }
+    }
+}
+
+thread_local! {
+    static STOPWATCH: Stopwatch = Stopwatch(Instant::now());
+}
+
 impl Server {
     /// The server that tests share; each takes a namespace of its own.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         let sandboxes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/sandboxes.yaml");
         let sandboxes = sandboxes.to_str().expect("a path");
+        STOPWATCH.with(|_| ());
         SHARED.get_or_init(|| Self::start(CURRENT, &["--controller-manager", "--crd", sandboxes]))
     }
 
     /// A server of its own, for tests about all namespaces.
     pub fn start(version: &str, more: &[&str]) -> Self {
+        STOPWATCH.with(|_| ());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hack/apiserver.sh");
         let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/agentruntimes.yaml");
         let assets = said(Command::new(&script).args(["assets", "--version", version]));
@@ -92,33 +114,29 @@ impl Server {
 
     /// One request; the answer's code and body.
     pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut command = self.curl();
-        command.args(["-X", method, "-w", "\n%{http_code}"]).arg(format!("{}{path}", self.address()));
-        if body.is_some() {
-            command.args(["--data-binary", "@-"]);
-        }
-        let said = fed(&mut command, &body.map(Value::to_string).unwrap_or_default());
-        let (text, code) = said.stdout.rsplit_once('\n').expect("a code behind the body");
-        (code.parse().expect("a number"), serde_json::from_str(text).unwrap_or(Value::Null))
+        self.send(method, path, "application/json", body)
     }
 
     /// A server-side apply, whatever comes of it.
     pub fn apply(&self, path: &str, body: &Value) {
-        let mut command = Command::new("curl");
-        command.args(["-s", "--cacert"]).arg(self.dir.join("ca.crt"));
-        command.args([
-            "-H",
-            "Content-Type: application/apply-patch+yaml",
-            "-X",
-            "PATCH",
-            "--data-binary",
-            "@-",
-            "-H",
-        ]);
-        command
-            .arg(format!("Authorization: Bearer {}", self.token()))
-            .arg(format!("{}{path}", self.address()));
-        fed(&mut command, &body.to_string());
+        self.send("PATCH", path, "application/apply-patch+yaml", Some(body));
+    }
+
+    /// Merges a patch into an object, under the name of a field manager.
+    pub fn merge(&self, object: &Value, manager: &str, patch: &Value) -> Value {
+        let path = format!("{}?fieldManager={manager}", one(object));
+        let (code, answer) = self.send("PATCH", &path, "application/merge-patch+json", Some(patch));
+        assert_eq!(code, 200, "PATCH {path}: {answer}\n{patch}");
+        answer
+    }
+
+    /// A request with a body of any type. None of a server that is not there is a failure of the test.
+    pub fn send(&self, method: &str, path: &str, content_type: &str, body: Option<&Value>) -> (u16, Value) {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = Request { method, path, content_type, token: &self.token(), body: body.as_bytes() };
+        let (code, text) = http::send(&self.address(), &self.dir.join("ca.crt"), &request)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        (code, serde_json::from_slice(&text).unwrap_or(Value::Null))
     }
 
     /// Ends the API server and starts it again with the same arguments, over the same data.
@@ -147,9 +165,11 @@ impl Server {
         // Whoever waits for its end looks whether the process is there; unreaped it always would be.
         std::thread::spawn(move || child.wait());
         let ready = || {
-            let mut command = self.curl();
-            command.args(["--max-time", "2", "-o", "/dev/null", "-w", "%{http_code}"]);
-            fed(command.arg(format!("{}/readyz", self.address())), "").stdout == "200"
+            let token = self.token();
+            let (path, content_type) = ("/readyz", "application/json");
+            let request = Request { method: "GET", path, content_type, token: &token, body: b"" };
+            let answer = http::send(&self.address(), &self.dir.join("ca.crt"), &request);
+            answer.is_ok_and(|(code, _)| code == 200)
         };
         for _ in 0..600 {
             if ready() {
@@ -179,37 +199,16 @@ impl Server {
 
     /// Creates many objects over few connections.
     pub fn create_all(&self, objects: &[(String, Value)]) {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut config = String::new();
-        for (number, (path, body)) in objects.iter().enumerate() {
-            let file = dir.path().join(number.to_string());
-            std::fs::write(&file, body.to_string()).expect("a writable directory");
-            if number > 0 {
-                config.push_str("next\n");
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    while let Some((path, body)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        self.create(path, body);
+                    }
+                });
             }
-            config.push_str(&format!(
-                "url = \"{}{path}\"\ndata-binary = \"@{}\"\noutput = \"{}.out\"\nwrite-out = \"%{{http_code}}\\n\"\nheader = \"Content-Type: application/json\"\nheader = \"Authorization: Bearer {}\"\ncacert = \"{}\"\n",
-                self.address(), file.display(), file.display(), self.token(), self.dir.join("ca.crt").display()
-            ));
-        }
-        let said =
-            fed(Command::new("curl").args(["-s", "--parallel", "--parallel-max", "8", "-K", "-"]), &config);
-        let made = said.stdout.lines().filter(|code| *code == "201").count();
-        assert_eq!(
-            made,
-            objects.len(),
-            "{}",
-            said.stdout.lines().find(|code| *code != "201").unwrap_or("no answer")
-        );
-    }
-
-    fn curl(&self) -> Command {
-        let mut command = Command::new("curl");
-        command.args(["-s", "--cacert"]).arg(self.dir.join("ca.crt"));
-        command
-            .args(["-H", "Content-Type: application/json", "-H"])
-            .arg(format!("Authorization: Bearer {}", self.token()));
-        command
+        });
     }
 
     pub fn token(&self) -> String {

@@ -95,10 +95,7 @@ fn status_tells_who_has_a_skill_and_what_changes() {
         "{first:?}"
     );
     let newer = json!({"spec": {"skills": [{"name": "a", "image": "quay.io/example/a:2", "mountPath": "/skills/x"}]}});
-    server.kubectl(
-        &["patch", "agentruntime", "web", "-n", namespace, "--type=merge", "-p", &newer.to_string()],
-        "",
-    );
+    server.merge(&runtime(namespace, "web", &[]), "kubectl", &newer);
     let next = lines.next().expect("a change");
     assert!(next.starts_with("web ") && next.ends_with("findings"), "{next}");
     let stopped = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::process::{
-    Controller, condition, events, eventually, images, live, merge, one, put, until_condition,
-};
+use super::process::{Controller, condition, events, eventually, images, live, merge, put, until_condition};
 use crate::coexist::owned;
-use crate::objects::{deployment, runtime, sandbox};
+use crate::objects::{deployment, one, runtime, sandbox};
 use crate::server::Server;
 
 const SKILLS: [(&str, &str, &str); 2] =
@@ -172,19 +170,7 @@ fn a_sandbox_restarts_though_its_replicas_are_the_users() {
         json!({"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "name": "box"});
     put(server, &agent);
     until_condition(server, &agent, "Ready", "True Configured");
-    server.kubectl(
-        &[
-            "patch",
-            "agentruntime",
-            "box",
-            "-n",
-            namespace,
-            "--type=merge",
-            "-p",
-            r#"{"spec":{"type":"tool"}}"#,
-        ],
-        "",
-    );
+    merge(server, &agent, "kubectl", &json!({"spec": {"type": "tool"}}));
     let after = eventually("the restart", || {
         let object = live(server, &manifest);
         let template = object.pointer("/spec/podTemplate/metadata/labels/kagenti.io~1type");

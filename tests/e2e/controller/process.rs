@@ -1,11 +1,14 @@
 //! The controller as a process, and ways to wait for what it does.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::objects::path_of;
+use crate::objects::{one, path_of};
 use crate::server::Server;
 
 /// How long anything may take.
@@ -20,8 +23,14 @@ pub struct Controller {
 impl Controller {
     /// Starts one, with health and metrics on a port of its own.
     pub fn start(server: &Server, args: &[&str]) -> Self {
+        Self::start_with(server, &server.kubeconfig(), args)
+    }
+
+    /// The same with another kubeconfig than the administrator's.
+    pub fn start_with(server: &Server, kubeconfig: &Path, args: &[&str]) -> Self {
         let log = tempfile::NamedTempFile::new().expect("a file");
         let mut command = server.skills_command(&["controller", "--health-address", "127.0.0.1:0"]);
+        command.env("KUBECONFIG", kubeconfig);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(log.reopen().expect("the same file"));
         let controller = Self { child: command.spawn().expect("a process"), log };
@@ -63,14 +72,23 @@ impl Controller {
         self.log().iter().find_map(|line| line["address"].as_str().map(str::to_owned))
     }
 
+    /// Where reviews are taken, once they are.
+    pub fn reviews(&self) -> Option<String> {
+        let listens = |line: &&Value| line["message"] == "the webhook listens";
+        self.log().iter().find(listens).and_then(|line| line["address"].as_str().map(str::to_owned))
+    }
+
     /// Code and body of one of its own pages.
     pub fn page(&self, path: &str) -> (String, String) {
         let address = self.address().expect("an address");
-        let mut command = Command::new("curl");
-        command.args(["-s", "--max-time", "5", "-w", "\n%{http_code}", &format!("http://{address}{path}")]);
-        let said = crate::server::fed(&mut command, "");
-        let (body, code) = said.stdout.rsplit_once('\n').expect("a code behind the body");
-        (code.to_owned(), body.to_owned())
+        let mut stream = TcpStream::connect(&address).expect("its listener");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n")
+            .expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        (head.split(' ').nth(1).expect("a code").to_owned(), body.to_owned())
     }
 
     /// A number of `/metrics`; 0 where it is not told.
@@ -127,29 +145,8 @@ pub fn live(server: &Server, object: &Value) -> Value {
     server.get(&one(object))
 }
 
-pub fn one(object: &Value) -> String {
-    format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().expect("a name"))
-}
-
 pub fn merge(server: &Server, object: &Value, manager: &str, patch: &Value) {
-    let kind = object["kind"].as_str().expect("a kind").to_lowercase();
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).expect("a text").to_owned();
-    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-    server.kubectl(
-        &[
-            "patch",
-            &kind,
-            &name,
-            "-n",
-            &namespace,
-            "--type=merge",
-            "--field-manager",
-            manager,
-            "-p",
-            &patch.to_string(),
-        ],
-        "",
-    );
+    server.merge(object, manager, patch);
 }
 
 /// Status and reason of a condition, such as `True Configured`; empty where it is not set.

@@ -12,7 +12,8 @@ const SKILLS: [(&str, &str, &str); 1] = [("pdf", "quay.io/example/pdf:1", "/skil
 /// A server that comes back empty-handed for a moment must roll nobody.
 #[test]
 fn a_restarted_api_server_rolls_nothing_and_is_followed_again() {
-    let server = Server::start(CURRENT, &[]);
+    // A server that is asked to end waits for its watches for as long as a request may take: a minute, if not told.
+    let server = Server::start(CURRENT, &["--", "--request-timeout=3s"]);
     server.namespace("kagenti-system");
     server.namespace("team1");
     put(&server, &defaults("team1", "info"));

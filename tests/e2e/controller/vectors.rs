@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::process::{Controller, events, one};
-use crate::objects::path_of;
+use super::process::{Controller, events};
+use crate::objects::{one, path_of};
 use crate::server::{CURRENT, Server};
 use crate::vectors::{cases, last_workload, moved, normalized, stored};
 
