@@ -151,23 +151,31 @@ impl Grant {
             own_namespace: profile.names.system_namespace.to_owned(),
         }
     }
+
+    /// Whether a right is one to write and only rights to read are granted.
+    fn withholds(&self, right: &Right) -> bool {
+        let writes = right.verbs.iter().any(|verb| !READ.contains(verb));
+        writes && self.read_only && right.task != Task::Election
+    }
+}
+
+impl Right {
+    fn group_of(&self, profile: &Profile) -> &'static str {
+        match self.group {
+            AgentRuntime => profile.names.group,
+            Named(group) => group,
+        }
+    }
 }
 
 /// The rules for a place, as RBAC writes them; each with the verbs of one group and set of resources.
 pub fn rules(profile: &Profile, grant: &Grant, places: &[Place]) -> Vec<Value> {
     let mut merged: Vec<(&str, &[&str], Vec<&str>)> = Vec::new();
     for right in RIGHTS {
-        if !grant.tasks.contains(&right.task) || !places.contains(&right.place) {
+        if !grant.tasks.contains(&right.task) || !places.contains(&right.place) || grant.withholds(right) {
             continue;
         }
-        let group = match right.group {
-            Group::AgentRuntime => profile.names.group,
-            Group::Named(group) => group,
-        };
-        let writes = right.verbs.iter().any(|verb| !READ.contains(verb));
-        if writes && grant.read_only && right.task != Task::Election {
-            continue;
-        }
+        let group = right.group_of(profile);
         let same = merged.iter_mut().find(|(g, resources, _)| *g == group && *resources == right.resources);
         let verbs = match same {
             Some((_, _, verbs)) => verbs,
@@ -192,6 +200,79 @@ pub fn rules(profile: &Profile, grant: &Grant, places: &[Place]) -> Vec<Value> {
             json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
         })
         .collect()
+}
+
+/// One right as an API server is asked for it: a verb on a resource in a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Verb.
+    pub verb: &'static str,
+    /// API group; empty for the core.
+    pub group: &'static str,
+    /// Resource, with the subresource behind a slash.
+    pub resource: &'static str,
+    /// Namespace; none for all.
+    pub namespace: Option<String>,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+impl Need {
+    /// The right in words, such as `patch deployments.apps in namespace "team1"`.
+    pub fn text(&self) -> String {
+        let (dot, group) = if self.group.is_empty() { ("", "") } else { (".", self.group) };
+        let place = match &self.namespace {
+            Some(namespace) => format!("namespace {namespace:?}"),
+            None => "all namespaces".to_owned(),
+        };
+        format!("{} {}{dot}{group} in {place}", self.verb, self.resource)
+    }
+
+    /// The SelfSubjectAccessReview that asks for it.
+    pub fn review(&self) -> Value {
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let mut attributes = json!({"verb": self.verb, "group": self.group, "resource": resource});
+        for (key, value) in
+            [("subresource", subresource), ("namespace", self.namespace.as_deref().unwrap_or_default())]
+        {
+            if !value.is_empty() {
+                attributes[key] = value.into();
+            }
+        }
+        json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes}})
+    }
+}
+
+/// Every right of a grant by itself, each once.
+pub fn needs(profile: &Profile, grant: &Grant) -> Vec<Need> {
+    let mut out: Vec<Need> = Vec::new();
+    for right in RIGHTS.iter().filter(|right| grant.tasks.contains(&right.task) && !grant.withholds(right)) {
+        let places: Vec<Option<&String>> = match right.place {
+            // What is granted in all namespaces is granted in the operator's as well.
+            Watched | System if grant.namespaces.is_empty() => vec![None],
+            Watched => grant.namespaces.iter().map(Some).collect(),
+            System => vec![Some(&grant.system_namespace)],
+            Own => vec![Some(&grant.own_namespace)],
+        };
+        for namespace in places {
+            for resource in right.resources {
+                for verb in right.verbs {
+                    let need = Need {
+                        verb,
+                        group: right.group_of(profile),
+                        resource,
+                        namespace: namespace.cloned(),
+                        why: right.why,
+                    };
+                    if !out.iter().any(|other| Need { why: need.why, ..other.clone() } == need) {
+                        out.push(need);
+                    }
+                }
+            }
+        }
+    }
+    out
 }
 
 /// The roles and bindings of a grant: a ClusterRole for all namespaces, else a Role in each; and Roles in the program's
@@ -333,6 +414,64 @@ mod tests {
         assert!(verbs_of(&objects(profile(), &grant)).iter().all(|verb| READ.contains(&verb.as_str())));
         grant.tasks.push(Task::Election);
         assert!(verbs_of(&objects(profile(), &grant)).contains(&"update".to_owned()));
+    }
+
+    /// What is asked for at the start must be what the roles grant, or a right would be missed that nobody can give.
+    #[test]
+    fn what_is_asked_for_is_what_is_granted() {
+        for namespaces in [vec![], vec!["team1".to_owned(), "team2".to_owned()]] {
+            let tasks = [Task::Loop, Task::Election, Task::Webhook];
+            let grant = Grant { namespaces, ..Grant::cluster(profile(), &tasks) };
+            let mut granted = Vec::new();
+            for role in objects(profile(), &grant).iter().filter(|object| object.get("rules").is_some()) {
+                let namespace = role["metadata"]["namespace"].as_str();
+                for rule in role["rules"].as_array().unwrap() {
+                    let texts =
+                        |key: &str| rule[key].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+                    for (group, resource) in
+                        texts("apiGroups").flat_map(|g| texts("resources").map(move |r| (g, r)))
+                    {
+                        granted.extend(
+                            texts("verbs").map(|verb| format!("{verb} {group} {resource} {namespace:?}")),
+                        );
+                    }
+                }
+            }
+            let mut asked: Vec<String> = needs(profile(), &grant)
+                .iter()
+                .map(|need| {
+                    format!("{} {} {} {:?}", need.verb, need.group, need.resource, need.namespace.as_deref())
+                })
+                .collect();
+            granted.sort_unstable();
+            asked.sort_unstable();
+            assert_eq!(asked, granted);
+        }
+        let read_only = Grant { read_only: true, ..Grant::cluster(profile(), &[Task::Loop]) };
+        assert!(needs(profile(), &read_only).iter().all(|need| READ.contains(&need.verb)));
+    }
+
+    #[test]
+    fn a_right_is_told_and_asked_for_in_full() {
+        let need = Need {
+            verb: "patch",
+            group: "agent.kagenti.dev",
+            resource: "agentruntimes/status",
+            namespace: Some("team1".to_owned()),
+            why: "conditions",
+        };
+        assert_eq!(need.text(), "patch agentruntimes/status.agent.kagenti.dev in namespace \"team1\"");
+        assert_eq!(
+            need.review()["spec"]["resourceAttributes"],
+            json!({"verb": "patch", "group": "agent.kagenti.dev", "resource": "agentruntimes",
+                "subresource": "status", "namespace": "team1"})
+        );
+        let everywhere = Need { resource: "pods", group: "", namespace: None, ..need };
+        assert_eq!(everywhere.text(), "patch pods in all namespaces");
+        assert_eq!(
+            everywhere.review()["spec"]["resourceAttributes"],
+            json!({"verb": "patch", "group": "", "resource": "pods"})
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The running controller against a real API server: one scenario a test, each in namespaces of its own.
 
 mod config;
+mod deployed;
 mod election;
 mod lifecycle;
 mod others;

@@ -23,6 +23,7 @@ pub mod lease;
 pub mod logging;
 pub mod metrics;
 pub mod queue;
+pub mod rights;
 pub mod run_loop;
 pub mod serve;
 pub mod sources;

@@ -265,12 +265,18 @@ impl Prepared {
         ))
     }
 
-    /// The planned object put in the place of the live one, as a dry run.
+    /// The planned object put in the place of the live one, as a dry run. A merge patch rather than a PUT, which would
+    /// need the right to update beside that to patch.
     async fn replace_dry_run(&self, requests: &Requests, settings: &Settings) -> Result<Value, ClusterError> {
         let path =
             format!("{}?fieldManager={}&dryRun=All", self.write.path(), escape_query(&settings.manager));
         let what = self.write.what("apply");
-        let answer = requests.write(Method::PUT, &path, "application/json", &self.write.desired, &what).await;
+        let mut patch = merge_patch(&self.write.live, &self.write.desired).unwrap_or_else(|| json!({}));
+        if let Some(version) = self.write.live.pointer("/metadata/resourceVersion") {
+            patch["metadata"]["resourceVersion"] = version.clone();
+        }
+        let answer =
+            requests.write(Method::PATCH, &path, "application/merge-patch+json", &patch, &what).await;
         answer.map_err(|error| explain(error, &self.write))
     }
 
@@ -334,6 +340,23 @@ fn left_over(write: &Write, stored: &Value) -> Vec<FieldPath> {
         .collect()
 }
 
+/// What makes one object of the other, as RFC 7386 has it; none where nothing does.
+fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        return (before != after).then(|| after.clone());
+    };
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let changed = new.iter().filter_map(|(key, value)| {
+        let patch = match old.get(key) {
+            Some(old) => merge_patch(old, value)?,
+            None => value.clone(),
+        };
+        Some((key.clone(), patch))
+    });
+    let patch: serde_json::Map<String, Value> = gone.chain(changed).collect();
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
 fn is_operator(manager: &str) -> bool {
     OPERATOR_MANAGERS.contains(&manager)
 }
@@ -381,5 +404,27 @@ fn explain(error: ClusterError, write: &Write) -> ClusterError {
             ClusterError::new(Failure::NotFound, format!("{what}: it does not exist (any more)"))
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The dry run must show the planned object and not a mixture: what is gone has to be said.
+    #[test]
+    fn a_merge_patch_says_what_changes_and_what_goes() {
+        let before = json!({"metadata": {"name": "a", "labels": {"x": "1", "y": "1"}},
+            "spec": {"volumes": [{"name": "v", "configMap": {"name": "c"}}], "replicas": 1}});
+        let after = json!({"metadata": {"name": "a", "labels": {"x": "2"}, "annotations": {"z": "1"}},
+            "spec": {"volumes": [{"name": "v", "image": {"reference": "i"}}], "replicas": 1}});
+        assert_eq!(
+            merge_patch(&before, &after),
+            Some(json!({
+                "metadata": {"labels": {"y": null, "x": "2"}, "annotations": {"z": "1"}},
+                "spec": {"volumes": [{"name": "v", "image": {"reference": "i"}}]},
+            }))
+        );
+        assert_eq!(merge_patch(&before, &before), None);
     }
 }

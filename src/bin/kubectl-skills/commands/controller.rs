@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::profile::Profile;
+use kubectl_skills::rbac::{Grant, Task, needs};
 use tokio::sync::watch;
 
 use crate::args::View;
@@ -23,6 +24,7 @@ use crate::controller::fence::{Fence, Moment};
 use crate::controller::lease::Terms;
 use crate::controller::logging::{self, Format, Level};
 use crate::controller::metrics::{Metric, Metrics};
+use crate::controller::rights;
 use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::serve::{Beside, Health, listen, serve};
 use crate::controller::sources::Scope;
@@ -203,6 +205,12 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
         true => Some(webhook(args, profile, client.clone(), &health, &stop).await?),
         false => None,
     };
+    let grant = grant(args, profile, &connection.namespace);
+    tokio::spawn(rights::look_for(
+        Requests::new(client.clone(), timeout, false),
+        needs(profile, &grant),
+        metrics.clone(),
+    ));
     let fence = if args.election.leader_elect && !args.dry_run { Fence::closed() } else { Fence::open() };
     let writes = Arc::new(
         Requests::new(client.clone(), timeout, false).attempts(1).permitted_by(permit(fence.clone(), terms)),
@@ -262,6 +270,23 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
         tracing::error!(%error, "the webhook failed");
     }
     Ok(Outcome::Done)
+}
+
+/// What the process does, and where: it needs these rights and no others.
+fn grant(args: &Args, profile: &Profile, namespace: &str) -> Grant {
+    let mut tasks = vec![Task::Loop];
+    if args.election.leader_elect && !args.dry_run {
+        tasks.push(Task::Election);
+    }
+    if args.webhook {
+        tasks.push(Task::Webhook);
+    }
+    Grant {
+        namespaces: args.namespaces.clone(),
+        read_only: args.dry_run,
+        own_namespace: args.election.lease_namespace.clone().unwrap_or_else(|| namespace.to_owned()),
+        ..Grant::cluster(profile, &tasks)
+    }
 }
 
 impl Beside for Judge<Watched> {

@@ -12,9 +12,10 @@ use kubectl_skills::plan::Event;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::carry_out::one_line;
 use super::fence::Moment;
 use super::metrics::{Metric, Metrics};
-use crate::cluster::error::Failure;
+use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::Requests;
 
 /// Events that may wait.
@@ -74,6 +75,7 @@ pub fn about(runtime: &Value) -> Value {
 pub async fn send_all(requests: Arc<Requests>, mut queue: mpsc::Receiver<News>, metrics: Metrics) {
     let mut memory: HashMap<u64, Sent> = HashMap::new();
     let mut under_way = FuturesUnordered::new();
+    let mut refused = false;
     loop {
         tokio::select! {
             news = queue.recv(), if under_way.len() < CONCURRENCY => {
@@ -82,10 +84,12 @@ pub async fn send_all(requests: Arc<Requests>, mut queue: mpsc::Receiver<News>, 
                 let (requests, metrics) = (Arc::clone(&requests), metrics.clone());
                 under_way.push(async move { send(&requests, &write, &metrics).await });
             }
-            Some(()) = under_way.next(), if !under_way.is_empty() => {}
+            Some(result) = under_way.next(), if !under_way.is_empty() => sent(result, &mut refused),
         }
     }
-    while under_way.next().await.is_some() {}
+    while let Some(result) = under_way.next().await {
+        sent(result, &mut refused);
+    }
 }
 
 /// An event that was sent.
@@ -144,17 +148,31 @@ fn write_of(news: News, memory: &mut HashMap<u64, Sent>, now: Moment) -> Option<
     Some(WriteOf { method: Method::POST, path, body })
 }
 
-async fn send(requests: &Requests, write: &WriteOf, metrics: &Metrics) {
+/// Says when events begin to be refused, and not for each of them.
+fn sent(result: Result<(), ClusterError>, refused: &mut bool) {
+    match result {
+        Ok(()) => *refused = false,
+        Err(error) if error.failure == Failure::Forbidden && !std::mem::replace(refused, true) => {
+            tracing::warn!(error = %one_line(&error), "events are refused; nothing else hangs on them");
+        }
+        Err(error) => tracing::debug!(%error, "an event was not written"),
+    }
+}
+
+async fn send(requests: &Requests, write: &WriteOf, metrics: &Metrics) -> Result<(), ClusterError> {
     let what = "write an event";
     let content_type =
         if write.method == Method::POST { "application/json" } else { "application/merge-patch+json" };
     match requests.write(write.method.clone(), &write.path, content_type, &write.body, what).await {
-        Ok(_) => metrics.count(Metric::Writes, &["event"]),
+        Ok(_) => {
+            metrics.count(Metric::Writes, &["event"]);
+            Ok(())
+        }
         // The namespace or the event is gone: so is the news.
-        Err(error) if error.failure == Failure::NotFound => {}
+        Err(error) if error.failure == Failure::NotFound => Ok(()),
         Err(error) => {
             metrics.count(Metric::EventsDropped, &[]);
-            tracing::debug!(%error, "an event was not written");
+            Err(error)
         }
     }
 }

@@ -47,11 +47,13 @@ pub enum Metric {
     Synced,
     /// The gate over skills.
     GateOpen,
+    /// Rights that were missing when they were asked for last.
+    RightsMissing,
     /// Version and profile, value 1.
     BuildInfo,
 }
 
-const ALL: [Metric; 20] = [
+const ALL: [Metric; 21] = [
     Metric::Reconciles,
     Metric::Errors,
     Metric::Writes,
@@ -71,6 +73,7 @@ const ALL: [Metric; 20] = [
     Metric::Leader,
     Metric::Synced,
     Metric::GateOpen,
+    Metric::RightsMissing,
     Metric::BuildInfo,
 ];
 
@@ -119,6 +122,9 @@ impl Metric {
             Self::Leader => ("leader", &[], "1 while this replica leads."),
             Self::Synced => ("synced", &[], "1 once everything that is watched has been seen."),
             Self::GateOpen => ("gate_open", &[], "1 while the feature gate over skills is on."),
+            Self::RightsMissing => {
+                ("rights_missing", &[], "Rights that were missing when they were asked for last.")
+            }
             Self::BuildInfo => {
                 ("build_info", &["version", "profile", "revision"], "1; labels tell what runs.")
             }
