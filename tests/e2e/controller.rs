@@ -3,6 +3,7 @@
 mod config;
 mod deployed;
 mod election;
+mod faults;
 mod lifecycle;
 mod others;
 mod process;

@@ -21,6 +21,7 @@ mod objects;
 #[path = "../webhook/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
 mod program;
+mod proxy;
 mod refusals;
 mod rights;
 mod sandbox;

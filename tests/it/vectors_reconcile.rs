@@ -1,5 +1,6 @@
 //! Whole reconciles against the operator's: after each run the workload, the status, the events, the writes and when it
-//! looks again. Cases with injected API faults are set apart by name: only a controller can meet them.
+//! looks again. Cases with injected API faults are set apart by name: only a controller can meet them, in
+//! tests/e2e/controller/faults.rs.
 
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
 
@@ -14,13 +15,16 @@ use serde_json::{Map, Value, json};
 
 use crate::vectors::{Case, Tally, cases};
 
+/// Where the cases are proven that only a running controller can meet; the test there wants all of them.
+const FAULTS: &str = "tests/e2e/controller/faults.rs";
+
 /// Someone who renders gets another workload than the operator writes, or a controller another status, if one differs.
 #[test]
 fn reconciles_are_the_operators() {
     let mut tally = Tally::new();
     for case in cases("reconcile") {
         if case.input.get("faults").is_some() {
-            tally.apart(&case, "injected API faults; the controller's tests hold it");
+            tally.apart(&case, format!("injected API faults: {FAULTS} holds it"));
         } else {
             let outcome = compare(&case);
             tally.outcome(&case, outcome);

@@ -101,104 +101,157 @@ fn run(server: &Server, case: &Value, namespace: &str) -> Result<&'static str, S
 }
 
 fn drive(server: &Server, case: &Value, namespace: &str) -> Result<&'static str, String> {
-    let input = &case["input"];
-    let runtime = moved(&input["agentRuntime"], namespace);
-    let workload = input.get("workload").filter(|workload| workload.is_object()).map(|w| moved(w, namespace));
-    if let Some(workload) = &workload
-        && server.request("POST", &path_of(workload), Some(workload)).0 != 201
-    {
-        return Ok("not accepted");
-    }
-    let (code, created) = server.request("POST", &path_of(&runtime), Some(&runtime));
-    if code != 201 {
-        return Ok("not accepted");
-    }
-    let before = input
-        .pointer("/agentRuntime/status")
-        .filter(|status| status.as_object().is_some_and(|map| !map.is_empty()));
-    if let Some(status) = before {
-        let mut object = created;
-        object["status"] = status.clone();
-        if server.request("PUT", &format!("{}/status", one(&runtime)), Some(&object)).0 != 200 {
-            return Ok("not accepted");
-        }
-    }
-    if input.pointer("/agentRuntime/metadata/deletionTimestamp").is_some() {
-        server.request("DELETE", &one(&runtime), None);
-    }
-    let gates = tempfile::NamedTempFile::new().expect("a file");
-    let text = input["featureGatesFile"].as_str().unwrap_or_default();
-    std::fs::write(gates.path(), text).expect("a writable file");
-    if !case["output"]["featureGatesError"].is_null() {
-        // The operator would not start with such a file, and neither does the controller.
-        return Ok("no start");
-    }
-    let wanted_workload = match &workload {
-        None => None,
-        Some(workload) => {
-            let mut expected = moved(last_workload(case), namespace);
-            expected["metadata"]["name"] = json!("expected");
-            let (code, wanted) =
-                server.request("POST", &format!("{}?dryRun=All", path_of(workload)), Some(&expected));
-            if code != 201 {
-                return Ok("refused by the API server");
-            }
-            Some(normalized(wanted))
-        }
+    let scene = match Scene::set(server, case, namespace) {
+        Ok(scene) => scene,
+        Err(why) => return Ok(why),
     };
-    let wanted_status = status(last_status(case), namespace);
-    let wanted_events = event_set(case, namespace);
-    let gone = case["output"]["agentRuntimeGone"] == true;
-    let controller = Controller::start(
-        server,
-        &[
+    let controller = Controller::start(server, &scene.arguments());
+    let result = scene.settles(server);
+    drop(controller);
+    result.map(|()| "same")
+}
+
+/// A case that the API server has taken: its AgentRuntime and workload, and what should become of them.
+pub struct Scene {
+    pub runtime: Value,
+    pub workload: Option<Value>,
+    pub namespace: String,
+    gates: tempfile::NamedTempFile,
+    pub wanted: Wanted,
+}
+
+/// The end of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    pub workload: Option<Value>,
+    pub status: Value,
+    pub events: BTreeSet<String>,
+    pub gone: bool,
+}
+
+impl Scene {
+    /// Puts the objects of a case in place; why not, where the API server or the operator would not have it.
+    pub fn set(server: &Server, case: &Value, namespace: &str) -> Result<Self, &'static str> {
+        let input = &case["input"];
+        let runtime = moved(&input["agentRuntime"], namespace);
+        let workload =
+            input.get("workload").filter(|workload| workload.is_object()).map(|w| moved(w, namespace));
+        if let Some(workload) = &workload
+            && server.request("POST", &path_of(workload), Some(workload)).0 != 201
+        {
+            return Err("not accepted");
+        }
+        let (code, created) = server.request("POST", &path_of(&runtime), Some(&runtime));
+        if code != 201 {
+            return Err("not accepted");
+        }
+        let before = input
+            .pointer("/agentRuntime/status")
+            .filter(|status| status.as_object().is_some_and(|map| !map.is_empty()));
+        if let Some(status) = before {
+            let mut object = created;
+            object["status"] = status.clone();
+            if server.request("PUT", &format!("{}/status", one(&runtime)), Some(&object)).0 != 200 {
+                return Err("not accepted");
+            }
+        }
+        if input.pointer("/agentRuntime/metadata/deletionTimestamp").is_some() {
+            server.request("DELETE", &one(&runtime), None);
+        }
+        let gates = tempfile::NamedTempFile::new().expect("a file");
+        let text = input["featureGatesFile"].as_str().unwrap_or_default();
+        std::fs::write(gates.path(), text).expect("a writable file");
+        if !case["output"]["featureGatesError"].is_null() {
+            // The operator would not start with such a file, and neither does the controller.
+            return Err("no start");
+        }
+        let wanted = Wanted::of(server, case, namespace, workload.as_ref())?;
+        Ok(Self { runtime, workload, namespace: namespace.to_owned(), gates, wanted })
+    }
+
+    /// How the controller is started for it.
+    pub fn arguments(&self) -> Vec<&str> {
+        vec![
             "--namespaces",
-            runtime["metadata"]["namespace"].as_str().expect("a namespace"),
+            self.runtime["metadata"]["namespace"].as_str().expect("a namespace"),
             "--exact",
             "--profile",
             "pr332",
             "--config-view",
             "full",
             "--feature-gates-path",
-            gates.path().to_str().expect("a path"),
-        ],
-    );
-    let look = || {
+            self.gates.path().to_str().expect("a path"),
+        ]
+    }
+
+    /// Whether all is as wanted now.
+    pub fn look(&self, server: &Server) -> Result<(), String> {
+        let Self { runtime, workload, namespace, wanted, .. } = self;
         let found = workload.as_ref().map(|workload| stored(server, &one(workload)));
-        if found != wanted_workload {
+        if found != wanted.workload {
             return Err(format!(
                 "workload\n  stored {}\n  wanted {}",
                 text_of(&found),
-                text_of(&wanted_workload)
+                text_of(&wanted.workload)
             ));
         }
-        let (code, object) = server.request("GET", &one(&runtime), None);
-        if gone != (code == 404) {
-            return Err(format!("the AgentRuntime: {code}, wanted it gone: {gone}"));
+        let (code, object) = server.request("GET", &one(runtime), None);
+        if wanted.gone != (code == 404) {
+            return Err(format!("the AgentRuntime: {code}, wanted it gone: {}", wanted.gone));
         }
         let found = status(object.get("status").unwrap_or(&Value::Null), namespace);
-        if !gone && found != wanted_status {
-            return Err(format!("status\n  stored {found}\n  wanted {wanted_status}"));
+        if !wanted.gone && found != wanted.status {
+            return Err(format!("status\n  stored {found}\n  wanted {}", wanted.status));
         }
-        let found: BTreeSet<String> = events(server, &runtime).into_iter().collect();
-        if found != wanted_events {
-            return Err(format!("events\n  seen   {found:?}\n  wanted {wanted_events:?}"));
+        let found: BTreeSet<String> = events(server, runtime).into_iter().collect();
+        if found != wanted.events {
+            return Err(format!("events\n  seen   {found:?}\n  wanted {:?}", wanted.events));
         }
         Ok(())
-    };
-    let started = Instant::now();
-    let mut result = look();
-    while result.is_err() && started.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(200));
-        result = look();
     }
-    if result.is_ok() {
-        // It also stays so.
+
+    /// Waits until all is as wanted, and sees that it stays so.
+    pub fn settles(&self, server: &Server) -> Result<(), String> {
+        let started = Instant::now();
+        let mut result = self.look(server);
+        while result.is_err() && started.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(200));
+            result = self.look(server);
+        }
+        result?;
         std::thread::sleep(Duration::from_millis(700));
-        result = look();
+        self.look(server)
     }
-    drop(controller);
-    result.map(|()| "same")
+}
+
+impl Wanted {
+    /// What the operator made of a case, after the server's defaulting; why not, where the server refuses that.
+    pub fn of(
+        server: &Server,
+        case: &Value,
+        namespace: &str,
+        workload: Option<&Value>,
+    ) -> Result<Self, &'static str> {
+        let workload = match workload {
+            None => None,
+            Some(workload) => {
+                let mut expected = moved(last_workload(case), namespace);
+                expected["metadata"]["name"] = json!("expected");
+                let (code, wanted) =
+                    server.request("POST", &format!("{}?dryRun=All", path_of(workload)), Some(&expected));
+                if code != 201 {
+                    return Err("refused by the API server");
+                }
+                Some(normalized(wanted))
+            }
+        };
+        Ok(Self {
+            workload,
+            status: status(last_status(case), namespace),
+            events: event_set(case, namespace),
+            gone: case["output"]["agentRuntimeGone"] == true,
+        })
+    }
 }
 
 fn text_of(object: &Option<Value>) -> String {

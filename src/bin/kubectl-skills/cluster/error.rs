@@ -56,12 +56,14 @@ pub struct ClusterError {
     pub message: String,
     /// How to go on; may be empty.
     pub help: String,
+    /// The API server's own words; empty where it said nothing.
+    pub said: String,
 }
 
 impl ClusterError {
     /// A failure without help.
     pub fn new(failure: Failure, message: impl Into<String>) -> Self {
-        Self { failure, message: message.into(), help: String::new() }
+        Self { failure, message: message.into(), help: String::new(), said: String::new() }
     }
 
     /// Adds how to go on.
@@ -115,7 +117,7 @@ impl ClusterError {
             Failure::Unauthorized => format!("{what}: not logged in ({said})"),
             _ => format!("{what}: {said}"),
         };
-        Self { failure, message, help: help.to_owned() }
+        Self { failure, message, help: help.to_owned(), said }
     }
 }
 
@@ -184,6 +186,7 @@ mod tests {
                           manager"
                     .into(),
                 help: String::new(),
+                said: "Apply failed with 1 conflict".into(),
             }
         );
     }

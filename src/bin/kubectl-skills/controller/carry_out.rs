@@ -87,12 +87,19 @@ impl Hands {
     }
 }
 
-/// Carries a task out. `now` is the time for conditions, in RFC 3339.
-pub async fn carry_out(hands: Arc<Hands>, task: Task, judgement: Judgement, now: String) -> Outcome {
+/// Carries a task out. `persists` says that the runs before it failed as well; `now` is the time for conditions, in
+/// RFC 3339.
+pub async fn carry_out(
+    hands: Arc<Hands>,
+    task: Task,
+    judgement: Judgement,
+    persists: bool,
+    now: String,
+) -> Outcome {
     if hands.dry_run {
         return report(&hands, &task);
     }
-    let mut run = Run { hands: &hands, task, now, written: false, runtime: None, workload: None };
+    let mut run = Run { hands: &hands, task, persists, now, written: false, runtime: None, workload: None };
     let result = run.all(&judgement).await;
     run.conclude(result)
 }
@@ -100,6 +107,7 @@ pub async fn carry_out(hands: Arc<Hands>, task: Task, judgement: Judgement, now:
 struct Run<'a> {
     hands: &'a Hands,
     task: Task,
+    persists: bool,
     now: String,
     written: bool,
     runtime: Option<Value>,
@@ -192,17 +200,18 @@ impl Run<'_> {
         plan: &RuntimePlan,
         error: ClusterError,
     ) -> Result<Ended, ClusterError> {
-        // What passes by itself is no state of the AgentRuntime; and who does not lead writes no status either.
-        if matches!(
+        // What passes by itself is no state of the AgentRuntime, unless it does not pass; and who does not lead writes no
+        // status either.
+        let passing = matches!(error.failure, Failure::Unavailable | Failure::TimedOut);
+        let silent = matches!(
             error.failure,
             Failure::Conflict
                 | Failure::NotFound
-                | Failure::Unavailable
                 | Failure::Connection
-                | Failure::TimedOut
                 | Failure::NotPermitted
                 | Failure::Unauthorized
-        ) {
+        );
+        if silent || (passing && (!self.persists || self.task.is_going())) {
             return Err(error);
         }
         let failed = reason(&error.failure);
@@ -215,7 +224,7 @@ impl Run<'_> {
             Failure::ImageVolumesDropped if !exact => "ImageVolumesDropped",
             _ => "ConfigApplyError",
         };
-        let message = error.message.clone();
+        let message = if error.said.is_empty() { error.message.clone() } else { error.said.clone() };
         let changed = self.write_status(&failed_status(plan, status_reason, &message, exact)).await?;
         if changed {
             tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "the workload cannot be configured");
@@ -225,7 +234,9 @@ impl Run<'_> {
         } else {
             Vec::new()
         };
-        Ok(self.ended(events, Again::After(Duration::from_secs(RETRY_SECS.into())), failed))
+        let again =
+            if passing { Again::Failed } else { Again::After(Duration::from_secs(RETRY_SECS.into())) };
+        Ok(self.ended(events, again, failed))
     }
 
     async fn write_workload(&mut self, plan: &RuntimePlan, target: &Target) -> Result<(), ClusterError> {

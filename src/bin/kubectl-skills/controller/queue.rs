@@ -124,6 +124,11 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         Some((key, waited))
     }
 
+    /// How many runs of a key failed in a row.
+    pub fn failures(&self, key: &K) -> u32 {
+        self.states.get(key).map_or(0, |state| state.failures)
+    }
+
     /// Says how a run ended. Returns the wait, where there is one.
     pub fn done(&mut self, key: &K, again: Again, now: Instant) -> Option<Duration> {
         let state = self.states.get_mut(key)?;

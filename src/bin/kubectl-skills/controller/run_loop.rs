@@ -33,6 +33,8 @@ const CONFIG_SETTLES: Duration = Duration::from_millis(300);
 const PODS_SETTLE: Duration = Duration::from_secs(5);
 /// How often the loop turns though nothing happens: for gauges, the gates file and the sign of life.
 const TURN: Duration = Duration::from_secs(2);
+/// After so many failures in a row what passes by itself is told in the status.
+const PERSISTS: u32 = 4;
 /// Updates that may wait to be taken in.
 const WAITING: usize = 256;
 
@@ -344,7 +346,8 @@ impl Loop {
             waited,
         };
         let span = tracing::info_span!("run", id = self.runs);
-        let run = carry_out(Arc::clone(&self.hands), task, judgement, clock::seconds());
+        let persists = self.queue.failures(&task.key) >= PERSISTS;
+        let run = carry_out(Arc::clone(&self.hands), task, judgement, persists, clock::seconds());
         self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
     }
 
