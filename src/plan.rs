@@ -371,9 +371,9 @@ fn run(
         touched: None,
     };
     let names = options.profile.names;
-    let has_finalizer = fields::strings(runtime.object.pointer("/metadata/finalizers"))
+    let has_finalizer = fields::strings(fields::find(runtime.object, &["metadata", "finalizers"]))
         .any(|finalizer| finalizer == names.finalizer);
-    let going = fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
+    let going = fields::is_set(fields::find(runtime.object, &["metadata", "deletionTimestamp"]));
     if going || options.remove {
         if going && !has_finalizer && (options.exact || options.finalizers) {
             plan.reason = "the AgentRuntime is being deleted and does not wait for us".to_owned();

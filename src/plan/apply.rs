@@ -256,7 +256,7 @@ pub(super) fn image_volumes_before(
     kind: WorkloadKind,
 ) -> std::collections::HashSet<String> {
     let volumes = find(workload, &["spec", kind.template_key(), "spec", "volumes"]).and_then(Value::as_array);
-    image_volumes::safe(volumes.map_or(&[], Vec::as_slice), &[]).ours_before
+    image_volumes::skills_before(volumes.map_or(&[], Vec::as_slice))
 }
 
 /// Volumes, mounts and `SKILL_FOLDERS`.

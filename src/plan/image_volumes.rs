@@ -106,7 +106,7 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill]) -> Volumes {
 }
 
 /// Names of skills whose image volumes are there.
-fn skills_before(existing: &[Value]) -> HashSet<String> {
+pub(super) fn skills_before(existing: &[Value]) -> HashSet<String> {
     let ours = existing.iter().filter(|volume| is_ours(volume));
     ours.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX)).map(str::to_owned).collect()
 }

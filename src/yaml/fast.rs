@@ -48,6 +48,8 @@ struct Reader<'t> {
     column: isize,
     depth: usize,
     nodes: &'t mut Vec<Node>,
+    /// There is no tab and no carriage return in the text.
+    plain: bool,
     /// Names of the anchors whose nodes are complete.
     anchors: Vec<&'t [u8]>,
 }
@@ -76,6 +78,7 @@ impl<'t> Reader<'t> {
             column: END,
             depth: 0,
             nodes: &mut tree.nodes,
+            plain: memchr::memchr2(b'\t', b'\r', text.as_bytes()).is_none(),
             anchors: Vec::new(),
         }
     }

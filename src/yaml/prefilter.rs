@@ -10,22 +10,26 @@ use memchr::memmem::Finder;
 /// Kinds that are read or edited wherever they stand, also as items of a list.
 const KINDS: [&str; 4] = ["AgentRuntime", "Deployment", "StatefulSet", "Sandbox"];
 
-/// What the name or a label of each ConfigMap the operator reads contains (operator-spec.md sections 2 and 3).
-const CONFIG_MAPS: [&str; 5] =
-    ["platform-config", "feature-gates", "authbridge-runtime-config", "spiffe-helper-config", "/defaults"];
+/// What the name or a label of each ConfigMap the operator reads contains (operator-spec.md sections 2 and 3): those that
+/// end in [`CONFIG`], and the others.
+const CONFIG_MAPS: [&str; 3] = ["platform-config", "authbridge-runtime-config", "spiffe-helper-config"];
+const CONFIG: &str = "-config";
+const OTHER_CONFIG_MAPS: [&str; 2] = ["feature-gates", "/defaults"];
 
 struct Finders {
-    kinds: Vec<Finder<'static>>,
     config_map: Finder<'static>,
+    config: Finder<'static>,
     config_maps: Vec<Finder<'static>>,
+    other_config_maps: Vec<Finder<'static>>,
     kind_line: Finder<'static>,
     list: Finder<'static>,
 }
 
 static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
-    kinds: KINDS.iter().map(Finder::new).collect(),
     config_map: Finder::new("ConfigMap"),
+    config: Finder::new(CONFIG),
     config_maps: CONFIG_MAPS.iter().map(Finder::new).collect(),
+    other_config_maps: OTHER_CONFIG_MAPS.iter().map(Finder::new).collect(),
     kind_line: Finder::new("\nkind:"),
     list: Finder::new("List"),
 });
@@ -41,13 +45,23 @@ pub fn may_matter(doc: &str) -> bool {
     let bytes = doc.as_bytes();
     let finders = &*FINDERS;
     let holds = |finder: &Finder<'_>| finder.find(bytes).is_some();
-    if finders.kinds.iter().any(holds)
-        || (holds(&finders.config_map) && finders.config_maps.iter().any(holds))
-    {
+    // One search for what they have in common is cheaper than one for each.
+    let is_config = || {
+        holds(&finders.config_map)
+            && (finders.other_config_maps.iter().any(holds)
+                || (holds(&finders.config) && finders.config_maps.iter().any(holds)))
+    };
+    if holds_kind(bytes) || is_config() {
         return true;
     }
     let dull = has_dull_kind(bytes, finders) || (is_json_object(bytes) && !holds(&finders.list));
     !dull || hides_text(bytes)
+}
+
+/// Whether one of [`KINDS`] stands anywhere. Capital letters are few, so one search for the first of each is enough.
+fn holds_kind(bytes: &[u8]) -> bool {
+    let begins = |at: usize| KINDS.iter().any(|kind| bytes[at..].starts_with(kind.as_bytes()));
+    memchr::memchr3_iter(b'A', b'D', b'S', bytes).any(begins)
 }
 
 /// Whether exactly one line is `kind: Word` at the top, and the word is not that of a list.
@@ -86,6 +100,13 @@ fn hides_text(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The search goes by their first letters.
+    #[test]
+    fn every_kind_begins_with_a_letter_that_is_searched() {
+        assert!(KINDS.iter().all(|kind| kind.starts_with(['A', 'D', 'S'])), "{KINDS:?}");
+        assert!(CONFIG_MAPS.iter().all(|name| name.ends_with(CONFIG)), "{CONFIG_MAPS:?}");
+    }
 
     #[test]
     fn what_cannot_matter_is_left_unread() {

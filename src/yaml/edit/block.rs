@@ -115,7 +115,7 @@ impl<'e> Surgeon<'e> {
         let near: Vec<NodeId> = vec![id];
         let body = |surgeon: &Self, at: usize| {
             let layout = surgeon.child_layout(id, entries.iter().map(|entry| entry.value), &near, at);
-            let mut text = String::new();
+            let mut text = String::with_capacity(128);
             for (index, (name, value)) in added.iter().enumerate() {
                 if index > 0 {
                     text.push_str(layout.eol);
@@ -236,7 +236,7 @@ impl<'e> Surgeon<'e> {
                 }
                 Move::Insert(new) => {
                     let near = next.saturating_sub(1);
-                    let mut text = String::new();
+                    let mut text = String::with_capacity(128);
                     let at = if next == 0 { dashes[0] } else { spans[next - 1].1 };
                     let layout = match learnt {
                         Some((one, place, layout)) if (one, place) == (near, at) => layout,

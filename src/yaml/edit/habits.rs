@@ -278,9 +278,12 @@ impl Quotes {
             _ => return,
         };
         let inner = if bare { raw } else { raw.get(1..raw.len() - 1).unwrap_or(raw) };
+        // One that is bare and need not be settles it for its like; no more of them are looked at.
         match (key, bare) {
             (true, true) => self.keys_bare += 1,
+            (true, false) if self.keys_bare > 0 => {}
             (true, false) => self.keys_quoted_needlessly += usize::from(plain_key_is_safe(inner, false)),
+            (false, _) if self.bare > 0 => {}
             // Numbers and booleans are bare by nature and say nothing about strings.
             (false, true) => self.bare += usize::from(plain_is_safe(inner, false)),
             (false, false) => self.quoted_needlessly += usize::from(plain_is_safe(inner, false)),

@@ -40,7 +40,12 @@ impl Reader<'_> {
         let (mut end, mut colon) = (start, None);
         loop {
             let rest = self.text.get(at..).unwrap_or_default();
-            at += rest.iter().position(|byte| STOPS[usize::from(*byte)]).unwrap_or(rest.len());
+            let stop = if self.plain {
+                memchr::memchr3(b'\n', b':', b'#', rest)
+            } else {
+                rest.iter().position(|byte| STOPS[usize::from(*byte)])
+            };
+            at += stop.unwrap_or(rest.len());
             match self.byte(at) {
                 b':' if self.byte(at + 1) == b' ' || self.ends_line(at + 1)? => {
                     if at - start > MAX_KEY {
