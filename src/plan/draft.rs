@@ -84,6 +84,22 @@ impl Draft {
         Ok(())
     }
 
+    /// Sets a number in the map along a path of keys, which is made where it is absent or null.
+    ///
+    /// # Errors
+    /// A field on the way that is no object; nothing is changed then.
+    pub(super) fn set_number(
+        &mut self,
+        keys: &[&'static str],
+        key: &'static str,
+        number: i64,
+    ) -> Result<(), WrongType> {
+        if self.map(keys)?.and_then(|map| map.get(key)).and_then(Value::as_i64) != Some(number) {
+            self.put(keys, key, number.into());
+        }
+        Ok(())
+    }
+
     /// Sets a list in the map along a path of keys, or takes the field away where the list is empty and was not so
     /// before. An empty list that its author wrote stays when nothing was in it and nothing comes into it.
     ///
@@ -203,7 +219,7 @@ mod tests {
     fn every_change_is_noted_and_nothing_else() {
         let before = json!({
             "metadata": {"labels": {"a": "1"}, "annotations": {"gone": "x"}},
-            "spec": {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "E"}]}], "volumes": null}}},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "E"}]}], "volumes": null}}},
         });
         let pod = ["spec", "template", "spec"];
         let mut draft = Draft::new(before);
@@ -212,6 +228,7 @@ mod tests {
         draft.set_container_items(&pod, "containers", 0, "env", vec![json!({"name": "E"})]);
         draft.set_container_items(&pod, "containers", 7, "env", vec![json!({"name": "E"})]);
         draft.remove(&["metadata", "annotations"], "absent");
+        draft.set_number(&["spec"], "replicas", 1).unwrap();
         assert!(!draft.is_touched(), "nothing was changed so far: {:?}", places(&draft));
         draft.set(&["metadata", "labels"], "a", "2").unwrap();
         draft.set(&["spec", "template", "metadata", "labels"], "b", "3").unwrap();
@@ -219,6 +236,7 @@ mod tests {
         draft.set_container_items(&pod, "containers", 0, "env", Vec::new());
         draft.set_container_items(&pod, "containers", 0, "volumeMounts", vec![json!({"name": "v"})]);
         draft.remove(&["metadata", "annotations"], "gone");
+        draft.set_number(&["spec"], "replicas", 2).unwrap();
         assert_eq!(
             places(&draft),
             [
@@ -228,13 +246,14 @@ mod tests {
                 ".spec.template.spec.containers[0].env",
                 ".spec.template.spec.containers[0].volumeMounts",
                 ".metadata.annotations.gone",
+                ".spec.replicas",
             ]
         );
         assert_eq!(
             *draft.value(),
             json!({
                 "metadata": {"labels": {"a": "2"}},
-                "spec": {"template": {
+                "spec": {"replicas": 2, "template": {
                     "spec": {"containers": [{"name": "c", "volumeMounts": [{"name": "v"}]}], "volumes": [{"name": "v"}]},
                     "metadata": {"labels": {"b": "3"}},
                 }},

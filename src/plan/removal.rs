@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::apply::{PodFacts, exact_pod, image_volumes_before, safe_annotation, safe_pod};
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, text};
-use super::sandbox::{remove_on_deletion, set_template};
+use super::sandbox::{end_restart, remove_on_deletion, set_template};
 use super::{Action, Options, Runtime, RuntimePlan};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::ResolvedConfig;
@@ -118,6 +118,9 @@ fn safe(
         safe_pod(plan, kind, draft, &[], options, &mut facts)?;
     }
     safe_annotation(plan, runtime, draft, &[], &facts, options)?;
+    if kind == WorkloadKind::Sandbox && options.restarts {
+        end_restart(draft, names)?;
+    }
     // An operator that only observes writes the rest itself, and takes it out itself.
     let renders_labels = profile.mounts() || profile.observer_render.type_label;
     let renders_hash = profile.mounts() || profile.observer_render.config_hash;

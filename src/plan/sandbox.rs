@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{find, map_mut, remove_empty_map};
+use super::draft::Draft;
+use super::fields::{WrongType, find, map_mut, remove_empty_map};
 use super::{Action, Options, RuntimePlan};
 use crate::names::Names;
 use crate::workload::WorkloadKind;
@@ -114,6 +115,17 @@ pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
     replace(&mut workload, &["spec", "replicas"], 0.into());
     set_metadata(&mut workload, WorkloadKind::Sandbox, "annotations", &[(names.restart_pending, "true")]);
     plan.updates.push(workload);
+}
+
+/// Both ends of a restart at once, for who goes before the second phase: nobody else would bring the Sandbox up (Q25).
+pub(super) fn end_restart(draft: &mut Draft, names: &'static Names) -> Result<(), WrongType> {
+    if !restart_is_pending(draft.value(), names) {
+        return Ok(());
+    }
+    let annotations = ["metadata", "annotations"];
+    draft.remove(&annotations, POD_NAME);
+    draft.remove(&annotations, names.restart_pending);
+    draft.set_number(&["spec"], "replicas", 1)
 }
 
 /// Phase 2: up again, and nothing else in that run.

@@ -1,4 +1,4 @@
-//! The quirks of configuration, admission and the cluster, Q1 to Q3, Q8, Q13 to Q16 and Q22 to Q24 of
+//! The quirks of configuration, admission and the cluster, Q1 to Q3, Q8, Q13 to Q16 and Q22 to Q25 of
 //! docs/compatibility.md, as far as the library decides them.
 
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
@@ -298,4 +298,27 @@ fn q24_all_gates_false_are_the_defaults_in_both_modes() {
     let off = Scenario::vector("gate/all-false-file");
     assert_eq!(off.safe().workload, off.operator().workload);
     assert_eq!(off.safe().workload, labelled(off.before(), &off.safe().hash, ""));
+}
+
+/// An AgentRuntime that is deleted while its Sandbox is down to be restarted.
+fn going_in_a_restart() -> Scenario {
+    Scenario::vector("deletion/sandbox")
+        .set("workload|spec|replicas", json!(0))
+        .set("workload|metadata|annotations|kagenti.io/restart-pending", json!("true"))
+        .set("workload|metadata|annotations|agents.x-k8s.io/pod-name", json!("weather-1"))
+}
+
+/// Q25: the agent stays down until somebody wonders why.
+#[test]
+fn q25_exact_leaves_the_sandbox_down() {
+    let theirs = going_in_a_restart().operator();
+    assert_eq!(theirs.workload["spec"]["replicas"], 0);
+    assert_eq!(theirs.workload["metadata"]["annotations"]["kagenti.io/restart-pending"], "true");
+}
+
+#[test]
+fn q25_safe_brings_it_up() {
+    let before = Scenario::vector("deletion/sandbox").set("workload|spec|replicas", json!(1));
+    assert_eq!(going_in_a_restart().safe().workload, before.safe().workload);
+    assert_eq!(before.safe().workload["spec"]["replicas"], 1);
 }
