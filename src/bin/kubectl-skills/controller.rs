@@ -13,6 +13,7 @@ pub mod cache;
 pub mod carry_out;
 pub mod clock;
 pub mod config;
+pub mod config_read;
 pub mod decide;
 pub mod election;
 pub mod events;

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use kubectl_skills::object::{ConfigMap, Origin};
 use kubectl_skills::workload::WorkloadKind;
 use serde_json::Value;
 
@@ -113,7 +112,8 @@ pub struct Cache {
     /// Which runtimes point at a workload, and where each points.
     claims: HashMap<Target, BTreeSet<Key>>,
     targets: HashMap<Key, Target>,
-    config: BTreeMap<(Key, SourceId), (Kept, Arc<ConfigMap>)>,
+    /// Only to know what is news: what counts is read anew, [`super::config_read`].
+    config: BTreeMap<(Key, SourceId), Kept>,
     pods: BTreeMap<Key, Kept>,
     /// Pods by the namespace and name of the workload that they are of.
     pods_of: HashMap<Key, BTreeSet<Key>>,
@@ -151,7 +151,7 @@ impl Cache {
         self.states.iter().filter(|state| !state.synced).map(|state| state.what.as_str())
     }
 
-    /// Whether all ConfigMaps are known as they are now, as far as one can know.
+    /// Whether all ConfigMaps are being watched, so that no change of theirs is missed.
     pub fn config_is_live(&self) -> bool {
         let config = self.states.iter().zip(&self.about).filter(|(_, about)| **about == About::Config);
         config.into_iter().all(|(state, _)| state.synced && state.live && !state.listing)
@@ -239,18 +239,6 @@ impl Cache {
         self.claims.get(target).into_iter().flatten()
     }
 
-    /// All ConfigMaps, each once, as the newest source has it.
-    pub fn config_maps(&self) -> Vec<Arc<ConfigMap>> {
-        let mut newest: BTreeMap<&Key, (&str, &Arc<ConfigMap>)> = BTreeMap::new();
-        for ((key, _), (kept, map)) in &self.config {
-            let newer = newest.get(key).is_none_or(|(version, _)| !is_older(&kept.version, version));
-            if newer {
-                newest.insert(key, (&kept.version, map));
-            }
-        }
-        newest.into_values().map(|(_, map)| Arc::clone(map)).collect()
-    }
-
     /// Pods of the workload of that name, whatever its kind.
     pub fn pods(&self, namespace: &str, workload: &str) -> Vec<Value> {
         let keys = self.pods_of.get(&Key::new(namespace, workload));
@@ -305,19 +293,13 @@ impl Cache {
                 };
                 changed.runtimes.extend(self.claims(&target).cloned());
             }
-            About::Config => match ConfigMap::from_value(object, Origin::default()) {
-                Ok(map) => {
-                    let at = (key, source);
-                    let old = self.config.get_mut(&at).map(|(kept, _)| kept);
-                    if let Some(kept) = news(old, object, source, list) {
-                        self.config.insert(at, (kept, Arc::new(map)));
-                        changed.config = true;
-                    }
+            About::Config => {
+                let at = (key, source);
+                if let Some(kept) = news(self.config.get_mut(&at), object, source, list) {
+                    self.config.insert(at, kept);
+                    changed.config = true;
                 }
-                Err(error) => {
-                    tracing::error!(configmap = %key, error, "a ConfigMap cannot be read and is left as it was")
-                }
-            },
+            }
             About::Pods => {
                 if let Some(kept) = news(self.pods.get_mut(&key), object, source, list) {
                     self.pods.insert(key.clone(), kept);
@@ -413,7 +395,7 @@ impl Cache {
                 .map(|((_, key), _)| key.clone())
                 .collect(),
             About::Config => {
-                self.config.iter().filter(|(_, (kept, _))| gone(kept)).map(|((k, _), _)| k.clone()).collect()
+                self.config.iter().filter(|(_, k)| gone(k)).map(|((k, _), _)| k.clone()).collect()
             }
             About::Pods => self.pods.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect(),
         }
@@ -605,16 +587,14 @@ mod tests {
     }
 
     #[test]
-    fn a_config_map_of_two_sources_counts_once_and_stays_while_one_has_it() {
+    fn a_config_map_is_news_to_each_source_and_once() {
         let map = |version: &str, value: &str| json!({"metadata": {"namespace": "n", "name": "m", "resourceVersion": version}, "data": {"k": value}});
         let mut cache = cache();
         assert!(cache.take(CONFIG, Update::Put(map("1", "old"))).config);
         assert!(cache.take(4, Update::Put(map("2", "new"))).config);
-        let values =
-            |cache: &Cache| cache.config_maps().iter().map(|map| map.data["k"].clone()).collect::<Vec<_>>();
-        assert_eq!(values(&cache), ["new"]);
-        cache.take(4, Update::Gone(map("3", "new")));
-        assert_eq!(values(&cache), ["old"]);
+        assert!(!cache.take(4, Update::Put(map("3", "new"))).config, "only its version changed");
+        assert!(cache.take(4, Update::Gone(map("4", "new"))).config);
+        assert!(!cache.take(4, Update::Gone(map("4", "new"))).config);
     }
 
     #[test]

@@ -1,7 +1,5 @@
-//! The configuration that plans are made with: ConfigMaps and the gates' source in, one snapshot out. All runs between two
-//! snapshots see the same one, so no hash mixes two of them.
-
-use std::sync::Arc;
+//! The configuration that plans are made with: the ConfigMaps of one moment and the gates' source in, one snapshot out. All
+//! runs between two snapshots see the same one, so no hash mixes two of them.
 
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
@@ -76,10 +74,9 @@ impl Snapshot {
     pub fn new(
         profile: &'static Profile,
         view: ConfigView,
-        maps: &[Arc<ConfigMap>],
+        maps: Vec<ConfigMap>,
         gates: &GateSource,
     ) -> Result<Self, String> {
-        let maps: Vec<ConfigMap> = maps.iter().map(|map| ConfigMap::clone(map)).collect();
         let gate = gates.gate(profile, &maps)?;
         Ok(Self { layers: ConfigLayers::new(profile, &maps, view), maps, gate })
     }
@@ -126,19 +123,19 @@ mod tests {
         Profile::by_name("pr332").unwrap()
     }
 
-    fn map(namespace: &str, name: &str, data: &[(&str, &str)], defaults: bool) -> Arc<ConfigMap> {
+    fn map(namespace: &str, name: &str, data: &[(&str, &str)], defaults: bool) -> ConfigMap {
         let label = if defaults { "kagenti.io/defaults" } else { "x" };
-        Arc::new(ConfigMap {
+        ConfigMap {
             namespace: namespace.into(),
             name: name.into(),
             labels: [(label.to_owned(), "true".to_owned())].into(),
             data: data.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             origin: Origin::default(),
-        })
+        }
     }
 
-    fn snapshot(maps: &[Arc<ConfigMap>]) -> Result<Snapshot, String> {
-        Snapshot::new(profile(), ConfigView::Full, maps, &GateSource::default())
+    fn snapshot(maps: &[ConfigMap]) -> Result<Snapshot, String> {
+        Snapshot::new(profile(), ConfigView::Full, maps.to_vec(), &GateSource::default())
     }
 
     /// Rolling a thousand agents because one namespace's default changed is an outage.
@@ -148,7 +145,7 @@ mod tests {
             map("kagenti-system", "kagenti-feature-gates", &[("feature-gates.yaml", value)], false)
         };
         let keys = [Key::new("a", "1"), Key::new("a", "2"), Key::new("b", "3"), Key::new("c", "4")];
-        let concerned = |one: &[Arc<ConfigMap>], other: &[Arc<ConfigMap>]| {
+        let concerned = |one: &[ConfigMap], other: &[ConfigMap]| {
             let names: Vec<String> = snapshot(one)
                 .unwrap()
                 .concerned(&snapshot(other).unwrap(), keys.iter())

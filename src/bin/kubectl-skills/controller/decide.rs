@@ -402,7 +402,7 @@ mod tests {
     fn decided(name: &str, cache: &Cache) -> Task {
         let gates = GateSource { flags: Some("skillImageVolumes=true".into()), file: None };
         let planning = planning();
-        let snapshot = Arc::new(Snapshot::new(planning.profile, planning.view, &[], &gates).unwrap());
+        let snapshot = Arc::new(Snapshot::new(planning.profile, planning.view, Vec::new(), &gates).unwrap());
         decide(&Key::new("n", name), cache, &snapshot, &planning).unwrap()
     }
 

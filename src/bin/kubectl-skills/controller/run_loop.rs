@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use kubectl_skills::apply_configuration::is_settled;
+use kubectl_skills::object::ConfigMap;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cache::{Cache, Changed, Key, Target};
-use super::carry_out::{Hands, Outcome, carry_out, one_line};
+use super::carry_out::{Hands, Outcome, carry_out, one_line, reason};
 use super::clock;
 use super::config::{GateSource, Snapshot, read_gates_file};
+use super::config_read::{self, Place};
 use super::decide::{Task, decide};
 use super::events::{Announcer, News, about};
 use super::fights::{Fights, Judgement};
@@ -25,10 +27,13 @@ use super::queue::{Again, Queue};
 use super::serve::Health;
 use super::sources::{Scope, sources};
 use super::watch::{SourceId, Update, follow};
+use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
 const CONFIG_SETTLES: Duration = Duration::from_millis(300);
+/// After ConfigMaps could not be read.
+const CONFIG_AGAIN: Duration = Duration::from_secs(1);
 /// Pods come and go many at a time; their number in the status may be a little late.
 const PODS_SETTLE: Duration = Duration::from_secs(5);
 /// How often the loop turns though nothing happens: for gauges, the gates file and the sign of life.
@@ -57,6 +62,9 @@ pub struct Settings {
 
 /// A run under way.
 type UnderWay = Pin<Box<dyn Future<Output = (Started, Outcome)> + Send>>;
+
+/// ConfigMaps being read.
+type Reading = Pin<Box<dyn Future<Output = Result<Vec<ConfigMap>, ClusterError>> + Send>>;
 
 /// What has to be remembered of a run.
 #[derive(Debug)]
@@ -91,6 +99,9 @@ pub struct Loop {
     snapshot: Option<Arc<Snapshot>>,
     /// When a new snapshot is due.
     config_due: Option<Instant>,
+    /// Where its ConfigMaps are, and the look at them that is under way.
+    places: Arc<[Place]>,
+    reading: Option<Reading>,
     leading: bool,
     under_way: FuturesUnordered<UnderWay>,
     left: HashMap<Key, Left>,
@@ -109,6 +120,7 @@ impl Loop {
     ) -> (Self, mpsc::Receiver<(SourceId, Update)>) {
         let (to, updates) = mpsc::channel(WAITING);
         let sources = sources(hands.planning.profile, &settings.scope);
+        let places = config_read::places(&sources).into();
         let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
         for (_, source) in sources {
             tokio::spawn(follow(Arc::clone(watches), source, to.clone()));
@@ -125,6 +137,8 @@ impl Loop {
             fights: Fights::default(),
             snapshot: None,
             config_due: None,
+            places,
+            reading: None,
             leading: false,
             under_way: FuturesUnordered::new(),
             left: HashMap::new(),
@@ -151,6 +165,10 @@ impl Loop {
                 Some((started, outcome)) = self.under_way.next(), if !self.under_way.is_empty() => {
                     self.end(started, outcome);
                 }
+                read = end_of(&mut self.reading) => {
+                    self.reading = None;
+                    self.configure(read);
+                }
                 Ok(()) = leading.changed() => {
                     let leads = *leading.borrow_and_update();
                     self.lead(leads);
@@ -171,7 +189,9 @@ impl Loop {
                     );
                 }
             }
-            self.configure(now);
+            if self.config_due.is_some_and(|due| due <= now) && self.may_read_config() {
+                self.read_config();
+            }
             self.start_runs();
         }
         self.drain().await;
@@ -179,7 +199,7 @@ impl Loop {
 
     fn wake(&self, next_turn: Instant) -> Instant {
         let due = self.queue.next_due().filter(|_| self.acts());
-        let config = self.config_due.filter(|_| self.cache.config_is_live());
+        let config = self.config_due.filter(|_| self.may_read_config());
         [due, config].into_iter().flatten().fold(next_turn, Instant::min)
     }
 
@@ -263,16 +283,31 @@ impl Loop {
         self.queue.spread(keys, self.settings.rollout_rate, now);
     }
 
-    /// Makes a new snapshot of the configuration, where one is due and the ConfigMaps are known.
-    fn configure(&mut self, now: Instant) {
-        if self.config_due.is_none_or(|due| due > now) || !self.cache.synced() || !self.cache.config_is_live()
-        {
-            return;
-        }
+    /// Whether ConfigMaps may be read: they are watched, so that later changes are noticed, and are not being read.
+    fn may_read_config(&self) -> bool {
+        self.reading.is_none() && self.cache.synced() && self.cache.config_is_live()
+    }
+
+    fn read_config(&mut self) {
         self.config_due = None;
+        let (hands, places) = (Arc::clone(&self.hands), Arc::clone(&self.places));
+        self.reading = Some(Box::pin(async move { config_read::read(&hands.requests, &places).await }));
+    }
+
+    /// Makes a new snapshot of the configuration.
+    fn configure(&mut self, read: Result<Vec<ConfigMap>, ClusterError>) {
+        let now = Instant::now();
+        let maps = match read {
+            Ok(maps) => maps,
+            Err(error) => {
+                self.metrics.count(Metric::Errors, &[reason(&error.failure)]);
+                tracing::warn!(error = %one_line(&error), "ConfigMaps cannot be read; those of before stay");
+                self.config_due.get_or_insert(now + CONFIG_AGAIN);
+                return;
+            }
+        };
         let planning = &self.hands.planning;
-        let maps = self.cache.config_maps();
-        let new = match Snapshot::new(planning.profile, planning.view, &maps, &self.settings.gates) {
+        let new = match Snapshot::new(planning.profile, planning.view, maps, &self.settings.gates) {
             Ok(new) => Arc::new(new),
             Err(error) => {
                 self.metrics.count(Metric::Errors, &["FeatureGates"]);
@@ -448,5 +483,13 @@ impl Loop {
                 tracing::warn!(path = %path.display(), %error, "the feature gates file cannot be read")
             }
         }
+    }
+}
+
+/// The end of a look at the ConfigMaps; never, where none is under way.
+async fn end_of(reading: &mut Option<Reading>) -> Result<Vec<ConfigMap>, ClusterError> {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
     }
 }
