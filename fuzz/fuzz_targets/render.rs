@@ -1,17 +1,24 @@
 //! Renders any text as a file, with the profile that its first byte names: it is rendered or refused with a place, never a
-//! defect found by our own check; a second render changes no byte, and what is printed can be read again.
+//! defect found by our own check; a second render changes no byte, and what is printed can be read again. A render looks
+//! only at what its plans touch; the long way, whole objects in whole documents, comes to the same bytes.
 #![no_main]
 
 use kubectl_skills::error::InputError;
 use kubectl_skills::profile::PROFILES;
-use kubectl_skills::render::{Settings, render};
+use kubectl_skills::render::{Settings, edit, plan_all, render};
 use kubectl_skills::stream::{Source, Stream};
 use libfuzzer_sys::fuzz_target;
 
 fn run(text: &str, settings: &Settings) -> Result<String, Vec<InputError>> {
     let sources = [Source { name: "-".into(), text: text.into() }];
     let stream = Stream::read(&sources, "default")?;
-    let rendered = render(&stream, settings)?;
+    let rendered = render(&stream, settings);
+    match (&rendered, &edit(&stream, &plan_all(&stream, settings))) {
+        (Ok(short), Ok(long)) => assert_eq!(short.edited, *long),
+        (Err(short), Err(long)) => assert_eq!(short, long),
+        (short, long) => panic!("{short:?}\n{long:?}"),
+    }
+    let rendered = rendered?;
     Ok(rendered.edited.chunks(0, text).collect())
 }
 
