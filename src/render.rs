@@ -113,6 +113,8 @@ pub struct Rendered {
     pub warnings: Vec<(ObjectRef, Warning)>,
     /// What a reader should know of the whole.
     pub notes: Vec<String>,
+    /// AgentRuntimes that are printed without their skills, which the CRD of the profile does not know.
+    pub without_skills: usize,
 }
 
 /// Plans every AgentRuntime of the stream. Never fails: what is wrong is collected.
@@ -151,10 +153,12 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     let mut planned = Planned::default();
     let mut reports = Vec::with_capacity(stream.runtimes.len());
     let mut collector = edited::Collector::new(stream);
+    let mut without_skills = 0;
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for index in 0..stream.runtimes.len() {
             let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
             let RuntimePlan { id, target, action, reason, warnings, mut updates, touched, .. } = one.plan;
+            without_skills += usize::from(one.runtime_after.is_some());
             if planned.errors.is_empty() {
                 collector.workload(one.workload, updates.pop().map(|value| Desired::at(value, touched)));
                 collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
@@ -165,7 +169,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     }
     let Planned { errors, warnings, notes, .. } = planned;
     if errors.is_empty() {
-        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes })
+        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes, without_skills })
     } else {
         Err(errors)
     }

@@ -63,6 +63,22 @@ fn only_files_in_which_something_changes_are_written() {
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
 }
 
+/// The next run would find no skills there: who renders in place must know that the list of them has gone.
+#[test]
+fn skills_that_leave_their_manifest_are_told() {
+    let folder = manifests();
+    let said = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
+    assert!(
+        said.stderr.contains(
+            "note: the CRD of profile head has no spec.skills: 1 AgentRuntime(s) are written without it"
+        ),
+        "{said:?}"
+    );
+    assert!(!folder.read("a/runtime.yaml").contains("skills:"), "the CRD would drop them");
+    let said = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
+    assert!(!said.stderr.contains("spec.skills"), "told once, where it happens: {said:?}");
+}
+
 #[test]
 fn a_symbolic_link_stays_one_and_its_file_is_written() {
     let folder = manifests();

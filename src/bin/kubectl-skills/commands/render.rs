@@ -86,6 +86,13 @@ pub fn run(args: &Args) -> Run {
     tell(&rendered.notes, &rendered.warnings, reports);
     let edited = &rendered.edited;
     if args.in_place {
+        if rendered.without_skills > 0 {
+            notes::note(&format!(
+                "the CRD of profile {} has no spec.skills: {} AgentRuntime(s) are written without it, and a later run finds no \
+                 skills there; keep manifests that list skills, and render into other files",
+                loaded.settings.options.profile.name, rendered.without_skills
+            ));
+        }
         return write(&inputs, edited);
     }
     match args.output.unwrap_or(Output::Yaml) {
