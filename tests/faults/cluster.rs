@@ -151,11 +151,13 @@ fn page(request: &Request, kind: &str, api_version: &str, items: Vec<Value>) -> 
     }
     Answer::Json(
         200,
-        json!({"kind": kind, "apiVersion": api_version, "metadata": {"continue": token}, "items": items}),
+        json!({"kind": kind, "apiVersion": api_version, "metadata": {"continue": token, "resourceVersion": "10"},
+            "items": items}),
     )
 }
 
-fn runtime(number: usize) -> Value {
+/// The AgentRuntime of that number.
+pub fn runtime(number: usize) -> Value {
     let name = format!("a{number}");
     json!({
         "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime", "metadata": {"name": name, "namespace": "team1"},

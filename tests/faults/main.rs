@@ -8,6 +8,7 @@
 
 mod cluster;
 mod server;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};

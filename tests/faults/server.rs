@@ -29,6 +29,8 @@ pub enum Answer {
     /// A body announced longer than what comes, then the connection ends.
     BreakOff(Value),
     Text(u16, &'static str),
+    /// A watch: its events, and whether it then stays open or ends.
+    Watch(Vec<Value>, bool),
 }
 
 /// The server; it ends with the test process.
@@ -116,6 +118,20 @@ fn serve(
                     "text/plain",
                     "too many requests",
                 )?;
+            }
+            Answer::Watch(events, stays) => {
+                out.write_all(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+                )?;
+                for event in events {
+                    let line = format!("{event}\n");
+                    write!(out, "{:x}\r\n{line}\r\n", line.len())?;
+                }
+                out.flush()?;
+                if stays {
+                    std::thread::sleep(Duration::from_secs(600));
+                }
+                out.write_all(b"0\r\n\r\n")?;
             }
             Answer::Silence => std::thread::sleep(Duration::from_secs(600)),
             Answer::BreakOff(value) => {

@@ -1,7 +1,7 @@
 //! The controller: keeps workloads as their AgentRuntimes say, for as long as it runs.
 //!
 //! ```text
-//! watch (sources, keep) -> cache -> queue -> decide (pure) -> carry_out -> API server
+//! watches (sources, keep) -> cache -> queue -> decide (pure) -> carry_out -> API server
 //!            gates file -> config ----^         ^-- fights        |
 //!                        election -> fence -------------------- every write
 //! ```
@@ -28,4 +28,3 @@ pub mod rights;
 pub mod run_loop;
 pub mod serve;
 pub mod sources;
-pub mod watch;

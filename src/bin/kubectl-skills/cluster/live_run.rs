@@ -2,6 +2,7 @@
 //! nothing itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use clap::Args;
 use kubectl_skills::live::{self, Inventory, LivePlan};
@@ -34,13 +35,17 @@ pub struct LiveArgs {
 /// What a run works with.
 pub struct LiveRun {
     /// The connection.
-    pub requests: Requests,
+    pub requests: Arc<Requests>,
+    /// What it is about.
+    pub scope: Scope,
     /// The picture.
     pub snapshot: Snapshot,
     /// The operator's ConfigMaps, from the cluster or from files.
     pub maps: Vec<ConfigMap>,
     /// How to plan.
     pub settings: live::Settings,
+    /// Gates of the command line: flags, and the text of a file.
+    gates: (Option<String>, Option<String>),
 }
 
 impl From<ClusterError> for Failure {
@@ -105,10 +110,9 @@ impl LiveRun {
             None => read_maps(&snapshot.config_maps)?,
         };
         let profile = snapshot.dialect.profile;
-        let system = args.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
         let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
-        let gate =
-            live::gate(profile, planning.feature_gates.as_deref(), gates_file.as_deref(), &maps, system)?;
+        let gates = (planning.feature_gates.clone(), gates_file);
+        let gate = gate_of(profile, &scope, &gates, &maps)?;
         let options = Options {
             exact: planning.exact,
             gate,
@@ -119,7 +123,18 @@ impl LiveRun {
             ..Options::new(profile)
         };
         let settings = live::Settings { options, view: planning.config_view.into() };
-        Ok(Self { requests: connection.requests, snapshot, maps, settings })
+        Ok(Self { requests: Arc::new(connection.requests), scope, snapshot, maps, settings, gates })
+    }
+
+    /// Reads the operator's ConfigMaps anew, where they come from the cluster.
+    pub async fn read_config(&mut self) -> Result<(), Failure> {
+        if !self.scope.config {
+            return Ok(());
+        }
+        let profile = self.settings.options.profile;
+        self.maps = read_maps(&snapshot::read_config(&self.requests, &self.scope, profile).await?)?;
+        self.settings.options.gate = gate_of(profile, &self.scope, &self.gates, &self.maps)?;
+        Ok(())
     }
 
     /// What was read, as the library takes it.
@@ -137,6 +152,16 @@ impl LiveRun {
     pub fn plan(&self) -> Vec<LivePlan<'_>> {
         live::plan(&self.inventory(), &self.settings)
     }
+}
+
+fn gate_of(
+    profile: &'static Profile,
+    scope: &Scope,
+    (flags, file): &(Option<String>, Option<String>),
+    maps: &[ConfigMap],
+) -> Result<bool, Failure> {
+    let system = scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
+    Ok(live::gate(profile, flags.as_deref(), file.as_deref(), maps, system)?)
 }
 
 /// The operator's ConfigMaps of a cluster, for manifests in these namespaces.

@@ -79,7 +79,6 @@ impl Requests {
     }
 
     /// Opens a watch: the answer's body, to be read as it comes. Only the wait for its beginning is bounded here.
-    #[cfg(feature = "controller")]
     pub async fn open(&self, path: &str, accept: &'static str, what: &str) -> Result<Body, ClusterError> {
         self.sent.fetch_add(1, Ordering::Relaxed);
         // Not compressed: what is read as it comes must not wait for a block to be full, and a server that flushes in the
@@ -103,7 +102,7 @@ impl Requests {
         self.bounded(self.timeout, opened, what).await
     }
 
-    /// The connection, for watches.
+    /// The connection, for those who make requests of their own.
     #[cfg(feature = "controller")]
     pub fn client(&self) -> kube::Client {
         self.client.clone()

@@ -267,6 +267,7 @@ pub fn key(object: &Value) -> (String, String) {
     (text("/metadata/namespace"), text("/metadata/name"))
 }
 
-fn of(namespace: Option<&str>) -> String {
+/// Where, for messages.
+pub fn of(namespace: Option<&str>) -> String {
     namespace.map_or(" in all namespaces".into(), |name| format!(" in namespace {name:?}"))
 }

@@ -1,5 +1,6 @@
 //! `status`: where the skills of each AgentRuntime are, in one line each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -7,14 +8,18 @@ use kubectl_skills::status_report::{Report, report};
 use serde_json::{Value, json};
 
 use crate::args::Planning;
+use crate::cluster::error::Failure as Cause;
+use crate::cluster::followed::Followed;
 use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
 use crate::table::Table;
 
-/// Pause between two looks of `-w`.
+/// Pause between two looks of `-w`, however much changes in between.
 const PAUSE: Duration = Duration::from_secs(2);
+/// After so long without a change the operator's ConfigMaps, which are not watched, are read again.
+const REST: Duration = Duration::from_secs(30);
 
 /// Show where skills are: in the spec, the live workload, the annotation and the status
 #[derive(Debug, ClapArgs)]
@@ -34,7 +39,7 @@ pub struct Args {
     /// Only AgentRuntimes that have this skill: a name, or part of an image reference with a slash or colon in it
     #[arg(long, value_name = "SKILL")]
     who_has: Option<String>,
-    /// Look again and again, and print what changed
+    /// Watch, and print what changes
     #[arg(short = 'w', long)]
     watch: bool,
     /// Output format: more columns, or JSON
@@ -55,34 +60,68 @@ enum Output {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(async {
-        let mut shown: Vec<Report> = Vec::new();
-        let mut first = true;
-        // One for all looks: a signal between two of them must not get lost.
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        loop {
-            let reports = tokio::select! {
-                reports = look(args) => reports?,
-                _ = &mut interrupted, if !first => return Ok(Outcome::Done),
-            };
-            let changed: Vec<Report> =
-                reports.iter().filter(|report| !shown.contains(report)).cloned().collect();
-            if first || !changed.is_empty() {
-                print(args, &changed, first)?;
-            }
-            if !args.watch || sink::closed() {
-                return Ok(Outcome::Done);
-            }
-            (shown, first) = (reports, false);
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                _ = &mut interrupted => return Ok(Outcome::Done),
-            }
+        let live_run = open(args).await?;
+        let shown = look(args, &live_run);
+        print(args, &shown, true)?;
+        if !args.watch || sink::closed() {
+            return Ok(Outcome::Done);
+        }
+        tokio::select! {
+            outcome = watch(args, live_run, shown) => outcome,
+            _ = tokio::signal::ctrl_c() => Ok(Outcome::Done),
         }
     })
 }
 
-async fn look(args: &Args) -> Result<Vec<Report>, Failure> {
-    let live_run = LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, false, false).await?;
+/// Prints what changes until nobody reads it.
+async fn watch(args: &Args, mut live_run: LiveRun, mut shown: Vec<Report>) -> Run {
+    let profile = live_run.settings.options.profile;
+    let mut followed = Followed::start(Arc::clone(&live_run.requests), live_run.scope.clone(), profile);
+    loop {
+        let looked = tokio::time::Instant::now();
+        match followed.changed(REST).await {
+            Ok(()) => followed.show(&mut live_run.snapshot),
+            Err(error) if error.failure == Cause::Forbidden => {
+                notes::note(&format!("{}; looking again every {} s instead", error.message, PAUSE.as_secs()));
+                return poll(args, shown).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        live_run.read_config().await?;
+        shown = news(args, shown, look(args, &live_run))?;
+        if sink::closed() {
+            return Ok(Outcome::Done);
+        }
+        // In a cluster where everything changes all the time, this is what keeps us from asking all the time.
+        tokio::time::sleep_until(looked + PAUSE).await;
+    }
+}
+
+/// The same for those who may list and not watch.
+async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        shown = news(args, shown, look(args, &open(args).await?))?;
+        if sink::closed() {
+            return Ok(Outcome::Done);
+        }
+    }
+}
+
+/// Prints reports that were not shown so.
+fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Report>, Failure> {
+    let changed: Vec<Report> = reports.iter().filter(|report| !shown.contains(report)).cloned().collect();
+    if !changed.is_empty() {
+        print(args, &changed, false)?;
+    }
+    Ok(reports)
+}
+
+async fn open(args: &Args) -> Result<LiveRun, Failure> {
+    LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, false, false).await
+}
+
+fn look(args: &Args, live_run: &LiveRun) -> Vec<Report> {
     let names = live_run.settings.options.profile.names;
     let mut reports = Vec::new();
     for live in live_run.plan() {
@@ -92,7 +131,7 @@ async fn look(args: &Args) -> Result<Vec<Report>, Failure> {
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
     }
-    Ok(reports)
+    reports
 }
 
 fn print(args: &Args, reports: &[Report], first: bool) -> Result<(), Failure> {

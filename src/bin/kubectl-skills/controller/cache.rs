@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::keep::OPERATOR_MARK;
 use super::sources::About;
-use super::watch::{SourceId, Update};
+use crate::cluster::watch::{SourceId, Update};
 
 /// Namespace and name of an object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

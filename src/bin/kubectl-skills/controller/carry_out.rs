@@ -26,6 +26,7 @@ use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::paths::agent_runtimes;
 use crate::cluster::requests::{Requests, escape_query};
 use crate::cluster::restart::return_replicas;
+use crate::cluster::watch::Cut as _;
 
 /// What all runs share.
 pub struct Hands {

@@ -8,10 +8,11 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kubectl_skills::object::{ConfigMap, Origin};
 use serde_json::Value;
 
+use super::keep::Keep;
 use super::sources::About;
-use super::watch::Source;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::{Requests, escape_query};
+use crate::cluster::watch::Source;
 
 /// Lists asked for at the same time.
 const CONCURRENCY: usize = 8;
@@ -25,7 +26,7 @@ pub struct Place {
 }
 
 /// Where the sources have their ConfigMaps.
-pub fn places(sources: &[(About, Source)]) -> Vec<Place> {
+pub fn places(sources: &[(About, Source<Keep>)]) -> Vec<Place> {
     let config = sources.iter().filter(|(about, _)| *about == About::Config);
     config
         .map(|(_, source)| Place {

@@ -355,9 +355,9 @@ pub fn contested_status(plan: &RuntimePlan, message: &str) -> StatusPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::watch::Update;
     use crate::controller::config::GateSource;
     use crate::controller::sources::About;
-    use crate::controller::watch::Update;
     use kubectl_skills::workload::WorkloadKind;
     use serde_json::json;
 

@@ -6,6 +6,7 @@ use kubectl_skills::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFI
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
+use crate::cluster::watch::Cut;
 
 /// Name of the mark on kept workloads that are the operator itself.
 pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
@@ -25,10 +26,9 @@ pub enum Keep {
     Pod(&'static Names),
 }
 
-impl Keep {
-    /// The part of an object that is kept.
-    pub fn of(self, object: Value) -> Value {
-        match self {
+impl Cut for Keep {
+    fn of(&self, object: Value) -> Value {
+        match *self {
             Self::Runtime => runtime(object),
             Self::Workload(names) => workload(object, names),
             Self::Sandbox => sandbox(object),

@@ -26,9 +26,9 @@ use super::metrics::{Metric, Metrics};
 use super::queue::{Again, Queue};
 use super::serve::Health;
 use super::sources::{Scope, sources};
-use super::watch::{SourceId, Update, follow};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
+use crate::cluster::watch::{SourceId, Update, follow};
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
 const CONFIG_SETTLES: Duration = Duration::from_millis(300);

@@ -6,9 +6,9 @@ use kubectl_skills::profile::Profile;
 use kubectl_skills::workload::WorkloadKind;
 
 use super::keep::Keep;
-use super::watch::{Source, SourceId};
 use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
 use crate::cluster::requests::escape_query;
+use crate::cluster::watch::{Source, SourceId};
 
 /// What a watch is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Scope {
 }
 
 /// All watches; the index of each is its number.
-pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source)> {
+pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source<Keep>)> {
     let names = profile.names;
     let mut out = Vec::new();
     let all = [None];

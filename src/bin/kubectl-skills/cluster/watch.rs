@@ -1,5 +1,5 @@
-//! One kind of objects, followed for as long as the controller runs: a path in, a stream of updates out, each object cut
-//! down to what is kept of it. What it means is left to [`super::cache`].
+//! One kind of objects, followed for as long as somebody listens: a path in, a stream of updates out, each object cut down
+//! to what is kept of it. What it means is left to the controller's cache, and to [`super::followed`].
 //!
 //! An own watch rather than `kube::runtime::watcher`, for three things that this one does: objects are cut down before
 //! they are kept or sent on, so that a list of 5,000 never is in memory as it came; a server that does not stream lists is
@@ -14,10 +14,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::keep::Keep;
-use crate::cluster::error::{ClusterError, Failure};
-use crate::cluster::requests::{Requests, escape_query};
-use crate::cluster::retry;
+use super::error::{ClusterError, Failure};
+use super::requests::{Requests, escape_query};
+use super::retry;
 
 /// How long the server keeps a watch open; it then is opened again where it ended.
 const WATCH_SECONDS: u64 = 240;
@@ -40,9 +39,15 @@ const METADATA_LIST: &str =
 /// Number of a watch.
 pub type SourceId = usize;
 
+/// What is kept of an object.
+pub trait Cut: Send + Sync + 'static {
+    /// The part of an object that is kept.
+    fn of(&self, object: Value) -> Value;
+}
+
 /// What is to be followed.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct Source<K> {
     /// Its number, sent with each update.
     pub id: SourceId,
     /// For messages and metrics: `deployments in namespace "team1"`.
@@ -56,7 +61,7 @@ pub struct Source {
     /// The kind may be absent: its CRD may come later, or never.
     pub optional: bool,
     /// What is kept of an object.
-    pub keep: Keep,
+    pub keep: K,
 }
 
 /// What happened.
@@ -91,7 +96,11 @@ struct Position {
 }
 
 /// Follows until the receiver is gone.
-pub async fn follow(requests: Arc<Requests>, source: Source, to: mpsc::Sender<(SourceId, Update)>) {
+pub async fn follow<K: Cut>(
+    requests: Arc<Requests>,
+    source: Source<K>,
+    to: mpsc::Sender<(SourceId, Update)>,
+) {
     let mut position = Position::default();
     loop {
         let result = run(&requests, &source, &mut position, &to).await;
@@ -124,8 +133,8 @@ impl From<ClusterError> for Ended {
 }
 
 /// Says what failed and how long to wait; none where nobody listens any more.
-async fn on_failure(
-    source: &Source,
+async fn on_failure<K>(
+    source: &Source<K>,
     position: &mut Position,
     error: ClusterError,
     to: &mpsc::Sender<(SourceId, Update)>,
@@ -161,9 +170,9 @@ async fn on_failure(
 }
 
 /// One watch, preceded by a list where there is no position. Ends well when its time is over.
-async fn run(
+async fn run<K: Cut>(
     requests: &Requests,
-    source: &Source,
+    source: &Source<K>,
     position: &mut Position,
     to: &mpsc::Sender<(SourceId, Update)>,
 ) -> Result<(), Ended> {
@@ -235,9 +244,9 @@ fn complete(position: &mut Position) {
 }
 
 /// A list, page by page; returns its version.
-async fn list(
+async fn list<K: Cut>(
     requests: &Requests,
-    source: &Source,
+    source: &Source<K>,
     to: &mpsc::Sender<(SourceId, Update)>,
 ) -> Result<String, Ended> {
     let what = format!("list {}", source.what);
@@ -255,7 +264,7 @@ async fn list(
         let bytes = tokio::time::timeout(SILENCE, body.collect())
             .await
             .map_err(|_| ClusterError::new(Failure::TimedOut, format!("{what}: the answer does not end")))?
-            .map_err(|error| crate::cluster::connect::failed(error, &what))?
+            .map_err(|error| super::connect::failed(error, &what))?
             .to_bytes();
         let page: Page = serde_json::from_slice(&bytes).map_err(|error| {
             ClusterError::new(Failure::Other, format!("{what}: the answer is no list: {error}"))
