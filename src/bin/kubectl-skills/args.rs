@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use kubectl_skills::config::layers::ConfigView;
 
 use crate::commands;
+use crate::source::Input;
 
 #[cfg(feature = "cluster")]
 pub use crate::cluster::{args::ClusterArgs, live_run::LiveArgs};
@@ -131,6 +132,23 @@ pub struct Planning {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub skill_folders: Option<bool>,
+}
+
+/// What verbs look at that work on manifests and on a cluster, and how they say what they see.
+#[derive(Debug, clap::Args)]
+pub struct Subject {
+    /// Namespace: of objects in manifests that name none, or in the cluster
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Output format: text or json
+    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
+    pub output: Report,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub planning: Planning,
+    #[command(flatten)]
+    pub live: LiveArgs,
 }
 
 /// Which ConfigMaps the config hash sees.

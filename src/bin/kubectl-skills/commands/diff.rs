@@ -6,12 +6,11 @@ use kubectl_skills::render::Planned;
 use kubectl_skills::stream::Stream;
 
 use super::files::{load, refuse_live};
-use crate::args::{LiveArgs, Planning, Report};
+use crate::args::{Report, Subject};
 #[cfg(feature = "cluster")]
 use crate::exit::Failure;
 use crate::exit::{Run, unless_errors};
 use crate::object_diff::{self, Pair};
-use crate::source::Input;
 
 /// Show what would change, object by object
 #[derive(Debug, ClapArgs)]
@@ -30,30 +29,20 @@ Examples:
 
 Exit codes: 0 nothing differs; 1 something differs; 2 usage; 3 bad input; 4 the cluster refused or failed")]
 pub struct Args {
-    /// Namespace: of objects in manifests that name none, or in the cluster
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
     /// Against everything of ours taken out
     #[arg(long)]
     remove: bool,
-    /// Output format: text or json
-    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
-    output: Report,
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
+    subject: Subject,
     #[cfg(feature = "cluster")]
     #[command(flatten)]
     server: Server,
-    #[command(flatten)]
-    live: LiveArgs,
 }
 
 /// How a cluster is compared.
 #[cfg(feature = "cluster")]
 #[derive(Debug, Clone, ClapArgs)]
-#[command(next_help_heading = "Cluster")]
+#[command(next_help_heading = "Cluster", next_display_order = 0)]
 struct Server {
     /// With -f or -k: against the live objects; the server tries the manifests as 'kubectl apply --server-side' would
     #[arg(long)]
@@ -74,10 +63,10 @@ struct Server {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    if !args.input.given() {
+    if !args.subject.input.given() {
         return live(args);
     }
-    refuse_live(&args.live)?;
+    refuse_live(&args.subject.live)?;
     #[cfg(feature = "cluster")]
     if args.server.live {
         return live_files(args);
@@ -88,12 +77,18 @@ pub fn run(args: &Args) -> Run {
             "--server-side with -f or -k needs --live: without it, no server is asked".into(),
         ));
     }
-    let inputs = args.input.read()?;
-    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.live.cluster)?;
+    let inputs = args.subject.input.read()?;
+    let loaded = load(
+        &inputs,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        args.remove,
+        &args.subject.live.cluster,
+    )?;
     let planned = loaded.plan();
     let stream = &loaded.stream;
     let pairs = pairs(stream, &planned)?;
-    let outcome = match args.output {
+    let outcome = match args.subject.output {
         Report::Text => object_diff::show(&pairs, ("input", "planned"))?,
         Report::Json => object_diff::show_json(&pairs)?,
     };
@@ -120,7 +115,12 @@ fn live(args: &Args) -> Run {
     if args.server.live {
         return Err(Failure::Usage("--live is about manifests: name them with -f or -k".into()));
     }
-    super::live::diff(&args.live, args.namespace.as_deref(), &args.planning, &options(args))
+    super::live::diff(
+        &args.subject.live,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        &options(args),
+    )
 }
 
 #[cfg(feature = "cluster")]
@@ -128,8 +128,14 @@ fn live_files(args: &Args) -> Run {
     if args.server.server_side == Some(false) {
         return Err(Failure::Usage("--live has the server merge: leave --server-side=false out".into()));
     }
-    let inputs = args.input.read()?;
-    super::live_files::diff(&inputs, &args.live, args.namespace.as_deref(), &args.planning, &options(args))
+    let inputs = args.subject.input.read()?;
+    super::live_files::diff(
+        &inputs,
+        &args.subject.live,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        &options(args),
+    )
 }
 
 #[cfg(feature = "cluster")]
@@ -140,7 +146,7 @@ fn options(args: &Args) -> super::live::DiffOptions {
         manager: args.server.field_manager.clone(),
         show_managed_fields: args.server.show_managed_fields,
         remove: args.remove,
-        output: args.output,
+        output: args.subject.output,
     }
 }
 

@@ -10,9 +10,8 @@ use kubectl_skills::workload::WorkloadKind;
 
 use super::files::{load, refuse_live};
 use super::hash_report::{HashOptions, HashReport, parse_against};
-use crate::args::{LiveArgs, Planning, Report};
+use crate::args::{Planning, Subject};
 use crate::exit::{Outcome, Run, unless_errors};
-use crate::source::Input;
 
 /// Print config hashes, what went into them, and what could explain another
 #[derive(Debug, ClapArgs)]
@@ -27,42 +26,33 @@ Examples:
 
 Exit codes: 0 done; 2 usage; 3 bad input; 4 the cluster refused or failed")]
 pub struct Args {
-    /// Namespace: of objects in manifests that name none, or in the cluster
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
     /// Each layer and value that went in, with its source
     #[arg(long)]
     explain: bool,
     /// Which change of the inputs would give this hash?
     #[arg(long, value_name = "HASH", value_parser = parse_against)]
     against: Option<ConfigHash>,
-    /// Output format: text or json
-    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
-    output: Report,
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
-    #[command(flatten)]
-    live: LiveArgs,
+    subject: Subject,
 }
 
 impl Args {
     fn options(&self) -> HashOptions {
-        HashOptions { explain: self.explain, against: self.against.clone(), output: self.output }
+        HashOptions { explain: self.explain, against: self.against.clone(), output: self.subject.output }
     }
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    if !args.input.given() {
+    if !args.subject.input.given() {
         return live(args);
     }
-    refuse_live(&args.live)?;
-    let inputs = args.input.read()?;
+    refuse_live(&args.subject.live)?;
+    let inputs = args.subject.input.read()?;
     // A hash is one of what is there; ConfigMaps that the operator would make first do not count.
-    let planning = Planning { exact: false, ..args.planning.clone() };
-    let loaded = load(&inputs, args.namespace.as_deref(), &planning, false, &args.live.cluster)?;
+    let planning = Planning { exact: false, ..args.subject.planning.clone() };
+    let loaded =
+        load(&inputs, args.subject.namespace.as_deref(), &planning, false, &args.subject.live.cluster)?;
     let planned = loaded.plan();
     let options = args.options();
     let settings = &loaded.settings;
@@ -87,7 +77,12 @@ pub fn run(args: &Args) -> Run {
 
 #[cfg(feature = "cluster")]
 fn live(args: &Args) -> Run {
-    super::live::hash(&args.live, args.namespace.as_deref(), &args.planning, &args.options())
+    super::live::hash(
+        &args.subject.live,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        &args.options(),
+    )
 }
 
 #[cfg(not(feature = "cluster"))]

@@ -8,10 +8,9 @@ use kubectl_skills::plan_report::plan_object;
 
 use super::files::{load, refuse_live};
 use super::plan_table::plan_table;
-use crate::args::{LiveArgs, Planning, Report};
+use crate::args::{Report, Subject};
 use crate::exit::{Outcome, Run, unless_errors};
 use crate::sink;
-use crate::source::Input;
 
 /// Show what would change and why, for each AgentRuntime
 #[derive(Debug, ClapArgs)]
@@ -25,31 +24,27 @@ Examples:
 
 Exit codes: 0 done; 2 usage; 3 bad input, or an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
 pub struct Args {
-    /// Namespace: of objects in manifests that name none, or in the cluster
-    #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
     /// Plan to take everything of ours out
     #[arg(long)]
     remove: bool,
-    /// Output format: text or json
-    #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
-    output: Report,
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
-    #[command(flatten)]
-    live: LiveArgs,
+    subject: Subject,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    if !args.input.given() {
+    if !args.subject.input.given() {
         return live(args);
     }
-    refuse_live(&args.live)?;
-    let inputs = args.input.read()?;
-    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.live.cluster)?;
+    refuse_live(&args.subject.live)?;
+    let inputs = args.subject.input.read()?;
+    let loaded = load(
+        &inputs,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        args.remove,
+        &args.subject.live.cluster,
+    )?;
     let planned = loaded.plan();
     let plans: Vec<(&RuntimePlan, Vec<Change>)> = planned
         .plans
@@ -58,7 +53,7 @@ pub fn run(args: &Args) -> Run {
             (&one.plan, one.before.as_ref().map(|before| one.plan.changes(before)).unwrap_or_default())
         })
         .collect();
-    match args.output {
+    match args.subject.output {
         Report::Json => {
             let pairs = plans.iter().map(|(plan, changes)| (*plan, changes.as_slice()));
             let object = plan_object(loaded.settings.options.profile.name, pairs, &others(&planned.warnings));
@@ -84,7 +79,13 @@ fn others(warnings: &[(ObjectRef, Warning)]) -> Vec<Warning> {
 
 #[cfg(feature = "cluster")]
 fn live(args: &Args) -> Run {
-    super::live::plan(&args.live, args.namespace.as_deref(), &args.planning, args.remove, args.output)
+    super::live::plan(
+        &args.subject.live,
+        args.subject.namespace.as_deref(),
+        &args.subject.planning,
+        args.remove,
+        args.subject.output,
+    )
 }
 
 #[cfg(not(feature = "cluster"))]

@@ -12,6 +12,7 @@ use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
 use crate::cluster::live_run::{block_on, chosen_profile};
+use crate::controller::logging::{self, Format, Level};
 use crate::exit::{Failure, Outcome, Run};
 use crate::webhook::answer::Judge;
 use crate::webhook::connections::{self, Limits, Mode};
@@ -48,16 +49,8 @@ pub struct Args {
 /// Runs the verb until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Run {
     let chosen = chosen_profile(&Planning { profile: args.profile.clone(), ..Planning::default() })?;
-    log();
+    logging::start(Format::Json, Level::Info);
     block_on(serve(args, chosen))
-}
-
-/// One JSON object a line on stderr.
-fn log() {
-    use tracing_subscriber::filter::LevelFilter;
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(std::io::stderr);
-    // A second start changes nothing.
-    let _ = lines.with_max_level(LevelFilter::INFO).try_init();
 }
 
 async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {

@@ -1,4 +1,5 @@
-//! What the controller logs: lines on stderr, as JSON or for people, with the object and the run that they are about.
+//! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
+//! are about.
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
