@@ -52,6 +52,10 @@ test: ## All tests; prints how many vectors hold per profile and group
 e2e: ## The tests against real API servers (needs Go, curl and openssl; the first run builds the servers)
 	hack/e2e.sh
 
+.PHONY: chaos
+chaos: ## Two replicas of the controller on a real API server while everything breaks (CHAOS_SEED, CHAOS_SECONDS; needs what e2e needs)
+	hack/chaos.sh
+
 .PHONY: deploy
 deploy: ## Writes the generated files of deploy/ from the tables in src/
 	cargo run --locked --quiet --no-default-features --example deploy

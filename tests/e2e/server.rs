@@ -76,8 +76,13 @@ impl Server {
         Self { dir, assets: PathBuf::from(assets.stdout.trim()) }
     }
 
+    /// Where its certificates, tokens, logs and process ids are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub fn kubeconfig(&self) -> PathBuf {
-        self.dir.join("kubeconfig")
+        self.dir().join("kubeconfig")
     }
 
     /// Runs the program under test as the administrator.
@@ -139,14 +144,25 @@ impl Server {
         (code, serde_json::from_slice(&text).unwrap_or(Value::Null))
     }
 
-    /// Ends the API server and starts it again with the same arguments, over the same data.
-    pub fn restart_api_server(&self) {
-        let file = self.dir.join("kube-apiserver.pid");
-        let id = std::fs::read_to_string(&file).expect("a process id").trim().to_owned();
-        let line = std::fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
+    /// Process id of one of its programs, such as `etcd`.
+    pub fn process(&self, program: &str) -> String {
+        let file = self.dir.join(format!("{program}.pid"));
+        std::fs::read_to_string(file).expect("a process id").trim().to_owned()
+    }
+
+    /// Program and arguments of one of its programs.
+    pub fn command_line(&self, program: &str) -> Vec<String> {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.process(program))).expect("its arguments");
         let line = String::from_utf8(line).expect("text");
-        let words: Vec<&str> = line.trim_end_matches('\0').split('\0').collect();
-        said(Command::new("kill").arg(&id));
+        line.trim_end_matches('\0').split('\0').map(str::to_owned).collect()
+    }
+
+    /// Ends the API server by a signal and starts it again with the same arguments, over the same data.
+    pub fn restart_api_server(&self, signal: &str) {
+        let file = self.dir.join("kube-apiserver.pid");
+        let id = self.process("kube-apiserver");
+        let words = self.command_line("kube-apiserver");
+        said(Command::new("kill").args([&format!("-{signal}"), &id]));
         while Path::new(&format!("/proc/{id}")).exists() {
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
@@ -154,7 +170,7 @@ impl Server {
             .append(true)
             .open(self.dir.join("kube-apiserver.log"))
             .expect("its log");
-        let mut child = Command::new(words[0])
+        let mut child = Command::new(&words[0])
             .args(&words[1..])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the same log"))
@@ -211,9 +227,16 @@ impl Server {
         });
     }
 
+    /// The administrator's token.
     pub fn token(&self) -> String {
+        self.token_of("admin")
+    }
+
+    pub fn token_of(&self, user: &str) -> String {
         let tokens = std::fs::read_to_string(self.dir.join("tokens.csv")).expect("tokens");
-        tokens.split(',').next().expect("a token").to_owned()
+        let prefix = format!("{user}-");
+        let line = tokens.lines().find(|line| line.starts_with(&prefix)).expect("a user of the server");
+        line.split(',').next().expect("a token").to_owned()
     }
 
     pub fn address(&self) -> String {

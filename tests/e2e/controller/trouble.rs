@@ -24,7 +24,7 @@ fn a_restarted_api_server_rolls_nothing_and_is_followed_again() {
     until_condition(&server, &agent, "Ready", "True Configured");
     let before = live(&server, &workload);
     for _ in 0..2 {
-        server.restart_api_server();
+        server.restart_api_server("TERM");
         eventually("the watches", || (controller.metric("synced") == 1.0).then_some(()));
         std::thread::sleep(Duration::from_secs(3));
         let after = live(&server, &workload);
