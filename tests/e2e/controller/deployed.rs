@@ -38,7 +38,7 @@ impl Installed {
         let text = |path: PathBuf| path.to_str().expect("a path").to_owned();
         server.kubectl(&["apply", "-f", &text(root.join("tests/e2e/fixtures/sandboxes.yaml"))], "");
         server.namespace(SYSTEM);
-        server.kubectl(&["apply", "-k", &text(root.join("deploy/overlays").join(overlay))], "");
+        apply(&server, overlay);
         put(&server, &gates_on());
         let token = server.kubectl(&["create", "token", NAME, "-n", SYSTEM], "").stdout;
         let directory = tempfile::tempdir().expect("a directory");
@@ -63,6 +63,11 @@ impl Installed {
         assert_eq!(args.first(), Some(&"controller"));
         Controller::start_with(&self.server, &self.kubeconfig, &[&args[1..], more].concat())
     }
+}
+
+fn apply(server: &Server, overlay: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/overlays").join(overlay);
+    server.kubectl(&["apply", "-k", folder.to_str().expect("a path")], "");
 }
 
 /// A workload of each kind, with an AgentRuntime.
@@ -104,6 +109,7 @@ fn the_overlay_grants_what_the_loop_needs_and_nothing_in_vain() {
     let installed = Installed::new("cluster");
     the_overlay_grants_what_the_loop_needs(&installed);
     each_right_that_is_taken_away_is_missed_by_name(&installed);
+    the_namespaced_overlay_is_enough_without_a_cluster_role(&installed);
 }
 
 fn the_overlay_grants_what_the_loop_needs(installed: &Installed) {
@@ -148,6 +154,23 @@ fn the_overlay_grants_what_the_loop_needs(installed: &Installed) {
     until_condition(server, &agent, "Ready", "True Configured");
     assert_eq!(images(&live(server, &workload)), ["quay.io/example/pdf:1"]);
     assert_eq!(forbidden(&controller), [""; 0]);
+}
+
+/// The same service account with rights in one namespace and for the operator's ConfigMaps, and none in the cluster.
+fn the_namespaced_overlay_is_enough_without_a_cluster_role(installed: &Installed) {
+    let server = &installed.server;
+    server.kubectl(&["delete", "clusterrolebinding,clusterrole", NAME], "");
+    apply(server, "namespaced");
+    let controller = installed.run(&[]);
+    let (agent, workload) = (runtime("team1", "inside", &SKILLS), deployment("team1", "inside"));
+    put(server, &workload);
+    put(server, &agent);
+    until_condition(server, &agent, "Ready", "True Configured");
+    merge(server, &agent, "kubectl", &json!({"spec": {"skills": []}}));
+    eventually("the end of the skills", || images(&live(server, &workload)).is_empty().then_some(()));
+    eventually("an event", || (!events(server, &agent).is_empty()).then_some(()));
+    assert_eq!(forbidden(&controller), [""; 0]);
+    assert_eq!(controller.said("a right is missing"), 0);
 }
 
 /// A role with its rules.
