@@ -78,6 +78,9 @@ fn without_the_right_to_list_nothing_is_planned() {
         controller.log().iter().any(told).then_some(())
     });
     std::thread::sleep(Duration::from_secs(3));
+    // To list and watch ConfigMaps here and in the operator's namespace, and pods; to create and patch events.
+    assert_eq!(controller.metric("rights_missing"), 8.0);
+    assert_eq!(controller.said("a right is missing"), 8);
     assert_eq!(controller.page("/readyz").0, "503");
     assert_eq!(controller.page("/healthz").0, "200");
     assert_eq!(images(&live(server, &workload)), [""; 0]);

@@ -18,12 +18,15 @@ use crate::cluster::requests::Requests;
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// Asked at the same time.
 const CONCURRENCY: usize = 4;
-/// While one is missing, they are asked for again after so long.
+/// While one is missing, they are asked for again after so long, and then after twice the time up to [`SELDOM`]: a right
+/// may be kept back on purpose.
 const AGAIN: Duration = Duration::from_secs(30);
+const SELDOM: Duration = Duration::from_secs(600);
 
 /// Asks until no right is missing. Says which are, once each.
 pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
     let mut told = BTreeSet::new();
+    let mut wait = AGAIN;
     loop {
         match missing(&requests, &needs).await {
             Ok(missing) => {
@@ -48,7 +51,8 @@ pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
             // It is only for those who read the log: nothing hangs on it.
             Err(error) => tracing::debug!(error = %one_line(&error), "rights cannot be asked for"),
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(wait).await;
+        wait = (2 * wait).min(SELDOM);
     }
 }
 
