@@ -7,5 +7,6 @@ mod faults;
 mod lifecycle;
 mod others;
 mod process;
+mod traces;
 mod trouble;
 mod vectors;

@@ -28,3 +28,5 @@ pub mod rights;
 pub mod run_loop;
 pub mod serve;
 pub mod sources;
+#[cfg(feature = "otlp")]
+pub mod traces;

@@ -28,9 +28,14 @@ impl Controller {
 
     /// The same with another kubeconfig than the administrator's.
     pub fn start_with(server: &Server, kubeconfig: &Path, args: &[&str]) -> Self {
+        Self::start_in(server, kubeconfig, args, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn start_in(server: &Server, kubeconfig: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let log = tempfile::NamedTempFile::new().expect("a file");
         let mut command = server.skills_command(&["controller", "--health-address", "127.0.0.1:0"]);
-        command.env("KUBECONFIG", kubeconfig);
+        command.env("KUBECONFIG", kubeconfig).envs(environment.iter().copied());
         command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(log.reopen().expect("the same file"));
         let controller = Self { child: command.spawn().expect("a process"), log };

@@ -157,12 +157,14 @@ pub fn run(args: &Args) -> Run {
         })
         .transpose()?;
     let gates = GateSource { flags: args.feature_gates.clone(), file };
-    logging::start(args.log_format, args.log_level);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
+    let unsent =
+        logging::start_traced(args.log_format, args.log_level, runtime.handle()).map_err(Failure::Usage)?;
     let outcome = runtime.block_on(start(args, chosen, gates, terms));
+    runtime.block_on(logging::end(unsent));
     runtime.shutdown_background();
     outcome
 }

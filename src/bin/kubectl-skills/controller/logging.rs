@@ -1,8 +1,12 @@
 //! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
-//! are about.
+//! are about; and, where the environment names a collector, traces (`traces`).
 
 use clap::ValueEnum;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -42,13 +46,45 @@ impl From<Level> for LevelFilter {
     }
 }
 
+/// What has to be sent when the program ends; none where there are no traces.
+#[cfg(feature = "otlp")]
+pub type Unsent = Option<super::traces::Traces>;
+/// Nothing.
+#[cfg(not(feature = "otlp"))]
+pub type Unsent = ();
+
 /// Starts logging, once for a process; a second call changes nothing.
 pub fn start(format: Format, level: Level) {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
+    // Someone who logs already goes on doing so.
+    drop(tracing_subscriber::registry().with(lines(format, level)).try_init());
+}
+
+/// The same, and traces of runs where the environment asks for them.
+///
+/// # Errors
+/// Variables for traces that cannot be understood.
+pub fn start_traced(
+    format: Format,
+    level: Level,
+    runtime: &tokio::runtime::Handle,
+) -> Result<Unsent, String> {
+    #[cfg(feature = "otlp")]
+    if let Some((layer, traces)) = super::traces::layer(runtime)? {
+        drop(tracing_subscriber::registry().with(lines(format, level)).with(layer).try_init());
+        return Ok(Some(traces));
+    }
+    let _ = runtime;
+    start(format, level);
+    Ok(Unsent::default())
+}
+
+fn lines<S>(format: Format, level: Level) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
     // Libraries log every request at debug level; that is for `trace`.
     let wanted = LevelFilter::from(level);
-    let filter = tracing_subscriber::filter::filter_fn(move |metadata| {
+    let filter = filter_fn(move |metadata| {
         *metadata.level() <= wanted
             && (level == Level::Trace
                 || metadata.target().starts_with("kubectl_skills")
@@ -56,13 +92,25 @@ pub fn start(format: Format, level: Level) {
     });
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
-    let started = match format {
-        Format::Json => tracing_subscriber::registry()
-            .with(filter)
-            .with(lines.json().flatten_event(true).with_current_span(true).with_span_list(false))
-            .try_init(),
-        Format::Text => tracing_subscriber::registry().with(filter).with(lines).try_init(),
+    let lines = match format {
+        Format::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        }
+        Format::Text => lines.boxed(),
     };
-    // Someone who logs already goes on doing so.
-    drop(started);
+    lines.with_filter(filter)
+}
+
+/// Sends what is left.
+pub async fn end(unsent: Unsent) {
+    #[cfg(not(feature = "otlp"))]
+    let () = unsent;
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = unsent {
+        match tokio::task::spawn_blocking(move || traces.end()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error, "the last traces were not sent"),
+            Err(error) => tracing::warn!(%error, "the last traces were not sent"),
+        }
+    }
 }

@@ -40,6 +40,8 @@ const PODS_SETTLE: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_secs(2);
 /// After so many failures in a row what passes by itself is told in the status: at the fifth, some four seconds later.
 const PERSISTS: u32 = 4;
+/// Name of the span that a run is in.
+pub const RUN: &str = "run";
 /// Updates that may wait to be taken in.
 const WAITING: usize = 256;
 
@@ -380,10 +382,22 @@ impl Loop {
             at: now,
             waited,
         };
-        let span = tracing::info_span!("run", id = self.runs);
+        let span = tracing::info_span!(
+            RUN,
+            id = self.runs,
+            object = %task.key,
+            action = task.plan.as_ref().map(|plan| plan.action.name()),
+            failed = tracing::field::Empty,
+        );
         let persists = self.queue.failures(&task.key) >= PERSISTS;
         let run = carry_out(Arc::clone(&self.hands), task, judgement, persists, clock::seconds());
-        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
+        self.under_way.push(Box::pin(async move {
+            let outcome = run.instrument(span.clone()).await;
+            if !outcome.failed.is_empty() {
+                span.record("failed", outcome.failed);
+            }
+            (started, outcome)
+        }));
     }
 
     /// Whether the plan changes the workload as it is known.
