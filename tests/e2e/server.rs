@@ -250,6 +250,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hack/apiserver.sh");
         said(Command::new(script).args(["stop", "--dir"]).arg(&self.dir));
+        // Its logs are for who looks for a failure; without one they and etcd's data would only fill the disk.
+        if !std::thread::panicking() {
+            drop(std::fs::remove_dir_all(&self.dir));
+        }
     }
 }
 
