@@ -77,8 +77,8 @@ krew: build ## The krew archive and manifest of this machine's platform, in targ
 	hack/krew.sh --out target/krew "$$(uname -s | tr A-Z a-z)/$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')=target/release/kubectl-skills"
 
 .PHONY: check-long
-check-long: ## The tests with 100,000 cases of every property (PROPTEST_CASES)
-	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --release --all -- --show-output
+check-long: ## The library's tests with 100,000 cases of every property (PROPTEST_CASES)
+	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --lib
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
