@@ -25,6 +25,8 @@ pub enum Fault {
     Pause(Duration),
     /// A replica and the API server are parted.
     Part(usize, Duration),
+    /// A replica stands still, for longer than its lease.
+    Freeze(usize, Duration),
     CutWatches(usize, u64),
     CutAll(usize),
     /// Some watches of a replica lag behind the others.
@@ -66,6 +68,9 @@ pub fn plan(seed: u64, length: Duration) -> Vec<Vec<Due>> {
         }),
         track("parted", 8, &mut |seed, index| {
             Fault::Part(which(u64::from(index) % 2), seed.between(millis(2000), millis(7000)))
+        }),
+        track("frozen", 12, &mut |seed, index| {
+            Fault::Freeze(which(u64::from(index) % 2), seed.between(millis(5000), millis(8000)))
         }),
         track("watches", 40, &mut |seed, index| {
             let replica = which(seed.below(2));
@@ -125,6 +130,10 @@ fn one(due: &Due, server: &Server, replicas: &[Replica]) -> &'static str {
             replicas[*which].proxy.part(false);
             "replica parted from the API server"
         }
+        Fault::Freeze(which, length) => {
+            replicas[*which].stand_still(*length);
+            "controller stopped and continued"
+        }
         Fault::CutWatches(which, percent) => {
             replicas[*which].proxy.cut_watches(*percent, &seed);
             "watches cut"
@@ -169,5 +178,6 @@ fn a_plan_repeats_itself_and_is_whole() {
     let count = |is: fn(&Fault) -> bool| all.iter().flatten().filter(|due| is(&due.fault)).count();
     assert_eq!(count(|fault| matches!(fault, Fault::Kill(..))), 50);
     assert_eq!(count(|fault| matches!(fault, Fault::Restart { .. })), 10);
+    assert_eq!(count(|fault| matches!(fault, Fault::Freeze(..))), 12);
     assert!(all.iter().all(|track| track.is_sorted_by_key(|due| due.at)));
 }

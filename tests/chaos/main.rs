@@ -15,6 +15,7 @@ mod end;
 mod faults;
 mod fencing;
 mod fields;
+mod frozen;
 mod hashes;
 mod history;
 #[path = "../e2e/http.rs"]
@@ -47,7 +48,7 @@ use crate::server::Server;
 /// Seed of the plan, unless CHAOS_SEED names another.
 const SEED: u64 = 20_260_525;
 /// How long things break, unless CHAOS_SECONDS says otherwise.
-const SECONDS: u64 = 215;
+const SECONDS: u64 = 190;
 /// How long it may take after that until all is as planned: the longest wait before a run that failed is made again is a
 /// minute.
 const SETTLES: Duration = Duration::from_secs(100);

@@ -1,7 +1,7 @@
 //! A replica of the controller: a process behind a proxy of its own, killed and started again as often as the plan says.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -82,11 +82,22 @@ impl Replica {
         running.kills += 1;
     }
 
+    /// Stops it for a while, wherever it is; not where it is killed just now.
+    pub fn stand_still(&self, while_: Duration) {
+        let id = self.running().child.as_ref().map(|child| child.id().to_string());
+        let Some(id) = id else { return };
+        let signal = |name: &str| Command::new("kill").args([name, &id]).stderr(Stdio::null()).status();
+        assert!(signal("-STOP").expect("kill").success());
+        std::thread::sleep(while_);
+        // It may have been killed meanwhile.
+        let _ = signal("-CONT");
+    }
+
     /// Asks it to end; its exit code.
     pub fn end(&self) -> Option<i32> {
         let mut running = self.running();
         let mut child = running.child.take().expect("a running replica");
-        let sent = std::process::Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+        let sent = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
         assert!(sent.success());
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(30) {
