@@ -14,7 +14,8 @@ use crate::object::{ConfigMap, ObjectRef, Origin};
 use crate::workload::WorkloadKind;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 use crate::yaml::prefilter::may_matter;
-use crate::yaml::{Document, DocumentSlice, Step, SyntaxError, split};
+use crate::yaml::split::Documents;
+use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
 
 /// Deepest nesting of lists in lists.
 const MAX_LISTS: usize = 8;
@@ -98,7 +99,7 @@ impl<'s> Stream<'s> {
             tree: Tree::default(),
         };
         for (index, source) in sources.iter().enumerate() {
-            for (number, slice) in split(&source.text).into_iter().enumerate() {
+            for (number, slice) in Documents::of(&source.text).enumerate() {
                 if may_matter(slice.text(&source.text)) {
                     reader.document(index, number + 1, slice);
                 }

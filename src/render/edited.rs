@@ -30,6 +30,11 @@ impl Edited {
         Some(crate::yaml::apply(original, splices))
     }
 
+    /// Most pieces that [`Edited::chunks`] can have.
+    pub fn most_chunks(&self, source: usize) -> usize {
+        self.splices.get(source).map_or(0, Vec::len) * 2 + 1
+    }
+
     /// The text of a file after the edits in pieces, so that none of it is copied.
     pub fn chunks<'a>(&'a self, source: usize, original: &'a str) -> impl Iterator<Item = &'a str> {
         let splices = self.splices.get(source).map_or(&[][..], Vec::as_slice);
@@ -89,9 +94,14 @@ pub(super) struct Collector<'p, 's> {
 
 impl<'p, 's> Collector<'p, 's> {
     pub(super) fn new(stream: &'p Stream<'s>) -> Self {
+        let mut splices = vec![Vec::new(); stream.sources().len()];
+        if let [only] = splices.as_mut_slice() {
+            // To grow step by step would leave as much memory behind; a workload usually takes so many.
+            only.reserve(6 * stream.workloads.len());
+        }
         Self {
             stream,
-            edited: Edited { splices: vec![Vec::new(); stream.sources().len()] },
+            edited: Edited { splices },
             lists: BTreeMap::new(),
             done: HashSet::new(),
             errors: Vec::new(),

@@ -208,10 +208,13 @@ impl<'t> Reader<'t> {
     fn push(&mut self, kind: NodeKind, start: usize, end: usize, chain: Option<&mut Chain>) -> NodeId {
         let id = self.nodes.len() as NodeId;
         let (start, end) = (start as u32, end as u32);
-        self.nodes.push(Node { kind, props: start, start, end, first_child: NONE, next: NONE });
+        self.nodes.push(Node { kind, props: start, start, end, filled: false, next: NONE });
         if let Some(chain) = chain {
             match chain.last {
-                NONE => self.nodes[chain.parent as usize].first_child = id,
+                NONE => {
+                    debug_assert_eq!(id, chain.parent + 1, "the first child stands behind its parent");
+                    self.nodes[chain.parent as usize].filled = true;
+                }
                 last => self.nodes[last as usize].next = id,
             }
             chain.last = id;

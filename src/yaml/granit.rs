@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str, tree: &mut Tree) -> Result<(), SyntaxError> {
             props: 0,
             start: 0,
             end: 0,
-            first_child: NONE,
+            filled: false,
             next: NONE,
         });
     }
@@ -161,7 +161,7 @@ impl Builder<'_, '_> {
             props: if has_props { props } else { start } as u32,
             start: start as u32,
             end: end as u32,
-            first_child: NONE,
+            filled: false,
             next: NONE,
         });
         self.cursor = end;
@@ -222,7 +222,10 @@ impl Builder<'_, '_> {
         self.tree.nodes.push(node);
         if let Some(parent) = self.stack.last_mut() {
             match parent.last_child {
-                NONE => self.tree.nodes[parent.id as usize].first_child = id,
+                NONE => {
+                    debug_assert_eq!(id, parent.id + 1, "the first child stands behind its parent");
+                    self.tree.nodes[parent.id as usize].filled = true;
+                }
                 last => self.tree.nodes[last as usize].next = id,
             }
             parent.last_child = id;

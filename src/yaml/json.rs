@@ -56,13 +56,16 @@ impl Reader<'_> {
     fn push(&mut self, kind: NodeKind, start: usize) -> NodeId {
         let id = self.nodes.len() as NodeId;
         let (start, end) = (start as u32, self.at as u32);
-        self.nodes.push(Node { kind, props: start, start, end, first_child: NONE, next: NONE });
+        self.nodes.push(Node { kind, props: start, start, end, filled: false, next: NONE });
         id
     }
 
     fn link(&mut self, parent: NodeId, last: &mut NodeId, child: NodeId) {
         match *last {
-            NONE => self.nodes[parent as usize].first_child = child,
+            NONE => {
+                debug_assert_eq!(child, parent + 1, "the first child stands behind its parent");
+                self.nodes[parent as usize].filled = true;
+            }
             last => self.nodes[last as usize].next = child,
         }
         *last = child;

@@ -57,8 +57,8 @@ pub struct Node {
     /// it). Block scalar: behind its last content line's break (all that belongs to it by chomping included).
     /// Flow collection and quoted scalar: behind the closing bracket or quote.
     pub end: u32,
-    /// First child, or [`NONE`].
-    pub first_child: NodeId,
+    /// It has children. The first is the node behind it.
+    pub filled: bool,
     /// Next sibling, or [`NONE`].
     pub next: NodeId,
 }
@@ -76,9 +76,14 @@ impl Tree {
         &self.nodes[id as usize]
     }
 
+    /// The first child of a node, or [`NONE`].
+    pub fn first_child(&self, id: NodeId) -> NodeId {
+        if self.node(id).filled { id + 1 } else { NONE }
+    }
+
     /// Iterates over the children of a node: items, or keys and values in turn.
     pub fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let mut next = self.node(id).first_child;
+        let mut next = self.first_child(id);
         std::iter::from_fn(move || {
             let id = next;
             if id == NONE {
@@ -91,7 +96,7 @@ impl Tree {
 
     /// Iterates over the entries of a mapping as (key, value).
     pub fn entries(&self, id: NodeId) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        let mut next = self.node(id).first_child;
+        let mut next = self.first_child(id);
         std::iter::from_fn(move || {
             let key = next;
             if key == NONE {

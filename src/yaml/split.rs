@@ -47,49 +47,91 @@ const BOM: &str = "\u{feff}";
 /// `%YAML` and `%TAG` lines and comments in front of `---` belong to no slice. Directives that no `---` follows are
 /// left in the slice, where parsing refuses them. Line breaks are LF, CRLF and lone CR.
 pub fn split(text: &str) -> Vec<DocumentSlice> {
-    let mut slices = Vec::new();
-    let mut markers = Markers::new(text);
-    let mut lines = LineCounter { text, at: 0, line: 1 };
-    // Behind the last marker, and whether that was `---`.
-    let mut from = if text.starts_with(BOM) { BOM.len() } else { 0 };
-    let mut explicit = false;
-    loop {
-        let marker = markers.next();
+    Documents::of(text).collect()
+}
+
+/// The documents of a text, as [`split`] has them, one after the other.
+pub(crate) struct Documents<'t> {
+    text: &'t str,
+    markers: Markers<'t>,
+    lines: LineCounter<'t>,
+    /// Behind the last marker.
+    from: usize,
+    /// Whether that was `---`.
+    explicit: bool,
+    /// Objects of a JSON stream that are still to come.
+    objects: std::vec::IntoIter<DocumentSlice>,
+    ended: bool,
+}
+
+impl<'t> Documents<'t> {
+    pub(crate) fn of(text: &'t str) -> Documents<'t> {
+        Documents {
+            text,
+            markers: Markers::new(text),
+            lines: LineCounter { text, at: 0, line: 1 },
+            from: if text.starts_with(BOM) { BOM.len() } else { 0 },
+            explicit: false,
+            objects: Vec::new().into_iter(),
+            ended: false,
+        }
+    }
+
+    /// What stands up to the next marker; none where that is no document.
+    fn up_to_marker(&mut self) -> Option<DocumentSlice> {
+        let (text, from, explicit) = (self.text, self.from, self.explicit);
+        let marker = self.markers.next();
         let end = marker.as_ref().map_or(text.len(), |marker| marker.line_start);
         let before_dashes = marker.as_ref().is_some_and(|marker| marker.dashes);
-        if let Some(content) = first_content(text, from, end, explicit, before_dashes) {
-            let beside = explicit && content.at == from && needs_marker(&text[from..end]);
-            let (start, column) = match content.after_bom {
-                _ if beside => (from - 3, 1),
-                _ if !explicit => (content.at, 1),
-                None => (from, 4),
-                Some(after_bom) => (after_bom, 1),
+        match marker {
+            Some(marker) => (self.from, self.explicit) = (marker.end, marker.dashes),
+            None => self.ended = true,
+        }
+        let content = first_content(text, from, end, explicit, before_dashes)?;
+        let beside = explicit && content.at == from && needs_marker(&text[from..end]);
+        let (start, column) = match content.after_bom {
+            _ if beside => (from - 3, 1),
+            _ if !explicit => (content.at, 1),
+            None => (from, 4),
+            Some(after_bom) => (after_bom, 1),
+        };
+        let line = self.lines.line_at(start);
+        Some(DocumentSlice { start, end, line, column, explicit })
+    }
+
+    fn objects(&mut self, slice: &DocumentSlice, objects: Vec<(usize, usize)>) -> Vec<DocumentSlice> {
+        // Columns are counted on from one object to the next: a line may hold all of them.
+        let (mut counted, mut column) = (slice.start, slice.column);
+        let place = |(start, end): (usize, usize)| {
+            let between = &self.text[counted..start];
+            column = match between.rfind(['\n', '\r']) {
+                Some(at) => between[at..].chars().count(),
+                None => column + between.chars().count(),
             };
-            let line = lines.line_at(start);
-            let slice = DocumentSlice { start, end, line, column, explicit };
-            match json_stream(text, &slice) {
-                Some(objects) => {
-                    // Columns are counted on from one object to the next: a line may hold all of them.
-                    let (mut counted, mut column) = (slice.start, slice.column);
-                    for (start, end) in objects {
-                        let between = &text[counted..start];
-                        column = match between.rfind(['\n', '\r']) {
-                            Some(at) => between[at..].chars().count(),
-                            None => column + between.chars().count(),
-                        };
-                        counted = start;
-                        let line = lines.line_at(start);
-                        slices.push(DocumentSlice { start, end, line, column, explicit: false });
-                    }
-                }
-                None => slices.push(slice),
+            counted = start;
+            DocumentSlice { start, end, line: self.lines.line_at(start), column, explicit: false }
+        };
+        objects.into_iter().map(place).collect()
+    }
+}
+
+impl Iterator for Documents<'_> {
+    type Item = DocumentSlice;
+
+    fn next(&mut self) -> Option<DocumentSlice> {
+        loop {
+            if let Some(object) = self.objects.next() {
+                return Some(object);
+            }
+            if self.ended {
+                return None;
+            }
+            let Some(slice) = self.up_to_marker() else { continue };
+            match json_stream(self.text, &slice) {
+                Some(objects) => self.objects = self.objects(&slice, objects).into_iter(),
+                None => return Some(slice),
             }
         }
-        let Some(marker) = marker else {
-            return slices;
-        };
-        from = marker.end;
-        explicit = marker.dashes;
     }
 }
 

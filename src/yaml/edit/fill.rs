@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::walk::Slot;
 use super::{EditError, Surgeon, lines};
 use crate::yaml::emit;
-use crate::yaml::node::{NONE, Node, NodeId, NodeKind, ScalarStyle};
+use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
 
 /// What stands for an empty collection, as text.
@@ -243,7 +243,7 @@ impl<'e> Surgeon<'e> {
     /// The number of spaces that mark a filled flow collection, and whether it goes over lines.
     fn flow_mark(&self, node: Node) -> Option<(usize, bool)> {
         let whole = &self.text[node.start as usize..node.end as usize];
-        if node.first_child == NONE || !whole.starts_with(['[', '{']) {
+        if !node.filled || !whole.starts_with(['[', '{']) {
             return None;
         }
         let inside = &whole[1..whole.len() - 1];

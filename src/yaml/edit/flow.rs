@@ -7,7 +7,7 @@ use super::habits::unit_end;
 use super::walk::{Entry, Slot};
 use super::{EditError, Surgeon, lines};
 use crate::yaml::emit::{self, FlowLayout, Lines};
-use crate::yaml::node::{NONE, NodeId, NodeKind};
+use crate::yaml::node::{NodeId, NodeKind};
 
 impl<'e> Surgeon<'e> {
     /// Adds entries to a flow mapping and removes others.
@@ -266,7 +266,7 @@ impl<'e> Surgeon<'e> {
             let node = tree.node(child);
             let is_flow =
                 matches!(node.kind, NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true });
-            if is_flow && node.first_child != NONE {
+            if is_flow && node.filled {
                 answer = Some(self.text[node.start as usize..node.end as usize].contains('\n'));
             }
         }

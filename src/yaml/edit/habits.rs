@@ -180,7 +180,7 @@ impl Habits {
             }
             // A list of mappings shows its colons one level down.
             let key = match tree.node(first).kind {
-                NodeKind::Mapping { flow: true } if !is_map => tree.node(first).first_child,
+                NodeKind::Mapping { flow: true } if !is_map => tree.first_child(first),
                 _ if is_map => first,
                 _ => NONE,
             };

@@ -79,7 +79,7 @@ pub(super) fn proven(
     let unreadable = |error: SyntaxError| {
         defect(document, &splices, format!("the edited text could not be read again: {error}"))
     };
-    let is_met = match after.tree.node(0).first_child {
+    let is_met = match after.tree.first_child(0) {
         NONE => false,
         item => wanted.is_met(document, &after, item).map_err(unreadable)?,
     };

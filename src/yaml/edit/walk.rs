@@ -14,7 +14,7 @@ use super::habits::Habits;
 use super::{EditError, Place, Splice, Surgeon};
 use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::emit;
-use crate::yaml::node::{NONE, NodeId, NodeKind};
+use crate::yaml::node::{NodeId, NodeKind};
 use crate::yaml::path::{self, Step};
 
 /// Wanted of a mapping that goes, but for what is put back in it.
@@ -121,13 +121,13 @@ impl<'e> Surgeon<'e> {
                 self.scalar(id, want, slot)
             }
             (NodeKind::Mapping { .. }, Value::Object(map)) if !map.is_empty() => {
-                if node.first_child == NONE {
+                if !node.filled {
                     return self.fill(id, want, slot);
                 }
                 self.mapping(id, map, slot, want)
             }
             (NodeKind::Sequence { .. }, Value::Array(items)) if !items.is_empty() => {
-                if node.first_child == NONE {
+                if !node.filled {
                     return self.fill(id, want, slot);
                 }
                 self.sequence(id, items, want, slot)
@@ -136,7 +136,7 @@ impl<'e> Surgeon<'e> {
                 if self.equal(id, want)? {
                     return Ok(());
                 }
-                if node.first_child == NONE {
+                if !node.filled {
                     return self.fill(id, want, slot);
                 }
                 if is_empty(want) {
