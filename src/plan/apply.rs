@@ -186,7 +186,7 @@ fn safe(
     let old_hash = find(draft.value(), &annotations).map(|map| text(map, &[profile.names.config_hash]));
     let restarts = old_hash.is_some_and(|hash| !hash.is_empty() && hash != plan.config_hash);
     if !observes || profile.observer_render.config_hash {
-        draft.set(&annotations, profile.names.config_hash, &plan.config_hash)?;
+        draft.set(&annotations, profile.names.config_hash, plan.config_hash.as_str())?;
     }
     let changed = draft.is_touched();
     let (after, touched) = draft.into_parts();
@@ -221,7 +221,7 @@ fn safe_labels(
     names: &'static Names,
 ) -> Result<(), WrongType> {
     let labels = ["metadata", "labels"];
-    draft.set(&labels, names.type_label, &runtime.spec.agent_type)?;
+    draft.set(&labels, names.type_label, runtime.spec.agent_type.as_str())?;
     let manager = draft.map(&labels)?.and_then(|map| map.get(MANAGED_BY)).and_then(Value::as_str);
     match manager.filter(|manager| !manager.is_empty() && *manager != names.managed_by_value) {
         None => draft.set(&labels, MANAGED_BY, names.managed_by_value)?,
@@ -233,7 +233,7 @@ fn safe_labels(
     draft.set(
         &["spec", kind.template_key(), "metadata", "labels"],
         names.type_label,
-        &runtime.spec.agent_type,
+        runtime.spec.agent_type.as_str(),
     )
 }
 
@@ -526,10 +526,10 @@ pub(super) fn safe_annotation(
     match annotation::wanted(existing, &names, &ours, facts.foreign) {
         Annotation::Keep => {}
         Annotation::KeepForeign => plan.warn("Q5", foreign),
-        Annotation::Set(text) => draft.set(&keys, key, &text)?,
+        Annotation::Set(text) => draft.set(&keys, key, text)?,
         Annotation::SetWithForeign(text) => {
             plan.warn("Q5", foreign);
-            draft.set(&keys, key, &text)?;
+            draft.set(&keys, key, text)?;
         }
         Annotation::Remove => draft.remove(&keys, key),
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{WrongType, find, remove_empty_map, wrong};
+use super::fields::{WrongType, find, map_mut, remove_empty_map, wrong};
 use crate::yaml::Place;
 
 /// The way to a place that was touched.
@@ -59,7 +59,7 @@ impl Draft {
         Ok(None)
     }
 
-    /// Sets a text in the map along a path of keys, which is made where it is absent or null.
+    /// Sets a value in the map along a path of keys, which is made where it is absent or null.
     ///
     /// # Errors
     /// A field on the way that is no object; nothing is changed then.
@@ -67,35 +67,11 @@ impl Draft {
         &mut self,
         keys: &[&'static str],
         key: &'static str,
-        text: &str,
+        value: impl Into<Value>,
     ) -> Result<(), WrongType> {
-        if let Some(Value::Object(map)) = keys.iter().try_fold(&mut self.value, |at, key| at.get_mut(*key)) {
-            // Usually the map is there, and one walk is enough.
-            match map.get_mut(key) {
-                Some(Value::String(before)) if before == text => return Ok(()),
-                Some(before) => *before = text.into(),
-                None => drop(map.insert(key.to_owned(), text.into())),
-            }
-            self.note(keys, key);
-        } else {
-            self.map(keys)?;
-            self.put(keys, key, text.into());
-        }
-        Ok(())
-    }
-
-    /// Sets a number in the map along a path of keys, which is made where it is absent or null.
-    ///
-    /// # Errors
-    /// A field on the way that is no object; nothing is changed then.
-    pub(super) fn set_number(
-        &mut self,
-        keys: &[&'static str],
-        key: &'static str,
-        number: i64,
-    ) -> Result<(), WrongType> {
-        if self.map(keys)?.and_then(|map| map.get(key)).and_then(Value::as_i64) != Some(number) {
-            self.put(keys, key, number.into());
+        let value = value.into();
+        if self.map(keys)?.and_then(|map| map.get(key)) != Some(&value) {
+            self.put(keys, key, value);
         }
         Ok(())
     }
@@ -168,7 +144,7 @@ impl Draft {
 
     /// All fields on the way are objects, null or absent.
     fn put(&mut self, keys: &[&'static str], key: &'static str, value: Value) {
-        if let Ok(map) = super::fields::map_mut(&mut self.value, keys) {
+        if let Ok(map) = map_mut(&mut self.value, keys) {
             map.insert(key.to_owned(), value);
             self.note(keys, key);
         }
@@ -228,7 +204,7 @@ mod tests {
         draft.set_container_items(&pod, "containers", 0, "env", vec![json!({"name": "E"})]);
         draft.set_container_items(&pod, "containers", 7, "env", vec![json!({"name": "E"})]);
         draft.remove(&["metadata", "annotations"], "absent");
-        draft.set_number(&["spec"], "replicas", 1).unwrap();
+        draft.set(&["spec"], "replicas", 1).unwrap();
         assert!(!draft.is_touched(), "nothing was changed so far: {:?}", places(&draft));
         draft.set(&["metadata", "labels"], "a", "2").unwrap();
         draft.set(&["spec", "template", "metadata", "labels"], "b", "3").unwrap();
@@ -236,7 +212,7 @@ mod tests {
         draft.set_container_items(&pod, "containers", 0, "env", Vec::new());
         draft.set_container_items(&pod, "containers", 0, "volumeMounts", vec![json!({"name": "v"})]);
         draft.remove(&["metadata", "annotations"], "gone");
-        draft.set_number(&["spec"], "replicas", 2).unwrap();
+        draft.set(&["spec"], "replicas", 2).unwrap();
         assert_eq!(
             places(&draft),
             [

@@ -46,11 +46,7 @@ pub(super) fn map_mut<'v>(
     for (done, key) in keys.iter().enumerate() {
         let found = crate::agent_runtime::type_name(at);
         let Value::Object(map) = at else { return Err(wrong(&keys[..done], "an object", found)) };
-        // Usually it is there, and no key needs to be made.
-        if !map.contains_key(*key) {
-            map.insert((*key).to_owned(), Value::Null);
-        }
-        at = &mut map[*key];
+        at = map.entry(*key).or_insert(Value::Null);
         if at.is_null() {
             *at = Value::Object(Map::new());
         }

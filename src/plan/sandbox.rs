@@ -125,7 +125,7 @@ pub(super) fn end_restart(draft: &mut Draft, names: &'static Names) -> Result<()
     let annotations = ["metadata", "annotations"];
     draft.remove(&annotations, POD_NAME);
     draft.remove(&annotations, names.restart_pending);
-    draft.set_number(&["spec"], "replicas", 1)
+    draft.set(&["spec"], "replicas", 1)
 }
 
 /// Phase 2: up again, and nothing else in that run.

@@ -30,11 +30,6 @@ impl Edited {
         Some(crate::yaml::apply(original, splices))
     }
 
-    /// Most pieces that [`Edited::chunks`] can have.
-    pub fn most_chunks(&self, source: usize) -> usize {
-        self.splices.get(source).map_or(0, Vec::len) * 2 + 1
-    }
-
     /// The text of a file after the edits in pieces, so that none of it is copied.
     pub fn chunks<'a>(&'a self, source: usize, original: &'a str) -> impl Iterator<Item = &'a str> {
         let splices = self.splices.get(source).map_or(&[][..], Vec::as_slice);
@@ -94,14 +89,9 @@ pub(super) struct Collector<'p, 's> {
 
 impl<'p, 's> Collector<'p, 's> {
     pub(super) fn new(stream: &'p Stream<'s>) -> Self {
-        let mut splices = vec![Vec::new(); stream.sources().len()];
-        if let [only] = splices.as_mut_slice() {
-            // To grow step by step would leave as much memory behind; a workload usually takes so many.
-            only.reserve(6 * stream.workloads.len());
-        }
         Self {
             stream,
-            edited: Edited { splices },
+            edited: Edited { splices: vec![Vec::new(); stream.sources().len()] },
             lists: BTreeMap::new(),
             done: HashSet::new(),
             errors: Vec::new(),
@@ -128,10 +118,7 @@ impl<'p, 's> Collector<'p, 's> {
             return self.item(item, desired);
         }
         let mut editor = Editor::new(self.stream.document(item.document()));
-        let result = match &desired.places {
-            Some(places) => editor.set_at(item.node(), &desired.value, places),
-            None => editor.set(item.node(), &desired.value),
-        };
+        let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
         match result.and_then(|()| editor.finish_in(&mut self.scratch)) {
             Ok(splices) => self.write(item.document(), splices),
             Err(error) => self.failed(item.document(), Some(item), &error),
@@ -213,10 +200,7 @@ fn whole<'i>(
         editor.take(node, splices);
     }
     for (item, desired) in items {
-        let result = match &desired.places {
-            Some(places) => editor.set_at(item.node(), &desired.value, places),
-            None => editor.set(item.node(), &desired.value),
-        };
+        let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
         result.map_err(|error| (Some(*item), error))?;
     }
     let only = items.first().map(|(item, _)| *item).filter(|_| items.len() == 1);

@@ -4,7 +4,7 @@
 //! done so is refused with the field and line; nothing is ever reformatted. Every result is parsed again and compared
 //! with what was wanted. Which fields to want is left to the plan.
 //!
-//! Files: `walk` compares tree and value, `align` pairs list items, `block` and `flow` write, `fill` fills and restores
+//! Files: `walk` compares tree and value, `align` and `pairing` pair list items, `block` and `flow` write, `fill` fills and restores
 //! empty collections, `habits` learns the document's style, `shared` finds anchors, `guide` knows what was not touched,
 //! `parents` collections around nodes, `lines` knows lines and columns, `oracle` and `item` prove the result.
 
@@ -17,12 +17,14 @@ mod habits;
 mod item;
 mod lines;
 mod oracle;
+mod pairing;
 mod parents;
 mod shared;
 mod walk;
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -108,21 +110,22 @@ pub fn edit_node(document: &Document<'_>, node: NodeId, desired: &Value) -> Resu
 /// Returns `text` with the splices carried out. They must be sorted and not overlap, as [`edit`] returns them.
 pub fn apply(text: &str, splices: &[Splice]) -> String {
     let mut out = String::new();
-    apply_into(text, splices, &mut out);
+    apply_into(text, 0..text.len(), splices, &mut out);
     out
 }
 
-fn apply_into(text: &str, splices: &[Splice], out: &mut String) {
+/// Writes a part of `text` with the splices, all of them in that part, carried out.
+fn apply_into(text: &str, part: Range<usize>, splices: &[Splice], out: &mut String) {
     let added: usize = splices.iter().map(|splice| splice.text.len()).sum();
     out.clear();
-    out.reserve(text.len() + added);
-    let mut at = 0;
+    out.reserve(part.len() + added);
+    let mut at = part.start;
     for splice in splices {
         out.push_str(text.get(at..splice.start).unwrap_or_default());
         out.push_str(&splice.text);
         at = splice.end;
     }
-    out.push_str(text.get(at..).unwrap_or_default());
+    out.push_str(text.get(at..part.end).unwrap_or_default());
 }
 
 /// Memory for what [`Editor::finish_in`] needs only meanwhile.
@@ -163,11 +166,11 @@ impl<'e, 't> Editor<'e, 't> {
     /// # Errors
     /// As [`edit`], but for the comparison with the parsed result, which [`Editor::finish`] does.
     pub fn set(&mut self, node: NodeId, desired: &'e Value) -> Result<(), EditError> {
-        self.set_guided(node, desired, None)
+        self.set_at(node, desired, None)
     }
 
     /// The same for who knows where `desired` differs from what the node means: all else is not even looked at, and keeps
-    /// its bytes. Each place is a path of at least one step.
+    /// its bytes. Each place is a path of at least one step; without places it may differ anywhere.
     ///
     /// # Errors
     /// As [`Editor::set`].
@@ -175,18 +178,9 @@ impl<'e, 't> Editor<'e, 't> {
         &mut self,
         node: NodeId,
         desired: &'e Value,
-        places: &'e [Vec<Place<'static>>],
+        places: Option<&'e [Vec<Place<'static>>]>,
     ) -> Result<(), EditError> {
-        self.set_guided(node, desired, guide::Guide::new(places))
-    }
-
-    fn set_guided(
-        &mut self,
-        node: NodeId,
-        desired: &'e Value,
-        guide: Option<guide::Guide<'e>>,
-    ) -> Result<(), EditError> {
-        let (splices, wanted) = self.cut(node, desired, guide)?;
+        let (splices, wanted) = self.cut(node, desired, places)?;
         self.splices.extend(splices);
         self.wanted.push(wanted);
         Ok(())
@@ -197,8 +191,9 @@ impl<'e, 't> Editor<'e, 't> {
         &self,
         node: NodeId,
         desired: &'v Value,
-        guide: Option<guide::Guide<'v>>,
+        places: Option<&'v [Vec<Place<'static>>]>,
     ) -> Result<(Vec<Splice>, oracle::Wanted<'v>), EditError> {
+        let guide = places.and_then(guide::Guide::new);
         let mut surgeon = Surgeon {
             document: self.document,
             text: self.document.text,
@@ -231,7 +226,7 @@ impl<'e, 't> Editor<'e, 't> {
         scratch: &mut Scratch,
     ) -> Result<Option<Vec<Splice>>, EditError> {
         let Some(lines) = item::lines_of(self.document, &self.parents, node) else { return Ok(None) };
-        let (splices, wanted) = self.cut(node, desired, places.and_then(guide::Guide::new))?;
+        let (splices, wanted) = self.cut(node, desired, places)?;
         item::proven(self.document, lines, splices, &wanted, scratch)
     }
 

@@ -5,10 +5,10 @@
 //! one item, it comes to the next line of the document as it did before, and reads what follows as it did before: no
 //! byte of that has changed. So the lines of the item are all that has to be read again.
 
-use super::oracle::{Wanted, defect, joined};
+use super::oracle::{Wanted, joined, judged};
 use super::parents::Parents;
-use super::{EditError, Scratch, Splice, lines};
-use crate::yaml::document::{Document, SyntaxError};
+use super::{EditError, Scratch, Splice, apply_into, lines};
+use crate::yaml::document::Document;
 use crate::yaml::node::{NONE, NodeId, NodeKind};
 
 /// First byte of an item's lines, and one behind the last.
@@ -67,26 +67,12 @@ pub(super) fn proven(
         return Ok(None);
     }
     let Scratch { text: edited, tree } = scratch;
-    edited.clear();
-    let mut at = lines.start;
-    for splice in &splices {
-        edited.push_str(document.text.get(at..splice.start).unwrap_or_default());
-        edited.push_str(&splice.text);
-        at = splice.end;
-    }
-    edited.push_str(document.text.get(at..lines.end).unwrap_or_default());
+    apply_into(document.text, lines.start..lines.end, &splices, edited);
     let Some(after) = Document::parse_item(edited, std::mem::take(tree)) else { return Ok(None) };
-    let unreadable = |error: SyntaxError| {
-        defect(document, &splices, format!("the edited text could not be read again: {error}"))
-    };
-    let is_met = match after.tree.first_child(0) {
-        NONE => false,
-        item => wanted.is_met(document, &after, item).map_err(unreadable)?,
+    let holds = match after.tree.first_child(0) {
+        NONE => Ok(false),
+        item => wanted.is_met(document, &after, item),
     };
     *tree = after.tree;
-    if is_met {
-        Ok(Some(splices))
-    } else {
-        Err(defect(document, &splices, "the edited text would not mean what is wanted".to_owned()))
-    }
+    judged(document, splices, holds).map(Some)
 }

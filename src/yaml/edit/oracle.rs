@@ -155,43 +155,48 @@ pub(super) fn finish(
 ) -> Result<Vec<Splice>, EditError> {
     let splices = joined(document, splices)?;
     let Scratch { text: edited, tree } = scratch;
-    apply_into(document.text, &splices, edited);
-    let defect = |message: String| defect(document, &splices, message);
-    let unreadable = |error: SyntaxError| {
-        defect(format!("the edited text could not be read again: line {}: {}", error.line, error.message))
-    };
+    apply_into(document.text, 0..document.text.len(), &splices, edited);
     let parsed = if splices.is_empty() {
-        None
+        Ok(None)
     } else {
-        Some(Document::parse_into(edited, std::mem::take(tree)).map_err(unreadable)?)
+        Document::parse_into(edited, std::mem::take(tree)).map(Some)
     };
-    let after = parsed.as_ref().unwrap_or(document);
-    let holds = match wanted {
-        [only @ Wanted { node: 0, .. }] => only.is_met(document, after, 0),
-        _ => means(document, after, wanted, proven),
-    };
-    match holds {
-        Ok(true) => {}
-        Ok(false) => return Err(defect("the edited text would not mean what is wanted".to_owned())),
-        Err(error) => return Err(unreadable(error)),
-    }
-    if let Some(parsed) = parsed {
-        *tree = parsed.tree;
-    }
-    Ok(splices)
+    let holds = parsed.and_then(|parsed| {
+        let after = parsed.as_ref().unwrap_or(document);
+        let holds = match wanted {
+            [only @ Wanted { node: 0, .. }] => only.is_met(document, after, 0),
+            _ => means(document, after, wanted, proven),
+        };
+        if let Some(parsed) = parsed {
+            *tree = parsed.tree;
+        }
+        holds
+    });
+    judged(document, splices, holds)
 }
 
-/// A result that is not what was wanted.
-pub(super) fn defect(document: &Document<'_>, splices: &[Splice], message: String) -> EditError {
+/// The splices, if their result was found to mean what was wanted; else a defect of this module.
+pub(super) fn judged(
+    document: &Document<'_>,
+    splices: Vec<Splice>,
+    holds: Result<bool, SyntaxError>,
+) -> Result<Vec<Splice>, EditError> {
+    let message = match holds {
+        Ok(true) => return Ok(splices),
+        Ok(false) => "the edited text would not mean what is wanted".to_owned(),
+        Err(error) => {
+            format!("the edited text could not be read again: line {}: {}", error.line, error.message)
+        }
+    };
     let at = splices.first().map_or(0, |splice| splice.start);
     let before = document.text.get(..at).unwrap_or_default();
-    EditError {
+    Err(EditError {
         path: String::new(),
         line: before.matches('\n').count() + 1,
         column: at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1,
         message,
         help: DEFECT.to_owned(),
-    }
+    })
 }
 
 /// Whether every edited node means what was wanted, if it is not proven, and every other one has kept its text.

@@ -167,7 +167,6 @@ fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
     let mut out: Vec<&str> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let pieces = edited.chunks(index, &source.text);
-        out.reserve(edited.most_chunks(index));
         let Some(last) = out.last() else {
             out.extend(pieces);
             continue;
