@@ -6,6 +6,7 @@ use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::image_volume::{self, Runtime, Stage};
 use kubectl_skills::object::{ConfigMap, Origin};
 use kubectl_skills::profile::Profile;
+use kubectl_skills::rbac::Need;
 use serde_json::{Value, json};
 
 use super::discovery::dialect;
@@ -308,34 +309,23 @@ async fn rights(patient: &Patient<'_>, profile: &Profile, system: &str) -> Vec<R
         ("patch", "apps", "deployments", namespace, "apply"),
         ("patch", "apps", "statefulsets", namespace, "apply to StatefulSets"),
     ] {
-        let mut review = json!({
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource, "namespace": namespace}}
-        });
+        let need = Need { verb, group, resource, namespace: Some(namespace.to_owned()), why: use_for };
+        let mut review = need.review();
         if namespace == system && resource == "configmaps" && verb == "get" {
             // A right may be about the operator's ConfigMaps alone.
             review["spec"]["resourceAttributes"]["name"] = profile.names.feature_gates.into();
         }
-        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let check = format!("may {verb} {resource} in {namespace}");
-        rows.push(
-            match patient
-                .requests
-                .write(Method::POST, path, "application/json", &review, "ask for rights")
-                .await
-            {
-                Err(error) => unknown(&check, &error),
-                Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {
-                    row(check, State::Ok, "yes", "")
-                }
-                Ok(_) => row(
-                    check,
-                    State::Failed,
-                    format!("no; needed for {use_for}"),
-                    format!("grant {verb} on {resource} in namespace {namespace}"),
-                ),
-            },
-        );
+        rows.push(match patient.requests.grants(&review).await {
+            Err(error) => unknown(&check, &error),
+            Ok(true) => row(check, State::Ok, "yes", ""),
+            Ok(false) => row(
+                check,
+                State::Failed,
+                format!("no; needed for {use_for}"),
+                format!("grant {verb} on {resource} in namespace {namespace}"),
+            ),
+        });
     }
     rows
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::error::{ClusterError, Failure};
 use super::retry;
 
+/// Where a right is asked for: a question, though it is sent as an object is made.
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// Objects of one page of a list.
 const PAGE: usize = 500;
 /// Restarts of a list whose continue token expired before it is given up.
@@ -172,10 +174,16 @@ impl Requests {
         body: &Value,
         what: &str,
     ) -> Result<Value, ClusterError> {
-        if !path.contains("dryRun=All") && !path.contains("/selfsubjectaccessreviews") {
+        if !path.contains("dryRun=All") && path != REVIEWS {
             self.written.fetch_add(1, Ordering::Relaxed);
         }
         self.send(method, path, Some((content_type, body.to_string().into_bytes())), what).await
+    }
+
+    /// Whether we have the right that a SelfSubjectAccessReview asks for.
+    pub async fn grants(&self, review: &Value) -> Result<bool, ClusterError> {
+        let answer = self.write(Method::POST, REVIEWS, "application/json", review, "ask for rights").await?;
+        Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
 
     async fn send(

@@ -5,7 +5,7 @@ use kubectl_skills::error::InputError;
 use kubectl_skills::render::Planned;
 use kubectl_skills::stream::Stream;
 
-use super::files::{load, refuse_live};
+use super::files::refuse_live;
 use crate::args::{Report, Subject};
 #[cfg(feature = "cluster")]
 use crate::exit::Failure;
@@ -78,13 +78,7 @@ pub fn run(args: &Args) -> Run {
         ));
     }
     let inputs = args.subject.input.read()?;
-    let loaded = load(
-        &inputs,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        args.remove,
-        &args.subject.live.cluster,
-    )?;
+    let loaded = args.subject.load(&inputs, args.remove)?;
     let planned = loaded.plan();
     let stream = &loaded.stream;
     let pairs = pairs(stream, &planned)?;
@@ -115,12 +109,7 @@ fn live(args: &Args) -> Run {
     if args.server.live {
         return Err(Failure::Usage("--live is about manifests: name them with -f or -k".into()));
     }
-    super::live::diff(
-        &args.subject.live,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        &options(args),
-    )
+    super::live::diff(&args.subject, &options(args))
 }
 
 #[cfg(feature = "cluster")]
@@ -129,13 +118,7 @@ fn live_files(args: &Args) -> Run {
         return Err(Failure::Usage("--live has the server merge: leave --server-side=false out".into()));
     }
     let inputs = args.subject.input.read()?;
-    super::live_files::diff(
-        &inputs,
-        &args.subject.live,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        &options(args),
-    )
+    super::live_files::diff(&inputs, &args.subject, &options(args))
 }
 
 #[cfg(feature = "cluster")]

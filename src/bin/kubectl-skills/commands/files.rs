@@ -8,7 +8,7 @@ use kubectl_skills::profile::Profile;
 use kubectl_skills::render::{self, Planned, Settings};
 use kubectl_skills::stream::{Source, Stream};
 
-use crate::args::{ClusterArgs, LiveArgs, Planning};
+use crate::args::{ClusterArgs, LiveArgs, Planning, Subject};
 use crate::exit::Failure;
 use crate::notes;
 use crate::source::{self, Inputs};
@@ -54,6 +54,13 @@ pub struct Loaded<'s> {
     pub stream: Stream<'s>,
     /// How to plan.
     pub settings: Settings,
+}
+
+impl Subject {
+    /// Reads its manifests into objects and its flags into settings.
+    pub fn load<'s>(&self, inputs: &'s Inputs, remove: bool) -> Result<Loaded<'s>, Failure> {
+        load(inputs, self.namespace.as_deref(), &self.planning, remove, &self.live.cluster)
+    }
 }
 
 /// Reads manifests into objects and flags into settings.

@@ -77,12 +77,7 @@ pub fn run(args: &Args) -> Run {
 
 #[cfg(feature = "cluster")]
 fn live(args: &Args) -> Run {
-    super::live::hash(
-        &args.subject.live,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        &args.options(),
-    )
+    super::live::hash(&args.subject, &args.options())
 }
 
 #[cfg(not(feature = "cluster"))]

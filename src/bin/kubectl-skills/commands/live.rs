@@ -9,11 +9,11 @@ use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::RuntimePlan;
 use kubectl_skills::plan_report::plan_object;
 
-use crate::args::{Planning, Report};
+use crate::args::{Report, Subject};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
 use crate::cluster::carry_out::{prepare_all, task};
 use crate::cluster::error::ClusterError;
-use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
+use crate::cluster::live_run::{LiveRun, block_on};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
 use crate::exit::{Failure, Outcome, Run, unless_errors};
@@ -38,10 +38,14 @@ pub struct DiffOptions {
     pub output: Report,
 }
 
+async fn open(subject: &Subject, remove: bool) -> Result<LiveRun, Failure> {
+    LiveRun::open(&subject.live, subject.namespace.as_deref(), &subject.planning, remove, false).await
+}
+
 /// Live against planned.
-pub fn diff(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, options: &DiffOptions) -> Run {
+pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     block_on(async {
-        let live_run = LiveRun::open(live, namespace, planning, options.remove, false).await?;
+        let live_run = open(subject, options.remove).await?;
         let plans = live_run.plan();
         let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
@@ -95,15 +99,9 @@ fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
 }
 
 /// What would change, for each AgentRuntime.
-pub fn plan(
-    live: &LiveArgs,
-    namespace: Option<&str>,
-    planning: &Planning,
-    remove: bool,
-    output: Report,
-) -> Run {
+pub fn plan(subject: &Subject, remove: bool) -> Run {
     block_on(async {
-        let live_run = LiveRun::open(live, namespace, planning, remove, false).await?;
+        let live_run = open(subject, remove).await?;
         let plans = live_run.plan();
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()
@@ -112,7 +110,7 @@ pub fn plan(
                 (live, plan, live.workload.map(|workload| plan.changes(workload)).unwrap_or_default())
             })
             .collect();
-        match output {
+        match subject.output {
             Report::Json => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
                 let object = plan_object(live_run.settings.options.profile.name, pairs, &[]);
@@ -123,7 +121,7 @@ pub fn plan(
                     plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))
                 }));
                 let rows = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.len()));
-                sink::text(&plan_table(live.scope.all_namespaces, rows))?;
+                sink::text(&plan_table(subject.live.scope.all_namespaces, rows))?;
             }
         }
         unless_errors(Outcome::Done, plans.iter().flat_map(|live| live.errors.iter().cloned()).collect())
@@ -131,9 +129,9 @@ pub fn plan(
 }
 
 /// The config hash of each AgentRuntime, what went into it, and what could explain another.
-pub fn hash(live: &LiveArgs, namespace: Option<&str>, planning: &Planning, options: &HashOptions) -> Run {
+pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
     block_on(async {
-        let live_run = LiveRun::open(live, namespace, planning, false, false).await?;
+        let live_run = open(subject, false).await?;
         let settings = &live_run.settings;
         let plans = live_run.plan();
         let mut report = HashReport::new(options, settings.options.profile, &live_run.maps, settings.view);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::files::config_from;
 use super::live::{DiffOptions, conclude};
-use crate::args::{LiveArgs, Planning, Report};
+use crate::args::{LiveArgs, Report, Subject};
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::carry_out::wanted;
 use crate::cluster::connect::connect;
@@ -30,19 +30,14 @@ use crate::source::{self, Inputs};
 const CONCURRENCY: usize = 8;
 
 /// Runs it.
-pub fn diff(
-    inputs: &Inputs,
-    live: &LiveArgs,
-    namespace: Option<&str>,
-    planning: &Planning,
-    options: &DiffOptions,
-) -> Run {
+pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
+    let Subject { live, namespace, planning, .. } = subject;
     block_on(async {
         let chosen = chosen_profile(planning)?;
         let named = config_from(planning)?;
         let connection = connect(&live.cluster, live.scope.verbose).await?;
         let requests = &connection.requests;
-        let manifests = Stream::read(&inputs.sources, namespace.unwrap_or(&connection.namespace))?;
+        let manifests = Stream::read(&inputs.sources, namespace.as_deref().unwrap_or(&connection.namespace))?;
         let progress = Progress::start("trying the manifests");
         let dialect = dialect(requests, chosen).await?;
         dialect.warnings.iter().for_each(|warning| notes::warning(warning));

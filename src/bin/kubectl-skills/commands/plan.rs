@@ -6,7 +6,7 @@ use kubectl_skills::object::ObjectRef;
 use kubectl_skills::plan::{RuntimePlan, Warning};
 use kubectl_skills::plan_report::plan_object;
 
-use super::files::{load, refuse_live};
+use super::files::refuse_live;
 use super::plan_table::plan_table;
 use crate::args::{Report, Subject};
 use crate::exit::{Outcome, Run, unless_errors};
@@ -38,13 +38,7 @@ pub fn run(args: &Args) -> Run {
     }
     refuse_live(&args.subject.live)?;
     let inputs = args.subject.input.read()?;
-    let loaded = load(
-        &inputs,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        args.remove,
-        &args.subject.live.cluster,
-    )?;
+    let loaded = args.subject.load(&inputs, args.remove)?;
     let planned = loaded.plan();
     let plans: Vec<(&RuntimePlan, Vec<Change>)> = planned
         .plans
@@ -79,13 +73,7 @@ fn others(warnings: &[(ObjectRef, Warning)]) -> Vec<Warning> {
 
 #[cfg(feature = "cluster")]
 fn live(args: &Args) -> Run {
-    super::live::plan(
-        &args.subject.live,
-        args.subject.namespace.as_deref(),
-        &args.subject.planning,
-        args.remove,
-        args.subject.output,
-    )
+    super::live::plan(&args.subject, args.remove)
 }
 
 #[cfg(not(feature = "cluster"))]

@@ -107,10 +107,9 @@ pub async fn end(unsent: Unsent) {
     let () = unsent;
     #[cfg(feature = "otlp")]
     if let Some(traces) = unsent {
-        match tokio::task::spawn_blocking(move || traces.end()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error, "the last traces were not sent"),
-            Err(error) => tracing::warn!(%error, "the last traces were not sent"),
+        let ended = tokio::task::spawn_blocking(move || traces.end()).await;
+        if let Err(error) = ended.unwrap_or_else(|error| Err(error.to_string())) {
+            tracing::warn!(error, "the last traces were not sent");
         }
     }
 }

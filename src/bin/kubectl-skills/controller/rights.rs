@@ -6,16 +6,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use http::Method;
 use kubectl_skills::rbac::Need;
-use serde_json::Value;
 
 use super::carry_out::one_line;
 use super::metrics::{Metric, Metrics};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
 
-const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// Asked at the same time.
 const CONCURRENCY: usize = 4;
 /// While one is missing, they are asked for again after so long, and then after twice the time up to [`SELDOM`]: a right
@@ -59,10 +56,7 @@ pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
 /// Those of the rights that the server does not grant, in their order.
 async fn missing(requests: &Requests, needs: &[Need]) -> Result<Vec<Need>, ClusterError> {
     let asked = needs.iter().cloned().map(|need| async move {
-        let review = need.review();
-        let answer =
-            requests.write(Method::POST, REVIEWS, "application/json", &review, "ask for rights").await?;
-        let granted = answer.pointer("/status/allowed") == Some(&Value::Bool(true));
+        let granted = requests.grants(&need.review()).await?;
         Ok((!granted).then_some(need))
     });
     let answers: Vec<Option<Need>> = stream::iter(asked).buffered(CONCURRENCY).try_collect().await?;
