@@ -17,17 +17,5 @@ versions=(1.33.13)
 hack/apiserver/build.sh "${versions[@]}" >/dev/null
 built=$SECONDS
 # More than there are cores: half of the tests wait for most of their time, for leases and requeues.
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-rc=0
-cargo test --locked --features e2e --test e2e -- --test-threads "${E2E_THREADS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}" --nocapture "$@" 2>&1 | tee "$log" || rc=$?
-if [ "$rc" -ne 0 ]; then
-  # Real servers have real timing. What failed runs once more, alone; who fails twice has failed, who does not is named.
-  mapfile -t failed < <(sed -n '/^failures:$/,/^test result:/s/^    \([a-z_0-9:]*\)$/\1/p' "$log" | sort -u)
-  [ ${#failed[@]} -gt 0 ] || exit "$rc"
-  echo "e2e: once more, alone: ${failed[*]}"
-  cargo test --locked --features e2e --test e2e -- --test-threads 1 --nocapture --exact "${failed[@]}"
-  printf 'e2e: unsteady, held on its second run: %s\n' "${failed[@]}"
-fi
-sed -n 's/^took  *\([0-9.]* s: .*\)/e2e: \1/p' "$log" | sort -k2 -rn | awk 'NR <= 10'
+hack/test-again.sh e2e "${E2E_THREADS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}" "$@"
 echo "e2e: servers $((built - started)) s, tests $((SECONDS - built)) s"

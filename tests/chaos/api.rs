@@ -3,7 +3,6 @@
 
 use std::io::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
@@ -12,13 +11,13 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 use crate::server::Server;
+use crate::tls;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,17 +34,9 @@ pub struct Place {
 impl Place {
     pub fn of(server: &Server) -> Self {
         let authority = CertificateDer::from_pem_file(server.dir().join("ca.crt")).expect("a certificate");
-        let mut roots = RootCertStore::empty();
-        roots.add(authority).expect("an authority");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocols")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let address = server.address();
         let address = address.trim_start_matches("https://").parse().expect("an address");
-        Self { address, tls: TlsConnector::from(Arc::new(config)) }
+        Self { address, tls: TlsConnector::from(tls::trusting([authority])) }
     }
 
     pub async fn open(&self) -> Result<Link, Error> {

@@ -32,6 +32,8 @@ mod seed;
 #[path = "../e2e/server.rs"]
 #[allow(dead_code, reason = "shared with the other tests against a real API server")]
 mod server;
+#[path = "../webhook/tls.rs"]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::tls;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,19 +53,12 @@ pub fn send(address: &str, authority: &Path, request: &Request<'_>) -> std::io::
 
 /// A connection to `https://HOST:PORT`; a read of it waits for [`PATIENCE`] at most.
 pub fn connect(address: &str, authority: &Path) -> std::io::Result<Tls> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(authority).expect("an authority") {
-        roots.add(certificate.expect("a certificate")).expect("an authority");
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("protocols")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let authorities = CertificateDer::pem_file_iter(authority).expect("an authority");
+    let config = tls::trusting(authorities.map(|certificate| certificate.expect("a certificate")));
     let place = address.strip_prefix("https://").expect("an address of https");
     let host = place.rsplit_once(':').map_or(place, |(host, _)| host).to_owned();
     let name = ServerName::try_from(host).expect("a name");
-    let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+    let connection = ClientConnection::new(config, name).expect("a connection");
     let socket = TcpStream::connect(place)?;
     // A request in two writes would wait for the acknowledgement of the first.
     socket.set_nodelay(true)?;

@@ -27,6 +27,8 @@ mod rights;
 mod sandbox;
 mod scale;
 mod server;
+#[path = "../webhook/tls.rs"]
+mod tls;
 #[path = "../it/vectors.rs"]
 #[allow(dead_code, reason = "shared with the tests of the library")]
 mod vector_cases;

@@ -2,12 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
+
+use crate::tls;
 
 /// A connection.
 pub struct Client {
@@ -31,16 +32,9 @@ impl Answer {
 impl Client {
     /// Connects; the handshake is done when this returns.
     pub fn connect(address: &str, authority: &[u8]) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(authority.to_vec())).expect("an authority");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocols")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = tls::trusting([CertificateDer::from(authority.to_vec())]);
         let name = ServerName::try_from("127.0.0.1").expect("a name");
-        let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+        let connection = ClientConnection::new(config, name).expect("a connection");
         let socket = TcpStream::connect(address).expect("a listener");
         // A request in two writes would wait for the acknowledgement of the first.
         socket.set_nodelay(true).expect("a socket");

@@ -13,6 +13,7 @@ mod protocol;
 #[path = "../faults/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of misbehaving servers, which need more of it")]
 mod server;
+mod tls;
 #[path = "../it/vectors.rs"]
 #[allow(dead_code, reason = "shared with the tests of the library")]
 mod vectors;

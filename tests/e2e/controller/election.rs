@@ -11,21 +11,11 @@ use crate::server::Server;
 const LEASE: Duration = Duration::from_secs(6);
 
 fn replica(server: &Server, namespace: &str) -> Controller {
-    Controller::start(
+    Controller::of_with(
         server,
-        &[
-            "--namespaces",
-            namespace,
-            "--feature-gates",
-            "skillImageVolumes=true",
-            "--profile",
-            "pr332-merged",
-            "--leader-elect",
-            "--lease-duration",
-            "6s",
-            "--lease-namespace",
-            namespace,
-        ],
+        namespace,
+        &["--leader-elect", "--lease-duration", "6s", "--lease-namespace", namespace],
+        &[],
     )
 }
 

@@ -137,18 +137,7 @@ fn a_dry_run_writes_nothing() {
     server.namespace(namespace);
     let (agent, workload) = (runtime(namespace, "weather", &SKILLS), deployment(namespace, "weather"));
     put(server, &agent);
-    let controller = Controller::start(
-        server,
-        &[
-            "--namespaces",
-            namespace,
-            "--feature-gates",
-            "skillImageVolumes=true",
-            "--profile",
-            "pr332-merged",
-            "--dry-run",
-        ],
-    );
+    let controller = Controller::of_with(server, namespace, &["--dry-run"], &[]);
     put(server, &workload);
     eventually("a report", || (controller.said("would write the workload") > 0).then_some(()));
     std::thread::sleep(Duration::from_secs(2));

@@ -45,17 +45,14 @@ impl Controller {
 
     /// One that looks after some namespaces, the gate on.
     pub fn of(server: &Server, namespaces: &str) -> Self {
-        Self::start(
-            server,
-            &[
-                "--namespaces",
-                namespaces,
-                "--feature-gates",
-                "skillImageVolumes=true",
-                "--profile",
-                "pr332-merged",
-            ],
-        )
+        Self::of_with(server, namespaces, &[], &[])
+    }
+
+    /// The same with more arguments, and variables in its environment.
+    pub fn of_with(server: &Server, namespaces: &str, more: &[&str], environment: &[(&str, &str)]) -> Self {
+        let looks_after = ["--namespaces", namespaces, "--feature-gates", "skillImageVolumes=true"];
+        let args = [&looks_after[..], &["--profile", "pr332-merged"], more].concat();
+        Self::start_in(server, &server.kubeconfig(), &args, environment)
     }
 
     pub fn id(&self) -> String {

@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
+
 use super::process::{Controller, put, until_condition};
 use crate::objects::{deployment, runtime};
 use crate::server::Server;
@@ -59,29 +61,24 @@ fn holds(bodies: &[u8], text: &str) -> bool {
     bodies.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
+fn put_agent(server: &Server, namespace: &str) -> Value {
+    server.namespace(namespace);
+    let agent = runtime(namespace, "weather", &[("pdf", "quay.io/example/pdf:1", "/skills/pdf")]);
+    put(server, &deployment(namespace, "weather"));
+    put(server, &agent);
+    agent
+}
+
 /// A run and its requests are one trace; renewals of the lease, which nobody asked for, are none.
 #[test]
 fn a_run_and_its_requests_are_a_trace() {
     let (server, namespace) = (Server::shared(), "ctl-traces");
-    server.namespace(namespace);
     let (address, posts) = collector();
-    let agent = runtime(namespace, "weather", &[("pdf", "quay.io/example/pdf:1", "/skills/pdf")]);
-    put(server, &deployment(namespace, "weather"));
-    put(server, &agent);
-    let controller = Controller::start_in(
+    let agent = put_agent(server, namespace);
+    let controller = Controller::of_with(
         server,
-        &server.kubeconfig(),
-        &[
-            "--namespaces",
-            namespace,
-            "--feature-gates",
-            "skillImageVolumes=true",
-            "--profile",
-            "pr332-merged",
-            "--leader-elect",
-            "--lease-namespace",
-            namespace,
-        ],
+        namespace,
+        &["--leader-elect", "--lease-namespace", namespace],
         &[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
             ("OTEL_RESOURCE_ATTRIBUTES", "k8s.cluster.name=test-cluster"),
@@ -112,26 +109,13 @@ fn a_run_and_its_requests_are_a_trace() {
 #[test]
 fn a_collector_that_does_not_answer_costs_nothing_but_traces() {
     let (server, namespace) = (Server::shared(), "ctl-traces-away");
-    server.namespace(namespace);
-    let agent = runtime(namespace, "weather", &[("pdf", "quay.io/example/pdf:1", "/skills/pdf")]);
-    put(server, &deployment(namespace, "weather"));
-    put(server, &agent);
+    let agent = put_agent(server, namespace);
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", silent.local_addr().expect("an address"));
-    let controller = Controller::start_in(
+    let controller = Controller::of_with(
         server,
-        &server.kubeconfig(),
-        &[
-            "--namespaces",
-            namespace,
-            "--feature-gates",
-            "skillImageVolumes=true",
-            "--profile",
-            "pr332-merged",
-            "--leader-elect",
-            "--lease-namespace",
-            namespace,
-        ],
+        namespace,
+        &["--leader-elect", "--lease-namespace", namespace],
         &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &address)],
     );
     until_condition(server, &agent, "Ready", "True Configured");

@@ -57,19 +57,7 @@ fn without_the_right_to_list_nothing_is_planned() {
     let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
     server.create(&format!("{rbac}/roles"), &role);
     server.create(&format!("{rbac}/rolebindings"), &binding);
-    let controller = Controller::start(
-        server,
-        &[
-            "--namespaces",
-            namespace,
-            "--feature-gates",
-            "skillImageVolumes=true",
-            "--profile",
-            "pr332-merged",
-            "--user",
-            "nobody",
-        ],
-    );
+    let controller = Controller::of_with(server, namespace, &["--user", "nobody"], &[]);
     eventually("a refusal", || {
         let told = |line: &serde_json::Value| {
             let error = line["error"].as_str().unwrap_or_default();
