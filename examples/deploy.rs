@@ -7,12 +7,12 @@
 
 use std::path::Path;
 
-use kubectl_skills::deploy_files::PROFILE;
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::deploy_files::PROFILE;
 
 fn main() -> Result<(), std::io::Error> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> = kubectl_skills::deploy_files::files()
+    let mut files: Vec<_> = kubectl_skills::install::deploy_files::files()
         .into_iter()
         .map(|(path, text)| (root.join("deploy").join(path), text))
         .collect();
@@ -42,5 +42,8 @@ fn with_rights(guide: &str) -> Option<String> {
     let profile = Profile::by_name(PROFILE)?;
     let (before, rest) = guide.split_once(BEGIN)?;
     let (_, after) = rest.split_once("<!-- /rights -->")?;
-    Some(format!("{before}{BEGIN}{}<!-- /rights -->{after}", kubectl_skills::rbac::markdown(profile)))
+    Some(format!(
+        "{before}{BEGIN}{}<!-- /rights -->{after}",
+        kubectl_skills::install::rbac::markdown(profile)
+    ))
 }

@@ -114,7 +114,7 @@ for program in "$helm" "$helm3"; do
   ok "helm $version refuses a controller in a profile in which it does not start"
 done
 
-# What the chart grants is what the overlay grants: both come from src/rbac.rs.
+# What the chart grants is what the overlay grants: both come from src/install/rbac.rs.
 grants() {
   "$kubectl" create --dry-run=client -o json -f "$1" >"$work/grants.json"
   python3 - "$work/grants.json" <<'PY'

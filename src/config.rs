@@ -6,8 +6,5 @@
 
 pub mod explain;
 pub mod gates;
-pub mod go_json;
-pub mod go_strings;
-pub mod go_yaml;
 pub mod hash;
 pub mod layers;

@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::names::{AGENT_RUNTIME, VERSION};
-use crate::profile::Profile;
+use crate::api::names::{AGENT_RUNTIME, VERSION};
+use crate::api::profile::Profile;
 
 pub mod fields;
 pub mod node;
+pub mod pattern;
 mod status;
 pub(crate) mod yaml_text;
 

@@ -3,17 +3,21 @@
 //! The plans are those that files get; what differs is told here: the API server has already judged the AgentRuntime, a
 //! defect of one runtime does not stop the others, and a ConfigMap that was looked for and is not there is known absent.
 
+pub mod apply_configuration;
+pub mod field_ownership;
+pub mod status_report;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::agent_runtime::AgentRuntimeSpec;
+use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::error::InputError;
+use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::profile::Profile;
 use crate::config::gates::FeatureGates;
 use crate::config::layers::{ConfigLayers, ConfigView};
-use crate::error::InputError;
-use crate::object::{ConfigMap, ObjectRef, Origin};
 use crate::plan::{self, Action, Lookup, Options, Runtime, RuntimePlan, Surroundings};
-use crate::profile::Profile;
 use crate::validate::{preflight, webhook};
 use crate::yaml;
 

@@ -7,6 +7,7 @@
 mod advice;
 mod annotation;
 mod apply;
+pub mod change_set;
 mod conditions;
 pub(crate) mod draft;
 mod env;
@@ -15,6 +16,7 @@ mod image_volumes;
 mod mesh;
 mod mounts;
 mod removal;
+pub mod report;
 mod sandbox;
 mod status;
 mod target;
@@ -24,14 +26,14 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::change_set::{self, Change};
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
+use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::profile::Profile;
+use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
-use crate::object::{ConfigMap, ObjectRef, Origin};
-use crate::profile::Profile;
-use crate::workload::WorkloadKind;
 use crate::yaml::Step;
+use change_set::Change;
 
 pub use status::StatusPlan;
 

@@ -7,6 +7,7 @@ pub mod document;
 pub mod edit;
 pub mod emit;
 mod fast;
+pub mod go_yaml;
 mod granit;
 mod json;
 pub mod node;

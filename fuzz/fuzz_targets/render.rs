@@ -3,10 +3,10 @@
 //! only at what its plans touch; the long way, whole objects in whole documents, comes to the same bytes.
 #![no_main]
 
-use kubectl_skills::error::InputError;
-use kubectl_skills::profile::PROFILES;
-use kubectl_skills::render::{Settings, edit, plan_all, render};
-use kubectl_skills::stream::{Source, Stream};
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::profile::PROFILES;
+use kubectl_skills::manifest::render::{Settings, edit, plan_all, render};
+use kubectl_skills::manifest::stream::{Source, Stream};
 use libfuzzer_sys::fuzz_target;
 
 fn run(text: &str, settings: &Settings) -> Result<String, Vec<InputError>> {

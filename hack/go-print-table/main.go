@@ -1,9 +1,9 @@
-// Writes src/validate/go_quote_table.rs from the unicode tables of the Go that runs it:
+// Writes src/go/quote_table.rs from the unicode tables of the Go that runs it:
 //
-//	go run hack/go-print-table/main.go > src/validate/go_quote_table.rs
+//	go run hack/go-print-table/main.go > src/go/quote_table.rs
 //
 // With -digest it prints SHA-256 over strconv.Quote of every code point, each followed by a line feed; the test in
-// src/validate/go_quote.rs holds our quoting against it. Use the Go release that builds the operator.
+// src/go/quote.rs holds our quoting against it. Use the Go release that builds the operator.
 package main
 
 import (

@@ -7,13 +7,13 @@ use std::fmt;
 
 pub use against::{Against, Explanation, Inputs, against};
 
-use crate::agent_runtime::{AgentRuntimeSpec, Skill};
-use crate::config::go_json::push_number;
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill};
+use crate::api::names::{APP_NAME, AUTHBRIDGE_KEY, AUTHBRIDGE_RUNTIME, SPIFFE_HELPER, SPIFFE_HELPER_KEY};
+use crate::api::object::{ConfigMap, Origin};
+use crate::api::profile::{HashField, Profile};
 use crate::config::hash::json_name;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
-use crate::names::{APP_NAME, AUTHBRIDGE_KEY, AUTHBRIDGE_RUNTIME, SPIFFE_HELPER, SPIFFE_HELPER_KEY};
-use crate::object::{ConfigMap, Origin};
-use crate::profile::{HashField, Profile};
+use crate::go::json::push_number;
 
 /// One input of the hash, or one that could have been.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::go_yaml;
-use crate::nearest::nearest;
-use crate::object::ConfigMap;
-use crate::profile::Profile;
+use crate::api::nearest::nearest;
+use crate::api::object::ConfigMap;
+use crate::api::profile::Profile;
+use crate::yaml::go_yaml;
 
 /// Key of the feature gates ConfigMap that is mounted as the manager's gates file.
 pub const GATES_KEY: &str = "feature-gates.yaml";
@@ -191,7 +191,7 @@ fn unknown(profile: &Profile, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Origin;
+    use crate::api::object::Origin;
 
     fn profile(name: &str) -> &'static Profile {
         Profile::by_name(name).unwrap()

@@ -7,10 +7,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
-use crate::config::go_json::{push_number, push_string};
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
+use crate::api::profile::{HashField, Profile};
 use crate::config::layers::ResolvedConfig;
-use crate::profile::{HashField, Profile};
+use crate::go::json::{push_number, push_string};
 
 /// The bytes that the operator of `profile` hashes. Without a spec: the defaults-only hash input, which the operator
 /// stamps when an AgentRuntime is deleted (all fields of the spec absent, `type` empty).

@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::config::go_json::{push_string, push_string_entries, push_string_map};
-use crate::names::{APP_NAME, AUTHBRIDGE_KEY, AUTHBRIDGE_RUNTIME, Names, SPIFFE_HELPER, SPIFFE_HELPER_KEY};
-use crate::object::ConfigMap;
-use crate::profile::Profile;
+use crate::api::names::{
+    APP_NAME, AUTHBRIDGE_KEY, AUTHBRIDGE_RUNTIME, Names, SPIFFE_HELPER, SPIFFE_HELPER_KEY,
+};
+use crate::api::object::ConfigMap;
+use crate::api::profile::Profile;
+use crate::go::json::{push_string, push_string_entries, push_string_map};
 
 /// Which ConfigMaps the hash sees.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -283,7 +285,7 @@ fn in_cache(map: &ConfigMap, names: &Names) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Origin;
+    use crate::api::object::Origin;
 
     fn map(namespace: &str, name: &str, labels: &[(&str, &str)], data: &[(&str, &str)]) -> ConfigMap {
         let owned = |pairs: &[(&str, &str)]| {

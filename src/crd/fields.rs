@@ -7,8 +7,8 @@
 //! repository add `spec.auth` (fff8223) and `spec.pluginPreset`, `plugins`, `onError` (86a68b5),
 //! which belong to none of our profiles.
 
-use crate::profile::Profile;
-use crate::validate::pattern::{MOUNT_PATH, SKILL_NAME, TRUST_DOMAIN};
+use crate::api::profile::Profile;
+use crate::crd::pattern::{MOUNT_PATH, SKILL_NAME, TRUST_DOMAIN};
 
 use super::node::{Field, Node, Shape};
 use super::status::status;

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::validate::pattern::Pattern;
+use crate::crd::pattern::Pattern;
 
 /// The type of a node, with what only that type has.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! A profile in, the schema of its AgentRuntime's `status` out. Source: as [`super::fields`].
 
-use crate::profile::Profile;
-use crate::validate::pattern::{CONDITION_REASON, CONDITION_TYPE};
+use crate::api::profile::Profile;
+use crate::crd::pattern::{CONDITION_REASON, CONDITION_TYPE};
 
 use super::fields::{list, object, one_of, optional, required, text};
 use super::node::{Field, Node, Shape};

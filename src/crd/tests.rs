@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::profile::PROFILES;
+use crate::api::profile::PROFILES;
 
 fn schema(profile: &str) -> Value {
     let value = definition(Profile::by_name(profile).unwrap());

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::fields::{find, text};
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, image_volumes};
-use crate::agent_runtime::Skill;
-use crate::config::go_strings::string_list;
+use crate::api::agent_runtime::Skill;
+use crate::api::names::{MANAGED_BY, Names, SKILL_VOLUME_PREFIX};
+use crate::api::workload::WorkloadKind;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
-use crate::names::{MANAGED_BY, Names, SKILL_VOLUME_PREFIX};
+use crate::go::strings::string_list;
 use crate::validate::webhook::PROTECTED_PATHS;
-use crate::workload::WorkloadKind;
 
 /// Where Kubernetes' service account token really is: `/var/run` is a link to `/run` in most images.
 const RUN_SECRETS: &str = "/run/secrets";

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use crate::config::go_json;
-use crate::config::go_strings::string_list;
+use crate::go::json;
+use crate::go::strings::string_list;
 
 /// What becomes of the annotation.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Annotation {
 
 /// The operator's text for these names.
 pub(super) fn text<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    go_json::string_array(names)
+    json::string_array(names)
 }
 
 /// The annotation that goes with these skills. `ours` are the names that are ours though they may go: those of the spec

@@ -10,10 +10,10 @@ use super::draft::Draft;
 use super::fields::{At, WrongType, find, items, map_mut, text};
 use super::image_volumes::{self, volume_name};
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, advice, env, mounts, sandbox};
-use crate::agent_runtime::Skill;
-use crate::names::{MANAGED_BY, Names};
+use crate::api::agent_runtime::Skill;
+use crate::api::names::{MANAGED_BY, Names};
+use crate::api::workload::WorkloadKind;
 use crate::validate::preflight::{self, Effect, Mount};
-use crate::workload::WorkloadKind;
 
 /// Containers that stand beside an agent and never are one: those of the operator's injector and of service meshes.
 const SIDECARS: [&str; 8] = [

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::fields::{find, is_set, text};
 use super::{Condition, Options, Runtime, RuntimePlan, StatusPlan, Surroundings, mesh};
-use crate::config::go_strings::string_list;
+use crate::api::names::Names;
+use crate::api::profile::SkillsMode;
+use crate::api::workload::WorkloadKind;
 use crate::config::layers::ResolvedConfig;
-use crate::names::Names;
-use crate::profile::SkillsMode;
-use crate::workload::WorkloadKind;
+use crate::go::strings::string_list;
 
 /// Seconds until a workload that could not be configured is tried again (operator-spec.md section 5, step 9).
 const RETRY_SECS: u32 = 30;

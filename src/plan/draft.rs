@@ -53,7 +53,7 @@ impl Draft {
                     None => return Ok(None),
                 },
                 (Value::Null, _) if done > 0 => return Ok(None),
-                _ => return Err(wrong(&keys[..done], "an object", crate::agent_runtime::type_name(at))),
+                _ => return Err(wrong(&keys[..done], "an object", crate::api::agent_runtime::type_name(at))),
             }
         }
         Ok(None)

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::names::SKILL_FOLDERS;
+use crate::api::names::SKILL_FOLDERS;
 
 /// Why the variable cannot be set.
 pub(super) const NOT_A_VALUE: &str =

@@ -44,14 +44,14 @@ pub(super) fn map_mut<'v>(
 ) -> Result<&'v mut Map<String, Value>, WrongType> {
     let mut at = object;
     for (done, key) in keys.iter().enumerate() {
-        let found = crate::agent_runtime::type_name(at);
+        let found = crate::api::agent_runtime::type_name(at);
         let Value::Object(map) = at else { return Err(wrong(&keys[..done], "an object", found)) };
         at = map.entry(*key).or_insert(Value::Null);
         if at.is_null() {
             *at = Value::Object(Map::new());
         }
     }
-    let found = crate::agent_runtime::type_name(at);
+    let found = crate::api::agent_runtime::type_name(at);
     match at {
         Value::Object(map) => Ok(map),
         _ => Err(wrong(keys, "an object", found)),
@@ -92,7 +92,7 @@ pub(super) fn items<'v>(
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(items)) => Ok(items),
         Some(other) => {
-            let found = crate::agent_runtime::type_name(other);
+            let found = crate::api::agent_runtime::type_name(other);
             Err(WrongType {
                 path: At::Key(&parent, key).steps(),
                 message: format!("must be a list, found {found}"),

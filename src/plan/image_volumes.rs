@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::fields;
-use crate::agent_runtime::Skill;
-use crate::names::SKILL_VOLUME_PREFIX;
-use crate::pull_policy::default_pull_policy;
+use crate::api::agent_runtime::Skill;
+use crate::api::names::SKILL_VOLUME_PREFIX;
+use crate::api::pull_policy::default_pull_policy;
 
 /// The volumes as they should be, and what became of the ones before.
 #[derive(Debug, Default, PartialEq)]

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::conditions::condition;
 use super::{Condition, Runtime, RuntimePlan, Surroundings};
-use crate::names::{MANAGED_BY, SPIFFE_HELPER};
-use crate::object::{ConfigMap, Origin};
-use crate::profile::Profile;
-use crate::workload::WorkloadKind;
+use crate::api::names::{MANAGED_BY, SPIFFE_HELPER};
+use crate::api::object::{ConfigMap, Origin};
+use crate::api::profile::Profile;
+use crate::api::workload::WorkloadKind;
 
 /// Templates that are copied from the system namespace, in order.
 const TEMPLATES: [&str; 4] =

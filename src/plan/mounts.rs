@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::image_volumes::{name_of, volume_name};
-use crate::agent_runtime::Skill;
-use crate::names::SKILL_VOLUME_PREFIX;
+use crate::api::agent_runtime::Skill;
+use crate::api::names::SKILL_VOLUME_PREFIX;
 
 /// The mounts of the agent container as they should be.
 #[derive(Debug, Default, PartialEq)]

@@ -12,10 +12,10 @@ use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, text};
 use super::sandbox::{end_restart, remove_on_deletion, set_template};
 use super::{Action, Options, Runtime, RuntimePlan};
+use crate::api::names::MANAGED_BY;
+use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::ResolvedConfig;
-use crate::names::MANAGED_BY;
-use crate::workload::WorkloadKind;
 
 /// Plans the removal.
 pub(super) fn plan(

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, remove_empty_map};
 use super::{Action, Options, RuntimePlan};
-use crate::names::Names;
-use crate::workload::WorkloadKind;
+use crate::api::names::Names;
+use crate::api::workload::WorkloadKind;
 
 /// Annotation by which a Sandbox keeps its pod.
 const POD_NAME: &str = "agents.x-k8s.io/pod-name";

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Condition;
-use crate::profile::Profile;
+use crate::api::profile::Profile;
 
 /// The status that a run wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use super::conditions::condition;
 use super::{Options, Problem, RuntimePlan, StatusPlan, fields};
-use crate::agent_runtime::TargetRef;
-use crate::workload::WorkloadKind;
+use crate::api::agent_runtime::TargetRef;
+use crate::api::workload::WorkloadKind;
 
 /// The target and its kind, in the operator's order of checks.
 pub(super) fn resolve<W>(

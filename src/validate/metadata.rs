@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value};
 
-use super::go_quote::go_quote;
-use super::go_value::go_float;
-use super::pattern::{dns_label, dns_subdomain, qualified_name};
+use crate::crd::pattern::{dns_label, dns_subdomain, qualified_name};
+use crate::go::quote::go_quote;
+use crate::go::value::go_float;
 
 /// Greatest sum of the bytes of all annotation keys and values.
 const ANNOTATIONS_BYTES: usize = 256 * 1024;

@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 
-use crate::agent_runtime::Skill;
-use crate::names::SKILL_VOLUME_PREFIX;
+use crate::api::agent_runtime::Skill;
+use crate::api::names::SKILL_VOLUME_PREFIX;
 
-use super::go_quote::go_quote;
-use super::pattern::dns_label;
+use crate::crd::pattern::dns_label;
+use crate::go::quote::go_quote;
 
 /// Longest volume name, in characters.
 const VOLUME_NAME_MAX: usize = 63;

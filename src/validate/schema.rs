@@ -10,14 +10,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::names::{AGENT_RUNTIME, VERSION};
+use crate::api::profile::Profile;
 use crate::crd::fields::agent_runtime;
 use crate::crd::node::{Node, Shape};
-use crate::names::{AGENT_RUNTIME, VERSION};
-use crate::profile::Profile;
 
-use super::go_quote::go_quote;
 use super::metadata;
 use super::schema_rules::{self, Path};
+use crate::go::quote::go_quote;
 
 /// What the API server answers.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::crd::node::{Node, Shape, type_word};
 
-use super::go_quote::go_quote;
-use super::go_value::go_value;
+use crate::go::quote::go_quote;
+use crate::go::value::go_value;
 
 /// Where a value stands; written out only where something is wrong with it.
 #[derive(Clone, Copy)]

@@ -1,15 +1,15 @@
 //! An AgentRuntime and its rivals in, the validating webhook's verdict out, word for word. Whether the CRD schema
 //! admits the object is left to [`super::schema`]; whether the webhook is registered at all, to the caller (Q13).
 //!
-//! Source: operator-spec.md section 9.1. The rules of a profile are data: [`WebhookRules`](crate::profile::WebhookRules).
+//! Source: operator-spec.md section 9.1. The rules of a profile are data: [`WebhookRules`](crate::api::profile::WebhookRules).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::object::ObjectRef;
-use crate::profile::Profile;
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
+use crate::api::object::ObjectRef;
+use crate::api::profile::Profile;
 
-use super::go_quote::go_quote;
+use crate::go::quote::go_quote;
 
 /// Name of the webhook in the operator's ValidatingWebhookConfiguration, the same in every profile.
 pub const WEBHOOK_NAME: &str = "vagentruntime.kb.io";

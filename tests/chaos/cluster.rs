@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use kubectl_skills::profile::Profile;
-use kubectl_skills::rbac::{Grant, Task, objects as rights};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::rbac::{Grant, Task, objects as rights};
 use serde_json::{Value, json};
 
 use crate::server::{CURRENT, Server};

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::apply_configuration::{is_settled, missing};
+use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::live::apply_configuration::{is_settled, missing};
 use kubectl_skills::live::{self, Inventory, Settings};
-use kubectl_skills::object::{ConfigMap, Origin};
 use kubectl_skills::plan::{Finalizer, Options};
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 
 use crate::api::User;

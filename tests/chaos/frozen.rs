@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 
 use crate::api::{Place, User};
 use crate::history::History;

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::agent_runtime::{AgentRuntimeSpec, Skill};
+use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, Skill};
+use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::hash::{ConfigHash, hash_input};
 use kubectl_skills::config::layers::{ConfigView, ResolvedConfig, resolve};
-use kubectl_skills::object::{ConfigMap, Origin};
-use kubectl_skills::profile::Profile;
 use serde_json::{Value, json};
 
 use crate::fields::{hash_of, skills_of};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 
 use crate::api::{Place, User};
 use crate::fields::hash_of;

@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 
 use crate::api::{Place, User};
 use crate::history::History;

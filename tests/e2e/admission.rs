@@ -7,14 +7,15 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use kubectl_skills::admission_policy::{self, Binding};
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
-use kubectl_skills::object::ObjectRef;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::rbac::{self, Grant, Task};
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::crd;
+use kubectl_skills::install::admission_policy::{self, Binding};
+use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::install::rbac::{self, Grant, Task};
+use kubectl_skills::install::webhook_registration::{self, Address, Registration};
 use kubectl_skills::validate::webhook::{Operation, Rivals, verdict};
-use kubectl_skills::webhook_registration::{self, Address, Registration};
-use kubectl_skills::{crd, rbac::NAME};
 use serde_json::{Value, json};
 
 use crate::certificates::Authority;
@@ -143,7 +144,7 @@ struct Problem {
 fn quotable(case: &Case) -> bool {
     let skills = case.input["agentRuntime"]["spec"]["skills"].as_array().into_iter().flatten();
     let odd = |character: char| matches!(u32::from(character), 0x100..=0x1fff | 0x2070..=0xfefe | 0xff00..);
-    let printable = |text: &str| !kubectl_skills::validate::go_quote::go_quote(text).contains('\\');
+    let printable = |text: &str| !kubectl_skills::go::quote::go_quote(text).contains('\\');
     skills.into_iter().all(|skill| {
         let name = skill["name"].as_str().unwrap_or_default();
         let path = skill["mountPath"].as_str().unwrap_or_default();

@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use kubectl_skills::api::profile::{PROFILES, Profile};
 use kubectl_skills::plan::Options;
-use kubectl_skills::profile::{PROFILES, Profile};
 
 use crate::scenario::Scenario;
 use crate::vectors::cases;

@@ -1,4 +1,4 @@
-//! The generated files of deploy/ are those that the tables give: a right added in src/rbac.rs alone would be asked for
+//! The generated files of deploy/ are those that the tables give: a right added in src/install/rbac.rs alone would be asked for
 //! and never granted.
 
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::path::Path;
 #[expect(clippy::disallowed_methods, reason = "a test may read its data")]
 fn committed_files_are_the_generated_ones() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-    let command = kubectl_skills::deploy_files::COMMAND;
-    let stale: Vec<String> = kubectl_skills::deploy_files::files()
+    let command = kubectl_skills::install::deploy_files::COMMAND;
+    let stale: Vec<String> = kubectl_skills::install::deploy_files::files()
         .into_iter()
         .filter(|(path, text)| std::fs::read_to_string(root.join(path)).ok().as_ref() != Some(text))
         .map(|(path, _)| format!("deploy/{path}"))
@@ -22,7 +22,8 @@ fn committed_files_are_the_generated_ones() {
 fn the_documented_rights_are_those_of_the_table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let profile = kubectl_skills::profile::Profile::by_name(kubectl_skills::deploy_files::PROFILE);
-    let table = kubectl_skills::rbac::markdown(profile.expect("a profile"));
+    let profile =
+        kubectl_skills::api::profile::Profile::by_name(kubectl_skills::install::deploy_files::PROFILE);
+    let table = kubectl_skills::install::rbac::markdown(profile.expect("a profile"));
     assert!(text.contains(&table), "docs/deploy.md: the table of rights must be\n{table}");
 }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test may read files")]
 
-use kubectl_skills::function_config::schema::schema;
-use kubectl_skills::function_config::{OPTIONS, OptionKind};
+use kubectl_skills::manifest::function_config::schema::schema;
+use kubectl_skills::manifest::function_config::{OPTIONS, OptionKind};
 use serde_json::Value;
 
 fn file(name: &str) -> String {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 
 /// An administrator who searches for the operator's error, or trusts us that a file loads, must not be misled.

@@ -11,9 +11,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kubectl_skills::profile::Profile;
-use kubectl_skills::render::{Settings, render};
-use kubectl_skills::stream::{Source, Stream};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::render::{Settings, render};
+use kubectl_skills::manifest::stream::{Source, Stream};
 use similar::{ChangeTag, TextDiff};
 
 /// Styles in which lines cannot be added alone: what is on one line, or a placeholder that gets content.
@@ -76,7 +76,7 @@ fn rendered(text: &str, remove: bool) -> Result<String, String> {
     settings.options.remove = remove;
     settings.options.skill_folders = Some(true);
     let sources = [Source { name: "input.yaml".into(), text: text.into() }];
-    let told = |errors: Vec<kubectl_skills::error::InputError>| {
+    let told = |errors: Vec<kubectl_skills::api::error::InputError>| {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let stream = Stream::read(&sources, "default").map_err(told)?;

@@ -3,12 +3,12 @@
 
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
-use kubectl_skills::object::ObjectRef;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::render::{Planned, Settings, plan_all};
-use kubectl_skills::stream::{Source, Stream};
+use kubectl_skills::manifest::render::{Planned, Settings, plan_all};
+use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::change_set::changes;
+use kubectl_skills::plan::change_set::changes;
 use serde_json::Value;
 
 use crate::scenario::Scenario;

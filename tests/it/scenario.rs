@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 use serde_json::{Map, Value, json};
 
 use crate::vectors::{Case, cases};

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::validate::schema::Validator;
 use serde_json::{Value, json};
 

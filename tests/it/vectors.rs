@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use kubectl_skills::profile::{PROFILES, Profile};
+use kubectl_skills::api::profile::{PROFILES, Profile};
 use serde_json::Value;
 
 /// One case, as `testdata/vectors/README.md` describes it.

@@ -1,11 +1,11 @@
 //! Config hashes of all nine profiles against the operator's: the bytes that are hashed, the hash, the defaults-only
 //! pair, and the warnings. And the feature gates, wherever a case has them.
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::{ConfigMap, Origin};
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::hash::{ConfigHash, hash_input};
 use kubectl_skills::config::layers::{ConfigView, resolve};
-use kubectl_skills::object::{ConfigMap, Origin};
 use serde_json::{Value, json};
 
 use crate::vectors::{Case, Tally, cases};

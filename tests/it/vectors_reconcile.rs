@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::{ConfigMap, ObjectRef, Origin};
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
-use kubectl_skills::object::{ConfigMap, ObjectRef, Origin};
 use kubectl_skills::plan::{Finalizer, Lookup, Options, Problem, Runtime, Surroundings, Warning, plan};
 use serde_json::{Map, Value, json};
 

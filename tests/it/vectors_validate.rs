@@ -1,9 +1,9 @@
 //! The vectors of ops `validate` and `schema` through the public library: verdicts, messages, pruned fields and stored
 //! objects of every profile.
 
-use kubectl_skills::agent_runtime::{AgentRuntimeSpec, TargetRef};
-use kubectl_skills::object::ObjectRef;
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::validate::schema::Validator;
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

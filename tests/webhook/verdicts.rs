@@ -1,9 +1,9 @@
 //! Every vector of ops `validate` and `schema` asked of the running webhook: the operator's verdict, message and code.
 
-use kubectl_skills::admission_review::{Extra, Review};
-use kubectl_skills::profile::{PROFILES, Profile};
+use kubectl_skills::api::profile::{PROFILES, Profile};
+use kubectl_skills::install::webhook_registration;
+use kubectl_skills::validate::admission_review::{Extra, Review};
 use kubectl_skills::validate::webhook::Rivals;
-use kubectl_skills::webhook_registration;
 use serde_json::{Value, json};
 
 use crate::certificates::Authority;

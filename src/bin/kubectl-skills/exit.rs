@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kubectl_skills::error::InputError;
+use kubectl_skills::api::error::InputError;
 
 use crate::notes;
 

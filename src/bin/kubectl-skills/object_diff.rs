@@ -8,8 +8,8 @@ use owo_colors::OwoColorize as _;
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use kubectl_skills::change_set::{Change, changes};
-use kubectl_skills::object::ObjectRef;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::plan::change_set::{Change, changes};
 use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
 
 use crate::exit::{Failure, Outcome};

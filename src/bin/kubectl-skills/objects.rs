@@ -1,9 +1,9 @@
 //! Every object of a text, with its place: text in, documents and the objects in them out. For verbs that look at all
 //! objects as they stand; what a plan is about comes from the library's stream.
 
-use kubectl_skills::error::InputError;
-use kubectl_skills::object::Origin;
-use kubectl_skills::stream::Source;
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::object::Origin;
+use kubectl_skills::manifest::stream::Source;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::Value;
 

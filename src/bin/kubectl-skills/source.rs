@@ -5,9 +5,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubectl_skills::error::InputError;
-use kubectl_skills::object::Origin;
-use kubectl_skills::stream::Source;
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::object::Origin;
+use kubectl_skills::manifest::stream::Source;
 use kubectl_skills::yaml;
 
 use crate::exit::Failure;

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::admission_review::Extra;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::webhook_registration;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::webhook_registration;
+use kubectl_skills::validate::admission_review::Extra;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 

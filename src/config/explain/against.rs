@@ -1,12 +1,12 @@
 //! Which change of the inputs gives another hash: the present inputs and a foreign hash come in, the changes that
 //! explain it go out. Telling people is left to the command line.
 
-use crate::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
-use crate::config::go_json::string_array;
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
+use crate::api::object::ConfigMap;
+use crate::api::profile::{PROFILES, Profile};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigView, resolve};
-use crate::object::ConfigMap;
-use crate::profile::{PROFILES, Profile};
+use crate::go::json::string_array;
 
 /// Hashes that are tried at most. The pairs of a hundred changes fit in.
 const MAX_TRIED: usize = 10_000;

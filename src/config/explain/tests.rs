@@ -1,7 +1,7 @@
 //! Rows of `hash --explain`, and inputs that the tests of `against` share.
 
 use super::*;
-use crate::agent_runtime::Trace;
+use crate::api::agent_runtime::Trace;
 use crate::config::layers::{ConfigView, resolve};
 
 pub(super) fn profile(name: &str) -> &'static Profile {

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::rbac::NAME;
-use kubectl_skills::webhook_registration::{self, Address, Registration};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::install::webhook_registration::{self, Address, Registration};
 use serde_json::{Value, json};
 
 use super::process::{Controller, events, eventually, images, live, merge, put, until_condition};

@@ -2,10 +2,10 @@
 //! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
 
 use http::Method;
-use kubectl_skills::apply_configuration::{
+use kubectl_skills::live::apply_configuration::{
     FieldPath, apply_configuration, duplicate_key, missing, removed_fields,
 };
-use kubectl_skills::field_ownership::{Owner, claim, held, owners, transfer};
+use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer};
 use serde_json::{Value, json};
 
 use super::error::{ClusterError, Failure, FieldConflict};

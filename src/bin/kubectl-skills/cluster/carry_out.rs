@@ -1,10 +1,10 @@
 //! Carries plans out: all dry runs first, then the writes, a conflict planned anew. What is printed is left to the verb.
 
 use futures_util::{StreamExt as _, stream};
-use kubectl_skills::apply_configuration::{is_settled, our_fields};
+use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::live::apply_configuration::{is_settled, our_fields};
 use kubectl_skills::live::{self, LivePlan};
 use kubectl_skills::plan::RuntimePlan;
-use kubectl_skills::workload::WorkloadKind;
 use serde_json::Value;
 
 use super::apply::{Prepared, Settings, Write, commit, prepare};
@@ -70,7 +70,7 @@ pub fn ours(
     plan: &RuntimePlan,
     kind: WorkloadKind,
     desired: &Value,
-) -> Vec<kubectl_skills::apply_configuration::FieldPath> {
+) -> Vec<kubectl_skills::live::apply_configuration::FieldPath> {
     let skills: Vec<(&str, &str)> = plan
         .skills
         .iter()

@@ -1,9 +1,9 @@
 //! Which AgentRuntime API the cluster serves and whose rules it follows. Two requests; no CRD is read, so nobody needs
 //! rights on CRDs.
 
-use kubectl_skills::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, VERSION};
-use kubectl_skills::profile::Profile;
-use kubectl_skills::profile_detection::detect;
+use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, VERSION};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::profile_detection::detect;
 use serde_json::Value;
 
 use super::error::{ClusterError, Failure};

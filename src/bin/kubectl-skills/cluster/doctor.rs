@@ -2,11 +2,11 @@
 //! tried is tried by dry run. How rows are printed is left to the command.
 
 use http::Method;
+use kubectl_skills::api::image_volume::{self, Runtime, Stage};
+use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
-use kubectl_skills::image_volume::{self, Runtime, Stage};
-use kubectl_skills::object::{ConfigMap, Origin};
-use kubectl_skills::profile::Profile;
-use kubectl_skills::rbac::Need;
+use kubectl_skills::install::rbac::Need;
 use serde_json::{Value, json};
 
 use super::discovery::dialect;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live;
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;

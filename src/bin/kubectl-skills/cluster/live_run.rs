@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
+use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, Inventory, LivePlan};
-use kubectl_skills::object::{ConfigMap, Origin};
 use kubectl_skills::plan::Options;
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 
 use super::args::{ClusterArgs, ScopeArgs};

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 use http::Method;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::target;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::stream::{Item, Stream};
-use kubectl_skills::workload::WorkloadKind;
+use kubectl_skills::manifest::stream::{Item, Stream};
 use serde_json::Value;
 
 use super::error::{ClusterError, Failure};

@@ -1,7 +1,7 @@
 //! URL paths of the kinds that we read and write.
 
-use kubectl_skills::names::VERSION;
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::names::VERSION;
+use kubectl_skills::api::profile::Profile;
 
 /// A kind as URLs name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! The operator's own update owns what it writes, so the manifest of a user who sets `spec.replicas` would conflict with
 //! it ever after. Nobody asked us for that field: it is borrowed.
 
-use kubectl_skills::apply_configuration::FieldPath;
-use kubectl_skills::field_ownership::give_back;
+use kubectl_skills::live::apply_configuration::FieldPath;
+use kubectl_skills::live::field_ownership::give_back;
 use serde_json::Value;
 
 use super::apply::{Settings, Write, commit, prepare, set_managed_fields};

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, WorkloadKey};
-use kubectl_skills::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 
 use super::discovery::{Dialect, dialect};

@@ -80,7 +80,7 @@ enum Output {
 #[derive(Default)]
 struct Tally {
     /// Defects of AgentRuntimes: exit code 3.
-    input: Vec<kubectl_skills::error::InputError>,
+    input: Vec<kubectl_skills::api::error::InputError>,
     /// Refusals and failures of the cluster: exit code 4.
     cluster: Vec<ClusterError>,
     /// By Ctrl-C.
@@ -259,7 +259,7 @@ fn line(args: &Args, title: &str, verbed: &str) -> Result<(), Failure> {
 
 fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
     let group =
-        kubectl_skills::workload::WorkloadKind::parse(&plan.target.kind).map_or("", |kind| kind.group());
+        kubectl_skills::api::workload::WorkloadKind::parse(&plan.target.kind).map_or("", |kind| kind.group());
     format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
 }
 

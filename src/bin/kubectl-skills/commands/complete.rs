@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _};
-use kubectl_skills::profile::PROFILES;
+use kubectl_skills::api::profile::PROFILES;
 use serde_json::Value;
 
 use crate::cluster::args::ClusterArgs;

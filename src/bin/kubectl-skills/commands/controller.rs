@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::rbac::{Grant, Task, needs};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::rbac::{Grant, Task, needs};
 use tokio::sync::watch;
 
 use crate::args::View;

@@ -1,9 +1,9 @@
 //! `diff`: manifests or a cluster against what was planned for them.
 
 use clap::Args as ClapArgs;
-use kubectl_skills::error::InputError;
-use kubectl_skills::render::Planned;
-use kubectl_skills::stream::Stream;
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::manifest::render::Planned;
+use kubectl_skills::manifest::stream::Stream;
 
 use super::files::refuse_live;
 use crate::args::{Report, Subject};

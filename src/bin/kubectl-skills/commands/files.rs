@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use kubectl_skills::object::{ConfigMap, ObjectRef};
+use kubectl_skills::api::object::{ConfigMap, ObjectRef};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::render::{self, Planned, Settings};
+use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::{Options, Warning};
-use kubectl_skills::profile::Profile;
-use kubectl_skills::render::{self, Planned, Settings};
-use kubectl_skills::stream::{Source, Stream};
 
 use crate::args::{ClusterArgs, LiveArgs, Planning, Subject};
 use crate::exit::Failure;

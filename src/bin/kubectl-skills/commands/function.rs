@@ -5,11 +5,11 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::function::{self, Output};
-use kubectl_skills::function_config::{FunctionConfig, schema::schema};
-use kubectl_skills::resource_list::KIND;
-use kubectl_skills::results::Severity;
-use kubectl_skills::stream::Source;
+use kubectl_skills::manifest::function::{self, Output};
+use kubectl_skills::manifest::function_config::{FunctionConfig, schema::schema};
+use kubectl_skills::manifest::resource_list::KIND;
+use kubectl_skills::manifest::results::Severity;
+use kubectl_skills::manifest::stream::Source;
 
 use super::files::{config_from, profile_by_name};
 use crate::args::{Planning, View};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::config::hash::ConfigHash;
-use kubectl_skills::object::ObjectRef;
-use kubectl_skills::workload::WorkloadKind;
 
 use super::files::{load, refuse_live};
 use super::hash_report::{HashOptions, HashReport, parse_against};

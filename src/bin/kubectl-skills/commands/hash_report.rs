@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::explain::{Against, Inputs, Row, against, explain};
 use kubectl_skills::config::hash::ConfigHash;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
-use kubectl_skills::object::ConfigMap;
 use kubectl_skills::plan::RuntimePlan;
-use kubectl_skills::profile::Profile;
 use serde_json::{Value, json};
 
 use crate::args::Report;

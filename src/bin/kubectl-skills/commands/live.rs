@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
-use kubectl_skills::change_set::Change;
-use kubectl_skills::error::InputError;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::error::InputError;
 use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::RuntimePlan;
-use kubectl_skills::plan_report::plan_object;
+use kubectl_skills::plan::change_set::Change;
+use kubectl_skills::plan::report::plan_object;
 
 use crate::args::{Report, Subject};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};

@@ -3,8 +3,8 @@
 
 use futures_util::{StreamExt as _, stream};
 use kubectl_skills::live::{self, Inventory, LivePlan, gate, target};
+use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::plan::Options;
-use kubectl_skills::stream::Stream;
 use serde_json::Value;
 
 use super::files::config_from;
@@ -47,7 +47,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
             Some(files) => files,
             None => read_maps(&read_config(requests, &scope_of(&manifests, live), profile).await?)?,
         };
-        let is_new = |one: &kubectl_skills::object::ConfigMap| {
+        let is_new = |one: &kubectl_skills::api::object::ConfigMap| {
             !manifests.maps.iter().any(|own| own.namespace == one.namespace && own.name == one.name)
         };
         maps.extend(beside.into_iter().filter(is_new));

@@ -1,10 +1,10 @@
 //! `plan`: what would change and why, for each AgentRuntime.
 
 use clap::Args as ClapArgs;
-use kubectl_skills::change_set::Change;
-use kubectl_skills::object::ObjectRef;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::plan::change_set::Change;
+use kubectl_skills::plan::report::plan_object;
 use kubectl_skills::plan::{RuntimePlan, Warning};
-use kubectl_skills::plan_report::plan_object;
 
 use super::files::refuse_live;
 use super::plan_table::plan_table;

@@ -1,7 +1,7 @@
 //! `policy`: the webhook's rules as a ValidatingAdmissionPolicy.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::admission_policy::{Action, Binding, objects, text};
+use kubectl_skills::install::admission_policy::{Action, Binding, objects, text};
 
 use super::files::profile_by_name;
 use crate::exit::{Outcome, Run};

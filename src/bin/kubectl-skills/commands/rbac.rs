@@ -1,7 +1,7 @@
 //! `rbac`: the roles and bindings that the controller and the webhook need, no more.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::rbac::{Grant, Task, text};
+use kubectl_skills::install::rbac::{Grant, Task, text};
 
 use super::files::profile_by_name;
 use crate::exit::{Outcome, Run};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::kustomize_patch::component;
-use kubectl_skills::render::{Edited, edit, render};
-use kubectl_skills::stream::{Item, Source};
+use kubectl_skills::manifest::kustomize_patch::component;
+use kubectl_skills::manifest::render::{Edited, edit, render};
+use kubectl_skills::manifest::stream::{Item, Source};
 use serde_json::{Value, json};
 
 use super::files::{Loaded, load, tell};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::status_report::{Report, report};
+use kubectl_skills::live::status_report::{Report, report};
 use serde_json::{Value, json};
 
 use crate::args::Planning;

@@ -11,8 +11,8 @@ use crate::notes;
 use crate::objects;
 use crate::sink;
 use crate::source::Input;
-use kubectl_skills::profile::Profile;
-use kubectl_skills::stream::Stream;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::stream::Stream;
 
 mod report;
 

@@ -1,8 +1,8 @@
 //! `version`: this program, the operator's dialects that it knows, and which of them manifests would get.
 
 use clap::Args as ClapArgs;
-use kubectl_skills::profile::{PROFILES, Profile};
-use kubectl_skills::stream::Stream;
+use kubectl_skills::api::profile::{PROFILES, Profile};
+use kubectl_skills::manifest::stream::Stream;
 use serde_json::{Value, json};
 
 use super::files::choose_profile;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 

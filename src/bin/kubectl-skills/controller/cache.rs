@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use kubectl_skills::workload::WorkloadKind;
+use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
 use super::keep::OPERATOR_MARK;

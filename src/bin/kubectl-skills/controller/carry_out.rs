@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
-use kubectl_skills::apply_configuration::{FieldPath, is_settled, removed_fields};
-use kubectl_skills::field_ownership::owners;
+use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::live::apply_configuration::{FieldPath, is_settled, removed_fields};
+use kubectl_skills::live::field_ownership::owners;
 use kubectl_skills::plan::{Event, Finalizer, RuntimePlan, StatusPlan};
-use kubectl_skills::workload::WorkloadKind;
 use serde_json::{Map, Value, json};
 
 use super::cache::Target;

@@ -1,10 +1,10 @@
 //! The configuration that plans are made with: the ConfigMaps of one moment and the gates' source in, one snapshot out. All
 //! runs between two snapshots see the same one, so no hash mixes two of them.
 
+use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
-use kubectl_skills::object::ConfigMap;
-use kubectl_skills::profile::Profile;
 
 use super::cache::Key;
 
@@ -117,7 +117,7 @@ pub fn read_gates_file(path: &std::path::Path) -> std::io::Result<GatesFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kubectl_skills::object::Origin;
+    use kubectl_skills::api::object::Origin;
 
     fn profile() -> &'static Profile {
         Profile::by_name("pr332").unwrap()

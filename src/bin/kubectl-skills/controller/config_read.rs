@@ -5,7 +5,7 @@
 //! pods for a configuration that never was. The watches say when to read, and this is what is read.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use kubectl_skills::object::{ConfigMap, Origin};
+use kubectl_skills::api::object::{ConfigMap, Origin};
 use serde_json::Value;
 
 use super::keep::Keep;
@@ -96,7 +96,7 @@ fn path(place: &Place, version: Option<&str>) -> String {
 mod tests {
     use super::*;
     use crate::controller::sources::{Scope, sources};
-    use kubectl_skills::profile::Profile;
+    use kubectl_skills::api::profile::Profile;
 
     #[test]
     fn what_is_read_is_what_is_watched_at_one_version() {

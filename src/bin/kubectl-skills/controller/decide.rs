@@ -4,14 +4,14 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use kubectl_skills::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::object::{ObjectRef, Origin};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live;
-use kubectl_skills::object::{ObjectRef, Origin};
 use kubectl_skills::plan::{
     self, Condition, Event, Finalizer, Lookup, Options, Runtime, RuntimePlan, StatusPlan, Surroundings,
 };
-use kubectl_skills::profile::Profile;
 use serde_json::Value;
 
 use super::cache::{Cache, Key, Target, target_of};
@@ -358,7 +358,7 @@ mod tests {
     use crate::cluster::watch::Update;
     use crate::controller::config::GateSource;
     use crate::controller::sources::About;
-    use kubectl_skills::workload::WorkloadKind;
+    use kubectl_skills::api::workload::WorkloadKind;
     use serde_json::json;
 
     const RUNTIMES: usize = 0;

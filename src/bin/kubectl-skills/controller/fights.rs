@@ -95,7 +95,7 @@ impl Fights {
 mod tests {
     use super::*;
     use crate::controller::cache::Key;
-    use kubectl_skills::workload::WorkloadKind;
+    use kubectl_skills::api::workload::WorkloadKind;
 
     #[test]
     fn drift_is_healed_a_few_times_and_then_it_is_a_fight() {

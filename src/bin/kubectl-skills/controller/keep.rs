@@ -2,7 +2,7 @@
 //! only cost memory. Writes go by server-side apply, so what is not kept is not touched either; where a plan takes
 //! something away, the object is read anew and whole.
 
-use kubectl_skills::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use kubectl_skills::api::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
@@ -232,7 +232,7 @@ fn is_operator(object: &Value, names: &Names) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kubectl_skills::names::KAGENTI;
+    use kubectl_skills::api::names::KAGENTI;
 
     fn deployment() -> Value {
         json!({

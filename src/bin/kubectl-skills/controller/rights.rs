@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use kubectl_skills::rbac::Need;
+use kubectl_skills::install::rbac::Need;
 
 use super::carry_out::one_line;
 use super::metrics::{Metric, Metrics};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use kubectl_skills::apply_configuration::is_settled;
-use kubectl_skills::object::ConfigMap;
+use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::live::apply_configuration::is_settled;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;

@@ -1,9 +1,9 @@
 //! What is watched: the profile and the namespaces in, the watches out. Every path asked for here needs a right; the table
 //! of rights is the library's `rbac`.
 
-use kubectl_skills::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
-use kubectl_skills::profile::Profile;
-use kubectl_skills::workload::WorkloadKind;
+use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::WorkloadKind;
 
 use super::keep::Keep;
 use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};

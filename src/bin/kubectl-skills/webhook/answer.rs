@@ -7,10 +7,10 @@ use std::time::Instant;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use kubectl_skills::admission_review::{Answer, Extra, Review};
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::install::webhook_registration;
+use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
-use kubectl_skills::webhook_registration;
 
 use super::metrics::Metrics;
 use super::rivals::Source;

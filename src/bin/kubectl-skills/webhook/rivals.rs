@@ -11,10 +11,10 @@ use futures_util::StreamExt as _;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
-use kubectl_skills::agent_runtime::TargetRef;
+use kubectl_skills::api::agent_runtime::TargetRef;
+use kubectl_skills::api::names::{AGENT_RUNTIME, VERSION};
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::crd::PLURAL;
-use kubectl_skills::names::{AGENT_RUNTIME, VERSION};
-use kubectl_skills::profile::Profile;
 use kubectl_skills::validate::webhook::Targets;
 use serde_json::Value;
 

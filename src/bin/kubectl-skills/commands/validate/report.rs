@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use kubectl_skills::agent_runtime::{AgentRuntimeSpec, TargetRef};
-use kubectl_skills::names::AGENT_RUNTIME;
-use kubectl_skills::object::ObjectRef;
-use kubectl_skills::profile::Profile;
+use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
+use kubectl_skills::api::names::AGENT_RUNTIME;
+use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::validate::preflight;
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};

@@ -1,0 +1,13 @@
+//! What Kubernetes objects and the operator's dialects look like: identities, names, profiles, the fields that are read.
+//! Nothing here decides; objects stay untyped values, and nothing is serialised back from a struct.
+
+pub mod agent_runtime;
+pub mod error;
+pub mod image_volume;
+pub mod names;
+pub mod nearest;
+pub mod object;
+pub mod profile;
+pub mod profile_detection;
+pub mod pull_policy;
+pub mod workload;

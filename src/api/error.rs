@@ -1,0 +1,48 @@
+//! Errors of the library: whose fault, which object, which field, and how to mend it.
+
+use std::fmt;
+
+use crate::api::object::{ObjectRef, Origin};
+
+/// A defect of the input, told so that its author can mend it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+pub struct InputError {
+    /// Where the object was read.
+    pub origin: Origin,
+    /// Column from 1; 0 when unknown.
+    pub column: usize,
+    /// The object, when it got that far.
+    pub object: Option<ObjectRef>,
+    /// Field path such as `spec.skills[0].name`; empty for the whole object.
+    pub field: String,
+    /// What is wrong, lower case, no final stop.
+    pub message: String,
+    /// How to mend it; empty when the message says it.
+    pub help: String,
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.origin.file.is_empty() {
+            write!(f, "{}", self.origin)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+            f.write_str(": ")?;
+            if self.origin.document > 1 {
+                write!(f, "document {}: ", self.origin.document)?;
+            }
+        }
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.help.is_empty() {
+            write!(f, " ({})", self.help)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! Where the skills of an AgentRuntime are: in its spec, in the live workload, in the annotation, in the status. Objects
+//! in, one report out; how it is printed is left to the binary.
+
+use serde_json::{Value, json};
+
+use crate::api::names::{Names, SKILL_VOLUME_PREFIX};
+
+/// A skill that is in the live pod template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MountedSkill {
+    /// Name: the volume's without its prefix.
+    pub name: String,
+    /// Image reference; empty for a volume of another kind.
+    pub image: String,
+    /// Containers that mount it.
+    pub containers: Vec<String>,
+}
+
+/// The report of one AgentRuntime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `Deployment/weather`.
+    pub target: String,
+    /// Whether the target exists.
+    pub target_found: bool,
+    /// Skills in the spec, as (name, image).
+    pub wanted: Vec<(String, String)>,
+    /// Skill volumes in the live pod template.
+    pub mounted: Vec<MountedSkill>,
+    /// Names in the annotation; none without one; an error where it is no JSON list of strings.
+    pub annotated: Option<Result<Vec<String>, String>>,
+    /// `status.linkedSkills`, and the condition SkillsMounted as `True` or the reason against it.
+    pub reported: Option<String>,
+    /// Hash that should be on the pod template; empty where no plan could be made.
+    pub hash_wanted: String,
+    /// Hash that is there; empty for none.
+    pub hash_found: String,
+    /// `status.phase`, or the condition Ready in dialects without phase.
+    pub phase: String,
+}
+
+/// Reports on one AgentRuntime. `hash_wanted` comes from the plan, as do the names of skills that should be mounted.
+pub fn report(runtime: &Value, workload: Option<&Value>, names: &Names, hash_wanted: &str) -> Report {
+    let text = |value: &Value, pointer: &str| {
+        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let template = workload.map(template).unwrap_or(&Value::Null);
+    let annotation =
+        workload.and_then(|workload| workload.pointer("/metadata/annotations")?.get(names.skills)?.as_str());
+    Report {
+        namespace: text(runtime, "/metadata/namespace"),
+        name: text(runtime, "/metadata/name"),
+        target: format!(
+            "{}/{}",
+            text(runtime, "/spec/targetRef/kind"),
+            text(runtime, "/spec/targetRef/name")
+        ),
+        target_found: workload.is_some(),
+        wanted: items(runtime.pointer("/spec/skills"))
+            .map(|skill| (text(skill, "/name"), text(skill, "/image")))
+            .collect(),
+        mounted: mounted(template),
+        annotated: annotation.map(|text| serde_json::from_str(text).map_err(|_| text.to_owned())),
+        reported: reported(runtime),
+        hash_wanted: hash_wanted.to_owned(),
+        hash_found: template
+            .pointer("/metadata/annotations")
+            .and_then(|annotations| annotations.get(names.config_hash)?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        phase: phase(runtime),
+    }
+}
+
+impl Report {
+    /// Whether a skill of that name, or whose image reference contains the text, is wanted, mounted or announced.
+    pub fn has(&self, skill: &str) -> bool {
+        let image_has = |image: &str| skill.contains(['/', ':']) && image.contains(skill);
+        self.wanted.iter().any(|(name, image)| name == skill || image_has(image))
+            || self.mounted.iter().any(|mounted| mounted.name == skill || image_has(&mounted.image))
+            || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
+    }
+
+    /// What is wrong, in words; empty when all agree.
+    pub fn findings(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if !self.target_found {
+            out.push(format!("{} does not exist", self.target));
+            return out;
+        }
+        for (name, image) in &self.wanted {
+            match self.mounted.iter().find(|mounted| mounted.name == *name) {
+                None => out.push(format!("skill {name} is not mounted")),
+                Some(mounted) if mounted.image != *image => {
+                    out.push(format!("skill {name} is mounted from {}, wanted {image}", mounted.image))
+                }
+                Some(mounted) if mounted.containers.is_empty() => {
+                    out.push(format!("skill {name} is a volume that no container mounts"))
+                }
+                Some(_) => {}
+            }
+        }
+        match &self.annotated {
+            Some(Err(text)) => out.push(format!("the annotation is no JSON list: {text}")),
+            Some(Ok(names)) => {
+                for name in
+                    names.iter().filter(|name| !self.mounted.iter().any(|mounted| mounted.name == **name))
+                {
+                    out.push(format!("the annotation names {name}, which is not mounted as an image"));
+                }
+            }
+            None if !self.wanted.is_empty() => out.push("there is no skills annotation".into()),
+            None => {}
+        }
+        if !self.hash_wanted.is_empty() && !self.hash_found.is_empty() && self.hash_wanted != self.hash_found
+        {
+            out.push("the config hash differs".into());
+        }
+        out
+    }
+
+    /// The report for machines.
+    pub fn to_json(&self) -> Value {
+        let mounted: Vec<Value> = self
+            .mounted
+            .iter()
+            .map(|skill| json!({"name": skill.name, "image": skill.image, "containers": skill.containers}))
+            .collect();
+        let annotated = match &self.annotated {
+            None => Value::Null,
+            Some(Ok(names)) => json!(names),
+            Some(Err(text)) => json!(text),
+        };
+        json!({
+            "namespace": self.namespace, "name": self.name, "target": self.target, "targetFound": self.target_found,
+            "wanted": self.wanted.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
+            "mounted": mounted, "annotated": annotated, "reported": self.reported,
+            "configHash": {"wanted": self.hash_wanted, "found": self.hash_found},
+            "phase": self.phase, "findings": self.findings(),
+        })
+    }
+}
+
+fn template(workload: &Value) -> &Value {
+    ["/spec/template", "/spec/podTemplate"]
+        .iter()
+        .find_map(|pointer| workload.pointer(pointer))
+        .unwrap_or(&Value::Null)
+}
+
+fn mounted(template: &Value) -> Vec<MountedSkill> {
+    items(template.pointer("/spec/volumes"))
+        .filter_map(|volume| {
+            let volume_name = volume.get("name")?.as_str()?;
+            let name = volume_name.strip_prefix(SKILL_VOLUME_PREFIX)?.to_owned();
+            let image =
+                volume.pointer("/image/reference").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let containers = ["/spec/containers", "/spec/initContainers"]
+                .iter()
+                .flat_map(|pointer| items(template.pointer(pointer)))
+                .filter(|container| {
+                    items(container.get("volumeMounts"))
+                        .any(|mount| mount.get("name").and_then(Value::as_str) == Some(volume_name))
+                })
+                .filter_map(|container| Some(container.get("name")?.as_str()?.to_owned()))
+                .collect();
+            Some(MountedSkill { name, image, containers })
+        })
+        .collect()
+}
+
+fn reported(runtime: &Value) -> Option<String> {
+    if let Some(linked) = runtime.pointer("/status/linkedSkills").and_then(Value::as_array) {
+        return Some(linked.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","));
+    }
+    let condition = condition(runtime, "SkillsMounted")?;
+    let text = |key| condition.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(if text("status") == "True" { "mounted".into() } else { text("reason") })
+}
+
+fn phase(runtime: &Value) -> String {
+    if let Some(phase) = runtime.pointer("/status/phase").and_then(Value::as_str) {
+        return phase.to_owned();
+    }
+    let ready = condition(runtime, "Ready");
+    match ready.and_then(|condition| condition.get("status")?.as_str()) {
+        Some("True") => "Ready".into(),
+        Some(_) => "NotReady".into(),
+        None => String::new(),
+    }
+}
+
+fn condition<'v>(runtime: &'v Value, kind: &str) -> Option<&'v Value> {
+    items(runtime.pointer("/status/conditions"))
+        .find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
+}
+
+fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::names::KAGENTI;
+
+    fn runtime() -> Value {
+        json!({"metadata": {"namespace": "team1", "name": "weather"},
+            "spec": {"targetRef": {"kind": "Deployment", "name": "weather"},
+                     "skills": [{"name": "a", "image": "q.io/a:2"}, {"name": "b", "image": "q.io/b:1"}]},
+            "status": {"phase": "Active", "conditions": [{"type": "SkillsMounted", "status": "True", "reason": "SkillsApplied"}]}})
+    }
+
+    fn workload() -> Value {
+        json!({"metadata": {"annotations": {"kagenti.io/skills": "[\"a\",\"gone\"]"}}, "spec": {"template": {
+            "metadata": {"annotations": {"kagenti.io/config-hash": "11"}},
+            "spec": {"volumes": [{"name": "skill-a", "image": {"reference": "q.io/a:1"}}, {"name": "cache"}],
+                "containers": [{"name": "agent", "volumeMounts": [{"name": "skill-a", "mountPath": "/a"}]}]}}}})
+    }
+
+    /// The operator reports SkillsMounted=True from the spec alone (Q9): only a look at the pod template tells.
+    #[test]
+    fn what_the_status_hides_is_found() {
+        let report = report(&runtime(), Some(&workload()), &KAGENTI, "22");
+        assert_eq!(report.reported.as_deref(), Some("mounted"));
+        assert_eq!(
+            report.findings(),
+            [
+                "skill a is mounted from q.io/a:1, wanted q.io/a:2",
+                "skill b is not mounted",
+                "the annotation names gone, which is not mounted as an image",
+                "the config hash differs",
+            ]
+        );
+        assert_eq!(
+            report.mounted,
+            [MountedSkill { name: "a".into(), image: "q.io/a:1".into(), containers: vec!["agent".into()] }]
+        );
+    }
+
+    #[test]
+    fn a_skill_is_found_by_name_and_by_image() {
+        let report = report(&runtime(), Some(&workload()), &KAGENTI, "");
+        for (skill, found) in
+            [("a", true), ("gone", true), ("q.io/b", true), ("q.io/c", false), ("aa", false), ("io", false)]
+        {
+            assert_eq!(report.has(skill), found, "{skill}");
+        }
+    }
+
+    #[test]
+    fn a_missing_target_is_the_only_finding() {
+        assert_eq!(
+            report(&runtime(), None, &KAGENTI, "22").findings(),
+            ["Deployment/weather does not exist"]
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! A run of the KRM function: the text of standard input and options in; the text to print, results and notes out. What
+//! is a ResourceList comes out as one, with results; plain manifests (a Helm post-renderer, an Argo CD plugin, a legacy
+//! plugin of kustomize) come out as plain manifests. Reading and printing are left to the binary.
+//!
+//! Orchestrators take an empty or partial list for the wish to delete the rest. So a list comes out whole or not at all,
+//! and on any error its items are the bytes that came in.
+
+use memchr::memmem;
+use serde_json::Value;
+
+use crate::api::error::InputError;
+use crate::api::object::Origin;
+use crate::manifest::function_config::{self, FunctionConfig};
+use crate::manifest::render::{self, Settings};
+use crate::manifest::resource_list::{KIND, ResourceList};
+use crate::manifest::results::{ResultItem, Results, Severity, has_error};
+use crate::manifest::stream::{Source, Stream};
+use crate::plan::Options;
+use crate::yaml::{Document, DocumentSlice, split};
+
+mod report;
+
+/// Name of standard input in messages.
+const STDIN: &str = "-";
+/// Name of the functionConfig in messages.
+const CONFIG: &str = "functionConfig";
+/// Namespace of objects that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// What is printed. Never empty.
+    pub text: String,
+    /// Whether it is a ResourceList.
+    pub is_list: bool,
+    /// What was found, for stderr; in a ResourceList they are in the text as well.
+    pub results: Results,
+    /// What a reader should know of the whole.
+    pub notes: Vec<String>,
+    /// Whether a result in the list is an error.
+    pub failed: bool,
+}
+
+/// Runs the function. `flags` decide over the configuration, which comes from the list or from a file.
+///
+/// # Errors
+/// What leaves nothing to print: no input, a list that cannot be read, and for plain manifests every defect.
+pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Result<Output, Vec<InputError>> {
+    let slices = split(&text);
+    if slices.is_empty() {
+        return Err(vec![nothing()]);
+    }
+    let given = file.map(read_file).transpose()?;
+    let mut sources = vec![Source { name: STDIN.into(), text }];
+    let early = flags.namespace.clone().or_else(|| given.as_ref()?.namespace.clone());
+    let early = early.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let (list, options) = {
+        let stream = Stream::read(&sources, early);
+        let list = find_list(stream.as_ref().ok(), &sources[0].text, &slices)?;
+        let options = options(flags, given, list.as_ref());
+        let again = options.as_ref().is_ok_and(|options| {
+            options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE) != early
+                || !options.agent_runtimes.is_empty()
+        });
+        if !again {
+            return Run { sources: &sources, list }.finish(stream, options);
+        }
+        (list, options)
+    };
+    // Seldom: a namespace or AgentRuntimes in the functionConfig, which is known only when the list has been read.
+    let namespace = options.as_ref().ok().and_then(|options| options.namespace.clone());
+    let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    // A stream that cannot be read is told of below.
+    let own = match (&options, Stream::read(&sources, namespace)) {
+        (Ok(options), Ok(stream)) => runtimes(options, &stream),
+        _ => String::new(),
+    };
+    sources.push(Source { name: CONFIG.into(), text: own });
+    let stream = Stream::read(&sources, namespace);
+    Run { sources: &sources, list }.finish(stream, options)
+}
+
+fn nothing() -> InputError {
+    InputError {
+        message: "standard input holds no object".into(),
+        help:
+            "an empty output would mean to delete everything; see whether the program before this one failed"
+                .into(),
+        ..InputError::default()
+    }
+}
+
+/// Reads a functionConfig from a file, as kustomize's legacy plugins get it.
+fn read_file(file: &Source) -> Result<FunctionConfig, Vec<InputError>> {
+    let origin = |slice: &DocumentSlice| Origin { file: file.name.clone(), document: 1, line: slice.line };
+    let fail = |origin: Origin, column, message: String, help: &str| {
+        vec![InputError { origin, column, message, help: help.into(), ..InputError::default() }]
+    };
+    match split(&file.text).as_slice() {
+        [only] => {
+            let value = Document::parse(only.text(&file.text)).and_then(|document| document.to_value());
+            match value {
+                Ok(value) => FunctionConfig::read(&value, &origin(only)),
+                Err(error) => {
+                    let (line, column) = only.place(error.line, error.column);
+                    Err(fail(Origin { line, ..origin(only) }, column, error.message, ""))
+                }
+            }
+        }
+        all => {
+            let origin = Origin { file: file.name.clone(), document: 1, line: 1 };
+            Err(fail(
+                origin,
+                0,
+                format!("must hold one object, found {}", all.len()),
+                "it is the function's configuration",
+            ))
+        }
+    }
+}
+
+/// The list that standard input is; none for plain manifests.
+fn find_list(
+    stream: Option<&Stream<'_>>,
+    text: &str,
+    slices: &[DocumentSlice],
+) -> Result<Option<ResourceList>, Vec<InputError>> {
+    let Some(first) = slices.first() else { return Ok(None) };
+    if memmem::find(text.as_bytes(), KIND.as_bytes()).is_none() {
+        return Ok(None);
+    }
+    let origin = Origin { file: STDIN.into(), document: 1, line: first.line };
+    let parsed;
+    let document = match stream.and_then(|stream| stream.list(0, first.start)) {
+        Some(document) => document,
+        None => {
+            parsed = Document::parse(first.text(text)).map_err(|error| {
+                let (line, column) = first.place(error.line, error.column);
+                let origin = Origin { line, ..origin.clone() };
+                vec![InputError { origin, column, message: error.message, ..InputError::default() }]
+            })?;
+            &parsed
+        }
+    };
+    let list = ResourceList::read(document, &origin).map_err(|error| vec![*error])?;
+    if list.is_some() && slices.len() > 1 {
+        let message = format!("a {KIND} must be the only document, and {} follow", slices.len() - 1);
+        return Err(vec![InputError { origin, message, ..InputError::default() }]);
+    }
+    Ok(list)
+}
+
+/// The options of all places; errors in them are results, since the list itself is sound.
+fn options(
+    flags: &FunctionConfig,
+    file: Option<FunctionConfig>,
+    list: Option<&ResourceList>,
+) -> Result<FunctionConfig, Vec<InputError>> {
+    let origin = Origin { file: CONFIG.into(), ..Origin::default() };
+    let in_list = list.map_or(&Value::Null, |list| &list.function_config);
+    let config = match file {
+        Some(_) if !in_list.is_null() => {
+            let message = "the configuration is given twice, as a file and in the list".to_owned();
+            return Err(vec![InputError {
+                message,
+                help: "leave one of them out".into(),
+                ..InputError::default()
+            }]);
+        }
+        Some(config) => config,
+        None => FunctionConfig::read(in_list, &origin)?,
+    };
+    if list.is_some_and(|list| is_generator(list, in_list)) {
+        return Err(vec![InputError {
+            object: config.id,
+            message: "the only item is the function's own configuration: it stands under `generators:`"
+                .into(),
+            help: "name it under `transformers:`".into(),
+            ..InputError::default()
+        }]);
+    }
+    Ok(flags.clone().or(config))
+}
+
+/// kustomize hands a generator its own configuration as the only item, and none of the manifests.
+fn is_generator(list: &ResourceList, config: &Value) -> bool {
+    list.items == 1
+        && list.first_kind == function_config::KIND
+        && config["kind"] == function_config::KIND
+        && config
+            .pointer("/metadata/annotations")
+            .is_some_and(|all| all.get("config.kubernetes.io/function").is_some())
+}
+
+/// The AgentRuntimes of the options that are not in the stream, as text. With kpt the functionConfig's file is also an
+/// item.
+fn runtimes(options: &FunctionConfig, stream: &Stream<'_>) -> String {
+    let namespace = options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let mut out = String::new();
+    for runtime in &options.agent_runtimes {
+        let text = |pointer| runtime.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let id =
+            (text("/metadata/namespace").unwrap_or(namespace), text("/metadata/name").unwrap_or_default());
+        if !stream.runtimes.iter().any(|item| (item.id.namespace.as_str(), item.id.name.as_str()) == id) {
+            out.push_str(&format!("---\n{runtime}\n"));
+        }
+    }
+    out
+}
+
+/// What a run knows when all is read.
+struct Run<'r> {
+    sources: &'r [Source],
+    list: Option<ResourceList>,
+}
+
+/// What was carried out.
+struct Done {
+    /// None: the text as it came.
+    text: Option<String>,
+    results: Vec<ResultItem>,
+    notes: Vec<String>,
+}
+
+impl Run<'_> {
+    fn finish(
+        &self,
+        stream: Result<Stream<'_>, Vec<InputError>>,
+        options: Result<FunctionConfig, Vec<InputError>>,
+    ) -> Result<Output, Vec<InputError>> {
+        let validate = options.as_ref().is_ok_and(|options| options.validate == Some(true));
+        let mut errors = Vec::new();
+        let (stream, options) = match (stream, options) {
+            (Ok(stream), Ok(options)) => (Some(stream), Some(options)),
+            (stream, options) => {
+                errors.extend(options.err().into_iter().flatten());
+                let stream = stream.map_err(|more| errors.extend(more)).ok();
+                (stream, None)
+            }
+        };
+        let done = match (&stream, &options) {
+            (Some(stream), Some(options)) => self.carry_out(stream, options),
+            _ => Err(errors),
+        };
+        let done = match (done, &self.list) {
+            (Ok(done), _) => done,
+            (Err(errors), None) => return Err(errors),
+            (Err(errors), Some(_)) => {
+                let results = errors.iter().map(|error| report::error(stream.as_ref(), error)).collect();
+                Done { text: None, results, notes: Vec::new() }
+            }
+        };
+        let results = Results::new(done.results);
+        let Some(list) = &self.list else {
+            let failed = results.errors().next().is_some();
+            let text = done.text.unwrap_or_else(|| self.sources[0].text.clone());
+            return Ok(Output { text, is_list: false, results, notes: done.notes, failed });
+        };
+        let merged = results.merged(&list.results);
+        let failed = has_error(&merged);
+        let text = if validate && !list.from_kpt {
+            list.validated(&merged)
+        } else {
+            let text = done.text.unwrap_or_else(|| self.sources[0].text.clone());
+            list.with_results(text, &merged).map_err(|message| {
+                let message = format!("results cannot be written into the list: {message}");
+                vec![InputError { message, ..InputError::default() }]
+            })?
+        };
+        Ok(Output { text, is_list: true, results, notes: done.notes, failed })
+    }
+
+    fn carry_out(&self, stream: &Stream<'_>, options: &FunctionConfig) -> Result<Done, Vec<InputError>> {
+        let settings = settings(stream, options)?;
+        let mut notes = Vec::new();
+        if stream.runtimes.is_empty() {
+            notes.push("there is no AgentRuntime in the input: nothing to do".to_owned());
+        }
+        if options.validate == Some(true) {
+            let planned = render::plan_all(stream, &settings);
+            if !planned.errors.is_empty() {
+                return Err(planned.errors);
+            }
+            notes.extend(planned.notes.iter().cloned());
+            let results = report::findings(stream, &planned);
+            return Ok(Done { text: None, results, notes });
+        }
+        let rendered = render::render(stream, &settings)?;
+        notes.extend(rendered.notes.iter().cloned());
+        let results = report::rendered(stream, &rendered);
+        Ok(Done { text: rendered.edited.text(0, &self.sources[0].text), results, notes })
+    }
+}
+
+fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<Settings, Vec<InputError>> {
+    let name = options.profile.as_deref().unwrap_or("auto");
+    let (profile, _) = render::choose_profile(stream, name)
+        .map_err(|message| vec![InputError { message, ..InputError::default() }])?;
+    Ok(Settings {
+        options: Options {
+            exact: options.exact.unwrap_or_default(),
+            container: options.container.clone(),
+            skill_folders: options.skill_folders,
+            remove: options.remove.unwrap_or_default(),
+            ..Options::new(profile)
+        },
+        view: options.config_view.unwrap_or_default(),
+        config: (!options.config.is_empty()).then(|| options.config.clone()),
+        gates_flag: options.feature_gates.clone(),
+        gates_file: options.feature_gates_file.clone(),
+    })
+}
+
+/// A result about nothing in particular, for what has no object.
+fn plain(severity: Severity, message: impl Into<String>) -> ResultItem {
+    ResultItem::new(severity, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,500 @@
+//! The pipeline over files that every offline verb shares: a stream and settings in; plans, errors, warnings and the
+//! edited bytes out. Reading files and printing are left to the binary.
+//!
+//! Runtimes are planned one after the other, and what a plan needs is dropped once its bytes are known, so that memory
+//! hangs on the size of the text and not on the number of objects.
+
+mod check;
+mod edited;
+mod missing;
+mod profile;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::error::InputError;
+use crate::api::names::MANAGED_BY;
+use crate::api::object::{ConfigMap, ObjectRef};
+use crate::api::profile::Profile;
+use crate::config::gates::FeatureGates;
+use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::manifest::stream::{Item, Stream};
+use crate::plan::{self, Action, Lookup, Options, Runtime, RuntimePlan, Surroundings, Warning};
+use crate::yaml::Step;
+
+use edited::Desired;
+pub use edited::Edited;
+pub use profile::choose_profile;
+
+/// How to plan over files.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Options. [`Options::gate`] is not read: the gate comes from what follows.
+    pub options: Options,
+    /// Which ConfigMaps the hash sees.
+    pub view: ConfigView,
+    /// ConfigMaps given beside the stream; those of the stream count before them. None: none were given.
+    pub config: Option<Vec<ConfigMap>>,
+    /// Gates of the command line, over all others.
+    pub gates_flag: Option<String>,
+    /// Text of a gates file, as the operator's manager mounts it.
+    pub gates_file: Option<String>,
+}
+
+impl Settings {
+    /// A profile's rules and nothing else.
+    pub fn new(profile: &'static Profile) -> Self {
+        Self {
+            options: Options::new(profile),
+            view: ConfigView::default(),
+            config: None,
+            gates_flag: None,
+            gates_file: None,
+        }
+    }
+}
+
+/// The plan of one AgentRuntime of the stream.
+#[derive(Debug, Clone)]
+pub struct PlannedRuntime {
+    /// Index in [`Stream::runtimes`].
+    pub runtime: usize,
+    /// Index in [`Stream::workloads`]; none where the target is not there.
+    pub workload: Option<usize>,
+    /// The workload before; none in a plan that is only to be edited.
+    pub before: Option<Value>,
+    /// The plan.
+    pub plan: RuntimePlan,
+    /// The AgentRuntime as it is printed, where that differs: without the skills that the cluster's CRD does not know.
+    pub runtime_after: Option<Value>,
+}
+
+/// Plans, and everything that is said of them.
+#[derive(Debug, Clone, Default)]
+pub struct Planned {
+    /// In the order of the stream. An AgentRuntime that cannot even be read has none.
+    pub plans: Vec<PlannedRuntime>,
+    /// Why the result cannot be used.
+    pub errors: Vec<InputError>,
+    /// Warnings that belong to no AgentRuntime.
+    pub warnings: Vec<(ObjectRef, Warning)>,
+    /// What a reader should know of the whole.
+    pub notes: Vec<String>,
+}
+
+/// What became of one AgentRuntime, without its plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The AgentRuntime.
+    pub id: ObjectRef,
+    /// `Deployment/weather`.
+    pub target: String,
+    /// What was done.
+    pub action: Action,
+    /// Why.
+    pub reason: String,
+    /// Warnings.
+    pub warnings: Vec<Warning>,
+}
+
+/// The edited stream.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// The bytes.
+    pub edited: Edited,
+    /// One for each AgentRuntime, in order.
+    pub reports: Vec<Report>,
+    /// Warnings that belong to no AgentRuntime.
+    pub warnings: Vec<(ObjectRef, Warning)>,
+    /// What a reader should know of the whole.
+    pub notes: Vec<String>,
+    /// AgentRuntimes that are printed without their skills, which the CRD of the profile does not know.
+    pub without_skills: usize,
+}
+
+/// Plans every AgentRuntime of the stream. Never fails: what is wrong is collected.
+pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
+    let mut planned = Planned::default();
+    let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
+    for index in 0..stream.runtimes.len() {
+        if let Some(plan) = planner.plan(index, Workload::Kept, &mut planned.errors) {
+            planned.plans.push(plan);
+        }
+    }
+    planned
+}
+
+/// The edits of plans made before.
+///
+/// # Errors
+/// Those of the plans; then everything that cannot be edited as it is written, with its place.
+pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputError>> {
+    if !planned.errors.is_empty() {
+        return Err(planned.errors.clone());
+    }
+    let mut collector = edited::Collector::new(stream);
+    for PlannedRuntime { runtime, workload, plan, runtime_after, .. } in &planned.plans {
+        collector.workload(*workload, plan.desired().map(Cow::Borrowed).map(Desired::anywhere));
+        collector.runtime(*runtime, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
+    }
+    collector.finish()
+}
+
+/// Plans and edits the whole stream, holding one plan at a time.
+///
+/// # Errors
+/// Everything that is wrong with any AgentRuntime, its target or the text around them. There is no partial result.
+pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<InputError>> {
+    let mut planned = Planned::default();
+    let mut reports = Vec::with_capacity(stream.runtimes.len());
+    let mut collector = edited::Collector::new(stream);
+    let mut without_skills = 0;
+    if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
+        for index in 0..stream.runtimes.len() {
+            let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
+            let RuntimePlan { id, target, action, reason, warnings, mut updates, touched, .. } = one.plan;
+            without_skills += usize::from(one.runtime_after.is_some());
+            if planned.errors.is_empty() {
+                collector.workload(one.workload, updates.pop().map(|value| Desired::at(value, touched)));
+                collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
+            }
+            let target = format!("{}/{}", target.kind, target.name);
+            reports.push(Report { id, target, action, reason, warnings });
+        }
+    }
+    let Planned { errors, warnings, notes, .. } = planned;
+    if errors.is_empty() {
+        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes, without_skills })
+    } else {
+        Err(errors)
+    }
+}
+
+/// What becomes of the workload before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Workload {
+    /// It is kept beside the plan.
+    Kept,
+    /// The plan is made of it.
+    Taken,
+}
+
+/// Kind, namespace and name.
+type Key<'i> = (&'i str, &'i str, &'i str);
+
+fn key(id: &ObjectRef) -> Key<'_> {
+    (&id.kind, &id.namespace, &id.name)
+}
+
+/// Plans one runtime after the other.
+struct Planner<'p, 's> {
+    stream: &'p Stream<'s>,
+    options: Options,
+    view: ConfigView,
+    maps: Vec<ConfigMap>,
+    layers: ConfigLayers,
+    workloads: HashMap<Key<'p>, usize>,
+    checks: check::Checks,
+    /// Runtimes by target: kind, namespace, name.
+    claims: HashMap<Key<'p>, Vec<usize>>,
+    /// With `exact` several runtimes may write one workload in turn: what the last one left.
+    written: HashMap<usize, Value>,
+}
+
+impl<'p, 's> Planner<'p, 's> {
+    /// None where nothing can be planned at all.
+    fn new(stream: &'p Stream<'s>, settings: &Settings, planned: &mut Planned) -> Option<Self> {
+        let mut maps = stream.maps.clone();
+        let in_stream: BTreeSet<(String, String)> =
+            maps.iter().map(|map| (map.namespace.clone(), map.name.clone())).collect();
+        duplicate_maps(stream, &mut planned.errors);
+        let given = settings.config.iter().flatten();
+        maps.extend(
+            given.filter(|map| !in_stream.contains(&(map.namespace.clone(), map.name.clone()))).cloned(),
+        );
+        let profile = settings.options.profile;
+        let gate = match gate(settings, &maps) {
+            Ok(gate) => gate,
+            Err(message) => {
+                planned.errors.push(InputError { message, ..InputError::default() });
+                return None;
+            }
+        };
+        if maps.is_empty() && settings.config.is_none() && profile.mounts() && !stream.runtimes.is_empty() {
+            planned.notes.push(
+                "the operator's ConfigMaps are not in the input: the config hash is that of its compiled defaults and \
+                 may differ from the cluster's (--config-from names a file with them)"
+                    .to_owned(),
+            );
+        }
+        let layers = ConfigLayers::new(profile, &maps, settings.view);
+        let mut workloads = HashMap::with_capacity(stream.workloads.len());
+        for (index, item) in stream.workloads.iter().enumerate() {
+            if let Some(first) = workloads.insert(key(&item.id), index) {
+                planned.errors.push(duplicate(stream, item, &stream.workloads[first]));
+            }
+        }
+        let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
+        let mut claims: HashMap<Key<'p>, Vec<usize>> = HashMap::with_capacity(stream.runtimes.len());
+        for (index, item) in stream.runtimes.iter().enumerate() {
+            if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
+                && !item.id.name.is_empty()
+            {
+                planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
+            }
+            claims.entry((&item.target.0, &item.id.namespace, &item.target.1)).or_default().push(index);
+        }
+        let options = Options { gate, ..settings.options.clone() };
+        let planner = Self {
+            stream,
+            checks: check::Checks::new(profile),
+            options,
+            view: settings.view,
+            maps,
+            layers,
+            workloads,
+            claims,
+            written: HashMap::new(),
+        };
+        planner.orphans(planned);
+        Some(planner)
+    }
+
+    fn plan(
+        &mut self,
+        index: usize,
+        before: Workload,
+        errors: &mut Vec<InputError>,
+    ) -> Option<PlannedRuntime> {
+        let stream = self.stream;
+        let item = &stream.runtimes[index];
+        let object = match stream.object(item) {
+            Ok(object) => object,
+            Err(error) => {
+                errors.push(error);
+                return None;
+            }
+        };
+        let spec = match AgentRuntimeSpec::from_object(&object) {
+            Ok(spec) => spec,
+            Err(wrong) => {
+                errors.extend(wrong.into_iter().map(|error| {
+                    let path = crate::yaml::path::parse(&error.field).unwrap_or_default();
+                    stream.error(item, &path, error.message, "correct the AgentRuntime")
+                }));
+                return None;
+            }
+        };
+        let profile = self.options.profile;
+        let known_errors = errors.len();
+        if group_of(item) != profile.names.group {
+            let message = format!(
+                "is of group {}, and profile {} reads {}",
+                group_of(item),
+                profile.name,
+                profile.names.group
+            );
+            errors.push(stream.error(
+                item,
+                &["apiVersion".into()],
+                message,
+                "choose a profile of its group with --profile, or leave it out",
+            ));
+        }
+        if !self.options.exact && !self.options.remove {
+            self.checks.run(stream, item, &object, &spec, errors);
+            self.rivals(index, errors);
+        }
+        let workload = self
+            .workloads
+            .get(&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str()))
+            .copied();
+        let value = match workload.map(|found| self.workload(found)).transpose() {
+            Ok(value) => value,
+            Err(error) => {
+                errors.push(error);
+                return None;
+            }
+        };
+        let runtime = Runtime { id: item.id.clone(), origin: item.origin.clone(), object: &object, spec };
+        let around = Surroundings {
+            maps: &self.maps,
+            layers: &self.layers,
+            view: self.view,
+            pods: &[],
+            namespace: None,
+            services: None,
+        };
+        let (mut plan, before) = match before {
+            Workload::Taken => (plan::plan_taking(&runtime, value, &around, &self.options), None),
+            Workload::Kept => {
+                let lookup = value.as_ref().map_or(Lookup::Absent, Lookup::Found);
+                (plan::plan(&runtime, lookup, &around, &self.options), value)
+            }
+        };
+        let told: Vec<String> = errors[known_errors..].iter().map(|error| error.field.clone()).collect();
+        for problem in &plan.problems {
+            let field = crate::yaml::path::display(&problem.path).to_string();
+            let same = |earlier: &String| !earlier.is_empty() && field.starts_with(earlier.as_str());
+            if problem.in_runtime && told.iter().any(same) {
+                // Schema or webhook have said so already.
+                continue;
+            }
+            let whose = if problem.in_runtime {
+                item
+            } else {
+                workload.map_or(item, |found| &stream.workloads[found])
+            };
+            let help = if workload.is_none() {
+                missing::help(stream, item, &problem.help)
+            } else {
+                problem.help.clone()
+            };
+            errors.push(stream.error(whose, &problem.path, problem.message.clone(), help));
+        }
+        if errors.len() > known_errors {
+            plan.action = Action::Error;
+            plan.updates.clear();
+            if plan.reason.is_empty() || plan.problems.is_empty() {
+                plan.reason = errors[known_errors].message.clone();
+            }
+        }
+        let runtime_after = self.without_skills(&object);
+        if self.options.exact
+            && let (Some(found), Some(desired)) = (workload, plan.desired())
+        {
+            self.written.insert(found, desired.clone());
+        }
+        Some(PlannedRuntime { runtime: index, workload, before, plan, runtime_after })
+    }
+
+    fn workload(&self, index: usize) -> Result<Value, InputError> {
+        match self.written.get(&index) {
+            Some(value) => Ok(value.clone()),
+            None => self.stream.object(&self.stream.workloads[index]),
+        }
+    }
+
+    /// Current CRDs do not know `spec.skills`; what is printed must be taken by the cluster without loss or warning.
+    fn without_skills(&self, object: &Value) -> Option<Value> {
+        let options = &self.options;
+        if options.profile.mounts() || options.exact || options.remove {
+            return None;
+        }
+        object.pointer("/spec/skills")?;
+        let mut after = object.clone();
+        after.get_mut("spec")?.as_object_mut()?.shift_remove("skills");
+        Some(after)
+    }
+
+    /// Other runtimes with the same target, however they write its apiVersion (Q15).
+    fn rivals(&self, index: usize, errors: &mut Vec<InputError>) {
+        let stream = self.stream;
+        let item = &stream.runtimes[index];
+        let claim = (item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str());
+        let others: Vec<String> = self
+            .claims
+            .get(&claim)
+            .into_iter()
+            .flatten()
+            .filter(|other| **other != index)
+            .map(|other| &stream.runtimes[*other])
+            .filter(|other| other.id.name != item.id.name)
+            .map(|other| format!("{} ({})", other.id.name, other.origin))
+            .collect();
+        if !others.is_empty() {
+            let (kind, name) = &item.target;
+            let message = format!("{kind} {name} is also the target of AgentRuntime {}", others.join(", "));
+            let help = "a workload takes one AgentRuntime: delete one, or merge their skills";
+            errors.push(stream.error(item, &["spec".into(), "targetRef".into()], message, help));
+        }
+    }
+
+    /// Workloads that carry our label and our volumes, and that no AgentRuntime points at any more (Q22).
+    fn orphans(&self, planned: &mut Planned) {
+        if self.options.remove || self.options.exact || !self.options.profile.mounts() {
+            return;
+        }
+        let namespaces: BTreeSet<&str> =
+            self.stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
+        let unclaimed = self.stream.workloads.iter().filter(|item| {
+            namespaces.contains(item.id.namespace.as_str()) && !self.claims.contains_key(&key(&item.id))
+        });
+        for item in unclaimed {
+            let document = self.stream.document(item.document());
+            let path = ["metadata", "labels", MANAGED_BY].map(Step::from);
+            let label = path.iter().try_fold(item.node(), |at, step| document.child(at, step));
+            let manager = label.and_then(|node| document.scalar_text(node).ok());
+            if manager.is_some_and(|text| text == self.options.profile.names.managed_by_value) {
+                let message = "no AgentRuntime points at it any more, and it keeps what an earlier one left; take that out with \
+                               render --remove while its AgentRuntime is there, or by hand"
+                    .to_owned();
+                planned.warnings.push((item.id.clone(), Warning { quirk: "Q22", message }));
+            }
+        }
+    }
+}
+
+fn group_of(item: &Item) -> &str {
+    item.id.api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+fn duplicate(stream: &Stream<'_>, item: &Item, first: &Item) -> InputError {
+    let message = format!("is in the input twice; the other is at {}", first.origin);
+    stream.error(
+        item,
+        &["metadata".into(), "name".into()],
+        message,
+        "remove one of them, or give them different namespaces",
+    )
+}
+
+fn duplicate_maps(stream: &Stream<'_>, errors: &mut Vec<InputError>) {
+    let mut seen: BTreeMap<(&str, &str), &ConfigMap> = BTreeMap::new();
+    for map in &stream.maps {
+        if let Some(first) = seen.insert((&map.namespace, &map.name), map) {
+            errors.push(InputError {
+                origin: map.origin.clone(),
+                object: Some(ObjectRef {
+                    api_version: "v1".into(),
+                    kind: "ConfigMap".into(),
+                    namespace: map.namespace.clone(),
+                    name: map.name.clone(),
+                }),
+                message: format!("is in the input twice; the other is at {}", first.origin),
+                help: "remove one of them".into(),
+                ..InputError::default()
+            });
+        }
+    }
+}
+
+/// The effective gate over skills: the command line over all; else the gates file; else the operator's ConfigMap; else, where
+/// a configuration was given that lacks it, the compiled default; and on where none was given, for who renders wants mounts.
+fn gate(settings: &Settings, maps: &[ConfigMap]) -> Result<bool, String> {
+    let profile = settings.options.profile;
+    let names = profile.names;
+    let map =
+        maps.iter().find(|map| map.namespace == names.system_namespace && map.name == names.feature_gates);
+    let gates = match (&settings.gates_file, map) {
+        (Some(text), _) => FeatureGates::load(profile, Some(text))
+            .map_err(|error| format!("parsing feature gates file: {error}"))?,
+        (None, Some(map)) => FeatureGates::from_config_map(profile, map)
+            .map_err(|error| format!("ConfigMap {}/{}: {error}", map.namespace, map.name))?,
+        (None, None) if settings.config.is_some() => FeatureGates::defaults(profile),
+        (None, None) => FeatureGates::from_flag(profile, &format!("{}=true", profile.skill_gate))
+            .map_err(|error| error.to_string())?,
+    };
+    match &settings.gates_flag {
+        Some(flag) => gates
+            .with_flag(profile, flag)
+            .map(|gates| gates.skills(profile))
+            .map_err(|error| error.to_string()),
+        None => Ok(gates.skills(profile)),
+    }
+}

@@ -1,0 +1,208 @@
+//! Plans become bytes: desired objects in, the smallest splices of each file out, proven by `yaml::edit`.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use crate::api::error::InputError;
+use crate::manifest::stream::{Item, Stream};
+use crate::yaml::edit::Scratch;
+use crate::yaml::node::NodeId;
+use crate::yaml::{EditError, Editor, Place, Splice};
+
+/// Splices of all files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edited {
+    /// By source, in order, not overlapping.
+    splices: Vec<Vec<Splice>>,
+}
+
+impl Edited {
+    /// Whether anything changes in any file.
+    pub fn is_changed(&self) -> bool {
+        self.splices.iter().any(|splices| !splices.is_empty())
+    }
+
+    /// The text of a file after the edits; none where nothing changes in it.
+    pub fn text(&self, source: usize, original: &str) -> Option<String> {
+        let splices = self.splices.get(source).filter(|splices| !splices.is_empty())?;
+        Some(crate::yaml::apply(original, splices))
+    }
+
+    /// The text of a file after the edits in pieces, so that none of it is copied.
+    pub fn chunks<'a>(&'a self, source: usize, original: &'a str) -> impl Iterator<Item = &'a str> {
+        let splices = self.splices.get(source).map_or(&[][..], Vec::as_slice);
+        let mut at = 0;
+        let pieces = splices.iter().flat_map(move |splice| {
+            let kept = original.get(at..splice.start).unwrap_or_default();
+            at = splice.end;
+            [kept, splice.text.as_str()]
+        });
+        let rest = splices.last().map_or(0, |splice| splice.end);
+        pieces
+            .chain(std::iter::once(original.get(rest..).unwrap_or_default()))
+            .filter(|piece| !piece.is_empty())
+    }
+}
+
+/// What an object is to mean.
+pub(super) struct Desired<'p> {
+    value: Cow<'p, Value>,
+    /// Where it differs from what it means; none: anywhere.
+    places: Option<Vec<Vec<Place<'static>>>>,
+}
+
+impl<'p> Desired<'p> {
+    /// It may differ anywhere.
+    pub(super) fn anywhere(value: Cow<'p, Value>) -> Self {
+        Self { value, places: None }
+    }
+
+    /// It differs at these places at most.
+    pub(super) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
+        Self { value: Cow::Owned(value), places }
+    }
+}
+
+/// Edits of one list.
+struct List<'p, 's> {
+    editor: Editor<'p, 's>,
+    /// By node: the splices of an item that is proven by itself.
+    proven: BTreeMap<NodeId, Vec<Splice>>,
+    /// By node: what is proven with the list as a whole, in the end.
+    rest: BTreeMap<NodeId, (&'p Item, Desired<'p>)>,
+}
+
+/// Collects the edits of a stream. A document of one object is edited at once, and so is an item of a list that can be
+/// proven by itself; others wait, since a list is then proven as a whole.
+pub(super) struct Collector<'p, 's> {
+    stream: &'p Stream<'s>,
+    edited: Edited,
+    /// By document.
+    lists: BTreeMap<usize, List<'p, 's>>,
+    /// Documents edited so far.
+    done: HashSet<usize>,
+    errors: Vec<InputError>,
+    scratch: Scratch,
+}
+
+impl<'p, 's> Collector<'p, 's> {
+    pub(super) fn new(stream: &'p Stream<'s>) -> Self {
+        Self {
+            stream,
+            edited: Edited { splices: vec![Vec::new(); stream.sources().len()] },
+            lists: BTreeMap::new(),
+            done: HashSet::new(),
+            errors: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Adds the edits that make a workload, by its index, mean what is wanted.
+    pub(super) fn workload(&mut self, index: Option<usize>, desired: Option<Desired<'p>>) {
+        if let (Some(index), Some(desired)) = (index, desired) {
+            self.object(&self.stream.workloads[index], desired);
+        }
+    }
+
+    /// The same for an AgentRuntime.
+    pub(super) fn runtime(&mut self, index: usize, desired: Option<Desired<'p>>) {
+        if let Some(desired) = desired {
+            self.object(&self.stream.runtimes[index], desired);
+        }
+    }
+
+    fn object(&mut self, item: &'p Item, desired: Desired<'p>) {
+        if item.is_in_list() {
+            return self.item(item, desired);
+        }
+        let mut editor = Editor::new(self.stream.document(item.document()));
+        let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
+        match result.and_then(|()| editor.finish_in(&mut self.scratch)) {
+            Ok(splices) => self.write(item.document(), splices),
+            Err(error) => self.failed(item.document(), Some(item), &error),
+        }
+    }
+
+    fn item(&mut self, item: &'p Item, desired: Desired<'p>) {
+        let (index, node) = (item.document(), item.node());
+        let stream = self.stream;
+        let list = self.lists.entry(index).or_insert_with(|| List {
+            editor: Editor::new(stream.document(index)),
+            proven: BTreeMap::new(),
+            rest: BTreeMap::new(),
+        });
+        // With `exact` a later runtime writes the same workload again: the last one counts.
+        list.proven.remove(&node);
+        list.rest.remove(&node);
+        match list.editor.item(node, &desired.value, desired.places.as_deref(), &mut self.scratch) {
+            Ok(Some(splices)) => drop(list.proven.insert(node, splices)),
+            Ok(None) => drop(list.rest.insert(node, (item, desired))),
+            Err(error) => self.failed(index, Some(item), &error),
+        }
+    }
+
+    /// Splices of a document; they count from its start.
+    fn write(&mut self, index: usize, splices: Vec<Splice>) {
+        let (source, start) = self.stream.place(index);
+        let all = &mut self.edited.splices[source];
+        if !self.done.insert(index) {
+            // With `exact` a later runtime writes the same workload again: the last one counts.
+            let end = self.stream.end(index);
+            all.retain(|splice| splice.start < start || splice.start >= end);
+        }
+        all.extend(splices.into_iter().map(|splice| Splice {
+            start: splice.start + start,
+            end: splice.end + start,
+            text: splice.text,
+        }));
+    }
+
+    fn failed(&mut self, index: usize, item: Option<&Item>, error: &EditError) {
+        let told = self.stream.error_at(index, error.line, error.column, item.map(|item| &item.id));
+        self.errors.push(InputError {
+            field: error.path.clone(),
+            message: error.message.clone(),
+            help: error.help.clone(),
+            ..told
+        });
+    }
+
+    pub(super) fn finish(mut self) -> Result<Edited, Vec<InputError>> {
+        for (index, list) in std::mem::take(&mut self.lists) {
+            let List { editor, proven, rest } = list;
+            if rest.is_empty() {
+                self.write(index, proven.into_values().flatten().collect());
+                continue;
+            }
+            let items: Vec<(&Item, Desired<'_>)> = rest.into_values().collect();
+            match whole(editor, proven, &items, &mut self.scratch) {
+                Ok(splices) => self.write(index, splices),
+                Err((item, error)) => self.failed(index, item, &error),
+            }
+        }
+        for splices in &mut self.edited.splices {
+            splices.sort_by_key(|splice| splice.start);
+        }
+        if self.errors.is_empty() { Ok(self.edited) } else { Err(self.errors) }
+    }
+}
+
+/// Edits what is left of a list, and proves the list. An error tells which item it is about, if that is known.
+fn whole<'i>(
+    mut editor: Editor<'i, '_>,
+    proven: BTreeMap<NodeId, Vec<Splice>>,
+    items: &'i [(&'i Item, Desired<'i>)],
+    scratch: &mut Scratch,
+) -> Result<Vec<Splice>, (Option<&'i Item>, EditError)> {
+    for (node, splices) in proven {
+        editor.take(node, splices);
+    }
+    for (item, desired) in items {
+        let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
+        result.map_err(|error| (Some(*item), error))?;
+    }
+    let only = items.first().map(|(item, _)| *item).filter(|_| items.len() == 1);
+    editor.finish_in(scratch).map_err(|error| (only, error))
+}

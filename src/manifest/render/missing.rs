@@ -1,0 +1,55 @@
+//! Why a target may be missing: what is in the stream instead, as a help for people.
+
+use serde_json::Value;
+
+use crate::manifest::stream::{Item, Stream};
+
+/// Annotation in which kustomize keeps the names that an object had.
+const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
+
+/// The help for a target that is not in the stream; `usual` where nothing better is known.
+pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {
+    let (kind, name) = &runtime.target;
+    let namespace = &runtime.id.namespace;
+    if name.is_empty() {
+        return usual.to_owned();
+    }
+    let workloads = || stream.workloads.iter();
+    if let Some(found) = workloads().find(|item| item.id.kind == *kind && item.id.name == *name) {
+        return format!(
+            "there is one in namespace {} at {}, and an AgentRuntime takes workloads of its own namespace, {namespace}: correct \
+             metadata.namespace of either",
+            found.id.namespace, found.origin
+        );
+    }
+    if let Some(found) = workloads().find(|item| item.id.name == *name && item.id.namespace == *namespace) {
+        return format!(
+            "there is a {} of that name at {}: correct spec.targetRef.kind",
+            found.id.kind, found.origin
+        );
+    }
+    for item in workloads().filter(|item| item.id.kind == *kind) {
+        let Ok(object) = stream.object(item) else { continue };
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let previous = object.pointer("/metadata/annotations").and_then(|map| map.get(PREVIOUS_NAMES));
+        if previous.and_then(Value::as_str).is_some_and(|names| names.split(',').any(|one| one == name)) {
+            return format!(
+                "kustomize has renamed it to {}; add the shipped configuration file to the kustomization's `configurations:`, \
+                 so that namePrefix and nameSuffix reach spec.targetRef.name (docs/function.md)",
+                item.id.name
+            );
+        }
+        let generated = text("/metadata/generateName");
+        if item.id.name.is_empty() && !generated.is_empty() && name.starts_with(generated) {
+            return format!(
+                "the {kind} at {} has a generated name ({generated}...), which nothing can point at: give it a name",
+                item.origin
+            );
+        }
+    }
+    if workloads().next().is_none() {
+        return "the input has no Deployment, StatefulSet or Sandbox: give the workload's file as well"
+            .to_owned();
+    }
+    usual.to_owned()
+}

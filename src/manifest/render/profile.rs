@@ -1,0 +1,55 @@
+//! Whose rules apply to a stream: `auto` or a profile's name in, the profile and why out.
+
+use serde_json::Value;
+
+use crate::api::names::{KAGENTI, ROSSOCTL};
+use crate::api::profile::{PROFILES, Profile};
+use crate::manifest::stream::Stream;
+
+/// Chooses the profile. `auto` looks at the API group of the AgentRuntimes and at their fields.
+///
+/// # Errors
+/// An unknown name; AgentRuntimes of both groups under `auto`.
+pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profile, String), String> {
+    if name != "auto" {
+        return match Profile::by_name(name) {
+            Some(profile) => Ok((profile, "named on the command line".to_owned())),
+            None => {
+                let known: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+                Err(format!("no profile is called {name}; known are auto, {}", known.join(", ")))
+            }
+        };
+    }
+    let of_group = |group: &str| {
+        stream.runtimes.iter().find(|item| item.id.api_version.starts_with(&format!("{group}/")))
+    };
+    let chosen = |name: &str, why: &str| {
+        Profile::by_name(name)
+            .map(|profile| (profile, why.to_owned()))
+            .ok_or_else(|| format!("no profile {name}"))
+    };
+    match (of_group(KAGENTI.group), of_group(ROSSOCTL.group)) {
+        (Some(one), Some(other)) => Err(format!(
+            "the input has AgentRuntimes of two groups, {} at {} and {} at {}; render them apart, or name a profile",
+            one.id.api_version, one.origin, other.id.api_version, other.origin
+        )),
+        (None, Some(_)) => chosen("rossoctl", "the AgentRuntimes are of group agent.rossoctl.dev"),
+        (Some(_), None) => {
+            let with_skills = stream.runtimes.iter().any(|item| {
+                // One that cannot be read is told by the plan.
+                stream
+                    .object(item)
+                    .is_ok_and(|object| object.pointer("/spec/skills").is_some_and(Value::is_array))
+            });
+            if with_skills {
+                chosen(
+                    "pr332-merged",
+                    "the AgentRuntimes are of group agent.kagenti.dev and have spec.skills",
+                )
+            } else {
+                chosen("head", "the AgentRuntimes are of group agent.kagenti.dev and have no spec.skills")
+            }
+        }
+        (None, None) => chosen("pr332-merged", "there is no AgentRuntime in the input"),
+    }
+}

@@ -1,0 +1,395 @@
+//! Files as a stream of objects: texts in, what a plan is about out, each with its place. Every other document is left
+//! unread, and its bytes are never touched. Planning and editing are left to `render`.
+//!
+//! Of an object only its place is kept, and of its document the position tree, which is about as large as the text. The
+//! value is read when it is needed, so that ten thousand documents cost little more than their text.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::api::error::InputError;
+use crate::api::names::{AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SPIFFE_HELPER};
+use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::workload::WorkloadKind;
+use crate::yaml::node::{NodeId, NodeKind, Tree};
+use crate::yaml::prefilter::may_matter;
+use crate::yaml::split::Documents;
+use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
+
+/// Deepest nesting of lists in lists.
+const MAX_LISTS: usize = 8;
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Name for messages; `-` for standard input.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// An object in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its identity. The namespace is the one it will be in: the default where it names none.
+    pub id: ObjectRef,
+    /// Where it stands.
+    pub origin: Origin,
+    /// `spec.targetRef` of an AgentRuntime, as kind and name.
+    pub target: (String, String),
+    document: usize,
+    node: NodeId,
+    path: Vec<Step>,
+}
+
+impl Item {
+    /// Index of its document among those that were read.
+    pub fn document(&self) -> usize {
+        self.document
+    }
+
+    /// Whether it is an item of a list.
+    pub fn is_in_list(&self) -> bool {
+        !self.path.is_empty()
+    }
+
+    /// Its node in the position tree of its document.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+}
+
+/// A document that was read.
+#[derive(Debug, Clone)]
+struct Read<'s> {
+    source: usize,
+    /// Number in its file, from 1.
+    number: usize,
+    slice: DocumentSlice,
+    document: Document<'s>,
+}
+
+/// Source, number in its file, and place of a document.
+type At<'a> = (usize, usize, &'a DocumentSlice);
+
+/// The objects of all files.
+#[derive(Debug, Clone, Default)]
+pub struct Stream<'s> {
+    /// AgentRuntimes, in order.
+    pub runtimes: Vec<Item>,
+    /// Deployments, StatefulSets and Sandboxes, in order.
+    pub workloads: Vec<Item>,
+    /// ConfigMaps that the operator reads, in order.
+    pub maps: Vec<ConfigMap>,
+    sources: &'s [Source],
+    documents: Vec<Read<'s>>,
+}
+
+impl<'s> Stream<'s> {
+    /// Reads the files. Objects without a namespace are taken to be in `default_namespace`.
+    ///
+    /// # Errors
+    /// All documents that are no YAML, and objects whose name or kind cannot be read.
+    pub fn read(sources: &'s [Source], default_namespace: &str) -> Result<Self, Vec<InputError>> {
+        let mut reader = Reader {
+            stream: Stream { sources, ..Stream::default() },
+            errors: Vec::new(),
+            default_namespace,
+            tree: Tree::default(),
+        };
+        for (index, source) in sources.iter().enumerate() {
+            for (number, slice) in Documents::of(&source.text).enumerate() {
+                if may_matter(slice.text(&source.text)) {
+                    reader.document(index, number + 1, slice);
+                }
+            }
+        }
+        if reader.errors.is_empty() { Ok(reader.stream) } else { Err(reader.errors) }
+    }
+
+    /// The files.
+    pub fn sources(&self) -> &'s [Source] {
+        self.sources
+    }
+
+    /// The value of an object.
+    ///
+    /// # Errors
+    /// What Kubernetes' reader would refuse in it.
+    pub fn object(&self, item: &Item) -> Result<Value, InputError> {
+        let read = &self.documents[item.document];
+        read.document
+            .node_value(item.node)
+            .map_err(|error| self.syntax((read.source, read.number, &read.slice), error, Some(&item.id)))
+    }
+
+    /// A document that was read.
+    pub(crate) fn document(&self, document: usize) -> &Document<'s> {
+        &self.documents[document].document
+    }
+
+    /// The document that begins at this byte of a source, as it was read; none if it holds nothing of interest.
+    pub(crate) fn list(&self, source: usize, start: usize) -> Option<&Document<'s>> {
+        let found = self.documents.iter().find(|read| read.source == source && read.slice.start == start)?;
+        Some(&found.document)
+    }
+
+    /// Source and first byte of a document.
+    pub(crate) fn place(&self, document: usize) -> (usize, usize) {
+        let found = &self.documents[document];
+        (found.source, found.slice.start)
+    }
+
+    /// One behind the last byte of a document.
+    pub(crate) fn end(&self, document: usize) -> usize {
+        self.documents[document].slice.end
+    }
+
+    /// An error about a field of an object, with the line and column of the field, or of what is nearest to it.
+    pub fn error(
+        &self,
+        item: &Item,
+        path: &[Step],
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> InputError {
+        let Read { slice, document, .. } = &self.documents[item.document];
+        let whole: Vec<Step> = item.path.iter().chain(path).cloned().collect();
+        let (line, column) = document.position(document.deepest(&whole).0);
+        let (line, column) = slice.place(line, column);
+        InputError {
+            origin: Origin { line, ..item.origin.clone() },
+            column,
+            object: Some(item.id.clone()),
+            field: if path.is_empty() { String::new() } else { crate::yaml::path::display(path).to_string() },
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// An error at a place in a document, counted from its start.
+    pub(crate) fn error_at(
+        &self,
+        document: usize,
+        line: usize,
+        column: usize,
+        object: Option<&ObjectRef>,
+    ) -> InputError {
+        let read = &self.documents[document];
+        let at = (read.source, read.number, &read.slice);
+        self.syntax(at, SyntaxError { message: String::new(), line, column }, object)
+    }
+
+    fn syntax(&self, at: At<'_>, error: SyntaxError, object: Option<&ObjectRef>) -> InputError {
+        let (source, document, slice) = at;
+        let (line, column) = slice.place(error.line, error.column);
+        InputError {
+            origin: Origin { file: self.sources[source].name.clone(), document, line },
+            column,
+            object: object.cloned(),
+            message: error.message,
+            ..InputError::default()
+        }
+    }
+}
+
+struct Reader<'s, 'n> {
+    stream: Stream<'s>,
+    errors: Vec<InputError>,
+    default_namespace: &'n str,
+    /// Memory of the last document's tree.
+    tree: Tree,
+}
+
+/// Counts lines from where it last stood, since items of a list come in order.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn at(&mut self, offset: usize) -> usize {
+        if let Some(between) = self.text.as_bytes().get(self.at..offset) {
+            self.line += memchr::memchr_iter(b'\n', between).count();
+            self.at = offset;
+        }
+        self.line
+    }
+}
+
+impl<'s> Reader<'s, '_> {
+    fn document(&mut self, source: usize, number: usize, slice: DocumentSlice) {
+        let text = slice.text(&self.stream.sources[source].text);
+        let at = (source, number, &slice);
+        let mut document = match Document::parse_into(text, std::mem::take(&mut self.tree)) {
+            Ok(document) => document,
+            Err(error) => {
+                self.errors.push(self.stream.syntax(at, error, None));
+                return;
+            }
+        };
+        let mut lines = Lines { text, at: 0, line: slice.line };
+        let objects = (self.stream.runtimes.len(), self.stream.workloads.len());
+        let index = self.stream.documents.len();
+        if let Err(error) = self.object(&document, 0, index, at, &mut Vec::new(), &mut lines) {
+            self.errors.push(error);
+            return;
+        }
+        if objects == (self.stream.runtimes.len(), self.stream.workloads.len()) {
+            self.tree = document.tree;
+        } else {
+            // The copy has no room to grow, and the room of this tree serves the next document.
+            let kept = document.tree.clone();
+            self.tree = std::mem::replace(&mut document.tree, kept);
+            self.stream.documents.push(Read { source, number, slice, document });
+        }
+    }
+
+    /// Reads an object, or the items of a list.
+    fn object(
+        &mut self,
+        document: &Document<'s>,
+        node: NodeId,
+        index: usize,
+        at: At<'_>,
+        path: &mut Vec<Step>,
+        lines: &mut Lines<'_>,
+    ) -> Result<(), InputError> {
+        let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
+        if !matches!(document.tree.node(node).kind, NodeKind::Mapping { .. } | NodeKind::Alias) {
+            return Ok(());
+        }
+        let kind = text_at(document, node, &["kind"]).map_err(fail)?;
+        if (kind.ends_with("List"))
+            && path.len() < 2 * MAX_LISTS
+            && let Some(items) = document.entry(node, "items")
+            && matches!(document.tree.node(items).kind, NodeKind::Sequence { .. })
+        {
+            path.push("items".into());
+            for (position, item) in document.tree.children(items).enumerate() {
+                path.push(position.into());
+                let result = self.object(document, item, index, at, path, lines);
+                path.pop();
+                result?;
+            }
+            path.pop();
+            return Ok(());
+        }
+        let api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);
+        let is_workload = WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group);
+        let is_map = kind == "ConfigMap" && api_version == "v1";
+        if !is_runtime && !is_workload && !is_map {
+            return Ok(());
+        }
+        let text = |keys: &[&str]| text_at(document, node, keys).map_err(fail);
+        let namespace = match text(&["metadata", "namespace"])? {
+            namespace if namespace.is_empty() => self.default_namespace.to_owned(),
+            namespace => namespace.into_owned(),
+        };
+        let id = ObjectRef {
+            api_version: api_version.into_owned(),
+            kind: kind.into_owned(),
+            namespace,
+            name: text(&["metadata", "name"])?.into_owned(),
+        };
+        let line = lines.at(document.tree.node(node).start as usize);
+        let origin = Origin { file: self.stream.sources[at.0].name.clone(), document: at.1, line };
+        if is_map {
+            return self.config_map(document, node, at, id, origin);
+        }
+        let target = if is_runtime {
+            let part = |key| text(&["spec", "targetRef", key]).map(Cow::into_owned);
+            (part("kind")?, part("name")?)
+        } else {
+            Default::default()
+        };
+        let item = Item { id, origin, target, document: index, node, path: path.clone() };
+        if is_runtime {
+            self.stream.runtimes.push(item)
+        } else {
+            self.stream.workloads.push(item)
+        }
+        Ok(())
+    }
+
+    fn config_map(
+        &mut self,
+        document: &Document<'s>,
+        node: NodeId,
+        at: At<'_>,
+        id: ObjectRef,
+        origin: Origin,
+    ) -> Result<(), InputError> {
+        let syntax = |error| self.stream.syntax(at, error, Some(&id));
+        // Most ConfigMaps are nobody's here; only their names and labels are looked at.
+        if !is_read_by_name(&id.name) && !is_labelled(document, node).map_err(syntax)? {
+            return Ok(());
+        }
+        let value = document.node_value(node).map_err(syntax)?;
+        match ConfigMap::from_value(&value, origin.clone()) {
+            Ok(map) => {
+                self.stream.maps.push(ConfigMap { namespace: id.namespace, ..map });
+                Ok(())
+            }
+            Err(message) => Err(InputError { origin, object: Some(id), message, ..InputError::default() }),
+        }
+    }
+}
+
+const DIALECTS: [&Names; 2] = [&KAGENTI, &ROSSOCTL];
+
+fn is_read_by_name(name: &str) -> bool {
+    name == AUTHBRIDGE_RUNTIME
+        || name == SPIFFE_HELPER
+        || DIALECTS.iter().any(|names| name == names.platform_config || name == names.feature_gates)
+}
+
+/// Whether a ConfigMap has the label of a namespace's defaults, whatever it says.
+fn is_labelled(document: &Document<'_>, node: NodeId) -> Result<bool, SyntaxError> {
+    let mut labels = DIALECTS.iter().map(|names| names.defaults_label);
+    if document.may_alias {
+        let value = document.node_value(node)?;
+        let found = value.pointer("/metadata/labels");
+        return Ok(found.is_some_and(|found| labels.any(|label| found.get(label).is_some())));
+    }
+    let found = document.entry(node, "metadata").and_then(|metadata| document.entry(metadata, "labels"));
+    Ok(found.is_some_and(|found| labels.any(|label| document.entry(found, label).is_some())))
+}
+
+/// The text of a scalar along a path of keys; empty where there is none or no text. Aliases and merge keys are followed.
+fn text_at<'t>(document: &Document<'t>, node: NodeId, keys: &[&str]) -> Result<Cow<'t, str>, SyntaxError> {
+    let mut at = node;
+    for key in keys {
+        match document.entry(at, key) {
+            Some(child) => at = child,
+            // What an alias or a merge key brings stands elsewhere: rare, and read the slow way.
+            None if document.may_alias => {
+                let value = document.node_value(node)?;
+                let found = keys.iter().try_fold(&value, |at, key| at.get(key));
+                return Ok(Cow::Owned(found.and_then(Value::as_str).unwrap_or_default().to_owned()));
+            }
+            None => return Ok(Cow::Borrowed("")),
+        }
+    }
+    if let Some(word) = document.word(at) {
+        return Ok(Cow::Borrowed(word));
+    }
+    match document.tree.node(at).kind {
+        NodeKind::Scalar(_) => {
+            // `name: yes` is a boolean to Kubernetes, and no text.
+            match document.node_value(at)? {
+                Value::String(text) => Ok(Cow::Owned(text)),
+                _ => Ok(Cow::Borrowed("")),
+            }
+        }
+        NodeKind::Alias => match document.node_value(at)? {
+            Value::String(text) => Ok(Cow::Owned(text)),
+            _ => Ok(Cow::Borrowed("")),
+        },
+        _ => Ok(Cow::Borrowed("")),
+    }
+}
