@@ -4,22 +4,22 @@
 //! done so is refused with the field and line; nothing is ever reformatted. Every result is parsed again and compared
 //! with what was wanted. Which fields to want is left to the plan.
 //!
-//! Files: `walk` compares tree and value, `align` and `pairing` pair list items, `block` and `flow` write, `fill` fills and restores
-//! empty collections, `habits` learns the document's style, `shared` finds anchors, `guide` knows what was not touched,
-//! `parents` collections around nodes, `lines` knows lines and columns, `oracle` and `item` prove the result.
+//! Files: `walk` compares tree and value, `list_diff` and `list_match` pair list items, `block` and `flow` write, `fill` fills and
+//! restores empty collections, `style` detects the document's style, `aliases` finds aliased anchors, `dirty` knows which paths
+//! may differ, `parents` finds parents, `lines` finds lines and columns, `verify` and `verify_item` prove the result.
 
-mod align;
+mod aliases;
 mod block;
+mod dirty;
 mod fill;
 mod flow;
-mod guide;
-mod habits;
-mod item;
 mod lines;
-mod oracle;
-mod pairing;
+mod list_diff;
+mod list_match;
 mod parents;
-mod shared;
+mod style;
+mod verify;
+mod verify_item;
 mod walk;
 
 use std::cell::OnceCell;
@@ -128,9 +128,9 @@ fn apply_into(text: &str, part: Range<usize>, splices: &[Splice], out: &mut Stri
     out.push_str(text.get(at..part.end).unwrap_or_default());
 }
 
-/// Memory for what [`Editor::finish_in`] needs only meanwhile.
+/// Memory that [`Editor::finish_in`] reuses from one document to the next.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct Buffers {
     text: String,
     tree: super::node::Tree,
 }
@@ -138,21 +138,21 @@ pub struct Scratch {
 /// Collects the changes of several nodes of one document.
 pub struct Editor<'e, 't> {
     document: &'e Document<'t>,
-    shared: shared::Shared,
+    aliased: aliases::Aliased,
     parents: parents::Parents,
     lone_return: Option<usize>,
     splices: Vec<Splice>,
-    wanted: Vec<oracle::Wanted<'e>>,
+    wanted: Vec<verify::Wanted<'e>>,
     proven: Vec<NodeId>,
 }
 
 impl<'e, 't> Editor<'e, 't> {
     /// Starts with no change.
     pub fn new(document: &'e Document<'t>) -> Editor<'e, 't> {
-        let shared = shared::Shared::find(document.text, &document.tree);
+        let aliased = aliases::Aliased::find(document.text, &document.tree);
         Editor {
             document,
-            shared,
+            aliased,
             parents: parents::Parents::default(),
             lone_return: lines::lone_return(document.text),
             splices: Vec::new(),
@@ -180,37 +180,37 @@ impl<'e, 't> Editor<'e, 't> {
         desired: &'e Value,
         places: Option<&'e [Vec<Place<'static>>]>,
     ) -> Result<(), EditError> {
-        let (splices, wanted) = self.cut(node, desired, places)?;
+        let (splices, wanted) = self.splices_for(node, desired, places)?;
         self.splices.extend(splices);
         self.wanted.push(wanted);
         Ok(())
     }
 
     /// The raw splices of one node, and what it must mean then.
-    fn cut<'v>(
+    fn splices_for<'v>(
         &self,
         node: NodeId,
         desired: &'v Value,
         places: Option<&'v [Vec<Place<'static>>]>,
-    ) -> Result<(Vec<Splice>, oracle::Wanted<'v>), EditError> {
-        let guide = places.and_then(guide::Guide::new);
-        let mut surgeon = Surgeon {
+    ) -> Result<(Vec<Splice>, verify::Wanted<'v>), EditError> {
+        let dirty = places.and_then(dirty::DirtyPaths::new);
+        let mut session = EditSession {
             document: self.document,
             text: self.document.text,
             root: node,
-            habits: OnceCell::new(),
-            shared: &self.shared,
+            style: OnceCell::new(),
+            aliased: &self.aliased,
             parents: &self.parents,
             lone_return: self.lone_return,
             inside: None,
-            guide,
+            dirty,
             base: Vec::new(),
             path: Vec::new(),
             splices: Vec::new(),
             restored: Vec::new(),
         };
-        surgeon.root(desired)?;
-        Ok((surgeon.splices, oracle::Wanted { node, desired, guide, restored: surgeon.restored }))
+        session.root(desired)?;
+        Ok((session.splices, verify::Wanted { node, desired, dirty, restored: session.restored }))
     }
 
     /// Edits one item of a block sequence and proves it by itself: the splices, or none where only the document as a whole
@@ -223,11 +223,11 @@ impl<'e, 't> Editor<'e, 't> {
         node: NodeId,
         desired: &Value,
         places: Option<&[Vec<Place<'static>>]>,
-        scratch: &mut Scratch,
+        buffers: &mut Buffers,
     ) -> Result<Option<Vec<Splice>>, EditError> {
-        let Some(lines) = item::lines_of(self.document, &self.parents, node) else { return Ok(None) };
-        let (splices, wanted) = self.cut(node, desired, places)?;
-        item::proven(self.document, lines, splices, &wanted, scratch)
+        let Some(lines) = verify_item::lines_of(self.document, &self.parents, node) else { return Ok(None) };
+        let (splices, wanted) = self.splices_for(node, desired, places)?;
+        verify_item::proven(self.document, lines, splices, &wanted, buffers)
     }
 
     /// Takes the splices of an item that [`Editor::item`] has proven into the whole.
@@ -241,15 +241,15 @@ impl<'e, 't> Editor<'e, 't> {
     /// # Errors
     /// A result that does not mean what was wanted: a defect of this module, and nothing to write.
     pub fn finish(self) -> Result<Vec<Splice>, EditError> {
-        self.finish_in(&mut Scratch::default())
+        self.finish_in(&mut Buffers::default())
     }
 
     /// The same, with the memory of the documents before.
     ///
     /// # Errors
     /// As [`Editor::finish`].
-    pub fn finish_in(self, scratch: &mut Scratch) -> Result<Vec<Splice>, EditError> {
-        oracle::finish(self.document, self.splices, &self.wanted, &self.proven, scratch)
+    pub fn finish_in(self, buffers: &mut Buffers) -> Result<Vec<Splice>, EditError> {
+        verify::finish(self.document, self.splices, &self.wanted, &self.proven, buffers)
     }
 }
 
@@ -263,19 +263,19 @@ pub enum Place<'v> {
 }
 
 /// Walks over one edited node and notes the splices.
-struct Surgeon<'e> {
+struct EditSession<'e> {
     document: &'e Document<'e>,
     text: &'e str,
     root: NodeId,
-    habits: OnceCell<habits::Habits>,
-    shared: &'e shared::Shared,
+    style: OnceCell<style::Style>,
+    aliased: &'e aliases::Aliased,
     parents: &'e parents::Parents,
     /// A line break that YAML knows and people's tools do not.
     lone_return: Option<usize>,
     /// The anchored node, used elsewhere too, that the place at work lies in.
     inside: Option<NodeId>,
     /// Where the wanted value may differ, below the place at work; none: anywhere.
-    guide: Option<guide::Guide<'e>>,
+    dirty: Option<dirty::DirtyPaths<'e>>,
     /// The path to where `path` begins; empty but below entries that go.
     base: Vec<Step>,
     path: Vec<Place<'e>>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::manifest::stream::{Item, Stream};
-use crate::yaml::edit::Scratch;
+use crate::yaml::edit::Buffers;
 use crate::yaml::node::NodeId;
 use crate::yaml::{EditError, Editor, Place, Splice};
 
@@ -84,7 +84,7 @@ pub(super) struct Collector<'p, 's> {
     /// Documents edited so far.
     done: HashSet<usize>,
     errors: Vec<InputError>,
-    scratch: Scratch,
+    buffers: Buffers,
 }
 
 impl<'p, 's> Collector<'p, 's> {
@@ -95,7 +95,7 @@ impl<'p, 's> Collector<'p, 's> {
             lists: BTreeMap::new(),
             done: HashSet::new(),
             errors: Vec::new(),
-            scratch: Scratch::default(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -119,7 +119,7 @@ impl<'p, 's> Collector<'p, 's> {
         }
         let mut editor = Editor::new(self.stream.document(item.document()));
         let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
-        match result.and_then(|()| editor.finish_in(&mut self.scratch)) {
+        match result.and_then(|()| editor.finish_in(&mut self.buffers)) {
             Ok(splices) => self.write(item.document(), splices),
             Err(error) => self.failed(item.document(), Some(item), &error),
         }
@@ -136,7 +136,7 @@ impl<'p, 's> Collector<'p, 's> {
         // With `exact` a later runtime writes the same workload again: the last one counts.
         list.proven.remove(&node);
         list.rest.remove(&node);
-        match list.editor.item(node, &desired.value, desired.places.as_deref(), &mut self.scratch) {
+        match list.editor.item(node, &desired.value, desired.places.as_deref(), &mut self.buffers) {
             Ok(Some(splices)) => drop(list.proven.insert(node, splices)),
             Ok(None) => drop(list.rest.insert(node, (item, desired))),
             Err(error) => self.failed(index, Some(item), &error),
@@ -177,7 +177,7 @@ impl<'p, 's> Collector<'p, 's> {
                 continue;
             }
             let items: Vec<(&Item, Desired<'_>)> = rest.into_values().collect();
-            match whole(editor, proven, &items, &mut self.scratch) {
+            match whole(editor, proven, &items, &mut self.buffers) {
                 Ok(splices) => self.write(index, splices),
                 Err((item, error)) => self.failed(index, item, &error),
             }
@@ -194,7 +194,7 @@ fn whole<'i>(
     mut editor: Editor<'i, '_>,
     proven: BTreeMap<NodeId, Vec<Splice>>,
     items: &'i [(&'i Item, Desired<'i>)],
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
 ) -> Result<Vec<Splice>, (Option<&'i Item>, EditError)> {
     for (node, splices) in proven {
         editor.take(node, splices);
@@ -204,5 +204,5 @@ fn whole<'i>(
         result.map_err(|error| (Some(*item), error))?;
     }
     let only = items.first().map(|(item, _)| *item).filter(|_| items.len() == 1);
-    editor.finish_in(scratch).map_err(|error| (only, error))
+    editor.finish_in(buffers).map_err(|error| (only, error))
 }

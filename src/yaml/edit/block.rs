@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::align::Step as Move;
 use super::fill::is_block_scalar;
+use super::list_diff::Step as Move;
 use super::walk::{Entry, Slot};
-use super::{EditError, Splice, Surgeon, lines};
+use super::{EditError, EditSession, Splice, lines};
 use crate::yaml::emit::{self, BlockLayout, Scalars};
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 
-impl<'e> Surgeon<'e> {
+impl<'e> EditSession<'e> {
     /// Replaces a scalar, or fills an empty one.
     pub(super) fn scalar(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
         let node = *self.document.tree.node(id);
@@ -44,7 +44,7 @@ impl<'e> Surgeon<'e> {
             }
             (Value::String(_), _) => {
                 let scalars = self.scalars(&self.around(slot));
-                emit::scalar(&mut text, want, Scalars { always: self.habits().json, ..scalars }, flow);
+                emit::scalar(&mut text, want, Scalars { always: self.style().json, ..scalars }, flow);
             }
             _ => {
                 emit::scalar(&mut text, want, Scalars::default(), flow);
@@ -113,8 +113,8 @@ impl<'e> Surgeon<'e> {
         let Some(last) = entries.last() else { return Ok(()) };
         let end = self.entry_end(last);
         let near: Vec<NodeId> = vec![id];
-        let body = |surgeon: &Self, at: usize| {
-            let layout = surgeon.child_layout(id, entries.iter().map(|entry| entry.value), &near, at);
+        let body = |session: &Self, at: usize| {
+            let layout = session.child_layout(id, entries.iter().map(|entry| entry.value), &near, at);
             let mut text = String::with_capacity(128);
             for (index, (name, value)) in added.iter().enumerate() {
                 if index > 0 {
@@ -496,11 +496,11 @@ impl<'e> Surgeon<'e> {
 
     /// Layout as the document has it, quotes as the neighbours have them, breaks as at `at`.
     pub(super) fn block_layout(&self, near: &[NodeId], at: usize) -> BlockLayout<'e> {
-        let habits = self.habits();
+        let style = self.style();
         BlockLayout {
-            step: habits.step,
-            offset: habits.offset,
-            dash: habits.dash,
+            step: style.step,
+            offset: style.offset,
+            dash: style.dash,
             eol: lines::eol(self.text, lines::next_line(self.text, at)),
             scalars: self.scalars(near),
         }
@@ -508,7 +508,7 @@ impl<'e> Surgeon<'e> {
 
     /// Quotes as the neighbours have them.
     pub(super) fn scalars(&self, near: &[NodeId]) -> Scalars {
-        self.habits().scalars(self.text, &self.document.tree, near)
+        self.style().scalars(self.text, &self.document.tree, near)
     }
 
     /// The collection a slot belongs to.

@@ -13,7 +13,7 @@
 use serde_json::Value;
 
 use super::walk::Slot;
-use super::{EditError, Surgeon, lines};
+use super::{EditError, EditSession, lines};
 use crate::yaml::emit;
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
@@ -46,7 +46,7 @@ fn meaning(token: &str) -> Value {
     }
 }
 
-impl<'e> Surgeon<'e> {
+impl<'e> EditSession<'e> {
     /// Fills an empty node (an empty scalar, null, `[]` or `{}`) with a collection that is not empty; other nodes are
     /// exchanged.
     pub(super) fn fill(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::align::Step as Move;
-use super::habits::unit_end;
+use super::list_diff::Step as Move;
+use super::style::unit_end;
 use super::walk::{Entry, Slot};
-use super::{EditError, Surgeon, lines};
+use super::{EditError, EditSession, lines};
 use crate::yaml::emit::{self, FlowLayout, Lines};
 use crate::yaml::node::{NodeId, NodeKind};
 
-impl<'e> Surgeon<'e> {
+impl<'e> EditSession<'e> {
     /// Adds entries to a flow mapping and removes others.
     pub(super) fn flow_mapping(
         &mut self,
@@ -232,7 +232,7 @@ impl<'e> Surgeon<'e> {
 
     /// Spacing and quotes of a flow collection.
     fn flow_layout(&self, id: NodeId) -> FlowLayout<'static> {
-        self.habits().flow(self.text, &self.document.tree, id, self.scalars(&[id]))
+        self.style().flow(self.text, &self.document.tree, id, self.scalars(&[id]))
     }
 
     /// Layout for new entries of a flow collection, and the indent of its entries' lines.
@@ -248,7 +248,7 @@ impl<'e> Surgeon<'e> {
         if self.text[node.start as usize..start].contains('\n') && self.spreads(id) {
             let outer = lines::indent(self.text, node.start as usize);
             let unit = indent.strip_prefix(outer).filter(|unit| !unit.is_empty());
-            owned.unit = Some(unit.or(self.habits().unit.as_deref()).unwrap_or("  ").to_owned());
+            owned.unit = Some(unit.or(self.style().unit.as_deref()).unwrap_or("  ").to_owned());
             owned.eol = lines::eol(self.text, lines::start_of_line(self.text, start));
         }
         // Padding is a habit of braces or of brackets; what is new inside follows the one that is seen.
@@ -270,7 +270,7 @@ impl<'e> Surgeon<'e> {
                 answer = Some(self.text[node.start as usize..node.end as usize].contains('\n'));
             }
         }
-        answer.unwrap_or_else(|| self.habits().unit.is_some())
+        answer.unwrap_or_else(|| self.style().unit.is_some())
     }
 
     /// Writes a whole value in place of the node `id`.

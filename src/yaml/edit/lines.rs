@@ -1,5 +1,4 @@
-//! Where lines, columns, breaks and commas are: a text and an offset in, an offset out. What to change there is left
-//! to `block` and `flow`.
+//! Finds lines, columns, breaks, colons and commas in a text. What to change there is left to `block` and `flow`.
 
 /// The byte order mark; it takes no column.
 const MARK: &str = "\u{feff}";

@@ -1,5 +1,5 @@
-//! Which collection a node is in: a tree in, node numbers out. A tree knows only the way down, and to look for each of
-//! thousands of items in its list would take time quadratic in their number.
+//! Finds a node's parent. A tree has links to children only, and searching for each of thousands of items would take
+//! quadratic time.
 
 use std::cell::OnceCell;
 

@@ -1,5 +1,5 @@
-//! Compares the tree with the wanted value and calls for changes where they differ: a node and a value in, calls to
-//! `block`, `flow` and `fill` out.
+//! Compares the tree with the wanted value and requests changes where they differ. Writing them is left to `block`, `flow`
+//! and `fill`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::align::{self, Step as Move};
-use super::guide::{Below, Guide};
-use super::habits::Habits;
-use super::pairing::Pairing;
-use super::{EditError, Place, Splice, Surgeon};
+use super::dirty::{Dirty, DirtyPaths};
+use super::list_diff::{self, Step as Move};
+use super::list_match::ListMatch;
+use super::style::Style;
+use super::{EditError, EditSession, Place, Splice};
 use crate::yaml::document::SyntaxError;
 use crate::yaml::emit;
 use crate::yaml::node::{NodeId, NodeKind};
@@ -56,10 +56,10 @@ pub(super) struct Entry<'e> {
     pub hidden: bool,
 }
 
-impl<'e> Surgeon<'e> {
+impl<'e> EditSession<'e> {
     /// Makes the edited node mean `want`.
     pub(super) fn root(&mut self, want: &'e Value) -> Result<(), EditError> {
-        self.inside = self.shared_around(self.root);
+        self.inside = self.aliased_around(self.root);
         let (root, slot) = (self.root, self.root_slot());
         self.node(root, want, slot)
     }
@@ -78,10 +78,10 @@ impl<'e> Surgeon<'e> {
         }
     }
 
-    /// A shared anchored node that holds `id`.
-    fn shared_around(&self, id: NodeId) -> Option<NodeId> {
+    /// The anchored node with aliases that holds `id`.
+    fn aliased_around(&self, id: NodeId) -> Option<NodeId> {
         let node = self.document.tree.node(id);
-        self.shared.nodes().filter(|other| *other < id).find(|other| {
+        self.aliased.nodes().filter(|other| *other < id).find(|other| {
             let other = self.document.tree.node(*other);
             other.start <= node.start && node.end <= other.end
         })
@@ -90,7 +90,7 @@ impl<'e> Surgeon<'e> {
     /// Makes `id` mean `want`.
     pub(super) fn node(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
         let outer = self.inside;
-        if self.shared.contains(id) {
+        if self.aliased.contains(id) {
             self.inside = Some(id);
         }
         let result = self.dispatch(id, want, slot);
@@ -190,11 +190,11 @@ impl<'e> Surgeon<'e> {
                 continue;
             };
             matched += 1;
-            let outer = self.guide;
-            let inner = match outer.map(|guide| guide.below(Place::Key(name))) {
-                Some(Below::Same) => continue,
-                Some(Below::Part(guide)) => Some(guide),
-                Some(Below::Any) | None => None,
+            let outer = self.dirty;
+            let inner = match outer.map(|dirty| dirty.below(Place::Key(name))) {
+                Some(Dirty::Clean) => continue,
+                Some(Dirty::Partial(dirty)) => Some(dirty),
+                Some(Dirty::All) | None => None,
             };
             let below = merged.as_ref().filter(|merged| merged.names.contains_key(name));
             if twice(&entry.name) || below.is_some() {
@@ -230,11 +230,11 @@ impl<'e> Surgeon<'e> {
                     return Err(error);
                 }
             }
-            self.guide = inner;
+            self.dirty = inner;
             self.path.push(Place::Key(name));
             self.node(entry.value, value, Slot::Entry { map: id, key: entry.key })?;
             self.path.pop();
-            self.guide = outer;
+            self.dirty = outer;
         }
         let added = self.added(&entries, merged.as_ref(), want, matched)?;
         let mut gone = Vec::new();
@@ -423,12 +423,12 @@ impl<'e> Surgeon<'e> {
         slot: Slot,
     ) -> Result<(), EditError> {
         let items: Vec<NodeId> = self.document.tree.children(id).collect();
-        let guide = self.guide.take();
-        let result = match guide {
-            Some(guide) if items.len() == want.len() => self.guided(id, &items, want, guide),
+        let dirty = self.dirty.take();
+        let result = match dirty {
+            Some(dirty) if items.len() == want.len() => self.dirty_items(id, &items, want, dirty),
             _ => self.aligned(id, &items, want, whole, slot),
         };
-        self.guide = guide;
+        self.dirty = dirty;
         result
     }
 
@@ -440,8 +440,8 @@ impl<'e> Surgeon<'e> {
         whole: &'e Value,
         slot: Slot,
     ) -> Result<(), EditError> {
-        let pairing = Pairing::new(self.document, items, want);
-        let moves = align::align(&pairing).map_err(|error| self.unreadable(&error))?;
+        let lists = ListMatch::new(self.document, items, want);
+        let moves = list_diff::diff(&lists).map_err(|error| self.unreadable(&error))?;
         if moves.iter().all(|step| matches!(step, Move::Keep(..))) {
             return Ok(());
         }
@@ -465,18 +465,18 @@ impl<'e> Surgeon<'e> {
     }
 
     /// A list of which only some items may differ, each from the item in its place.
-    fn guided(
+    fn dirty_items(
         &mut self,
         id: NodeId,
         items: &[NodeId],
         want: &'e [Value],
-        guide: Guide<'e>,
+        dirty: DirtyPaths<'e>,
     ) -> Result<(), EditError> {
         for (at, (item, want)) in items.iter().zip(want).enumerate() {
-            self.guide = match guide.below(Place::Index(at)) {
-                Below::Same => continue,
-                Below::Part(below) => Some(below),
-                Below::Any => None,
+            self.dirty = match dirty.below(Place::Index(at)) {
+                Dirty::Clean => continue,
+                Dirty::Partial(below) => Some(below),
+                Dirty::All => None,
             };
             self.change_item(id, *item, at, want)?;
         }
@@ -511,7 +511,7 @@ impl<'e> Surgeon<'e> {
             return Err(EditError { line, column, message, help, ..EditError::default() });
         }
         match self.inside {
-            Some(anchored) => Err(self.is_shared(id, anchored)),
+            Some(anchored) => Err(self.is_aliased(id, anchored)),
             None => Ok(()),
         }
     }
@@ -519,13 +519,13 @@ impl<'e> Surgeon<'e> {
     /// Refuses to remove a node in which something is anchored that an alias stands for.
     pub(super) fn touch_all(&self, id: NodeId) -> Result<(), EditError> {
         self.touch(id)?;
-        match self.shared.inside(&self.document.tree, id) {
-            Some(anchored) => Err(self.is_shared(id, anchored)),
+        match self.aliased.inside(&self.document.tree, id) {
+            Some(anchored) => Err(self.is_aliased(id, anchored)),
             None => Ok(()),
         }
     }
 
-    fn is_shared(&self, id: NodeId, anchored: NodeId) -> EditError {
+    fn is_aliased(&self, id: NodeId, anchored: NodeId) -> EditError {
         let node = self.document.tree.node(anchored);
         let props = self.text[node.props as usize..node.start as usize].trim();
         let (line, _) = self.document.position_of(node.props as usize);
@@ -560,9 +560,9 @@ impl<'e> Surgeon<'e> {
         self.splices.push(Splice { start, end, text: text.into() });
     }
 
-    /// The document's habits.
-    pub(super) fn habits(&self) -> &Habits {
-        self.habits.get_or_init(|| Habits::of(self.document, self.root))
+    /// The document's style.
+    pub(super) fn style(&self) -> &Style {
+        self.style.get_or_init(|| Style::of(self.document, self.root))
     }
 
     /// The way from the edited node to the place at work.

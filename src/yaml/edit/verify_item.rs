@@ -1,13 +1,11 @@
-//! Proves one item of a list by itself: its raw splices and what was wanted in; splices that read back as wanted out, or
-//! word that only the whole document can tell (`oracle`).
+//! Proves one edited item of a block list by parsing its own lines only. Where that is not enough, `verify` proves the whole document.
 //!
-//! The quick reader keeps nothing in mind but where it stands. Where the lines of an item, edited, are read to their end as
-//! one item, it comes to the next line of the document as it did before, and reads what follows as it did before: no
-//! byte of that has changed. So the lines of the item are all that has to be read again.
+//! The quick reader is stateless across items: if the edited lines parse to their end as one item, the reader reaches
+//! the next line as before and reads the unchanged rest as before.
 
-use super::oracle::{Wanted, joined, judged};
 use super::parents::Parents;
-use super::{EditError, Scratch, Splice, apply_into, lines};
+use super::verify::{Wanted, joined, judged};
+use super::{Buffers, EditError, Splice, apply_into, lines};
 use crate::yaml::document::Document;
 use crate::yaml::node::{NONE, NodeId, NodeKind};
 
@@ -60,13 +58,13 @@ pub(super) fn proven(
     lines: Lines,
     splices: Vec<Splice>,
     wanted: &Wanted<'_>,
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
 ) -> Result<Option<Vec<Splice>>, EditError> {
     let splices = joined(document, splices)?;
     if splices.iter().any(|splice| splice.start < lines.content || lines.end < splice.end) {
         return Ok(None);
     }
-    let Scratch { text: edited, tree } = scratch;
+    let Buffers { text: edited, tree } = buffers;
     apply_into(document.text, lines.start..lines.end, &splices, edited);
     let Some(after) = Document::parse_item(edited, std::mem::take(tree)) else { return Ok(None) };
     let holds = match after.tree.first_child(0) {

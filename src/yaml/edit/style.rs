@@ -1,19 +1,20 @@
-//! How a document is written: its tree in, indents, dashes, quotes and spacing out, so that new lines look like old ones.
+//! Detects a document's style (indents, dashes, quotes, spacing), so that new lines look like old ones. Writing is left to `block`,
+//! `flow` and [`crate::yaml::emit`].
 
 use super::lines;
 use crate::yaml::document::Document;
 use crate::yaml::emit::{FlowLayout, Scalars, plain_is_safe, plain_key_is_safe};
 use crate::yaml::node::{NONE, NodeId, NodeKind, ScalarStyle, Tree};
 
-/// Nodes looked at to learn a habit. A List of thousands of objects is written in one hand.
+/// Nodes looked at to detect a style. A List of thousands of objects is usually written in one style.
 const LOOK: usize = 4096;
 
 /// Scalars looked at to learn the quoting of a neighbourhood.
 const LOOK_NEAR: usize = 24;
 
-/// Habits of a document.
+/// The style of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Habits {
+pub(super) struct Style {
     /// Columns from a key to the mapping below it.
     pub step: usize,
     /// Columns from a key to the dashes below it.
@@ -50,9 +51,9 @@ impl Votes {
     }
 }
 
-impl Habits {
+impl Style {
     /// Learns from a node and what is below it; where that says nothing, from the whole document.
-    pub fn of(document: &Document<'_>, node: NodeId) -> Habits {
+    pub fn of(document: &Document<'_>, node: NodeId) -> Style {
         let (text, tree) = (document.text, &document.tree);
         let mut votes = (Votes::default(), Votes::default(), Votes::default());
         let (mut single, mut double) = (0, 0);
@@ -100,7 +101,7 @@ impl Habits {
                 break;
             }
         }
-        let mut habits = Habits {
+        let mut style = Style {
             step: votes.0.winner().filter(|step| *step > 0).unwrap_or(2),
             offset: votes.1.winner().unwrap_or(0),
             dash: votes.2.winner().filter(|dash| *dash > 1).unwrap_or(2),
@@ -110,8 +111,8 @@ impl Habits {
             colon_space: true,
             comma_space: true,
         };
-        habits.learn_root(text, tree);
-        habits
+        style.learn_root(text, tree);
+        style
     }
 
     fn learn_root(&mut self, text: &str, tree: &Tree) {
@@ -252,7 +253,7 @@ impl Quotes {
                 }
             }
             NodeKind::Sequence { .. } => {
-                // The last items are the nearest neighbours, but the first tell the same habit without a long walk.
+                // The last items are the nearest neighbours, but the first tell the same without a long walk.
                 for item in tree.children(id).take(LOOK_NEAR) {
                     self.look(text, tree, item);
                 }

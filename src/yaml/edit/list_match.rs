@@ -1,16 +1,15 @@
-//! What `align` asks about a list in a document and the one that is wanted: the items and the values in; which are equal, what
-//! they are called, and which may be one that changed, out.
+//! Compares list items of a document with wanted values for `list_diff`: equal, of the same name, or possibly the same item changed.
 
 use std::cell::Cell;
 
 use serde_json::Value;
 
-use super::align::Lists;
+use super::list_diff::Lists;
 use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::node::{NodeId, NodeKind};
 
 /// Old items as nodes, new ones as values.
-pub(super) struct Pairing<'p> {
+pub(super) struct ListMatch<'p> {
     document: &'p Document<'p>,
     items: &'p [NodeId],
     want: &'p [Value],
@@ -18,9 +17,9 @@ pub(super) struct Pairing<'p> {
     last: Cell<Option<(usize, usize, bool)>>,
 }
 
-impl<'p> Pairing<'p> {
-    pub(super) fn new(document: &'p Document<'p>, items: &'p [NodeId], want: &'p [Value]) -> Pairing<'p> {
-        Pairing { document, items, want, last: Cell::new(None) }
+impl<'p> ListMatch<'p> {
+    pub(super) fn new(document: &'p Document<'p>, items: &'p [NodeId], want: &'p [Value]) -> ListMatch<'p> {
+        ListMatch { document, items, want, last: Cell::new(None) }
     }
 
     fn text_of(&self, map: NodeId, name: &str) -> Option<String> {
@@ -34,7 +33,7 @@ impl<'p> Pairing<'p> {
     }
 }
 
-impl Lists for Pairing<'_> {
+impl Lists for ListMatch<'_> {
     type Error = SyntaxError;
 
     fn lengths(&self) -> (usize, usize) {

@@ -1,5 +1,5 @@
-//! Which old item is which new one: two lists in, steps from one to the other out. How a step is written is left to
-//! `block` and `flow`.
+//! Diffs two lists: which old item stays, changes or is removed, and which item is inserted. Comparing items is left to
+//! `list_match`, writing to `block` and `flow`.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(super) enum Step {
 /// Largest product of lengths for which all pairs are compared.
 const ALL_PAIRS: usize = 1024;
 
-/// What the alignment asks about two lists.
+/// What the diff asks about two lists.
 pub(super) trait Lists {
     /// Why a comparison can fail.
     type Error;
@@ -41,7 +41,7 @@ pub(super) trait Lists {
 
 /// Aligns two lists: common ends first, then equal items, then items of one name, then items alike at the same place.
 /// Time is linear in the number of items but for `ALL_PAIRS` comparisons and one sort.
-pub(super) fn align<L: Lists>(lists: &L) -> Result<Vec<Step>, L::Error> {
+pub(super) fn diff<L: Lists>(lists: &L) -> Result<Vec<Step>, L::Error> {
     let (old, new) = lists.lengths();
     let mut head = 0;
     while head < old && head < new && lists.equal(head, head)? {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn steps(old: &[&'static str], new: &[&'static str]) -> Vec<Step> {
-        match align(&Words(old.to_vec(), new.to_vec())) {
+        match diff(&Words(old.to_vec(), new.to_vec())) {
             Ok(steps) => steps,
             Err(never) => match never {},
         }
@@ -315,7 +315,7 @@ mod tests {
                 false
             }
         }
-        let Ok(steps) = align(&Numbers(20_000));
+        let Ok(steps) = diff(&Numbers(20_000));
         assert_eq!(steps.len(), 20_000);
         assert_eq!(steps.iter().filter(|step| matches!(step, Change(old, new) if old == new)).count(), 2_000);
     }

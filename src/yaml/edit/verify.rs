@@ -1,12 +1,12 @@
-//! Puts splices in order and proves them: raw splices and what was wanted in, splices that read back as wanted out.
+//! Sorts the splices and proves them: the edited text is parsed again and must mean what was wanted.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::guide::{Below, Guide};
-use super::{DEFECT, EditError, Place, Scratch, Splice, apply_into, lines};
+use super::dirty::{Dirty, DirtyPaths};
+use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
 use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
@@ -16,7 +16,7 @@ pub(super) struct Wanted<'e> {
     pub node: NodeId,
     pub desired: &'e Value,
     /// Where it may differ from the node as it was; none: anywhere.
-    pub guide: Option<Guide<'e>>,
+    pub dirty: Option<DirtyPaths<'e>>,
     pub restored: Vec<(Vec<Step>, Value)>,
 }
 
@@ -41,8 +41,8 @@ impl Wanted<'_> {
         new: NodeId,
     ) -> Result<bool, SyntaxError> {
         let value = self.value();
-        match self.guide {
-            Some(guide) => Touched { before, after }.is_met(self.node, new, &value, guide),
+        match self.dirty {
+            Some(dirty) => Touched { before, after }.is_met(self.node, new, &value, dirty),
             None => after.node_equals(new, &value),
         }
     }
@@ -56,7 +56,13 @@ struct Touched<'d, 't> {
 
 impl Touched<'_, '_> {
     /// Whether a node means what is wanted at the places that were touched, and what it meant before at all others.
-    fn is_met(&self, old: NodeId, new: NodeId, want: &Value, guide: Guide<'_>) -> Result<bool, SyntaxError> {
+    fn is_met(
+        &self,
+        old: NodeId,
+        new: NodeId,
+        want: &Value,
+        dirty: DirtyPaths<'_>,
+    ) -> Result<bool, SyntaxError> {
         let (before, after) = (&self.before.tree, &self.after.tree);
         match (before.node(old).kind, after.node(new).kind, want) {
             (NodeKind::Mapping { .. }, NodeKind::Mapping { .. }, Value::Object(map)) => {
@@ -65,8 +71,8 @@ impl Touched<'_, '_> {
                 }
                 let mut olds = before.entries(old).peekable();
                 for ((key, value), (name, want)) in after.entries(new).zip(map) {
-                    let met = match guide.below(Place::Key(name)) {
-                        Below::Any => self.after.node_equals(value, want)?,
+                    let met = match dirty.below(Place::Key(name)) {
+                        Dirty::All => self.after.node_equals(value, want)?,
                         below => {
                             // Keys that stay keep their order; only where one goes are others looked for.
                             let same = |(old, _): &(NodeId, NodeId)| {
@@ -77,7 +83,7 @@ impl Touched<'_, '_> {
                                 None => self.before.entry(old, name),
                             };
                             match (found, below) {
-                                (Some(old), Below::Part(below)) => self.is_met(old, value, want, below)?,
+                                (Some(old), Dirty::Partial(below)) => self.is_met(old, value, want, below)?,
                                 (Some(old), _) => self.is_same(old, value)?,
                                 (None, _) => self.after.node_equals(value, want)?,
                             }
@@ -93,10 +99,10 @@ impl Touched<'_, '_> {
                 let (mut olds, mut news) = (before.children(old), after.children(new));
                 for (at, want) in items.iter().enumerate() {
                     let (Some(old), Some(new)) = (olds.next(), news.next()) else { return Ok(false) };
-                    let met = match guide.below(Place::Index(at)) {
-                        Below::Same => self.is_same(old, new)?,
-                        Below::Part(below) => self.is_met(old, new, want, below)?,
-                        Below::Any => self.after.node_equals(new, want)?,
+                    let met = match dirty.below(Place::Index(at)) {
+                        Dirty::Clean => self.is_same(old, new)?,
+                        Dirty::Partial(below) => self.is_met(old, new, want, below)?,
+                        Dirty::All => self.after.node_equals(new, want)?,
                     };
                     if !met {
                         return Ok(false);
@@ -151,10 +157,10 @@ pub(super) fn finish(
     splices: Vec<Splice>,
     wanted: &[Wanted<'_>],
     proven: &[NodeId],
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
 ) -> Result<Vec<Splice>, EditError> {
     let splices = joined(document, splices)?;
-    let Scratch { text: edited, tree } = scratch;
+    let Buffers { text: edited, tree } = buffers;
     apply_into(document.text, 0..document.text.len(), &splices, edited);
     let parsed = if splices.is_empty() {
         Ok(None)

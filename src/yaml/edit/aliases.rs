@@ -1,4 +1,4 @@
-//! Which anchored nodes are used elsewhere: a tree in, node numbers out. To change one would change the other place.
+//! Finds anchored nodes that aliases refer to. Changing one would change every place that refers to it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,16 +6,16 @@ use crate::yaml::node::{NodeId, NodeKind, Tree};
 
 /// Anchored nodes that an alias stands for.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct Aliased {
     nodes: BTreeSet<NodeId>,
 }
 
-impl Shared {
+impl Aliased {
     /// Finds them; costs two byte scans in a document without anchors.
-    pub(super) fn find(text: &str, tree: &Tree) -> Shared {
+    pub(super) fn find(text: &str, tree: &Tree) -> Aliased {
         let bytes = text.as_bytes();
         if memchr::memchr(b'&', bytes).is_none() || memchr::memchr(b'*', bytes).is_none() {
-            return Shared::default();
+            return Aliased::default();
         }
         let mut marks: Vec<(u32, NodeId)> = Vec::new();
         for (id, node) in (0..).zip(&tree.nodes) {
@@ -36,7 +36,7 @@ impl Shared {
                 last.insert(name, id);
             }
         }
-        Shared { nodes }
+        Aliased { nodes }
     }
 
     /// All of them, in the order of the text.
