@@ -8,7 +8,7 @@ pub mod connect;
 pub mod discovery;
 pub mod doctor;
 pub mod error;
-pub mod followed;
+pub mod informer;
 pub mod live_run;
 pub mod overlay;
 pub mod paths;

@@ -1,12 +1,12 @@
 //! The admission webhook: options in, AdmissionReviews answered until the process is asked to end. Verdicts come from the
-//! library, rivals from a watch (or whatever [`rivals::Source`] the controller's loop has), certificates from files.
+//! library, rivals from a watch (or whatever [`claimants::Claimants`] the controller's loop has), certificates from files.
 
-pub mod answer;
 pub mod certificate;
+mod certificate_expiry;
+pub mod claimants;
 pub mod connections;
+pub mod handler;
 pub mod metrics;
-pub mod rivals;
-mod validity;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -20,11 +20,11 @@ use kubectl_skills::validate::admission_review::Extra;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use answer::{Judge, Unknown};
 use certificate::{Certificates, Files};
+use claimants::Claimants;
 use connections::{Limits, Mode};
+use handler::{Reviewer, Unknown};
 use metrics::Metrics;
-use rivals::Source;
 
 use crate::cluster::args::parse_timeout;
 
@@ -59,7 +59,7 @@ pub struct Options {
 
 /// A webhook that listens.
 pub struct Webhook<S> {
-    judge: Arc<Judge<S>>,
+    reviewer: Arc<Reviewer<S>>,
     listener: tokio::net::TcpListener,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
@@ -67,7 +67,7 @@ pub struct Webhook<S> {
     options: Options,
 }
 
-impl<S: Source> Webhook<S> {
+impl<S: Claimants> Webhook<S> {
     /// Reads the certificate and begins to listen; connections wait until [`Webhook::serve`].
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl<S: Source> Webhook<S> {
             .await
             .map_err(|(what, error)| format!("{what}: {error}"))?;
         let extra = Extra { strict: options.strict, pass_deleting: options.pass_deleting };
-        let judge = Arc::new(Judge::new(profile, extra, options.unknown_rivals, rivals, metrics));
+        let reviewer = Arc::new(Reviewer::new(profile, extra, options.unknown_rivals, rivals, metrics));
         let address =
             listener.local_addr().map_or_else(|_| options.webhook_address.clone(), |a| a.to_string());
         tracing::info!(
@@ -93,28 +93,28 @@ impl<S: Source> Webhook<S> {
             strict = extra.strict,
             "the webhook listens"
         );
-        Ok(Self { judge, listener, acceptor, certificates, loaded, options })
+        Ok(Self { reviewer, listener, acceptor, certificates, loaded, options })
     }
 
     /// For `/readyz` and `/metrics` elsewhere.
-    pub fn judge(&self) -> Arc<Judge<S>> {
-        Arc::clone(&self.judge)
+    pub fn reviewer(&self) -> Arc<Reviewer<S>> {
+        Arc::clone(&self.reviewer)
     }
 
     /// Answers until `stop` ends, then a little longer, so that nobody is turned away who was sent here before.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (ended, ending) = watch::channel(false);
         let follower =
-            tokio::spawn(Arc::clone(&self.certificates).follow(self.loaded, self.options.certificates_every));
+            tokio::spawn(Arc::clone(&self.certificates).run(self.loaded, self.options.certificates_every));
         let serving = tokio::spawn(connections::serve(
             self.listener,
             Mode::Tls(self.acceptor),
-            Arc::clone(&self.judge),
+            Arc::clone(&self.reviewer),
             Limits::default(),
             ending,
         ));
         stop.await;
-        self.judge.leave();
+        self.reviewer.leave();
         tracing::info!("the webhook ends in {:?}", self.options.shutdown_delay);
         tokio::time::sleep(self.options.shutdown_delay).await;
         ended.send_replace(true);

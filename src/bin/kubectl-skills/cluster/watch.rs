@@ -1,5 +1,5 @@
-//! One kind of objects, followed for as long as somebody listens: a path in, a stream of updates out, each object cut down
-//! to what is kept of it. What it means is left to the controller's cache, and to [`super::followed`].
+//! One kind of objects, informer for as long as somebody listens: a path in, a stream of updates out, each object cut down
+//! to what is kept of it. What it means is left to the controller's cache, and to [`super::informer`].
 //!
 //! An own watch rather than `kube::runtime::watcher`, for three things that this one does: objects are cut down before
 //! they are kept or sent on, so that a list of 5,000 never is in memory as it came; a server that does not stream lists is
@@ -37,19 +37,19 @@ const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 /// Number of a watch.
-pub type SourceId = usize;
+pub type WatchId = usize;
 
 /// What is kept of an object.
-pub trait Cut: Send + Sync + 'static {
+pub trait Transform: Send + Sync + 'static {
     /// The part of an object that is kept.
-    fn of(&self, object: Value) -> Value;
+    fn apply(&self, object: Value) -> Value;
 }
 
-/// What is to be followed.
+/// What is to be informer.
 #[derive(Debug, Clone)]
-pub struct Source<K> {
+pub struct WatchTarget<T> {
     /// Its number, sent with each update.
-    pub id: SourceId,
+    pub id: WatchId,
     /// For messages and metrics: `deployments in namespace "team1"`.
     pub what: String,
     /// Path of the collection.
@@ -61,7 +61,7 @@ pub struct Source<K> {
     /// The kind may be absent: its CRD may come later, or never.
     pub optional: bool,
     /// What is kept of an object.
-    pub keep: K,
+    pub transform: T,
 }
 
 /// What happened.
@@ -96,21 +96,21 @@ struct Position {
 }
 
 /// Follows until the receiver is gone.
-pub async fn follow<K: Cut>(
+pub async fn follow<T: Transform>(
     requests: Arc<Requests>,
-    source: Source<K>,
-    to: mpsc::Sender<(SourceId, Update)>,
+    target: WatchTarget<T>,
+    to: mpsc::Sender<(WatchId, Update)>,
 ) {
     let mut position = Position::default();
     loop {
-        let result = run(&requests, &source, &mut position, &to).await;
+        let result = run(&requests, &target, &mut position, &to).await;
         let wait = match result {
             Ok(()) => {
                 position.failures = 0;
                 Duration::ZERO
             }
             Err(Ended::Receiver) => return,
-            Err(Ended::Failed(error)) => match on_failure(&source, &mut position, error, &to).await {
+            Err(Ended::Failed(error)) => match on_failure(&target, &mut position, error, &to).await {
                 Some(wait) => wait,
                 None => return,
             },
@@ -133,11 +133,11 @@ impl From<ClusterError> for Ended {
 }
 
 /// Says what failed and how long to wait; none where nobody listens any more.
-async fn on_failure<K>(
-    source: &Source<K>,
+async fn on_failure<T>(
+    target: &WatchTarget<T>,
     position: &mut Position,
     error: ClusterError,
-    to: &mpsc::Sender<(SourceId, Update)>,
+    to: &mpsc::Sender<(WatchId, Update)>,
 ) -> Option<Duration> {
     if error.failure == Failure::Expired {
         position.version.clear();
@@ -149,54 +149,54 @@ async fn on_failure<K>(
         position.paged = true;
         return Some(Duration::ZERO);
     }
-    if error.failure == Failure::NotFound && source.optional {
+    if error.failure == Failure::NotFound && target.optional {
         position.version.clear();
         let now = tokio::time::Instant::now();
         let since = *position.absent_since.get_or_insert(now);
         let believed = !position.served || now.duration_since(since) >= ABSENT_FOR;
         if believed {
             for update in [Update::Begin, Update::Complete, Update::Live] {
-                to.send((source.id, update)).await.ok()?;
+                to.send((target.id, update)).await.ok()?;
             }
         } else {
-            to.send((source.id, Update::Lost(error))).await.ok()?;
+            to.send((target.id, Update::Lost(error))).await.ok()?;
         }
         return Some(ABSENT_AGAIN);
     }
     position.failures = position.failures.saturating_add(1);
     let wait = retry::wait(position.failures, None).min(Duration::from_secs(10));
-    to.send((source.id, Update::Lost(error))).await.ok()?;
+    to.send((target.id, Update::Lost(error))).await.ok()?;
     Some(wait)
 }
 
 /// One watch, preceded by a list where there is no position. Ends well when its time is over.
-async fn run<K: Cut>(
+async fn run<T: Transform>(
     requests: &Requests,
-    source: &Source<K>,
+    target: &WatchTarget<T>,
     position: &mut Position,
-    to: &mpsc::Sender<(SourceId, Update)>,
+    to: &mpsc::Sender<(WatchId, Update)>,
 ) -> Result<(), Ended> {
-    let send = async |update| to.send((source.id, update)).await.map_err(|_| Ended::Receiver);
+    let send = async |update| to.send((target.id, update)).await.map_err(|_| Ended::Receiver);
     let mut initial = position.version.is_empty();
     if initial && position.paged {
         send(Update::Begin).await?;
-        position.version = list(requests, source, to).await?;
+        position.version = list(requests, target, to).await?;
         complete(position);
         send(Update::Complete).await?;
         initial = false;
     }
     let mut path =
-        format!("{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}", source.path);
+        format!("{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}", target.path);
     if initial {
         path.push_str("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
     } else {
         path.push_str(&format!("&resourceVersion={}", escape_query(&position.version)));
     }
-    if !source.selector.is_empty() {
-        path.push_str(&format!("&{}", source.selector));
+    if !target.selector.is_empty() {
+        path.push_str(&format!("&{}", target.selector));
     }
-    let what = format!("watch {}", source.what);
-    let accept = if source.metadata_only { METADATA } else { JSON };
+    let what = format!("watch {}", target.what);
+    let accept = if target.metadata_only { METADATA } else { JSON };
     let mut lines = Lines { body: requests.open(&path, accept, &what).await?, held: Vec::new(), read: 0 };
     if initial {
         send(Update::Begin).await?;
@@ -208,14 +208,14 @@ async fn run<K: Cut>(
         match event(line, &what)? {
             Event::Put(object) => {
                 let version = version(&object);
-                send(Update::Put(source.keep.of(object))).await?;
+                send(Update::Put(target.transform.apply(object))).await?;
                 if !initial {
                     position.version = version;
                 }
             }
             Event::Gone(object) => {
                 position.version = version(&object);
-                send(Update::Gone(source.keep.of(object))).await?;
+                send(Update::Gone(target.transform.apply(object))).await?;
             }
             Event::Bookmark { version, end } => {
                 if initial && end {
@@ -244,22 +244,22 @@ fn complete(position: &mut Position) {
 }
 
 /// A list, page by page; returns its version.
-async fn list<K: Cut>(
+async fn list<T: Transform>(
     requests: &Requests,
-    source: &Source<K>,
-    to: &mpsc::Sender<(SourceId, Update)>,
+    target: &WatchTarget<T>,
+    to: &mpsc::Sender<(WatchId, Update)>,
 ) -> Result<String, Ended> {
-    let what = format!("list {}", source.what);
+    let what = format!("list {}", target.what);
     let mut token = String::new();
     loop {
-        let mut path = format!("{}?limit={PAGE}", source.path);
-        if !source.selector.is_empty() {
-            path.push_str(&format!("&{}", source.selector));
+        let mut path = format!("{}?limit={PAGE}", target.path);
+        if !target.selector.is_empty() {
+            path.push_str(&format!("&{}", target.selector));
         }
         if !token.is_empty() {
             path.push_str(&format!("&continue={}", escape_query(&token)));
         }
-        let accept = if source.metadata_only { METADATA_LIST } else { JSON };
+        let accept = if target.metadata_only { METADATA_LIST } else { JSON };
         let body = requests.open(&path, accept, &what).await?;
         let bytes = tokio::time::timeout(SILENCE, body.collect())
             .await
@@ -277,7 +277,9 @@ async fn list<K: Cut>(
                 map.entry("kind").or_insert_with(|| kind.into());
                 map.entry("apiVersion").or_insert_with(|| page.api_version.as_str().into());
             }
-            to.send((source.id, Update::Put(source.keep.of(object)))).await.map_err(|_| Ended::Receiver)?;
+            to.send((target.id, Update::Put(target.transform.apply(object))))
+                .await
+                .map_err(|_| Ended::Receiver)?;
         }
         token = page.metadata.next.unwrap_or_default();
         if token.is_empty() {

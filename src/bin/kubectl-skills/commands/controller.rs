@@ -15,23 +15,23 @@ use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
-use crate::controller::carry_out::{Hands, one_line};
 use crate::controller::config::{GateSource, read_gates_file};
-use crate::controller::decide::Planning;
 use crate::controller::election::{Candidate, campaign};
 use crate::controller::events::{Announcer, send_all};
 use crate::controller::fence::{Fence, Moment};
 use crate::controller::lease::Terms;
 use crate::controller::logging::{self, Format, Level};
 use crate::controller::metrics::{Metric, Metrics};
+use crate::controller::reconcile::execute::{Context, one_line};
+use crate::controller::reconcile::plan::Planning;
 use crate::controller::rights;
 use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::serve::{Beside, Health, listen, serve};
-use crate::controller::sources::Scope;
+use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
-use crate::webhook::answer::Judge;
+use crate::webhook::claimants::ClaimantWatch;
 use crate::webhook::connections::told;
-use crate::webhook::rivals::Watched;
+use crate::webhook::handler::Reviewer;
 use crate::webhook::{Options, Webhook};
 
 /// Keep workloads as their AgentRuntimes say, for as long as it runs
@@ -83,7 +83,7 @@ pub struct Args {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     skill_folders: Option<bool>,
-    /// AgentRuntimes a second that follow a changed default or gate
+    /// AgentRuntimes a second that run a changed default or gate
     #[arg(long, default_value_t = 20.0, value_name = "NUMBER", value_parser = positive)]
     rollout_rate: f64,
     /// AgentRuntimes worked on at the same time
@@ -235,8 +235,8 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
         concurrency: usize::from(args.concurrency),
         grace: args.grace,
     };
-    let hands = Hands::new(Arc::clone(&writes), planning, metrics, args.dry_run);
-    let (the_loop, updates) = Loop::new(hands, settings, health, announcer, &watches);
+    let context = Context::new(Arc::clone(&writes), planning, metrics, args.dry_run);
+    let (the_loop, updates) = Loop::new(context, settings, health, announcer, &watches);
     let (lead, leading) = watch::channel(false);
     let (end_election, election_ends) = watch::channel(false);
     let election = if args.election.leader_elect && !args.dry_run {
@@ -291,13 +291,13 @@ fn grant(args: &Args, profile: &Profile, namespace: &str) -> Grant {
     }
 }
 
-impl Beside for Judge<Watched> {
+impl Beside for Reviewer<ClaimantWatch> {
     fn unready(&self) -> Option<&'static str> {
-        Judge::unready(self)
+        Reviewer::unready(self)
     }
 
     fn metrics(&self) -> String {
-        Judge::metrics(self).text()
+        Reviewer::metrics(self).text()
     }
 }
 
@@ -310,14 +310,14 @@ async fn webhook(
     stop: &watch::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>, Failure> {
     // A watch of its own: the loop knows only AgentRuntimes of its selector, and rivals may be any.
-    let rivals = Arc::new(Watched::new(client, profile, args.namespaces.clone()));
+    let rivals = Arc::new(ClaimantWatch::new(client, profile, args.namespaces.clone()));
     let webhook = Webhook::open(profile, args.webhook_options.clone(), Arc::clone(&rivals))
         .await
         .map_err(|message| Failure::input(message, String::new()))?;
-    health.set_beside(webhook.judge());
+    health.set_beside(webhook.reviewer());
     let mut stop = stop.clone();
     Ok(tokio::spawn(async move {
-        let follower = tokio::spawn(async move { rivals.follow().await });
+        let follower = tokio::spawn(async move { rivals.run().await });
         webhook.serve(async move { told(&mut stop).await }).await;
         follower.abort();
     }))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::Planning;
 use crate::cluster::error::Failure as Cause;
-use crate::cluster::followed::Followed;
+use crate::cluster::informer::Informer;
 use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
@@ -76,11 +76,11 @@ pub fn run(args: &Args) -> Run {
 /// Prints what changes until nobody reads it.
 async fn watch(args: &Args, mut live_run: LiveRun, mut shown: Vec<Report>) -> Run {
     let profile = live_run.settings.options.profile;
-    let mut followed = Followed::start(Arc::clone(&live_run.requests), live_run.scope.clone(), profile);
+    let mut informer = Informer::start(Arc::clone(&live_run.requests), live_run.scope.clone(), profile);
     loop {
         let looked = tokio::time::Instant::now();
-        match followed.changed(REST).await {
-            Ok(()) => followed.show(&mut live_run.snapshot),
+        match informer.changed(REST).await {
+            Ok(()) => informer.show(&mut live_run.snapshot),
             Err(error) if error.failure == Cause::Forbidden => {
                 notes::note(&format!("{}; looking again every {} s instead", error.message, PAUSE.as_secs()));
                 return poll(args, shown).await;

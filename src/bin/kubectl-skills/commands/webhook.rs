@@ -14,9 +14,9 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::live_run::{block_on, chosen_profile};
 use crate::controller::logging::{self, Format, Level};
 use crate::exit::{Failure, Outcome, Run};
-use crate::webhook::answer::Judge;
+use crate::webhook::claimants::ClaimantWatch;
 use crate::webhook::connections::{self, Limits, Mode};
-use crate::webhook::rivals::Watched;
+use crate::webhook::handler::Reviewer;
 use crate::webhook::{Options, Webhook};
 
 /// Serve the admission webhook of AgentRuntimes: the operator's verdicts in its words
@@ -61,11 +61,12 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
         started = started => started?,
         () = connections::told(&mut stop) => return Ok(Outcome::Done),
     };
-    let judge: Arc<Judge<Watched>> = webhook.judge();
-    let follower = tokio::spawn(async move { rivals.follow().await });
+    let reviewer: Arc<Reviewer<ClaimantWatch>> = webhook.reviewer();
+    let follower = tokio::spawn(async move { rivals.run().await });
     // Health outlives the signal: until the end it says that this replica is leaving.
     let (ended, ending) = watch::channel(false);
-    let health = tokio::spawn(connections::serve(health, Mode::About, judge, Limits::default(), ending));
+    let health =
+        tokio::spawn(connections::serve(health, Mode::ClaimantWatch, reviewer, Limits::default(), ending));
     webhook.serve(async move { connections::told(&mut stop).await }).await;
     follower.abort();
     ended.send_replace(true);
@@ -75,7 +76,7 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
     Ok(Outcome::Done)
 }
 
-type Started = (Webhook<Watched>, Arc<Watched>, tokio::net::TcpListener);
+type Started = (Webhook<ClaimantWatch>, Arc<ClaimantWatch>, tokio::net::TcpListener);
 
 async fn start(args: &Args, chosen: Option<&'static Profile>) -> Result<Started, Failure> {
     let connection = connect(&args.cluster, false).await?;
@@ -83,7 +84,7 @@ async fn start(args: &Args, chosen: Option<&'static Profile>) -> Result<Started,
     for warning in &dialect.warnings {
         tracing::warn!("{warning}");
     }
-    let rivals = Watched::new(connection.requests.client(), dialect.profile, args.namespaces.clone());
+    let rivals = ClaimantWatch::new(connection.requests.client(), dialect.profile, args.namespaces.clone());
     let rivals = Arc::new(rivals);
     let webhook = Webhook::open(dialect.profile, args.options.clone(), Arc::clone(&rivals))
         .await

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
-use super::keep::OPERATOR_MARK;
-use super::sources::About;
-use crate::cluster::watch::{SourceId, Update};
+use super::trim::OPERATOR_MARK;
+use super::watch_targets::Watched;
+use crate::cluster::watch::{Update, WatchId};
 
 /// Namespace and name of an object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +76,7 @@ struct Kept {
     /// Without its resourceVersion.
     text: Box<str>,
     version: Box<str>,
-    source: SourceId,
+    source: WatchId,
     /// List in which it was last seen, while one comes in.
     seen: u32,
 }
@@ -105,7 +105,7 @@ struct SourceState {
 /// The picture.
 #[derive(Debug)]
 pub struct Cache {
-    about: Vec<About>,
+    about: Vec<Watched>,
     states: Vec<SourceState>,
     runtimes: BTreeMap<Key, Kept>,
     workloads: HashMap<Target, Kept>,
@@ -113,7 +113,7 @@ pub struct Cache {
     claims: HashMap<Target, BTreeSet<Key>>,
     targets: HashMap<Key, Target>,
     /// Only to know what is news: what counts is read anew, [`super::config_read`].
-    config: BTreeMap<(Key, SourceId), Kept>,
+    config: BTreeMap<(Key, WatchId), Kept>,
     pods: BTreeMap<Key, Kept>,
     /// Pods by the namespace and name of the workload that they are of.
     pods_of: HashMap<Key, BTreeSet<Key>>,
@@ -122,7 +122,7 @@ pub struct Cache {
 
 impl Cache {
     /// An empty picture of what the sources will tell.
-    pub fn new(sources: impl IntoIterator<Item = (About, String)>) -> Self {
+    pub fn new(sources: impl IntoIterator<Item = (Watched, String)>) -> Self {
         let (about, states): (Vec<_>, Vec<_>) = sources
             .into_iter()
             .map(|(about, what)| (about, SourceState { what, ..SourceState::default() }))
@@ -153,17 +153,17 @@ impl Cache {
 
     /// Whether all ConfigMaps are being watched, so that no change of theirs is missed.
     pub fn config_is_live(&self) -> bool {
-        let config = self.states.iter().zip(&self.about).filter(|(_, about)| **about == About::Config);
+        let config = self.states.iter().zip(&self.about).filter(|(_, about)| **about == Watched::Config);
         config.into_iter().all(|(state, _)| state.synced && state.live && !state.listing)
     }
 
     /// What a source tells of, for messages.
-    pub fn what(&self, source: SourceId) -> &str {
+    pub fn what(&self, source: WatchId) -> &str {
         self.states.get(source).map_or("", |state| &state.what)
     }
 
     /// The kind that a source tells of, for metrics.
-    pub fn kind(&self, source: SourceId) -> &'static str {
+    pub fn kind(&self, source: WatchId) -> &'static str {
         self.about.get(source).map_or("", |about| about.kind())
     }
 
@@ -173,7 +173,7 @@ impl Cache {
     }
 
     /// Takes an update in.
-    pub fn take(&mut self, source: SourceId, update: Update) -> Changed {
+    pub fn take(&mut self, source: WatchId, update: Update) -> Changed {
         let mut changed = Changed::default();
         let Some(about) = self.about.get(source).copied() else { return changed };
         match update {
@@ -195,7 +195,7 @@ impl Cache {
                     self.drop_key(about, source, &key, None, &mut changed);
                 }
                 // What was absent until now counts from here.
-                changed.config |= about == About::Config;
+                changed.config |= about == Watched::Config;
             }
             Update::Lost(_) => self.states[source].live = false,
             Update::Live => self.states[source].live = true,
@@ -207,7 +207,7 @@ impl Cache {
     pub fn wrote_runtime(&mut self, object: &Value) {
         let source = self.runtimes.get(&Key::of(object)).map(|kept| kept.source);
         if let Some(source) = source {
-            self.put(About::Runtimes, source, object, &mut Changed::default());
+            self.put(Watched::Runtimes, source, object, &mut Changed::default());
         }
     }
 
@@ -215,7 +215,7 @@ impl Cache {
     pub fn wrote_workload(&mut self, target: &Target, object: &Value) {
         let source = self.workloads.get(target).map(|kept| kept.source);
         if let Some(source) = source {
-            self.put(About::Workloads(target.0), source, object, &mut Changed::default());
+            self.put(Watched::Workloads(target.0), source, object, &mut Changed::default());
         }
     }
 
@@ -253,18 +253,18 @@ impl Cache {
     /// Objects held, by kind.
     pub fn counts(&self) -> [(&'static str, usize); 4] {
         [
-            (About::Runtimes.kind(), self.runtimes.len()),
+            (Watched::Runtimes.kind(), self.runtimes.len()),
             ("workload", self.workloads.len()),
-            (About::Config.kind(), self.config.len()),
-            (About::Pods.kind(), self.pods.len()),
+            (Watched::Config.kind(), self.config.len()),
+            (Watched::Pods.kind(), self.pods.len()),
         ]
     }
 
-    fn put(&mut self, about: About, source: SourceId, object: &Value, changed: &mut Changed) {
+    fn put(&mut self, about: Watched, source: WatchId, object: &Value, changed: &mut Changed) {
         let key = Key::of(object);
         let list = self.states[source].list;
         match about {
-            About::Runtimes => {
+            Watched::Runtimes => {
                 let Some(kept) = news(self.runtimes.get_mut(&key), object, source, list) else { return };
                 self.runtimes.insert(key.clone(), kept);
                 changed.runtimes.insert(key.clone());
@@ -281,7 +281,7 @@ impl Cache {
                     changed.runtimes.extend(self.claims.get(target).into_iter().flatten().cloned());
                 }
             }
-            About::Workloads(kind) => {
+            Watched::Workloads(kind) => {
                 let target = (kind, key);
                 let Some(kept) = news(self.workloads.get_mut(&target), object, source, list) else { return };
                 self.workloads.insert(target.clone(), kept);
@@ -293,14 +293,14 @@ impl Cache {
                 };
                 changed.runtimes.extend(self.claims(&target).cloned());
             }
-            About::Config => {
+            Watched::Config => {
                 let at = (key, source);
                 if let Some(kept) = news(self.config.get_mut(&at), object, source, list) {
                     self.config.insert(at, kept);
                     changed.config = true;
                 }
             }
-            About::Pods => {
+            Watched::Pods => {
                 if let Some(kept) = news(self.pods.get_mut(&key), object, source, list) {
                     self.pods.insert(key.clone(), kept);
                     self.index_pod(&key, object, changed);
@@ -338,22 +338,22 @@ impl Cache {
     /// Takes an object out; not one that was seen later than `version` tells.
     fn drop_key(
         &mut self,
-        about: About,
-        source: SourceId,
+        about: Watched,
+        source: WatchId,
         key: &Key,
         version: Option<&str>,
         changed: &mut Changed,
     ) {
         let old = |kept: &Kept| version.is_some_and(|version| is_older(version, &kept.version));
         match about {
-            About::Runtimes => {
+            Watched::Runtimes => {
                 if self.runtimes.get(key).is_some_and(|kept| !old(kept)) {
                     self.runtimes.remove(key);
                     self.unclaim(key, changed);
                     changed.gone.insert(key.clone());
                 }
             }
-            About::Workloads(kind) => {
+            Watched::Workloads(kind) => {
                 let target = (kind, key.clone());
                 if self.workloads.get(&target).is_some_and(|kept| !old(kept)) {
                     self.workloads.remove(&target);
@@ -361,10 +361,10 @@ impl Cache {
                     changed.runtimes.extend(self.claims(&target).cloned());
                 }
             }
-            About::Config => {
+            Watched::Config => {
                 changed.config |= self.config.remove(&(key.clone(), source)).is_some();
             }
-            About::Pods => {
+            Watched::Pods => {
                 let Some(kept) = self.pods.remove(key) else { return };
                 for owner in pod_owners(&kept.value()) {
                     let workload = Key::new(key.namespace(), &owner);
@@ -381,29 +381,29 @@ impl Cache {
     }
 
     /// Objects of a source that its last list did not tell.
-    fn unseen(&self, about: About, source: SourceId) -> Vec<Key> {
+    fn unseen(&self, about: Watched, source: WatchId) -> Vec<Key> {
         let list = self.states[source].list;
         let gone = |kept: &Kept| kept.source == source && kept.seen != list;
         match about {
-            About::Runtimes => {
+            Watched::Runtimes => {
                 self.runtimes.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect()
             }
-            About::Workloads(kind) => self
+            Watched::Workloads(kind) => self
                 .workloads
                 .iter()
                 .filter(|((of, _), kept)| *of == kind && gone(kept))
                 .map(|((_, key), _)| key.clone())
                 .collect(),
-            About::Config => {
+            Watched::Config => {
                 self.config.iter().filter(|(_, k)| gone(k)).map(|((k, _), _)| k.clone()).collect()
             }
-            About::Pods => self.pods.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect(),
+            Watched::Pods => self.pods.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect(),
         }
     }
 }
 
 /// An object that says something new, as it is to be kept; none where it is known already, or older than what is known.
-fn news(old: Option<&mut Kept>, object: &Value, source: SourceId, list: u32) -> Option<Kept> {
+fn news(old: Option<&mut Kept>, object: &Value, source: WatchId, list: u32) -> Option<Kept> {
     let mut object = object.clone();
     let version = object
         .get_mut("metadata")
@@ -468,18 +468,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const RUNTIMES: SourceId = 0;
-    const DEPLOYMENTS: SourceId = 1;
-    const CONFIG: SourceId = 2;
-    const PODS: SourceId = 3;
+    const RUNTIMES: WatchId = 0;
+    const DEPLOYMENTS: WatchId = 1;
+    const CONFIG: WatchId = 2;
+    const PODS: WatchId = 3;
 
     fn cache() -> Cache {
         let about = [
-            About::Runtimes,
-            About::Workloads(WorkloadKind::Deployment),
-            About::Config,
-            About::Pods,
-            About::Config,
+            Watched::Runtimes,
+            Watched::Workloads(WorkloadKind::Deployment),
+            Watched::Config,
+            Watched::Pods,
+            Watched::Config,
         ];
         let mut cache = Cache::new(about.map(|about| (about, about.kind().to_owned())));
         for source in 0..about.len() {
@@ -510,7 +510,7 @@ mod tests {
     #[test]
     fn nothing_is_synced_before_every_source_was_seen_whole() {
         let mut cache =
-            Cache::new([(About::Runtimes, "agentruntimes".into()), (About::Config, "maps".into())]);
+            Cache::new([(Watched::Runtimes, "agentruntimes".into()), (Watched::Config, "maps".into())]);
         cache.take(0, Update::Begin);
         cache.take(0, Update::Put(runtime("a", "1", "w")));
         assert_eq!(

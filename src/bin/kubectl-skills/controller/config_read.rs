@@ -8,11 +8,11 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kubectl_skills::api::object::{ConfigMap, Origin};
 use serde_json::Value;
 
-use super::keep::Keep;
-use super::sources::About;
+use super::trim::Trim;
+use super::watch_targets::Watched;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::{Requests, escape_query};
-use crate::cluster::watch::Source;
+use crate::cluster::watch::WatchTarget;
 
 /// Lists asked for at the same time.
 const CONCURRENCY: usize = 8;
@@ -26,8 +26,8 @@ pub struct Place {
 }
 
 /// Where the sources have their ConfigMaps.
-pub fn places(sources: &[(About, Source<Keep>)]) -> Vec<Place> {
-    let config = sources.iter().filter(|(about, _)| *about == About::Config);
+pub fn places(sources: &[(Watched, WatchTarget<Trim>)]) -> Vec<Place> {
+    let config = sources.iter().filter(|(about, _)| *about == Watched::Config);
     config
         .map(|(_, source)| Place {
             what: format!("list {}", source.what),
@@ -95,13 +95,13 @@ fn path(place: &Place, version: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::sources::{Scope, sources};
+    use crate::controller::watch_targets::{Scope, watch_targets};
     use kubectl_skills::api::profile::Profile;
 
     #[test]
     fn what_is_read_is_what_is_watched_at_one_version() {
         let profile = Profile::by_name("pr332-merged").unwrap();
-        let places = places(&sources(profile, &Scope::default()));
+        let places = places(&watch_targets(profile, &Scope::default()));
         let paths = |version| places.iter().map(|place| path(place, version)).collect::<Vec<_>>();
         assert_eq!(paths(None).len(), 5);
         assert_eq!(paths(None)[0], "/api/v1/configmaps?labelSelector=kagenti.io%2Fdefaults%3Dtrue");

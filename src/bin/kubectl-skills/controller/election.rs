@@ -6,10 +6,10 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::carry_out::one_line;
 use super::clock;
 use super::fence::{Fence, Moment};
 use super::lease::{Election, Record, Step, Terms};
+use super::reconcile::execute::one_line;
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::Requests;

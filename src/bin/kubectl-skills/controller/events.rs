@@ -12,9 +12,9 @@ use kubectl_skills::plan::Event;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::carry_out::one_line;
 use super::fence::Moment;
 use super::metrics::{Metric, Metrics};
+use super::reconcile::execute::one_line;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::Requests;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kubectl_skills::install::rbac::Need;
 
-use super::carry_out::one_line;
 use super::metrics::{Metric, Metrics};
+use super::reconcile::execute::one_line;
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
 

@@ -15,20 +15,20 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cache::{Cache, Changed, Key, Target};
-use super::carry_out::{Hands, Outcome, carry_out, one_line, reason};
 use super::clock;
 use super::config::{GateSource, Snapshot, read_gates_file};
 use super::config_read::{self, Place};
-use super::decide::{Task, decide};
+use super::contention::{Contention, WriteHistory};
 use super::events::{Announcer, News, about};
-use super::fights::{Fights, Judgement};
 use super::metrics::{Metric, Metrics};
 use super::queue::{Again, Queue};
+use super::reconcile::execute::{Context, Outcome, execute, one_line, reason};
+use super::reconcile::plan::{Decision, plan};
 use super::serve::Health;
-use super::sources::{Scope, sources};
+use super::watch_targets::{Scope, watch_targets};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
-use crate::cluster::watch::{SourceId, Update, follow};
+use crate::cluster::watch::{Update, WatchId, follow};
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
 const CONFIG_SETTLES: Duration = Duration::from_millis(300);
@@ -90,14 +90,14 @@ struct Left {
 
 /// The loop's own state.
 pub struct Loop {
-    hands: Arc<Hands>,
+    context: Arc<Context>,
     settings: Settings,
     metrics: Metrics,
     health: Arc<Health>,
     announcer: Announcer,
     cache: Cache,
     queue: Queue<Key>,
-    fights: Fights,
+    history: WriteHistory,
     snapshot: Option<Arc<Snapshot>>,
     /// When a new snapshot is due.
     config_due: Option<Instant>,
@@ -107,36 +107,36 @@ pub struct Loop {
     leading: bool,
     under_way: FuturesUnordered<UnderWay>,
     left: HashMap<Key, Left>,
-    lost: BTreeSet<SourceId>,
+    lost: BTreeSet<WatchId>,
     runs: u64,
 }
 
 impl Loop {
     /// A loop that has seen nothing. `watches` is what watches are opened through.
     pub fn new(
-        hands: Hands,
+        context: Context,
         settings: Settings,
         health: Arc<Health>,
         announcer: Announcer,
         watches: &Arc<Requests>,
-    ) -> (Self, mpsc::Receiver<(SourceId, Update)>) {
+    ) -> (Self, mpsc::Receiver<(WatchId, Update)>) {
         let (to, updates) = mpsc::channel(WAITING);
-        let sources = sources(hands.planning.profile, &settings.scope);
+        let sources = watch_targets(context.planning.profile, &settings.scope);
         let places = config_read::places(&sources).into();
         let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
         for (_, source) in sources {
             tokio::spawn(follow(Arc::clone(watches), source, to.clone()));
         }
-        let metrics = hands.metrics.clone();
+        let metrics = context.metrics.clone();
         let the_loop = Self {
-            hands: Arc::new(hands),
+            context: Arc::new(context),
             settings,
             metrics,
             health,
             announcer,
             cache,
             queue: Queue::default(),
-            fights: Fights::default(),
+            history: WriteHistory::default(),
             snapshot: None,
             config_due: None,
             places,
@@ -153,7 +153,7 @@ impl Loop {
     /// Runs until `stop`, then lets runs under way end.
     pub async fn run(
         mut self,
-        mut updates: mpsc::Receiver<(SourceId, Update)>,
+        mut updates: mpsc::Receiver<(WatchId, Update)>,
         mut leading: watch::Receiver<bool>,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -230,7 +230,7 @@ impl Loop {
         }
         self.leading = leads;
         self.queue.clear();
-        self.fights = Fights::default();
+        self.history = WriteHistory::default();
         if leads {
             let now = Instant::now();
             for key in self.cache.runtime_keys() {
@@ -239,7 +239,7 @@ impl Loop {
         }
     }
 
-    fn take(&mut self, source: SourceId, update: Update) {
+    fn take(&mut self, source: WatchId, update: Update) {
         let synced = self.cache.synced();
         match &update {
             Update::Begin => self.metrics.count(Metric::Relists, &[self.cache.kind(source)]),
@@ -292,8 +292,8 @@ impl Loop {
 
     fn read_config(&mut self) {
         self.config_due = None;
-        let (hands, places) = (Arc::clone(&self.hands), Arc::clone(&self.places));
-        self.reading = Some(Box::pin(async move { config_read::read(&hands.requests, &places).await }));
+        let (context, places) = (Arc::clone(&self.context), Arc::clone(&self.places));
+        self.reading = Some(Box::pin(async move { config_read::read(&context.requests, &places).await }));
     }
 
     /// Makes a new snapshot of the configuration.
@@ -308,7 +308,7 @@ impl Loop {
                 return;
             }
         };
-        let planning = &self.hands.planning;
+        let planning = &self.context.planning;
         let new = match Snapshot::new(planning.profile, planning.view, maps, &self.settings.gates) {
             Ok(new) => Arc::new(new),
             Err(error) => {
@@ -351,46 +351,48 @@ impl Loop {
             let now = Instant::now();
             let Some((key, waited)) = self.queue.take(now) else { return };
             let Some(snapshot) = self.snapshot.clone() else { return };
-            let task = decide(&key, &self.cache, &snapshot, &self.hands.planning);
-            let Some(task) = task else {
+            let decision = plan(&key, &self.cache, &snapshot, &self.context.planning);
+            let Some(decision) = decision else {
                 self.queue.done(&key, Again::No, now);
                 continue;
             };
-            self.start(task, waited, now);
+            self.start(decision, waited, now);
         }
     }
 
-    fn start(&mut self, task: Task, waited: Duration, now: Instant) {
-        let wanted = if self.writes_workload(&task) { task.wanted() } else { 0 };
-        let judgement = match &task.target {
-            Some(target) if wanted != 0 && !task.is_going() => self.fights.judge(target, wanted, now),
-            _ => Judgement::New,
+    fn start(&mut self, decision: Decision, waited: Duration, now: Instant) {
+        let wanted = if self.writes_workload(&decision) { decision.wanted() } else { 0 };
+        let contention = match &decision.target {
+            Some(target) if wanted != 0 && !decision.is_being_deleted() => {
+                self.history.classify(target, wanted, now)
+            }
+            _ => Contention::None,
         };
-        if let Judgement::Truce(left, who) = &judgement {
-            tracing::debug!(runtime = %task.key, who, "kept off");
-            self.queue.done(&task.key, Again::After(*left), now);
+        if let Contention::BackedOff(left, who) = &contention {
+            tracing::debug!(runtime = %decision.key, who, "kept off");
+            self.queue.done(&decision.key, Again::After(*left), now);
             return;
         }
         self.runs += 1;
-        tracing::debug!(runtime = %task.key, run = self.runs, action = task.plan.as_ref().map(|p| p.action.name()), "run");
+        tracing::debug!(runtime = %decision.key, run = self.runs, action = decision.plan.as_ref().map(|p| p.action.name()), "run");
         let started = Started {
-            key: task.key.clone(),
-            target: task.target.clone(),
+            key: decision.key.clone(),
+            target: decision.target.clone(),
             wanted,
-            drift: judgement == Judgement::Drift,
-            skills: task.plan.as_ref().map_or(0, |plan| plan.skills.len()),
+            drift: contention == Contention::Drift,
+            skills: decision.plan.as_ref().map_or(0, |plan| plan.skills.len()),
             at: now,
             waited,
         };
         let span = tracing::info_span!(
             RUN,
             id = self.runs,
-            object = %task.key,
-            action = task.plan.as_ref().map(|plan| plan.action.name()),
+            object = %decision.key,
+            action = decision.plan.as_ref().map(|plan| plan.action.name()),
             failed = tracing::field::Empty,
         );
-        let persists = self.queue.failures(&task.key) >= PERSISTS;
-        let run = carry_out(Arc::clone(&self.hands), task, judgement, persists, clock::seconds());
+        let persists = self.queue.failures(&decision.key) >= PERSISTS;
+        let run = execute(Arc::clone(&self.context), decision, contention, persists, clock::seconds());
         self.under_way.push(Box::pin(async move {
             let outcome = run.instrument(span.clone()).await;
             if !outcome.failed.is_empty() {
@@ -401,15 +403,15 @@ impl Loop {
     }
 
     /// Whether the plan changes the workload as it is known.
-    fn writes_workload(&self, task: &Task) -> bool {
-        let (Some(plan), Some(workload)) = (&task.plan, &task.workload) else { return false };
+    fn writes_workload(&self, decision: &Decision) -> bool {
+        let (Some(plan), Some(workload)) = (&decision.plan, &decision.workload) else { return false };
         plan.updates.iter().any(|update| !is_settled(workload, update))
     }
 
     fn end(&mut self, started: Started, outcome: Outcome) {
         let now = Instant::now();
         let Started { key, target, wanted, drift, skills, at, waited } = started;
-        let Outcome { runtime, workload, events, again, failed, kept_off } = outcome;
+        let Outcome { runtime, workload, events, again, failed, backed_off } = outcome;
         self.metrics.observe_run(waited, now.duration_since(at));
         let result = match (failed, runtime.is_some() || workload.is_some()) {
             ("", true) => "written",
@@ -435,13 +437,13 @@ impl Loop {
         if let Some(target) = &target {
             if let Some(object) = &workload {
                 self.cache.wrote_workload(target, object);
-                self.fights.wrote(target, wanted, now);
+                self.history.wrote(target, wanted, now);
                 if drift {
                     self.metrics.count(Metric::DriftHealed, &[]);
                 }
             }
-            if let Some(who) = kept_off {
-                self.fights.keep_off(target, wanted, who, now);
+            if let Some(who) = backed_off {
+                self.history.back_off(target, wanted, who, now);
             }
         }
         let contested = matches!(failed, "FieldContested" | "OperatorRunning");
@@ -464,7 +466,7 @@ impl Loop {
         self.health.set_ready(self.cache.synced() && self.snapshot.is_some());
         self.read_gates();
         let cache = &self.cache;
-        self.fights.retain(|target| cache.claims(target).next().is_some());
+        self.history.retain(|target| cache.claims(target).next().is_some());
         let set = |metric, value: usize| self.metrics.set(metric, &[], value as f64);
         set(Metric::QueueDepth, self.queue.depth());
         set(Metric::QueueDelayed, self.queue.delayed());
@@ -472,7 +474,7 @@ impl Loop {
         set(Metric::Leader, usize::from(self.leading));
         set(Metric::Synced, usize::from(self.cache.synced()));
         set(Metric::GateOpen, usize::from(self.snapshot.as_ref().is_some_and(|snapshot| snapshot.gate)));
-        set(Metric::Requests, self.hands.requests.sent());
+        set(Metric::Requests, self.context.requests.sent());
         set(Metric::RuntimesFailing, self.left.values().filter(|left| left.failing).count());
         set(Metric::RuntimesContested, self.left.values().filter(|left| left.contested).count());
         set(Metric::SkillsMounted, self.left.values().map(|left| left.skills).sum());

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::certificate_expiry;
 use super::metrics::Metrics;
-use super::validity;
 
 /// Where certificate and key are, under the names of a `kubernetes.io/tls` Secret.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl Certificates {
     }
 
     /// Reads the files again and again; returns only when dropped. What cannot be used is told once and changes nothing.
-    pub async fn follow(self: Arc<Self>, loaded: Loaded, every: Duration) {
+    pub async fn run(self: Arc<Self>, loaded: Loaded, every: Duration) {
         let mut used = loaded.0;
         let mut complaint = String::new();
         loop {
@@ -97,7 +97,8 @@ impl Certificates {
     }
 
     fn tell_end(&self, key: &CertifiedKey) {
-        let Some(end) = key.cert.first().and_then(|certificate| validity::not_after(certificate)) else {
+        let Some(end) = key.cert.first().and_then(|certificate| certificate_expiry::not_after(certificate))
+        else {
             return;
         };
         self.metrics.certificate_ends(end);
@@ -117,7 +118,7 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// What [`Certificates::follow`] compares against.
+/// What [`Certificates::run`] compares against.
 #[derive(Debug)]
 pub struct Loaded(Content);
 
@@ -207,7 +208,7 @@ mod tests {
         let metrics = Arc::<Metrics>::default();
         let (certificates, loaded) =
             Certificates::load(Files::within(root.path()), Arc::clone(&metrics)).unwrap();
-        let follower = tokio::spawn(Arc::clone(&certificates).follow(loaded, Duration::from_millis(5)));
+        let follower = tokio::spawn(Arc::clone(&certificates).run(loaded, Duration::from_millis(5)));
         let in_use = || certificates.current.read().unwrap().cert[0].to_vec();
         let begin = in_use();
         let until = async |text: &str| {

@@ -1,5 +1,5 @@
 //! A listener in, answered requests out: HTTP/1.1 with or without TLS, bounded in connections, size and time, ended
-//! without dropping what is under way. What is answered is left to [`super::answer`].
+//! without dropping what is under way. What is answered is left to [`super::handler`].
 //!
 //! No HTTP/2: the API server does without, and its streams have been a way to exhaust servers (CVE-2023-44487).
 
@@ -20,8 +20,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Asked, Judge, text};
-use super::rivals::Source;
+use super::claimants::Claimants;
+use super::handler::{Asked, Reviewer, text};
 
 /// Bounds.
 #[derive(Debug, Clone, Copy)]
@@ -63,14 +63,14 @@ pub enum Mode {
     /// Reviews, and what is asked about the webhook, over TLS.
     Tls(TlsAcceptor),
     /// Only what is asked about the webhook: health and metrics.
-    About,
+    ClaimantWatch,
 }
 
 /// Accepts until `stop` is true, then waits for what is under way.
-pub async fn serve<S: Source>(
+pub async fn serve<S: Claimants>(
     listener: TcpListener,
     mode: Mode,
-    judge: Arc<Judge<S>>,
+    reviewer: Arc<Reviewer<S>>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -83,16 +83,16 @@ pub async fn serve<S: Source>(
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        judge.metrics().connected();
-        let (mode, judge, stop) = (mode.clone(), Arc::clone(&judge), stop.clone());
+        reviewer.metrics().connected();
+        let (mode, reviewer, stop) = (mode.clone(), Arc::clone(&reviewer), stop.clone());
         open.spawn(async move {
             let _place = place;
             match mode {
-                Mode::About => converse(stream, false, &judge, limits, stop).await,
+                Mode::ClaimantWatch => converse(stream, false, &reviewer, limits, stop).await,
                 Mode::Tls(acceptor) => {
                     // A port scan or an expired trust is no event of ours; the client knows what it refused.
                     match tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(stream, true, &judge, limits, stop).await,
+                        Ok(Ok(stream)) => converse(stream, true, &reviewer, limits, stop).await,
                         Ok(Err(error)) => tracing::debug!("TLS handshake: {error}"),
                         Err(_) => tracing::debug!("TLS handshake: not finished in time"),
                     }
@@ -134,15 +134,16 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
     }
 }
 
-async fn converse<S: Source, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn converse<S: Claimants, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: T,
     reviews: bool,
-    judge: &Arc<Judge<S>>,
+    reviewer: &Arc<Reviewer<S>>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request: Request<Incoming>| async move {
-        let answered = tokio::time::timeout(limits.request, one(request, reviews, judge, limits.body)).await;
+        let answered =
+            tokio::time::timeout(limits.request, one(request, reviews, reviewer, limits.body)).await;
         Ok::<_, Infallible>(answered.unwrap_or_else(|_| {
             let mut late = text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n");
             late.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
@@ -168,10 +169,10 @@ async fn converse<S: Source, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>
     }
 }
 
-async fn one<S: Source>(
+async fn one<S: Claimants>(
     request: Request<Incoming>,
     reviews: bool,
-    judge: &Arc<Judge<S>>,
+    reviewer: &Arc<Reviewer<S>>,
     limit: usize,
 ) -> http::Response<http_body_util::Full<hyper::body::Bytes>> {
     let (head, body) = request.into_parts();
@@ -198,9 +199,9 @@ async fn one<S: Source>(
         body: &body,
     };
     if reviews {
-        judge.answer(&asked).await
+        reviewer.answer(&asked).await
     } else {
-        judge
+        reviewer
             .about(&asked)
             .unwrap_or_else(|| text(StatusCode::NOT_FOUND, "see /healthz, /readyz, /metrics\n"))
     }

@@ -1,5 +1,5 @@
-//! The end of a certificate's validity out of its DER, for a metric and a warning. Everything else in a certificate is
-//! left to those who check it.
+//! Reads notAfter from a certificate's DER, for a metric and a warning. Everything else in a certificate is left to the
+//! clients that verify it.
 
 /// Seconds since 1970 at which the certificate ends; none where it is not readable.
 pub fn not_after(certificate: &[u8]) -> Option<u64> {

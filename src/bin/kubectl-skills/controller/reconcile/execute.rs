@@ -1,6 +1,6 @@
-//! A decided run, sent: a [`Task`] in, what became of it out. One write to the workload, one to the status, one for the
-//! finalizer, each only where it changes something. Every write names the version it was decided over, and stops at the
-//! fence where this replica does not lead.
+//! Sends a [`Decision`]: one write to the workload, one to the status, one for the finalizer, each only if it changes
+//! something. Every write names the resourceVersion that was planned with, and is refused by the fence if this replica does
+//! not lead.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,23 +13,23 @@ use kubectl_skills::live::field_ownership::owners;
 use kubectl_skills::plan::{Event, Finalizer, RuntimePlan, StatusPlan};
 use serde_json::{Map, Value, json};
 
-use super::cache::Target;
-use super::decide::{Planning, RETRY_SECS, Task, contested_status, failed_status};
-use super::fights::{Judgement, TRUCE};
-use super::keep::Keep;
-use super::metrics::{Metric, Metrics};
-use super::queue::Again;
-use super::sources::resource;
+use super::plan::{Decision, Planning, RETRY_SECS, contested_status, failed_status};
 use crate::cluster::apply::{FIELD_MANAGER, Settings, Write, apply_at_once, commit, prepare};
 use crate::cluster::carry_out::ours;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::paths::agent_runtimes;
 use crate::cluster::requests::{Requests, escape_query};
 use crate::cluster::restart::return_replicas;
-use crate::cluster::watch::Cut as _;
+use crate::cluster::watch::Transform as _;
+use crate::controller::cache::Target;
+use crate::controller::contention::{BACKOFF, Contention};
+use crate::controller::metrics::{Metric, Metrics};
+use crate::controller::queue::Again;
+use crate::controller::trim::Trim;
+use crate::controller::watch_targets::resource;
 
-/// What all runs share.
-pub struct Hands {
+/// What all reconciliations share.
+pub struct Context {
     /// Requests through the fence.
     pub requests: Arc<Requests>,
     /// How plans are made.
@@ -56,11 +56,11 @@ pub struct Outcome {
     /// Why it failed, for metrics; empty where it did not.
     pub failed: &'static str,
     /// Somebody else's fields: kept off from whom.
-    pub kept_off: Option<String>,
+    pub backed_off: Option<String>,
 }
 
-impl Hands {
-    /// Hands that have written nothing yet.
+impl Context {
+    /// Context that have written nothing yet.
     pub fn new(requests: Arc<Requests>, planning: Planning, metrics: Metrics, dry_run: bool) -> Self {
         Self { requests, planning, metrics, dry_run, proven: Mutex::default() }
     }
@@ -88,26 +88,27 @@ impl Hands {
     }
 }
 
-/// Carries a task out. `persists` says that the runs before it failed as well; `now` is the time for conditions, in
+/// Carries a decision out. `persists` says that the runs before it failed as well; `now` is the time for conditions, in
 /// RFC 3339.
-pub async fn carry_out(
-    hands: Arc<Hands>,
-    task: Task,
-    judgement: Judgement,
+pub async fn execute(
+    context: Arc<Context>,
+    decision: Decision,
+    contention: Contention,
     persists: bool,
     now: String,
 ) -> Outcome {
-    if hands.dry_run {
-        return report(&hands, &task);
+    if context.dry_run {
+        return report(&context, &decision);
     }
-    let mut run = Run { hands: &hands, task, persists, now, written: false, runtime: None, workload: None };
-    let result = run.all(&judgement).await;
+    let mut run =
+        Run { context: &context, decision, persists, now, written: false, runtime: None, workload: None };
+    let result = run.all(&contention).await;
     run.conclude(result)
 }
 
 struct Run<'a> {
-    hands: &'a Hands,
-    task: Task,
+    context: &'a Context,
+    decision: Decision,
     persists: bool,
     now: String,
     written: bool,
@@ -120,67 +121,73 @@ struct Ended {
     events: Vec<Event>,
     again: Again,
     failed: &'static str,
-    kept_off: Option<String>,
+    backed_off: Option<String>,
 }
 
 impl Run<'_> {
-    async fn all(&mut self, judgement: &Judgement) -> Result<Ended, ClusterError> {
-        if self.task.finalizer == Finalizer::Add {
+    async fn all(&mut self, contention: &Contention) -> Result<Ended, ClusterError> {
+        if self.decision.finalizer == Finalizer::Add {
             self.add_finalizer().await?;
-            if self.task.plan.as_ref().is_some_and(|plan| plan.status.is_none() && plan.updates.is_empty()) {
+            if self
+                .decision
+                .plan
+                .as_ref()
+                .is_some_and(|plan| plan.status.is_none() && plan.updates.is_empty())
+            {
                 // The operator's first run does only that (`--exact`).
                 return Ok(self.ended(Vec::new(), Again::Now, ""));
             }
         }
-        if *judgement == Judgement::Fight {
-            return self.keep_off().await;
+        if *contention == Contention::Contested {
+            return self.back_off().await;
         }
-        if let Some(plan) = self.task.plan.clone()
-            && let Some(target) = self.task.target.clone()
+        if let Some(plan) = self.decision.plan.clone()
+            && let Some(target) = self.decision.target.clone()
             && !plan.updates.is_empty()
         {
             match self.write_workload(&plan, &target).await {
                 Ok(()) => {}
                 // Deleted meanwhile: the watch will tell, and there is nothing to be cleaned up.
-                Err(error) if error.failure == Failure::NotFound && self.task.is_going() => {}
+                Err(error) if error.failure == Failure::NotFound && self.decision.is_being_deleted() => {}
                 Err(error) => return self.workload_failed(&plan, error).await,
             }
         }
-        if self.task.finalizer == Finalizer::Remove {
+        if self.decision.finalizer == Finalizer::Remove {
             self.remove_finalizer().await?;
             return Ok(self.ended(Vec::new(), Again::No, ""));
         }
-        let status = self.task.status.take();
+        let status = self.decision.status.take();
         let changed = match status {
             Some(status) => self.write_status(&status).await?,
             None => false,
         };
-        let events = if changed || self.written { std::mem::take(&mut self.task.events) } else { Vec::new() };
-        let again = match self.task.requeue_secs {
+        let events =
+            if changed || self.written { std::mem::take(&mut self.decision.events) } else { Vec::new() };
+        let again = match self.decision.requeue_secs {
             0 => Again::No,
             seconds => Again::After(Duration::from_secs(seconds.into())),
         };
-        Ok(self.ended(events, again, self.task.refused))
+        Ok(self.ended(events, again, self.decision.refused))
     }
 
     fn ended(&self, events: Vec<Event>, again: Again, failed: &'static str) -> Ended {
-        Ended { events, again, failed, kept_off: None }
+        Ended { events, again, failed, backed_off: None }
     }
 
     fn conclude(self, result: Result<Ended, ClusterError>) -> Outcome {
         let (runtime, workload) = (self.runtime, self.workload);
         match result {
-            Ok(Ended { events, again, failed, kept_off }) => {
-                Outcome { runtime, workload, events, again, failed, kept_off }
+            Ok(Ended { events, again, failed, backed_off }) => {
+                Outcome { runtime, workload, events, again, failed, backed_off }
             }
             Err(error) => {
                 let failed = reason(&error.failure);
                 match error.failure {
                     // Somebody was faster: their change is on its way here, and is planned with.
-                    Failure::Conflict => tracing::debug!(runtime = %self.task.key, %error, "made again"),
-                    Failure::NotFound => tracing::debug!(runtime = %self.task.key, %error, "it is gone"),
+                    Failure::Conflict => tracing::debug!(runtime = %self.decision.key, %error, "made again"),
+                    Failure::NotFound => tracing::debug!(runtime = %self.decision.key, %error, "it is gone"),
                     _ => {
-                        tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "the run failed")
+                        tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "the run failed")
                     }
                 }
                 Outcome {
@@ -189,7 +196,7 @@ impl Run<'_> {
                     events: Vec::new(),
                     again: Again::Failed,
                     failed,
-                    kept_off: None,
+                    backed_off: None,
                 }
             }
         }
@@ -212,15 +219,15 @@ impl Run<'_> {
                 | Failure::NotPermitted
                 | Failure::Unauthorized
         );
-        if silent || (passing && (!self.persists || self.task.is_going())) {
+        if silent || (passing && (!self.persists || self.decision.is_being_deleted())) {
             return Err(error);
         }
         let failed = reason(&error.failure);
-        if self.task.is_going() {
-            tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "cannot take our things out; the finalizer stays");
+        if self.decision.is_being_deleted() {
+            tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "cannot take our things out; the finalizer stays");
             return Ok(self.ended(Vec::new(), Again::Failed, failed));
         }
-        let exact = self.hands.planning.exact;
+        let exact = self.context.planning.exact;
         let status_reason = match error.failure {
             Failure::ImageVolumesDropped if !exact => "ImageVolumesDropped",
             _ => "ConfigApplyError",
@@ -228,7 +235,7 @@ impl Run<'_> {
         let message = if error.said.is_empty() { error.message.clone() } else { error.said.clone() };
         let changed = self.write_status(&failed_status(plan, status_reason, &message, exact)).await?;
         if changed {
-            tracing::warn!(runtime = %self.task.key, error = %one_line(&error), "the workload cannot be configured");
+            tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "the workload cannot be configured");
         }
         let events = if changed && !exact {
             vec![Event { warning: true, reason: status_reason, message }]
@@ -241,7 +248,7 @@ impl Run<'_> {
     }
 
     async fn write_workload(&mut self, plan: &RuntimePlan, target: &Target) -> Result<(), ClusterError> {
-        let Some(mut live) = self.task.workload.clone() else { return Ok(()) };
+        let Some(mut live) = self.decision.workload.clone() else { return Ok(()) };
         let mut plan = plan.clone();
         let mut whole = false;
         let mut index = 0;
@@ -255,11 +262,11 @@ impl Run<'_> {
             // The replicas of a Sandbox are another's, and whether they may be borrowed is asked by dry run.
             let simple = target.0 != WorkloadKind::Sandbox
                 && removed_fields(&live, &desired).is_empty()
-                && (plan.skills.is_empty() || self.hands.is_proven(namespace));
+                && (plan.skills.is_empty() || self.context.is_proven(namespace));
             if !simple && !whole {
                 live = self.read_whole(target).await?;
                 if index == 0 {
-                    match self.task.replan(&live, &self.hands.planning) {
+                    match self.decision.replan(&live, &self.context.planning) {
                         Some(fresh) if fresh.problems.is_empty() => plan = fresh,
                         // What makes a problem of it has changed since: the watch brings it, and a new run.
                         _ => {
@@ -282,11 +289,11 @@ impl Run<'_> {
                 desired,
             };
             let stored = self.send_workload(write, simple, !plan.skills.is_empty()).await?;
-            let keep = match target.0 {
-                WorkloadKind::Sandbox => Keep::Sandbox,
-                _ => Keep::Workload(plan.profile.names),
+            let trim = match target.0 {
+                WorkloadKind::Sandbox => Trim::Sandbox,
+                _ => Trim::Workload(plan.profile.names),
             };
-            self.workload = Some(keep.of(stored.clone()));
+            self.workload = Some(trim.apply(stored.clone()));
             // The stored object is the whole one, and what the next step is told over.
             live = stored;
             whole = true;
@@ -296,7 +303,7 @@ impl Run<'_> {
             live.pointer("/metadata/annotations").and_then(|map| map.get(plan.profile.names.restart_pending));
         if target.0 == WorkloadKind::Sandbox && self.written && pending.is_none() {
             let place = (target.1.namespace(), target.1.name());
-            return_replicas(&self.hands.requests, place, &live, &Hands::settings()).await?;
+            return_replicas(&self.context.requests, place, &live, &Context::settings()).await?;
         }
         Ok(())
     }
@@ -307,10 +314,10 @@ impl Run<'_> {
         simple: bool,
         images: bool,
     ) -> Result<Value, ClusterError> {
-        let requests = &self.hands.requests;
+        let requests = &self.context.requests;
         let namespace = write.namespace.clone();
         let (kind, name) = (write.resource.plural, write.name.clone());
-        let settings = Hands::settings();
+        let settings = Context::settings();
         let stored = if simple {
             apply_at_once(requests, write, &settings).await
         } else {
@@ -321,15 +328,15 @@ impl Run<'_> {
         };
         let stored = stored.inspect_err(|error| {
             if error.failure == Failure::ImageVolumesDropped {
-                self.hands.set_proven(&namespace, false);
+                self.context.set_proven(&namespace, false);
             }
         })?;
         if images {
-            self.hands.set_proven(&namespace, true);
+            self.context.set_proven(&namespace, true);
         }
         self.written = true;
-        self.hands.count("workload");
-        tracing::info!(runtime = %self.task.key, workload = %format!("{kind}/{name}"), "workload written");
+        self.context.count("workload");
+        tracing::info!(runtime = %self.decision.key, workload = %format!("{kind}/{name}"), "workload written");
         Ok(stored)
     }
 
@@ -337,7 +344,7 @@ impl Run<'_> {
         let resource = resource(target.0);
         let what = format!("get {} {}", resource.plural, target.1);
         let path = resource.object(target.1.namespace(), target.1.name());
-        self.hands
+        self.context
             .requests
             .get(&path, &what)
             .await?
@@ -345,13 +352,13 @@ impl Run<'_> {
     }
 
     /// Says who writes our fields back, and stops.
-    async fn keep_off(&mut self) -> Result<Ended, ClusterError> {
-        let (Some(plan), Some(target)) = (self.task.plan.clone(), self.task.target.clone()) else {
+    async fn back_off(&mut self) -> Result<Ended, ClusterError> {
+        let (Some(plan), Some(target)) = (self.decision.plan.clone(), self.decision.target.clone()) else {
             return Ok(self.ended(Vec::new(), Again::No, ""));
         };
         let live = self.read_whole(&target).await?;
         let desired = plan.desired().cloned().unwrap_or_default();
-        let seen = self.task.workload.clone().unwrap_or_default();
+        let seen = self.decision.workload.clone().unwrap_or_default();
         let who = contenders(&live, &seen, &desired, &ours(&plan, target.0, &desired));
         let message = if who.is_empty() {
             format!(
@@ -359,7 +366,7 @@ impl Run<'_> {
                  may; tried again in {} minutes",
                 target.0.name(),
                 target.1.name(),
-                TRUCE.as_secs() / 60
+                BACKOFF.as_secs() / 60
             )
         } else {
             format!(
@@ -367,24 +374,24 @@ impl Run<'_> {
                  fields",
                 target.0.name(),
                 target.1.name(),
-                TRUCE.as_secs() / 60
+                BACKOFF.as_secs() / 60
             )
         };
-        tracing::warn!(runtime = %self.task.key, message, "kept off");
+        tracing::warn!(runtime = %self.decision.key, message, "kept off");
         self.write_status(&contested_status(&plan, &message)).await?;
         let events = vec![Event { warning: true, reason: "FieldContested", message }];
-        Ok(Ended { events, again: Again::After(TRUCE), failed: "FieldContested", kept_off: Some(who) })
+        Ok(Ended { events, again: Again::After(BACKOFF), failed: "FieldContested", backed_off: Some(who) })
     }
 
     async fn add_finalizer(&mut self) -> Result<(), ClusterError> {
         let mut finalizers = self.finalizers();
-        finalizers.push(self.hands.planning.profile.names.finalizer.to_owned());
+        finalizers.push(self.context.planning.profile.names.finalizer.to_owned());
         self.write_finalizers(&finalizers, "add the finalizer to").await
     }
 
     async fn remove_finalizer(&mut self) -> Result<(), ClusterError> {
         let mut finalizers = self.finalizers();
-        finalizers.retain(|finalizer| finalizer != self.hands.planning.profile.names.finalizer);
+        finalizers.retain(|finalizer| finalizer != self.context.planning.profile.names.finalizer);
         match self.write_finalizers(&finalizers, "remove the finalizer from").await {
             Err(error) if error.failure == Failure::NotFound => Ok(()),
             other => other,
@@ -392,38 +399,38 @@ impl Run<'_> {
     }
 
     fn finalizers(&self) -> Vec<String> {
-        let found = self.task.runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
+        let found = self.decision.runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
         found.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     async fn write_finalizers(&mut self, finalizers: &[String], doing: &str) -> Result<(), ClusterError> {
         let patch = json!({"metadata": {"resourceVersion": self.version(), "finalizers": finalizers}});
         let stored = self.patch_runtime("", &patch, doing).await?;
-        self.hands.count("finalizer");
+        self.context.count("finalizer");
         self.stored(stored);
         Ok(())
     }
 
     /// Writes a status where it says something new. Whether that is more than a number of pods, which is no event.
     async fn write_status(&mut self, plan: &StatusPlan) -> Result<bool, ClusterError> {
-        let old = self.task.runtime.get("status").cloned().unwrap_or(Value::Null);
-        let new = plan.apply(&old, self.task.generation(), Some(&self.now));
+        let old = self.decision.runtime.get("status").cloned().unwrap_or(Value::Null);
+        let new = plan.apply(&old, self.decision.generation(), Some(&self.now));
         let Some(patch) = status_patch(&old, &new) else { return Ok(false) };
         let is_news = patch.as_object().is_some_and(|patch| patch.keys().any(|key| key != "configuredPods"));
         let patch = json!({"metadata": {"resourceVersion": self.version()}, "status": patch});
         let stored = self.patch_runtime("/status", &patch, "write the status of").await?;
-        self.hands.count("status");
+        self.context.count("status");
         self.stored(stored);
         Ok(is_news)
     }
 
     fn version(&self) -> Value {
-        self.task.runtime.pointer("/metadata/resourceVersion").cloned().unwrap_or_default()
+        self.decision.runtime.pointer("/metadata/resourceVersion").cloned().unwrap_or_default()
     }
 
     fn stored(&mut self, object: Value) {
-        let kept = Keep::Runtime.of(object);
-        self.task.runtime = kept.clone();
+        let kept = Trim::Runtime.apply(object);
+        self.decision.runtime = kept.clone();
         self.runtime = Some(kept);
     }
 
@@ -433,14 +440,14 @@ impl Run<'_> {
         patch: &Value,
         doing: &str,
     ) -> Result<Value, ClusterError> {
-        let key = &self.task.key;
+        let key = &self.decision.key;
         let path = format!(
             "{}/{}{subresource}?fieldManager={FIELD_MANAGER}",
-            agent_runtimes(self.hands.planning.profile, Some(key.namespace())),
+            agent_runtimes(self.context.planning.profile, Some(key.namespace())),
             escape_query(key.name())
         );
         let what = format!("{doing} agentruntime {key}");
-        self.hands.requests.write(Method::PATCH, &path, "application/merge-patch+json", patch, &what).await
+        self.context.requests.write(Method::PATCH, &path, "application/merge-patch+json", patch, &what).await
     }
 }
 
@@ -502,31 +509,38 @@ fn contenders(live: &Value, seen: &Value, desired: &Value, ours: &[FieldPath]) -
 }
 
 /// What a run would have done, in the log.
-fn report(hands: &Hands, task: &Task) -> Outcome {
-    if let (Some(plan), Some(workload)) = (&task.plan, &task.workload) {
+fn report(context: &Context, decision: &Decision) -> Outcome {
+    if let (Some(plan), Some(workload)) = (&decision.plan, &decision.workload) {
         let changes = plan.changes(workload);
         if !changes.is_empty() {
-            hands.metrics.count(Metric::WithheldWrites, &["workload"]);
+            context.metrics.count(Metric::WithheldWrites, &["workload"]);
             let changes: Vec<String> =
                 changes.iter().map(|change| format!("{} {}", change.op.name(), change.path)).collect();
-            tracing::info!(runtime = %task.key, changes = changes.join(", "), reason = plan.reason, "would write the workload");
+            tracing::info!(runtime = %decision.key, changes = changes.join(", "), reason = plan.reason, "would write the workload");
         }
     }
-    let old = task.runtime.get("status").cloned().unwrap_or_default();
-    if let Some(status) = &task.status
-        && let Some(patch) = status_patch(&old, &status.apply(&old, task.generation(), None))
+    let old = decision.runtime.get("status").cloned().unwrap_or_default();
+    if let Some(status) = &decision.status
+        && let Some(patch) = status_patch(&old, &status.apply(&old, decision.generation(), None))
     {
-        hands.metrics.count(Metric::WithheldWrites, &["status"]);
-        tracing::info!(runtime = %task.key, status = %patch, "would write the status");
+        context.metrics.count(Metric::WithheldWrites, &["status"]);
+        tracing::info!(runtime = %decision.key, status = %patch, "would write the status");
     }
-    if task.finalizer != Finalizer::Keep {
-        hands.metrics.count(Metric::WithheldWrites, &["finalizer"]);
+    if decision.finalizer != Finalizer::Keep {
+        context.metrics.count(Metric::WithheldWrites, &["finalizer"]);
     }
-    let again = match task.requeue_secs {
+    let again = match decision.requeue_secs {
         0 => Again::No,
         seconds => Again::After(Duration::from_secs(seconds.into())),
     };
-    Outcome { runtime: None, workload: None, events: Vec::new(), again, failed: task.refused, kept_off: None }
+    Outcome {
+        runtime: None,
+        workload: None,
+        events: Vec::new(),
+        again,
+        failed: decision.refused,
+        backed_off: None,
+    }
 }
 
 /// A failure as a label.

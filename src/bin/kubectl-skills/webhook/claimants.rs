@@ -1,5 +1,5 @@
-//! Namespace and target in, the AgentRuntimes that target it out: from a watch, like the operator's own cache, or from a
-//! list of the namespace until the watch has caught up. What follows from rivals that are not known is left to others.
+//! Finds the AgentRuntimes that target a workload: in a watched index, like the operator's own cache, or by a list of the
+//! namespace until the watch has listed everything once. What follows if they cannot be read is left to [`super::handler`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -24,7 +24,7 @@ const LIST_LIMIT: Duration = Duration::from_secs(4);
 const PAGE: u32 = 500;
 
 /// Who knows which AgentRuntimes target a workload.
-pub trait Source: Send + Sync + 'static {
+pub trait Claimants: Send + Sync + 'static {
     /// Those of a namespace with that target; none where they could not be read.
     fn targets(&self, namespace: &str, target: &TargetRef) -> impl Future<Output = Option<Targets>> + Send;
     /// Whether answers come without asking the API server.
@@ -33,12 +33,12 @@ pub trait Source: Send + Sync + 'static {
 
 /// AgentRuntimes by namespace and target. Of each only its name is kept.
 #[derive(Debug, Default)]
-pub struct Index {
+pub struct TargetIndex {
     target_of: HashMap<String, HashMap<String, TargetRef>>,
     names_of: HashMap<String, HashMap<TargetRef, BTreeSet<String>>>,
 }
 
-impl Index {
+impl TargetIndex {
     /// Takes an object in, or its new target.
     pub fn put(&mut self, namespace: &str, name: &str, target: TargetRef) {
         if self.target_of.get(namespace).and_then(|names| names.get(name)) == Some(&target) {
@@ -81,18 +81,18 @@ impl Index {
 }
 
 /// The watch and what it brought.
-pub struct Watched {
+pub struct ClaimantWatch {
     client: kube::Client,
     resource: ApiResource,
     /// One watch for each; all namespaces where none is given.
     namespaces: Vec<String>,
-    index: RwLock<Index>,
+    index: RwLock<TargetIndex>,
     /// Watches whose first list is not yet whole.
     behind: AtomicUsize,
 }
 
-impl Watched {
-    /// Nothing is read yet: see [`Watched::follow`].
+impl ClaimantWatch {
+    /// Nothing is read yet: see [`ClaimantWatch::run`].
     pub fn new(client: kube::Client, profile: &Profile, namespaces: Vec<String>) -> Self {
         let resource = ApiResource {
             group: profile.names.group.to_owned(),
@@ -106,7 +106,7 @@ impl Watched {
     }
 
     /// Keeps the index up to date; returns only when dropped.
-    pub async fn follow(&self) {
+    pub async fn run(&self) {
         let places: Vec<Option<&str>> = if self.namespaces.is_empty() {
             vec![None]
         } else {
@@ -175,7 +175,7 @@ impl Watched {
 
     async fn list(&self, namespace: &str, target: &TargetRef) -> Result<Targets, String> {
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &self.resource);
-        let mut index = Index::default();
+        let mut index = TargetIndex::default();
         let mut params = ListParams::default().limit(PAGE);
         loop {
             let page = api.list(&params).await.map_err(|error| reason(&error))?;
@@ -190,7 +190,7 @@ impl Watched {
     }
 }
 
-impl Source for Watched {
+impl Claimants for ClaimantWatch {
     async fn targets(&self, namespace: &str, target: &TargetRef) -> Option<Targets> {
         if self.watches(namespace) {
             return Some(
@@ -254,11 +254,11 @@ mod tests {
     /// A runtime that moved on must not block its old target for ever; nor may the index grow with what is gone.
     #[test]
     fn a_retargeted_or_deleted_runtime_leaves_nothing_behind() {
-        let mut index = Index::default();
+        let mut index = TargetIndex::default();
         index.put("team1", "a", target("weather"));
         index.put("team1", "b", target("weather"));
         index.put("team2", "a", target("weather"));
-        let rival = |index: &Index, namespace: &str, name: &str, workload: &str| {
+        let rival = |index: &TargetIndex, namespace: &str, name: &str, workload: &str| {
             index.targets(namespace, &target(workload)).rival(name, &target(workload)).map(str::to_owned)
         };
         assert_eq!(rival(&index, "team1", "c", "weather").as_deref(), Some("a"));

@@ -1,5 +1,5 @@
-//! One run over one AgentRuntime, decided: the picture and the configuration in, what is to be written out. No client
-//! here; carrying it out is left to [`super::carry_out`], which has no choice left but how to send it.
+//! Decides one reconciliation of one AgentRuntime from the cache and the configuration, without a client. Sending what was
+//! decided is left to [`super::execute`].
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use kubectl_skills::plan::{
 };
 use serde_json::Value;
 
-use super::cache::{Cache, Key, Target, target_of};
-use super::config::Snapshot;
+use crate::controller::cache::{Cache, Key, Target, target_of};
+use crate::controller::config::Snapshot;
 
 /// Condition that says whether this controller acts on an AgentRuntime; present only while it does not. The operator does
 /// not know it, and so does not write it back.
@@ -42,7 +42,7 @@ pub struct Planning {
 
 /// What is to be done.
 #[derive(Debug)]
-pub struct Task {
+pub struct Decision {
     /// The AgentRuntime.
     pub key: Key,
     /// As it was seen.
@@ -67,7 +67,7 @@ pub struct Task {
     pub snapshot: Arc<Snapshot>,
 }
 
-impl Task {
+impl Decision {
     /// A digest of what is wanted of the workload, whatever it looks like now; 0 where nothing is written. The object as
     /// planned would not do: a volume brought back has the pull policy that the server gave it, and a new one has none.
     pub fn wanted(&self) -> u64 {
@@ -89,8 +89,8 @@ impl Task {
     }
 
     /// Whether it is being deleted.
-    pub fn is_going(&self) -> bool {
-        is_going(&self.runtime)
+    pub fn is_being_deleted(&self) -> bool {
+        is_being_deleted(&self.runtime)
     }
 
     /// Plans anew over the workload as it was just read.
@@ -101,10 +101,10 @@ impl Task {
 }
 
 /// Decides one run; none where there is no such AgentRuntime (any more).
-pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Planning) -> Option<Task> {
+pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Planning) -> Option<Decision> {
     let runtime = cache.runtime(key)?;
     let target = target_of(&runtime, key);
-    let mut task = Task {
+    let mut decision = Decision {
         key: key.clone(),
         target: target.clone(),
         workload: None,
@@ -118,28 +118,28 @@ pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Pla
         runtime,
     };
     if let Some(operator) = cache.operator().filter(|_| planning.profile.mounts()) {
-        refuse_beside_operator(&mut task, operator);
-        return Some(task);
+        refuse_beside_operator(&mut decision, operator);
+        return Some(decision);
     }
-    let spec = match AgentRuntimeSpec::from_object(&task.runtime) {
+    let spec = match AgentRuntimeSpec::from_object(&decision.runtime) {
         Ok(spec) => spec,
         Err(errors) => {
             // The API server's schema keeps such objects out; a changed CRD can leave some behind.
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            refuse(&mut task, planning.profile, "SpecInvalid", all.join("; "));
-            return Some(task);
+            refuse(&mut decision, planning.profile, "SpecInvalid", all.join("; "));
+            return Some(decision);
         }
     };
-    let going = task.is_going();
+    let going = decision.is_being_deleted();
     if !planning.exact {
         if let Some(rival) =
-            target.as_ref().and_then(|target| earlier_rival(key, &task.runtime, target, cache))
+            target.as_ref().and_then(|target| earlier_rival(key, &decision.runtime, target, cache))
         {
-            yield_to(&mut task, planning.profile, &rival);
-            return Some(task);
+            yield_to(&mut decision, planning.profile, &rival);
+            return Some(decision);
         }
         if !going {
-            let id = identity(&task.runtime, key);
+            let id = identity(&decision.runtime, key);
             let defects = live::defects(&id, &spec, planning.profile);
             if let Some(first) = defects.first() {
                 let message = if first.field.is_empty() || first.message.starts_with(&first.field) {
@@ -147,34 +147,34 @@ pub fn decide(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Pla
                 } else {
                     format!("{}: {}", first.field, first.message)
                 };
-                refuse(&mut task, planning.profile, "SpecInvalid", message);
-                return Some(task);
+                refuse(&mut decision, planning.profile, "SpecInvalid", message);
+                return Some(decision);
             }
         }
     }
-    task.workload = target.as_ref().and_then(|target| cache.workload(target));
-    let lookup = task.workload.as_ref().map_or(Lookup::Absent, Lookup::Found);
+    decision.workload = target.as_ref().and_then(|target| cache.workload(target));
+    let lookup = decision.workload.as_ref().map_or(Lookup::Absent, Lookup::Found);
     let pods = match &target {
         Some((_, workload)) if !going => cache.pods(workload.namespace(), workload.name()),
         _ => Vec::new(),
     };
-    let plan = make_plan(&task.runtime, spec, lookup, &pods, snapshot, planning);
-    task.status.clone_from(&plan.status);
-    task.events.clone_from(&plan.events);
-    task.finalizer = plan.finalizer;
-    task.requeue_secs = plan.requeue_after_secs;
+    let plan = make_plan(&decision.runtime, spec, lookup, &pods, snapshot, planning);
+    decision.status.clone_from(&plan.status);
+    decision.events.clone_from(&plan.events);
+    decision.finalizer = plan.finalizer;
+    decision.requeue_secs = plan.requeue_after_secs;
     if !plan.problems.is_empty() {
-        task.refused = if plan.status.as_ref().is_some_and(target_not_found) {
+        decision.refused = if plan.status.as_ref().is_some_and(target_not_found) {
             "TargetNotFound"
         } else {
             "ConfigApplyError"
         };
     }
-    task.plan = Some(plan);
-    if let Some(status) = &mut task.status {
+    decision.plan = Some(plan);
+    if let Some(status) = &mut decision.status {
         status.remove.push(ACTIVE);
     }
-    Some(task)
+    Some(decision)
 }
 
 fn target_not_found(status: &StatusPlan) -> bool {
@@ -220,7 +220,7 @@ fn identity(runtime: &Value, key: &Key) -> ObjectRef {
     }
 }
 
-fn is_going(runtime: &Value) -> bool {
+fn is_being_deleted(runtime: &Value) -> bool {
     runtime.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
 }
 
@@ -231,13 +231,13 @@ fn earlier_rival(key: &Key, runtime: &Value, target: &Target, cache: &Cache) -> 
         (created.unwrap_or_default().to_owned(), key.clone())
     };
     let own = age(runtime, key);
-    let going = is_going(runtime);
+    let going = is_being_deleted(runtime);
     cache
         .claims(target)
         .filter(|rival| *rival != key)
         .filter_map(|rival| Some((cache.runtime(rival)?, rival)))
         // One that goes leaves the workload to whoever stays, however young.
-        .filter(|(other, rival)| !is_going(other) && (going || age(other, rival) < own))
+        .filter(|(other, rival)| !is_being_deleted(other) && (going || age(other, rival) < own))
         .map(|(_, rival)| rival.clone())
         .min()
 }
@@ -261,34 +261,34 @@ fn error_status(profile: &Profile) -> StatusPlan {
 }
 
 /// Nothing is written to the workload; the status says why.
-fn refuse(task: &mut Task, profile: &Profile, reason: &'static str, message: String) {
-    task.refused = reason;
-    if task.is_going() {
+fn refuse(decision: &mut Decision, profile: &Profile, reason: &'static str, message: String) {
+    decision.refused = reason;
+    if decision.is_being_deleted() {
         // What cannot be read cannot be cleaned up after either, and must not hang.
-        task.finalizer = finalizer_of_going(&task.runtime, profile);
+        decision.finalizer = finalizer_of_deleted(&decision.runtime, profile);
         return;
     }
     let mut status = error_status(profile);
     status.set.push(condition("Ready", false, reason, message.clone()));
     status.remove.push("SkillsMounted");
-    task.status = Some(status);
-    task.events.push(Event { warning: true, reason, message });
+    decision.status = Some(status);
+    decision.events.push(Event { warning: true, reason, message });
 }
 
-fn finalizer_of_going(runtime: &Value, profile: &Profile) -> Finalizer {
+fn finalizer_of_deleted(runtime: &Value, profile: &Profile) -> Finalizer {
     let finalizers = runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
     let has = finalizers.into_iter().flatten().any(|found| found == profile.names.finalizer);
     if has { Finalizer::Remove } else { Finalizer::Keep }
 }
 
 /// Another AgentRuntime was there first: the workload is its.
-fn yield_to(task: &mut Task, profile: &Profile, rival: &Key) {
-    task.refused = "TargetAmbiguous";
-    if task.is_going() {
-        task.finalizer = finalizer_of_going(&task.runtime, profile);
+fn yield_to(decision: &mut Decision, profile: &Profile, rival: &Key) {
+    decision.refused = "TargetAmbiguous";
+    if decision.is_being_deleted() {
+        decision.finalizer = finalizer_of_deleted(&decision.runtime, profile);
         return;
     }
-    let target = task.target.as_ref().map(|(kind, key)| format!("{} {}", kind.name(), key.name()));
+    let target = decision.target.as_ref().map(|(kind, key)| format!("{} {}", kind.name(), key.name()));
     let message = format!(
         "{} is also the target of AgentRuntime {}, which was there first",
         target.unwrap_or_default(),
@@ -298,25 +298,25 @@ fn yield_to(task: &mut Task, profile: &Profile, rival: &Key) {
     status.set.push(condition("TargetResolved", false, "TargetAmbiguous", message.clone()));
     status.set.push(condition("Ready", false, "TargetAmbiguous", message.clone()));
     status.remove.push("SkillsMounted");
-    task.status = Some(status);
-    task.events.push(Event { warning: true, reason: "TargetAmbiguous", message });
+    decision.status = Some(status);
+    decision.events.push(Event { warning: true, reason: "TargetAmbiguous", message });
 }
 
 /// The operator writes the same fields: only the condition that it does not know is set.
-fn refuse_beside_operator(task: &mut Task, operator: &Key) {
-    task.refused = "OperatorRunning";
-    task.requeue_secs = OPERATOR_SECS;
-    if task.is_going() {
+fn refuse_beside_operator(decision: &mut Decision, operator: &Key) {
+    decision.refused = "OperatorRunning";
+    decision.requeue_secs = OPERATOR_SECS;
+    if decision.is_being_deleted() {
         return;
     }
     let message = format!(
         "the operator runs as Deployment {operator} and writes the same fields; nothing is written beside it"
     );
-    task.status = Some(StatusPlan {
+    decision.status = Some(StatusPlan {
         set: vec![condition(ACTIVE, false, "OperatorRunning", message.clone())],
         ..StatusPlan::default()
     });
-    task.events.push(Event { warning: true, reason: "OperatorRunning", message });
+    decision.events.push(Event { warning: true, reason: "OperatorRunning", message });
 }
 
 /// The status of a run whose write failed: what was resolved stands, the rest is an error (operator-spec.md section 5,
@@ -357,7 +357,7 @@ mod tests {
     use super::*;
     use crate::cluster::watch::Update;
     use crate::controller::config::GateSource;
-    use crate::controller::sources::About;
+    use crate::controller::watch_targets::Watched;
     use kubectl_skills::api::workload::WorkloadKind;
     use serde_json::json;
 
@@ -387,7 +387,7 @@ mod tests {
     }
 
     fn cache(runtimes: &[Value], workloads: &[Value]) -> Cache {
-        let about = [About::Runtimes, About::Workloads(WorkloadKind::Deployment)];
+        let about = [Watched::Runtimes, Watched::Workloads(WorkloadKind::Deployment)];
         let mut cache = Cache::new(about.map(|about| (about, about.kind().to_owned())));
         for (source, objects) in [(RUNTIMES, runtimes), (DEPLOYMENTS, workloads)] {
             cache.take(source, Update::Begin);
@@ -399,15 +399,15 @@ mod tests {
         cache
     }
 
-    fn decided(name: &str, cache: &Cache) -> Task {
+    fn decided(name: &str, cache: &Cache) -> Decision {
         let gates = GateSource { flags: Some("skillImageVolumes=true".into()), file: None };
         let planning = planning();
         let snapshot = Arc::new(Snapshot::new(planning.profile, planning.view, Vec::new(), &gates).unwrap());
-        decide(&Key::new("n", name), cache, &snapshot, &planning).unwrap()
+        super::plan(&Key::new("n", name), cache, &snapshot, &planning).unwrap()
     }
 
-    fn conditions(task: &Task) -> Vec<String> {
-        let set = task.status.iter().flat_map(|status| &status.set);
+    fn conditions(decision: &Decision) -> Vec<String> {
+        let set = decision.status.iter().flat_map(|status| &status.set);
         set.map(|condition| format!("{}={}/{}", condition.kind, condition.status_text(), condition.reason))
             .collect()
     }
@@ -417,25 +417,28 @@ mod tests {
     fn the_older_one_keeps_the_workload() {
         let (old, young) = (runtime("z", "2026-01-01T00:00:00Z"), runtime("a", "2026-01-02T00:00:00Z"));
         let seen = cache(&[old.clone(), young.clone()], &[workload()]);
-        let task = decided("z", &seen);
-        assert_eq!((task.refused, task.plan.map(|plan| plan.updates.len())), ("", Some(1)));
-        let task = decided("a", &seen);
-        assert_eq!(task.refused, "TargetAmbiguous");
+        let decision = decided("z", &seen);
+        assert_eq!((decision.refused, decision.plan.map(|plan| plan.updates.len())), ("", Some(1)));
+        let decision = decided("a", &seen);
+        assert_eq!(decision.refused, "TargetAmbiguous");
         assert_eq!(
-            conditions(&task),
+            conditions(&decision),
             ["TargetResolved=False/TargetAmbiguous", "Ready=False/TargetAmbiguous"]
         );
-        assert!(task.plan.is_none() && task.finalizer == Finalizer::Keep);
+        assert!(decision.plan.is_none() && decision.finalizer == Finalizer::Keep);
 
         for (going, staying) in [(&young, &old), (&old, &young)] {
             let mut going = going.clone();
             going["metadata"]["deletionTimestamp"] = json!("2026-01-03T00:00:00Z");
             going["metadata"]["finalizers"] = json!(["kagenti.io/cleanup"]);
             let seen = cache(&[going.clone(), staying.clone()], &[workload()]);
-            let task = decided(going["metadata"]["name"].as_str().unwrap(), &seen);
-            assert!(task.plan.is_none() && task.finalizer == Finalizer::Remove, "the workload is another's");
-            let task = decided(staying["metadata"]["name"].as_str().unwrap(), &seen);
-            assert_eq!(task.refused, "");
+            let decision = decided(going["metadata"]["name"].as_str().unwrap(), &seen);
+            assert!(
+                decision.plan.is_none() && decision.finalizer == Finalizer::Remove,
+                "the workload is another's"
+            );
+            let decision = decided(staying["metadata"]["name"].as_str().unwrap(), &seen);
+            assert_eq!(decision.refused, "");
         }
     }
 
@@ -445,24 +448,27 @@ mod tests {
         let mut operator = workload();
         operator["metadata"] =
             json!({"namespace": "kagenti-system", "name": "operator", "resourceVersion": "3"});
-        operator[crate::controller::keep::OPERATOR_MARK] = json!(true);
-        let task = decided("z", &cache(&[runtime("z", "t")], &[workload(), operator]));
-        assert_eq!(conditions(&task), ["ControllerActive=False/OperatorRunning"]);
-        assert!(task.plan.is_none() && task.status.is_some_and(|status| status.phase.is_none()));
+        operator[crate::controller::trim::OPERATOR_MARK] = json!(true);
+        let decision = decided("z", &cache(&[runtime("z", "t")], &[workload(), operator]));
+        assert_eq!(conditions(&decision), ["ControllerActive=False/OperatorRunning"]);
+        assert!(decision.plan.is_none() && decision.status.is_some_and(|status| status.phase.is_none()));
     }
 
     #[test]
     fn what_cannot_be_done_is_said_in_the_status() {
-        let task = decided("z", &cache(&[runtime("z", "t")], &[]));
-        assert_eq!(task.refused, "TargetNotFound");
-        assert_eq!(conditions(&task), ["TargetResolved=False/TargetNotFound", "Ready=False/TargetNotFound"]);
-        assert_eq!((task.requeue_secs, task.finalizer), (30, Finalizer::Add));
+        let decision = decided("z", &cache(&[runtime("z", "t")], &[]));
+        assert_eq!(decision.refused, "TargetNotFound");
+        assert_eq!(
+            conditions(&decision),
+            ["TargetResolved=False/TargetNotFound", "Ready=False/TargetNotFound"]
+        );
+        assert_eq!((decision.requeue_secs, decision.finalizer), (30, Finalizer::Add));
 
         let mut twice = runtime("z", "t");
         twice["spec"]["skills"] = json!([{"name": "a", "image": "i", "mountPath": "/a"}, {"name": "a", "image": "i", "mountPath": "/b"}]);
-        let task = decided("z", &cache(&[twice], &[workload()]));
-        assert_eq!(conditions(&task), ["Ready=False/SpecInvalid"]);
-        assert_eq!(task.events[0].message, "spec.skills[1]: duplicate skill name \"a\"");
+        let decision = decided("z", &cache(&[twice], &[workload()]));
+        assert_eq!(conditions(&decision), ["Ready=False/SpecInvalid"]);
+        assert_eq!(decision.events[0].message, "spec.skills[1]: duplicate skill name \"a\"");
     }
 
     /// Drift is told from a new wish by this: it must not depend on what the workload looks like.

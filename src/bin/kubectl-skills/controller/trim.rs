@@ -1,19 +1,19 @@
-//! What is kept of an object: the object as the server sent it in, the part that plans read out. Everything else would
-//! only cost memory. Writes go by server-side apply, so what is not kept is not touched either; where a plan takes
-//! something away, the object is read anew and whole.
+//! Trims objects to the fields that plans read before they are cached; the rest would only cost memory. Writes are
+//! server-side applies, so a field that is not cached is not touched either; if a plan removes something, the whole object
+//! is read again first.
 
 use kubectl_skills::api::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
-use crate::cluster::watch::Cut;
+use crate::cluster::watch::Transform;
 
 /// Name of the mark on kept workloads that are the operator itself.
 pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
 
-/// Which part is kept.
+/// How an object is trimmed.
 #[derive(Debug, Clone, Copy)]
-pub enum Keep {
+pub enum Trim {
     /// Of an AgentRuntime.
     Runtime,
     /// Of a Deployment or StatefulSet.
@@ -26,8 +26,8 @@ pub enum Keep {
     Pod(&'static Names),
 }
 
-impl Cut for Keep {
-    fn of(&self, object: Value) -> Value {
+impl Transform for Trim {
+    fn apply(&self, object: Value) -> Value {
         match *self {
             Self::Runtime => runtime(object),
             Self::Workload(names) => workload(object, names),

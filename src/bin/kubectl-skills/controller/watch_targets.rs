@@ -1,18 +1,18 @@
-//! What is watched: the profile and the namespaces in, the watches out. Every path asked for here needs a right; the table
-//! of rights is the library's `rbac`.
+//! Lists what the controller watches, for a profile and namespaces. Every path here needs a right; the table of rights is
+//! the library's `rbac`.
 
 use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
 
-use super::keep::Keep;
+use super::trim::Trim;
 use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
 use crate::cluster::requests::escape_query;
-use crate::cluster::watch::{Source, SourceId};
+use crate::cluster::watch::{WatchId, WatchTarget};
 
 /// What a watch is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum Watched {
     /// AgentRuntimes.
     Runtimes,
     /// Workloads of a kind.
@@ -23,7 +23,7 @@ pub enum About {
     Pods,
 }
 
-impl About {
+impl Watched {
     /// The kind, for metrics.
     pub fn kind(self) -> &'static str {
         match self {
@@ -45,17 +45,17 @@ pub struct Scope {
 }
 
 /// All watches; the index of each is its number.
-pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source<Keep>)> {
+pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, WatchTarget<Trim>)> {
     let names = profile.names;
     let mut out = Vec::new();
     let all = [None];
     let some: Vec<Option<&str>> = scope.namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces: &[Option<&str>] = if some.is_empty() { &all } else { &some };
-    let mut add = |about, what: String, path: String, selector: String, keep| {
-        let id: SourceId = out.len();
-        let optional = about == About::Workloads(WorkloadKind::Sandbox);
-        let metadata_only = about == About::Pods;
-        out.push((about, Source { id, what, path, selector, metadata_only, optional, keep }));
+    let mut add = |about, what: String, path: String, selector: String, transform| {
+        let id: WatchId = out.len();
+        let optional = about == Watched::Workloads(WorkloadKind::Sandbox);
+        let metadata_only = about == Watched::Pods;
+        out.push((about, WatchTarget { id, what, path, selector, metadata_only, optional, transform }));
     };
     let selected = |selector: &str| match selector {
         "" => String::new(),
@@ -64,24 +64,24 @@ pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source<K
     for namespace in namespaces.iter().copied() {
         let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
         add(
-            About::Runtimes,
+            Watched::Runtimes,
             format!("agentruntimes in {place}"),
             agent_runtimes(profile, namespace),
             selected(&scope.selector),
-            Keep::Runtime,
+            Trim::Runtime,
         );
         for kind in WorkloadKind::ALL {
             let Some(resource) = workload(kind.name()) else { continue };
-            let keep = if kind.is_typed() { Keep::Workload(names) } else { Keep::Sandbox };
+            let transform = if kind.is_typed() { Trim::Workload(names) } else { Trim::Sandbox };
             let what = format!("{} in {place}", resource.plural);
-            add(About::Workloads(kind), what, resource.list(namespace), String::new(), keep);
+            add(Watched::Workloads(kind), what, resource.list(namespace), String::new(), transform);
         }
         for (what, selector) in config_selectors(names.defaults_label) {
             let what = format!("configmaps {what} in {place}");
-            add(About::Config, what, CONFIG_MAPS.list(namespace), selector, Keep::ConfigMap);
+            add(Watched::Config, what, CONFIG_MAPS.list(namespace), selector, Trim::ConfigMap);
         }
         let labelled = format!("labelSelector={}", escape_query(names.type_label));
-        add(About::Pods, format!("pods in {place}"), PODS.list(namespace), labelled, Keep::Pod(names));
+        add(Watched::Pods, format!("pods in {place}"), PODS.list(namespace), labelled, Trim::Pod(names));
     }
     // The operator's own; two of them are watched by name above where all namespaces are.
     let mut own = vec![names.platform_config, names.feature_gates];
@@ -91,11 +91,11 @@ pub fn sources(profile: &'static Profile, scope: &Scope) -> Vec<(About, Source<K
     for name in own {
         let what = format!("configmap {}/{name}", names.system_namespace);
         add(
-            About::Config,
+            Watched::Config,
             what,
             CONFIG_MAPS.list(Some(names.system_namespace)),
             named(name),
-            Keep::ConfigMap,
+            Trim::ConfigMap,
         );
     }
     out
@@ -132,7 +132,7 @@ mod tests {
             namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect(),
             selector: String::new(),
         };
-        let all = sources(profile, &scope);
+        let all = watch_targets(profile, &scope);
         assert!(all.iter().enumerate().all(|(index, (_, source))| source.id == index));
         all.into_iter().map(|(_, source)| format!("{} {}", source.path, source.selector)).collect()
     }

@@ -1,4 +1,4 @@
-//! An HTTP request with its whole body in, the HTTP answer out. Connections are left to [`super::connections`].
+//! Answers HTTP requests whose whole body has been read. Connections are left to [`super::connections`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use kubectl_skills::install::webhook_registration;
 use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
 
+use super::claimants::Claimants;
 use super::metrics::Metrics;
-use super::rivals::Source;
 
 /// What becomes of a request whose rivals are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,7 +25,7 @@ pub enum Unknown {
 }
 
 /// Everything that an answer depends on.
-pub struct Judge<S> {
+pub struct Reviewer<S> {
     profile: &'static Profile,
     path: String,
     extra: Extra,
@@ -49,7 +49,7 @@ pub struct Asked<'r> {
 
 type Answered = Response<Full<Bytes>>;
 
-impl<S: Source> Judge<S> {
+impl<S: Claimants> Reviewer<S> {
     /// Judges by the rules of a profile, on the path of its operator.
     pub fn new(
         profile: &'static Profile,

@@ -1,5 +1,5 @@
-//! A picture that is kept: the AgentRuntimes of a scope and their targets, watched, in; what they are now out. The
-//! operator's ConfigMaps are not watched: that would ask of everybody who looks for rights that nobody who reads needs.
+//! Watches the AgentRuntimes of a scope and their targets, and keeps a [`Snapshot`] up to date. The operator's ConfigMaps
+//! are not watched: watching them would require RBAC that read-only users lack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::error::{ClusterError, Failure};
 use super::paths::{agent_runtimes, workload};
 use super::requests::{Requests, escape_query};
 use super::snapshot::{Scope, Snapshot, key, of};
-use super::watch::{Cut, Source, SourceId, Update, follow};
+use super::watch::{Transform, Update, WatchId, WatchTarget, follow};
 use crate::notes;
 
 /// Changes come in groups: a workload, its status, the AgentRuntime's. So long after the first the others are waited for.
@@ -27,8 +27,8 @@ const WAITING: usize = 256;
 #[derive(Debug, Clone, Copy)]
 struct Whole;
 
-impl Cut for Whole {
-    fn of(&self, mut object: Value) -> Value {
+impl Transform for Whole {
+    fn apply(&self, mut object: Value) -> Value {
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.shift_remove("managedFields");
         }
@@ -51,41 +51,41 @@ struct Kept {
 }
 
 /// The picture and its watches, which end with it.
-pub struct Followed {
+pub struct Informer {
     requests: Arc<Requests>,
     scope: Scope,
-    to: mpsc::Sender<(SourceId, Update)>,
-    updates: mpsc::Receiver<(SourceId, Update)>,
+    to: mpsc::Sender<(WatchId, Update)>,
+    updates: mpsc::Receiver<(WatchId, Update)>,
     kept: Vec<Kept>,
     /// Number of the watch of those that the selector chooses, where there is one.
-    chosen: Option<SourceId>,
+    chosen: Option<WatchId>,
 }
 
-impl Followed {
+impl Informer {
     /// Begins to watch.
     pub fn start(requests: Arc<Requests>, scope: Scope, profile: &Profile) -> Self {
         let (to, updates) = mpsc::channel(WAITING);
-        let mut followed = Self { requests, scope, to, updates, kept: Vec::new(), chosen: None };
-        let path = agent_runtimes(profile, followed.scope.namespace.as_deref());
-        followed.watch("agentruntimes", String::new(), path.clone(), String::new());
-        if let Some(selector) = followed.scope.selector.clone() {
+        let mut informer = Self { requests, scope, to, updates, kept: Vec::new(), chosen: None };
+        let path = agent_runtimes(profile, informer.scope.namespace.as_deref());
+        informer.watch("agentruntimes", String::new(), path.clone(), String::new());
+        if let Some(selector) = informer.scope.selector.clone() {
             let query = format!("labelSelector={}", escape_query(&selector));
             let what = format!("agentruntimes with {selector:?}");
-            followed.chosen = Some(followed.watch(&what, String::new(), path, query));
+            informer.chosen = Some(informer.watch(&what, String::new(), path, query));
         }
-        followed
+        informer
     }
 
-    fn watch(&mut self, what: &str, kind: String, path: String, selector: String) -> SourceId {
+    fn watch(&mut self, what: &str, kind: String, path: String, selector: String) -> WatchId {
         let id = self.kept.len();
-        let source = Source {
+        let source = WatchTarget {
             id,
             what: format!("{what}{}", of(self.scope.namespace.as_deref())),
             path,
             selector,
             metadata_only: false,
             optional: kind == "Sandbox",
-            keep: Whole,
+            transform: Whole,
         };
         self.kept.push(Kept { kind, ..Kept::default() });
         tokio::spawn(follow(Arc::clone(&self.requests), source, self.to.clone()));
@@ -121,7 +121,7 @@ impl Followed {
     }
 
     /// Takes an update in; whether it changes the picture.
-    fn take(&mut self, source: SourceId, update: Update) -> Result<bool, ClusterError> {
+    fn take(&mut self, source: WatchId, update: Update) -> Result<bool, ClusterError> {
         let Some(kept) = self.kept.get_mut(source) else { return Ok(false) };
         let changed = match update {
             Update::Begin => {

@@ -1,0 +1,4 @@
+//! One reconciliation of one AgentRuntime: [`plan`] decides without a client, [`execute`] sends what was decided.
+
+pub mod execute;
+pub mod plan;
