@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::error::InputError;
-use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
 use crate::config::gates::FeatureGates;
 use crate::config::layers::{ConfigLayers, ConfigView};
@@ -99,7 +99,7 @@ pub fn plan<'a>(inventory: &Inventory<'a>, settings: &Settings) -> Vec<LivePlan<
     inventory
         .runtimes
         .iter()
-        .filter(|runtime| inventory.selected.contains(&key(runtime)))
+        .filter(|runtime| inventory.selected.contains(&Object(runtime).key()))
         .map(|runtime| plan_one(runtime, inventory, settings, &layers, &claims))
         .collect()
 }
@@ -134,9 +134,7 @@ fn planned<'a>(
     layers: &ConfigLayers,
     claims: &BTreeMap<WorkloadKey, Vec<String>>,
 ) -> LivePlan<'a> {
-    let (namespace, name) = key(runtime);
-    let text = |field: &str| runtime.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let id = ObjectRef { api_version: text("apiVersion"), kind: text("kind"), namespace, name };
+    let id = Object(runtime).reference();
     let mut out = LivePlan { id: id.clone(), runtime, workload, plan: None, errors: Vec::new() };
     let spec = match AgentRuntimeSpec::from_object(runtime) {
         Ok(spec) => spec,
@@ -240,9 +238,8 @@ fn told(object: &ObjectRef, field: String, message: String, help: &str) -> Input
 /// Which runtimes point at a workload, however they write its apiVersion (Q15).
 fn claims(runtimes: &[Value]) -> BTreeMap<WorkloadKey, Vec<String>> {
     let mut out: BTreeMap<WorkloadKey, Vec<String>> = BTreeMap::new();
-    for runtime in runtimes.iter().filter(|runtime| runtime.pointer("/metadata/deletionTimestamp").is_none())
-    {
-        out.entry(target(runtime)).or_default().push(key(runtime).1);
+    for runtime in runtimes.iter().filter(|runtime| !Object(runtime).is_being_deleted()) {
+        out.entry(target(runtime)).or_default().push(Object(runtime).name().to_owned());
     }
     out
 }
@@ -259,12 +256,6 @@ fn target_ref(runtime: &Runtime<'_>) -> ObjectRef {
 
 /// Kind, namespace and name of a runtime's target.
 pub fn target(runtime: &Value) -> WorkloadKey {
-    let text =
-        |pointer: &str| runtime.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| Object(runtime).str(pointer).to_owned();
     (text("/spec/targetRef/kind"), text("/metadata/namespace"), text("/spec/targetRef/name"))
-}
-
-fn key(object: &Value) -> (String, String) {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    (text("/metadata/namespace"), text("/metadata/name"))
 }

@@ -27,7 +27,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
 use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
@@ -373,15 +373,14 @@ fn run(
         touched: None,
     };
     let names = options.profile.names;
-    let has_finalizer = fields::strings(fields::find(runtime.object, &["metadata", "finalizers"]))
-        .any(|finalizer| finalizer == names.finalizer);
-    let going = fields::is_set(fields::find(runtime.object, &["metadata", "deletionTimestamp"]));
-    if going || options.remove {
-        if going && !has_finalizer && (options.exact || options.finalizers) {
+    let has_finalizer = Object(runtime.object).finalizers().any(|finalizer| finalizer == names.finalizer);
+    let deleting = Object(runtime.object).is_being_deleted();
+    if deleting || options.remove {
+        if deleting && !has_finalizer && (options.exact || options.finalizers) {
             plan.reason = "the AgentRuntime is being deleted and does not wait for us".to_owned();
             return plan;
         }
-        if has_finalizer && going {
+        if has_finalizer && deleting {
             plan.finalizer = Finalizer::Remove;
         }
         return removal::plan(plan, runtime, workload, config, options);

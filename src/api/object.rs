@@ -28,6 +28,89 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// A view of an untyped object's identity and metadata. A field that is absent, null or of another type reads as empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'v>(pub &'v Value);
+
+impl<'v> Object<'v> {
+    /// The text at a JSON pointer such as `/spec/targetRef/kind`; empty if there is none.
+    pub fn str(self, pointer: &str) -> &'v str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `apiVersion`.
+    pub fn api_version(self) -> &'v str {
+        self.str("/apiVersion")
+    }
+
+    /// `kind`.
+    pub fn kind(self) -> &'v str {
+        self.str("/kind")
+    }
+
+    /// `metadata.namespace`; empty if the object names none.
+    pub fn namespace(self) -> &'v str {
+        self.str("/metadata/namespace")
+    }
+
+    /// `metadata.name`.
+    pub fn name(self) -> &'v str {
+        self.str("/metadata/name")
+    }
+
+    /// `metadata.resourceVersion`.
+    pub fn resource_version(self) -> &'v str {
+        self.str("/metadata/resourceVersion")
+    }
+
+    /// `metadata.creationTimestamp`; none in manifests.
+    pub fn created(self) -> Option<&'v str> {
+        Some(self.str("/metadata/creationTimestamp")).filter(|time| !time.is_empty())
+    }
+
+    /// All four parts of the identity.
+    pub fn reference(self) -> ObjectRef {
+        self.reference_in("")
+    }
+
+    /// [`Object::reference`], with a namespace for objects that name none.
+    pub fn reference_in(self, default_namespace: &str) -> ObjectRef {
+        let namespace = Some(self.namespace()).filter(|named| !named.is_empty());
+        ObjectRef {
+            api_version: self.api_version().to_owned(),
+            kind: self.kind().to_owned(),
+            namespace: namespace.unwrap_or(default_namespace).to_owned(),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// Namespace and name.
+    pub fn key(self) -> (String, String) {
+        (self.namespace().to_owned(), self.name().to_owned())
+    }
+
+    /// The text of an annotation.
+    pub fn annotation(self, key: &str) -> Option<&'v str> {
+        self.0.pointer("/metadata/annotations")?.get(key)?.as_str()
+    }
+
+    /// The text of a label.
+    pub fn label(self, key: &str) -> Option<&'v str> {
+        self.0.pointer("/metadata/labels")?.get(key)?.as_str()
+    }
+
+    /// `metadata.finalizers`.
+    pub fn finalizers(self) -> impl Iterator<Item = &'v str> {
+        let list = self.0.pointer("/metadata/finalizers").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Whether a deletion timestamp is set. Null is not set, as for Go's decoder.
+    pub fn is_being_deleted(self) -> bool {
+        self.0.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
+    }
+}
+
 /// Where an object was read: what error messages name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -67,19 +150,15 @@ pub struct ConfigMap {
 impl ConfigMap {
     /// Reads a ConfigMap object. Values that are not strings are an error that names the field.
     pub fn from_value(value: &Value, origin: Origin) -> Result<Self, String> {
-        let metadata = value.get("metadata").unwrap_or(&Value::Null);
+        let (namespace, name) = Object(value).key();
         Ok(Self {
-            namespace: text(metadata.get("namespace")),
-            name: text(metadata.get("name")),
-            labels: string_map(metadata.get("labels"), "metadata.labels")?,
+            namespace,
+            name,
+            labels: string_map(value.pointer("/metadata/labels"), "metadata.labels")?,
             data: string_map(value.get("data"), "data")?,
             origin,
         })
     }
-}
-
-fn text(value: Option<&Value>) -> String {
-    value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Reads a `map[string]string`; absent and null are empty.
@@ -96,5 +175,38 @@ pub fn string_map(value: Option<&Value>, field: &str) -> Result<BTreeMap<String,
             })
             .collect(),
         Some(other) => Err(format!("{field}: must be a map of strings, found {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Go reads `deletionTimestamp: null` as not set; taking it for a deletion would let go of a workload in use.
+    #[test]
+    fn null_and_other_types_read_as_absent() {
+        let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "n", "namespace": 1,
+            "deletionTimestamp": null, "finalizers": ["a", 2, "b"], "annotations": {"k": "v", "n": 1}, "labels": null}});
+        let object = Object(&object);
+        let reference = ObjectRef {
+            api_version: "v1".into(),
+            kind: "X".into(),
+            namespace: "given".into(),
+            name: "n".into(),
+        };
+        assert_eq!(object.reference_in("given"), reference);
+        assert_eq!(object.reference(), ObjectRef { namespace: String::new(), ..reference });
+        assert!(!object.is_being_deleted());
+        assert_eq!(object.finalizers().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            [object.annotation("k"), object.annotation("n"), object.label("k")],
+            [Some("v"), None, None]
+        );
+        assert_eq!(object.created(), None);
+        assert!(
+            Object(&json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})).is_being_deleted()
+        );
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::api::names::{Names, SKILL_VOLUME_PREFIX};
+use crate::api::object::Object;
 
 /// A skill that is in the live pod template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,15 +46,12 @@ pub struct Report {
 
 /// Reports on one AgentRuntime. `hash_wanted` comes from the plan, as do the names of skills that should be mounted.
 pub fn report(runtime: &Value, workload: Option<&Value>, names: &Names, hash_wanted: &str) -> Report {
-    let text = |value: &Value, pointer: &str| {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
     let template = workload.map(template).unwrap_or(&Value::Null);
-    let annotation =
-        workload.and_then(|workload| workload.pointer("/metadata/annotations")?.get(names.skills)?.as_str());
+    let annotation = workload.and_then(|workload| Object(workload).annotation(names.skills));
     Report {
-        namespace: text(runtime, "/metadata/namespace"),
-        name: text(runtime, "/metadata/name"),
+        namespace: Object(runtime).namespace().to_owned(),
+        name: Object(runtime).name().to_owned(),
         target: format!(
             "{}/{}",
             text(runtime, "/spec/targetRef/kind"),
@@ -67,11 +65,7 @@ pub fn report(runtime: &Value, workload: Option<&Value>, names: &Names, hash_wan
         annotated: annotation.map(|text| serde_json::from_str(text).map_err(|_| text.to_owned())),
         reported: reported(runtime),
         hash_wanted: hash_wanted.to_owned(),
-        hash_found: template
-            .pointer("/metadata/annotations")
-            .and_then(|annotations| annotations.get(names.config_hash)?.as_str())
-            .unwrap_or_default()
-            .to_owned(),
+        hash_found: Object(template).annotation(names.config_hash).unwrap_or_default().to_owned(),
         phase: phase(runtime),
     }
 }
@@ -157,8 +151,7 @@ fn mounted(template: &Value) -> Vec<MountedSkill> {
         .filter_map(|volume| {
             let volume_name = volume.get("name")?.as_str()?;
             let name = volume_name.strip_prefix(SKILL_VOLUME_PREFIX)?.to_owned();
-            let image =
-                volume.pointer("/image/reference").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let image = Object(volume).str("/image/reference").to_owned();
             let containers = ["/spec/containers", "/spec/initContainers"]
                 .iter()
                 .flat_map(|pointer| items(template.pointer(pointer)))

@@ -9,7 +9,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::object::Origin;
+use crate::api::object::{Object, Origin};
 use crate::manifest::function_config::{self, FunctionConfig};
 use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
@@ -199,10 +199,8 @@ fn runtimes(options: &FunctionConfig, stream: &Stream<'_>) -> String {
     let namespace = options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let mut out = String::new();
     for runtime in &options.agent_runtimes {
-        let text = |pointer| runtime.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let id =
-            (text("/metadata/namespace").unwrap_or(namespace), text("/metadata/name").unwrap_or_default());
-        if !stream.runtimes.iter().any(|item| (item.id.namespace.as_str(), item.id.name.as_str()) == id) {
+        let id = Object(runtime).reference_in(namespace);
+        if !stream.runtimes.iter().any(|item| item.id.namespace == id.namespace && item.id.name == id.name) {
             out.push_str(&format!("---\n{runtime}\n"));
         }
     }

@@ -10,7 +10,7 @@ use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
 use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
 use crate::api::nearest::nearest;
-use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::{PROFILES, Profile};
 use crate::config::layers::ConfigView;
 
@@ -212,14 +212,8 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, value: &Value, map: &Map<String, Value>) {
-        let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
-        self.id = Some(ObjectRef {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: text("/metadata/namespace").to_owned(),
-            name: text("/metadata/name").to_owned(),
-        });
+        let (api_version, kind) = (Object(value).api_version(), Object(value).kind());
+        self.id = Some(Object(value).reference());
         if kind == "ConfigMap" && api_version == "v1" {
             self.config_map(map);
         } else if is_agent_runtime(api_version, kind) {
@@ -417,7 +411,7 @@ impl Reader<'_> {
     }
 
     fn agent_runtime(&mut self, prefix: &str, value: &Value) {
-        if value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().is_empty() {
+        if Object(value).name().is_empty() {
             self.refuse(&format!("{prefix}metadata.name"), "must be set", "");
             return;
         }

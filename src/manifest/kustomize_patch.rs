@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::object::Object;
 use crate::yaml::emit::{BlockLayout, Scalars, block};
 
 mod json6902;
@@ -135,20 +136,17 @@ fn set(object: &mut Value, path: &[&str], value: Option<&Value>) {
 
 /// One entry of `patches`.
 fn entry(out: &mut String, object: &Value, patch: &Value) {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let api_version = text("/apiVersion");
+    let object = Object(object);
+    let api_version = object.api_version();
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let mut target = Map::new();
     for (key, value) in [
         ("group", exactly(group)),
         ("version", exactly(version)),
-        ("kind", exactly(text("/kind"))),
-        ("name", exactly(text("/metadata/name"))),
+        ("kind", exactly(object.kind())),
+        ("name", exactly(object.name())),
         // To kustomize an object without a namespace is in this one; a target without one is in all.
-        (
-            "namespace",
-            exactly(Some(text("/metadata/namespace")).filter(|name| !name.is_empty()).unwrap_or("default")),
-        ),
+        ("namespace", exactly(Some(object.namespace()).filter(|name| !name.is_empty()).unwrap_or("default"))),
     ] {
         if !value.is_empty() {
             target.insert(key.into(), value.into());

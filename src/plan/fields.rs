@@ -22,11 +22,6 @@ pub(super) fn is_set(value: Option<&Value>) -> bool {
     value.is_some_and(|value| !value.is_null())
 }
 
-/// The texts in a list; nothing where it is none.
-pub(super) fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
 /// The value along a path of keys.
 pub(super) fn find<'v>(object: &'v Value, keys: &[&str]) -> Option<&'v Value> {
     keys.iter().try_fold(object, |at, key| at.get(key))

@@ -13,6 +13,7 @@ use super::fields::{WrongType, find, map_mut, text};
 use super::sandbox::{end_restart, remove_on_deletion, set_template};
 use super::{Action, Options, Runtime, RuntimePlan};
 use crate::api::names::MANAGED_BY;
+use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::ResolvedConfig;
@@ -31,7 +32,7 @@ pub(super) fn plan(
         return plan;
     };
     let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
-    let going = super::fields::is_set(runtime.object.pointer("/metadata/deletionTimestamp"));
+    let going = Object(runtime.object).is_being_deleted();
     let (after, changed) = if options.exact {
         let mut after = workload.as_ref().clone();
         exact(&mut after, kind, options, defaults_only.as_str());

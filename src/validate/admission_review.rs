@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::names::{AGENT_RUNTIME, VERSION};
-use crate::api::object::ObjectRef;
+use crate::api::object::{Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::validate::preflight::{Effect, check_skill};
 use crate::validate::webhook::{Operation, Rivals, verdict};
@@ -74,7 +74,7 @@ impl Review {
     pub fn read(profile: &Profile, body: &[u8]) -> Result<Self, String> {
         let review: Value =
             serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-        let text = |pointer: &str| review.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| Object(&review).str(pointer);
         if text("/kind") != KIND || text("/apiVersion") != API_VERSION {
             return Err(format!(
                 "the body is not an {KIND} of {API_VERSION}, but kind {:?} of {:?}",
@@ -110,19 +110,19 @@ impl Review {
             return Err("request.object is missing".to_owned());
         }
         let object = object.unwrap_or(&Value::Null);
-        let own =
-            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let given = Object(object);
+        let or = |own: &str, of_request: &str| if own.is_empty() { of_request } else { own }.to_owned();
         Ok(Self {
             uid: uid.to_owned(),
             operation,
             runtime: ObjectRef {
                 api_version: format!("{group}/{version}"),
                 kind: kind.to_owned(),
-                namespace: own("/metadata/namespace").unwrap_or(text("/request/namespace")).to_owned(),
+                namespace: or(given.namespace(), text("/request/namespace")),
                 // With generateName the server has given the name already; request.name stays empty then.
-                name: own("/metadata/name").unwrap_or(text("/request/name")).to_owned(),
+                name: or(given.name(), text("/request/name")),
             },
-            deleting: object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()),
+            deleting: given.is_being_deleted(),
             spec: AgentRuntimeSpec::from_object(object)
                 .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         })

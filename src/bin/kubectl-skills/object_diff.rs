@@ -8,7 +8,7 @@ use owo_colors::OwoColorize as _;
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::object::{Object, ObjectRef};
 use kubectl_skills::plan::change_set::{Change, changes};
 use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
 
@@ -32,13 +32,7 @@ pub struct Pair {
 impl Pair {
     /// A pair of the states of one object.
     pub fn new(before: &Value, after: &Value, show_managed_fields: bool) -> Self {
-        let text = |pointer| after.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let id = ObjectRef {
-            api_version: text("/apiVersion"),
-            kind: text("/kind"),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        };
+        let id = Object(after).reference();
         Self { id, before: shown(before, show_managed_fields), after: shown(after, show_managed_fields) }
     }
 

@@ -1,7 +1,6 @@
 //! Why a target may be missing: what is in the stream instead, as a help for people.
 
-use serde_json::Value;
-
+use crate::api::object::Object;
 use crate::manifest::stream::{Item, Stream};
 
 /// Annotation in which kustomize keeps the names that an object had.
@@ -30,16 +29,15 @@ pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {
     }
     for item in workloads().filter(|item| item.id.kind == *kind) {
         let Ok(object) = stream.object(item) else { continue };
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let previous = object.pointer("/metadata/annotations").and_then(|map| map.get(PREVIOUS_NAMES));
-        if previous.and_then(Value::as_str).is_some_and(|names| names.split(',').any(|one| one == name)) {
+        let object = Object(&object);
+        if object.annotation(PREVIOUS_NAMES).is_some_and(|names| names.split(',').any(|one| one == name)) {
             return format!(
                 "kustomize has renamed it to {}; add the shipped configuration file to the kustomization's `configurations:`, \
                  so that namePrefix and nameSuffix reach spec.targetRef.name (docs/function.md)",
                 item.id.name
             );
         }
-        let generated = text("/metadata/generateName");
+        let generated = object.str("/metadata/generateName");
         if item.id.name.is_empty() && !generated.is_empty() && name.starts_with(generated) {
             return format!(
                 "the {kind} at {} has a generated name ({generated}...), which nothing can point at: give it a name",

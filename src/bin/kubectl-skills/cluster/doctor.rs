@@ -3,7 +3,7 @@
 
 use http::Method;
 use kubectl_skills::api::image_volume::{self, Runtime, Stage};
-use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::install::rbac::Need;
@@ -212,7 +212,7 @@ async fn webhooks(requests: &Requests) -> String {
         .items
         .iter()
         .filter(|item| item.get("webhooks").and_then(Value::as_array).into_iter().flatten().any(sees))
-        .filter_map(|item| item.pointer("/metadata/name")?.as_str())
+        .map(|item| Object(item).name())
         .collect();
     if names.is_empty() {
         String::new()
@@ -281,7 +281,7 @@ async fn operator(requests: &Requests, system: &str) -> Row {
             "workloads are written by 'kubectl skills apply' only; or name its namespace with --operator-namespace",
         ),
         Some((deployment, image)) => {
-            let name = deployment.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let name = Object(deployment).name();
             let ready = deployment.pointer("/status/availableReplicas").and_then(Value::as_i64).unwrap_or(0);
             let state = if ready > 0 { State::Ok } else { State::Warning };
             let mend = if ready > 0 {
@@ -343,7 +343,7 @@ async fn nodes(requests: &Requests, server: Option<Stage>) -> Vec<Row> {
     let mut kinds: std::collections::BTreeMap<(String, String), Vec<&str>> =
         std::collections::BTreeMap::new();
     for node in &nodes {
-        let text = |pointer| node.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer| Object(node).str(pointer);
         let key = (
             text("/status/nodeInfo/containerRuntimeVersion").to_owned(),
             text("/status/nodeInfo/kubeletVersion").to_owned(),
@@ -402,9 +402,7 @@ async fn pod_security(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
             "create it, or give another with -n",
         ),
         Ok(Some(namespace)) => {
-            let label = |name: &str| {
-                namespace.pointer("/metadata/labels").and_then(|labels| labels.get(name)?.as_str())
-            };
+            let label = |name: &str| Object(&namespace).label(name);
             let level = label("pod-security.kubernetes.io/enforce").unwrap_or("privileged");
             let pinned = label("pod-security.kubernetes.io/enforce-version").and_then(image_volume::version);
             let old = matches!(stage, Some(Stage::Alpha | Stage::Absent))
@@ -454,9 +452,7 @@ async fn openshift(requests: &Requests) -> Vec<Row> {
                     .filter_map(Value::as_str)
                     .any(|kind| kind == "image" || kind == "*")
             };
-            let name = |scc: &Value| {
-                scc.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned()
-            };
+            let name = |scc| Object(scc).name().to_owned();
             let without: Vec<String> = list.items.iter().filter(|scc| !allows(scc)).map(name).collect();
             let default_lacks = without.iter().any(|name| name == "restricted-v2");
             vec![if without.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::plan::Options;
@@ -186,7 +186,7 @@ pub fn config_maps(
 pub fn read_maps(found: &[Value]) -> Result<Vec<ConfigMap>, Failure> {
     let read = |map| {
         ConfigMap::from_value(map, Origin::default()).map_err(|message| {
-            let (namespace, name) = snapshot::key(map);
+            let (namespace, name) = Object(map).key();
             Failure::Remote(vec![format!("ConfigMap {namespace}/{name}: {message}")])
         })
     };

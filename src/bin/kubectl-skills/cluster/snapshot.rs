@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
@@ -263,8 +264,7 @@ async fn read_pods(
 
 /// Namespace and name of an object.
 pub fn key(object: &Value) -> (String, String) {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    (text("/metadata/namespace"), text("/metadata/name"))
+    Object(object).key()
 }
 
 /// Where, for messages.

@@ -5,6 +5,7 @@
 //! they are kept or sent on, so that a list of 5,000 never is in memory as it came; a server that does not stream lists is
 //! noticed by its answer and gets paged ones; and a connection on which nothing comes any more is given up.
 
+use kubectl_skills::api::object::Object;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -349,7 +350,7 @@ fn event(line: &[u8], what: &str) -> Result<Event, ClusterError> {
 }
 
 fn version(object: &Value) -> String {
-    object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned()
+    Object(object).resource_version().to_owned()
 }
 
 /// The lines of an answer that does not end.

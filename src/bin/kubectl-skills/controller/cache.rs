@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ impl Key {
 
     /// Of an object.
     pub fn of(object: &Value) -> Self {
-        Self::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+        Self::new(Object(object).namespace(), Object(object).name())
     }
 
     /// The namespace.
@@ -435,26 +436,22 @@ fn is_older(one: &str, other: &str) -> bool {
     matches!((one.parse::<u64>(), other.parse::<u64>()), (Ok(one), Ok(other)) if one < other)
 }
 
-fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn version(object: &Value) -> &str {
-    text(object, "/metadata/resourceVersion")
+    Object(object).resource_version()
 }
 
 /// Where an AgentRuntime points, if it is at a kind that exists.
 pub fn target_of(runtime: &Value, key: &Key) -> Option<Target> {
-    let kind = WorkloadKind::parse(text(runtime, "/spec/targetRef/kind"))?;
-    Some((kind, Key::new(key.namespace(), text(runtime, "/spec/targetRef/name"))))
+    let kind = WorkloadKind::parse(Object(runtime).str("/spec/targetRef/kind"))?;
+    Some((kind, Key::new(key.namespace(), Object(runtime).str("/spec/targetRef/name"))))
 }
 
 /// Names of the workloads that a pod may be of (operator-spec.md section 5, step 11).
 fn pod_owners(pod: &Value) -> Vec<String> {
     let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let names = owners.into_iter().flatten().filter_map(|owner| {
-        let name = text(owner, "/name");
-        match text(owner, "/kind") {
+        let name = Object(owner).name();
+        match Object(owner).kind() {
             "ReplicaSet" => name.rsplit_once('-').map(|(base, _)| base.to_owned()),
             "StatefulSet" | "Sandbox" => Some(name.to_owned()),
             _ => None,

@@ -5,7 +5,7 @@
 //! pods for a configuration that never was. The watches say when to read, and this is what is read.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use kubectl_skills::api::object::{ConfigMap, Origin};
+use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use serde_json::Value;
 
 use super::trim::Trim;
@@ -60,7 +60,7 @@ async fn list(
     let answer = requests.get(&path, &place.what).await?;
     let refused = |message: &str| ClusterError::new(Failure::Other, format!("{}: {message}", place.what));
     let answer = answer.ok_or_else(|| refused("the server has no such list"))?;
-    let of = answer.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+    let of = Object(&answer).resource_version();
     if of.is_empty() || version.is_some_and(|version| version != of) {
         return Err(refused(&format!(
             "asked for version {:?}, the server answered with {of:?}",
@@ -73,7 +73,7 @@ async fn list(
         .flatten()
         .map(|item| {
             ConfigMap::from_value(item, Origin::default()).map_err(|error| {
-                let name = item.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                let name = Object(item).name();
                 refused(&format!("configmap {name}: {error}"))
             })
         })

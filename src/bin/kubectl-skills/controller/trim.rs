@@ -3,6 +3,7 @@
 //! is read again first.
 
 use kubectl_skills::api::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use kubectl_skills::api::object::Object;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
@@ -210,15 +211,15 @@ fn own_fields(metadata: Option<&Value>) -> Option<Value> {
 /// Whether a workload is the operator's manager, and runs: in its namespace, by the label that its chart and its
 /// manifests set or by the name of its image, with at least one replica wanted.
 fn is_operator(object: &Value, names: &Names) -> bool {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    if text("/metadata/namespace") != names.system_namespace {
+    let workload = Object(object);
+    if workload.namespace() != names.system_namespace {
         return false;
     }
     if object.pointer("/spec/replicas").and_then(Value::as_i64) == Some(0) {
         return false;
     }
-    let manager = text("/metadata/labels/control-plane") == "controller-manager";
-    let app = text("/metadata/labels/app.kubernetes.io~1name");
+    let manager = workload.label("control-plane") == Some("controller-manager");
+    let app = workload.label("app.kubernetes.io/name").unwrap_or_default();
     let named = app == names.managed_by_value || app == names.chart_name;
     let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let image = containers.into_iter().flatten().any(|container| {

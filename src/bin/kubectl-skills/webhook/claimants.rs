@@ -13,6 +13,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kubectl_skills::api::agent_runtime::TargetRef;
 use kubectl_skills::api::names::{AGENT_RUNTIME, VERSION};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::crd::PLURAL;
 use kubectl_skills::validate::webhook::Targets;
@@ -236,11 +237,12 @@ fn names(object: &DynamicObject) -> (String, String) {
 
 /// The target as text; what is missing or of another type is empty, so that one odd object hides no others.
 fn target(object: &Value) -> TargetRef {
-    let text = |field: &str| {
-        let value = object.pointer(&format!("/spec/targetRef/{field}"));
-        value.and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    TargetRef { api_version: text("apiVersion"), kind: text("kind"), name: text("name") }
+    let text = |pointer| Object(object).str(pointer).to_owned();
+    TargetRef {
+        api_version: text("/spec/targetRef/apiVersion"),
+        kind: text("/spec/targetRef/kind"),
+        name: text("/spec/targetRef/name"),
+    }
 }
 
 #[cfg(test)]

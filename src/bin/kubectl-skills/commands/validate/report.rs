@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
-use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::api::object::{self, ObjectRef};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::validate::preflight;
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
@@ -80,7 +80,7 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
         .flat_map(Parsed::objects)
         .filter(|object| object.value.get("kind").and_then(Value::as_str) == Some(AGENT_RUNTIME))
         .map(|object| {
-            let id = identity(object.value, namespace);
+            let id = object::Object(object.value).reference_in(namespace);
             let report = validator.create(object.value);
             let spec =
                 AgentRuntimeSpec::from_object(&report.stored).ok().filter(|_| !report.stored.is_null());
@@ -141,17 +141,6 @@ fn one(candidate: &Candidate<'_>, profile: &'static Profile, rivals: Rivals<'_>)
         }
     }
     Judged { file: object.origin().file, id: id.clone(), findings, warnings }
-}
-
-fn identity(object: &Value, namespace: &str) -> ObjectRef {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let named = text("/metadata/namespace");
-    ObjectRef {
-        api_version: text("/apiVersion"),
-        kind: text("/kind"),
-        namespace: if named.is_empty() { namespace.to_owned() } else { named },
-        name: text("/metadata/name"),
-    }
 }
 
 /// The field in front of a message of the API server: `spec.skills[0].name: Invalid value: ...`.

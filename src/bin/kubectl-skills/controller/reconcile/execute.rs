@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::apply_configuration::{FieldPath, is_settled, removed_fields};
 use kubectl_skills::live::field_ownership::owners;
@@ -299,8 +300,7 @@ impl Run<'_> {
             whole = true;
             index += 1;
         }
-        let pending =
-            live.pointer("/metadata/annotations").and_then(|map| map.get(plan.profile.names.restart_pending));
+        let pending = Object(&live).annotation(plan.profile.names.restart_pending);
         if target.0 == WorkloadKind::Sandbox && self.written && pending.is_none() {
             let place = (target.1.namespace(), target.1.name());
             return_replicas(&self.context.requests, place, &live, &Context::settings()).await?;
@@ -399,8 +399,7 @@ impl Run<'_> {
     }
 
     fn finalizers(&self) -> Vec<String> {
-        let found = self.decision.runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
-        found.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        Object(&self.decision.runtime).finalizers().map(str::to_owned).collect()
     }
 
     async fn write_finalizers(&mut self, finalizers: &[String], doing: &str) -> Result<(), ClusterError> {

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
-use kubectl_skills::api::object::{ObjectRef, Origin};
+use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live;
@@ -90,7 +90,7 @@ impl Decision {
 
     /// Whether it is being deleted.
     pub fn is_being_deleted(&self) -> bool {
-        is_being_deleted(&self.runtime)
+        Object(&self.runtime).is_being_deleted()
     }
 
     /// Plans anew over the workload as it was just read.
@@ -139,7 +139,7 @@ pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Plann
             return Some(decision);
         }
         if !going {
-            let id = identity(&decision.runtime, key);
+            let id = Object(&decision.runtime).reference();
             let defects = live::defects(&id, &spec, planning.profile);
             if let Some(first) = defects.first() {
                 let message = if first.field.is_empty() || first.message.starts_with(&first.field) {
@@ -206,38 +206,22 @@ fn make_plan(
         namespace: None,
         services: None,
     };
-    let id = identity(runtime, &Key::of(runtime));
+    let id = Object(runtime).reference();
     plan::plan(&Runtime { id, origin: Origin::default(), object: runtime, spec }, lookup, &around, &options)
-}
-
-fn identity(runtime: &Value, key: &Key) -> ObjectRef {
-    let text = |field: &str| runtime.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ObjectRef {
-        api_version: text("apiVersion"),
-        kind: text("kind"),
-        namespace: key.namespace().to_owned(),
-        name: key.name().to_owned(),
-    }
-}
-
-fn is_being_deleted(runtime: &Value) -> bool {
-    runtime.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
 }
 
 /// The AgentRuntime that points at the same workload and was there first; one that goes does not count.
 fn earlier_rival(key: &Key, runtime: &Value, target: &Target, cache: &Cache) -> Option<Key> {
-    let age = |runtime: &Value, key: &Key| {
-        let created = runtime.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
-        (created.unwrap_or_default().to_owned(), key.clone())
-    };
+    let age =
+        |runtime: &Value, key: &Key| (Object(runtime).created().unwrap_or_default().to_owned(), key.clone());
     let own = age(runtime, key);
-    let going = is_being_deleted(runtime);
+    let going = Object(runtime).is_being_deleted();
     cache
         .claims(target)
         .filter(|rival| *rival != key)
         .filter_map(|rival| Some((cache.runtime(rival)?, rival)))
         // One that goes leaves the workload to whoever stays, however young.
-        .filter(|(other, rival)| !is_being_deleted(other) && (going || age(other, rival) < own))
+        .filter(|(other, rival)| !Object(other).is_being_deleted() && (going || age(other, rival) < own))
         .map(|(_, rival)| rival.clone())
         .min()
 }
@@ -276,8 +260,7 @@ fn refuse(decision: &mut Decision, profile: &Profile, reason: &'static str, mess
 }
 
 fn finalizer_of_deleted(runtime: &Value, profile: &Profile) -> Finalizer {
-    let finalizers = runtime.pointer("/metadata/finalizers").and_then(Value::as_array);
-    let has = finalizers.into_iter().flatten().any(|found| found == profile.names.finalizer);
+    let has = Object(runtime).finalizers().any(|found| found == profile.names.finalizer);
     if has { Finalizer::Remove } else { Finalizer::Keep }
 }
 
