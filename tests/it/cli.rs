@@ -530,11 +530,15 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
     let folder = Folder::with(&[("in.yaml", &stream())]);
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
-    let mut command = program(&["render", "-f", "in.yaml"]);
-    let said = said(command.current_dir(folder.root()).stdout(full));
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.stderr.contains("error: standard output: No space left on device"), "{said:?}");
+    for args in [&["render", "-f", "in.yaml"][..], &["--help"], &["render", "--help"], &["--version"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let said = said(program(args).current_dir(folder.root()).stdout(full));
+        assert_eq!(said.code, 3, "{args:?}: {said:?}");
+        assert!(
+            said.stderr.contains("error: standard output: No space left on device"),
+            "{args:?}: {said:?}"
+        );
+    }
 }
 
 /// Colours are for terminals, and for who asks; NO_COLOR and `--color` decide as everywhere. Manifests are never coloured.

@@ -1,17 +1,17 @@
-//! The command line: verbs, and the flags that several of them share. Each verb's own flags stand beside its code.
+//! What was typed: the flags that several verbs share, as clap reads them. Each verb's own flags stand with its code; what
+//! they come to is in `planning`.
 
-#[cfg(not(feature = "cluster"))]
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::ValueEnum;
 use kubectl_skills::config::layers::ConfigView;
 
-use crate::commands;
-use crate::source::Input;
+use crate::exit::Failure;
+use crate::planning::{ConfigFrom, Planning, chosen_profile};
+use crate::source::{self, Input};
 
 #[cfg(feature = "cluster")]
-pub use crate::cluster::{args::ClusterArgs, live_run::LiveArgs};
+pub use crate::cluster::args::{ClusterArgs, LiveArgs};
 
 /// Flags about a cluster, of which a build without one has none.
 #[cfg(not(feature = "cluster"))]
@@ -26,88 +26,10 @@ pub struct LiveArgs {
     pub cluster: ClusterArgs,
 }
 
-/// The whole command line.
-#[derive(Debug, Parser)]
-#[command(
-    name = "kubectl-skills",
-    bin_name = "kubectl skills",
-    version,
-    about = "Mounts the skill images of AgentRuntimes into their workloads, as the operator would: in manifests or in a cluster",
-    max_term_width = 120,
-    disable_help_subcommand = true,
-    arg_required_else_help = true,
-    after_help = "\
-Examples:
-  # What would a manifest become?
-  kubectl skills diff -f agent.yaml
-
-  # Between kustomize and kubectl
-  kustomize build . | kubectl skills render -f - | kubectl apply -f -
-
-Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usage; 3 bad input; 4 the cluster refused or \
-failed. 'kubectl skills VERB --help' has examples of each verb."
-)]
-pub struct Args {
-    /// When to colour what is printed: auto, always or never
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
-    pub color: Color,
-    #[command(subcommand)]
-    pub verb: Verb,
-}
-
-/// What to do. The order is that of the help.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    Render(commands::render::Args),
-    Diff(commands::diff::Args),
-    Plan(commands::plan::Args),
-    #[cfg(feature = "cluster")]
-    Apply(commands::apply::Args),
-    #[cfg(feature = "cluster")]
-    Status(commands::status::Args),
-    Hash(commands::hash::Args),
-    Validate(commands::validate::Args),
-    #[cfg(feature = "cluster")]
-    Doctor(commands::doctor::Args),
-    #[command(name = commands::function::VERB)]
-    Function(commands::function::Args),
-    #[cfg(feature = "controller")]
-    Controller(Box<commands::controller::Args>),
-    Crd(commands::crd::Args),
-    Policy(commands::policy::Args),
-    Rbac(commands::rbac::Args),
-    #[cfg(feature = "controller")]
-    Webhook(commands::webhook::Args),
-    #[cfg(feature = "cluster")]
-    Completion(commands::completion::Args),
-    Version(commands::version::Args),
-    #[cfg(feature = "cluster")]
-    #[command(name = commands::complete::NAME, hide = true)]
-    Complete(commands::complete::Args),
-    /// Prints docs/cli.md
-    #[command(name = "__docs", hide = true)]
-    Docs,
-    /// A verb that this build lacks, or that there is not.
-    #[cfg(not(feature = "cluster"))]
-    #[command(external_subcommand)]
-    Other(Vec<OsString>),
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE=1 colours everywhere.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Whose rules a plan follows, and what it takes for granted.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Rules")]
-pub struct Planning {
+pub struct PlanningArgs {
     /// Whose rules: auto, or a profile's name as 'version' lists them
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub profile: String,
@@ -134,6 +56,22 @@ pub struct Planning {
     pub skill_folders: Option<bool>,
 }
 
+impl PlanningArgs {
+    /// Looks names up and reads the files.
+    pub fn resolve(&self) -> Result<Planning, Failure> {
+        Ok(Planning {
+            profile: chosen_profile(&self.profile)?,
+            exact: self.exact,
+            feature_gates: self.feature_gates.clone(),
+            gates_file: self.feature_gates_file.as_deref().map(source::read_text).transpose()?,
+            view: self.config_view.into(),
+            config: ConfigFrom::read(&self.config_from)?,
+            container: self.container.clone(),
+            skill_folders: self.skill_folders,
+        })
+    }
+}
+
 /// What verbs look at that work on manifests and on a cluster, and how they say what they see.
 #[derive(Debug, clap::Args)]
 pub struct Subject {
@@ -146,7 +84,7 @@ pub struct Subject {
     #[command(flatten)]
     pub input: Input,
     #[command(flatten)]
-    pub planning: Planning,
+    pub planning: PlanningArgs,
     #[command(flatten)]
     pub live: LiveArgs,
 }
@@ -178,17 +116,4 @@ pub enum Report {
     Text,
     /// One JSON object.
     Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    /// clap finds contradictions in a definition only when it is asked.
-    #[test]
-    fn the_definition_is_sound() {
-        Args::command().debug_assert();
-    }
 }

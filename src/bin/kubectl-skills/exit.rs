@@ -1,5 +1,6 @@
 //! How a run ends: what a verb came to in, the exit code out. Errors are told here and nowhere else.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use kubectl_skills::api::error::InputError;
@@ -18,6 +19,8 @@ pub enum Outcome {
 /// Why a verb failed.
 #[derive(Debug)]
 pub enum Failure {
+    /// What clap says of the command line: an error, or the help that was asked for.
+    CommandLine(clap::Error),
     /// The command line asks for what cannot be done.
     Usage(String),
     /// Defects of the input, all of them.
@@ -62,14 +65,19 @@ impl Failure {
     /// The exit code: never that of a difference.
     pub fn code(&self) -> u8 {
         match self {
+            Self::CommandLine(error) => u8::try_from(error.exit_code()).unwrap_or(USAGE),
             Self::Usage(_) => USAGE,
             Self::Input(_) | Self::Io(..) => INPUT,
             Self::Remote(_) => REMOTE,
         }
     }
 
-    fn tell(&self) {
+    fn print(&self) {
         match self {
+            // Errors; help is printed by `conclude`, for that can fail.
+            Self::CommandLine(error) => {
+                let _ = error.print();
+            }
             Self::Usage(message) => notes::error(message),
             Self::Input(errors) => errors.iter().for_each(|error| notes::error(&error.to_string())),
             Self::Remote(messages) => messages.iter().for_each(|message| notes::error(message)),
@@ -78,16 +86,33 @@ impl Failure {
     }
 }
 
-/// Tells what failed and gives the exit code.
+/// Prints what failed and gives the exit code.
 pub fn conclude(run: &Run) -> ExitCode {
     ExitCode::from(match run {
+        Err(Failure::CommandLine(help)) if !help.use_stderr() => match print_help(help) {
+            Ok(()) => 0,
+            Err(failure) => {
+                failure.print();
+                failure.code()
+            }
+        },
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Found) => FOUND,
         Err(failure) => {
-            failure.tell();
+            failure.print();
             failure.code()
         }
     })
+}
+
+/// Help and the version are output: a full disk is reported, a reader that has gone (`--help | head`) is not.
+fn print_help(help: &clap::Error) -> Result<(), Failure> {
+    match help.print().and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Io("standard output".into(), error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What `conclude` would say of errors that stand beside a finished output.

@@ -81,6 +81,15 @@ pub struct ScopeArgs {
     pub verbose: bool,
 }
 
+/// Arguments of every verb that works on a cluster.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LiveArgs {
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
 impl ClusterArgs {
     /// Time limit of one request; none for `0`.
     pub fn timeout(&self) -> Option<Duration> {

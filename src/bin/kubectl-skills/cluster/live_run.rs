@@ -4,33 +4,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clap::Args;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::plan::Options;
 use serde_json::Value;
 
-use super::args::{ClusterArgs, ScopeArgs};
+use super::args::{ClusterArgs, LiveArgs};
 use super::connect::connect;
 use super::error::ClusterError;
 use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
-use crate::args::Planning;
-use crate::commands::files::{config_from, profile_by_name};
 use crate::exit::Failure;
 use crate::notes;
-use crate::source;
-
-/// Arguments of every verb that works on a cluster.
-#[derive(Debug, Clone, Default, Args)]
-pub struct LiveArgs {
-    #[command(flatten)]
-    pub scope: ScopeArgs,
-    #[command(flatten)]
-    pub cluster: ClusterArgs,
-}
+use crate::planning::Planning;
 
 /// What a run works with.
 pub struct LiveRun {
@@ -66,14 +54,6 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
     result
 }
 
-/// The profile of `--profile`; none for `auto`.
-pub fn chosen_profile(planning: &Planning) -> Result<Option<&'static Profile>, Failure> {
-    match planning.profile.as_str() {
-        "auto" => Ok(None),
-        name => profile_by_name(name).map(Some),
-    }
-}
-
 impl LiveRun {
     /// Connects and reads. `pods` reads pods as well.
     pub async fn open(
@@ -86,8 +66,7 @@ impl LiveRun {
         if args.scope.all_namespaces && namespace.is_some() {
             return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
         }
-        let chosen = chosen_profile(planning)?;
-        let from_files = config_from(planning)?.files;
+        let from_files = planning.config.files.clone();
         let connection = connect(&args.cluster, args.scope.verbose).await?;
         let scope = Scope {
             namespace: (!args.scope.all_namespaces)
@@ -99,7 +78,7 @@ impl LiveRun {
             operator_namespace: args.scope.operator_namespace.clone(),
         };
         let progress = Progress::start("reading the cluster");
-        let snapshot = snapshot::read(&connection.requests, &scope, chosen).await;
+        let snapshot = snapshot::read(&connection.requests, &scope, planning.profile).await;
         progress.end();
         let snapshot = snapshot?;
         for warning in &snapshot.dialect.warnings {
@@ -110,19 +89,10 @@ impl LiveRun {
             None => read_maps(&snapshot.config_maps)?,
         };
         let profile = snapshot.dialect.profile;
-        let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
-        let gates = (planning.feature_gates.clone(), gates_file);
+        let gates = (planning.feature_gates.clone(), planning.gates_file.clone());
         let gate = gate_of(profile, &scope, &gates, &maps)?;
-        let options = Options {
-            exact: planning.exact,
-            gate,
-            container: planning.container.clone(),
-            skill_folders: planning.skill_folders,
-            remove,
-            restarts: true,
-            ..Options::new(profile)
-        };
-        let settings = live::Settings { options, view: planning.config_view.into() };
+        let options = Options { gate, remove, restarts: true, ..planning.options(profile) };
+        let settings = live::Settings { options, view: planning.view };
         Ok(Self { requests: Arc::new(connection.requests), scope, snapshot, maps, settings, gates })
     }
 

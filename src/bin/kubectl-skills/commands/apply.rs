@@ -7,12 +7,12 @@ use clap::{Args as ClapArgs, ValueEnum};
 use futures_util::{StreamExt as _, stream};
 use kubectl_skills::plan::Action;
 
-use crate::args::Planning;
+use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::error::{ClusterError, Failure as Kind};
-use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
+use crate::cluster::live_run::{LiveRun, block_on};
 use crate::cluster::progress::Progress;
 use crate::cluster::wait;
 use crate::commands::live::conclude;
@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(short = 'o', long, value_enum, value_name = "name", hide_possible_values = true)]
     output: Option<Output>,
     #[command(flatten)]
-    planning: Planning,
+    planning: PlanningArgs,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -93,8 +93,9 @@ pub fn run(args: &Args) -> Run {
 }
 
 async fn apply(args: &Args) -> Run {
+    let planning = args.planning.resolve()?;
     let live_run =
-        LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, args.remove, false).await?;
+        LiveRun::open(&args.live, args.namespace.as_deref(), &planning, args.remove, false).await?;
     let plans = live_run.plan();
     notes::warnings(
         plans

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _};
+use clap::{Args as ClapArgs, Command, FromArgMatches as _};
 use kubectl_skills::api::profile::PROFILES;
 use serde_json::Value;
 
@@ -31,9 +31,8 @@ pub struct Args {
 }
 
 /// Runs the verb.
-pub fn run(args: &Args) -> Run {
-    let root = crate::args::Args::command();
-    sink::text(&answer(&root, &args.words, &look_up))?;
+pub fn run(args: &Args, root: &Command) -> Run {
+    sink::text(&answer(root, &args.words, &look_up))?;
     Ok(Outcome::Done)
 }
 
@@ -76,7 +75,7 @@ async fn ask(
 
 /// The cluster flags among the words typed so far; what cannot be read yet is passed over.
 fn cluster_args(before: &[String]) -> (ClusterArgs, Option<String>) {
-    let command = ClusterArgs::augment_args(clap::Command::new("words"))
+    let command = ClusterArgs::augment_args(Command::new("words"))
         .ignore_errors(true)
         .disable_help_flag(true)
         .arg(clap::Arg::new("namespace").short('n').long("namespace"))

@@ -1,6 +1,6 @@
 //! `completion`: scripts for shells, and the file by which kubectl completes its plugins.
 
-use clap::{Args as ClapArgs, CommandFactory as _, ValueEnum};
+use clap::{Args as ClapArgs, Command, ValueEnum};
 use clap_complete::Shell;
 
 use crate::complete::SHIM;
@@ -37,7 +37,7 @@ enum Target {
 }
 
 /// Runs the verb.
-pub fn run(args: &Args) -> Run {
+pub fn run(args: &Args, mut root: Command) -> Run {
     let shell = match args.target {
         Target::Kubectl => None,
         Target::Bash => Some(Shell::Bash),
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Run {
         None => SHIM.to_owned(),
         Some(shell) => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut crate::args::Args::command(), "kubectl-skills", &mut script);
+            clap_complete::generate(shell, &mut root, "kubectl-skills", &mut script);
             String::from_utf8_lossy(&script).into_owned()
         }
     };

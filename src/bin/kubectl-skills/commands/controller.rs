@@ -29,6 +29,7 @@ use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::serve::{Beside, Health, listen, serve};
 use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
+use crate::planning::chosen_profile;
 use crate::webhook::claimants::ClaimantWatch;
 use crate::webhook::connections::told;
 use crate::webhook::handler::Reviewer;
@@ -142,12 +143,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Runs the verb until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Run {
-    let chosen = match args.profile.as_str() {
-        "auto" => None,
-        name => Some(Profile::by_name(name).ok_or_else(|| {
-            Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
-        })?),
-    };
+    let chosen = chosen_profile(&args.profile)?;
     let terms = Terms::of(args.election.lease_duration).map_err(Failure::Usage)?;
     let file = args
         .feature_gates_path

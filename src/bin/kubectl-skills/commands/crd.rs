@@ -2,8 +2,8 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::files::profile_by_name;
 use crate::exit::{Outcome, Run};
+use crate::planning::profile_by_name;
 use crate::sink;
 
 /// Print the CustomResourceDefinition of AgentRuntime

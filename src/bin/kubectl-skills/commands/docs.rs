@@ -1,6 +1,6 @@
 //! `__docs`: docs/cli.md, from the help of every verb. A test holds the file against it.
 
-use clap::CommandFactory as _;
+use clap::Command;
 
 use crate::exit::{Outcome, Run};
 use crate::sink;
@@ -13,8 +13,8 @@ const HEAD: &str = "\
 ";
 
 /// Prints the text.
-pub fn run() -> Run {
-    let mut root = crate::args::Args::command().term_width(120);
+pub fn run(root: Command) -> Run {
+    let mut root = root.term_width(120);
     root.build();
     let mut out = String::from(HEAD);
     section(&mut out, "kubectl skills", &root);
@@ -25,7 +25,7 @@ pub fn run() -> Run {
     Ok(Outcome::Done)
 }
 
-fn section(out: &mut String, title: &str, command: &clap::Command) {
+fn section(out: &mut String, title: &str, command: &Command) {
     let help = command.clone().term_width(120).render_help().to_string();
     // Width and trailing blanks are clap's business, the text is ours.
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();

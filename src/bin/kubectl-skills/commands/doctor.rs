@@ -3,12 +3,13 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use crate::args::{Planning, Report};
+use crate::args::Report;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::doctor::{Patient, Row, State, examine};
-use crate::cluster::live_run::{block_on, chosen_profile};
+use crate::cluster::live_run::block_on;
 use crate::exit::{Outcome, Run};
+use crate::planning::chosen_profile;
 use crate::sink;
 use crate::table::Table;
 
@@ -46,7 +47,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(async {
-        let chosen = chosen_profile(&Planning { profile: args.profile.clone(), ..Planning::default() })?;
+        let chosen = chosen_profile(&args.profile)?;
         let connection = connect(&args.cluster, args.verbose).await?;
         let patient = Patient {
             requests: &connection.requests,

@@ -5,48 +5,14 @@ use std::collections::BTreeSet;
 use kubectl_skills::api::object::{ConfigMap, ObjectRef};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::render::{self, Planned, Settings};
-use kubectl_skills::manifest::stream::{Source, Stream};
+use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::plan::{Options, Warning};
 
-use crate::args::{ClusterArgs, LiveArgs, Planning, Subject};
+use crate::args::{ClusterArgs, LiveArgs, Subject};
 use crate::exit::Failure;
 use crate::notes;
-use crate::source::{self, Inputs};
-
-/// Namespace of objects that name none, as for kubectl without a cluster.
-const DEFAULT_NAMESPACE: &str = "default";
-
-/// A profile of the command line.
-pub fn profile_by_name(name: &str) -> Result<&'static Profile, Failure> {
-    Profile::by_name(name).ok_or_else(|| {
-        Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
-    })
-}
-
-/// What `--config-from` names.
-#[derive(Debug, Default)]
-pub struct ConfigFrom {
-    /// ConfigMaps of files; none where no file is named.
-    pub files: Option<Vec<ConfigMap>>,
-    /// The word `cluster` is among them.
-    pub cluster: bool,
-}
-
-/// Reads the files of `--config-from`.
-pub fn config_from(planning: &Planning) -> Result<ConfigFrom, Failure> {
-    let mut out = ConfigFrom::default();
-    for path in &planning.config_from {
-        if path.as_os_str() == "cluster" {
-            out.cluster = true;
-            continue;
-        }
-        let text = source::read_text(path)?;
-        let sources = [Source { name: path.display().to_string(), text }];
-        let maps = Stream::read(&sources, DEFAULT_NAMESPACE)?.maps;
-        out.files.get_or_insert_default().extend(maps);
-    }
-    Ok(out)
-}
+use crate::planning::{DEFAULT_NAMESPACE, Planning};
+use crate::source::Inputs;
 
 /// Manifests and how to plan over them.
 pub struct Loaded<'s> {
@@ -59,7 +25,7 @@ pub struct Loaded<'s> {
 impl Subject {
     /// Reads its manifests into objects and its flags into settings.
     pub fn load<'s>(&self, inputs: &'s Inputs, remove: bool) -> Result<Loaded<'s>, Failure> {
-        load(inputs, self.namespace.as_deref(), &self.planning, remove, &self.live.cluster)
+        load(inputs, self.namespace.as_deref(), &self.planning.resolve()?, remove, &self.live.cluster)
     }
 }
 
@@ -72,37 +38,29 @@ pub fn load<'s>(
     cluster: &ClusterArgs,
 ) -> Result<Loaded<'s>, Failure> {
     let stream = Stream::read(&inputs.sources, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
-    let (profile, _) = choose_profile(&stream, &planning.profile)?;
-    let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
-    let named = config_from(planning)?;
-    let mut config = named.files;
-    if named.cluster {
+    let (profile, _) = choose_profile(&stream, planning.profile)?;
+    let mut config = planning.config.files.clone();
+    if planning.config.cluster {
         let namespaces: BTreeSet<&str> =
             stream.runtimes.iter().map(|runtime| runtime.id.namespace.as_str()).collect();
         config.get_or_insert_default().extend(from_cluster(cluster, profile, &namespaces)?);
     }
-    let options = Options {
-        exact: planning.exact,
-        container: planning.container.clone(),
-        skill_folders: planning.skill_folders,
-        remove,
-        ..Options::new(profile)
-    };
     let settings = Settings {
-        options,
-        view: planning.config_view.into(),
+        options: Options { remove, ..planning.options(profile) },
+        view: planning.view,
         config,
         gates_flag: planning.feature_gates.clone(),
-        gates_file,
+        gates_file: planning.gates_file.clone(),
     };
     Ok(Loaded { stream, settings })
 }
 
-/// The profile for manifests, and why.
-pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profile, String), Failure> {
-    if name != "auto" {
-        profile_by_name(name)?;
-    }
+/// The profile for manifests, and why; none given: the manifests decide.
+pub fn choose_profile(
+    stream: &Stream<'_>,
+    given: Option<&Profile>,
+) -> Result<(&'static Profile, String), Failure> {
+    let name = given.map_or("auto", |profile| profile.name);
     render::choose_profile(stream, name).map_err(|message| Failure::input(message, ""))
 }
 

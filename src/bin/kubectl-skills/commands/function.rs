@@ -5,14 +5,14 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::function::{self, Output};
 use kubectl_skills::manifest::function_config::{FunctionConfig, schema::schema};
 use kubectl_skills::manifest::resource_list::KIND;
 use kubectl_skills::manifest::results::Severity;
 use kubectl_skills::manifest::stream::Source;
 
-use super::files::{config_from, profile_by_name};
-use crate::args::{Planning, View};
+use crate::args::PlanningArgs;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, exclusive = true)]
     schema: bool,
     #[command(flatten)]
-    planning: Planning,
+    planning: PlanningArgs,
 }
 
 /// Runs the verb.
@@ -111,25 +111,20 @@ fn no_verb() -> Failure {
 
 /// What the command line says, as a configuration that decides over the list's.
 fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
-    let planning = &args.planning;
-    let auto = planning.profile == "auto";
-    if !auto {
-        profile_by_name(&planning.profile)?;
-    }
-    let config = config_from(planning)?;
-    if config.cluster {
+    let planning = args.planning.resolve()?;
+    if planning.config.cluster {
         return Err(Failure::Usage(
             "--config-from cluster: a function's output may hang on its input only; write the ConfigMaps into a file".into(),
         ));
     }
     Ok(FunctionConfig {
-        profile: (!auto).then(|| planning.profile.clone()),
+        profile: planning.profile.map(|profile| profile.name.to_owned()),
         exact: planning.exact.then_some(true),
-        feature_gates: planning.feature_gates.clone(),
-        feature_gates_file: planning.feature_gates_file.as_deref().map(source::read_text).transpose()?,
-        config_view: (planning.config_view != View::default()).then(|| planning.config_view.into()),
-        config: config.files.unwrap_or_default(),
-        container: planning.container.clone(),
+        feature_gates: planning.feature_gates,
+        feature_gates_file: planning.gates_file,
+        config_view: (planning.view != ConfigView::default()).then_some(planning.view),
+        config: planning.config.files.unwrap_or_default(),
+        container: planning.container,
         skill_folders: planning.skill_folders,
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),

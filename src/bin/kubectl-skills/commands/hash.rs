@@ -10,8 +10,9 @@ use kubectl_skills::config::hash::ConfigHash;
 
 use super::files::{load, refuse_live};
 use super::hash_report::{HashOptions, HashReport, parse_against};
-use crate::args::{Planning, Subject};
+use crate::args::Subject;
 use crate::exit::{Outcome, Run, unless_errors};
+use crate::planning::Planning;
 
 /// Print config hashes, what went into them, and what could explain another
 #[derive(Debug, ClapArgs)]
@@ -50,7 +51,7 @@ pub fn run(args: &Args) -> Run {
     refuse_live(&args.subject.live)?;
     let inputs = args.subject.input.read()?;
     // A hash is one of what is there; ConfigMaps that the operator would make first do not count.
-    let planning = Planning { exact: false, ..args.subject.planning.clone() };
+    let planning = Planning { exact: false, ..args.subject.planning.resolve()? };
     let loaded =
         load(&inputs, args.subject.namespace.as_deref(), &planning, false, &args.subject.live.cluster)?;
     let planned = loaded.plan();

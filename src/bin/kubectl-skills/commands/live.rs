@@ -39,7 +39,8 @@ pub struct DiffOptions {
 }
 
 async fn open(subject: &Subject, remove: bool) -> Result<LiveRun, Failure> {
-    LiveRun::open(&subject.live, subject.namespace.as_deref(), &subject.planning, remove, false).await
+    LiveRun::open(&subject.live, subject.namespace.as_deref(), &subject.planning.resolve()?, remove, false)
+        .await
 }
 
 /// Live against planned.

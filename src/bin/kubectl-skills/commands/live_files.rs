@@ -7,7 +7,6 @@ use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::plan::Options;
 use serde_json::Value;
 
-use super::files::config_from;
 use super::live::{DiffOptions, conclude};
 use crate::args::{LiveArgs, Report, Subject};
 use crate::cluster::apply::FIELD_MANAGER;
@@ -15,7 +14,7 @@ use crate::cluster::carry_out::wanted;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::ClusterError;
-use crate::cluster::live_run::{block_on, chosen_profile, read_maps};
+use crate::cluster::live_run::{block_on, read_maps};
 use crate::cluster::overlay::{self, Overlay};
 use crate::cluster::paths;
 use crate::cluster::progress::Progress;
@@ -24,7 +23,7 @@ use crate::cluster::snapshot::{Scope, key, read_config};
 use crate::exit::Run;
 use crate::notes;
 use crate::object_diff::{self, Pair};
-use crate::source::{self, Inputs};
+use crate::source::Inputs;
 
 /// Requests under way at the same time.
 const CONCURRENCY: usize = 8;
@@ -33,17 +32,16 @@ const CONCURRENCY: usize = 8;
 pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     let Subject { live, namespace, planning, .. } = subject;
     block_on(async {
-        let chosen = chosen_profile(planning)?;
-        let named = config_from(planning)?;
+        let planning = planning.resolve()?;
         let connection = connect(&live.cluster, live.scope.verbose).await?;
         let requests = &connection.requests;
         let manifests = Stream::read(&inputs.sources, namespace.as_deref().unwrap_or(&connection.namespace))?;
         let progress = Progress::start("trying the manifests");
-        let dialect = dialect(requests, chosen).await?;
+        let dialect = dialect(requests, planning.profile).await?;
         dialect.warnings.iter().for_each(|warning| notes::warning(warning));
         let profile = dialect.profile;
         let mut maps = manifests.maps.clone();
-        let beside = match named.files {
+        let beside = match planning.config.files.clone() {
             Some(files) => files,
             None => read_maps(&read_config(requests, &scope_of(&manifests, live), profile).await?)?,
         };
@@ -53,18 +51,11 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         maps.extend(beside.into_iter().filter(is_new));
         let over = overlay::lay(requests, &manifests, profile).await?;
         let system = live.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
-        let gates_file = planning.feature_gates_file.as_deref().map(source::read_text).transpose()?;
-        let gate = gate(profile, planning.feature_gates.as_deref(), gates_file.as_deref(), &maps, system)?;
+        let gate =
+            gate(profile, planning.feature_gates.as_deref(), planning.gates_file.as_deref(), &maps, system)?;
         let settings = live::Settings {
-            options: Options {
-                exact: planning.exact,
-                gate,
-                container: planning.container.clone(),
-                skill_folders: planning.skill_folders,
-                remove: options.remove,
-                ..Options::new(profile)
-            },
-            view: planning.config_view.into(),
+            options: Options { gate, remove: options.remove, ..planning.options(profile) },
+            view: planning.view,
         };
         let inventory = Inventory {
             runtimes: &over.runtimes,

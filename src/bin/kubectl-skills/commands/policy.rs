@@ -3,8 +3,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::install::admission_policy::{Action, Binding, objects, text};
 
-use super::files::profile_by_name;
 use crate::exit::{Outcome, Run};
+use crate::planning::profile_by_name;
 use crate::sink;
 
 /// Print the rules of the admission webhook as ValidatingAdmissionPolicies, for clusters without the webhook

@@ -3,8 +3,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::install::rbac::{Grant, Task, text};
 
-use super::files::profile_by_name;
 use crate::exit::{Outcome, Run};
+use crate::planning::profile_by_name;
 use crate::sink;
 
 /// Print the roles and bindings that the controller or the webhook needs

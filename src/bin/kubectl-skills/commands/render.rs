@@ -9,7 +9,7 @@ use kubectl_skills::manifest::stream::{Item, Source};
 use serde_json::{Value, json};
 
 use super::files::{Loaded, load, tell};
-use crate::args::{ClusterArgs, Planning};
+use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
@@ -54,7 +54,7 @@ pub struct Args {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    planning: Planning,
+    planning: PlanningArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> Run {
             "-i writes into files, and standard input is none: leave one of them out".into(),
         ));
     }
-    let loaded = load(&inputs, args.namespace.as_deref(), &args.planning, args.remove, &args.cluster)?;
+    let planning = args.planning.resolve()?;
+    let loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
     if args.check {
         return check(&loaded);
     }

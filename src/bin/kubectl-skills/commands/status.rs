@@ -7,10 +7,10 @@ use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::live::status_report::{Report, report};
 use serde_json::{Value, json};
 
-use crate::args::Planning;
+use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
-use crate::cluster::live_run::{LiveArgs, LiveRun, block_on};
+use crate::cluster::live_run::{LiveRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(short = 'o', long, value_enum, value_name = "wide|json", hide_possible_values = true)]
     output: Option<Output>,
     #[command(flatten)]
-    planning: Planning,
+    planning: PlanningArgs,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -118,7 +118,7 @@ fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Rep
 }
 
 async fn open(args: &Args) -> Result<LiveRun, Failure> {
-    LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning, false, false).await
+    LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, false).await
 }
 
 fn look(args: &Args, live_run: &LiveRun) -> Vec<Report> {

@@ -9,6 +9,7 @@ use crate::args::Report;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
+use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::profile::Profile;
@@ -49,7 +50,7 @@ pub fn run(args: &Args) -> Run {
     let inputs = args.input.read()?;
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let stream = Stream::read(&inputs.sources, namespace)?;
-    let (profile, _) = choose_profile(&stream, &args.profile)?;
+    let (profile, _) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     let mut errors = Vec::new();
     let mut documents = Vec::new();
     for source in &inputs.sources {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::files::choose_profile;
 use crate::args::Report;
 use crate::exit::{Outcome, Run};
+use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::{Input, Inputs};
 use crate::table::Table;
@@ -38,7 +39,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     let inputs = if args.input.given() { args.input.read()? } else { Inputs::default() };
     let stream = Stream::read(&inputs.sources, "default")?;
-    let (chosen, reason) = choose_profile(&stream, &args.profile)?;
+    let (chosen, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     sink::text(&match args.output {
         Report::Json => format!("{:#}\n", to_json(chosen, &reason)),
         Report::Text => to_text(chosen, &reason),

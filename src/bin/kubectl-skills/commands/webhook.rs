@@ -7,13 +7,13 @@ use kubectl_skills::api::profile::Profile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::args::Planning;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
-use crate::cluster::live_run::{block_on, chosen_profile};
+use crate::cluster::live_run::block_on;
 use crate::controller::logging::{self, Format, Level};
 use crate::exit::{Failure, Outcome, Run};
+use crate::planning::chosen_profile;
 use crate::webhook::claimants::ClaimantWatch;
 use crate::webhook::connections::{self, Limits, Mode};
 use crate::webhook::handler::Reviewer;
@@ -48,7 +48,7 @@ pub struct Args {
 
 /// Runs the verb until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Run {
-    let chosen = chosen_profile(&Planning { profile: args.profile.clone(), ..Planning::default() })?;
+    let chosen = chosen_profile(&args.profile)?;
     logging::start(Format::Json, Level::Info);
     block_on(serve(args, chosen))
 }

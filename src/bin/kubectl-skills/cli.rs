@@ -1,0 +1,175 @@
+//! The command line as a whole: the verbs, the flags of all of them, and which code runs a verb.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anstream::ColorChoice;
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::exit::{Failure, Run};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-skills",
+    bin_name = "kubectl skills",
+    version,
+    about = "Mounts the skill images of AgentRuntimes into their workloads, as the operator would: in manifests or in a cluster",
+    max_term_width = 120,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  # What would a manifest become?
+  kubectl skills diff -f agent.yaml
+
+  # Between kustomize and kubectl
+  kustomize build . | kubectl skills render -f - | kubectl apply -f -
+
+Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usage; 3 bad input; 4 the cluster refused or \
+failed. 'kubectl skills VERB --help' has examples of each verb."
+)]
+pub struct Args {
+    /// When to colour what is printed: auto, always or never
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
+    pub color: Color,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do. The order is that of the help.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Render(commands::render::Args),
+    Diff(commands::diff::Args),
+    Plan(commands::plan::Args),
+    #[cfg(feature = "cluster")]
+    Apply(commands::apply::Args),
+    #[cfg(feature = "cluster")]
+    Status(commands::status::Args),
+    Hash(commands::hash::Args),
+    Validate(commands::validate::Args),
+    #[cfg(feature = "cluster")]
+    Doctor(commands::doctor::Args),
+    #[command(name = commands::function::VERB)]
+    Function(commands::function::Args),
+    #[cfg(feature = "controller")]
+    Controller(Box<commands::controller::Args>),
+    Crd(commands::crd::Args),
+    Policy(commands::policy::Args),
+    Rbac(commands::rbac::Args),
+    #[cfg(feature = "controller")]
+    Webhook(commands::webhook::Args),
+    #[cfg(feature = "cluster")]
+    Completion(commands::completion::Args),
+    Version(commands::version::Args),
+    #[cfg(feature = "cluster")]
+    #[command(name = commands::complete::NAME, hide = true)]
+    Complete(commands::complete::Args),
+    /// Prints docs/cli.md
+    #[command(name = "__docs", hide = true)]
+    Docs,
+    /// A verb that this build lacks, or that there is not.
+    #[cfg(not(feature = "cluster"))]
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set; CLICOLOR_FORCE=1 colours everywhere.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The command line; called by a name that stands for a verb, with that verb inserted.
+pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
+    let name = words.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
+    let verb = if name == "kubectl_complete-skills" {
+        commands::complete::NAME
+    } else if commands::function::NAMES.iter().any(|known| name == *known) {
+        commands::function::VERB
+    } else {
+        return words;
+    };
+    words.insert(1, verb.into());
+    words
+}
+
+/// Reads the command line. Help and the version are failures here, as for clap: nothing is left to run.
+pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
+    let args = Args::try_parse_from(words).map_err(Failure::CommandLine)?;
+    colours(args.color);
+    Ok(args)
+}
+
+fn colours(color: Color) {
+    let choice = match color {
+        // As NO_COLOR, CLICOLOR_FORCE and the terminal say.
+        Color::Auto => return,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Runs a verb.
+pub fn run(args: &Args) -> Run {
+    match &args.verb {
+        Verb::Render(args) => commands::render::run(args),
+        Verb::Diff(args) => commands::diff::run(args),
+        Verb::Plan(args) => commands::plan::run(args),
+        Verb::Hash(args) => commands::hash::run(args),
+        Verb::Validate(args) => commands::validate::run(args),
+        Verb::Crd(args) => commands::crd::run(args),
+        Verb::Policy(args) => commands::policy::run(args),
+        Verb::Rbac(args) => commands::rbac::run(args),
+        Verb::Function(args) => commands::function::run(args),
+        Verb::Version(args) => commands::version::run(args),
+        Verb::Docs => commands::docs::run(Args::command()),
+        #[cfg(feature = "cluster")]
+        Verb::Apply(args) => commands::apply::run(args),
+        #[cfg(feature = "cluster")]
+        Verb::Status(args) => commands::status::run(args),
+        #[cfg(feature = "cluster")]
+        Verb::Doctor(args) => commands::doctor::run(args),
+        #[cfg(feature = "controller")]
+        Verb::Controller(args) => commands::controller::run(args),
+        #[cfg(feature = "cluster")]
+        Verb::Completion(args) => commands::completion::run(args, Args::command()),
+        #[cfg(feature = "cluster")]
+        Verb::Complete(args) => commands::complete::run(args, &Args::command()),
+        #[cfg(feature = "controller")]
+        Verb::Webhook(args) => commands::webhook::run(args),
+        #[cfg(not(feature = "cluster"))]
+        Verb::Other(words) => Err(absent(words)),
+    }
+}
+
+#[cfg(not(feature = "cluster"))]
+fn absent(words: &[std::ffi::OsString]) -> Failure {
+    let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    let verbs =
+        ["apply", "status", "doctor", "completion", commands::complete::NAME, "controller", "webhook"];
+    Failure::Usage(if verbs.contains(&verb.as_str()) {
+        format!("{verb}: this build cannot talk to a cluster; {}", commands::INSTALL)
+    } else {
+        format!("unrecognized subcommand '{verb}'; 'kubectl skills --help' lists them")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clap finds contradictions in a definition only when it is asked.
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+}

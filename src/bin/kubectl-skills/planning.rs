@@ -1,0 +1,91 @@
+//! The rules that a plan follows: flags resolved, files read, names looked up. What was typed is left to `args`; nothing
+//! here knows the command line.
+
+use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::manifest::stream::{Source, Stream};
+use kubectl_skills::plan::Options;
+
+use crate::exit::Failure;
+use crate::source;
+
+/// Namespace of objects that name none, as for kubectl without a cluster.
+pub const DEFAULT_NAMESPACE: &str = "default";
+/// The word that stands for a cluster among the files of `--config-from`.
+const CLUSTER: &str = "cluster";
+
+/// Whose rules a plan follows, and what it takes for granted.
+#[derive(Debug, Clone, Default)]
+pub struct Planning {
+    /// The profile; none: `auto`, the input or the cluster decides.
+    pub profile: Option<&'static Profile>,
+    /// The operator's code bug for bug.
+    pub exact: bool,
+    /// `name=bool,...`, over all other gates.
+    pub feature_gates: Option<String>,
+    /// Text of the gates file.
+    pub gates_file: Option<String>,
+    /// Which ConfigMaps the hash sees.
+    pub view: ConfigView,
+    /// The operator's ConfigMaps.
+    pub config: ConfigFrom,
+    /// Name of the agent container; none: the rules decide.
+    pub container: Option<String>,
+    /// Whether `SKILL_FOLDERS` is written; none: as the profile has it.
+    pub skill_folders: Option<bool>,
+}
+
+impl Planning {
+    /// Options of a plan that follows this profile.
+    pub fn options(&self, profile: &'static Profile) -> Options {
+        Options {
+            exact: self.exact,
+            container: self.container.clone(),
+            skill_folders: self.skill_folders,
+            ..Options::new(profile)
+        }
+    }
+}
+
+/// What `--config-from` names.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigFrom {
+    /// ConfigMaps of files; none if no file is named.
+    pub files: Option<Vec<ConfigMap>>,
+    /// The word `cluster` is among them.
+    pub cluster: bool,
+}
+
+impl ConfigFrom {
+    /// Reads the files.
+    pub fn read(paths: &[std::path::PathBuf]) -> Result<Self, Failure> {
+        let mut out = Self::default();
+        for path in paths {
+            if path.as_os_str() == CLUSTER {
+                out.cluster = true;
+                continue;
+            }
+            let text = source::read_text(path)?;
+            let sources = [Source { name: path.display().to_string(), text }];
+            let maps = Stream::read(&sources, DEFAULT_NAMESPACE)?.maps;
+            out.files.get_or_insert_default().extend(maps);
+        }
+        Ok(out)
+    }
+}
+
+/// The profile of that name.
+pub fn profile_by_name(name: &str) -> Result<&'static Profile, Failure> {
+    Profile::by_name(name).ok_or_else(|| {
+        Failure::Usage(format!("--profile {name}: no such profile; 'kubectl skills version' lists them"))
+    })
+}
+
+/// The profile of `--profile`; none for `auto`.
+pub fn chosen_profile(name: &str) -> Result<Option<&'static Profile>, Failure> {
+    match name {
+        "auto" => Ok(None),
+        name => profile_by_name(name).map(Some),
+    }
+}
