@@ -56,6 +56,33 @@ impl FieldPath {
         })
     }
 
+    /// The path that the API server shows as `text`, such as `.spec.volumes[name="a"].image`, in an object that has it.
+    /// Keys may hold dots, so only the object tells where one ends.
+    pub fn displayed(root: &Value, text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::default());
+        }
+        let (step, rest, below) = match root {
+            Value::Object(map) => map.iter().find_map(|(key, value)| {
+                let rest = text.strip_prefix('.')?.strip_prefix(key.as_str())?;
+                let ends = rest.is_empty() || rest.starts_with(['.', '[']);
+                let leads = || Self::displayed(value, rest).is_some();
+                (ends && leads()).then(|| (Step::Field(key.clone()), rest, value))
+            })?,
+            Value::Array(items) => items.iter().find_map(|item| {
+                ["name", "mountPath"].into_iter().find_map(|key| {
+                    let value = item.get(key)?.as_str()?;
+                    let rest = text.strip_prefix(&format!("[{key}={value:?}]"))?;
+                    Some((Step::Item { key, value: value.to_owned() }, rest, item))
+                })
+            })?,
+            _ => return None,
+        };
+        let mut steps = vec![step];
+        steps.extend(Self::displayed(below, rest)?.0);
+        Some(Self(steps))
+    }
+
     /// Takes the value at the end of this path away.
     pub fn remove(&self, root: &mut Value) {
         let Some((last, parents)) = self.0.split_last() else { return };
@@ -159,30 +186,48 @@ pub fn is_settled(live: &Value, desired: &Value) -> bool {
     }
 }
 
-/// The first field of the keyed lists that two items of a list both claim. The API server refuses such an object; an
-/// apply configuration would quietly make one item of the two.
-pub fn duplicate_key(desired: &Value) -> Option<FieldPath> {
-    find_duplicate(desired, &FieldPath::default())
+/// The first field of the keyed lists that two items of a list both claim, and did not in the live object. The API server
+/// refuses what we would make so; an apply configuration would quietly make one item of the two. What is there twice
+/// already it takes, with a warning, and whose it is decides its owner.
+pub fn new_duplicate(live: &Value, desired: &Value) -> Option<FieldPath> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    find_duplicates(live, &FieldPath::default(), &mut before);
+    find_duplicates(desired, &FieldPath::default(), &mut after);
+    after.into_iter().find(|path| {
+        let count = |object: &Value| {
+            let (last, parents) = path.0.split_last()?;
+            let Step::Item { key, value } = last else { return None };
+            let items = FieldPath(parents.to_vec()).find(object)?.as_array()?;
+            Some(items.iter().filter(|item| item.get(*key).and_then(Value::as_str) == Some(value)).count())
+        };
+        !before.contains(path) || count(live) < count(desired)
+    })
 }
 
-fn find_duplicate(value: &Value, at: &FieldPath) -> Option<FieldPath> {
+fn find_duplicates(value: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
     let key = match at.0.last() {
         Some(Step::Field(field)) => list_key(field),
         _ => None,
     };
     match (value, key) {
         (Value::Object(map), _) => {
-            map.iter().find_map(|(key, value)| find_duplicate(value, &at.clone().field(key)))
+            for (key, value) in map {
+                find_duplicates(value, &at.clone().field(key), out);
+            }
         }
         (Value::Array(items), Some(key)) => {
             let mut seen = std::collections::BTreeSet::new();
-            items.iter().find_map(|item| {
-                let id = item.get(key)?.as_str()?;
+            for item in items {
+                let Some(id) = item.get(key).and_then(Value::as_str) else { continue };
                 let path = at.clone().item(key, id);
-                if seen.insert(id) { find_duplicate(item, &path) } else { Some(path) }
-            })
+                if seen.insert(id) {
+                    find_duplicates(item, &path, out);
+                } else {
+                    out.push(path);
+                }
+            }
         }
-        _ => None,
+        _ => {}
     }
 }
 
@@ -533,13 +578,33 @@ mod tests {
     /// Two mounts at one path would be merged into one, and the user's mount would be gone.
     #[test]
     fn an_item_that_occurs_twice_is_found() {
-        assert_eq!(duplicate_key(&desired()), None);
+        assert_eq!(new_duplicate(&live(), &desired()), None);
         let mut twice = desired();
         twice["spec"]["template"]["spec"]["containers"][1]["volumeMounts"][1]["mountPath"] = json!("/cfg");
         assert_eq!(
-            duplicate_key(&twice).map(|path| path.to_string()).as_deref(),
+            new_duplicate(&live(), &twice).map(|path| path.to_string()).as_deref(),
             Some(r#".spec.template.spec.containers[name="agent"].volumeMounts[mountPath="/cfg"]"#)
         );
+        // What its owner has twice, and the server took with a warning, is not ours to refuse.
+        assert_eq!(new_duplicate(&twice, &twice), None);
+    }
+
+    /// Keys of annotations have dots and slashes in them, and conflicts are about them most of the time.
+    #[test]
+    fn a_path_in_the_servers_words_is_found() {
+        for (text, found) in [
+            (".metadata.annotations.kagenti.io/skills", true),
+            (
+                r#".spec.template.spec.containers[name="agent"].volumeMounts[mountPath="/skills/a"].name"#,
+                true,
+            ),
+            (r#".spec.template.spec.volumes[name="skill-a"].image.reference"#, true),
+            (".metadata.annotations.kagenti.io", false),
+            (r#".spec.template.spec.volumes[name="skill-z"]"#, false),
+        ] {
+            let path = FieldPath::displayed(&desired(), text);
+            assert_eq!(path.map(|path| path.to_string()).as_deref(), found.then_some(text), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::names::{Names, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
+use crate::plan::{Action, RuntimePlan};
 
 /// A skill that is in the live pod template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +29,7 @@ pub struct Report {
     pub target: String,
     /// Whether the target exists.
     pub target_found: bool,
-    /// Skills in the spec, as (name, image).
+    /// Skills that the plan mounts, as (name, image); those of the spec where there is no plan.
     pub wanted: Vec<(String, String)>,
     /// Skill volumes in the live pod template.
     pub mounted: Vec<MountedSkill>,
@@ -36,18 +37,47 @@ pub struct Report {
     pub annotated: Option<Result<Vec<String>, String>>,
     /// `status.linkedSkills`, and the condition SkillsMounted as `True` or the reason against it.
     pub reported: Option<String>,
-    /// Hash that should be on the pod template; empty where no plan could be made.
+    /// Hash that should be on the pod template; empty where no plan could be made, or none should be there.
     pub hash_wanted: String,
     /// Hash that is there; empty for none.
     pub hash_found: String,
     /// `status.phase`, or the condition Ready in dialects without phase.
     pub phase: String,
+    /// Pods that run the template as it is; none where pods could not be read.
+    pub pods: Option<Vec<PodReport>>,
+    /// How many fields of the workload the plan changes.
+    pub changes: usize,
 }
 
-/// Reports on one AgentRuntime. `hash_wanted` comes from the plan, as do the names of skills that should be mounted.
-pub fn report(runtime: &Value, workload: Option<&Value>, names: &Names, hash_wanted: &str) -> Report {
+/// A pod that runs the current pod template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodReport {
+    /// Its name.
+    pub name: String,
+    /// Skills of the template that it lacks: something took them out at its admission.
+    pub lacks: Vec<String>,
+}
+
+/// Reports on one AgentRuntime. What should be comes from the plan; `pods` are those of its namespace at least, none where
+/// they could not be read.
+pub fn report(
+    runtime: &Value,
+    workload: Option<&Value>,
+    plan: Option<&RuntimePlan>,
+    pods: Option<&[Value]>,
+    names: &Names,
+) -> Report {
     let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
     let template = workload.map(template).unwrap_or(&Value::Null);
+    let goes = |plan: &&RuntimePlan| matches!(plan.action, Action::Removed | Action::Skipped);
+    let wanted = match plan.filter(|plan| plan.action != Action::Error) {
+        Some(plan) => {
+            plan.skills.iter().map(|one| (one.skill.name.clone(), one.skill.image.clone())).collect()
+        }
+        None => items(runtime.pointer("/spec/skills"))
+            .map(|skill| (text(skill, "/name"), text(skill, "/image")))
+            .collect(),
+    };
     let annotation = workload.and_then(|workload| Object(workload).annotation(names.skills));
     Report {
         namespace: Object(runtime).namespace().to_owned(),
@@ -58,15 +88,58 @@ pub fn report(runtime: &Value, workload: Option<&Value>, names: &Names, hash_wan
             text(runtime, "/spec/targetRef/name")
         ),
         target_found: workload.is_some(),
-        wanted: items(runtime.pointer("/spec/skills"))
-            .map(|skill| (text(skill, "/name"), text(skill, "/image")))
-            .collect(),
+        wanted,
         mounted: mounted(template),
         annotated: annotation.map(|text| serde_json::from_str(text).map_err(|_| text.to_owned())),
         reported: reported(runtime),
-        hash_wanted: hash_wanted.to_owned(),
-        hash_found: Object(template).annotation(names.config_hash).unwrap_or_default().to_owned(),
+        hash_wanted: plan.filter(|plan| !goes(plan)).map(|plan| plan.config_hash.clone()).unwrap_or_default(),
+        hash_found: template
+            .pointer("/metadata/annotations")
+            .and_then(|annotations| annotations.get(names.config_hash)?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
         phase: phase(runtime),
+        pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, names))),
+        changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
+    }
+}
+
+/// The pods of a workload that run its template as it is, which the config hash tells.
+fn pod_reports(pods: &[Value], workload: &Value, names: &Names) -> Vec<PodReport> {
+    let template = template(workload);
+    let Some(wanted) = Object(template).annotation(names.config_hash) else { return Vec::new() };
+    let skills = mounted(template);
+    let current = pods
+        .iter()
+        .filter(|pod| belongs(pod, workload) && Object(pod).annotation(names.config_hash) == Some(wanted));
+    current
+        .map(|pod| {
+            let has = mounted(pod);
+            let lacks = skills
+                .iter()
+                .filter(|skill| {
+                    !skill.image.is_empty()
+                        && !has.iter().any(|own| own.name == skill.name && !own.image.is_empty())
+                })
+                .map(|skill| skill.name.clone())
+                .collect();
+            PodReport { name: Object(pod).name().to_owned(), lacks }
+        })
+        .collect()
+}
+
+/// Whether a pod is one of a workload: by the selector of its labels, or by its owner where there is none.
+fn belongs(pod: &Value, workload: &Value) -> bool {
+    if Object(pod).namespace() != Object(workload).namespace() {
+        return false;
+    }
+    match workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object) {
+        Some(labels) => {
+            let own = pod.pointer("/metadata/labels");
+            labels.iter().all(|(name, value)| own.and_then(|own| own.get(name)) == Some(value))
+        }
+        None => items(pod.pointer("/metadata/ownerReferences"))
+            .any(|owner| owner.get("uid") == workload.pointer("/metadata/uid")),
     }
 }
 
@@ -114,6 +187,20 @@ impl Report {
         {
             out.push("the config hash differs".into());
         }
+        let pods = self.pods.iter().flatten();
+        let lacking: Vec<&PodReport> = pods.clone().filter(|pod| !pod.lacks.is_empty()).collect();
+        if let Some(first) = lacking.first() {
+            out.push(format!(
+                "{} of {} pods lack skill {} ({}): an admission webhook over Pods took it out",
+                lacking.len(),
+                pods.count(),
+                first.lacks.join(", "),
+                first.name
+            ));
+        }
+        if out.is_empty() && self.changes > 0 {
+            out.push(format!("{} fields are not as planned: 'kubectl skills diff' shows them", self.changes));
+        }
         out
     }
 
@@ -134,7 +221,11 @@ impl Report {
             "wanted": self.wanted.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
             "mounted": mounted, "annotated": annotated, "reported": self.reported,
             "configHash": {"wanted": self.hash_wanted, "found": self.hash_found},
-            "phase": self.phase, "findings": self.findings(),
+            "phase": self.phase,
+            "pods": self.pods.as_ref().map(|pods| {
+                pods.iter().map(|pod| json!({"name": pod.name, "lacks": pod.lacks})).collect::<Vec<_>>()
+            }),
+            "changes": self.changes, "findings": self.findings(),
         })
     }
 }
@@ -218,7 +309,7 @@ mod tests {
     /// The operator reports SkillsMounted=True from the spec alone (Q9): only a look at the pod template tells.
     #[test]
     fn what_the_status_hides_is_found() {
-        let report = report(&runtime(), Some(&workload()), &KAGENTI, "22");
+        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI);
         assert_eq!(report.reported.as_deref(), Some("mounted"));
         assert_eq!(
             report.findings(),
@@ -226,7 +317,6 @@ mod tests {
                 "skill a is mounted from q.io/a:1, wanted q.io/a:2",
                 "skill b is not mounted",
                 "the annotation names gone, which is not mounted as an image",
-                "the config hash differs",
             ]
         );
         assert_eq!(
@@ -235,9 +325,39 @@ mod tests {
         );
     }
 
+    /// A webhook over Pods leaves the Deployment as it should be, and the agent without its tools.
+    #[test]
+    fn pods_of_the_current_template_are_held_against_it() {
+        let mut workload = workload();
+        workload["metadata"]["namespace"] = json!("team1");
+        workload["spec"]["selector"] = json!({"matchLabels": {"app": "weather"}});
+        let pod = |name: &str, app: &str, hash: &str, volume: Value| {
+            json!({"metadata": {"name": name, "namespace": "team1", "labels": {"app": app},
+                "annotations": {"kagenti.io/config-hash": hash}}, "spec": {"volumes": [volume]}})
+        };
+        let whole = json!({"name": "skill-a", "image": {"reference": "q.io/a:1"}});
+        let stripped = json!({"name": "skill-a", "emptyDir": {}});
+        let pods = [
+            pod("weather-1", "weather", "11", whole.clone()),
+            pod("weather-2", "weather", "11", stripped.clone()),
+            pod("weather-0", "weather", "10", stripped.clone()),
+            pod("other-1", "other", "11", stripped),
+        ];
+        let report = report(&runtime(), Some(&workload), None, Some(&pods), &KAGENTI);
+        let lacks = |name: &str, lacks: &[&str]| PodReport {
+            name: name.into(),
+            lacks: lacks.iter().map(|skill| (*skill).to_owned()).collect(),
+        };
+        assert_eq!(report.pods, Some(vec![lacks("weather-1", &[]), lacks("weather-2", &["a"])]));
+        assert_eq!(
+            report.findings().last().map(String::as_str),
+            Some("1 of 2 pods lack skill a (weather-2): an admission webhook over Pods took it out")
+        );
+    }
+
     #[test]
     fn a_skill_is_found_by_name_and_by_image() {
-        let report = report(&runtime(), Some(&workload()), &KAGENTI, "");
+        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI);
         for (skill, found) in
             [("a", true), ("gone", true), ("q.io/b", true), ("q.io/c", false), ("aa", false), ("io", false)]
         {
@@ -248,7 +368,7 @@ mod tests {
     #[test]
     fn a_missing_target_is_the_only_finding() {
         assert_eq!(
-            report(&runtime(), None, &KAGENTI, "22").findings(),
+            report(&runtime(), None, None, None, &KAGENTI).findings(),
             ["Deployment/weather does not exist"]
         );
     }

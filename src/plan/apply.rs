@@ -193,11 +193,17 @@ fn safe(
     // To compare the whole would take longer than all of the above; tests, where there is time, do.
     debug_assert!(before.is_none_or(|before| changed == (*before != after)), "a change was not noted");
     plan.action = if changed { Action::Configured } else { Action::Unchanged };
+    let gate_off = !observes && !options.gate && !runtime.spec.skills.is_empty();
     if plan.action == Action::Unchanged {
-        plan.reason = "the workload is as it should be".to_owned();
+        plan.reason = if gate_off {
+            format!("the gate {} is off: no skill is mounted", profile.skill_gate)
+        } else {
+            "the workload is as it should be".to_owned()
+        };
         return Ok(());
     }
     plan.reason = match skills.len() {
+        0 if gate_off => format!("the gate {} is off: no skill is to be mounted", profile.skill_gate),
         0 => "no skills are to be mounted".to_owned(),
         1 => "1 skill is to be mounted".to_owned(),
         count => format!("{count} skills are to be mounted"),

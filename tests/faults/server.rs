@@ -29,6 +29,8 @@ pub enum Answer {
     /// A body announced longer than what comes, then the connection ends.
     BreakOff(Value),
     Text(u16, &'static str),
+    /// A body of this text again and again, without end.
+    Endless(&'static str),
     /// A watch: its events, and whether it then stays open or ends.
     Watch(Vec<Value>, bool),
 }
@@ -132,6 +134,12 @@ fn serve(
                     std::thread::sleep(Duration::from_secs(600));
                 }
                 out.write_all(b"0\r\n\r\n")?;
+            }
+            Answer::Endless(text) => {
+                out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+                loop {
+                    write!(out, "{:x}\r\n{text}\r\n", text.len())?;
+                }
             }
             Answer::Silence => std::thread::sleep(Duration::from_secs(600)),
             Answer::BreakOff(value) => {

@@ -3,7 +3,7 @@
 
 use http::Method;
 use kubectl_skills::live::apply_configuration::{
-    FieldPath, apply_configuration, duplicate_key, missing, removed_fields,
+    FieldPath, apply_configuration, missing, new_duplicate, removed_fields,
 };
 use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ pub async fn apply_at_once(
 
 /// What is to be said of a write; nothing is sent yet.
 fn stated(write: Write, settings: &Settings) -> Result<Prepared, ClusterError> {
-    if let Some(path) = duplicate_key(&write.desired) {
+    if let Some(path) = new_duplicate(&write.live, &write.desired) {
         let what = write.what("apply");
         return Err(ClusterError::new(
             Failure::Invalid,
@@ -205,6 +205,11 @@ impl Prepared {
         &self.write.live
     }
 
+    /// Namespace of the object.
+    pub fn namespace(&self) -> &str {
+        &self.write.namespace
+    }
+
     async fn send(
         &self,
         requests: &Requests,
@@ -300,11 +305,7 @@ impl Prepared {
             }
         }
         if !conflicts.is_empty() {
-            let what = self.write.what("remove fields from");
-            let list: Vec<String> =
-                conflicts.iter().map(|c| format!("{} is owned by {}", c.field, c.manager)).collect();
-            let error =
-                ClusterError::new(Failure::ApplyConflict(conflicts), format!("{what}: {}", list.join("; ")));
+            let error = ClusterError::new(Failure::ApplyConflict(conflicts), String::new());
             return Err(explain(error, &self.write));
         }
         let mut object = self.write.live.clone();
@@ -384,14 +385,10 @@ fn explain(error: ClusterError, write: &Write) -> ClusterError {
     let what = write.what("apply");
     match &error.failure {
         Failure::ApplyConflict(fields) => {
-            let mut managers: Vec<&str> = fields.iter().map(|conflict| conflict.manager.as_str()).collect();
-            managers.sort_unstable();
-            managers.dedup();
-            let managers = managers.join(", ");
-            error.help(format!(
-                "nothing was written; let {managers} give up these fields (change the manifest that it applies), or take \
-                 them over with --force-conflicts"
-            ))
+            let list: Vec<String> = fields.iter().map(|conflict| told(conflict, write)).collect();
+            let message = format!("{what}: {}", list.join("; "));
+            let help = conflict_help(fields);
+            ClusterError { message, ..error }.help(help)
         }
         Failure::Conflict => {
             ClusterError::new(Failure::Conflict, format!("{what}: it was changed or deleted meanwhile"))
@@ -404,6 +401,49 @@ fn explain(error: ClusterError, write: &Write) -> ClusterError {
             ClusterError::new(Failure::NotFound, format!("{what}: it does not exist (any more)"))
         }
         _ => error,
+    }
+}
+
+/// A conflict with the value that is there and the one that is wanted.
+fn told(conflict: &FieldConflict, write: &Write) -> String {
+    let value = |object: &Value| {
+        let found = FieldPath::displayed(object, &conflict.field).and_then(|path| path.find(object).cloned());
+        found.map_or_else(|| "nothing".to_owned(), |value| as_yaml(&value))
+    };
+    let (from, to) = (value(&write.live), value(&write.desired));
+    format!("{} is owned by {}: {from} is there, {to} is wanted", conflict.field, conflict.manager)
+}
+
+/// A value as it can be written into a manifest: text with quotes in it between single ones.
+fn as_yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        other => other.to_string(),
+    }
+}
+
+/// What to do about a conflict: a field with the same value is owned together, and nobody has to give it up.
+fn conflict_help(fields: &[FieldConflict]) -> String {
+    let mut managers: Vec<&str> = fields.iter().map(|conflict| conflict.manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    let places: Vec<String> = managers.iter().map(|manager| manifest_of(manager)).collect();
+    format!(
+        "nothing was written; write the wanted value into {}, apply that, and run again: both then hold the same value. \
+         --force-conflicts takes the field over, until it is applied there again",
+        places.join(" and ")
+    )
+}
+
+/// Where the manifest of a field manager is kept, in words.
+fn manifest_of(manager: &str) -> String {
+    match manager {
+        "kubectl-client-side-apply" => "the manifest that 'kubectl apply' applies".to_owned(),
+        "kubectl" => "the manifest that 'kubectl apply --server-side' applies".to_owned(),
+        "helm" => "the Helm chart or its values".to_owned(),
+        "argocd-controller" => "the manifest that Argo CD applies".to_owned(),
+        "kustomize-controller" | "helm-controller" => "the manifest that Flux applies".to_owned(),
+        other => format!("the manifest that {other} applies"),
     }
 }
 

@@ -7,7 +7,8 @@ use kube::config::{
 };
 
 use super::args::ClusterArgs;
-use super::error::{ClusterError, Failure};
+use super::error::{ClusterError, Failure, chain, failed};
+use super::login;
 use super::proxy;
 use super::requests::Requests;
 use crate::complete::Known;
@@ -23,14 +24,39 @@ pub struct Connection {
 /// Name by which flags without a kubeconfig are looked up in the one made for them.
 const FROM_FLAGS: &str = "from-flags";
 
-/// Connects. No request is sent yet, but an exec credential plugin may run.
-pub async fn connect(args: &ClusterArgs, trace: bool) -> Result<Connection, ClusterError> {
+/// Connects for a verb. No request is sent yet, but an exec credential plugin may run.
+pub async fn connect(args: &ClusterArgs, verb: &str, trace: bool) -> Result<Connection, ClusterError> {
     // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = configuration(args).await?;
+    let mut config = configuration(args).await?;
+    config.headers.push((http::header::USER_AGENT, user_agent(verb)?));
     let namespace = config.default_namespace.clone();
-    let client = kube::Client::try_from(config).map_err(|error| failed(error, "connect"))?;
-    Ok(Connection { requests: Requests::new(client, args.timeout(), trace), namespace })
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let client = match config.auth_info.exec.take() {
+        // As client-go: whoever has a token, or a name and a password, needs no plugin.
+        Some(plugin) if config.auth_info.token.is_none() && config.auth_info.token_file.is_none() => {
+            login::client(config, plugin)?
+        }
+        _ => kube::Client::try_from(config).map_err(|error| failed(error, &server, "connect"))?,
+    };
+    let requests = Requests::new(client, args.timeout(), trace).of_server(server);
+    Ok(Connection { requests, namespace })
+}
+
+/// `kubectl-skills/0.1.0 (linux/amd64) apply`, with system and machine as Go names them.
+fn user_agent(verb: &str) -> Result<http::HeaderValue, ClusterError> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let text = format!("kubectl-skills/{} ({system}/{machine}) {verb}", env!("CARGO_PKG_VERSION"));
+    http::HeaderValue::try_from(text)
+        .map_err(|error| ClusterError::new(Failure::Configuration, error.to_string()))
 }
 
 async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
@@ -51,27 +77,49 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
     if args.tls_server_name.is_some() {
         config.tls_server_name.clone_from(&args.tls_server_name);
     }
-    let auth = &mut config.auth_info;
+    impersonate(&mut config.auth_info, args)?;
+    refuse_auth_provider(&config.auth_info)?;
+    Ok(config)
+}
+
+fn impersonate(user: &mut AuthInfo, args: &ClusterArgs) -> Result<(), ClusterError> {
     if args.impersonate.is_some() {
-        auth.impersonate.clone_from(&args.impersonate);
+        user.impersonate.clone_from(&args.impersonate);
     }
     if args.impersonate_uid.is_some() {
-        auth.impersonate_uid.clone_from(&args.impersonate_uid);
+        user.impersonate_uid.clone_from(&args.impersonate_uid);
     }
     if !args.impersonate_groups.is_empty() {
-        auth.impersonate_groups = Some(args.impersonate_groups.clone());
+        user.impersonate_groups = Some(args.impersonate_groups.clone());
     }
-    if auth.impersonate.is_none() && (auth.impersonate_uid.is_some() || auth.impersonate_groups.is_some()) {
+    if user.impersonate.is_none() && (user.impersonate_uid.is_some() || user.impersonate_groups.is_some()) {
         return Err(ClusterError::new(Failure::Configuration, "--as-group and --as-uid need --as USER"));
     }
-    Ok(config)
+    Ok(())
+}
+
+/// Built-in logins that client-go took out in 1.26. kube-rs would run their commands and quote what they print.
+fn refuse_auth_provider(user: &AuthInfo) -> Result<(), ClusterError> {
+    let Some(provider) = user.auth_provider.as_ref().filter(|provider| provider.name != "oidc") else {
+        return Ok(());
+    };
+    let plugin = match provider.name.as_str() {
+        "gcp" => "gke-gcloud-auth-plugin",
+        "azure" => "kubelogin (https://github.com/Azure/kubelogin)",
+        _ => "an exec credential plugin",
+    };
+    let message = format!(
+        "the auth provider {:?} of the kubeconfig is not supported, nor is it by kubectl",
+        provider.name
+    );
+    Err(ClusterError::new(Failure::Configuration, message).help(format!("use {plugin} in users[].user.exec")))
 }
 
 /// The kubeconfig, merged from its files; none where there is none. A file named by `--kubeconfig` must exist; files in
 /// KUBECONFIG may be missing, as for kubectl.
 fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterError> {
     if let Some(path) = flag {
-        return Kubeconfig::read_from(path).map(Some).map_err(|error| kubeconfig_error(&error));
+        return read_file(path).map(Some);
     }
     let listed: Vec<_> = match std::env::var_os("KUBECONFIG") {
         Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
@@ -84,13 +132,31 @@ fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterErr
     };
     let mut merged: Option<Kubeconfig> = None;
     for path in paths.iter().filter(|path| path.exists()) {
-        let next = Kubeconfig::read_from(path).map_err(|error| kubeconfig_error(&error))?;
+        let next = read_file(path)?;
         merged = Some(match merged {
             None => next,
             Some(before) => before.merge(next).map_err(|error| kubeconfig_error(&error))?,
         });
     }
     Ok(merged)
+}
+
+fn read_file(path: &Path) -> Result<Kubeconfig, ClusterError> {
+    Kubeconfig::read_from(path).map_err(|error| match error {
+        KubeconfigError::ReadConfig(error, _) => {
+            let message = format!("error loading config file {:?}: {error}", path.display().to_string());
+            ClusterError::new(Failure::Configuration, message).help("check --kubeconfig and KUBECONFIG")
+        }
+        other => {
+            // The reader of the YAML knows no file names, and shows the lines around, which may hold a token.
+            let text = chain(&other).replace("<input>", "");
+            let first =
+                text.lines().next().unwrap_or_default().replace("failed to parse kubeconfig YAML: ", "");
+            let message = format!("error loading config file {:?}: {first}", path.display().to_string());
+            ClusterError::new(Failure::Configuration, message)
+                .help("'kubectl config view --kubeconfig FILE' reads it as kubectl does")
+        }
+    })
 }
 
 /// Names of contexts, clusters or users in the kubeconfig; none where it cannot be read.
@@ -134,6 +200,7 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Resu
         });
         options.context = Some(FROM_FLAGS.into());
     }
+    refuse_unknown_user(&kubeconfig, &options)?;
     let mut user_proxy = false;
     let wanted_cluster = options.cluster.clone().or_else(|| {
         let context = options.context.clone().or_else(|| kubeconfig.current_context.clone())?;
@@ -158,6 +225,23 @@ async fn from_kubeconfig(mut kubeconfig: Kubeconfig, args: &ClusterArgs) -> Resu
         }
     }
     Ok(config)
+}
+
+/// kube-rs goes on without credentials where the named user is not there.
+fn refuse_unknown_user(kubeconfig: &Kubeconfig, options: &KubeConfigOptions) -> Result<(), ClusterError> {
+    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let of_context = || {
+        let found = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context)?;
+        found.context.as_ref()?.user.clone()
+    };
+    let Some(user) = options.user.clone().or_else(of_context).filter(|user| !user.is_empty()) else {
+        return Ok(());
+    };
+    if kubeconfig.auth_infos.iter().any(|named| named.name == user) {
+        return Ok(());
+    }
+    let message = format!("the kubeconfig has no user {user:?}");
+    Err(ClusterError::new(Failure::Configuration, message).help("'kubectl config get-users' lists them"))
 }
 
 fn overlay_cluster(cluster: &mut Cluster, args: &ClusterArgs) {
@@ -216,45 +300,6 @@ fn kubeconfig_error(error: &KubeconfigError) -> ClusterError {
         }
     };
     ClusterError::new(Failure::Configuration, message).help(help)
-}
-
-/// Words for a request that got no answer at all.
-pub fn failed(error: kube::Error, what: &str) -> ClusterError {
-    match &error {
-        kube::Error::Auth(_) => {
-            return ClusterError::new(
-                Failure::Configuration,
-                format!("{what}: cannot log in: {}", chain(&error)),
-            )
-            .help("run the command of users[].user.exec in the kubeconfig by hand to see what it says");
-        }
-        kube::Error::InferKubeconfig(inner) => return kubeconfig_error(inner).while_doing(what),
-        _ => {}
-    }
-    let text = chain(&error);
-    let help = if text.contains("UnknownIssuer") || text.contains("certificate") {
-        "the server's certificate is not trusted: check certificate-authority in the kubeconfig, or --certificate-authority"
-    } else if text.contains("auth exec") || text.contains("exec-plugin") || text.contains("exec auth") {
-        "run the command of users[].user.exec in the kubeconfig by hand to see what it says"
-    } else {
-        "check the server's address, the network and any proxy"
-    };
-    ClusterError::new(Failure::Connection, format!("{what}: no connection to the cluster: {text}")).help(help)
-}
-
-/// An error and its causes in one line, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use http::Method;
 use kubectl_skills::api::image_volume::{self, Runtime, Stage};
+use kubectl_skills::api::names::KAGENTI;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::FeatureGates;
@@ -13,6 +14,7 @@ use super::discovery::dialect;
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, DEPLOYMENTS};
 use super::requests::Requests;
+use super::try_pod::{Trial, try_pod, webhooks};
 
 /// How a question came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,7 @@ pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
         ),
     });
     rows.push(survival(patient, stage).await);
+    rows.push(survival_in_pods(patient, stage).await);
     let profile = match dialect(requests, patient.chosen).await {
         Ok(dialect) => {
             rows.push(row(
@@ -135,14 +138,14 @@ pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
     Ok(rows)
 }
 
-/// Whether an image volume gets through admission and storage, by a dry run.
-async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
-    const CHECK: &str = "image volumes kept";
+/// A Deployment with an image volume that PodSecurity lets through at its strictest. Its pods bear the label of agents, by
+/// which webhooks choose.
+fn probe() -> Value {
     let name = "kubectl-skills-doctor";
-    let probe = json!({
+    json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
         "spec": {"selector": {"matchLabels": {"app": name}}, "replicas": 0, "template": {
-            "metadata": {"labels": {"app": name}},
+            "metadata": {"labels": {"app": name, (KAGENTI.type_label): "agent"}},
             "spec": {
                 "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
                 "containers": [{"name": "agent", "image": "registry.k8s.io/pause:3.10",
@@ -151,11 +154,45 @@ async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
                 "volumes": [{"name": "skill-doctor", "image": {"reference": "registry.k8s.io/pause:3.10"}}]
             }
         }}
-    });
+    })
+}
+
+/// Whether an image volume in a Pod gets through admission: webhooks over Pods see none of the Deployments.
+async fn survival_in_pods(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+    const CHECK: &str = "image volumes kept in Pods";
+    match try_pod(patient.requests, patient.namespace, &probe()["spec"]["template"]).await {
+        Trial::Kept => row(CHECK, State::Ok, "a dry run of a Pod with an image volume comes back whole", ""),
+        Trial::Dropped(_) if stage.is_some_and(|stage| !stage.on_by_default()) => row(
+            CHECK,
+            State::Failed,
+            "the API server drops image volumes: the feature gate ImageVolume is off",
+            "start API server and kubelets with --feature-gates=ImageVolume=true, or use Kubernetes 1.35 or later",
+        ),
+        Trial::Dropped(_) => row(
+            CHECK,
+            State::Failed,
+            format!("Pods lose their image volumes{}", webhooks(patient.requests, "pods").await),
+            "a mutating webhook with an older client rewrites Pods: update it, or exclude the namespace",
+        ),
+        Trial::Refused(said) => {
+            row(CHECK, State::Failed, said, "admission refuses such a Pod: see the message")
+        }
+        Trial::Unknown(why) => row(
+            CHECK,
+            State::Unknown,
+            why,
+            "ask for create on pods (a dry run is enough), or let an administrator run doctor",
+        ),
+    }
+}
+
+/// Whether an image volume in a Deployment gets through admission and storage, by a dry run.
+async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+    const CHECK: &str = "image volumes kept";
     let path =
         format!("{}?dryRun=All&fieldManager=kubectl-skills", DEPLOYMENTS.list(Some(patient.namespace)));
     let what = format!("try a Deployment with an image volume in namespace {:?}", patient.namespace);
-    match patient.requests.write(Method::POST, &path, "application/json", &probe, &what).await {
+    match patient.requests.write(Method::POST, &path, "application/json", &probe(), &what).await {
         Ok(stored) => {
             let kept = stored.pointer("/spec/template/spec/volumes/0/image").is_some();
             let gate_off = stage.is_some_and(|stage| !stage.on_by_default());
@@ -172,7 +209,7 @@ async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
                     State::Failed,
                     format!(
                         "image volumes get lost although the server knows them{}",
-                        webhooks(patient.requests).await
+                        webhooks(patient.requests, "deployments").await
                     ),
                     "a mutating webhook with an older client rewrites Deployments: update it, or exclude the namespace",
                 ),
@@ -189,35 +226,6 @@ async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
         Err(error) => {
             row(CHECK, State::Failed, error.message, "admission refuses image volumes here: see the message")
         }
-    }
-}
-
-/// Names of the mutating webhooks that see Deployments, where they may be read.
-async fn webhooks(requests: &Requests) -> String {
-    let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-    let Ok(Some(list)) = requests.list(path, "", "list mutating webhooks").await else {
-        return String::new();
-    };
-    let sees = |hook: &Value| {
-        hook.get("rules").and_then(Value::as_array).into_iter().flatten().any(|rule| {
-            let resources = rule.get("resources").and_then(Value::as_array);
-            resources
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .any(|r| matches!(r, "*" | "*/*" | "deployments" | "deployments/*"))
-        })
-    };
-    let names: Vec<&str> = list
-        .items
-        .iter()
-        .filter(|item| item.get("webhooks").and_then(Value::as_array).into_iter().flatten().any(sees))
-        .map(|item| Object(item).name())
-        .collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("; webhooks that see Deployments: {}", names.join(", "))
     }
 }
 

@@ -9,7 +9,9 @@ use serde_json::Value;
 pub enum Failure {
     /// Kubeconfig, flags or credentials do not make a connection.
     Configuration,
-    /// No connection, or it broke.
+    /// No connection: it was refused, or the server's certificate is not trusted.
+    NoConnection,
+    /// A connection broke, or none was made for a reason that may pass.
     Connection,
     /// The server did not answer within the request timeout.
     TimedOut,
@@ -27,7 +29,7 @@ pub enum Failure {
     Expired,
     /// 422.
     Invalid,
-    /// 429 or 5xx, after all retries.
+    /// 429 or 5xx, after what retries there are for it.
     Unavailable,
     /// The server accepts workloads with image volumes and stores them without.
     ImageVolumesDropped,
@@ -73,10 +75,20 @@ impl ClusterError {
         self
     }
 
-    /// Puts what was being done before the message.
+    /// Says which server it was, unless the message does so.
     #[must_use]
-    pub fn while_doing(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+    pub fn of_server(mut self, server: &str) -> Self {
+        let about_object = matches!(
+            self.failure,
+            Failure::NotFound
+                | Failure::ApplyConflict(_)
+                | Failure::Conflict
+                | Failure::Expired
+                | Failure::Invalid
+        );
+        if !server.is_empty() && !about_object && !self.message.contains(server) {
+            self.message.push_str(&format!(" (server {server})"));
+        }
         self
     }
 
@@ -105,6 +117,11 @@ impl ClusterError {
                 "ask for that right, narrow the run with -n NAMESPACE and names, or see what is missing with 'doctor'"
             }
             Failure::Unavailable if code == 429 => "the server is overloaded: try again later",
+            Failure::Unavailable if said.contains("failed calling webhook") => {
+                "an admission webhook does not answer: 'kubectl get mutatingwebhookconfigurations,\
+                 validatingwebhookconfigurations' lists them; nothing was written"
+            }
+            Failure::Unavailable if code == 500 => "",
             Failure::Unavailable => "the server is in trouble: try again later",
             _ => "",
         };
@@ -151,6 +168,84 @@ fn field_conflicts(status: &Value) -> Vec<FieldConflict> {
             FieldConflict { manager: manager.to_owned(), field: text("field").to_owned() }
         })
         .collect()
+}
+
+/// Words for a request to which no server answered, as kubectl has them.
+pub fn failed(error: kube::Error, server: &str, what: &str) -> ClusterError {
+    let error = match error {
+        // From the login of an exec plugin, which stands around the client.
+        kube::Error::Service(inner) => match inner.downcast::<ClusterError>() {
+            Ok(login) => return *login,
+            Err(inner) => kube::Error::Service(inner),
+        },
+        kube::Error::Auth(auth) => return not_logged_in(&auth),
+        other => other,
+    };
+    let text = chain(&error);
+    let causes = || std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let refused = causes().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    });
+    let host = server.split("://").last().unwrap_or(server).trim_end_matches('/');
+    if refused {
+        let message = format!(
+            "the connection to the server {host} was refused - did you specify the right host or port?"
+        );
+        return ClusterError::new(Failure::NoConnection, message)
+            .help("check the server's address in the kubeconfig or in --server, and any proxy");
+    }
+    let connecting = causes().any(|cause| {
+        let client = cause.downcast_ref::<hyper_util::client::legacy::Error>();
+        client.is_some_and(hyper_util::client::legacy::Error::is_connect)
+    });
+    let untrusted = text.contains("UnknownIssuer") || text.contains("certificate");
+    if !connecting {
+        let message = format!("{what}: the connection to the server {host} broke: {text}");
+        return ClusterError::new(Failure::Connection, message)
+            .help("check the network and any proxy, and run again");
+    }
+    let failure = if untrusted { Failure::NoConnection } else { Failure::Connection };
+    let help = if untrusted {
+        "the server's certificate is not trusted: check certificate-authority in the kubeconfig, or --certificate-authority"
+    } else {
+        "check the server's address, the network and any proxy"
+    };
+    ClusterError::new(failure, format!("unable to connect to the server {host}: {text}")).help(help)
+}
+
+/// Words for a login that failed. What a helper program printed is a secret and not part of them.
+fn not_logged_in(error: &kube::client::AuthError) -> ClusterError {
+    use kube::client::AuthError;
+    let why = match error {
+        AuthError::AuthExecRun { out, .. } => format!("the credential helper failed ({})", out.status),
+        AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) => {
+            "the credential helper printed no credential".to_owned()
+        }
+        AuthError::ReadTokenFile(..) | AuthError::AuthExecStart(_) => chain(error),
+        AuthError::InvalidBearerToken(_) => "the token fits in no header: it may hold a line end".to_owned(),
+        _ => "the credentials of the kubeconfig cannot be used".to_owned(),
+    };
+    ClusterError::new(Failure::Configuration, format!("cannot log in: {why}"))
+        .help("check the user in the kubeconfig: 'kubectl config view --minify' shows it")
+}
+
+/// An error and its causes in one line, each once, without the names that libraries give to their layers.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    const LAYERS: [&str; 4] =
+        ["ServiceError: ", "HyperError: ", "client error (Connect)", "client error (SendRequest)"];
+    let mut parts: Vec<String> = Vec::new();
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        let text = LAYERS.iter().fold(inner.to_string(), |text, layer| text.replace(layer, ""));
+        let text = text.trim_start_matches(": ").trim();
+        if !text.is_empty() && !parts.iter().any(|part| part.contains(text)) {
+            parts.push(text.to_owned());
+        }
+        cause = inner.source();
+    }
+    parts.join(": ")
 }
 
 impl fmt::Display for ClusterError {

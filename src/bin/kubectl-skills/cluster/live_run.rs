@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, Inventory, LivePlan};
@@ -55,8 +56,10 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
 }
 
 impl LiveRun {
-    /// Connects and reads. `pods` reads pods as well.
+    /// Connects and reads for a verb. `pods` is for who only looks: pods are read as well, and names that are not there are
+    /// left to the caller ([`Snapshot::missing`]); everybody else has them as an error.
     pub async fn open(
+        verb: &str,
         args: &LiveArgs,
         namespace: Option<&str>,
         planning: &Planning,
@@ -67,7 +70,7 @@ impl LiveRun {
             return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
         }
         let from_files = planning.config.files.clone();
-        let connection = connect(&args.cluster, args.scope.verbose).await?;
+        let connection = connect(&args.cluster, verb, args.scope.verbose).await?;
         let scope = Scope {
             namespace: (!args.scope.all_namespaces)
                 .then(|| namespace.unwrap_or(&connection.namespace).to_owned()),
@@ -80,7 +83,10 @@ impl LiveRun {
         let progress = Progress::start("reading the cluster");
         let snapshot = snapshot::read(&connection.requests, &scope, planning.profile).await;
         progress.end();
-        let snapshot = snapshot?;
+        let mut snapshot = snapshot?;
+        if let Some(missing) = snapshot.missing.take_if(|_| !pods) {
+            return Err(missing.into());
+        }
         for warning in &snapshot.dialect.warnings {
             notes::warning(warning);
         }
@@ -93,11 +99,69 @@ impl LiveRun {
         let gate = gate_of(profile, &scope, &gates, &maps)?;
         let options = Options { gate, remove, restarts: true, ..planning.options(profile) };
         let settings = live::Settings { options, view: planning.view };
-        Ok(Self { requests: Arc::new(connection.requests), scope, snapshot, maps, settings, gates })
+        let run = Self { requests: Arc::new(connection.requests), scope, snapshot, maps, settings, gates };
+        if !run.settings.options.gate && profile.mounts() && !run.snapshot.selected.is_empty() {
+            notes::note(&format!("{}: no skill is mounted", run.gate_off()));
+        }
+        Ok(run)
     }
 
-    /// Reads the operator's ConfigMaps anew, where they come from the cluster.
-    pub async fn read_config(&mut self) -> Result<(), Failure> {
+    /// That the gate is off, and where that stands.
+    fn gate_off(&self) -> String {
+        let profile = self.settings.options.profile;
+        let (gate, name) = (profile.skill_gate, profile.names.feature_gates);
+        let system = self.system();
+        let found = self.maps.iter().any(|map| map.namespace == system && map.name == name);
+        let where_from = if self.gates.0.is_some() || self.gates.1.is_some() {
+            "by the command line".to_owned()
+        } else if found {
+            format!("in ConfigMap {system}/{name}")
+        } else {
+            format!("because there is no ConfigMap {system}/{name}")
+        };
+        format!("the gate {gate} is off {where_from}")
+    }
+
+    fn system(&self) -> &str {
+        let usual = self.settings.options.profile.names.system_namespace;
+        self.scope.operator_namespace.as_deref().unwrap_or(usual)
+    }
+
+    /// Whether writing a plan would restart pods and mount nothing of what the AgentRuntime names: the operator does so
+    /// while its gate is off.
+    pub fn rolls_for_nothing(&self, live: &LivePlan<'_>) -> bool {
+        let options = &self.settings.options;
+        let names_skills = live.runtime.pointer("/spec/skills").and_then(Value::as_array);
+        !options.gate
+            && !options.exact
+            && !options.remove
+            && options.profile.mounts()
+            && live.runtime.pointer("/metadata/deletionTimestamp").is_none()
+            && names_skills.is_some_and(|skills| !skills.is_empty())
+    }
+
+    /// What is said instead of such a write.
+    pub fn gate_is_off(&self, live: &LivePlan<'_>) -> InputError {
+        let profile = self.settings.options.profile;
+        let (gate, name, system) = (profile.skill_gate, profile.names.feature_gates, self.system());
+        InputError {
+            object: Some(live.id.clone()),
+            field: "spec.skills".into(),
+            message: format!(
+                "{}: its pods would restart without a skill, so nothing is written",
+                self.gate_off()
+            ),
+            help: format!(
+                "set {gate}: true in the key feature-gates.yaml of ConfigMap {system}/{name}; name the operator's namespace \
+                 with --operator-namespace where it is another; where there is no operator, --feature-gates={gate}=true"
+            ),
+            ..InputError::default()
+        }
+    }
+
+    /// Reads pods anew, and the operator's ConfigMaps where they come from the cluster.
+    pub async fn read_unwatched(&mut self) -> Result<(), Failure> {
+        self.snapshot.read_pods(&self.requests, &self.scope).await?;
         if !self.scope.config {
             return Ok(());
         }
@@ -114,7 +178,7 @@ impl LiveRun {
             selected: &self.snapshot.selected,
             workloads: &self.snapshot.workloads,
             maps: &self.maps,
-            pods: &self.snapshot.pods,
+            pods: self.snapshot.pods.as_deref().unwrap_or_default(),
         }
     }
 
@@ -146,7 +210,7 @@ pub fn config_maps(
     };
     let scope = Scope { namespace: only, config: true, ..Scope::default() };
     block_on(async {
-        let connection = connect(args, false).await?;
+        let connection = connect(args, "config", false).await?;
         let found = snapshot::read_config(&connection.requests, &scope, profile).await?;
         read_maps(&found)
     })

@@ -1,20 +1,26 @@
-//! One request to the API server: a path and a body in, a value out. Counts, retries, bounds in time; knows no kinds.
+//! One request to the API server: a path and a body in, a value out. Counts, retries, bounds time and size; knows no kinds.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::Value;
 
-use super::error::{ClusterError, Failure};
+use super::error::{ClusterError, Failure, failed};
 use super::retry;
 
 /// Where a right is asked for: a question, though it is sent as an object is made.
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// Objects of one page of a list.
 const PAGE: usize = 500;
+/// One request with all its attempts, or one list with all its pages, takes at most so many times the request timeout.
+pub const PATIENCE: u32 = 10;
+/// The longest answer that is read. A page of 500 objects as large as etcd takes them would be longer, and none is.
+const MAX_BODY: usize = 256 * 1024 * 1024;
+/// Pages without an object, one after the other, before a list is given up.
+const MAX_EMPTY_PAGES: usize = 1000;
 /// Restarts of a list whose continue token expired before it is given up.
 const LIST_RESTARTS: usize = 3;
 
@@ -25,6 +31,8 @@ pub type Permit = Box<dyn Fn() -> Result<Option<Duration>, ClusterError> + Send 
 /// A connection that counts what goes over it.
 pub struct Requests {
     client: kube::Client,
+    /// Address of the server, for messages; empty where that is not known.
+    server: String,
     timeout: Option<Duration>,
     /// Attempts of one request, the first included.
     attempts: u32,
@@ -48,6 +56,7 @@ impl Requests {
     pub fn new(client: kube::Client, timeout: Option<Duration>, trace: bool) -> Self {
         Self {
             client,
+            server: String::new(),
             timeout,
             attempts: retry::MAX_ATTEMPTS,
             #[cfg(feature = "controller")]
@@ -56,6 +65,13 @@ impl Requests {
             written: AtomicUsize::new(0),
             trace,
         }
+    }
+
+    /// Names the server in messages.
+    #[must_use]
+    pub fn of_server(mut self, server: String) -> Self {
+        self.server = server;
+        self
     }
 
     /// Gives up after so many attempts: for those who come again by themselves.
@@ -93,13 +109,13 @@ impl Requests {
         let request = request.body(Body::empty()).map_err(|error| no_path(path, what, &error))?;
         let opened = async {
             let response =
-                self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
+                self.client.send(request).await.map_err(|error| failed(error, &self.server, what))?;
             let code = response.status().as_u16();
             if (200..300).contains(&code) {
                 return Ok(response.into_body());
             }
-            let body = response.into_body().collect().await.map_err(|e| super::connect::failed(e, what))?;
-            Err(ClusterError::from_status(code, &body.to_bytes(), what))
+            let body = self.read(response.into_body(), what).await?;
+            Err(ClusterError::from_status(code, &body, what).of_server(&self.server))
         };
         self.bounded(self.timeout, opened, what).await
     }
@@ -112,13 +128,15 @@ impl Requests {
 
     /// Reads one object or document. None only where the server said 404.
     pub async fn get(&self, path: &str, what: &str) -> Result<Option<Value>, ClusterError> {
-        absent_if_not_found(self.send(Method::GET, path, None, what).await)
+        absent_if_not_found(self.send(Method::GET, path, None, self.end(), what).await)
     }
 
     /// Reads a list whole, page by page. None where the server does not serve that kind (404). When a page's token
     /// expired (410) the list is begun again, since pages of two moments do not make one picture.
     pub async fn list(&self, path: &str, selector: &str, what: &str) -> Result<Option<List>, ClusterError> {
+        let end = self.end();
         let mut restarts = 0;
+        let mut empty = 0;
         let mut items = Vec::new();
         let mut token = String::new();
         loop {
@@ -131,7 +149,7 @@ impl Requests {
                 query.push_str("&continue=");
                 query.push_str(&escape_query(&token));
             }
-            let mut page = match self.send(Method::GET, &query, None, what).await {
+            let mut page = match self.send(Method::GET, &query, None, end, what).await {
                 Ok(page) => page,
                 Err(error) if error.failure == Failure::NotFound && items.is_empty() && token.is_empty() => {
                     return Ok(None);
@@ -151,7 +169,10 @@ impl Requests {
                 .unwrap_or_default()
                 .trim_end_matches("List")
                 .to_owned();
-            token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let next = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default();
+            let repeated = !next.is_empty() && next == token;
+            token = next.to_owned();
+            let before = items.len();
             match page.get_mut("items").map(Value::take) {
                 Some(Value::Array(found)) => {
                     items.extend(found.into_iter().map(|item| with_type(item, &api_version, &kind)))
@@ -161,6 +182,13 @@ impl Requests {
             }
             if token.is_empty() {
                 return Ok(Some(List { items }));
+            }
+            empty = if items.len() == before { empty + 1 } else { 0 };
+            if repeated || empty > MAX_EMPTY_PAGES {
+                let why = if repeated { "the same page again" } else { "empty pages without end" };
+                let message = format!("{what}: the server gives {why} (server {})", self.server);
+                return Err(ClusterError::new(Failure::Other, message)
+                    .help("a list that does not end cannot be trusted: look at the server, or at what is in front of it"));
             }
         }
     }
@@ -177,7 +205,8 @@ impl Requests {
         if !path.contains("dryRun=All") && path != REVIEWS {
             self.written.fetch_add(1, Ordering::Relaxed);
         }
-        self.send(method, path, Some((content_type, body.to_string().into_bytes())), what).await
+        let body = Some((content_type, body.to_string().into_bytes()));
+        self.send(method, path, body, self.end(), what).await
     }
 
     /// Whether we have the right that a SelfSubjectAccessReview asks for.
@@ -186,49 +215,57 @@ impl Requests {
         Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
 
+    /// Until when an operation that begins now may go on.
+    fn end(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout.saturating_mul(PATIENCE))
+    }
+
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<(&'static str, Vec<u8>)>,
+        end: Option<Instant>,
         what: &str,
     ) -> Result<Value, ClusterError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let (error, retry_after) = match self.attempt(&method, path, body.as_ref(), what).await {
+            let (error, retry_after) = match self.attempt(&method, path, body.as_ref(), end, what).await {
                 Ok(Answer { code, body, .. }) if (200..300).contains(&code) => {
                     return serde_json::from_slice(&body).map_err(|error| {
-                        ClusterError::new(Failure::Other, format!("{what}: the answer is not JSON: {error}"))
+                        let message = format!("{what}: the answer is not JSON: {error}");
+                        ClusterError::new(Failure::Other, message).of_server(&self.server)
                     });
                 }
                 Ok(answer) => {
-                    let error = ClusterError::from_status(answer.code, &answer.body, what);
-                    if !retry::is_transient(answer.code) {
+                    let error =
+                        ClusterError::from_status(answer.code, &answer.body, what).of_server(&self.server);
+                    if !retry::is_transient(answer.code, answer.retry_after, &error.said) {
                         return Err(error);
                     }
                     (error, answer.retry_after)
                 }
                 // A connection that broke in the middle is worth two more attempts; a refused one is an answer.
-                Err(error)
-                    if error.failure == Failure::Connection
-                        && attempt < self.attempts.min(3)
-                        && is_broken(&error) =>
-                {
+                Err(error) if error.failure == Failure::Connection && attempt < self.attempts.min(3) => {
                     (error, None)
                 }
                 Err(error) => return Err(error),
             };
-            if attempt >= self.attempts {
-                if attempt == 1 {
+            let wait = retry::wait(attempt, retry_after);
+            let late = end.is_some_and(|end| Instant::now() + wait > end);
+            if attempt >= self.attempts || late {
+                if attempt == 1 && !late {
                     return Err(error);
                 }
+                let counted =
+                    if attempt == 1 { "1 attempt".to_owned() } else { format!("{attempt} attempts") };
                 return Err(ClusterError {
-                    message: format!("{} (after {attempt} attempts)", error.message),
+                    message: format!("{} (after {counted})", error.message),
                     ..error
                 });
             }
-            tokio::time::sleep(retry::wait(attempt, retry_after)).await;
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -237,6 +274,7 @@ impl Requests {
         method: &Method,
         path: &str,
         body: Option<&(&'static str, Vec<u8>)>,
+        end: Option<Instant>,
         what: &str,
     ) -> Result<Answer, ClusterError> {
         #[cfg(feature = "controller")]
@@ -249,6 +287,8 @@ impl Requests {
         };
         #[cfg(not(feature = "controller"))]
         let limit = self.timeout;
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let limit = [limit, left].into_iter().flatten().min();
         self.sent.fetch_add(1, Ordering::Relaxed);
         let mut request =
             Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
@@ -259,19 +299,13 @@ impl Requests {
         let request = request.body(Body::from(bytes)).map_err(|error| no_path(path, what, &error))?;
         let exchange = async {
             let response =
-                self.client.send(request).await.map_err(|error| super::connect::failed(error, what))?;
+                self.client.send(request).await.map_err(|error| failed(error, &self.server, what))?;
             let code = response.status().as_u16();
             let retry_after = response
                 .headers()
                 .get(header::RETRY_AFTER)
                 .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| super::connect::failed(error, what))?
-                .to_bytes();
-            Ok(Answer { code, retry_after, body: body.to_vec() })
+            Ok(Answer { code, retry_after, body: self.read(response.into_body(), what).await? })
         };
         let started = std::time::Instant::now();
         let result = self.bounded(limit, exchange, what).await;
@@ -284,6 +318,22 @@ impl Requests {
         result
     }
 
+    /// Reads an answer to its end.
+    async fn read(&self, mut body: Body, what: &str) -> Result<Vec<u8>, ClusterError> {
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| failed(error, &self.server, what))?;
+            let Some(data) = frame.data_ref() else { continue };
+            if bytes.len() + data.len() > MAX_BODY {
+                let mib = MAX_BODY / 1024 / 1024;
+                let message = format!("{what}: the answer is longer than {mib} MiB");
+                return Err(ClusterError::new(Failure::Other, message).of_server(&self.server));
+            }
+            bytes.extend_from_slice(data);
+        }
+        Ok(bytes)
+    }
+
     async fn bounded<T>(
         &self,
         limit: Option<Duration>,
@@ -292,7 +342,9 @@ impl Requests {
     ) -> Result<T, ClusterError> {
         let Some(limit) = limit else { return exchange.await };
         tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-            Err(ClusterError::new(Failure::TimedOut, format!("{what}: no answer within {}", seconds(limit)))
+            let message = format!("{what}: no answer within {}", seconds(limit));
+            Err(ClusterError::new(Failure::TimedOut, message)
+                .of_server(&self.server)
                 .help("check the connection, or give more time with --request-timeout"))
         })
     }
@@ -326,10 +378,6 @@ fn absent_if_not_found(result: Result<Value, ClusterError>) -> Result<Option<Val
     }
 }
 
-fn is_broken(error: &ClusterError) -> bool {
-    !error.message.contains("refused") && !error.message.contains("certificate")
-}
-
 fn with_type(mut item: Value, api_version: &Value, kind: &str) -> Value {
     let Value::Object(map) = &mut item else { return item };
     if map.contains_key("kind") {
@@ -343,7 +391,7 @@ fn with_type(mut item: Value, api_version: &Value, kind: &str) -> Value {
 }
 
 fn seconds(limit: Duration) -> String {
-    format!("{}s", limit.as_secs_f64())
+    format!("{}s", (limit.as_secs_f64() * 10.0).round() / 10.0)
 }
 
 /// Escapes a value of a query.

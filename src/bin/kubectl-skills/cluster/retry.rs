@@ -10,9 +10,14 @@ pub const MAX_ATTEMPTS: u32 = 7;
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
-/// Tells whether a status code is worth another attempt. 501 and 505 never change their mind.
-pub fn is_transient(code: u16) -> bool {
-    matches!(code, 429 | 500 | 502 | 503 | 504)
+/// Tells whether an answer is worth another attempt. A 500 is so only where the server says when to come again, or where
+/// its storage changes its leader: of a webhook that fails or a schema that does not fit, it would only come again.
+pub fn is_transient(code: u16, retry_after: Option<u64>, said: &str) -> bool {
+    match code {
+        429 | 502 | 503 | 504 => true,
+        500 => retry_after.is_some() || said.contains("etcdserver:"),
+        _ => false,
+    }
 }
 
 /// How long to wait before attempt `attempt + 1` (the first attempt is 1). `retry_after` is the server's wish in seconds.
@@ -40,6 +45,18 @@ mod tests {
     use super::*;
 
     /// A storm of 429 is made worse by clients that come back at once or in step.
+    #[test]
+    fn what_does_not_change_its_mind_is_not_asked_again() {
+        let webhook = "Internal error occurred: failed calling webhook \"a.b\": connection refused";
+        assert!(!is_transient(500, None, webhook));
+        assert!(is_transient(500, Some(1), webhook));
+        assert!(is_transient(500, None, "etcdserver: leader changed"));
+        assert_eq!(
+            [400, 403, 422, 429, 501, 502, 503, 504].map(|code| is_transient(code, None, "")),
+            [false, false, false, true, false, true, true, true]
+        );
+    }
+
     #[test]
     fn waits_grow_and_the_server_decides_where_it_speaks() {
         assert_eq!(wait_with(1, None, 0.0), Duration::from_millis(100));

@@ -53,8 +53,12 @@ pub struct Snapshot {
     pub workloads: Workloads,
     /// The operator's ConfigMaps, by namespace and name.
     pub config_maps: Vec<Value>,
-    /// Pods of the namespaces concerned; empty unless asked for.
-    pub pods: Vec<Value>,
+    /// Pods of the namespaces concerned; none unless they were asked for, or where they could not be read.
+    pub pods: Option<Vec<Value>>,
+    /// Why pods that were asked for could not be read.
+    pub without_pods: Option<ClusterError>,
+    /// AgentRuntimes that were asked for by name and are not there.
+    pub missing: Option<ClusterError>,
 }
 
 /// Reads the picture.
@@ -68,10 +72,35 @@ pub async fn read(
     let (runtimes, config_maps) = tokio::try_join!(read_runtimes(requests, scope, profile), async {
         if scope.config { read_config(requests, scope, profile).await } else { Ok(Vec::new()) }
     })?;
-    let selected = select(requests, scope, profile, &runtimes).await?;
+    let (selected, missing) = select(requests, scope, profile, &runtimes).await?;
     let workloads = read_workloads(requests, scope, &runtimes, &selected).await?;
-    let pods = if scope.pods { read_pods(requests, scope, profile).await? } else { Vec::new() };
-    Ok(Snapshot { dialect, runtimes, selected, workloads, config_maps, pods })
+    let mut snapshot = Snapshot {
+        dialect,
+        runtimes,
+        selected,
+        workloads,
+        config_maps,
+        pods: None,
+        without_pods: None,
+        missing,
+    };
+    snapshot.read_pods(requests, scope).await?;
+    Ok(snapshot)
+}
+
+impl Snapshot {
+    /// Reads pods anew, where they are asked for and may be read.
+    pub async fn read_pods(&mut self, requests: &Requests, scope: &Scope) -> Result<(), ClusterError> {
+        if !scope.pods || self.without_pods.is_some() {
+            return Ok(());
+        }
+        match read_pods(requests, scope, self.dialect.profile).await {
+            Ok(pods) => self.pods = Some(pods),
+            Err(error) if error.failure == Failure::Forbidden => self.without_pods = Some(error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 /// All AgentRuntimes of the scope's namespaces, by namespace and name.
@@ -101,32 +130,29 @@ async fn select(
     scope: &Scope,
     profile: &Profile,
     runtimes: &[Value],
-) -> Result<BTreeSet<(String, String)>, ClusterError> {
+) -> Result<(BTreeSet<(String, String)>, Option<ClusterError>), ClusterError> {
     let all: BTreeSet<_> = runtimes.iter().map(key).collect();
     if !scope.names.is_empty() {
         let wanted: BTreeSet<&str> = scope.names.iter().map(String::as_str).collect();
         let found: BTreeSet<_> = all.into_iter().filter(|(_, name)| wanted.contains(name.as_str())).collect();
         let missing: Vec<&str> =
             wanted.into_iter().filter(|name| !found.iter().any(|(_, found)| found == name)).collect();
-        if !missing.is_empty() {
+        let error = (!missing.is_empty()).then(|| {
             let namespace = scope
                 .namespace
                 .as_deref()
                 .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
-            return Err(ClusterError::new(
-                Failure::NotFound,
-                format!("agentruntimes not found in {namespace}: {}", missing.join(", ")),
-            )
-            .help("'kubectl get agentruntimes -A' lists them"));
-        }
-        return Ok(found);
+            let message = format!("agentruntimes not found in {namespace}: {}", missing.join(", "));
+            ClusterError::new(Failure::NotFound, message).help("'kubectl get agentruntimes -A' lists them")
+        });
+        return Ok((found, error));
     }
-    let Some(selector) = &scope.selector else { return Ok(all) };
+    let Some(selector) = &scope.selector else { return Ok((all, None)) };
     let query = format!("labelSelector={}", escape_query(selector));
     let namespace = scope.namespace.as_deref();
     let what = format!("list agentruntimes with {selector:?}{}", of(namespace));
     let list = requests.list(&agent_runtimes(profile, namespace), &query, &what).await?;
-    Ok(list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default())
+    Ok((list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default(), None))
 }
 
 /// The operator's ConfigMaps by five requests, seven for one namespace, however many ConfigMaps and namespaces there are.

@@ -52,16 +52,18 @@ pub async fn rollout(
                 }
             }
         }
+        let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
         if let Some(limit) = limit
-            && started.elapsed() + pause > limit
+            && left.is_some_and(|left| left.is_zero())
         {
             return Err(ClusterError::new(
                 Failure::TimedOut,
-                format!("{what}: not done after {}s: {last}", limit.as_secs()),
+                format!("{what}: not done after {}s: {last}", limit.as_secs_f64()),
             )
             .help("the workload is written and goes on rolling out; give more time with --wait=DURATION"));
         }
-        tokio::time::sleep(pause).await;
+        // The last look comes when the time is over, not before.
+        tokio::time::sleep(left.map_or(pause, |left| left.min(pause))).await;
         pause = (pause * 2).min(Duration::from_secs(4));
     }
 }
@@ -73,8 +75,7 @@ pub fn rollout_of(object: &Value) -> Rollout {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let wanted = number("/spec/replicas").unwrap_or(1);
     if !matches!(kind, "Deployment" | "StatefulSet") {
-        // Sandboxes have no rollout that could be followed: the operator restarts them in two writes.
-        return Rollout::Done;
+        return sandbox_of(object);
     }
     if status("observedGeneration") < number("/metadata/generation").unwrap_or(0) {
         return Rollout::Waiting("the controller has not seen the change yet".into());
@@ -126,6 +127,34 @@ pub fn rollout_of(object: &Value) -> Rollout {
         Rollout::Waiting(format!("{updated} of {wanted} replicas are updated"))
     } else {
         Rollout::Done
+    }
+}
+
+/// A Sandbox is where it should be when its controller says Ready of the generation that is there; one that is to run no
+/// pod is so at once.
+fn sandbox_of(object: &Value) -> Rollout {
+    let stopped = object.pointer("/spec/replicas").and_then(Value::as_i64) == Some(0)
+        || object.pointer("/spec/operatingMode").and_then(Value::as_str) == Some("Suspended");
+    if stopped {
+        return Rollout::Done;
+    }
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.get("type").and_then(Value::as_str) == Some("Ready"));
+    let seen = |condition: &Value| {
+        let seen = condition.get("observedGeneration").and_then(Value::as_i64);
+        let now = object.pointer("/metadata/generation").and_then(Value::as_i64);
+        seen.is_none_or(|seen| now.is_none_or(|now| seen >= now))
+    };
+    match ready {
+        Some(condition) if !seen(condition) => {
+            Rollout::Waiting("the controller has not seen the change yet".into())
+        }
+        Some(condition) if condition.get("status").and_then(Value::as_str) == Some("True") => Rollout::Done,
+        Some(_) => Rollout::Waiting("its pod is not ready".into()),
+        None => Rollout::Waiting("its controller has not said that it is ready".into()),
     }
 }
 

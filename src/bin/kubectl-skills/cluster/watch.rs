@@ -265,7 +265,7 @@ async fn list<T: Transform>(
         let bytes = tokio::time::timeout(SILENCE, body.collect())
             .await
             .map_err(|_| ClusterError::new(Failure::TimedOut, format!("{what}: the answer does not end")))?
-            .map_err(|error| super::connect::failed(error, &what))?
+            .map_err(|error| super::error::failed(error, "", &what))?
             .to_bytes();
         let page: Page = serde_json::from_slice(&bytes).map_err(|error| {
             ClusterError::new(Failure::Other, format!("{what}: the answer is no list: {error}"))

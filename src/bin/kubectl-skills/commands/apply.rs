@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use futures_util::{StreamExt as _, stream};
+use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
 
 use crate::args::{LiveArgs, PlanningArgs};
-use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
+use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::error::{ClusterError, Failure as Kind};
 use crate::cluster::live_run::{LiveRun, block_on};
+use crate::cluster::paths::{self, Resource};
 use crate::cluster::progress::Progress;
+use crate::cluster::try_pod::{try_pods, webhooks};
 use crate::cluster::wait;
 use crate::commands::live::conclude;
 use crate::exit::{Failure, Outcome, Run};
@@ -51,7 +54,7 @@ pub struct Args {
     /// Take everything of ours out of the workloads
     #[arg(long)]
     remove: bool,
-    /// Wait until the rollouts are done, for at most DURATION each [default: 10m]
+    /// Wait until the rollouts are done, also of workloads that are as they should be, for at most DURATION each [default: 10m]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m",
           value_parser = parse_timeout)]
     wait: Option<Duration>,
@@ -95,7 +98,7 @@ pub fn run(args: &Args) -> Run {
 async fn apply(args: &Args) -> Run {
     let planning = args.planning.resolve()?;
     let live_run =
-        LiveRun::open(&args.live, args.namespace.as_deref(), &planning, args.remove, false).await?;
+        LiveRun::open("apply", &args.live, args.namespace.as_deref(), &planning, args.remove, false).await?;
     let plans = live_run.plan();
     notes::warnings(
         plans
@@ -105,13 +108,18 @@ async fn apply(args: &Args) -> Run {
     );
     let mut tally = Tally::default();
     let mut tasks = Vec::new();
+    let mut settled = Vec::new();
     for live in &plans {
         tally.input.extend(live.errors.iter().cloned());
         let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
         match task(live, plan) {
+            Some(_) if live_run.rolls_for_nothing(live) => tally.input.push(live_run.gate_is_off(live)),
             Some(task) => tasks.push(task),
             None if plan.action == Action::Skipped => {}
-            None => line(args, &title_of(plan), "unchanged")?,
+            None => {
+                line(args, &title_of(plan), "unchanged")?;
+                settled.extend(Place::of(live));
+            }
         }
     }
     if plans.is_empty() {
@@ -142,6 +150,10 @@ async fn apply(args: &Args) -> Run {
             Err(error) => tally.cluster.push(error),
         }
     }
+    if let Some(error) = pods_lose_volumes(&live_run, &ready).await {
+        tally.cluster.push(error);
+        return finish(tally);
+    }
     if args.dry_run == DryRun::Server {
         for (task, _) in &ready {
             line(args, &task.title, "serverside-applied (server dry run)")?;
@@ -150,9 +162,35 @@ async fn apply(args: &Args) -> Run {
     }
     let written = write_all(args, &live_run, ready, &settings, &mut tally).await?;
     if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
-        wait_for(&live_run, &written, limit, &mut tally).await;
+        // What is as it should be may still roll out, whoever wrote it: the operator, or the run before.
+        settled.extend(written.iter().map(Place::from));
+        wait_for(&live_run, &settled, limit, &mut tally).await;
     }
     finish(tally)
+}
+
+/// Why nothing is written though the workloads would be kept whole: their Pods would not. Says what else their dry run
+/// brought up.
+async fn pods_lose_volumes(live_run: &LiveRun, ready: &[(Task<'_>, Prepared)]) -> Option<ClusterError> {
+    let prepared = ready.iter().map(|(task, prepared)| (task.title.as_str(), prepared));
+    let trials = try_pods(&live_run.requests, prepared).await;
+    for (title, said) in &trials.refused {
+        notes::warning(&format!("{title}: a Pod of its template would be refused: {said}"));
+    }
+    if let Some(why) = trials.unknown {
+        notes::note(&format!("whether Pods keep their image volumes is unknown: {why}"));
+    }
+    let (title, volumes) = trials.dropped.first()?;
+    let more = trials.dropped.len() - 1;
+    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let message = format!(
+        "the Pods of {title}{others} would lose their image volumes ({}){}; nothing was changed",
+        volumes.join(", "),
+        webhooks(&live_run.requests, "pods").await
+    );
+    let help = "a mutating webhook with an older client rewrites Pods: update it, or exclude the namespace; \
+                'kubectl skills doctor' tries it again";
+    Some(ClusterError::new(Kind::ImageVolumesDropped, message).help(help))
 }
 
 /// Writes, and tells of each as it is done, in order. After Ctrl-C no other write is begun.
@@ -222,13 +260,38 @@ async fn write_all<'t>(
     Ok(written)
 }
 
-async fn wait_for(live_run: &LiveRun, written: &[Task<'_>], limit: Duration, tally: &mut Tally) {
+/// A workload whose rollout is waited for.
+struct Place {
+    title: String,
+    resource: Resource,
+    namespace: String,
+    name: String,
+}
+
+impl Place {
+    /// The target of a plan; none where it does not exist.
+    fn of(live: &LivePlan<'_>) -> Option<Self> {
+        let plan = live.plan.as_ref().filter(|_| live.workload.is_some())?;
+        let resource = paths::workload(&plan.target.kind)?;
+        let (namespace, name) = (live.id.namespace.clone(), plan.target.name.clone());
+        Some(Self { title: title_of(plan), resource, namespace, name })
+    }
+}
+
+impl From<&Task<'_>> for Place {
+    fn from(task: &Task<'_>) -> Self {
+        let Write { resource, namespace, name, .. } = &task.write;
+        let (namespace, name) = (namespace.clone(), name.clone());
+        Self { title: task.title.clone(), resource: *resource, namespace, name }
+    }
+}
+
+async fn wait_for(live_run: &LiveRun, places: &[Place], limit: Duration, tally: &mut Tally) {
     const CONCURRENCY: usize = 16;
     let limit = if limit.is_zero() { DEFAULT_WAIT } else { limit };
-    let waits = written.iter().map(|task| async move {
-        let write = &task.write;
-        let told = |text: &str| notes::note(&format!("{} in {}: {text}", task.title, write.namespace));
-        wait::rollout(&live_run.requests, write.resource, &write.namespace, &write.name, Some(limit), told)
+    let waits = places.iter().map(|place| async move {
+        let told = |text: &str| notes::note(&format!("{} in {}: {text}", place.title, place.namespace));
+        wait::rollout(&live_run.requests, place.resource, &place.namespace, &place.name, Some(limit), told)
             .await
     });
     let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);

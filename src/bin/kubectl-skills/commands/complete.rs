@@ -60,7 +60,7 @@ async fn ask(
     namespace: Option<&str>,
     known: Known,
 ) -> Result<Vec<String>, ClusterError> {
-    let connection = connect(cluster, false).await?;
+    let connection = connect(cluster, "completion", false).await?;
     let path = match known {
         Known::AgentRuntimes => {
             let profile = dialect(&connection.requests, None).await?.profile;

@@ -180,6 +180,7 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
             request_timeout: args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT)),
             ..args.cluster.clone()
         },
+        "controller",
         false,
     )
     .await?;

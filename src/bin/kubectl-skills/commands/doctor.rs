@@ -48,7 +48,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     block_on(async {
         let chosen = chosen_profile(&args.profile)?;
-        let connection = connect(&args.cluster, args.verbose).await?;
+        let connection = connect(&args.cluster, "doctor", args.verbose).await?;
         let patient = Patient {
             requests: &connection.requests,
             namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),

@@ -10,9 +10,9 @@ use kubectl_skills::plan::change_set::Change;
 use kubectl_skills::plan::report::plan_object;
 
 use crate::args::{Report, Subject};
-use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings};
-use crate::cluster::carry_out::{prepare_all, task};
-use crate::cluster::error::ClusterError;
+use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, prepare};
+use crate::cluster::carry_out::{Task, prepare_all, task};
+use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::live_run::{LiveRun, block_on};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
@@ -38,15 +38,22 @@ pub struct DiffOptions {
     pub output: Report,
 }
 
-async fn open(subject: &Subject, remove: bool) -> Result<LiveRun, Failure> {
-    LiveRun::open(&subject.live, subject.namespace.as_deref(), &subject.planning.resolve()?, remove, false)
-        .await
+async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<LiveRun, Failure> {
+    LiveRun::open(
+        verb,
+        &subject.live,
+        subject.namespace.as_deref(),
+        &subject.planning.resolve()?,
+        remove,
+        false,
+    )
+    .await
 }
 
 /// Live against planned.
 pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     block_on(async {
-        let live_run = open(subject, options.remove).await?;
+        let live_run = open("diff", subject, options.remove).await?;
         let plans = live_run.plan();
         let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
@@ -61,8 +68,9 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
                 manager: options.manager.clone().unwrap_or_else(|| FIELD_MANAGER.into()),
                 force: options.force,
             };
-            for (_, result) in prepare_all(&live_run, tasks, &settings).await {
-                match result {
+            let tried = prepare_all(&live_run, tasks.clone(), &settings).await;
+            for (task, (_, result)) in tasks.iter().zip(tried) {
+                match shown(&live_run, task, result, &settings).await {
                     Ok(prepared) => pairs.push(pair(&prepared, options.show_managed_fields)),
                     Err(error) => errors.push(error),
                 }
@@ -95,6 +103,23 @@ pub fn conclude(outcome: Outcome, input: Vec<InputError>, cluster: Vec<ClusterEr
     Err(Failure::Remote(messages.filter(|message| seen.insert(message.clone())).collect()))
 }
 
+/// What there would be with `apply`; where somebody else owns a field of it, what there would be with his leave.
+async fn shown(
+    live_run: &LiveRun,
+    task: &Task<'_>,
+    tried: Result<Prepared, ClusterError>,
+    settings: &Settings,
+) -> Result<Prepared, ClusterError> {
+    match tried {
+        Err(error) if matches!(error.failure, Cause::ApplyConflict(_)) => {
+            notes::warning(&format!("'apply' would be refused: {error}"));
+            prepare(&live_run.requests, task.write.clone(), &Settings { force: true, ..settings.clone() })
+                .await
+        }
+        other => other,
+    }
+}
+
 fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
     Pair::new(prepared.live(), &prepared.merged, show_managed_fields)
 }
@@ -102,7 +127,7 @@ fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
 /// What would change, for each AgentRuntime.
 pub fn plan(subject: &Subject, remove: bool) -> Run {
     block_on(async {
-        let live_run = open(subject, remove).await?;
+        let live_run = open("plan", subject, remove).await?;
         let plans = live_run.plan();
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()
@@ -132,7 +157,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
 /// The config hash of each AgentRuntime, what went into it, and what could explain another.
 pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
     block_on(async {
-        let live_run = open(subject, false).await?;
+        let live_run = open("hash", subject, false).await?;
         let settings = &live_run.settings;
         let plans = live_run.plan();
         let mut report = HashReport::new(options, settings.options.profile, &live_run.maps, settings.view);

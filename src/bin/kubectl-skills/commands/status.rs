@@ -61,8 +61,17 @@ enum Output {
 pub fn run(args: &Args) -> Run {
     block_on(async {
         let live_run = open(args).await?;
+        if let Some(why) = &live_run.snapshot.without_pods {
+            notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
+        }
+        let missing = live_run.snapshot.missing.clone();
         let shown = look(args, &live_run);
-        print(args, &shown, true)?;
+        if missing.is_none() || !shown.is_empty() {
+            print(args, &shown, true)?;
+        }
+        if let Some(missing) = missing {
+            return Err(missing.into());
+        }
         if !args.watch || sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -87,7 +96,7 @@ async fn watch(args: &Args, mut live_run: LiveRun, mut shown: Vec<Report>) -> Ru
             }
             Err(error) => return Err(error.into()),
         }
-        live_run.read_config().await?;
+        live_run.read_unwatched().await?;
         shown = news(args, shown, look(args, &live_run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
@@ -118,15 +127,16 @@ fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Rep
 }
 
 async fn open(args: &Args) -> Result<LiveRun, Failure> {
-    LiveRun::open(&args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, false).await
+    LiveRun::open("status", &args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, true)
+        .await
 }
 
 fn look(args: &Args, live_run: &LiveRun) -> Vec<Report> {
     let names = live_run.settings.options.profile.names;
     let mut reports = Vec::new();
     for live in live_run.plan() {
-        let hash = live.plan.as_ref().map(|plan| plan.config_hash.as_str()).unwrap_or_default();
-        reports.push(report(live.runtime, live.workload, names, hash));
+        let pods = live_run.snapshot.pods.as_deref();
+        reports.push(report(live.runtime, live.workload, live.plan.as_ref(), pods, names));
     }
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
@@ -173,10 +183,12 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let findings = report.findings();
     let state = match findings.as_slice() {
         [] => "ok".to_owned(),
-        [only] => only.replace(' ', "-"),
-        more => format!("{}-findings", more.len()),
+        [only] => only.clone(),
+        [first, more @ ..] => format!("{first} (and {} more)", more.len()),
     };
     let list = |names: Vec<&str>| if names.is_empty() { "<none>".to_owned() } else { names.join(",") };
+    // For people the finding itself, which is free text and so the last column; wide, it has a column of its own.
+    let state = if wide && !findings.is_empty() { "not ok".to_owned() } else { state };
     let mut cells = vec![
         report.name.clone(),
         report.target.clone(),

@@ -79,7 +79,7 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
 type Started = (Webhook<ClaimantWatch>, Arc<ClaimantWatch>, tokio::net::TcpListener);
 
 async fn start(args: &Args, chosen: Option<&'static Profile>) -> Result<Started, Failure> {
-    let connection = connect(&args.cluster, false).await?;
+    let connection = connect(&args.cluster, "webhook", false).await?;
     let dialect = dialect(&connection.requests, chosen).await?;
     for warning in &dialect.warnings {
         tracing::warn!("{warning}");

@@ -216,6 +216,7 @@ impl Run<'_> {
             error.failure,
             Failure::Conflict
                 | Failure::NotFound
+                | Failure::NoConnection
                 | Failure::Connection
                 | Failure::NotPermitted
                 | Failure::Unauthorized
@@ -546,7 +547,7 @@ fn report(context: &Context, decision: &Decision) -> Outcome {
 pub fn reason(failure: &Failure) -> &'static str {
     match failure {
         Failure::Configuration => "Configuration",
-        Failure::Connection => "Connection",
+        Failure::NoConnection | Failure::Connection => "Connection",
         Failure::TimedOut => "TimedOut",
         Failure::Unauthorized => "Unauthorized",
         Failure::Forbidden => "Forbidden",
