@@ -132,6 +132,7 @@ while text[at:].strip():
 print("\n".join(sorted(set(out))))
 PY
 }
+# Its registration is of the overlay beside it, without rights of its own.
 "$kustomize" build deploy/overlays/webhook >"$work/overlay.yaml"
 "$helm" template kubectl-skills deploy/chart -n kagenti-system --kube-version 1.37.2 --set webhook.enabled=true >"$work/chart.yaml"
 grants "$work/overlay.yaml" >"$work/overlay.rules"

@@ -36,7 +36,7 @@ pub fn files() -> Vec<(String, String)> {
         let tasks = [Task::Loop, Task::Election, Task::Webhook];
         put("overlays/webhook/rbac.yaml", rbac::text(profile, &Grant::cluster(profile, &tasks)));
         put(
-            "overlays/webhook/registration.yaml",
+            "overlays/webhook-registration/registration.yaml",
             webhook_registration::text(profile, NAME, &registration(profile)),
         );
         put("overlays/policy/policy.yaml", admission_policy::text(profile, &shipped_binding()));

@@ -209,7 +209,7 @@ fn safe(
         count => format!("{count} skills are to be mounted"),
     };
     // A Sandbox that is scaled to nothing runs no old pod (Q19).
-    let runs = find(&after, &["spec", "replicas"]).and_then(Value::as_i64) != Some(0);
+    let runs = sandbox::runs(&after);
     plan.updates.push(after);
     plan.touched = Some(touched);
     if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {

@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, remove_empty_map};
 use super::{Action, Options, RuntimePlan};
 use crate::api::names::Names;
+use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 
 /// Annotation by which a Sandbox keeps its pod.
@@ -109,10 +110,27 @@ pub(super) fn restart_is_pending(workload: &Value, names: &Names) -> bool {
         .is_some_and(|value| value == "true")
 }
 
+/// The field below `spec` that runs a Sandbox, with its values for stopped and running: `v1beta1` has no replicas
+/// (agent-sandbox `api/v1beta1/sandbox_types.go`, SandboxOperatingMode), and the operator knows only `v1alpha1`.
+fn run_state(sandbox: &Value) -> (&'static str, Value, Value) {
+    if Object(sandbox).api_version() == "agents.x-k8s.io/v1beta1" {
+        ("operatingMode", "Suspended".into(), "Running".into())
+    } else {
+        ("replicas", 0.into(), 1.into())
+    }
+}
+
+/// Whether a Sandbox is to run a pod.
+pub(super) fn runs(sandbox: &Value) -> bool {
+    let (field, stopped, _) = run_state(sandbox);
+    find(sandbox, &["spec", field]) != Some(&stopped)
+}
+
 /// Phase 1: a second write, down to no replica. What the plan wants is in its last update already.
 pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
     let Some(mut workload) = plan.updates.last().cloned() else { return };
-    replace(&mut workload, &["spec", "replicas"], 0.into());
+    let (field, stopped, _) = run_state(&workload);
+    replace(&mut workload, &["spec", field], stopped);
     set_metadata(&mut workload, WorkloadKind::Sandbox, "annotations", &[(names.restart_pending, "true")]);
     plan.updates.push(workload);
 }
@@ -125,7 +143,8 @@ pub(super) fn end_restart(draft: &mut Draft, names: &'static Names) -> Result<()
     let annotations = ["metadata", "annotations"];
     draft.remove(&annotations, POD_NAME);
     draft.remove(&annotations, names.restart_pending);
-    draft.set(&["spec"], "replicas", 1)
+    let (field, _, running) = run_state(draft.value());
+    draft.set(&["spec"], field, running)
 }
 
 /// Phase 2: up again, and nothing else in that run.
@@ -134,7 +153,8 @@ pub(super) fn finish_restart(mut plan: RuntimePlan, mut after: Value, options: &
         annotations.shift_remove(POD_NAME);
         annotations.shift_remove(options.profile.names.restart_pending);
     }
-    replace(&mut after, &["spec", "replicas"], 1.into());
+    let (field, _, running) = run_state(&after);
+    replace(&mut after, &["spec", field], running);
     let message = format!("Sandbox {} restarted via scale 0→1", plan.target.name);
     plan.event(false, "SandboxRestarted", message);
     plan.requeue_after_secs = 5;

@@ -12,12 +12,14 @@ mod admission;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
 mod coexist;
+mod conflicts;
 mod controller;
 mod gate_off;
 mod http;
 mod kubeconfig;
 mod live_files;
 mod objects;
+mod pods;
 #[path = "../webhook/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
 mod program;
@@ -29,8 +31,10 @@ mod scale;
 mod server;
 #[path = "../webhook/tls.rs"]
 mod tls;
+mod uninstall;
 #[path = "../it/vectors.rs"]
 #[allow(dead_code, reason = "shared with the tests of the library")]
 mod vector_cases;
 mod vectors;
 mod verbs;
+mod waits;

@@ -18,6 +18,11 @@ fn set_up(namespace: &str) -> &'static Server {
 }
 
 fn grant(server: &Server, namespace: &str, user: &str, rules: serde_json::Value) {
+    grant_to(server, namespace, user, &rules);
+}
+
+/// Grants rights in a namespace to a user.
+pub fn grant_to(server: &Server, namespace: &str, user: &str, rules: &serde_json::Value) {
     let base = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
     let role = serde_json::json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": user}, "rules": rules});
     server.create(&format!("{base}/roles"), &role);

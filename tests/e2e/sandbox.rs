@@ -65,3 +65,94 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
         assert_eq!(again.stdout, "sandbox.agents.x-k8s.io/box unchanged\n", "{}", again.stderr);
     }
 }
+
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/// Sandboxes as agent-sandbox has them from v1beta1 on (its `api/v1beta1/sandbox_types.go`): `operatingMode` in the place of
+/// `replicas`, and nothing kept that the schema does not name.
+fn crd(version: &str) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "sandboxes.agents.x-k8s.io"},
+        "spec": {"group": "agents.x-k8s.io", "scope": "Namespaced",
+            "names": {"kind": "Sandbox", "listKind": "SandboxList", "plural": "sandboxes", "singular": "sandbox"},
+            "versions": [{"name": version, "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "properties": {"spec": {"type": "object", "properties": {
+                    "operatingMode": {"type": "string", "enum": ["Running", "Suspended"], "default": "Running"},
+                    "podTemplate": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}}}}]}
+    })
+}
+
+/// Takes the CRD up, and waits until its version is served.
+fn serve(server: &Server, version: &str) {
+    let path = format!("{CRDS}/sandboxes.agents.x-k8s.io");
+    server.request("DELETE", &path, None);
+    let gone = || server.request("GET", &path, None).0 == 404;
+    let until = |what: &dyn Fn() -> bool| {
+        for _ in 0..300 {
+            if what() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("the CRD of {version} is not taken up");
+    };
+    until(&gone);
+    server.create(CRDS, &crd(version));
+    let group_version = format!("agents.x-k8s.io/{version}");
+    until(&|| {
+        let (code, group) = server.request("GET", "/apis/agents.x-k8s.io", None);
+        let listed = server.request("GET", &format!("/apis/{group_version}/sandboxes"), None).0 == 200;
+        code == 200 && group["versions"][0]["groupVersion"] == group_version && listed
+    });
+}
+
+/// "Not found, create the workload" sends its reader the wrong way when the workload is there, in another version.
+#[test]
+fn sandboxes_of_a_newer_version_are_written_and_an_unknown_one_is_named() {
+    let namespace = "sandbox-beta";
+    let server = Server::start(crate::server::CURRENT, &[]);
+    for name in [namespace, "kagenti-system"] {
+        server.namespace(name);
+    }
+    server.create(&path_of(&gates_on()), &gates_on());
+    serve(&server, "v1beta1");
+    let mut object = sandbox(namespace, "box");
+    object["apiVersion"] = json!("agents.x-k8s.io/v1beta1");
+    object["spec"].as_object_mut().expect("a spec").remove("replicas");
+    let path = format!("/apis/agents.x-k8s.io/v1beta1/namespaces/{namespace}/sandboxes");
+    server.create(&path, &object);
+    let runtime = json!({
+        "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime", "metadata": {"name": "box", "namespace": namespace},
+        "spec": {"type": "agent", "targetRef": {"apiVersion": "agents.x-k8s.io/v1beta1", "kind": "Sandbox", "name": "box"}}
+    });
+    server.create(&path_of(&runtime), &runtime);
+    let path = format!("{path}/box");
+    let written = "sandbox.agents.x-k8s.io/box serverside-applied\n";
+    let said = server.skills(&["apply", "-n", namespace]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, written), "{}", said.stderr);
+    let stored = server.get(&path);
+    assert_eq!(stored["spec"]["podTemplate"]["metadata"]["labels"]["kagenti.io/type"], "agent", "{stored}");
+    assert_eq!(stored["spec"]["operatingMode"], "Running");
+    // A change of its configuration restarts it, by the field that there is.
+    server.merge(&runtime, "kubectl", &json!({"spec": {"type": "tool"}}));
+    let said = server.skills(&["apply", "-n", namespace]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, written), "{}", said.stderr);
+    let stored = server.get(&path);
+    assert_eq!(stored["spec"]["podTemplate"]["metadata"]["labels"]["kagenti.io/type"], "tool", "{stored}");
+    assert_eq!(stored["spec"]["operatingMode"], "Running", "it is left suspended");
+    assert_eq!(stored["spec"].get("replicas"), None);
+    assert_eq!(server.skills(&["apply", "-n", namespace]).stdout, "sandbox.agents.x-k8s.io/box unchanged\n");
+    let said = server.skills(&["apply", "-n", namespace, "--remove"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, written), "{}", said.stderr);
+
+    serve(&server, "v7");
+    let said = server.skills(&["apply", "-n", namespace]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("the cluster serves Sandboxes only as agents.x-k8s.io/v7")
+            && said.stderr.contains("agents.x-k8s.io/v1beta1 are supported"),
+        "{}",
+        said.stderr
+    );
+}

@@ -97,7 +97,11 @@ fn status_tells_who_has_a_skill_and_what_changes() {
     let newer = json!({"spec": {"skills": [{"name": "a", "image": "quay.io/example/a:2", "mountPath": "/skills/x"}]}});
     server.merge(&runtime(namespace, "web", &[]), "kubectl", &newer);
     let next = lines.next().expect("a change");
-    assert!(next.starts_with("web ") && next.ends_with("findings"), "{next}");
+    assert!(
+        next.starts_with("web ")
+            && next.contains("skill a is mounted from quay.io/example/a:1, wanted quay.io/example/a:2"),
+        "{next}"
+    );
     let stopped = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(stopped.success());
     assert_eq!(child.wait().expect("an end").code(), Some(0));
@@ -122,6 +126,7 @@ fn doctor_finds_a_sound_cluster_sound() {
         [
             ("server version", "ok"),
             ("image volumes kept", "ok"),
+            ("image volumes kept in Pods", "ok"),
             ("AgentRuntime API", "ok"),
             ("gate skillImageVolumes", "ok"),
             ("operator", "warning"),
@@ -171,4 +176,28 @@ fn kubectl_runs_and_completes_the_plugin() {
         let said = kubectl(&[&["__complete", "skills"][..], words].concat());
         assert_eq!(said.stdout, expected, "{words:?}: {}", said.stderr);
     }
+}
+
+/// A pipeline reads what became of each; a name that is mistyped hides nothing of the others.
+#[test]
+fn machines_read_apply_and_a_missing_name_hides_no_other() {
+    let namespace = "verbs-machines";
+    let server = set_up(namespace);
+    let said = server.skills(&["apply", "-n", namespace, "-o", "json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let result: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let item = |name: &str| json!({"namespace": namespace, "object": format!("deployment.apps/{name}"), "result": "serverside-applied"});
+    assert_eq!(
+        result,
+        json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ApplyResult", "items": [item("other"), item("web")],
+            "errors": []})
+    );
+    let said = server.skills(&["status", "-n", namespace, "web", "nosuch"]);
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!(said.stdout.contains("web    Deployment/web"), "{}", said.stdout);
+    assert!(
+        said.stderr.contains("agentruntimes not found in namespace \"verbs-machines\": nosuch"),
+        "{}",
+        said.stderr
+    );
 }

@@ -9,7 +9,7 @@ use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer
 use serde_json::{Value, json};
 
 use super::error::{ClusterError, Failure, FieldConflict};
-use super::paths::{Resource, SANDBOXES};
+use super::paths::Resource;
 use super::requests::{Requests, escape_query};
 
 /// Our field manager, unless the command line names another.
@@ -67,10 +67,11 @@ impl Write {
         self.resource.object(&self.namespace, &self.name)
     }
 
-    /// Whether a conflict is about the replicas of a Sandbox, which go down and up again for its restart: whoever set
+    /// Whether a conflict is about the replicas or the operating mode of a Sandbox, which go down and up again for its restart: whoever set
     /// them has them back when it is done ([`super::restart`]).
     fn restarts(&self, conflict: &FieldConflict) -> bool {
-        self.resource == SANDBOXES && conflict.field == ".spec.replicas"
+        self.resource.is_sandbox()
+            && matches!(conflict.field.as_str(), ".spec.replicas" | ".spec.operatingMode")
     }
 }
 

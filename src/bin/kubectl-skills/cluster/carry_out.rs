@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::apply::{Prepared, Settings, Write, commit, prepare};
 use super::error::{ClusterError, Failure};
-use super::live_run::LiveRun;
 use super::paths::{self, Resource};
 use super::progress::Progress;
 use super::requests::Requests;
 use super::restart;
+use super::run::ClusterRun;
 
 /// Writes under way at the same time.
 const CONCURRENCY: usize = 8;
@@ -44,7 +44,7 @@ pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
     let desired = wanted(live, plan)?;
     let workload = live.workload?;
     let kind = WorkloadKind::parse(&plan.target.kind)?;
-    let resource = paths::workload(kind.name())?;
+    let resource = paths::of_workload(workload)?;
     Some(Task {
         runtime: live.runtime,
         title: format!("{}.{}/{}", kind.name().to_lowercase(), kind.group(), plan.target.name),
@@ -81,14 +81,14 @@ pub fn ours(
 
 /// Tries all tasks by dry run, in order.
 pub async fn prepare_all(
-    live_run: &LiveRun,
+    run: &ClusterRun,
     tasks: Vec<Task<'_>>,
     settings: &Settings,
 ) -> Vec<(String, Result<Prepared, ClusterError>)> {
     let total = tasks.len();
     let progress = Progress::start("trying changes");
     let attempts = tasks.into_iter().map(|task| async move {
-        let result = prepare_latest(live_run, &task, settings).await;
+        let result = prepare_latest(run, &task, settings).await;
         (task.title, result)
     });
     let mut out = Vec::with_capacity(total);
@@ -102,17 +102,17 @@ pub async fn prepare_all(
 
 /// Dry run of one task; planned anew over a fresh read while somebody else changes the workload.
 async fn prepare_latest(
-    live_run: &LiveRun,
+    run: &ClusterRun,
     task: &Task<'_>,
     settings: &Settings,
 ) -> Result<Prepared, ClusterError> {
     let mut write = task.write.clone();
     let mut round = 1;
     loop {
-        match prepare(&live_run.requests, write, settings).await {
+        match prepare(&run.requests, write, settings).await {
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
                 tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
-                write = again(live_run, task).await?.ok_or(error)?;
+                write = again(run, task).await?.ok_or(error)?;
                 round += 1;
             }
             other => return other,
@@ -122,7 +122,7 @@ async fn prepare_latest(
 
 /// Writes what was prepared. A conflict with somebody who was faster is planned, tried and written anew.
 pub async fn write_one(
-    live_run: &LiveRun,
+    run: &ClusterRun,
     task: &Task<'_>,
     prepared: Prepared,
     settings: &Settings,
@@ -135,17 +135,17 @@ pub async fn write_one(
             .iter()
             .map(|field| format!("{} taken over from {}", field.field, field.manager))
             .collect();
-        match commit(&live_run.requests, prepared, settings).await {
+        match commit(&run.requests, prepared, settings).await {
             Ok(stored) => {
-                restart::finish(live_run, task, settings).await?;
+                restart::finish(run, task, settings).await?;
                 return Ok(Done { stored: Some(stored), taken });
             }
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
                 tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
-                let Some(write) = again(live_run, task).await? else {
+                let Some(write) = again(run, task).await? else {
                     return Ok(Done { stored: None, taken: Vec::new() });
                 };
-                prepared = prepare(&live_run.requests, write, settings).await?;
+                prepared = prepare(&run.requests, write, settings).await?;
                 round += 1;
             }
             Err(error) => {
@@ -161,14 +161,14 @@ pub async fn write_one(
 }
 
 /// Reads the workload again and plans over it. None where nothing is left to be written.
-pub async fn again(live_run: &LiveRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
+pub async fn again(run: &ClusterRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
     let Write { resource, namespace, name, .. } = &task.write;
     let what = format!("get {} {namespace}/{name}", resource.plural);
-    let Some(workload) = read(&live_run.requests, *resource, namespace, name, &what).await? else {
+    let Some(workload) = read(&run.requests, *resource, namespace, name, &what).await? else {
         return Err(ClusterError::new(Failure::NotFound, format!("{what}: it was deleted meanwhile")));
     };
-    let inventory = live_run.inventory();
-    let fresh = live::replan(task.runtime, &workload, &inventory, &live_run.settings);
+    let inventory = run.inventory();
+    let fresh = live::replan(task.runtime, &workload, &inventory, &run.settings);
     if let Some(error) = fresh.errors.first() {
         return Err(ClusterError::new(Failure::Other, error.to_string()));
     }

@@ -7,6 +7,7 @@ use kubectl_skills::api::profile_detection::detect;
 use serde_json::Value;
 
 use super::error::{ClusterError, Failure};
+use super::paths::{Resource, SANDBOXES, SANDBOXES_BETA};
 use super::requests::Requests;
 
 /// The dialect of a cluster.
@@ -46,6 +47,23 @@ pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> R
     }
     let first = found.swap_remove(0);
     Ok(Dialect { profile: first.profile, reason: first.reason, warnings })
+}
+
+/// Sandboxes in a version that the cluster serves and we know; that of the operator first. Where there are none, theirs:
+/// what is read of it then is not found.
+pub async fn sandboxes(requests: &Requests) -> Result<Resource, ClusterError> {
+    const GROUP: &str = "agents.x-k8s.io";
+    let what = format!("read the versions of {GROUP}");
+    let Some(group) = requests.get(&format!("/apis/{GROUP}"), &what).await? else { return Ok(SANDBOXES) };
+    let versions = group.get("versions").and_then(Value::as_array).into_iter().flatten();
+    let served: Vec<&str> = versions.filter_map(|version| version.get("groupVersion")?.as_str()).collect();
+    let serves = |resource: &Resource| served.iter().any(|version| resource.base.ends_with(version));
+    [SANDBOXES, SANDBOXES_BETA].into_iter().find(serves).ok_or_else(|| {
+        let message = format!("the cluster serves Sandboxes only as {}", served.join(", "));
+        ClusterError::new(Failure::NotFound, message).help(format!(
+            "{GROUP}/v1alpha1 and {GROUP}/v1beta1 are supported: serve one of them, or update kubectl-skills"
+        ))
+    })
 }
 
 /// The OpenAPI schema of AgentRuntime in a group; none where the group is not served.

@@ -64,7 +64,7 @@ fn unknown(check: &str, error: &ClusterError) -> Row {
 }
 
 /// What is examined.
-pub struct Patient<'a> {
+pub struct Cluster<'a> {
     /// The connection.
     pub requests: &'a Requests,
     /// Namespace in which workloads are to run.
@@ -79,8 +79,8 @@ pub struct Patient<'a> {
 ///
 /// # Errors
 /// Only where there is no connection, or the server does not know who asks.
-pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
-    let requests = patient.requests;
+pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
+    let requests = cluster.requests;
     let version = requests.get("/version", "read the server's version").await?;
     let mut rows = Vec::new();
     let text = version.as_ref().and_then(|version| version.get("gitVersion")?.as_str()).unwrap_or_default();
@@ -105,9 +105,9 @@ pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
             },
         ),
     });
-    rows.push(survival(patient, stage).await);
-    rows.push(survival_in_pods(patient, stage).await);
-    let profile = match dialect(requests, patient.chosen).await {
+    rows.push(survival(cluster, stage).await);
+    rows.push(survival_in_pods(cluster, stage).await);
+    let profile = match dialect(requests, cluster.chosen).await {
         Ok(dialect) => {
             rows.push(row(
                 "AgentRuntime API",
@@ -123,17 +123,17 @@ pub async fn examine(patient: &Patient<'_>) -> Result<Vec<Row>, ClusterError> {
         Err(error) => {
             let state = if error.failure == Failure::NotFound { State::Failed } else { State::Unknown };
             rows.push(Row { state, ..unknown("AgentRuntime API", &error) });
-            patient.chosen
+            cluster.chosen
         }
     };
     if let Some(profile) = profile {
-        let system = patient.operator_namespace.unwrap_or(profile.names.system_namespace);
+        let system = cluster.operator_namespace.unwrap_or(profile.names.system_namespace);
         rows.push(gate(requests, profile, system).await);
         rows.push(operator(requests, system).await);
-        rows.extend(rights(patient, profile, system).await);
+        rows.extend(rights(cluster, profile, system).await);
     }
     rows.extend(nodes(requests, stage).await);
-    rows.push(pod_security(patient, stage).await);
+    rows.push(pod_security(cluster, stage).await);
     rows.extend(openshift(requests).await);
     Ok(rows)
 }
@@ -158,9 +158,9 @@ fn probe() -> Value {
 }
 
 /// Whether an image volume in a Pod gets through admission: webhooks over Pods see none of the Deployments.
-async fn survival_in_pods(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+async fn survival_in_pods(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
     const CHECK: &str = "image volumes kept in Pods";
-    match try_pod(patient.requests, patient.namespace, &probe()["spec"]["template"]).await {
+    match try_pod(cluster.requests, cluster.namespace, &probe()["spec"]["template"]).await {
         Trial::Kept => row(CHECK, State::Ok, "a dry run of a Pod with an image volume comes back whole", ""),
         Trial::Dropped(_) if stage.is_some_and(|stage| !stage.on_by_default()) => row(
             CHECK,
@@ -171,7 +171,7 @@ async fn survival_in_pods(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
         Trial::Dropped(_) => row(
             CHECK,
             State::Failed,
-            format!("Pods lose their image volumes{}", webhooks(patient.requests, "pods").await),
+            format!("Pods lose their image volumes{}", webhooks(cluster.requests, "pods").await),
             "a mutating webhook with an older client rewrites Pods: update it, or exclude the namespace",
         ),
         Trial::Refused(said) => {
@@ -187,12 +187,12 @@ async fn survival_in_pods(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
 }
 
 /// Whether an image volume in a Deployment gets through admission and storage, by a dry run.
-async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+async fn survival(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
     const CHECK: &str = "image volumes kept";
     let path =
-        format!("{}?dryRun=All&fieldManager=kubectl-skills", DEPLOYMENTS.list(Some(patient.namespace)));
-    let what = format!("try a Deployment with an image volume in namespace {:?}", patient.namespace);
-    match patient.requests.write(Method::POST, &path, "application/json", &probe(), &what).await {
+        format!("{}?dryRun=All&fieldManager=kubectl-skills", DEPLOYMENTS.list(Some(cluster.namespace)));
+    let what = format!("try a Deployment with an image volume in namespace {:?}", cluster.namespace);
+    match cluster.requests.write(Method::POST, &path, "application/json", &probe(), &what).await {
         Ok(stored) => {
             let kept = stored.pointer("/spec/template/spec/volumes/0/image").is_some();
             let gate_off = stage.is_some_and(|stage| !stage.on_by_default());
@@ -209,7 +209,7 @@ async fn survival(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
                     State::Failed,
                     format!(
                         "image volumes get lost although the server knows them{}",
-                        webhooks(patient.requests, "deployments").await
+                        webhooks(cluster.requests, "deployments").await
                     ),
                     "a mutating webhook with an older client rewrites Deployments: update it, or exclude the namespace",
                 ),
@@ -303,8 +303,8 @@ async fn operator(requests: &Requests, system: &str) -> Row {
 }
 
 /// What the user may do, by SelfSubjectAccessReview.
-async fn rights(patient: &Patient<'_>, profile: &Profile, system: &str) -> Vec<Row> {
-    let namespace = patient.namespace;
+async fn rights(cluster: &Cluster<'_>, profile: &Profile, system: &str) -> Vec<Row> {
+    let namespace = cluster.namespace;
     let group = profile.names.group;
     let mut rows = Vec::new();
     for (verb, group, resource, namespace, use_for) in [
@@ -324,7 +324,7 @@ async fn rights(patient: &Patient<'_>, profile: &Profile, system: &str) -> Vec<R
             review["spec"]["resourceAttributes"]["name"] = profile.names.feature_gates.into();
         }
         let check = format!("may {verb} {resource} in {namespace}");
-        rows.push(match patient.requests.grants(&review).await {
+        rows.push(match cluster.requests.grants(&review).await {
             Err(error) => unknown(&check, &error),
             Ok(true) => row(check, State::Ok, "yes", ""),
             Ok(false) => row(
@@ -398,15 +398,15 @@ fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, &'
 }
 
 /// PodSecurity `restricted` refuses image volumes before 1.33.
-async fn pod_security(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
+async fn pod_security(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
     const CHECK: &str = "PodSecurity";
-    let path = format!("/api/v1/namespaces/{}", super::requests::escape_query(patient.namespace));
-    match patient.requests.get(&path, &format!("get namespace {:?}", patient.namespace)).await {
+    let path = format!("/api/v1/namespaces/{}", super::requests::escape_query(cluster.namespace));
+    match cluster.requests.get(&path, &format!("get namespace {:?}", cluster.namespace)).await {
         Err(error) => unknown(CHECK, &error),
         Ok(None) => row(
             CHECK,
             State::Failed,
-            format!("namespace {:?} does not exist", patient.namespace),
+            format!("namespace {:?} does not exist", cluster.namespace),
             "create it, or give another with -n",
         ),
         Ok(Some(namespace)) => {
@@ -421,12 +421,12 @@ async fn pod_security(patient: &Patient<'_>, stage: Option<Stage>) -> Row {
                     State::Failed,
                     format!(
                         "namespace {:?} enforces restricted in a version that refuses image volumes",
-                        patient.namespace
+                        cluster.namespace
                     ),
                     "set the label pod-security.kubernetes.io/enforce-version to v1.33 or later, or the level to baseline",
                 )
             } else {
-                row(CHECK, State::Ok, format!("namespace {:?} enforces {level}", patient.namespace), "")
+                row(CHECK, State::Ok, format!("namespace {:?} enforces {level}", cluster.namespace), "")
             }
         }
     }

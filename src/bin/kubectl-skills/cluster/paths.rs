@@ -1,7 +1,9 @@
 //! URL paths of the kinds that we read and write.
 
 use kubectl_skills::api::names::VERSION;
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
+use serde_json::Value;
 
 /// A kind as URLs name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub const DEPLOYMENTS: Resource = Resource { base: "/apis/apps/v1", plural: "dep
 pub const STATEFUL_SETS: Resource = Resource { base: "/apis/apps/v1", plural: "statefulsets" };
 /// `agents.x-k8s.io/v1alpha1` Sandboxes.
 pub const SANDBOXES: Resource = Resource { base: "/apis/agents.x-k8s.io/v1alpha1", plural: "sandboxes" };
+/// The same as `v1beta1`, which has `operatingMode` in the place of `replicas`.
+pub const SANDBOXES_BETA: Resource = Resource { base: "/apis/agents.x-k8s.io/v1beta1", plural: "sandboxes" };
 /// ConfigMaps.
 pub const CONFIG_MAPS: Resource = Resource { base: "/api/v1", plural: "configmaps" };
 /// Pods.
@@ -33,12 +37,25 @@ pub fn workload(kind: &str) -> Option<Resource> {
     }
 }
 
+/// The resource of a workload that was read, in the version in which it was.
+pub fn of_workload(workload: &Value) -> Option<Resource> {
+    let object = Object(workload);
+    let resource = self::workload(object.kind())?;
+    let beta = object.api_version() == "agents.x-k8s.io/v1beta1";
+    Some(if resource == SANDBOXES && beta { SANDBOXES_BETA } else { resource })
+}
+
 /// Path of the AgentRuntimes of a dialect; all namespaces for none.
 pub fn agent_runtimes(profile: &Profile, namespace: Option<&str>) -> String {
     collection(&format!("/apis/{}/{VERSION}", profile.names.group), "agentruntimes", namespace)
 }
 
 impl Resource {
+    /// Whether it is Sandboxes, of whichever version.
+    pub fn is_sandbox(self) -> bool {
+        self.plural == SANDBOXES.plural
+    }
+
     /// Path of the collection; all namespaces for none.
     pub fn list(self, namespace: Option<&str>) -> String {
         collection(self.base, self.plural, namespace)

@@ -11,23 +11,23 @@ use serde_json::Value;
 use super::apply::{Settings, Write, commit, prepare, set_managed_fields};
 use super::carry_out::{ROUNDS, Task, again};
 use super::error::{ClusterError, Failure};
-use super::live_run::LiveRun;
-use super::paths::SANDBOXES;
+use super::paths::{SANDBOXES, of_workload};
 use super::requests::Requests;
+use super::run::ClusterRun;
 
 /// Plans and writes a Sandbox until nothing is left to be written. Does nothing for other kinds.
-pub async fn finish(live_run: &LiveRun, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
-    if task.write.resource != SANDBOXES {
+pub async fn finish(run: &ClusterRun, task: &Task<'_>, settings: &Settings) -> Result<(), ClusterError> {
+    if !task.write.resource.is_sandbox() {
         return Ok(());
     }
     let Write { namespace, name, live: before, .. } = &task.write;
     for _ in 0..ROUNDS {
-        let done = match again(live_run, task).await? {
+        let done = match again(run, task).await? {
             None => {
-                let returned = return_replicas(&live_run.requests, (namespace, name), before, settings).await;
+                let returned = return_replicas(&run.requests, (namespace, name), before, settings).await;
                 returned.map(|()| true)
             }
-            Some(write) => write_again(live_run, write, settings).await.map(|()| false),
+            Some(write) => write_again(run, write, settings).await.map(|()| false),
         };
         match done {
             Ok(true) => return Ok(()),
@@ -40,9 +40,9 @@ pub async fn finish(live_run: &LiveRun, task: &Task<'_>, settings: &Settings) ->
         .help("run again"))
 }
 
-async fn write_again(live_run: &LiveRun, write: Write, settings: &Settings) -> Result<(), ClusterError> {
-    let prepared = prepare(&live_run.requests, write, settings).await?;
-    commit(&live_run.requests, prepared, settings).await.map(drop)
+async fn write_again(run: &ClusterRun, write: Write, settings: &Settings) -> Result<(), ClusterError> {
+    let prepared = prepare(&run.requests, write, settings).await?;
+    commit(&run.requests, prepared, settings).await.map(drop)
 }
 
 /// Gives the replicas of a Sandbox back to who owned them before the restart; to nobody where that is not known.
@@ -52,9 +52,11 @@ pub async fn return_replicas(
     before: &Value,
     settings: &Settings,
 ) -> Result<(), ClusterError> {
-    let path = SANDBOXES.object(namespace, name);
+    let Some(resource) = of_workload(before) else { return Ok(()) };
+    let path = resource.object(namespace, name);
     let what = format!("give back the replicas of sandboxes {namespace}/{name}");
-    let replicas = FieldPath::fields(["spec", "replicas"]);
+    let state = if resource == SANDBOXES { "replicas" } else { "operatingMode" };
+    let replicas = FieldPath::fields(["spec", state]);
     let mut round = 1;
     loop {
         let Some(object) = requests.get(&path, &what).await? else { return Ok(()) };

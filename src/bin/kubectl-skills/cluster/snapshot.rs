@@ -10,7 +10,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
-use super::discovery::{Dialect, dialect};
+use super::discovery::{Dialect, dialect, sandboxes};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
 use super::requests::{Requests, escape_query};
@@ -227,6 +227,7 @@ pub async fn read_targets<'r>(
     let mut out = BTreeMap::new();
     for (kind, wanted) in targets {
         let Some(resource) = workload(&kind) else { continue };
+        let resource = if resource.is_sandbox() { sandboxes(requests).await? } else { resource };
         let found = if wanted.len() <= FEW {
             read_each(requests, resource, &wanted).await?
         } else {

@@ -1,21 +1,25 @@
 //! `apply`: plans over the cluster and writes what differs, by server-side apply.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use futures_util::{StreamExt as _, stream};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
+use serde_json::{Value, json};
 
 use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::error::{ClusterError, Failure as Kind};
-use crate::cluster::live_run::{LiveRun, block_on};
+use crate::cluster::finalizer;
 use crate::cluster::paths::{self, Resource};
 use crate::cluster::progress::Progress;
+use crate::cluster::run::{ClusterRun, block_on};
 use crate::cluster::try_pod::{try_pods, webhooks};
 use crate::cluster::wait;
 use crate::commands::live::conclude;
@@ -51,15 +55,15 @@ pub struct Args {
     /// Take over fields that other managers own
     #[arg(long)]
     force_conflicts: bool,
-    /// Take everything of ours out of the workloads
+    /// Take everything of ours out of the workloads, and our finalizer off the AgentRuntimes
     #[arg(long)]
     remove: bool,
     /// Wait until the rollouts are done, also of workloads that are as they should be, for at most DURATION each [default: 10m]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m",
           value_parser = parse_timeout)]
     wait: Option<Duration>,
-    /// Output: only names with `name`
-    #[arg(short = 'o', long, value_enum, value_name = "name", hide_possible_values = true)]
+    /// Output: only names, or JSON
+    #[arg(short = 'o', long, value_enum, value_name = "name|json", hide_possible_values = true)]
     output: Option<Output>,
     #[command(flatten)]
     planning: PlanningArgs,
@@ -77,6 +81,42 @@ enum DryRun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     Name,
+    Json,
+}
+
+/// What is printed: a line as each thing is done, or JSON at the end.
+struct Printer {
+    format: Option<Output>,
+    items: RefCell<Vec<Value>>,
+}
+
+impl Printer {
+    /// Tells what became of an object, `serverside-applied` or the like.
+    fn line(&self, namespace: &str, object: &str, result: &str) -> Result<(), Failure> {
+        match self.format {
+            None => sink::text(&format!("{object} {result}\n")),
+            Some(Output::Name) => sink::text(&format!("{object}\n")),
+            Some(Output::Json) => {
+                let item = json!({"namespace": namespace, "object": object, "result": result});
+                self.items.borrow_mut().push(item);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells every error; the cluster's decide the exit code over the input's.
+    fn finish(self, tally: Tally) -> Run {
+        if self.format == Some(Output::Json) {
+            let input = tally.input.iter().map(ToString::to_string);
+            let errors: Vec<String> = input.chain(tally.cluster.iter().map(ToString::to_string)).collect();
+            let object = json!({
+                "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ApplyResult",
+                "items": self.items.into_inner(), "errors": errors,
+            });
+            sink::text(&format!("{object:#}\n"))?;
+        }
+        conclude(Outcome::Done, tally.input, tally.cluster)
+    }
 }
 
 /// What a run came to.
@@ -97,15 +137,16 @@ pub fn run(args: &Args) -> Run {
 
 async fn apply(args: &Args) -> Run {
     let planning = args.planning.resolve()?;
-    let live_run =
-        LiveRun::open("apply", &args.live, args.namespace.as_deref(), &planning, args.remove, false).await?;
-    let plans = live_run.plan();
+    let run = ClusterRun::open("apply", &args.live, args.namespace.as_deref(), &planning, args.remove, false)
+        .await?;
+    let plans = run.plan();
     notes::warnings(
         plans
             .iter()
             .filter_map(|live| live.plan.as_ref())
             .flat_map(|plan| plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))),
     );
+    let out = Printer { format: args.output, items: RefCell::default() };
     let mut tally = Tally::default();
     let mut tasks = Vec::new();
     let mut settled = Vec::new();
@@ -113,11 +154,11 @@ async fn apply(args: &Args) -> Run {
         tally.input.extend(live.errors.iter().cloned());
         let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
         match task(live, plan) {
-            Some(_) if live_run.rolls_for_nothing(live) => tally.input.push(live_run.gate_is_off(live)),
+            Some(_) if run.rolls_for_nothing(live) => tally.input.push(run.gate_is_off(live)),
             Some(task) => tasks.push(task),
             None if plan.action == Action::Skipped => {}
             None => {
-                line(args, &title_of(plan), "unchanged")?;
+                out.line(&live.id.namespace, &title_of(plan), "unchanged")?;
                 settled.extend(Place::of(live));
             }
         }
@@ -127,12 +168,13 @@ async fn apply(args: &Args) -> Run {
     }
     if args.dry_run == DryRun::Client {
         for task in &tasks {
-            line(args, &task.title, "serverside-applied (dry run)")?;
+            out.line(&task.write.namespace, &task.title, "serverside-applied (dry run)")?;
         }
-        return finish(tally);
+        return out.finish(tally);
     }
+    let planned: BTreeSet<Key> = tasks.iter().map(runtime_of).collect();
     let settings = Settings { manager: args.field_manager.clone(), force: args.force_conflicts };
-    let prepared = prepare_all(&live_run, tasks.clone(), &settings).await;
+    let prepared = prepare_all(&run, tasks.clone(), &settings).await;
     if let Some(error) = prepared
         .iter()
         .find_map(|(_, result)| result.as_ref().err().filter(|e| e.failure == Kind::ImageVolumesDropped))
@@ -141,7 +183,7 @@ async fn apply(args: &Args) -> Run {
         let mut error = error.clone();
         error.message = format!("{}; nothing was changed", error.message);
         tally.cluster.push(error);
-        return finish(tally);
+        return out.finish(tally);
     }
     let mut ready = Vec::new();
     for (task, (_, result)) in tasks.into_iter().zip(prepared) {
@@ -150,30 +192,39 @@ async fn apply(args: &Args) -> Run {
             Err(error) => tally.cluster.push(error),
         }
     }
-    if let Some(error) = pods_lose_volumes(&live_run, &ready).await {
+    if let Some(error) = pods_lose_volumes(&run, &ready).await {
         tally.cluster.push(error);
-        return finish(tally);
+        return out.finish(tally);
     }
     if args.dry_run == DryRun::Server {
         for (task, _) in &ready {
-            line(args, &task.title, "serverside-applied (server dry run)")?;
+            out.line(&task.write.namespace, &task.title, "serverside-applied (server dry run)")?;
         }
-        return finish(tally);
+        return out.finish(tally);
     }
-    let written = write_all(args, &live_run, ready, &settings, &mut tally).await?;
+    let written = write_all(&out, &run, ready, &settings, &mut tally).await?;
+    if args.remove && !tally.interrupted {
+        let left: BTreeSet<Key> =
+            planned.difference(&written.iter().map(runtime_of).collect()).cloned().collect();
+        let done: Vec<&LivePlan<'_>> = plans
+            .iter()
+            .filter(|live| live.errors.is_empty() && !left.contains(&Object(live.runtime).key()))
+            .collect();
+        release_all(&out, &run, &done, &mut tally).await?;
+    }
     if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
         // What is as it should be may still roll out, whoever wrote it: the operator, or the run before.
         settled.extend(written.iter().map(Place::from));
-        wait_for(&live_run, &settled, limit, &mut tally).await;
+        wait_for(&run, &settled, limit, &mut tally).await;
     }
-    finish(tally)
+    out.finish(tally)
 }
 
 /// Why nothing is written though the workloads would be kept whole: their Pods would not. Says what else their dry run
 /// brought up.
-async fn pods_lose_volumes(live_run: &LiveRun, ready: &[(Task<'_>, Prepared)]) -> Option<ClusterError> {
+async fn pods_lose_volumes(run: &ClusterRun, ready: &[(Task<'_>, Prepared)]) -> Option<ClusterError> {
     let prepared = ready.iter().map(|(task, prepared)| (task.title.as_str(), prepared));
-    let trials = try_pods(&live_run.requests, prepared).await;
+    let trials = try_pods(&run.requests, prepared).await;
     for (title, said) in &trials.refused {
         notes::warning(&format!("{title}: a Pod of its template would be refused: {said}"));
     }
@@ -186,7 +237,7 @@ async fn pods_lose_volumes(live_run: &LiveRun, ready: &[(Task<'_>, Prepared)]) -
     let message = format!(
         "the Pods of {title}{others} would lose their image volumes ({}){}; nothing was changed",
         volumes.join(", "),
-        webhooks(&live_run.requests, "pods").await
+        webhooks(&run.requests, "pods").await
     );
     let help = "a mutating webhook with an older client rewrites Pods: update it, or exclude the namespace; \
                 'kubectl skills doctor' tries it again";
@@ -195,8 +246,8 @@ async fn pods_lose_volumes(live_run: &LiveRun, ready: &[(Task<'_>, Prepared)]) -
 
 /// Writes, and tells of each as it is done, in order. After Ctrl-C no other write is begun.
 async fn write_all<'t>(
-    args: &Args,
-    live_run: &LiveRun,
+    out: &Printer,
+    run: &ClusterRun,
     ready: Vec<(Task<'t>, Prepared)>,
     settings: &Settings,
     tally: &mut Tally,
@@ -209,7 +260,7 @@ async fn write_all<'t>(
         if stop.get() {
             return (task, None);
         }
-        let result = write_one(live_run, &task, prepared, settings).await;
+        let result = write_one(run, &task, prepared, settings).await;
         (task, Some(result))
     });
     let mut stream = stream::iter(writes).buffered(CONCURRENCY);
@@ -238,11 +289,8 @@ async fn write_all<'t>(
                 for text in &outcome.taken {
                     notes::note(&format!("{}: {text}", task.title));
                 }
-                line(
-                    args,
-                    &task.title,
-                    if outcome.stored.is_some() { "serverside-applied" } else { "unchanged" },
-                )?;
+                let result = if outcome.stored.is_some() { "serverside-applied" } else { "unchanged" };
+                out.line(&task.write.namespace, &task.title, result)?;
                 written.push(task);
             }
             Err(error) => tally.cluster.push(error),
@@ -258,6 +306,34 @@ async fn write_all<'t>(
         );
     }
     Ok(written)
+}
+
+/// Namespace and name of an AgentRuntime.
+type Key = (String, String);
+
+fn runtime_of(task: &Task<'_>) -> Key {
+    Object(task.runtime).key()
+}
+
+/// Lets AgentRuntimes go whose workloads hold nothing of ours any more: without a controller nobody else would.
+async fn release_all(
+    out: &Printer,
+    run: &ClusterRun,
+    runtimes: &[&LivePlan<'_>],
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let profile = run.settings.options.profile;
+    for live in runtimes {
+        match finalizer::release(&run.requests, profile, live.runtime).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let object = format!("agentruntime.{}/{}", profile.names.group, live.id.name);
+                out.line(&live.id.namespace, &object, "finalizer removed")?;
+            }
+            Err(error) => tally.cluster.push(error),
+        }
+    }
+    Ok(())
 }
 
 /// A workload whose rollout is waited for.
@@ -286,13 +362,12 @@ impl From<&Task<'_>> for Place {
     }
 }
 
-async fn wait_for(live_run: &LiveRun, places: &[Place], limit: Duration, tally: &mut Tally) {
+async fn wait_for(run: &ClusterRun, places: &[Place], limit: Duration, tally: &mut Tally) {
     const CONCURRENCY: usize = 16;
     let limit = if limit.is_zero() { DEFAULT_WAIT } else { limit };
     let waits = places.iter().map(|place| async move {
         let told = |text: &str| notes::note(&format!("{} in {}: {text}", place.title, place.namespace));
-        wait::rollout(&live_run.requests, place.resource, &place.namespace, &place.name, Some(limit), told)
-            .await
+        wait::rollout(&run.requests, place.resource, &place.namespace, &place.name, Some(limit), told).await
     });
     let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
@@ -314,20 +389,8 @@ async fn wait_for(live_run: &LiveRun, places: &[Place], limit: Duration, tally: 
     }
 }
 
-fn line(args: &Args, title: &str, verbed: &str) -> Result<(), Failure> {
-    sink::text(&match args.output {
-        Some(Output::Name) => format!("{title}\n"),
-        None => format!("{title} {verbed}\n"),
-    })
-}
-
 fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
     let group =
         kubectl_skills::api::workload::WorkloadKind::parse(&plan.target.kind).map_or("", |kind| kind.group());
     format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
-}
-
-/// Tells every error; the cluster's decide the exit code over the input's.
-fn finish(tally: Tally) -> Run {
-    conclude(Outcome::Done, tally.input, tally.cluster)
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::args::Report;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
-use crate::cluster::doctor::{Patient, Row, State, examine};
-use crate::cluster::live_run::block_on;
+use crate::cluster::doctor::{Cluster, Row, State, examine};
+use crate::cluster::run::block_on;
 use crate::exit::{Outcome, Run};
 use crate::planning::chosen_profile;
 use crate::sink;
@@ -49,13 +49,13 @@ pub fn run(args: &Args) -> Run {
     block_on(async {
         let chosen = chosen_profile(&args.profile)?;
         let connection = connect(&args.cluster, "doctor", args.verbose).await?;
-        let patient = Patient {
+        let cluster = Cluster {
             requests: &connection.requests,
             namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),
             chosen,
             operator_namespace: args.operator_namespace.as_deref(),
         };
-        let rows = examine(&patient).await?;
+        let rows = examine(&cluster).await?;
         match args.output {
             Report::Json => sink::text(&format!("{:#}\n", to_json(&rows)))?,
             Report::Text => sink::text(&to_text(&rows))?,

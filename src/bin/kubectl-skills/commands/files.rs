@@ -104,7 +104,7 @@ fn from_cluster(
     profile: &'static Profile,
     namespaces: &BTreeSet<&str>,
 ) -> Result<Vec<ConfigMap>, Failure> {
-    crate::cluster::live_run::config_maps(cluster, profile, namespaces)
+    crate::cluster::run::config_maps(cluster, profile, namespaces)
 }
 
 #[cfg(not(feature = "cluster"))]

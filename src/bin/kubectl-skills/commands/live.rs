@@ -13,7 +13,7 @@ use crate::args::{Report, Subject};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, prepare};
 use crate::cluster::carry_out::{Task, prepare_all, task};
 use crate::cluster::error::{ClusterError, Failure as Cause};
-use crate::cluster::live_run::{LiveRun, block_on};
+use crate::cluster::run::{ClusterRun, block_on};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
 use crate::exit::{Failure, Outcome, Run, unless_errors};
@@ -38,8 +38,8 @@ pub struct DiffOptions {
     pub output: Report,
 }
 
-async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<LiveRun, Failure> {
-    LiveRun::open(
+async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<ClusterRun, Failure> {
+    ClusterRun::open(
         verb,
         &subject.live,
         subject.namespace.as_deref(),
@@ -53,8 +53,8 @@ async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<LiveRun, Fa
 /// Live against planned.
 pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     block_on(async {
-        let live_run = open("diff", subject, options.remove).await?;
-        let plans = live_run.plan();
+        let run = open("diff", subject, options.remove).await?;
+        let plans = run.plan();
         let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
         let tasks: Vec<_> = plans
@@ -68,9 +68,9 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
                 manager: options.manager.clone().unwrap_or_else(|| FIELD_MANAGER.into()),
                 force: options.force,
             };
-            let tried = prepare_all(&live_run, tasks.clone(), &settings).await;
+            let tried = prepare_all(&run, tasks.clone(), &settings).await;
             for (task, (_, result)) in tasks.iter().zip(tried) {
-                match shown(&live_run, task, result, &settings).await {
+                match shown(&run, task, result, &settings).await {
                     Ok(prepared) => pairs.push(pair(&prepared, options.show_managed_fields)),
                     Err(error) => errors.push(error),
                 }
@@ -105,7 +105,7 @@ pub fn conclude(outcome: Outcome, input: Vec<InputError>, cluster: Vec<ClusterEr
 
 /// What there would be with `apply`; where somebody else owns a field of it, what there would be with his leave.
 async fn shown(
-    live_run: &LiveRun,
+    run: &ClusterRun,
     task: &Task<'_>,
     tried: Result<Prepared, ClusterError>,
     settings: &Settings,
@@ -113,8 +113,7 @@ async fn shown(
     match tried {
         Err(error) if matches!(error.failure, Cause::ApplyConflict(_)) => {
             notes::warning(&format!("'apply' would be refused: {error}"));
-            prepare(&live_run.requests, task.write.clone(), &Settings { force: true, ..settings.clone() })
-                .await
+            prepare(&run.requests, task.write.clone(), &Settings { force: true, ..settings.clone() }).await
         }
         other => other,
     }
@@ -127,8 +126,8 @@ fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
 /// What would change, for each AgentRuntime.
 pub fn plan(subject: &Subject, remove: bool) -> Run {
     block_on(async {
-        let live_run = open("plan", subject, remove).await?;
-        let plans = live_run.plan();
+        let run = open("plan", subject, remove).await?;
+        let plans = run.plan();
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()
             .filter_map(|live| live.plan.as_ref().map(|plan| (live, plan)))
@@ -139,7 +138,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
         match subject.output {
             Report::Json => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
-                let object = plan_object(live_run.settings.options.profile.name, pairs, &[]);
+                let object = plan_object(run.settings.options.profile.name, pairs, &[]);
                 sink::text(&format!("{object:#}\n"))?;
             }
             Report::Text => {
@@ -157,10 +156,10 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
 /// The config hash of each AgentRuntime, what went into it, and what could explain another.
 pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
     block_on(async {
-        let live_run = open("hash", subject, false).await?;
-        let settings = &live_run.settings;
-        let plans = live_run.plan();
-        let mut report = HashReport::new(options, settings.options.profile, &live_run.maps, settings.view);
+        let run = open("hash", subject, false).await?;
+        let settings = &run.settings;
+        let plans = run.plan();
+        let mut report = HashReport::new(options, settings.options.profile, &run.maps, settings.view);
         for live in &plans {
             let Some(plan) = &live.plan else { continue };
             report.add(plan, AgentRuntimeSpec::from_object(live.runtime).ok().as_ref());

@@ -13,12 +13,12 @@ use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::carry_out::wanted;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
+use crate::cluster::dry_run_overlay::{self, Overlay};
 use crate::cluster::error::ClusterError;
-use crate::cluster::live_run::{block_on, read_maps};
-use crate::cluster::overlay::{self, Overlay};
 use crate::cluster::paths;
 use crate::cluster::progress::Progress;
 use crate::cluster::requests::Requests;
+use crate::cluster::run::{block_on, read_maps};
 use crate::cluster::snapshot::{Scope, key, read_config};
 use crate::exit::Run;
 use crate::notes;
@@ -49,7 +49,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
             !manifests.maps.iter().any(|own| own.namespace == one.namespace && own.name == one.name)
         };
         maps.extend(beside.into_iter().filter(is_new));
-        let over = overlay::lay(requests, &manifests, profile).await?;
+        let over = dry_run_overlay::lay(requests, &manifests, profile).await?;
         let system = live.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
         let gate =
             gate(profile, planning.feature_gates.as_deref(), planning.gates_file.as_deref(), &maps, system)?;
@@ -123,7 +123,7 @@ async fn pairs(
         Some(async move {
             let after = match (wanted, paths::workload(&target(live.runtime).0)) {
                 (Some(wanted), Some(resource)) => {
-                    overlay::stored(requests, resource, &wanted, before.is_some(), manager).await?
+                    dry_run_overlay::stored(requests, resource, &wanted, before.is_some(), manager).await?
                 }
                 _ => workload.clone(),
             };

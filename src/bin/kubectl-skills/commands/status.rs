@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
-use crate::cluster::live_run::{LiveRun, block_on};
+use crate::cluster::run::{ClusterRun, block_on};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -60,12 +60,12 @@ enum Output {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(async {
-        let live_run = open(args).await?;
-        if let Some(why) = &live_run.snapshot.without_pods {
+        let run = open(args).await?;
+        if let Some(why) = &run.snapshot.without_pods {
             notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
         }
-        let missing = live_run.snapshot.missing.clone();
-        let shown = look(args, &live_run);
+        let missing = run.snapshot.missing.clone();
+        let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
             print(args, &shown, true)?;
         }
@@ -76,28 +76,28 @@ pub fn run(args: &Args) -> Run {
             return Ok(Outcome::Done);
         }
         tokio::select! {
-            outcome = watch(args, live_run, shown) => outcome,
+            outcome = watch(args, run, shown) => outcome,
             _ = tokio::signal::ctrl_c() => Ok(Outcome::Done),
         }
     })
 }
 
 /// Prints what changes until nobody reads it.
-async fn watch(args: &Args, mut live_run: LiveRun, mut shown: Vec<Report>) -> Run {
-    let profile = live_run.settings.options.profile;
-    let mut informer = Informer::start(Arc::clone(&live_run.requests), live_run.scope.clone(), profile);
+async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run {
+    let profile = run.settings.options.profile;
+    let mut informer = Informer::start(Arc::clone(&run.requests), run.scope.clone(), profile);
     loop {
         let looked = tokio::time::Instant::now();
         match informer.changed(REST).await {
-            Ok(()) => informer.show(&mut live_run.snapshot),
+            Ok(()) => informer.show(&mut run.snapshot),
             Err(error) if error.failure == Cause::Forbidden => {
                 notes::note(&format!("{}; looking again every {} s instead", error.message, PAUSE.as_secs()));
                 return poll(args, shown).await;
             }
             Err(error) => return Err(error.into()),
         }
-        live_run.read_unwatched().await?;
-        shown = news(args, shown, look(args, &live_run))?;
+        run.read_unwatched().await?;
+        shown = news(args, shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -126,16 +126,16 @@ fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Rep
     Ok(reports)
 }
 
-async fn open(args: &Args) -> Result<LiveRun, Failure> {
-    LiveRun::open("status", &args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, true)
+async fn open(args: &Args) -> Result<ClusterRun, Failure> {
+    ClusterRun::open("status", &args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, true)
         .await
 }
 
-fn look(args: &Args, live_run: &LiveRun) -> Vec<Report> {
-    let names = live_run.settings.options.profile.names;
+fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
+    let names = run.settings.options.profile.names;
     let mut reports = Vec::new();
-    for live in live_run.plan() {
-        let pods = live_run.snapshot.pods.as_deref();
+    for live in run.plan() {
+        let pods = run.snapshot.pods.as_deref();
         reports.push(report(live.runtime, live.workload, live.plan.as_ref(), pods, names));
     }
     if let Some(skill) = &args.who_has {

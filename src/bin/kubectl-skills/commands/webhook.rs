@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
-use crate::cluster::live_run::block_on;
+use crate::cluster::run::block_on;
 use crate::controller::logging::{self, Format, Level};
 use crate::exit::{Failure, Outcome, Run};
 use crate::planning::chosen_profile;

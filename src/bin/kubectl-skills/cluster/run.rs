@@ -22,7 +22,7 @@ use crate::notes;
 use crate::planning::Planning;
 
 /// What a run works with.
-pub struct LiveRun {
+pub struct ClusterRun {
     /// The connection.
     pub requests: Arc<Requests>,
     /// What it is about.
@@ -55,7 +55,7 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
     result
 }
 
-impl LiveRun {
+impl ClusterRun {
     /// Connects and reads for a verb. `pods` is for who only looks: pods are read as well, and names that are not there are
     /// left to the caller ([`Snapshot::missing`]); everybody else has them as an error.
     pub async fn open(

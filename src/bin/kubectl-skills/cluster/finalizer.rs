@@ -1,0 +1,43 @@
+//! Takes our finalizer off an AgentRuntime, for clusters without a controller that would: with it, neither the AgentRuntime
+//! nor its namespace can be deleted. Whether its workload holds anything of ours still is left to the caller.
+
+use http::Method;
+use kubectl_skills::api::object::Object;
+use kubectl_skills::api::profile::Profile;
+use serde_json::{Value, json};
+
+use super::carry_out::ROUNDS;
+use super::error::{ClusterError, Failure};
+use super::paths::agent_runtimes;
+use super::requests::{Requests, escape_query};
+
+/// Takes it off; false where it is not there, or the AgentRuntime is gone.
+pub async fn release(requests: &Requests, profile: &Profile, runtime: &Value) -> Result<bool, ClusterError> {
+    let finalizer = profile.names.finalizer;
+    let (namespace, name) = Object(runtime).key();
+    let path = format!("{}/{}", agent_runtimes(profile, Some(&namespace)), escape_query(&name));
+    let what = format!("take the finalizer off agentruntimes {namespace}/{name}");
+    let mut read = runtime.clone();
+    let mut round = 1;
+    loop {
+        let Some(at) = Object(&read).finalizers().position(|found| found == finalizer) else {
+            return Ok(false);
+        };
+        let pointer = format!("/metadata/finalizers/{at}");
+        let patch = json!([
+            {"op": "test", "path": pointer, "value": finalizer},
+            {"op": "remove", "path": pointer},
+        ]);
+        match requests.write(Method::PATCH, &path, "application/json-patch+json", &patch, &what).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.failure == Failure::NotFound => return Ok(false),
+            // Somebody else's finalizer went first, and ours is at another place now.
+            Err(error) if matches!(error.failure, Failure::Invalid | Failure::Conflict) && round < ROUNDS => {
+                round += 1;
+                let Some(again) = requests.get(&path, &what).await? else { return Ok(false) };
+                read = again;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The commands of docs/deploy.md on an empty cluster: what they install works, and what they take out is gone.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::objects::{deployment, gates_on, one, path_of, runtime};
+use crate::server::{CURRENT, Said, Server, fed};
+
+/// The shell commands of a section of the page, line by line.
+fn commands(heading: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/deploy.md")).expect("the page");
+    let section = page.split_once(&format!("\n## {heading}\n")).expect("the section").1;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    blocks.flat_map(str::lines).filter(|line| line.starts_with("kubectl ")).map(str::to_owned).collect()
+}
+
+/// A shell in the repository with kubectl and the plugin on its path.
+struct Shell<'s> {
+    server: &'s Server,
+    dir: tempfile::TempDir,
+}
+
+impl<'s> Shell<'s> {
+    fn new(server: &'s Server) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        symlink(env!("CARGO_BIN_EXE_kubectl-skills"), dir.path().join("kubectl-skills")).expect("a link");
+        symlink(server.kubectl_path(), dir.path().join("kubectl")).expect("a link");
+        Self { server, dir }
+    }
+
+    fn run(&self, line: &str) -> Said {
+        let path = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("PATH", path).env("KUBECONFIG", self.server.kubeconfig());
+        fed(command.current_dir(env!("CARGO_MANIFEST_DIR")), "")
+    }
+
+    fn succeeds(&self, line: &str) -> Said {
+        let said = self.run(line);
+        assert_eq!(said.code, 0, "{line}: {}{}", said.stdout, said.stderr);
+        said
+    }
+}
+
+/// A newcomer copies these lines; and who leaves must not keep namespaces that nobody can delete.
+#[test]
+fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out() {
+    let server = Server::start(CURRENT, &["--controller-manager"]);
+    let shell = Shell::new(&server);
+    let install = commands("Install");
+    let (webhook, others): (Vec<&String>, Vec<&String>) =
+        install.iter().partition(|line| line.contains("overlays/webhook") || line.contains("rollout"));
+    assert!(others.len() >= 4 && webhook.len() == 3, "{install:#?}");
+    for line in others {
+        shell.succeeds(line);
+    }
+    // Without cert-manager the first step fails, and AgentRuntimes can be written as before.
+    let said = shell.run(webhook[0]);
+    assert!(said.code != 0 && said.stderr.contains("Certificate"), "{said:?}");
+    let registrations = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    assert_eq!(server.get(registrations)["items"], json!([]), "a webhook is registered that is not there");
+
+    server.namespace("team9");
+    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let finalizer = json!(["kagenti.io/cleanup"]);
+    let mut agents = Vec::new();
+    for name in ["stays", "goes"] {
+        let mut agent = runtime("team9", name, &[("a", "quay.io/example/a:1", "/skills/a")]);
+        agent["metadata"]["finalizers"] = finalizer.clone();
+        let workload = deployment("team9", name);
+        for object in [&workload, &agent] {
+            server.create(&path_of(object), object);
+        }
+        agents.push((agent, workload));
+    }
+    let before: Vec<Value> =
+        agents.iter().map(|(_, workload)| server.get(&one(workload))["spec"].clone()).collect();
+    shell.succeeds("kubectl skills apply -n team9");
+    // No controller runs here: an AgentRuntime that is deleted waits for a finalizer that nobody takes off.
+    server.request("DELETE", &one(&agents[1].0), None);
+    assert!(server.get(&one(&agents[1].0))["metadata"].get("deletionTimestamp").is_some());
+
+    for line in commands("Uninstall") {
+        shell.succeeds(&line);
+    }
+    assert_eq!(server.request("GET", &one(&agents[1].0), None).0, 404, "it still waits");
+    let stays = server.get(&one(&agents[0].0));
+    assert_eq!(stays["metadata"].get("finalizers"), None, "{stays}");
+    for ((_, workload), before) in agents.iter().zip(before) {
+        let after = server.get(&one(workload));
+        assert_eq!(after["spec"], before, "something of ours is left");
+        let labels = after["metadata"]["labels"].as_object().expect("labels");
+        assert!(!labels.contains_key("kagenti.io/type"), "{labels:?}");
+    }
+    for path in [
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/kubectl-skills",
+        "/apis/apps/v1/namespaces/kagenti-system/deployments/kubectl-skills",
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/agentruntimes.agent.kagenti.dev",
+    ] {
+        assert_eq!(server.request("GET", path, None).0, 404, "{path} is left");
+    }
+    // And the namespace can go.
+    server.request("DELETE", "/api/v1/namespaces/team9", None);
+    for _ in 0..150 {
+        if server.request("GET", "/api/v1/namespaces/team9", None).0 == 404 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("the namespace cannot be deleted");
+}
