@@ -47,6 +47,46 @@ impl<'s> Shell<'s> {
     }
 }
 
+/// The README's pipeline on a cluster with the CRD of a profile: render, and kubectl takes it without a word of its own.
+#[test]
+fn the_pipeline_speaks_the_dialect_of_the_cluster() {
+    let server = Server::start(CURRENT, &[]);
+    let shell = Shell::new(&server);
+    for namespace in ["kagenti-system", "team1"] {
+        server.namespace(namespace);
+    }
+    server.create(&path_of(&gates_on()), &gates_on());
+    for profile in ["pr332-merged", "head"] {
+        shell.succeeds(&format!(
+            "kubectl skills crd --profile {profile} | kubectl apply --server-side --force-conflicts -f -"
+        ));
+        let schema =
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentruntimes.agent.kagenti.dev";
+        assert_eq!(server.get(schema)["spec"]["group"], "agent.kagenti.dev");
+        let agents = "docs/examples/quickstart/weather.yaml";
+        let line = format!("kubectl skills render -f {agents} --config-from cluster | kubectl apply -f -");
+        // The server's description of its API follows the CRD after a moment.
+        let said = (0..50)
+            .map(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                shell.run(&line)
+            })
+            .find(|said| said.stderr.contains(&format!("profile {profile}")))
+            .unwrap_or_else(|| panic!("the profile is not that of the cluster: {:?}", shell.run(&line)));
+        assert_eq!(said.code, 0, "{profile}: {said:?}");
+        assert!(
+            !said.stderr.contains("unknown field") && !said.stderr.contains("rror"),
+            "{profile}: {said:?}"
+        );
+        assert!(said.stdout.contains("agentruntime.agent.kagenti.dev/weather"), "{profile}: {said:?}");
+        let live = server.get("/apis/apps/v1/namespaces/team1/deployments/weather");
+        assert_eq!(
+            live["spec"]["template"]["spec"]["volumes"][0]["name"], "skill-forecast",
+            "{profile}: {live}"
+        );
+    }
+}
+
 /// A newcomer copies these lines; and who leaves must not keep namespaces that nobody can delete.
 #[test]
 fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out() {

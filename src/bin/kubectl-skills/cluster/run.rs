@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
 use super::connect::connect;
-use super::error::ClusterError;
+use super::discovery::dialect;
+use super::error::{ClusterError, Failure as Kind};
 use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
@@ -198,12 +199,14 @@ fn gate_of(
     Ok(live::gate(profile, flags.as_deref(), file.as_deref(), maps, system)?)
 }
 
-/// The operator's ConfigMaps of a cluster, for manifests in these namespaces.
-pub fn config_maps(
+/// The profile of a cluster and the operator's ConfigMaps in it, for manifests in these namespaces. Where the cluster
+/// serves no AgentRuntime and no profile is given, `otherwise` decides.
+pub fn config_of(
     args: &ClusterArgs,
-    profile: &'static Profile,
+    given: Option<&'static Profile>,
     namespaces: &BTreeSet<&str>,
-) -> Result<Vec<ConfigMap>, Failure> {
+    otherwise: impl FnOnce() -> Result<&'static Profile, Failure>,
+) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
     let only = match namespaces.iter().collect::<Vec<_>>().as_slice() {
         [only] => Some((**only).to_owned()),
         _ => None,
@@ -211,8 +214,19 @@ pub fn config_maps(
     let scope = Scope { namespace: only, config: true, ..Scope::default() };
     block_on(async {
         let connection = connect(args, "config", false).await?;
+        let profile = match dialect(&connection.requests, given).await {
+            Ok(dialect) => {
+                dialect.warnings.iter().for_each(|warning| notes::warning(warning));
+                if given.is_none() {
+                    notes::note(&format!("profile {}: {}", dialect.profile.name, dialect.reason));
+                }
+                dialect.profile
+            }
+            Err(error) if error.failure == Kind::NotFound => otherwise()?,
+            Err(error) => return Err(error.into()),
+        };
         let found = snapshot::read_config(&connection.requests, &scope, profile).await?;
-        read_maps(&found)
+        Ok((profile, read_maps(&found)?))
     })
 }
 

@@ -38,13 +38,14 @@ pub fn load<'s>(
     cluster: &ClusterArgs,
 ) -> Result<Loaded<'s>, Failure> {
     let stream = Stream::read(&inputs.sources, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
-    let (profile, _) = choose_profile(&stream, planning.profile)?;
     let mut config = planning.config.files.clone();
-    if planning.config.cluster {
-        let namespaces: BTreeSet<&str> =
-            stream.runtimes.iter().map(|runtime| runtime.id.namespace.as_str()).collect();
-        config.get_or_insert_default().extend(from_cluster(cluster, profile, &namespaces)?);
-    }
+    let profile = if planning.config.cluster {
+        let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
+        config.get_or_insert_default().extend(maps);
+        profile
+    } else {
+        choose_profile(&stream, planning.profile)?.0
+    };
     let settings = Settings {
         options: Options { remove, ..planning.options(profile) },
         view: planning.view,
@@ -98,17 +99,25 @@ pub fn tell<'w>(
     notes::warnings(theirs.chain(others));
 }
 
+/// What a cluster says for manifests: the profile, unless one is given, and the operator's ConfigMaps. Where it serves no
+/// AgentRuntime, the manifests decide the profile.
 #[cfg(feature = "cluster")]
 fn from_cluster(
     cluster: &ClusterArgs,
-    profile: &'static Profile,
-    namespaces: &BTreeSet<&str>,
-) -> Result<Vec<ConfigMap>, Failure> {
-    crate::cluster::run::config_maps(cluster, profile, namespaces)
+    given: Option<&'static Profile>,
+    stream: &Stream<'_>,
+) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
+    let namespaces: BTreeSet<&str> =
+        stream.runtimes.iter().map(|runtime| runtime.id.namespace.as_str()).collect();
+    crate::cluster::run::config_of(cluster, given, &namespaces, || Ok(choose_profile(stream, None)?.0))
 }
 
 #[cfg(not(feature = "cluster"))]
-fn from_cluster(_: &ClusterArgs, _: &'static Profile, _: &BTreeSet<&str>) -> Result<Vec<ConfigMap>, Failure> {
+fn from_cluster(
+    _: &ClusterArgs,
+    _: Option<&'static Profile>,
+    _: &Stream<'_>,
+) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
     super::no_cluster("--config-from cluster")
 }
 
