@@ -39,6 +39,11 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
         server
             .kubectl(&["annotate", "sandbox", "box", "-n", namespace, "agents.x-k8s.io/pod-name=box-1"], "");
         server.merge(&runtime, "kubectl", &json!({"spec": {"type": "tool"}}));
+        // The end of it, not the way: nobody wants to read that his agent goes to zero replicas.
+        let diff = server.skills(&["diff", "-n", namespace]);
+        assert_eq!(diff.code, 1, "{}", diff.stderr);
+        assert!(diff.stdout.contains("+        kagenti.io/type: tool"), "{}", diff.stdout);
+        assert!(!diff.stdout.contains("replicas: 0") && !diff.stdout.contains("pending"), "{}", diff.stdout);
         let said = server.skills(&["apply", "-n", namespace]);
         assert_eq!(
             (said.code, said.stdout.as_str()),

@@ -53,7 +53,9 @@ async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<ClusterRun,
 /// Live against planned.
 pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     block_on(async {
-        let run = open("diff", subject, options.remove).await?;
+        let mut run = open("diff", subject, options.remove).await?;
+        // A Sandbox goes down and up again on the way; what is shown is where it ends.
+        run.settings.options.restarts = false;
         let plans = run.plan();
         let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
