@@ -2,7 +2,6 @@
 //! decoding, `%q` quoting, the `%v` of values.
 
 pub mod json;
-pub mod number;
 pub mod quote;
 mod quote_table;
 pub mod strings;

@@ -1,7 +1,6 @@
 // Command go-oracle says how Kubernetes' own YAML library reads a document. Each line on stdin is one document as a
 // JSON string; each line on stdout is {"value": ...}, or {"error": "..."} where Go refuses it. A number in the value is
-// {"number": "1e+21"}, its text as Go writes it: not every JSON reader gives back the same float. A document that is a
-// JSON object has its value as JSON too, in "json": Kubernetes tries JSON first.
+// {"number": "1e+21"}, its text as Go writes it: not every JSON reader gives back the same float.
 package main
 
 import (
@@ -44,11 +43,10 @@ func run() error {
 	return out.Flush()
 }
 
-// answer has a value or an error.
+// answer has exactly one of its fields.
 type answer struct {
 	Value any    `json:"value"`
 	Error string `json:"error,omitempty"`
-	JSON  any    `json:"json,omitempty"`
 }
 
 // read is what kubectl and every controller do before they know a type: YAML to JSON.
@@ -56,34 +54,20 @@ func read(document string) (result answer) {
 	// A panic of the library is a refusal too, and must not end the run.
 	defer func() {
 		if cause := recover(); cause != nil {
-			result.Error = fmt.Sprint("panic: ", cause)
+			result = answer{Error: fmt.Sprint("panic: ", cause)}
 		}
 	}()
-	object := []byte(document)
-	if bytes.HasPrefix(bytes.TrimLeft(object, " \t\r\n"), []byte("{")) && json.Valid(object) {
-		if value, err := decode(object); err == nil {
-			result.JSON = value
-		}
-	}
 	text, err := yaml.YAMLToJSON([]byte(document))
 	if err != nil {
-		result.Error = err.Error()
-		return result
+		return answer{Error: err.Error()}
 	}
-	if result.Value, err = decode(text); err != nil {
-		result.Error = err.Error()
-	}
-	return result
-}
-
-func decode(text []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return nil, err
+		return answer{Error: err.Error()}
 	}
-	return numbersAsText(value), nil
+	return answer{Value: numbersAsText(value)}
 }
 
 // numbersAsText replaces every number below a value.

@@ -32,10 +32,26 @@ impl Answer {
 impl Client {
     /// Connects; the handshake is done when this returns.
     pub fn connect(address: &str, authority: &[u8]) -> Self {
+        Self::over(TcpStream::connect(address).expect("a listener"), authority)
+    }
+
+    /// The same from an address of ours, such as 127.0.0.2.
+    pub fn connect_from(source: &str, address: &str, authority: &[u8]) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let stream = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.bind(format!("{source}:0").parse().expect("an address"))?;
+            socket.connect(address.parse().expect("an address")).await?.into_std()
+        });
+        let stream = stream.expect("a listener");
+        stream.set_nonblocking(false).expect("a socket");
+        Self::over(stream, authority)
+    }
+
+    fn over(socket: TcpStream, authority: &[u8]) -> Self {
         let config = tls::trusting([CertificateDer::from(authority.to_vec())]);
         let name = ServerName::try_from("127.0.0.1").expect("a name");
         let connection = ClientConnection::new(config, name).expect("a connection");
-        let socket = TcpStream::connect(address).expect("a listener");
         // A request in two writes would wait for the acknowledgement of the first.
         socket.set_nodelay(true).expect("a socket");
         socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");

@@ -8,6 +8,7 @@
 
 mod certificates;
 mod client;
+mod flood;
 mod program;
 mod protocol;
 #[path = "../faults/server.rs"]

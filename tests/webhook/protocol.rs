@@ -12,17 +12,17 @@ use crate::program::{Program, command};
 use crate::server::Server;
 use crate::verdicts::{api_server, review};
 
-const PATH: &str = "/validate-agent-kagenti-dev-v1alpha1-agentruntime";
-const JSON: &str = "application/json";
+pub const PATH: &str = "/validate-agent-kagenti-dev-v1alpha1-agentruntime";
+pub const JSON: &str = "application/json";
 
-struct Running {
-    program: Program,
-    authority: Authority,
-    directory: TempDir,
+pub struct Running {
+    pub program: Program,
+    pub authority: Authority,
+    pub directory: TempDir,
     _server: Server,
 }
 
-fn running(more: &[&str], broken: bool) -> Running {
+pub fn running(more: &[&str], broken: bool) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let authority = Authority::new();
     authority.renew(directory.path(), 0);
@@ -32,7 +32,7 @@ fn running(more: &[&str], broken: bool) -> Running {
     Running { program, authority, directory, _server: server }
 }
 
-fn runtime(name: &str, path: &str) -> Value {
+pub fn runtime(name: &str, path: &str) -> Value {
     json!({
         "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime",
         "metadata": {"name": "weather", "namespace": "team1"},
@@ -41,7 +41,7 @@ fn runtime(name: &str, path: &str) -> Value {
     })
 }
 
-fn body(object: &Value) -> Vec<u8> {
+pub fn body(object: &Value) -> Vec<u8> {
     review(Profile::by_name("pr332-merged").expect("a profile"), "UPDATE", object)
 }
 
@@ -211,5 +211,5 @@ fn a_start_that_cannot_work_says_why_and_ends() {
     Authority::new().renew(directory.path(), 0);
     let (code, text) = said(&["--profile", "head", "--webhook-address", &address]);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains(&format!("listening on {address}: ")), "{text}");
+    assert!(text.contains(&format!("listen on {address}: ")), "{text}");
 }

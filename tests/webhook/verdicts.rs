@@ -40,7 +40,8 @@ pub fn review(profile: &Profile, operation: &str, object: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The scripted API server: one list, and a watch in which nothing happens. `broken`: the list fails.
+/// The scripted API server: a watch that begins with the objects and in which nothing happens. `broken`: it fails, and so
+/// does a list.
 pub fn api_server(objects: Vec<Value>, broken: bool) -> Server {
     Server::start(move |request| {
         if !request.path.ends_with("/agentruntimes") {
@@ -48,14 +49,17 @@ pub fn api_server(objects: Vec<Value>, broken: bool) -> Server {
                 404,
                 json!({"kind": "Status", "apiVersion": "v1", "code": 404, "message": request.path}),
             )
-        } else if request.query.contains("watch=") {
-            Answer::Silence
         } else if broken {
             Answer::Json(
                 500,
                 json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 500,
                     "reason": "InternalError", "message": "injected"}),
             )
+        } else if request.query.contains("watch=") {
+            let added = objects.iter().map(|object| json!({"type": "ADDED", "object": object}));
+            let end = json!({"type": "BOOKMARK", "object": {"kind": "AgentRuntime", "metadata": {
+                "resourceVersion": "7", "annotations": {"k8s.io/initial-events-end": "true"}}}});
+            Answer::Watch(added.chain([end]).collect(), true)
         } else {
             Answer::Json(
                 200,

@@ -59,7 +59,7 @@ pub enum Verb {
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
     Rbac(commands::rbac::Args),
-    #[cfg(feature = "controller")]
+    #[cfg(feature = "webhook")]
     Webhook(commands::webhook::Args),
     #[cfg(feature = "cluster")]
     Completion(commands::completion::Args),
@@ -144,7 +144,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Completion(args) => commands::completion::run(args, Args::command()),
         #[cfg(feature = "cluster")]
         Verb::Complete(args) => commands::complete::run(args, &Args::command()),
-        #[cfg(feature = "controller")]
+        #[cfg(feature = "webhook")]
         Verb::Webhook(args) => commands::webhook::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),

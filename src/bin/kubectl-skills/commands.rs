@@ -30,7 +30,7 @@ pub mod render;
 pub mod status;
 pub mod validate;
 pub mod version;
-#[cfg(feature = "controller")]
+#[cfg(feature = "webhook")]
 pub mod webhook;
 
 /// Completion in a build without it.

@@ -18,13 +18,11 @@ pub mod election;
 pub mod events;
 pub mod fence;
 pub mod lease;
-pub mod logging;
-pub mod metrics;
+pub mod liveness;
 pub mod queue;
 pub mod reconcile;
 pub mod rights;
 pub mod run_loop;
-pub mod serve;
 #[cfg(feature = "otlp")]
 pub mod traces;
 pub mod trim;

@@ -15,10 +15,12 @@ mod notes;
 mod object_diff;
 mod objects;
 mod planning;
+#[cfg(feature = "server")]
+mod server;
 mod sink;
 mod source;
 mod table;
-#[cfg(feature = "controller")]
+#[cfg(feature = "webhook")]
 mod webhook;
 
 use std::process::ExitCode;

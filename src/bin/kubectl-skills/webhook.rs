@@ -1,14 +1,11 @@
-//! The admission webhook: options in, AdmissionReviews answered until the process is asked to end. Verdicts come from the
-//! library, rivals from a watch (or whatever [`claimants::Claimants`] the controller's loop has), certificates from files.
+//! The admission webhook: answers AdmissionReviews until the process is asked to end. Verdicts come from the library, other
+//! claimants of a target from a watch, certificates from files.
 
 pub mod certificate;
 mod certificate_expiry;
 pub mod claimants;
-pub mod connections;
 pub mod handler;
-pub mod metrics;
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +19,24 @@ use tokio_rustls::TlsAcceptor;
 
 use certificate::{Certificates, Files};
 use claimants::Claimants;
-use connections::{Limits, Mode};
 use handler::{Reviewer, Unknown};
-use metrics::Metrics;
 
 use crate::cluster::args::parse_timeout;
+use crate::cluster::requests::Requests;
+use crate::server::address;
+use crate::server::connections::{Limits, listen, serve, stopped};
+use crate::server::health::{Health, HealthCheck};
+use crate::server::metrics::Part;
+use crate::server::slots::Slots;
 
 /// How the webhook listens and judges; the same for `webhook` and `controller --webhook`.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Webhook")]
 #[group(id = "webhook_options")]
 pub struct Options {
-    /// Where reviews are taken, over TLS
-    #[arg(long, default_value = "0.0.0.0:9443", value_name = "ADDRESS")]
-    pub webhook_address: String,
+    /// Where reviews are taken, over TLS [default: port 9443; in a pod on all addresses, elsewhere on loopback]
+    #[arg(long, value_name = "ADDRESS")]
+    pub webhook_address: Option<String>,
     /// Directory of tls.crt and tls.key, such as a mounted Secret; they are read again when they change
     #[arg(long, default_value = "/etc/kubectl-skills/certificates", value_name = "DIR")]
     pub certificates: PathBuf,
@@ -58,70 +59,82 @@ pub struct Options {
 }
 
 /// A webhook that listens.
-pub struct Webhook<S> {
-    reviewer: Arc<Reviewer<S>>,
+pub struct Webhook {
+    reviewer: Arc<Reviewer>,
+    claimants: Arc<Claimants>,
     listener: tokio::net::TcpListener,
+    slots: Arc<Slots>,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
     loaded: certificate::Loaded,
     options: Options,
 }
 
-impl<S: Claimants> Webhook<S> {
-    /// Reads the certificate and begins to listen; connections wait until [`Webhook::serve`].
+impl Webhook {
+    /// Reads the certificate and begins to listen; connections wait until [`Webhook::serve`]. `requests` are for the
+    /// AgentRuntimes of `namespaces`, or of all.
     ///
     /// # Errors
     /// What keeps it from listening, in one line.
-    pub async fn open(profile: &'static Profile, options: Options, rivals: Arc<S>) -> Result<Self, String> {
-        let metrics = Arc::<Metrics>::default();
+    pub async fn open(
+        profile: &'static Profile,
+        options: Options,
+        requests: Requests,
+        namespaces: Vec<String>,
+        health: &Arc<Health>,
+    ) -> Result<Self, String> {
+        let metrics = &health.metrics;
+        metrics.report(Part::Webhook);
         let files = Files::within(&options.certificates);
-        let (certificates, loaded) = Certificates::load(files, Arc::clone(&metrics)).map_err(|error| {
+        let (certificates, loaded) = Certificates::load(files, metrics.clone()).map_err(|error| {
             format!("{error}; the webhook needs a certificate: see --certificates and docs/webhook.md")
         })?;
         let acceptor = acceptor(Arc::clone(&certificates))?;
-        let listener = connections::listen(&options.webhook_address)
+        let (listener, address) = listen(&address(options.webhook_address.as_deref(), 9443))
             .await
             .map_err(|(what, error)| format!("{what}: {error}"))?;
         let extra = Extra { strict: options.strict, pass_deleting: options.pass_deleting };
-        let reviewer = Arc::new(Reviewer::new(profile, extra, options.unknown_rivals, rivals, metrics));
-        let address =
-            listener.local_addr().map_or_else(|_| options.webhook_address.clone(), |a| a.to_string());
+        let claimants = Arc::new(Claimants::new(requests, profile, namespaces));
+        let reviewer =
+            Reviewer::new(profile, extra, options.unknown_rivals, Arc::clone(&claimants), Arc::clone(health));
+        let reviewer = Arc::new(reviewer);
+        let slots = Slots::new(Limits::REVIEWS.connections, Limits::REVIEWS.share, Some(metrics.clone()));
+        health.add(Arc::clone(&reviewer) as Arc<dyn HealthCheck>);
+        health.add(Arc::clone(&slots) as Arc<dyn HealthCheck>);
         tracing::info!(
-            address,
+            %address,
             path = webhook_registration::path(profile),
             profile = profile.name,
             strict = extra.strict,
             "the webhook listens"
         );
-        Ok(Self { reviewer, listener, acceptor, certificates, loaded, options })
+        Ok(Self { reviewer, claimants, listener, slots, acceptor, certificates, loaded, options })
     }
 
-    /// For `/readyz` and `/metrics` elsewhere.
-    pub fn reviewer(&self) -> Arc<Reviewer<S>> {
-        Arc::clone(&self.reviewer)
-    }
-
-    /// Answers until `stop` ends, then a little longer, so that nobody is turned away who was sent here before.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let (ended, ending) = watch::channel(false);
-        let follower =
-            tokio::spawn(Arc::clone(&self.certificates).run(self.loaded, self.options.certificates_every));
-        let serving = tokio::spawn(connections::serve(
+    /// Answers until `stop` is true, then a little longer: whoever was sent here before is still answered.
+    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+        let (end, ends) = watch::channel(false);
+        let watches = tokio::spawn(async move { self.claimants.run().await });
+        let reload =
+            tokio::spawn(Arc::clone(&self.certificates).reload(self.loaded, self.options.certificates_every));
+        let serving = tokio::spawn(serve(
             self.listener,
-            Mode::Tls(self.acceptor),
+            Some(self.acceptor),
             Arc::clone(&self.reviewer),
-            Limits::default(),
-            ending,
+            Limits::REVIEWS,
+            self.slots,
+            ends,
         ));
-        stop.await;
+        stopped(&mut stop).await;
         self.reviewer.leave();
         tracing::info!("the webhook ends in {:?}", self.options.shutdown_delay);
         tokio::time::sleep(self.options.shutdown_delay).await;
-        ended.send_replace(true);
+        end.send_replace(true);
         if let Err(error) = serving.await {
             tracing::error!("the webhook's listener failed: {error}");
         }
-        follower.abort();
+        watches.abort();
+        reload.abort();
     }
 }
 

@@ -75,6 +75,12 @@ impl ClusterError {
         self
     }
 
+    /// The whole error without line breaks, for a log.
+    #[cfg(feature = "server")]
+    pub fn one_line(&self) -> String {
+        self.to_string().replace('\n', ";").replace(";  ", "; ")
+    }
+
     /// Says which server it was, unless the message does so.
     #[must_use]
     pub fn of_server(mut self, server: &str) -> Self {

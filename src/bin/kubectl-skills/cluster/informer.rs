@@ -15,7 +15,7 @@ use super::error::{ClusterError, Failure};
 use super::paths::{agent_runtimes, workload};
 use super::requests::{Requests, escape_query};
 use super::snapshot::{Scope, Snapshot, key, of};
-use super::watch::{Transform, Update, WatchId, WatchTarget, follow};
+use super::watch::{Transform, Update, WatchId, WatchTarget, watch};
 use crate::notes;
 
 /// Changes come in groups: a workload, its status, the AgentRuntime's. So long after the first the others are waited for.
@@ -36,18 +36,111 @@ impl Transform for Whole {
     }
 }
 
-type Objects = BTreeMap<(String, String), Value>;
+/// Objects by namespace and name.
+type Objects<T> = BTreeMap<(String, String), T>;
 
-/// What a watch has brought.
-#[derive(Debug, Default)]
+/// The objects of one watch, as they are now. While a list is under way the objects of before stay, so that nothing is
+/// missing meanwhile.
+#[derive(Debug)]
+pub struct Store<T> {
+    objects: Objects<T>,
+    coming: Option<Objects<T>>,
+    listed: bool,
+    broken: bool,
+}
+
+/// What an update did to a [`Store`].
+#[derive(Debug)]
+pub enum Change {
+    /// Nothing that anybody looks at.
+    None,
+    /// Objects are there, changed or gone.
+    Objects,
+    /// The watch broke; `first` if it was sound before.
+    Lost {
+        /// Why.
+        error: ClusterError,
+        /// Whether this is news.
+        first: bool,
+    },
+}
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self { objects: Objects::new(), coming: None, listed: false, broken: false }
+    }
+}
+
+impl<T: PartialEq> Store<T> {
+    /// Whether all objects have been listed once.
+    pub fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// The objects.
+    pub fn objects(&self) -> &Objects<T> {
+        &self.objects
+    }
+
+    /// Takes an update in. `keep` makes what is kept of an object; `differs` says whether a change is worth a look.
+    pub fn take(
+        &mut self,
+        update: Update,
+        keep: impl FnOnce(Value) -> T,
+        differs: impl FnOnce(&T, &T) -> bool,
+    ) -> Change {
+        let changed = match update {
+            Update::Begin => {
+                self.coming = Some(Objects::new());
+                false
+            }
+            Update::Put(object) => {
+                let (key, object) = (key(&object), keep(object));
+                match &mut self.coming {
+                    Some(coming) => {
+                        coming.insert(key, object);
+                        false
+                    }
+                    None => {
+                        let news = self.objects.get(&key).is_none_or(|old| differs(old, &object));
+                        self.objects.insert(key, object);
+                        news
+                    }
+                }
+            }
+            Update::Gone(object) => {
+                let key = key(&object);
+                if let Some(coming) = &mut self.coming {
+                    coming.remove(&key);
+                }
+                self.objects.remove(&key).is_some()
+            }
+            Update::Complete => {
+                let objects = self.coming.take().unwrap_or_default();
+                let news = !std::mem::replace(&mut self.listed, true) || self.objects != objects;
+                self.objects = objects;
+                news
+            }
+            Update::Live => {
+                self.broken = false;
+                false
+            }
+            Update::Lost(error) => {
+                // Half a list says nothing.
+                self.coming = None;
+                return Change::Lost { error, first: !std::mem::replace(&mut self.broken, true) };
+            }
+        };
+        if changed { Change::Objects } else { Change::None }
+    }
+}
+
+/// One watch of an [`Informer`].
+#[derive(Debug)]
 struct Kept {
     /// Kind of the workloads; empty for AgentRuntimes.
     kind: String,
-    objects: Objects,
-    /// A list that is under way: what was there before holds until it is whole.
-    coming: Option<Objects>,
-    complete: bool,
-    broken: bool,
+    store: Store<Value>,
 }
 
 /// The picture and its watches, which end with it.
@@ -87,8 +180,8 @@ impl Informer {
             optional: kind == "Sandbox",
             transform: Whole,
         };
-        self.kept.push(Kept { kind, ..Kept::default() });
-        tokio::spawn(follow(Arc::clone(&self.requests), source, self.to.clone()));
+        self.kept.push(Kept { kind, store: Store::default() });
+        tokio::spawn(watch(Arc::clone(&self.requests), source, self.to.clone()));
         id
     }
 
@@ -117,71 +210,41 @@ impl Informer {
     }
 
     fn is_whole(&self) -> bool {
-        self.kept.iter().all(|kept| kept.complete)
+        self.kept.iter().all(|kept| kept.store.is_listed())
     }
 
-    /// Takes an update in; whether it changes the picture.
-    fn take(&mut self, source: WatchId, update: Update) -> Result<bool, ClusterError> {
-        let Some(kept) = self.kept.get_mut(source) else { return Ok(false) };
-        let changed = match update {
-            Update::Begin => {
-                kept.coming = Some(Objects::new());
-                false
+    /// Takes an update in; whether it changes what is shown.
+    fn take(&mut self, id: WatchId, update: Update) -> Result<bool, ClusterError> {
+        let Some(Kept { kind, store }) = self.kept.get_mut(id) else { return Ok(false) };
+        match store.take(update, |object| object, |old, new| says_more(kind, old, new)) {
+            Change::None => return Ok(false),
+            Change::Objects => {}
+            Change::Lost { error, .. }
+                if matches!(error.failure, Failure::Forbidden | Failure::Unauthorized) =>
+            {
+                return Err(error);
             }
-            Update::Put(object) => {
-                let key = key(&object);
-                match &mut kept.coming {
-                    Some(coming) => {
-                        coming.insert(key, object);
-                        false
-                    }
-                    None => {
-                        let news =
-                            kept.objects.get(&key).is_none_or(|old| says_more(&kept.kind, old, &object));
-                        kept.objects.insert(key, object);
-                        news
-                    }
+            Change::Lost { error, first } => {
+                if first {
+                    let message = error.message;
+                    notes::warning(&format!("{message}; what is shown may be old until it is open again"));
                 }
+                return Ok(false);
             }
-            Update::Gone(object) => kept.objects.remove(&key(&object)).is_some(),
-            Update::Complete => {
-                let objects = kept.coming.take().unwrap_or_default();
-                let news = !std::mem::replace(&mut kept.complete, true) || kept.objects != objects;
-                kept.objects = objects;
-                news
-            }
-            Update::Live => {
-                kept.broken = false;
-                false
-            }
-            Update::Lost(error) => {
-                // What a list had brought up to here is none of it.
-                kept.coming = None;
-                if matches!(error.failure, Failure::Forbidden | Failure::Unauthorized) {
-                    return Err(error);
-                }
-                if !std::mem::replace(&mut kept.broken, true) {
-                    notes::warning(&format!(
-                        "{}; what is shown may be old until it is open again",
-                        error.message
-                    ));
-                }
-                false
-            }
-        };
-        if changed && kept.kind.is_empty() {
-            self.follow_targets();
         }
-        Ok(changed)
+        if kind.is_empty() {
+            self.watch_targets();
+        }
+        Ok(true)
     }
 
     /// Watches every kind that an AgentRuntime points at. Who has none of a kind needs no right to it.
-    fn follow_targets(&mut self) {
+    fn watch_targets(&mut self) {
         let kinds: BTreeSet<String> = self
             .kept
             .iter()
             .filter(|kept| kept.kind.is_empty())
-            .flat_map(|kept| kept.objects.values())
+            .flat_map(|kept| kept.store.objects().values())
             .map(|runtime| live::target(runtime).0)
             .collect();
         for kind in kinds {
@@ -196,9 +259,13 @@ impl Informer {
 
     /// Brings a picture up to date.
     pub fn show(&self, snapshot: &mut Snapshot) {
-        let runtimes = self.kept.first().map(|kept| &kept.objects);
+        let runtimes = self.kept.first().map(|kept| kept.store.objects());
         snapshot.runtimes = runtimes.into_iter().flat_map(|all| all.values().cloned()).collect();
-        let all = self.chosen.and_then(|chosen| self.kept.get(chosen)).map(|kept| &kept.objects).or(runtimes);
+        let all = self
+            .chosen
+            .and_then(|chosen| self.kept.get(chosen))
+            .map(|kept| kept.store.objects())
+            .or(runtimes);
         snapshot.selected = all
             .into_iter()
             .flat_map(|all| all.keys())
@@ -210,7 +277,7 @@ impl Informer {
             .iter()
             .filter(|kept| !kept.kind.is_empty())
             .flat_map(|kept| {
-                kept.objects.iter().map(|((namespace, name), object)| {
+                kept.store.objects().iter().map(|((namespace, name), object)| {
                     ((kept.kind.clone(), namespace.clone(), name.clone()), object.clone())
                 })
             })

@@ -75,7 +75,7 @@ impl Requests {
     }
 
     /// Gives up after so many attempts: for those who come again by themselves.
-    #[cfg(feature = "controller")]
+    #[cfg(feature = "server")]
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
@@ -121,7 +121,7 @@ impl Requests {
     }
 
     /// The connection, for those who make requests of their own.
-    #[cfg(feature = "controller")]
+    #[cfg(feature = "server")]
     pub fn client(&self) -> kube::Client {
         self.client.clone()
     }

@@ -1,16 +1,16 @@
-//! One kind of objects, informer for as long as somebody listens: a path in, a stream of updates out, each object cut down
-//! to what is kept of it. What it means is left to the controller's cache, and to [`super::informer`].
+//! Watches one collection for as long as the receiver lives, and sends each object trimmed by a [`Transform`]. What the
+//! updates mean is left to the controller's cache and to [`super::informer`].
 //!
-//! An own watch rather than `kube::runtime::watcher`, for three things that this one does: objects are cut down before
-//! they are kept or sent on, so that a list of 5,000 never is in memory as it came; a server that does not stream lists is
-//! noticed by its answer and gets paged ones; and a connection on which nothing comes any more is given up.
+//! Not `kube::runtime::watcher`, for three reasons: objects are trimmed before they are kept or sent on, so a list of 5,000
+//! is never in memory as it came; a server that does not stream lists is noticed by its answer and asked for pages; and a
+//! connection on which nothing comes any more is given up.
 
-use kubectl_skills::api::object::Object;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use kube::client::Body;
+use kubectl_skills::api::object::Object;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -97,7 +97,7 @@ struct Position {
 }
 
 /// Follows until the receiver is gone.
-pub async fn follow<T: Transform>(
+pub async fn watch<T: Transform>(
     requests: Arc<Requests>,
     target: WatchTarget<T>,
     to: mpsc::Sender<(WatchId, Update)>,

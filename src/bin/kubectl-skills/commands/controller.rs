@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::args::View;
 use crate::cluster::args::{ClusterArgs, parse_timeout};
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Connection, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
@@ -20,19 +20,20 @@ use crate::controller::election::{Candidate, campaign};
 use crate::controller::events::{Announcer, send_all};
 use crate::controller::fence::{Fence, Moment};
 use crate::controller::lease::Terms;
-use crate::controller::logging::{self, Format, Level};
-use crate::controller::metrics::{Metric, Metrics};
-use crate::controller::reconcile::execute::{Context, one_line};
+use crate::controller::liveness::Liveness;
+use crate::controller::reconcile::execute::Context;
 use crate::controller::reconcile::plan::Planning;
 use crate::controller::rights;
 use crate::controller::run_loop::{Loop, Settings};
-use crate::controller::serve::{Beside, Health, listen, serve};
 use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
 use crate::planning::chosen_profile;
-use crate::webhook::claimants::ClaimantWatch;
-use crate::webhook::connections::told;
-use crate::webhook::handler::Reviewer;
+use crate::server::connections::stopped;
+use crate::server::health::{Health, HealthCheck};
+use crate::server::logging::{self, Format, Level, Repeated};
+use crate::server::metrics::{Metric, Part};
+use crate::server::{HealthArgs, stop_signal};
+#[cfg(feature = "webhook")]
 use crate::webhook::{Options, Webhook};
 
 /// Keep workloads as their AgentRuntimes say, for as long as it runs
@@ -52,7 +53,7 @@ Examples:
   kubectl-skills controller --leader-elect --webhook --certificates /certificates --pass-deleting
 
 Exit codes: 0 ended by a signal; 2 usage; 3 bad feature gates, no certificate, or an address is taken; 4 no connection to the cluster")]
-#[command(mut_group("webhook_options", |options| options.requires("webhook")))]
+#[cfg_attr(feature = "webhook", command(mut_group("webhook_options", |options| options.requires("webhook"))))]
 pub struct Args {
     /// Whose rules: auto, or a profile's name as 'version' lists them
     #[arg(long, default_value = "auto", value_name = "NAME")]
@@ -90,9 +91,8 @@ pub struct Args {
     /// AgentRuntimes worked on at the same time
     #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// Where /healthz, /readyz and /metrics are served, over plain HTTP
-    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
-    health_address: String,
+    #[command(flatten)]
+    health: HealthArgs,
     /// How long runs under way may take once the process is asked to end
     #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = parse_timeout)]
     grace: Duration,
@@ -102,9 +102,11 @@ pub struct Args {
     /// What is logged: error, warn, info, debug or trace
     #[arg(long, value_enum, default_value_t = Level::Info, value_name = "LEVEL", hide_possible_values = true)]
     log_level: Level,
+    #[cfg(feature = "webhook")]
     /// Serve the admission webhook as well, as 'webhook' does; every replica answers, whether it leads or not
     #[arg(long, help_heading = "Webhook")]
     webhook: bool,
+    #[cfg(feature = "webhook")]
     #[command(flatten)]
     webhook_options: Options,
     #[command(flatten)]
@@ -167,27 +169,17 @@ pub fn run(args: &Args) -> Run {
 
 async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource, terms: Terms) -> Run {
     // Before anything else: a signal that comes while the cluster is asked must end the process as well.
-    let mut stop = stopped()?;
-    let metrics = Metrics::default();
-    let health = Arc::new(Health::default());
-    let (listener, address) = listen(&args.health_address)
-        .await
-        .map_err(|error| Failure::Io(format!("listen on {}", args.health_address), error))?;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "health and metrics are served");
-    tokio::spawn(serve(listener, Arc::clone(&health), metrics.clone()));
-    let connection = connect(
-        &ClusterArgs {
-            request_timeout: args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT)),
-            ..args.cluster.clone()
-        },
-        "controller",
-        false,
-    )
-    .await?;
-    let requests = connection.requests;
+    let mut stop = stop_signal()?;
+    let (health, liveness) = (Arc::new(Health::default()), Arc::<Liveness>::default());
+    health.metrics.report(Part::Controller);
+    health.add(Arc::clone(&liveness) as Arc<dyn HealthCheck>);
+    health.serve_on(&args.health.address()).await.map_err(|(what, error)| Failure::Io(what, error))?;
+    let timeout = args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT));
+    let cluster = ClusterArgs { request_timeout: timeout, ..args.cluster.clone() };
+    let Connection { requests, namespace, .. } = connect(&cluster, "controller", false).await?;
     let profile = tokio::select! {
-        profile = profile(&requests, chosen, &health) => profile,
-        _ = stop.wait_for(|stop| *stop) => return Ok(Outcome::Done),
+        profile = profile(&requests, chosen, &liveness) => profile,
+        () = stopped(&mut stop) => return Ok(Outcome::Done),
     };
     if !profile.mounts() {
         return Err(Failure::Usage(format!(
@@ -197,72 +189,16 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
         )));
     }
     gates.gate(profile, &[]).map_err(|error| Failure::input(error, "mend the feature gates"))?;
+    let metrics = &health.metrics;
     metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION"), profile.name, profile.commit], 1.0);
-    let timeout = args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT));
-    let client = requests.client();
-    let webhook = match args.webhook {
-        true => Some(webhook(args, profile, client.clone(), &health, &stop).await?),
-        false => None,
-    };
-    let grant = grant(args, profile, &connection.namespace);
-    tokio::spawn(rights::look_for(
-        Requests::new(client.clone(), timeout, false),
-        needs(profile, &grant),
-        metrics.clone(),
-    ));
-    let fence = if args.election.leader_elect && !args.dry_run { Fence::closed() } else { Fence::open() };
-    let writes = Arc::new(
-        Requests::new(client.clone(), timeout, false).attempts(1).permitted_by(permit(fence.clone(), terms)),
-    );
-    let watches = Arc::new(Requests::new(client.clone(), timeout, false));
-    let planning = Planning {
-        profile,
-        exact: args.exact,
-        container: args.container.clone(),
-        skill_folders: args.skill_folders,
-        view: args.config_view.into(),
-    };
-    let (announcer, news) = Announcer::new(metrics.clone());
-    let announcing = tokio::spawn(send_all(Arc::clone(&writes), news, metrics.clone()));
-    let settings = Settings {
-        scope: Scope { namespaces: args.namespaces.clone(), selector: args.selector.clone() },
-        gates,
-        gates_path: args.feature_gates_path.clone(),
-        rollout_rate: args.rollout_rate,
-        concurrency: usize::from(args.concurrency),
-        grace: args.grace,
-    };
-    let context = Context::new(Arc::clone(&writes), planning, metrics, args.dry_run);
-    let (the_loop, updates) = Loop::new(context, settings, health, announcer, &watches);
-    let (lead, leading) = watch::channel(false);
-    let (end_election, election_ends) = watch::channel(false);
-    let election = if args.election.leader_elect && !args.dry_run {
-        let candidate = candidate(args, &connection.namespace, terms);
-        let requests = Requests::new(client, Some(terms.margin), false).attempts(1);
-        tracing::info!(
-            identity = candidate.identity,
-            lease = %format!("{}/{}", candidate.namespace, candidate.name),
-            "stands for election"
-        );
-        Some(tokio::spawn(campaign(requests, candidate, fence, lead, election_ends)))
-    } else {
-        lead.send_replace(true);
-        None
-    };
-    the_loop.run(updates, leading, stop).await;
-    tracing::info!("asked to end");
-    // The announcers are gone with the loop; what they announced may still go out under the lease.
-    if tokio::time::timeout(Duration::from_secs(2), announcing).await.is_err() {
-        tracing::warn!("some events were not sent");
-    }
-    // The lease goes last: up to here it says that somebody writes.
-    end_election.send_replace(true);
-    if let Some(election) = election
-        && tokio::time::timeout(terms.margin, election).await.is_err()
-    {
-        tracing::warn!("the lease could not be given back in time");
-    }
-    // It was told to end when the loop was, and bounds its time itself.
+    let replica = Replica { args, profile, client: requests.client(), timeout, namespace, terms };
+    #[cfg(feature = "webhook")]
+    let webhook = replica.webhook(&health, &stop).await?;
+    let needs = needs(profile, &replica.grant());
+    tokio::spawn(rights::look_for(replica.requests(), needs, metrics.clone()));
+    replica.act(gates, &health, liveness, stop).await;
+    // It bounds its own time from the same signal on.
+    #[cfg(feature = "webhook")]
     if let Some(webhook) = webhook
         && let Err(error) = webhook.await
     {
@@ -271,53 +207,141 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
     Ok(Outcome::Done)
 }
 
-/// What the process does, and where: it needs these rights and no others.
-fn grant(args: &Args, profile: &Profile, namespace: &str) -> Grant {
-    let mut tasks = vec![Task::Loop];
-    if args.election.leader_elect && !args.dry_run {
-        tasks.push(Task::Election);
-    }
-    if args.webhook {
-        tasks.push(Task::Webhook);
-    }
-    Grant {
-        namespaces: args.namespaces.clone(),
-        read_only: args.dry_run,
-        own_namespace: args.election.lease_namespace.clone().unwrap_or_else(|| namespace.to_owned()),
-        ..Grant::cluster(profile, &tasks)
-    }
-}
-
-impl Beside for Reviewer<ClaimantWatch> {
-    fn unready(&self) -> Option<&'static str> {
-        Reviewer::unready(self)
-    }
-
-    fn metrics(&self) -> String {
-        Reviewer::metrics(self).text()
-    }
-}
-
-/// Begins to answer reviews; leading or not, since the API server asks any replica. Ends some time after `stop`.
-async fn webhook(
-    args: &Args,
+/// One process, connected.
+struct Replica<'a> {
+    args: &'a Args,
     profile: &'static Profile,
     client: kube::Client,
-    health: &Health,
-    stop: &watch::Receiver<bool>,
-) -> Result<tokio::task::JoinHandle<()>, Failure> {
-    // A watch of its own: the loop knows only AgentRuntimes of its selector, and rivals may be any.
-    let rivals = Arc::new(ClaimantWatch::new(client, profile, args.namespaces.clone()));
-    let webhook = Webhook::open(profile, args.webhook_options.clone(), Arc::clone(&rivals))
-        .await
-        .map_err(|message| Failure::input(message, String::new()))?;
-    health.set_beside(webhook.reviewer());
-    let mut stop = stop.clone();
-    Ok(tokio::spawn(async move {
-        let follower = tokio::spawn(async move { rivals.run().await });
-        webhook.serve(async move { told(&mut stop).await }).await;
-        follower.abort();
-    }))
+    timeout: Option<Duration>,
+    /// That of the pod or of the context.
+    namespace: String,
+    terms: Terms,
+}
+
+impl Replica<'_> {
+    fn requests(&self) -> Requests {
+        Requests::new(self.client.clone(), self.timeout, false)
+    }
+
+    /// Whether it may act only while it leads.
+    fn stands_for_election(&self) -> bool {
+        self.args.election.leader_elect && !self.args.dry_run
+    }
+
+    /// What the process does, and where: it needs these rights and no others.
+    fn grant(&self) -> Grant {
+        let mut tasks = vec![Task::Loop];
+        if self.stands_for_election() {
+            tasks.push(Task::Election);
+        }
+        #[cfg(feature = "webhook")]
+        if self.args.webhook {
+            tasks.push(Task::Webhook);
+        }
+        let lease_namespace = self.args.election.lease_namespace.as_ref();
+        Grant {
+            namespaces: self.args.namespaces.clone(),
+            read_only: self.args.dry_run,
+            own_namespace: lease_namespace.unwrap_or(&self.namespace).clone(),
+            ..Grant::cluster(self.profile, &tasks)
+        }
+    }
+
+    /// Begins to answer reviews; leading or not, since the API server asks any replica. Ends some time after `stop`.
+    #[cfg(feature = "webhook")]
+    async fn webhook(
+        &self,
+        health: &Arc<Health>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+        if !self.args.webhook {
+            return Ok(None);
+        }
+        // A watch of its own: the loop knows only AgentRuntimes of its selector, and claimants may be any.
+        let requests = self.requests().attempts(1);
+        let (options, namespaces) = (self.args.webhook_options.clone(), self.args.namespaces.clone());
+        let webhook = Webhook::open(self.profile, options, requests, namespaces, health)
+            .await
+            .map_err(|message| Failure::input(message, String::new()))?;
+        Ok(Some(tokio::spawn(webhook.serve(stop.clone()))))
+    }
+
+    /// Runs loop, events and election until `stop`, and ends them in this order.
+    async fn act(
+        &self,
+        gates: GateSource,
+        health: &Health,
+        liveness: Arc<Liveness>,
+        stop: watch::Receiver<bool>,
+    ) {
+        let metrics = &health.metrics;
+        let fence = if self.stands_for_election() { Fence::closed() } else { Fence::open() };
+        let writes = Arc::new(self.requests().attempts(1).permitted_by(permit(fence.clone(), self.terms)));
+        let (announcer, news) = Announcer::new(metrics.clone());
+        let announcing = tokio::spawn(send_all(Arc::clone(&writes), news, metrics.clone()));
+        let context = Context::new(writes, self.planning(), metrics.clone(), self.args.dry_run);
+        let watches = Arc::new(self.requests());
+        let (the_loop, updates) = Loop::new(context, self.settings(gates), liveness, announcer, &watches);
+        let (lead, leading) = watch::channel(false);
+        let (end_election, election_ends) = watch::channel(false);
+        let election = self.stand_for_election(fence, lead, election_ends);
+        the_loop.run(updates, leading, stop).await;
+        tracing::info!("asked to end");
+        // The announcers are gone with the loop; what they announced may still go out under the lease.
+        if tokio::time::timeout(Duration::from_secs(2), announcing).await.is_err() {
+            tracing::warn!("some events were not sent");
+        }
+        // The lease goes last: up to here it says that this process writes.
+        end_election.send_replace(true);
+        if let Some(election) = election
+            && tokio::time::timeout(self.terms.margin, election).await.is_err()
+        {
+            tracing::warn!("the lease could not be given back in time");
+        }
+    }
+
+    /// Leads from now on, or whenever the lease is held.
+    fn stand_for_election(
+        &self,
+        fence: Fence,
+        lead: watch::Sender<bool>,
+        ends: watch::Receiver<bool>,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        if !self.stands_for_election() {
+            lead.send_replace(true);
+            return None;
+        }
+        let candidate = candidate(self.args, &self.namespace, self.terms);
+        let requests = Requests::new(self.client.clone(), Some(self.terms.margin), false).attempts(1);
+        tracing::info!(
+            identity = candidate.identity,
+            lease = %format!("{}/{}", candidate.namespace, candidate.name),
+            "stands for election"
+        );
+        Some(tokio::spawn(campaign(requests, candidate, fence, lead, ends)))
+    }
+
+    fn planning(&self) -> Planning {
+        Planning {
+            profile: self.profile,
+            exact: self.args.exact,
+            container: self.args.container.clone(),
+            skill_folders: self.args.skill_folders,
+            view: self.args.config_view.into(),
+        }
+    }
+
+    fn settings(&self, gates: GateSource) -> Settings {
+        let (namespaces, selector) = (self.args.namespaces.clone(), self.args.selector.clone());
+        Settings {
+            scope: Scope { namespaces, selector },
+            gates,
+            gates_path: self.args.feature_gates_path.clone(),
+            rollout_rate: self.args.rollout_rate,
+            concurrency: usize::from(self.args.concurrency),
+            grace: self.args.grace,
+        }
+    }
 }
 
 /// Asks the fence before every write. One that may begin may take until the lease ends, but no longer.
@@ -331,9 +355,14 @@ fn permit(fence: Fence, terms: Terms) -> crate::cluster::requests::Permit {
 }
 
 /// The profile, asked for until the cluster answers: a controller that starts before its CRDs waits for them.
-async fn profile(requests: &Requests, chosen: Option<&'static Profile>, health: &Health) -> &'static Profile {
+async fn profile(
+    requests: &Requests,
+    chosen: Option<&'static Profile>,
+    liveness: &Liveness,
+) -> &'static Profile {
+    let mut unknown = Repeated::default();
     loop {
-        health.turn();
+        liveness.turn();
         match dialect(requests, chosen).await {
             Ok(found) => {
                 tracing::info!(profile = found.profile.name, reason = found.reason, "whose rules");
@@ -343,7 +372,13 @@ async fn profile(requests: &Requests, chosen: Option<&'static Profile>, health: 
                 return found.profile;
             }
             Err(error) => {
-                tracing::warn!(error = %one_line(&error), "whose rules are followed is not known yet")
+                let error = error.one_line();
+                if unknown.is_due(&error) {
+                    tracing::warn!(
+                        error,
+                        "whose rules are followed is not known yet; the cluster is asked again"
+                    );
+                }
             }
         }
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -365,19 +400,4 @@ fn candidate(args: &Args, namespace: &str, terms: Terms) -> Candidate {
         ),
         terms,
     }
-}
-
-/// Tells of SIGTERM and SIGINT.
-fn stopped() -> Result<watch::Receiver<bool>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (told, stop) = watch::channel(false);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind).map_err(|error| Failure::Io("listen for signals".into(), error))?;
-        let told = told.clone();
-        tokio::spawn(async move {
-            signals.recv().await;
-            told.send_replace(true);
-        });
-    }
-    Ok(stop)
 }

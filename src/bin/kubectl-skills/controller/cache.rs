@@ -450,7 +450,7 @@ pub fn target_of(runtime: &Value, key: &Key) -> Option<Target> {
 fn pod_owners(pod: &Value) -> Vec<String> {
     let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let names = owners.into_iter().flatten().filter_map(|owner| {
-        let name = Object(owner).name();
+        let name = owner.get("name").and_then(Value::as_str).unwrap_or_default();
         match Object(owner).kind() {
             "ReplicaSet" => name.rsplit_once('-').map(|(base, _)| base.to_owned()),
             "StatefulSet" | "Sandbox" => Some(name.to_owned()),

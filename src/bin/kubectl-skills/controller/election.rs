@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use super::clock;
 use super::fence::{Fence, Moment};
 use super::lease::{Election, Record, Step, Terms};
-use super::reconcile::execute::one_line;
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::Requests;
@@ -60,7 +59,7 @@ pub async fn campaign(
                 candidate.terms.renew / 2
             }
             Err(error) => {
-                tracing::warn!(error = %one_line(&error), "leader election");
+                tracing::warn!(error = %error.one_line(), "leader election");
                 // The lease may still be held: what counts is how long writing is allowed.
                 if fence.permit(Moment::now()).is_err() {
                     lose(&fence, &leading);
@@ -79,7 +78,7 @@ pub async fn campaign(
         match release(&requests, &candidate, &record).await {
             Ok(()) => tracing::info!("the lease is given back"),
             Err(error) => {
-                tracing::warn!(error = %one_line(&error), "the lease was not given back and runs out")
+                tracing::warn!(error = %error.one_line(), "the lease was not given back and runs out")
             }
         }
     }

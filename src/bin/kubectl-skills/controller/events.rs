@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::fence::Moment;
-use super::metrics::{Metric, Metrics};
-use super::reconcile::execute::one_line;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::requests::Requests;
+use crate::server::metrics::{Metric, Metrics};
 
 /// Events that may wait.
 const WAITING: usize = 4096;
@@ -153,7 +152,7 @@ fn sent(result: Result<(), ClusterError>, refused: &mut bool) {
     match result {
         Ok(()) => *refused = false,
         Err(error) if error.failure == Failure::Forbidden && !std::mem::replace(refused, true) => {
-            tracing::warn!(error = %one_line(&error), "events are refused; nothing else hangs on them");
+            tracing::warn!(error = %error.one_line(), "events are refused; nothing else hangs on them");
         }
         Err(error) => tracing::debug!(%error, "an event was not written"),
     }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kubectl_skills::install::rbac::Need;
 
-use super::metrics::{Metric, Metrics};
-use super::reconcile::execute::one_line;
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
+use crate::server::metrics::{Metric, Metrics};
 
 /// Asked at the same time.
 const CONCURRENCY: usize = 4;
@@ -46,7 +45,7 @@ pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
                 }
             }
             // It is only for those who read the log: nothing hangs on it.
-            Err(error) => tracing::debug!(error = %one_line(&error), "rights cannot be asked for"),
+            Err(error) => tracing::debug!(error = %error.one_line(), "rights cannot be asked for"),
         }
         tokio::time::sleep(wait).await;
         wait = (2 * wait).min(SELDOM);

@@ -20,15 +20,16 @@ use super::config::{GateSource, Snapshot, read_gates_file};
 use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
 use super::events::{Announcer, News, about};
-use super::metrics::{Metric, Metrics};
+use super::liveness::Liveness;
 use super::queue::{Again, Queue};
-use super::reconcile::execute::{Context, Outcome, execute, one_line, reason};
+use super::reconcile::execute::{Context, Outcome, execute, reason};
 use super::reconcile::plan::{Decision, plan};
-use super::serve::Health;
 use super::watch_targets::{Scope, watch_targets};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
-use crate::cluster::watch::{Update, WatchId, follow};
+use crate::cluster::watch::{Update, WatchId, watch};
+use crate::server::logging::Repeated;
+use crate::server::metrics::{Metric, Metrics};
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
 const CONFIG_SETTLES: Duration = Duration::from_millis(300);
@@ -93,7 +94,7 @@ pub struct Loop {
     context: Arc<Context>,
     settings: Settings,
     metrics: Metrics,
-    health: Arc<Health>,
+    liveness: Arc<Liveness>,
     announcer: Announcer,
     cache: Cache,
     queue: Queue<Key>,
@@ -108,6 +109,10 @@ pub struct Loop {
     under_way: FuturesUnordered<UnderWay>,
     left: HashMap<Key, Left>,
     lost: BTreeSet<WatchId>,
+    /// Warnings that would come again at every turn.
+    unsynced: Repeated,
+    unread_config: Repeated,
+    unread_gates: Repeated,
     runs: u64,
 }
 
@@ -116,7 +121,7 @@ impl Loop {
     pub fn new(
         context: Context,
         settings: Settings,
-        health: Arc<Health>,
+        liveness: Arc<Liveness>,
         announcer: Announcer,
         watches: &Arc<Requests>,
     ) -> (Self, mpsc::Receiver<(WatchId, Update)>) {
@@ -125,14 +130,14 @@ impl Loop {
         let places = config_read::places(&sources).into();
         let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
         for (_, source) in sources {
-            tokio::spawn(follow(Arc::clone(watches), source, to.clone()));
+            tokio::spawn(watch(Arc::clone(watches), source, to.clone()));
         }
         let metrics = context.metrics.clone();
         let the_loop = Self {
             context: Arc::new(context),
             settings,
             metrics,
-            health,
+            liveness,
             announcer,
             cache,
             queue: Queue::default(),
@@ -145,6 +150,9 @@ impl Loop {
             under_way: FuturesUnordered::new(),
             left: HashMap::new(),
             lost: BTreeSet::new(),
+            unsynced: Repeated::after(Duration::from_secs(10)),
+            unread_config: Repeated::default(),
+            unread_gates: Repeated::default(),
             runs: 0,
         };
         (the_loop, updates)
@@ -158,7 +166,6 @@ impl Loop {
         mut stop: watch::Receiver<bool>,
     ) {
         let mut next_turn = Instant::now();
-        let mut told_missing = Instant::now() + Duration::from_secs(10);
         loop {
             let wake = self.wake(next_turn);
             tokio::select! {
@@ -182,14 +189,7 @@ impl Loop {
             if now >= next_turn {
                 next_turn = now + TURN;
                 self.turn();
-                if !self.cache.synced() && now >= told_missing {
-                    told_missing = now + Duration::from_secs(30);
-                    let missing: Vec<&str> = self.cache.missing().collect();
-                    tracing::warn!(
-                        missing = missing.join(", "),
-                        "not everything that is watched has been seen yet"
-                    );
-                }
+                self.warn_of_missing();
             }
             if self.config_due.is_some_and(|due| due <= now) && self.may_read_config() {
                 self.read_config();
@@ -197,6 +197,15 @@ impl Loop {
             self.start_runs();
         }
         self.drain().await;
+    }
+
+    /// Names what has not been listed, unless all of it is there.
+    fn warn_of_missing(&mut self) {
+        let missing: Vec<&str> = self.cache.missing().collect();
+        let missing = missing.join(", ");
+        if self.unsynced.is_due(&missing) {
+            tracing::warn!(missing, "not everything that is watched has been listed yet");
+        }
     }
 
     fn wake(&self, next_turn: Instant) -> Instant {
@@ -244,7 +253,7 @@ impl Loop {
         match &update {
             Update::Begin => self.metrics.count(Metric::Relists, &[self.cache.kind(source)]),
             Update::Lost(error) if self.lost.insert(source) => {
-                tracing::warn!(error = %one_line(error), "a watch broke; what is known of it gets old");
+                tracing::warn!(error = %error.one_line(), "a watch broke; what is known of it gets old");
             }
             Update::Live if self.lost.remove(&source) => {
                 tracing::info!(watch = self.cache.what(source), "a watch is open again");
@@ -303,7 +312,10 @@ impl Loop {
             Ok(maps) => maps,
             Err(error) => {
                 self.metrics.count(Metric::Errors, &[reason(&error.failure)]);
-                tracing::warn!(error = %one_line(&error), "ConfigMaps cannot be read; those of before stay");
+                let error = error.one_line();
+                if self.unread_config.is_due(&error) {
+                    tracing::warn!(error, "ConfigMaps cannot be read; those of before stay");
+                }
                 self.config_due.get_or_insert(now + CONFIG_AGAIN);
                 return;
             }
@@ -412,7 +424,8 @@ impl Loop {
         let now = Instant::now();
         let Started { key, target, wanted, drift, skills, at, waited } = started;
         let Outcome { runtime, workload, events, again, failed, backed_off } = outcome;
-        self.metrics.observe_run(waited, now.duration_since(at));
+        self.metrics.observe(Metric::QueueWait, waited);
+        self.metrics.observe(Metric::ReconcileTime, now.duration_since(at));
         let result = match (failed, runtime.is_some() || workload.is_some()) {
             ("", true) => "written",
             ("", false) => "unchanged",
@@ -462,8 +475,8 @@ impl Loop {
 
     /// What is done now and then.
     fn turn(&mut self) {
-        self.health.turn();
-        self.health.set_ready(self.cache.synced() && self.snapshot.is_some());
+        self.liveness.turn();
+        self.liveness.set_ready(self.cache.synced() && self.snapshot.is_some());
         self.read_gates();
         let cache = &self.cache;
         self.history.retain(|target| cache.claims(target).next().is_some());
@@ -493,11 +506,12 @@ impl Loop {
                 self.settings.gates.file = Some(file);
                 self.config_due = Some(Instant::now());
             }
-            Ok(_) => {}
+            Ok(_) => self.unread_gates.clear(),
             // The gates of before stay: a file that cannot be read says nothing.
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the feature gates file cannot be read")
+            Err(error) if self.unread_gates.is_due(&error.to_string()) => {
+                tracing::warn!(path = %path.display(), %error, "the feature gates file cannot be read");
             }
+            Err(_) => {}
         }
     }
 }

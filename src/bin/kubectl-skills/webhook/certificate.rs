@@ -1,6 +1,6 @@
-//! Paths of PEM files in, the certificate of each handshake out. The files are read again every few seconds and compared
-//! by content, so that it does not matter how they are replaced: in place, by rename, or by the swapped link of a mounted
-//! Secret. Connections that stand keep what they began with.
+//! Loads the certificate for handshakes from PEM files, and reloads it when they change. The files are compared by content,
+//! so it does not matter how they are replaced: in place, by rename, or by the swapped link of a mounted Secret. Open
+//! connections keep the certificate they began with.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,7 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::certificate_expiry;
-use super::metrics::Metrics;
+use crate::server::metrics::{Metric, Metrics};
 
 /// Where certificate and key are, under the names of a `kubernetes.io/tls` Secret.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ struct Content {
 pub struct Certificates {
     files: Files,
     current: RwLock<Arc<CertifiedKey>>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
 }
 
 impl Certificates {
@@ -50,16 +50,16 @@ impl Certificates {
     ///
     /// # Errors
     /// When they cannot be read or do not hold a certificate and its key: who starts without would answer nobody.
-    pub fn load(files: Files, metrics: Arc<Metrics>) -> Result<(Arc<Self>, Loaded), String> {
+    pub fn load(files: Files, metrics: Metrics) -> Result<(Arc<Self>, Loaded), String> {
         let content = read(&files)?;
         let key = parse(&files, &content)?;
         let certificates = Self { files, current: RwLock::new(Arc::clone(&key)), metrics };
-        certificates.tell_end(&key);
+        certificates.report_expiry(&key);
         Ok((Arc::new(certificates), Loaded(content)))
     }
 
     /// Reads the files again and again; returns only when dropped. What cannot be used is told once and changes nothing.
-    pub async fn run(self: Arc<Self>, loaded: Loaded, every: Duration) {
+    pub async fn reload(self: Arc<Self>, loaded: Loaded, every: Duration) {
         let mut used = loaded.0;
         let mut complaint = String::new();
         loop {
@@ -79,16 +79,16 @@ impl Certificates {
             match outcome {
                 Ok(None) => complaint.clear(),
                 Ok(Some((content, key))) => {
-                    self.tell_end(&key);
+                    self.report_expiry(&key);
                     *self.current.write().unwrap_or_else(PoisonError::into_inner) = key;
                     used = content;
                     complaint.clear();
-                    self.metrics.certificate_loaded(true);
+                    self.metrics.count(Metric::CertificateLoads, &["loaded"]);
                     tracing::info!(file = %self.files.certificate.display(), "a new certificate is in use");
                 }
                 Err(message) if message == complaint => {}
                 Err(message) => {
-                    self.metrics.certificate_loaded(false);
+                    self.metrics.count(Metric::CertificateLoads, &["failed"]);
                     tracing::warn!("the certificate stays as it is: {message}");
                     complaint = message;
                 }
@@ -96,12 +96,12 @@ impl Certificates {
         }
     }
 
-    fn tell_end(&self, key: &CertifiedKey) {
+    fn report_expiry(&self, key: &CertifiedKey) {
         let Some(end) = key.cert.first().and_then(|certificate| certificate_expiry::not_after(certificate))
         else {
             return;
         };
-        self.metrics.certificate_ends(end);
+        self.metrics.set(Metric::CertificateEnd, &[], end as f64);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         if end <= now {
             tracing::warn!(
@@ -118,7 +118,7 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// What [`Certificates::run`] compares against.
+/// What [`Certificates::reload`] compares against.
 #[derive(Debug)]
 pub struct Loaded(Content);
 
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn load(files: Files) -> Result<Arc<Certificates>, String> {
-        Certificates::load(files, Arc::default()).map(|(certificates, _)| certificates)
+        Certificates::load(files, Metrics::default()).map(|(certificates, _)| certificates)
     }
 
     /// A start that hides which file is wrong costs an evening.
@@ -205,10 +205,10 @@ mod tests {
         point_to("..1");
         symlink("..data/tls.crt", root.path().join("tls.crt")).unwrap();
         symlink("..data/tls.key", root.path().join("tls.key")).unwrap();
-        let metrics = Arc::<Metrics>::default();
-        let (certificates, loaded) =
-            Certificates::load(Files::within(root.path()), Arc::clone(&metrics)).unwrap();
-        let follower = tokio::spawn(Arc::clone(&certificates).run(loaded, Duration::from_millis(5)));
+        let metrics = Metrics::default();
+        metrics.report(crate::server::metrics::Part::Webhook);
+        let (certificates, loaded) = Certificates::load(Files::within(root.path()), metrics.clone()).unwrap();
+        let follower = tokio::spawn(Arc::clone(&certificates).reload(loaded, Duration::from_millis(5)));
         let in_use = || certificates.current.read().unwrap().cert[0].to_vec();
         let begin = in_use();
         let until = async |text: &str| {

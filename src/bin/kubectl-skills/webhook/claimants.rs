@@ -1,277 +1,191 @@
-//! Finds the AgentRuntimes that target a workload: in a watched index, like the operator's own cache, or by a list of the
-//! namespace until the watch has listed everything once. What follows if they cannot be read is left to [`super::handler`].
+//! Finds the AgentRuntimes that target a workload: in what a watch has brought, like the operator's own cache, or by a list
+//! of the namespace until the watch has listed everything once. What follows if they cannot be read is left to
+//! [`super::handler`].
 
-use std::collections::{BTreeSet, HashMap};
-use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
 use kubectl_skills::api::agent_runtime::TargetRef;
-use kubectl_skills::api::names::{AGENT_RUNTIME, VERSION};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::crd::PLURAL;
 use kubectl_skills::validate::webhook::Targets;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::cluster::error::{ClusterError, Failure};
+use crate::cluster::informer::{Change, Store};
+use crate::cluster::paths::agent_runtimes;
+use crate::cluster::requests::Requests;
+use crate::cluster::watch::{Transform, Update, WatchId, WatchTarget, watch};
 
 /// How long a list may take while a client waits for its answer; the API server gives the webhook ten seconds.
 const LIST_LIMIT: Duration = Duration::from_secs(4);
-/// AgentRuntimes of one page of a list.
-const PAGE: u32 = 500;
+/// Updates that may wait to be taken in.
+const WAITING: usize = 256;
 
-/// Who knows which AgentRuntimes target a workload.
-pub trait Claimants: Send + Sync + 'static {
-    /// Those of a namespace with that target; none where they could not be read.
-    fn targets(&self, namespace: &str, target: &TargetRef) -> impl Future<Output = Option<Targets>> + Send;
-    /// Whether answers come without asking the API server.
-    fn ready(&self) -> bool;
-}
+/// Keeps an AgentRuntime's name and target.
+#[derive(Debug, Clone, Copy)]
+struct TargetOnly;
 
-/// AgentRuntimes by namespace and target. Of each only its name is kept.
-#[derive(Debug, Default)]
-pub struct TargetIndex {
-    target_of: HashMap<String, HashMap<String, TargetRef>>,
-    names_of: HashMap<String, HashMap<TargetRef, BTreeSet<String>>>,
-}
-
-impl TargetIndex {
-    /// Takes an object in, or its new target.
-    pub fn put(&mut self, namespace: &str, name: &str, target: TargetRef) {
-        if self.target_of.get(namespace).and_then(|names| names.get(name)) == Some(&target) {
-            return;
-        }
-        self.remove(namespace, name);
-        self.names_of
-            .entry(namespace.to_owned())
-            .or_default()
-            .entry(target.clone())
-            .or_default()
-            .insert(name.to_owned());
-        self.target_of.entry(namespace.to_owned()).or_default().insert(name.to_owned(), target);
-    }
-
-    /// Forgets an object.
-    pub fn remove(&mut self, namespace: &str, name: &str) {
-        let Some(names) = self.target_of.get_mut(namespace) else { return };
-        let Some(target) = names.remove(name) else { return };
-        if names.is_empty() {
-            self.target_of.remove(namespace);
-        }
-        let Some(targets) = self.names_of.get_mut(namespace) else { return };
-        if let Some(names) = targets.get_mut(&target) {
-            names.remove(name);
-            if names.is_empty() {
-                targets.remove(&target);
-            }
-        }
-        if targets.is_empty() {
-            self.names_of.remove(namespace);
-        }
-    }
-
-    /// Those with that target.
-    pub fn targets(&self, namespace: &str, target: &TargetRef) -> Targets {
-        let names = self.names_of.get(namespace).and_then(|targets| targets.get(target));
-        Targets::new(names.into_iter().flatten().map(|name| (name.clone(), target.clone())))
+impl Transform for TargetOnly {
+    fn apply(&self, object: Value) -> Value {
+        let of = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
+        json!({
+            "metadata": {
+                "namespace": of("/metadata/namespace"), "name": of("/metadata/name"),
+                "resourceVersion": of("/metadata/resourceVersion"),
+            },
+            "spec": {"targetRef": of("/spec/targetRef")},
+        })
     }
 }
 
-/// The watch and what it brought.
-pub struct ClaimantWatch {
-    client: kube::Client,
-    resource: ApiResource,
-    /// One watch for each; all namespaces where none is given.
+/// The AgentRuntimes and what they target.
+pub struct Claimants {
+    requests: Arc<Requests>,
+    profile: &'static Profile,
+    /// Namespaces that are watched; all if none is named.
     namespaces: Vec<String>,
-    index: RwLock<TargetIndex>,
-    /// Watches whose first list is not yet whole.
-    behind: AtomicUsize,
+    /// What each watch has brought.
+    stores: RwLock<Vec<Store<TargetRef>>>,
 }
 
-impl ClaimantWatch {
-    /// Nothing is read yet: see [`ClaimantWatch::run`].
-    pub fn new(client: kube::Client, profile: &Profile, namespaces: Vec<String>) -> Self {
-        let resource = ApiResource {
-            group: profile.names.group.to_owned(),
-            version: VERSION.to_owned(),
-            api_version: format!("{}/{VERSION}", profile.names.group),
-            kind: AGENT_RUNTIME.to_owned(),
-            plural: PLURAL.to_owned(),
-        };
-        let behind = AtomicUsize::new(namespaces.len().max(1));
-        Self { client, resource, namespaces, index: RwLock::default(), behind }
+impl Claimants {
+    /// Nothing is read yet: see [`Claimants::run`]. `requests` should not repeat what failed: a client waits meanwhile.
+    pub fn new(requests: Requests, profile: &'static Profile, namespaces: Vec<String>) -> Self {
+        let watches = namespaces.len().max(1);
+        let stores = RwLock::new((0..watches).map(|_| Store::default()).collect());
+        Self { requests: Arc::new(requests), profile, namespaces, stores }
     }
 
-    /// Keeps the index up to date; returns only when dropped.
+    /// Watches; returns only when dropped.
     pub async fn run(&self) {
-        let places: Vec<Option<&str>> = if self.namespaces.is_empty() {
-            vec![None]
-        } else {
-            self.namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
+        let (to, mut updates) = mpsc::channel(WAITING);
+        let namespaces: Vec<Option<&str>> = match self.namespaces.as_slice() {
+            [] => vec![None],
+            some => some.iter().map(|name| Some(name.as_str())).collect(),
         };
-        futures_util::future::join_all(places.into_iter().map(|place| self.follow_place(place))).await;
-    }
-
-    async fn follow_place(&self, namespace: Option<&str>) {
-        let api: Api<DynamicObject> = match namespace {
-            None => Api::all_with(self.client.clone(), &self.resource),
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &self.resource),
-        };
-        let mut events = watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff().boxed();
-        let mut first = true;
-        // Names of the list that is being read; what it lacks at its end is gone.
-        let mut listed: BTreeSet<(String, String)> = BTreeSet::new();
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(Event::Init) => listed.clear(),
-                Ok(Event::InitApply(object)) => {
-                    listed.insert(names(&object));
-                    self.put(&object);
-                }
-                Ok(Event::InitDone) => {
-                    self.keep(namespace, &listed);
-                    listed.clear();
-                    if std::mem::take(&mut first) {
-                        self.behind.fetch_sub(1, Ordering::Relaxed);
-                    }
-                }
-                Ok(Event::Apply(object)) => self.put(&object),
-                Ok(Event::Delete(object)) => {
-                    let (namespace, name) = names(&object);
-                    self.index.write().unwrap_or_else(PoisonError::into_inner).remove(&namespace, &name);
-                }
-                Err(error) => tracing::warn!("watching AgentRuntimes: {}; it is begun again", told(&error)),
-            }
+        for (id, namespace) in namespaces.into_iter().enumerate() {
+            let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
+            let target = WatchTarget {
+                id,
+                what: format!("agentruntimes in {place}"),
+                path: agent_runtimes(self.profile, namespace),
+                selector: String::new(),
+                metadata_only: false,
+                optional: false,
+                transform: TargetOnly,
+            };
+            tokio::spawn(watch(Arc::clone(&self.requests), target, to.clone()));
+        }
+        while let Some((id, update)) = updates.recv().await {
+            self.take(id, update);
         }
     }
 
-    fn put(&self, object: &DynamicObject) {
-        let (namespace, name) = names(object);
-        let target = target(&object.data);
-        self.index.write().unwrap_or_else(PoisonError::into_inner).put(&namespace, &name, target);
-    }
-
-    fn keep(&self, place: Option<&str>, listed: &BTreeSet<(String, String)>) {
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<(String, String)> = index
-            .target_of
-            .iter()
-            .filter(|(namespace, _)| place.is_none_or(|place| place == namespace.as_str()))
-            .flat_map(|(namespace, names)| names.keys().map(|name| (namespace.clone(), name.clone())))
-            .filter(|names| !listed.contains(names))
-            .collect();
-        for (namespace, name) in gone {
-            index.remove(&namespace, &name);
+    fn take(&self, id: WatchId, update: Update) {
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(store) = stores.get_mut(id) else { return };
+        let change = store.take(update, |object| target_of(&object), |old, new| old != new);
+        if let Change::Lost { error, first: true } = change {
+            tracing::warn!(error = %error.one_line(), "a watch of AgentRuntimes broke; it is tried again");
         }
     }
 
-    fn watches(&self, namespace: &str) -> bool {
-        self.ready()
-            && (self.namespaces.is_empty() || self.namespaces.iter().any(|watched| watched == namespace))
+    /// Whether answers come without asking the API server.
+    pub fn is_ready(&self) -> bool {
+        self.stores.read().unwrap_or_else(PoisonError::into_inner).iter().all(Store::is_listed)
     }
 
-    async fn list(&self, namespace: &str, target: &TargetRef) -> Result<Targets, String> {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &self.resource);
-        let mut index = TargetIndex::default();
-        let mut params = ListParams::default().limit(PAGE);
-        loop {
-            let page = api.list(&params).await.map_err(|error| reason(&error))?;
-            for object in &page.items {
-                index.put(namespace, &names(object).1, self::target(&object.data));
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(index.targets(namespace, target)),
-            }
+    /// The AgentRuntimes of a namespace with that target; none if they cannot be read.
+    pub async fn of(&self, namespace: &str, target: &TargetRef) -> Option<Targets> {
+        if self.is_ready() && (self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == namespace)) {
+            return Some(self.known(namespace, target));
         }
-    }
-}
-
-impl Claimants for ClaimantWatch {
-    async fn targets(&self, namespace: &str, target: &TargetRef) -> Option<Targets> {
-        if self.watches(namespace) {
-            return Some(
-                self.index.read().unwrap_or_else(PoisonError::into_inner).targets(namespace, target),
-            );
-        }
-        let listed = match tokio::time::timeout(LIST_LIMIT, self.list(namespace, target)).await {
-            Ok(listed) => listed,
-            Err(_) => Err(format!("no answer within {} s", LIST_LIMIT.as_secs())),
-        };
+        let listed =
+            tokio::time::timeout(LIST_LIMIT, self.list(namespace, target)).await.unwrap_or_else(|_| {
+                let message = format!("no answer within {} s", LIST_LIMIT.as_secs());
+                Err(ClusterError::new(Failure::TimedOut, message))
+            });
         listed
-            .inspect_err(|error| tracing::warn!("listing AgentRuntimes of namespace {namespace}: {error}"))
+            .inspect_err(|error| {
+                tracing::warn!(namespace, error = %error.one_line(), "AgentRuntimes cannot be listed");
+            })
             .ok()
     }
 
-    fn ready(&self) -> bool {
-        self.behind.load(Ordering::Relaxed) == 0
+    fn known(&self, namespace: &str, target: &TargetRef) -> Targets {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let from = (namespace.to_owned(), String::new());
+        let claimants = stores.iter().flat_map(|store| {
+            let all = store.objects().range(from.clone()..).take_while(|((of, _), _)| of == namespace);
+            all.filter(|(_, claimed)| *claimed == target)
+        });
+        Targets::new(claimants.map(|((_, name), target)| (name.clone(), target.clone())))
     }
-}
 
-fn told(error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => reason(error),
-        watcher::Error::WatchError(status) => status.message.clone(),
-        other => other.to_string(),
+    async fn list(&self, namespace: &str, target: &TargetRef) -> Result<Targets, ClusterError> {
+        let what = format!("list agentruntimes in namespace {namespace:?}");
+        let list = self.requests.list(&agent_runtimes(self.profile, Some(namespace)), "", &what).await?;
+        let list = list.ok_or_else(|| {
+            ClusterError::new(Failure::NotFound, format!("{what}: the cluster serves no AgentRuntimes"))
+        })?;
+        let all = list.items.iter().map(|object| (Object(object).name().to_owned(), target_of(object)));
+        Ok(Targets::new(all.filter(|(_, claimed)| claimed == target)))
     }
-}
-
-/// The server's own words where it said any.
-fn reason(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn names(object: &DynamicObject) -> (String, String) {
-    let metadata = &object.metadata;
-    (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
 }
 
 /// The target as text; what is missing or of another type is empty, so that one odd object hides no others.
-fn target(object: &Value) -> TargetRef {
-    let text = |pointer| Object(object).str(pointer).to_owned();
-    TargetRef {
-        api_version: text("/spec/targetRef/apiVersion"),
-        kind: text("/spec/targetRef/kind"),
-        name: text("/spec/targetRef/name"),
-    }
+fn target_of(object: &Value) -> TargetRef {
+    let text = |field: &str| {
+        let value = object.pointer(&format!("/spec/targetRef/{field}"));
+        value.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    TargetRef { api_version: text("apiVersion"), kind: text("kind"), name: text("name") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn target(name: &str) -> TargetRef {
-        TargetRef { api_version: "apps/v1".to_owned(), kind: "Deployment".to_owned(), name: name.to_owned() }
+    fn object(namespace: &str, name: &str, target: &str) -> Value {
+        TargetOnly.apply(json!({
+            "metadata": {"namespace": namespace, "name": name, "labels": {"a": "b"}},
+            "spec": {"skills": [], "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}},
+        }))
     }
 
-    /// A runtime that moved on must not block its old target for ever; nor may the index grow with what is gone.
-    #[test]
-    fn a_retargeted_or_deleted_runtime_leaves_nothing_behind() {
-        let mut index = TargetIndex::default();
-        index.put("team1", "a", target("weather"));
-        index.put("team1", "b", target("weather"));
-        index.put("team2", "a", target("weather"));
-        let rival = |index: &TargetIndex, namespace: &str, name: &str, workload: &str| {
-            index.targets(namespace, &target(workload)).rival(name, &target(workload)).map(str::to_owned)
-        };
-        assert_eq!(rival(&index, "team1", "c", "weather").as_deref(), Some("a"));
-        assert_eq!(rival(&index, "team1", "a", "weather").as_deref(), Some("b"));
-        assert_eq!(rival(&index, "team2", "a", "weather"), None);
-        index.put("team1", "a", target("other"));
-        assert_eq!(rival(&index, "team1", "c", "weather").as_deref(), Some("b"));
-        assert_eq!(rival(&index, "team1", "c", "other").as_deref(), Some("a"));
-        for (namespace, name) in [("team1", "a"), ("team1", "b"), ("team2", "a"), ("team2", "absent")] {
-            index.remove(namespace, name);
+    /// A runtime that moved on must not block its old target for ever; nor may memory grow with what is gone.
+    #[tokio::test]
+    async fn a_retargeted_or_deleted_runtime_claims_nothing_any_more() {
+        // Nothing answers there: what is not known already stays unknown.
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let requests = Requests::new(kube::Client::try_from(config).unwrap(), None, false);
+        let profile = Profile::by_name("pr332-merged").unwrap();
+        let claimants = Claimants::new(requests, profile, Vec::new());
+        assert!(!claimants.is_ready());
+        claimants.take(0, Update::Begin);
+        for (namespace, name) in [("team1", "a"), ("team1", "b"), ("team2", "a"), ("team11", "z")] {
+            claimants.take(0, Update::Put(object(namespace, name, "weather")));
         }
-        assert!(index.target_of.is_empty() && index.names_of.is_empty(), "{index:?}");
+        assert!(!claimants.is_ready(), "half a list says nothing");
+        claimants.take(0, Update::Complete);
+        let wanted = |name: &str| target_of(&object("", "", name));
+        let rival = async |namespace: &str, name: &str, workload: &str| {
+            let targets = claimants.of(namespace, &wanted(workload)).await.unwrap();
+            targets.rival(name, &wanted(workload)).map(str::to_owned)
+        };
+        assert_eq!(rival("team1", "c", "weather").await.as_deref(), Some("a"));
+        assert_eq!(rival("team1", "a", "weather").await.as_deref(), Some("b"));
+        assert_eq!(rival("team2", "a", "weather").await, None);
+        claimants.take(0, Update::Put(object("team1", "a", "other")));
+        assert_eq!(rival("team1", "c", "weather").await.as_deref(), Some("b"));
+        assert_eq!(rival("team1", "c", "other").await.as_deref(), Some("a"));
+        claimants.take(0, Update::Gone(object("team1", "b", "weather")));
+        assert_eq!(rival("team1", "c", "weather").await, None);
+        for update in [Update::Begin, Update::Complete] {
+            claimants.take(0, update);
+        }
+        assert!(claimants.stores.read().unwrap()[0].objects().is_empty());
     }
 }

@@ -1,11 +1,11 @@
-//! Answers HTTP requests whose whole body has been read. Connections are left to [`super::connections`].
+//! Answers AdmissionReviews, and hands requests about health on. Connections are left to [`crate::server::connections`],
+//! verdicts to the library.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use http::{Method, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode, header};
 use hyper::body::Bytes;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::install::webhook_registration;
@@ -13,9 +13,11 @@ use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
 
 use super::claimants::Claimants;
-use super::metrics::Metrics;
+use crate::server::connections::{Handler, Reply, text, typed};
+use crate::server::health::{Health, HealthCheck};
+use crate::server::metrics::{Metric, Metrics};
 
-/// What becomes of a request whose rivals are not known.
+/// What becomes of an AgentRuntime if the others of its namespace cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Unknown {
     /// It passes, as in the operator.
@@ -24,42 +26,31 @@ pub enum Unknown {
     Refuse,
 }
 
-/// Everything that an answer depends on.
-pub struct Reviewer<S> {
+/// Answers reviews by the rules of a profile, on the path of its operator.
+pub struct Reviewer {
     profile: &'static Profile,
     path: String,
     extra: Extra,
     unknown: Unknown,
-    rivals: Arc<S>,
-    metrics: Arc<Metrics>,
+    claimants: Arc<Claimants>,
+    health: Arc<Health>,
     leaving: AtomicBool,
 }
 
-/// A request without its connection.
-pub struct Asked<'r> {
-    /// Method.
-    pub method: &'r Method,
-    /// Path without query.
-    pub path: &'r str,
-    /// `Content-Type`; empty where there is none.
-    pub content_type: &'r str,
-    /// Whole body.
-    pub body: &'r [u8],
-}
-
-type Answered = Response<Full<Bytes>>;
-
-impl<S: Claimants> Reviewer<S> {
-    /// Judges by the rules of a profile, on the path of its operator.
+impl Reviewer {
+    /// A reviewer that is ready as soon as `claimants` is.
     pub fn new(
         profile: &'static Profile,
         extra: Extra,
         unknown: Unknown,
-        rivals: Arc<S>,
-        metrics: Arc<Metrics>,
+        claimants: Arc<Claimants>,
+        health: Arc<Health>,
     ) -> Self {
         let path = webhook_registration::path(profile);
-        Self { profile, path, extra, unknown, rivals, metrics, leaving: AtomicBool::new(false) }
+        for allowed in ["true", "false"] {
+            health.metrics.add(Metric::Reviews, &[allowed], 0.0);
+        }
+        Self { profile, path, extra, unknown, claimants, health, leaving: AtomicBool::new(false) }
     }
 
     /// From now on `/readyz` says no, so that no new connections are sent here.
@@ -67,86 +58,32 @@ impl<S: Claimants> Reviewer<S> {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// The counters.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+    fn metrics(&self) -> &Metrics {
+        &self.health.metrics
     }
 
-    /// Why no reviews should be sent here, where that is so.
-    pub fn unready(&self) -> Option<&'static str> {
-        if self.leaving.load(Ordering::Relaxed) {
-            return Some("shutting down");
-        }
-        (!self.rivals.ready()).then_some("the AgentRuntimes are not yet read")
-    }
-
-    /// Answers.
-    pub async fn answer(&self, asked: &Asked<'_>) -> Answered {
-        if asked.path == self.path {
-            return match *asked.method {
-                Method::POST => self.review(asked).await,
-                _ => {
-                    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "POST an AdmissionReview\n");
-                    answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
-                    answer
-                }
-            };
-        }
-        self.about(asked).unwrap_or_else(|| {
-            text(StatusCode::NOT_FOUND, &format!("AgentRuntimes are judged at {}\n", self.path))
-        })
-    }
-
-    /// Answers to what is asked about the webhook itself, which needs no TLS.
-    pub fn about(&self, asked: &Asked<'_>) -> Option<Answered> {
-        if !matches!(*asked.method, Method::GET | Method::HEAD) {
-            return None;
-        }
-        match asked.path {
-            "/healthz" => Some(text(StatusCode::OK, "ok\n")),
-            "/readyz" => Some(match self.unready() {
-                None => text(StatusCode::OK, "ok\n"),
-                Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
-            }),
-            "/metrics" => Some(typed(
-                StatusCode::OK,
-                "text/plain; version=0.0.4; charset=utf-8",
-                Bytes::from(self.metrics.text()),
-            )),
-            _ => None,
-        }
-    }
-
-    async fn review(&self, asked: &Asked<'_>) -> Answered {
+    async fn review(&self, request: &Request<Bytes>) -> Reply {
         let begun = Instant::now();
-        let kind = asked.content_type.split(';').next().unwrap_or_default().trim();
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
-            self.metrics.unreadable();
+            self.metrics().count(Metric::Unreadable, &[]);
             return text(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 &format!("the body must be application/json, not {kind:?}\n"),
             );
         }
-        let review = match Review::read(self.profile, asked.body) {
+        let review = match Review::read(self.profile, request.body()) {
             Ok(review) => review,
             Err(message) => {
-                self.metrics.unreadable();
+                self.metrics().count(Metric::Unreadable, &[]);
                 tracing::warn!("a request that is no review: {message}");
                 return text(StatusCode::BAD_REQUEST, &format!("{message}\n"));
             }
         };
-        let rivals = if review.wants_rivals(self.extra) { self.rivals_of(&review).await } else { Some(None) };
-        let answer = match &rivals {
-            None => {
-                Answer::refused(500, "the other AgentRuntimes of the namespace could not be read; try again")
-            }
-            Some(known) => {
-                let rivals = known.as_ref().map_or(Rivals::Unknown, Rivals::Known);
-                review.judge(self.profile, rivals, self.extra)
-            }
-        };
-        let took = begun.elapsed();
-        self.metrics.answered(answer.allowed, took);
+        let answer = self.judge(&review).await;
+        self.metrics().count(Metric::Reviews, &[if answer.allowed { "true" } else { "false" }]);
+        self.metrics().observe(Metric::AnswerTime, begun.elapsed());
         if answer.allowed {
             tracing::debug!(uid = %review.uid, object = %review.runtime, "allowed");
         } else {
@@ -155,28 +92,45 @@ impl<S: Claimants> Reviewer<S> {
         typed(StatusCode::OK, "application/json", Bytes::from(review.reply(&answer).to_string()))
     }
 
-    /// None: to be refused. `Some(None)`: not known, and so judged without.
-    async fn rivals_of(&self, review: &Review) -> Option<Option<Targets>> {
-        let Ok(spec) = &review.spec else { return Some(None) };
-        let found = self.rivals.targets(&review.runtime.namespace, &spec.target_ref).await;
-        if found.is_none() {
-            self.metrics.rivals_unknown();
-            if self.unknown == Unknown::Refuse {
-                return None;
+    async fn judge(&self, review: &Review) -> Answer {
+        let mut known: Option<Targets> = None;
+        if review.wants_rivals(self.extra)
+            && let Ok(spec) = &review.spec
+        {
+            known = self.claimants.of(&review.runtime.namespace, &spec.target_ref).await;
+            if known.is_none() {
+                self.metrics().count(Metric::ClaimantsUnknown, &[]);
+                if self.unknown == Unknown::Refuse {
+                    let message = "the other AgentRuntimes of the namespace could not be read; try again";
+                    return Answer::refused(500, message);
+                }
             }
         }
-        Some(found)
+        review.judge(self.profile, known.as_ref().map_or(Rivals::Unknown, Rivals::Known), self.extra)
     }
 }
 
-/// A plain text answer.
-pub fn text(status: StatusCode, text: &str) -> Answered {
-    typed(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(text.as_bytes()))
+impl HealthCheck for Reviewer {
+    fn unready(&self) -> Option<String> {
+        if self.leaving.load(Ordering::Relaxed) {
+            return Some("shutting down".to_owned());
+        }
+        (!self.claimants.is_ready()).then(|| "the AgentRuntimes have not been listed yet".to_owned())
+    }
 }
 
-fn typed(status: StatusCode, kind: &'static str, body: Bytes) -> Answered {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    answer
+impl Handler for Reviewer {
+    async fn answer(&self, request: &Request<Bytes>) -> Reply {
+        if request.uri().path() == self.path {
+            if request.method() == Method::POST {
+                return self.review(request).await;
+            }
+            let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "POST an AdmissionReview\n");
+            reply.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+            return reply;
+        }
+        self.health.about(request).unwrap_or_else(|| {
+            text(StatusCode::NOT_FOUND, &format!("AgentRuntimes are judged at {}\n", self.path))
+        })
+    }
 }

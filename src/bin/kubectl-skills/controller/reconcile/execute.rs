@@ -24,10 +24,10 @@ use crate::cluster::restart::return_replicas;
 use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
 use crate::controller::contention::{BACKOFF, Contention};
-use crate::controller::metrics::{Metric, Metrics};
 use crate::controller::queue::Again;
 use crate::controller::trim::Trim;
 use crate::controller::watch_targets::resource;
+use crate::server::metrics::{Metric, Metrics};
 
 /// What all reconciliations share.
 pub struct Context {
@@ -188,7 +188,7 @@ impl Run<'_> {
                     Failure::Conflict => tracing::debug!(runtime = %self.decision.key, %error, "made again"),
                     Failure::NotFound => tracing::debug!(runtime = %self.decision.key, %error, "it is gone"),
                     _ => {
-                        tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "the run failed")
+                        tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the run failed")
                     }
                 }
                 Outcome {
@@ -226,7 +226,7 @@ impl Run<'_> {
         }
         let failed = reason(&error.failure);
         if self.decision.is_being_deleted() {
-            tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "cannot take our things out; the finalizer stays");
+            tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "cannot take our things out; the finalizer stays");
             return Ok(self.ended(Vec::new(), Again::Failed, failed));
         }
         let exact = self.context.planning.exact;
@@ -237,7 +237,7 @@ impl Run<'_> {
         let message = if error.said.is_empty() { error.message.clone() } else { error.said.clone() };
         let changed = self.write_status(&failed_status(plan, status_reason, &message, exact)).await?;
         if changed {
-            tracing::warn!(runtime = %self.decision.key, error = %one_line(&error), "the workload cannot be configured");
+            tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the workload cannot be configured");
         }
         let events = if changed && !exact {
             vec![Event { warning: true, reason: status_reason, message }]
@@ -561,11 +561,6 @@ pub fn reason(failure: &Failure) -> &'static str {
         Failure::NotPermitted => "NotLeading",
         Failure::Other => "Other",
     }
-}
-
-/// An error without line breaks, for the log.
-pub fn one_line(error: &ClusterError) -> String {
-    error.to_string().replace('\n', ";").replace(";  ", "; ")
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
-//! are about; and, where the environment names a collector, traces (`traces`).
+//! are about; and, where the environment names a collector, traces ([`crate::controller::traces`]).
+
+use std::time::Duration;
 
 use clap::ValueEnum;
+use tokio::time::Instant;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -48,7 +51,7 @@ impl From<Level> for LevelFilter {
 
 /// What has to be sent when the program ends; none where there are no traces.
 #[cfg(feature = "otlp")]
-pub type Unsent = Option<super::traces::Traces>;
+pub type Unsent = Option<crate::controller::traces::Traces>;
 /// Nothing.
 #[cfg(not(feature = "otlp"))]
 pub type Unsent = ();
@@ -69,7 +72,7 @@ pub fn start_traced(
     runtime: &tokio::runtime::Handle,
 ) -> Result<Unsent, String> {
     #[cfg(feature = "otlp")]
-    if let Some((layer, traces)) = super::traces::layer(runtime)? {
+    if let Some((layer, traces)) = crate::controller::traces::layer(runtime)? {
         drop(tracing_subscriber::registry().with(lines(format, level)).with(layer).try_init());
         return Ok(Some(traces));
     }
@@ -111,5 +114,77 @@ pub async fn end(unsent: Unsent) {
         if let Err(error) = ended.unwrap_or_else(|error| Err(error.to_string())) {
             tracing::warn!(error, "the last traces were not sent");
         }
+    }
+}
+
+/// A message that would be logged again and again: it is due when it changes, and then after twice the time each time.
+#[derive(Debug, Default)]
+pub struct Repeated {
+    message: String,
+    next: Option<Instant>,
+    wait: Duration,
+    first: Duration,
+}
+
+/// The first repetition, and the longest time between two.
+const REPEATED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+
+impl Repeated {
+    /// One that is due only if it still holds after so long.
+    #[cfg(feature = "controller")]
+    pub fn after(first: Duration) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// Whether the message is to be logged now. An empty one says that all is well.
+    pub fn is_due(&mut self, message: &str) -> bool {
+        if message.is_empty() {
+            self.clear();
+            return false;
+        }
+        let now = Instant::now();
+        if self.message != message {
+            let news = self.message.is_empty();
+            self.message = message.to_owned();
+            self.wait = REPEATED.0;
+            let after = if news { self.first } else { Duration::ZERO };
+            if !after.is_zero() {
+                self.next = Some(now + after);
+                return false;
+            }
+        } else if self.next.is_some_and(|next| now < next) {
+            return false;
+        }
+        self.next = Some(now + self.wait);
+        self.wait = (2 * self.wait).min(REPEATED.1);
+        true
+    }
+
+    /// All is well: the next message is news.
+    pub fn clear(&mut self) {
+        self.message.clear();
+        self.next = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cluster without CRDs over a weekend must not fill the log, and must still say why nothing happens.
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_stays_is_logged_ever_more_seldom() {
+        let mut repeated = Repeated::default();
+        let mut logged = Vec::new();
+        for second in 0..4000 {
+            if repeated.is_due("no CRD") {
+                logged.push(second);
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(logged, [0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030, 3630]);
+        assert!(repeated.is_due("another"), "what changes is news");
+        assert!(!repeated.is_due(""));
+        assert!(repeated.is_due("another"));
     }
 }

@@ -1,0 +1,57 @@
+//! What runs in a pod has in common: one HTTP server, one registry of metrics, one health page, one log. The controller and
+//! the webhook stand on it and know nothing of each other here.
+
+pub mod connections;
+pub mod health;
+pub mod logging;
+pub mod metrics;
+pub mod slots;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::exit::Failure;
+
+/// Where health and metrics are served.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HealthArgs {
+    /// Where /healthz, /readyz and /metrics are served, over plain HTTP [default: port 8080; in a pod on all addresses,
+    /// elsewhere on loopback]
+    #[arg(long, value_name = "ADDRESS")]
+    health_address: Option<String>,
+}
+
+impl HealthArgs {
+    /// The address.
+    pub fn address(&self) -> String {
+        address(self.health_address.as_deref(), 8080)
+    }
+}
+
+/// The address that was asked for. By default a process outside of a pod is reachable from its own machine alone.
+pub fn address(asked: Option<&str>, port: u16) -> String {
+    // The kubelet sets it in every container.
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let all = if in_pod { "0.0.0.0" } else { "127.0.0.1" };
+    asked.map_or_else(|| format!("{all}:{port}"), str::to_owned)
+}
+
+/// Becomes true at SIGTERM or SIGINT.
+///
+/// # Errors
+/// Signals cannot be waited for.
+pub fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
+    let (sender, stop) = watch::channel(false);
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| Failure::Io("wait for signals".into(), error))?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            sender.send_replace(true);
+            // A dropped sender would look like a signal that never came.
+            std::future::pending::<()>().await;
+        });
+    }
+    Ok(stop)
+}
