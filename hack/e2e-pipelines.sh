@@ -412,9 +412,14 @@ test_flux_render_leaves_nothing_on_failure() {
 }
 
 # Static patches: the kustomization as it is in Git, the patches beside it, and kustomize as Flux runs it.
-test_flux_patches_equal_render() {
+# The kustomization of the examples as a Git repository for Flux has it: without functions.
+flux_repository() {
   cp -r "$examples/kustomize" source
   sed -i '/^transformers:/,$d' source/overlays/production/kustomization.yaml
+}
+
+test_flux_patches_equal_render() {
+  flux_repository
   "$examples/flux/patch.sh" source/overlays/production source/skills/production
   kustomize build source/overlays/production | render -f - >want
   mkdir source/outer
@@ -425,17 +430,92 @@ test_flux_patches_equal_render() {
     equal got want
   done
   render --check -f got
-  # As Flux does it: the component in the kustomization itself.
-  printf 'components: [../../skills/production]\n' >>source/overlays/production/kustomization.yaml
-  kustomize build source/overlays/production >inside || true
   # The manifest has changed so that the patch would mount into another container: the build fails.
   python3 - <<'PYTHON'
-import re
 path = "source/base/deployment.yaml"
 text = open(path).read()
 open(path, "w").write(text.replace("      containers:\n", "      containers:\n      - name: first\n        image: registry.example/first:1\n"))
 PYTHON
   fails_loudly test -- kustomize build source/outer
+}
+
+# The component in the overlay that adds prefix, suffix and namespace, around it, and around one more prefix: kustomize
+# would drop a patch that names the object as another layer does, and say nothing.
+test_flux_patches_match_in_every_layer() {
+  flux_repository
+  printf 'nameSuffix: -blue\nnamespace: team1\n' >>source/overlays/production/kustomization.yaml
+  "$examples/flux/patch.sh" source/overlays/production source/skills/production
+  kustomize build source/overlays/production | render -f - >want
+  mkdir -p source/inside source/outer source/outermost
+  sed 's|^resources:|components: [../skills/production]\nresources:|; s|\.\./\.\./base|../base|' source/overlays/production/kustomization.yaml >source/inside/kustomization.yaml
+  kustomize build source/inside >got
+  equal got want
+  printf 'resources: [../overlays/production]\ncomponents: [../skills/production]\n' >source/outer/kustomization.yaml
+  kustomize build source/outer >got
+  equal got want
+  printf 'namePrefix: eu-\nresources: [../outer]\n' >source/outermost/kustomization.yaml
+  kustomize build source/outermost >got
+  render --check -f got
+  printf 'namePrefix: eu-\nresources: [../overlays/production]\n' >source/outer/kustomization.yaml
+  printf 'resources: [../outer]\ncomponents: [../skills/production]\n' >source/outermost/kustomization.yaml
+  kustomize build source/outermost >got
+  render --check -f got
+  # A workload that was renamed: the build fails, instead of an agent without skills.
+  sed -i 's/name: weather$/name: climate/' source/base/deployment.yaml
+  fails_loudly weather -- kustomize build source/outermost
+  fails_loudly weather -- kustomize build source/inside
+}
+
+# A second run of CI, with the component in the kustomization that it was made for, must not write an empty one.
+test_flux_patches_again_are_the_same() {
+  flux_repository
+  "$examples/flux/patch.sh" source/overlays/production source/skills/production
+  cp source/skills/production/kustomization.yaml first
+  printf 'components: [../../skills/production]\n' >>source/overlays/production/kustomization.yaml
+  kustomize build source/overlays/production >got
+  "$examples/flux/patch.sh" source/overlays/production source/skills/production
+  same_bytes first source/skills/production/kustomization.yaml
+  # Without the script's care it is an error.
+  ends_with 3 render -o kustomize-patch -f got
+  grep -q 'already' err
+}
+
+# As the controller does it: its own generator and builder, with a prefix, a suffix and a namespace of its own.
+test_flux_generator_applies_patches() {
+  flux_repository
+  "$examples/flux/patch.sh" source/overlays/production source/skills/production
+  cp -r source plain
+  flux-build "$PWD/source" "$examples/flux/with-patches.yaml" >got
+  kustomize build plain/overlays/production | render -f - >want
+  equal got want
+  rm -rf source && cp -r plain source
+  sed 's|^  prune: true|  prune: true\n  namePrefix: eu-\n  nameSuffix: -blue\n  targetNamespace: team1|' "$examples/flux/with-patches.yaml" >flux.yaml
+  flux-build "$PWD/source" flux.yaml >got
+  render --check -f got
+  [ "$(gojq -r 'select(.kind == "Deployment") | .metadata.namespace + "/" + .metadata.name, (.spec.template.spec.volumes | map(select(.image)) | length)' got | tr '\n' ' ')" = "team1/eu-weather-blue 2 " ] || fail "$(cat got)"
+}
+
+# What patches take out is gone, and not the text "null", which is what kustomize makes of a targeted merge with null.
+test_patches_take_out_what_they_should() {
+  flux_repository
+  kustomize build source/overlays/production | render -f - >all.yaml
+  mkdir rendered bare
+  cp all.yaml rendered/all.yaml
+  printf 'resources: [all.yaml]\n' >rendered/kustomization.yaml
+  render --remove -o kustomize-patch -f all.yaml >bare/kustomization.yaml
+  mkdir outer
+  printf 'resources: [../rendered]\ncomponents: [../bare]\n' >outer/kustomization.yaml
+  render --remove -f all.yaml >want
+  local program
+  for program in "kustomize build" "kubectl kustomize" "kubectl-1.32 kustomize"; do
+    $program outer >got
+    ! grep -q '"null"' got || fail "$program: $(grep '"null"' got)"
+    # A map that is empty afterwards may stay: whether another layer has put something into it is not known here.
+    local maps='walk(if type == "object" then with_entries(select(.value != {})) else . end)'
+    gojq "$maps" got | sort >have
+    gojq "$maps" want | sort >expected
+    same_bytes expected have
+  done
 }
 
 # === the first steps of the README ===
@@ -508,7 +588,7 @@ if [ -z "$ours" ]; then
   ours=$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}")/debug/kubectl-skills
 fi
 ln -s "$(realpath "$ours")" "$work/bin/kubectl-skills"
-for tool in kustomize kubectl kubectl-1.32 kpt helm helm3 gojq kyaml-fn; do
+for tool in kustomize kubectl kubectl-1.32 kpt helm helm3 gojq kyaml-fn flux-build; do
   ln -s "$("$root/hack/tools.sh" "$tool")" "$work/bin/$tool"
 done
 export PATH=$work/bin:$PATH HOME=$work/home

@@ -27,6 +27,7 @@ kubectl-1.32 v1.32.13 module:hack/tools/kubectl-1.32 kubectl
 kpt v1.0.0-beta.60 module:hack/tools/kpt kpt
 helm v4.3.1 package:helm.sh/helm/v4/cmd/helm helm
 helm3 v3.22.0 package:helm.sh/helm/v3/cmd/helm helm
+flux-build source module:hack/tools/flux-build flux-build
 gojq source module:hack/tools/gojq gojq
 kyaml-fn source module:bench/kyaml-fn kyaml-fn
 go-oracle source module:hack/oracle go-oracle

@@ -1,9 +1,14 @@
-//! Static patches for those who run no function, such as Flux: objects before and after in, a kustomize Component whose
-//! `patches` turn one into the other out. How the objects came to be is left to `render`.
+//! Static patches for pipelines that run no function, such as Flux: a kustomize Component whose `patches` turn the objects
+//! before into the objects after. How the objects came to be is left to `render`.
 //!
-//! Labels and annotations go into a strategic merge patch, which makes the maps it needs. All else goes into a JSON6902
-//! patch: only that keeps the order of lists and knows the lists of custom resources. Its `test` operations let a build
-//! fail when the manifest has changed so that an index means another item, or a list came up where there was none.
+//! Each object gets a strategic merge patch first: labels and annotations that are added or changed. It has no `target`,
+//! because kustomize drops a targeted patch that matches nothing without a word, and fails on an untargeted one. All else,
+//! removals included, goes into a JSON6902 patch, which must have a target: it keeps the order of lists, knows the lists
+//! of custom resources, and its `test` operations fail the build when the manifest has changed. (kustomize 5.8 turns the
+//! `null` of a targeted strategic merge patch into the text "null" instead of removing the key.)
+//!
+//! Both name the object as its file names it, where kustomize has recorded that: only this name matches in every layer,
+//! before and after `namePrefix`, `nameSuffix` and `namespace` are applied.
 
 use serde_json::{Map, Value, json};
 
@@ -11,6 +16,13 @@ use crate::api::object::Object;
 use crate::yaml::emit::{BlockLayout, Scalars, block};
 
 mod json6902;
+
+/// Annotations of kustomize's function input: names and namespaces of all layers, the file's first.
+pub(crate) const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
+pub(crate) const PREVIOUS_NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
+
+/// To kustomize an object without a namespace is in this one.
+const DEFAULT_NAMESPACE: &str = "default";
 
 const LAYOUT: BlockLayout<'static> = BlockLayout {
     step: 2,
@@ -42,65 +54,87 @@ pub fn component<'v>(objects: impl IntoIterator<Item = (&'v Value, &'v Value)>) 
     out
 }
 
-/// The patches of one object: one of metadata, one of the rest, or none.
+/// The patches of one object: labels and annotations, then the rest; none if nothing differs.
 fn patches(before: &Value, after: &Value) -> Vec<Value> {
+    if before == after {
+        return Vec::new();
+    }
     let mut merged = Map::new();
     // What the strategic merge patch already does is not left for the other.
     let mut between = before.clone();
+    let mut wanted = after.clone();
     for parents in MERGED {
         for part in ["labels", "annotations"] {
             let path = [parents, &[part]].concat();
             let pointer: String = path.iter().map(|key| format!("/{key}")).collect();
             let (old, new) = (before.pointer(&pointer), after.pointer(&pointer));
-            if old != new
-                && let Some(change) = merge(old, new)
-            {
-                put(&mut merged, &path, change);
-                set(&mut between, &path, new);
+            let Some(old) = string_map(old).filter(|_| old != new) else { continue };
+            let Some(new_map) = string_map(new) else { continue };
+            let added: Map<String, Value> =
+                new_map.iter().filter(|(key, value)| old.get(*key) != Some(value)).map(owned).collect();
+            if !added.is_empty() {
+                let both = old.iter().chain(&added).map(owned).collect();
+                put_in(&mut between, &path, Value::Object(both));
+                put(&mut merged, &path, Value::Object(added));
+            }
+            if new.is_none() && !old.is_empty() {
+                // Key by key: another layer may have added labels of its own to the same map.
+                put_in(&mut wanted, &path, Value::Object(Map::new()));
             }
         }
     }
-    let mut out = Vec::new();
-    if !merged.is_empty() {
-        let mut patch = json!({"apiVersion": before["apiVersion"], "kind": before["kind"], "metadata": {}});
-        if let (Value::Object(patch), Some(metadata)) = (&mut patch, merged.remove("metadata")) {
-            patch.insert("metadata".into(), metadata);
-        }
-        patch["metadata"]["name"] = before["metadata"]["name"].clone();
-        if let Value::Object(patch) = &mut patch {
-            patch.extend(merged);
-        }
-        out.push(patch);
+    let (name, namespace) = original(before);
+    let mut patch = json!({"apiVersion": before["apiVersion"], "kind": before["kind"], "metadata": {}});
+    if let (Value::Object(patch), Some(metadata)) = (&mut patch, merged.remove("metadata")) {
+        patch.insert("metadata".into(), metadata);
     }
-    let operations = json6902::operations(&between, after);
+    patch["metadata"]["name"] = name.into();
+    if namespace != DEFAULT_NAMESPACE {
+        patch["metadata"]["namespace"] = namespace.into();
+    }
+    if let Value::Object(patch) = &mut patch {
+        patch.extend(merged);
+    }
+    let mut out = vec![patch];
+    let operations = json6902::operations(&between, &wanted);
     if !operations.is_empty() {
         out.push(Value::Array(operations));
     }
     out
 }
 
-/// What of two maps of strings a merge patch changes; none where they are no such maps.
-fn merge(old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
-    let map = |value: Option<&Value>| match value {
+/// Name and namespace of an object in its file, before any layer of kustomize renamed it. kustomize records them in
+/// annotations for functions (api v0.21.1 `resource/resource.go`, `StorePreviousId`); without them the object's own.
+fn original(object: &Value) -> (&str, &str) {
+    let object = Object(object);
+    let first = |recorded| {
+        object.annotation(recorded).and_then(|names| names.split(',').next()).filter(|name| !name.is_empty())
+    };
+    let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
+    (
+        first(PREVIOUS_NAMES).unwrap_or(object.name()),
+        first(PREVIOUS_NAMESPACES).or(namespace).unwrap_or(DEFAULT_NAMESPACE),
+    )
+}
+
+/// A map of texts, empty where there is none; `None` for anything else.
+fn string_map(value: Option<&Value>) -> Option<Map<String, Value>> {
+    match value {
         None | Some(Value::Null) => Some(Map::new()),
         Some(Value::Object(map)) if map.values().all(Value::is_string) => Some(map.clone()),
         _ => None,
-    };
-    let (old, new_map) = (map(old)?, map(new)?);
-    if new_map.is_empty() {
-        // An empty map cannot be merged in; an absent one can be merged away.
-        return new.is_none().then_some(Value::Null);
     }
-    let mut out = Map::new();
-    for (key, value) in &new_map {
-        if old.get(key) != Some(value) {
-            out.insert(key.clone(), value.clone());
-        }
+}
+
+fn owned((key, value): (&String, &Value)) -> (String, Value) {
+    (key.clone(), value.clone())
+}
+
+/// [`put`] into an object.
+fn put_in(object: &mut Value, path: &[&str], value: Value) {
+    if let Value::Object(map) = object {
+        put(map, path, value);
     }
-    for key in old.keys().filter(|key| !new_map.contains_key(*key)) {
-        out.insert(key.clone(), Value::Null);
-    }
-    Some(Value::Object(out))
 }
 
 /// Puts a value at a path of maps, which are made.
@@ -117,44 +151,29 @@ fn put(map: &mut Map<String, Value>, path: &[&str], value: Value) {
     }
 }
 
-/// Makes a path of an object mean what it means elsewhere; none removes it.
-fn set(object: &mut Value, path: &[&str], value: Option<&Value>) {
-    match (value, path.split_last()) {
-        (Some(value), _) => {
-            if let Value::Object(map) = object {
-                put(map, path, value.clone());
-            }
-        }
-        (None, Some((last, parents))) => {
-            if let Some(Value::Object(parent)) = parents.iter().try_fold(object, |at, key| at.get_mut(*key)) {
-                parent.shift_remove(*last);
-            }
-        }
-        (None, None) => {}
-    }
-}
-
-/// One entry of `patches`.
+/// One entry of `patches`. Only a JSON6902 patch, which cannot say what it is about, has a target.
 fn entry(out: &mut String, object: &Value, patch: &Value) {
-    let object = Object(object);
-    let api_version = object.api_version();
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let mut target = Map::new();
-    for (key, value) in [
-        ("group", exactly(group)),
-        ("version", exactly(version)),
-        ("kind", exactly(object.kind())),
-        ("name", exactly(object.name())),
-        // To kustomize an object without a namespace is in this one; a target without one is in all.
-        ("namespace", exactly(Some(object.namespace()).filter(|name| !name.is_empty()).unwrap_or("default"))),
-    ] {
-        if !value.is_empty() {
-            target.insert(key.into(), value.into());
-        }
+    out.push_str("- ");
+    if patch.is_array() {
+        let api_version = Object(object).api_version();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (name, namespace) = original(object);
+        let target: Map<String, Value> = [
+            ("group", group),
+            ("version", version),
+            ("kind", Object(object).kind()),
+            ("name", name),
+            ("namespace", namespace),
+        ]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(key, text)| (key.to_owned(), exactly(text).into()))
+        .collect();
+        out.push_str("target:\n    ");
+        block(out, &Value::Object(target), 4, LAYOUT);
+        out.push_str("\n  ");
     }
-    out.push_str("- target:\n    ");
-    block(out, &Value::Object(target), 4, LAYOUT);
-    out.push_str("\n  patch: |-\n    ");
+    out.push_str("patch: |-\n    ");
     block(out, patch, 4, LAYOUT);
     out.push('\n');
 }
@@ -199,19 +218,14 @@ mod tests {
             r#"apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 patches:
-- target:
-    group: apps
-    version: v1
-    kind: Deployment
-    name: "weather\\.v2"
-    namespace: demo
-  patch: |-
+- patch: |-
     apiVersion: apps/v1
     kind: Deployment
     metadata:
       annotations:
         kagenti.io/skills: "[\"a\"]"
       name: weather.v2
+      namespace: demo
     spec:
       template:
         metadata:
@@ -252,22 +266,41 @@ patches:
         );
     }
 
-    /// What goes from a map must be named: a merge only adds.
+    /// A targeted merge of `null` comes out of kustomize as the text "null", so removals are JSON6902; and key by key, since
+    /// a layer around this one may have added its own annotations.
     #[test]
-    fn removed_labels_and_annotations_are_merged_away() {
+    fn removed_labels_and_annotations_are_removed_key_by_key() {
         let spec = json!({});
         let before = deployment(Some(json!({"keep": "1", "kagenti.io/skills": "[]"})), spec.clone());
         let of = |annotations| patches(&before, &deployment(annotations, spec.clone()));
-        assert_eq!(
-            of(Some(json!({"keep": "1"})))[0]["metadata"],
-            json!({"annotations": {"kagenti.io/skills": null}, "name": "weather.v2"})
-        );
-        assert_eq!(of(None)[0]["metadata"], json!({"annotations": null, "name": "weather.v2"}));
-        // No merge makes an empty map.
-        assert_eq!(
-            of(Some(json!({}))),
-            [json!([{"op": "remove", "path": "/metadata/annotations/keep"},
-                    {"op": "remove", "path": "/metadata/annotations/kagenti.io~1skills"}])]
-        );
+        let id = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "weather.v2", "namespace": "demo"}});
+        let remove = |key: &str, value: &str| {
+            let path = format!("/metadata/annotations/{key}");
+            [json!({"op": "test", "path": path, "value": value}), json!({"op": "remove", "path": path})]
+        };
+        let skills = remove("kagenti.io~1skills", "[]");
+        assert_eq!(of(Some(json!({"keep": "1"}))), [id.clone(), json!(skills)]);
+        let all = json!([remove("keep", "1"), skills].concat());
+        assert_eq!(of(None), [id.clone(), all.clone()]);
+        assert_eq!(of(Some(json!({}))), [id, all]);
+    }
+
+    /// After a prefix the name of the build matches nothing inside of the layer that adds it, and the name of a layer in
+    /// between matches one of the two patches only: the file's name matches both, everywhere.
+    #[test]
+    fn an_object_is_named_as_its_file_names_it() {
+        let mut before = deployment(None, json!({}));
+        before["metadata"] = json!({"name": "st-weather-b", "namespace": "team1", "annotations": {
+            PREVIOUS_NAMES: "weather,weather-b", PREVIOUS_NAMESPACES: "default,team1"}});
+        let mut after = before.clone();
+        after["spec"]["template"]["spec"]["volumes"] = json!([]);
+        let text = component([(&before, &after)]);
+        assert!(text.contains("    metadata:\n      name: weather\n- target:"), "{text}");
+        assert!(text.contains("    name: weather\n    namespace: default\n"), "{text}");
+        before["metadata"]["annotations"][PREVIOUS_NAMESPACES] = "own,team1".into();
+        after["metadata"] = before["metadata"].clone();
+        let text = component([(&before, &after)]);
+        assert!(text.contains("      name: weather\n      namespace: own\n- target:"), "{text}");
+        assert!(text.contains("    name: weather\n    namespace: own\n"), "{text}");
     }
 }

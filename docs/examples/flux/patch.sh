@@ -1,12 +1,34 @@
 #!/usr/bin/env bash
 # For CI, since Flux runs no functions and no plugins: writes a kustomize Component whose patches mount the skills of a
-# kustomization. Commit it; Flux applies it by `spec.components`, kustomize by `components:` around the kustomization.
+# kustomization. Commit it; Flux applies it by `spec.components`, kustomize by `components:` in or around the kustomization.
 #
 #   patch.sh KUSTOMIZATION OUT
+#
+# A second run writes the same, also where KUSTOMIZATION already has OUT among its components.
 set -euo pipefail
 
-kustomization=${1:?the folder of a kustomization}
+kustomization=$(cd "${1:?the folder of a kustomization}" && pwd)
 out=${2:?the folder to write}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Only a function sees what an object was called before prefixes and suffixes, and patches must name it so.
+ln -s "$kustomization" "$work/kustomization"
+printf 'resources: [kustomization]\ntransformers: [capture.yaml]\n' >"$work/kustomization.yaml"
+cat >"$work/capture.yaml" <<YAML
+apiVersion: skills.kagenti.dev/v1alpha1
+kind: Capture
+metadata:
+  name: capture
+  annotations:
+    config.kubernetes.io/function: |
+      exec: {path: $work/capture}
+YAML
+printf '#!/bin/sh\nexec tee "%s/seen.yaml"\n' "$work" >"$work/capture"
+chmod +x "$work/capture"
+kustomize build --enable-alpha-plugins --enable-exec "$work" >/dev/null
+
+kubectl-skills render --profile pr332-merged --remove -f "$work/seen.yaml" >"$work/bare.yaml"
+kubectl-skills render --profile pr332-merged -o kustomize-patch -f "$work/bare.yaml" >"$work/patches.yaml"
 mkdir -p "$out"
-kustomize build "$kustomization" | kubectl-skills render --profile pr332-merged -o kustomize-patch -f - >"$out/.kustomization.yaml"
-mv "$out/.kustomization.yaml" "$out/kustomization.yaml"
+mv "$work/patches.yaml" "$out/kustomization.yaml"

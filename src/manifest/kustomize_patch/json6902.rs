@@ -29,7 +29,9 @@ fn compare(before: &Value, after: &Value, path: &str, out: &mut Vec<Value>) {
                 }
             }
             for key in old.keys().filter(|key| !new.contains_key(*key)) {
-                out.push(json!({"op": "remove", "path": below(path, key)}));
+                let path = below(path, key);
+                out.push(json!({"op": "test", "path": path, "value": old[key]}));
+                out.push(json!({"op": "remove", "path": path}));
             }
         }
         (Value::Array(old), Value::Array(new)) => {

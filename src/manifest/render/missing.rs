@@ -1,10 +1,8 @@
 //! Why a target may be missing: what is in the stream instead, as a help for people.
 
 use crate::api::object::Object;
+use crate::manifest::kustomize_patch::PREVIOUS_NAMES;
 use crate::manifest::stream::{Item, Stream};
-
-/// Annotation in which kustomize keeps the names that an object had.
-const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
 
 /// The help for a target that is not in the stream; `usual` where nothing better is known.
 pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {

@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::manifest::kustomize_patch::component;
 use kubectl_skills::manifest::render::{Edited, edit, render};
 use kubectl_skills::manifest::stream::{Item, Source};
+use kubectl_skills::plan::Action;
 use serde_json::{Value, json};
 
 use super::files::{Loaded, load, tell};
@@ -141,6 +142,20 @@ fn patches(loaded: &Loaded<'_>) -> Run {
         if let (Some(item), Some(after)) = (loaded.stream.runtimes.get(one.runtime), &one.runtime_after) {
             runtimes.push((loaded.stream.object(item).map_err(|error| Failure::Input(vec![error]))?, after));
         }
+    }
+    // What carries its skills already needs no patch: an empty Component in place of the one that mounted them would
+    // take them away.
+    let carried =
+        planned.plans.iter().find(|one| !one.plan.skills.is_empty() && one.plan.action == Action::Unchanged);
+    if let Some(item) = carried.and_then(|one| loaded.stream.runtimes.get(one.runtime)) {
+        return Err(Failure::input(
+            &format!(
+                "{}: {}: its workload carries its skills already, so there is nothing to patch",
+                item.origin, item.id
+            ),
+            "make the patches from manifests without skills: build the kustomization without this component, or put \
+             'kubectl skills render --remove -f -' in front",
+        ));
     }
     let runtimes = runtimes.iter().map(|(before, after)| (before, *after));
     sink::text(&component(workloads.into_values().chain(runtimes)))?;
