@@ -2,6 +2,7 @@
 //! decoding, `%q` quoting, the `%v` of values.
 
 pub mod json;
+pub mod number;
 pub mod quote;
 mod quote_table;
 pub mod strings;

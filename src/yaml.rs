@@ -1,26 +1,25 @@
 //! YAML text with positions: split into documents, read as Go reads it, edited byte by byte.
 
-#[cfg(test)]
-mod agreement;
-mod decode;
 pub mod document;
 pub mod edit;
 pub mod emit;
+mod error;
 mod fast;
-pub mod go_yaml;
-mod granit;
 mod json;
 pub mod node;
 pub(crate) mod number;
 pub mod path;
 pub(crate) mod plain;
 pub mod prefilter;
+mod reader;
+#[cfg(test)]
+mod reader_differential_tests;
 pub mod resolve;
 pub mod scalar;
 pub mod split;
-mod tabs;
 
-pub use document::{Document, SyntaxError};
+pub use document::Document;
 pub use edit::{EditError, Editor, Place, Splice, apply, edit, edit_node};
+pub use error::SyntaxError;
 pub use path::Step;
 pub use split::{DocumentSlice, split};

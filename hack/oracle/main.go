@@ -1,6 +1,7 @@
 // Command go-oracle says how Kubernetes' own YAML library reads a document. Each line on stdin is one document as a
 // JSON string; each line on stdout is {"value": ...}, or {"error": "..."} where Go refuses it. A number in the value is
-// {"number": "1e+21"}, its text as Go writes it: not every JSON reader gives back the same float.
+// {"number": "1e+21"}, its text as Go writes it: not every JSON reader gives back the same float. A document that is a
+// JSON object has its value as JSON too, in "json": Kubernetes tries JSON first.
 package main
 
 import (
@@ -43,10 +44,11 @@ func run() error {
 	return out.Flush()
 }
 
-// answer has exactly one of its fields.
+// answer has a value or an error.
 type answer struct {
 	Value any    `json:"value"`
 	Error string `json:"error,omitempty"`
+	JSON  any    `json:"json,omitempty"`
 }
 
 // read is what kubectl and every controller do before they know a type: YAML to JSON.
@@ -54,20 +56,34 @@ func read(document string) (result answer) {
 	// A panic of the library is a refusal too, and must not end the run.
 	defer func() {
 		if cause := recover(); cause != nil {
-			result = answer{Error: fmt.Sprint("panic: ", cause)}
+			result.Error = fmt.Sprint("panic: ", cause)
 		}
 	}()
+	object := []byte(document)
+	if bytes.HasPrefix(bytes.TrimLeft(object, " \t\r\n"), []byte("{")) && json.Valid(object) {
+		if value, err := decode(object); err == nil {
+			result.JSON = value
+		}
+	}
 	text, err := yaml.YAMLToJSON([]byte(document))
 	if err != nil {
-		return answer{Error: err.Error()}
+		result.Error = err.Error()
+		return result
 	}
+	if result.Value, err = decode(text); err != nil {
+		result.Error = err.Error()
+	}
+	return result
+}
+
+func decode(text []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return answer{Error: err.Error()}
+		return nil, err
 	}
-	return answer{Value: numbersAsText(value)}
+	return numbersAsText(value), nil
 }
 
 // numbersAsText replaces every number below a value.

@@ -1,8 +1,9 @@
-//! JSON text byte for byte as Go's `encoding/json` writes it (`json.Marshal`, HTML escaping on, no white space).
-//! Strings, numbers and maps come in, text is appended; which fields are written is left to `hash`.
+//! JSON text byte for byte as Go's `encoding/json` writes it (`json.Marshal`, HTML escaping on, no white space), and
+//! strings as it reads them. Which fields are written is left to `hash`.
 //!
 //! Source: operator-spec.md section 4. The short `\b` and `\f` are Go 1.22's and later; the operator builds with 1.26.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -101,6 +102,40 @@ pub fn string_array<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
     }
     out.push(']');
     out
+}
+
+/// The text of a sound string literal, quotes included. Go puts U+FFFD in the place of a lone surrogate.
+pub fn unquote(literal: &str) -> Cow<'_, str> {
+    let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Cow::Borrowed(inner);
+    }
+    let mut units: Vec<u16> = Vec::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(character) = chars.next() {
+        let plain = match (character, chars.as_str().chars().next()) {
+            ('\\', Some('u')) => {
+                let digits = chars.as_str().get(1..5).unwrap_or_default();
+                units.push(u16::from_str_radix(digits, 16).unwrap_or(0xfffd));
+                chars = chars.as_str().get(5..).unwrap_or_default().chars();
+                continue;
+            }
+            ('\\', Some(letter)) => {
+                chars.next();
+                match letter {
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    other => other,
+                }
+            }
+            (other, _) => other,
+        };
+        units.extend(plain.encode_utf16(&mut [0; 2]).iter());
+    }
+    Cow::Owned(String::from_utf16_lossy(&units))
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 use serde_json::{Map, Value};
 
 use crate::crd::pattern::{dns_label, dns_subdomain, qualified_name};
+use crate::go::number::format_g;
 use crate::go::quote::go_quote;
-use crate::go::value::go_float;
+use crate::go::value::json_type_name;
 
 /// Greatest sum of the bytes of all annotation keys and values.
 const ANNOTATIONS_BYTES: usize = 256 * 1024;
@@ -58,7 +59,7 @@ pub(super) fn decode(metadata: Option<&Value>) -> Result<Decoded, String> {
         Some(other) => {
             return Err(format!(
                 "json: cannot unmarshal {} into Go value of type v1.ObjectMeta",
-                go_json_word(other)
+                json_type_name(other)
             ));
         }
     };
@@ -125,7 +126,7 @@ fn field(kind: Type, value: &Value) -> Result<Option<Value>, Mismatch> {
                 .collect();
             Ok((!texts.is_empty()).then_some(Value::Object(texts)))
         }
-        (Type::TextMap, other) => Err((go_json_word(other).to_owned(), "map[string]string")),
+        (Type::TextMap, other) => Err((json_type_name(other).to_owned(), "map[string]string")),
         (Type::TextList, Value::Array(items)) => {
             let texts = items
                 .iter()
@@ -133,13 +134,13 @@ fn field(kind: Type, value: &Value) -> Result<Option<Value>, Mismatch> {
                 .collect::<Result<Vec<_>, _>>()?;
             Ok((!texts.is_empty()).then_some(Value::Array(texts)))
         }
-        (Type::TextList, other) => Err((go_json_word(other).to_owned(), "[]string")),
+        (Type::TextList, other) => Err((json_type_name(other).to_owned(), "[]string")),
         (Type::Integer, Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
             (Some(0), _) => Ok(None),
             (Some(integer), _) => Ok(Some(Value::from(integer))),
-            (None, float) => Err((format!("number {}", go_float(float.unwrap_or_default())), "int64")),
+            (None, float) => Err((format!("number {}", format_g(float.unwrap_or_default(), 64)), "int64")),
         },
-        (Type::Integer, other) => Err((go_json_word(other).to_owned(), "int64")),
+        (Type::Integer, other) => Err((json_type_name(other).to_owned(), "int64")),
     }
 }
 
@@ -148,19 +149,7 @@ fn text<'v>(value: &'v Value, go_type: &'static str) -> Result<&'v str, Mismatch
     match value {
         Value::Null => Ok(""),
         Value::String(text) => Ok(text),
-        other => Err((go_json_word(other).to_owned(), go_type)),
-    }
-}
-
-/// A JSON type in the words of Go's decoder.
-pub(super) fn go_json_word(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+        other => Err((json_type_name(other).to_owned(), go_type)),
     }
 }
 

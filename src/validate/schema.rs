@@ -18,6 +18,7 @@ use crate::crd::node::{Node, Shape};
 use super::metadata;
 use super::schema_rules::{self, Path};
 use crate::go::quote::go_quote;
+use crate::go::value::json_type_name;
 
 /// What the API server answers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,7 +52,7 @@ impl Validator {
             return SchemaReport {
                 errors: vec![format!(
                     "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-                    metadata::go_json_word(object)
+                    json_type_name(object)
                 )],
                 ..SchemaReport::default()
             };

@@ -154,7 +154,7 @@ impl<'e, 't> Editor<'e, 't> {
             document,
             aliased,
             parents: parents::Parents::default(),
-            lone_return: lines::lone_return(document.text),
+            lone_return: lines::lone_return(document),
             splices: Vec::new(),
             wanted: Vec::new(),
             proven: Vec::new(),

@@ -1,10 +1,10 @@
 //! The quick reader of what most manifests consist of. In: one document's text; out: nodes, or word that the
-//! thorough reader (`granit`) must decide.
+//! thorough reader (`reader`) must decide.
 //!
 //! One pass, no memory but the nodes. It reads block mappings and sequences, plain and quoted scalars of one line,
 //! block scalars, flow collections, comments, anchors, aliases and tags in front of values. Whatever it is not sure of
 //! it leaves alone: scalars over several lines, `?` keys, tabs between tokens, odd indentation, and every error.
-//! It accepts nothing that granit refuses, and builds the same tree.
+//! It accepts nothing that Go refuses, and builds the same tree.
 
 mod scan;
 

@@ -1,24 +1,22 @@
-//! The reader of JSON, which is YAML to Kubernetes only where another reader did not take it first. In: one document's
-//! text; out: nodes if the text is JSON by RFC 8259, or word that it is not.
-//!
-//! It alone accepts what the thorough reader may refuse: tabs as indentation, keys beyond 1024 characters, line
-//! separators and DEL in strings. Kubernetes reads such documents as JSON.
+//! Reads a document in JSON into the position tree. Kubernetes tries JSON before YAML, which refuses some of it: tabs as
+//! indentation, keys beyond 1024 characters, `\/` and surrogate pairs.
 
-use super::granit::MAX_DEPTH;
+use super::error::MAX_DEPTH;
 use super::node::{NONE, Node, NodeId, NodeKind, ScalarStyle, Tree};
 
-/// Whether a text begins like a JSON object or array.
+/// Whether a text begins like a JSON object, for which Kubernetes looks (k8s.io/apimachinery `util/yaml/decoder.go`,
+/// `GuessJSONStream`).
 pub(super) fn looks_like_json(text: &str) -> bool {
-    text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with(['{', '['])
+    text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
 }
 
-/// Reads one document into `tree`. Returns false if it is not a JSON object or array, or nests deeper than 255;
+/// Reads one document into `tree`. Returns false if it is not a JSON object, or nests deeper than 255;
 /// `tree` then holds nothing of use.
 pub(super) fn parse(text: &str, tree: &mut Tree) -> bool {
     tree.nodes.clear();
     let mut reader = Reader { text: text.as_bytes(), at: 0, nodes: &mut tree.nodes };
     reader.blank();
-    matches!(reader.peek(), Some(b'{' | b'[')) && reader.value(0).is_some() && {
+    reader.peek() == Some(b'{') && reader.value(0).is_some() && {
         reader.blank();
         reader.peek().is_none()
     }

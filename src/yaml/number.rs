@@ -1,4 +1,4 @@
-//! Numbers as Go prints them. In: floats; out: JSON numbers and keys. Which text is a number is left to `plain`.
+//! Numbers as Go's JSON makes them. Which text is a number is left to `plain`.
 
 use serde_json::Number;
 
@@ -34,26 +34,4 @@ pub(super) fn equal(one: &Number, other: &Number) -> bool {
         }
         (one, other) => one == other,
     }
-}
-
-/// A float as the key of an object: Go's `FormatFloat(v, 'g', -1, 32)`, so with the precision of 32 bits only.
-pub(crate) fn key_of_float(value: f64) -> String {
-    let value = value as f32;
-    if value.is_nan() {
-        return ".nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
-    let shortest = format!("{value:e}");
-    let Some((mantissa, exponent)) = shortest.split_once('e') else {
-        return shortest;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    // strconv: with the shortest precision, 'g' turns to an exponent below -4 and from 6 on.
-    if !(-4..6).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", exponent.abs());
-    }
-    format!("{value}")
 }

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::reader::CORE;
+
 /// A scalar with its type.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Resolved<'t> {
@@ -17,8 +19,8 @@ pub(crate) enum Resolved<'t> {
 }
 
 /// A tag, as far as it matters to values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tag<'t> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
     None,
     /// `!`.
     NonSpecific,
@@ -31,20 +33,13 @@ pub(crate) enum Tag<'t> {
     Binary,
     Merge,
     /// Any other: the scalar is text, whatever it looks like.
-    Other(Cow<'t, str>),
+    Other,
 }
 
-const CORE: &str = "tag:yaml.org,2002:";
-
-impl<'t> Tag<'t> {
-    /// Reads a tag as written: `!!int`, `!<tag:yaml.org,2002:int>`, `!local`.
-    pub(crate) fn of(written: &'t str) -> Self {
-        let verbatim = written.strip_prefix("!<").and_then(|tag| tag.strip_suffix('>'));
-        let suffix = match verbatim {
-            Some(tag) => percent_decode(tag).strip_prefix(CORE).map(str::to_owned),
-            None => written.strip_prefix("!!").map(|suffix| percent_decode(suffix).into_owned()),
-        };
-        match suffix.as_deref() {
+impl Tag {
+    /// What a whole tag is, such as `tag:yaml.org,2002:int`.
+    pub(crate) fn of(tag: &str) -> Self {
+        match tag.strip_prefix(CORE) {
             Some("str") => Self::Str,
             Some("bool") => Self::Bool,
             Some("int") => Self::Int,
@@ -53,15 +48,13 @@ impl<'t> Tag<'t> {
             Some("timestamp") => Self::Timestamp,
             Some("binary") => Self::Binary,
             Some("merge") => Self::Merge,
-            _ if written == "!" || written == "!<!>" => Self::NonSpecific,
-            _ => Self::Other(Cow::Borrowed(written)),
+            None if tag == "!" => Self::NonSpecific,
+            _ => Self::Other,
         }
     }
 
-    fn name(&self) -> &str {
+    fn name(self) -> &'static str {
         match self {
-            Self::None => "",
-            Self::NonSpecific => "!",
             Self::Str => "!!str",
             Self::Bool => "!!bool",
             Self::Int => "!!int",
@@ -70,46 +63,23 @@ impl<'t> Tag<'t> {
             Self::Timestamp => "!!timestamp",
             Self::Binary => "!!binary",
             Self::Merge => "!!merge",
-            Self::Other(name) => name,
+            Self::None | Self::NonSpecific | Self::Other => "!",
         }
     }
-}
-
-fn percent_decode(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// Gives a scalar its type. Untagged quoted and block scalars are text and do not come here.
 ///
 /// # Errors
-/// A tag that does not fit the text, such as `!!int x`.
-pub(crate) fn resolve<'t>(tag: &Tag<'t>, text: Cow<'t, str>) -> Result<Resolved<'t>, String> {
+/// A tag that does not fit the text, such as `!!int x`, in Go's words.
+pub(crate) fn resolve<'t>(tag: Tag, text: Cow<'t, str>) -> Result<Resolved<'t>, String> {
     match tag {
         Tag::None => return Ok(guess(&text).unwrap_or(Resolved::Text(text))),
-        Tag::Str | Tag::NonSpecific | Tag::Merge | Tag::Other(_) => return Ok(Resolved::Text(text)),
+        Tag::Str | Tag::NonSpecific | Tag::Merge | Tag::Other => return Ok(Resolved::Text(text)),
         Tag::Binary => return binary(&text).map(|text| Resolved::Text(Cow::Owned(text))),
         _ => {}
     }
-    if *tag == Tag::Timestamp && is_timestamp(&text) {
+    if tag == Tag::Timestamp && is_timestamp(&text) {
         return Ok(Resolved::Text(text));
     }
     let guessed = guess(&text);
@@ -121,13 +91,13 @@ pub(crate) fn resolve<'t>(tag: &Tag<'t>, text: Cow<'t, str>) -> Result<Resolved<
         (Tag::Float, Some(Resolved::Int(value))) => Ok(Resolved::Float(value as f64)),
         (tag, guessed) => {
             let is = match guessed {
-                Some(Resolved::Null) => "null",
-                Some(Resolved::Bool(_)) => "a boolean",
-                Some(Resolved::Int(_) | Resolved::Unsigned(_)) => "an integer",
-                Some(Resolved::Float(_)) => "a float",
-                _ => "text",
+                Some(Resolved::Null) => "!!null",
+                Some(Resolved::Bool(_)) => "!!bool",
+                Some(Resolved::Int(_) | Resolved::Unsigned(_)) => "!!int",
+                Some(Resolved::Float(_)) => "!!float",
+                _ => "!!str",
             };
-            Err(format!("{text:?} is {is} and cannot be read as {}; change the tag or the value", tag.name()))
+            Err(format!("cannot decode {is} `{text}` as a {}", tag.name()))
         }
     }
 }
@@ -329,7 +299,7 @@ fn is_timestamp(text: &str) -> bool {
 
 /// Go's strict base64 (padding required, line breaks ignored); bytes that are not UTF-8 become U+FFFD one by one.
 fn binary(text: &str) -> Result<String, String> {
-    let invalid = || "the !!binary value is not base64".to_owned();
+    let invalid = || "!!binary value contains invalid base64 data".to_owned();
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count, mut padding) = (0u32, 0, 0);
     for byte in text.bytes().filter(|b| !matches!(b, b'\n' | b'\r')) {

@@ -1,5 +1,5 @@
-//! From nodes to values as sigs.k8s.io/yaml v1.6 (Go, YAML 1.1) reads them. In: a document; out: `serde_json` values,
-//! comparisons, duplicate keys. How a plain scalar gets its type is left to `number` and `scalar_value`.
+//! What the nodes of a document mean, as sigs.k8s.io/yaml v1.6 (Go, YAML 1.1) decodes them: `serde_json` values,
+//! comparisons, duplicate keys. The type of one scalar is left to `plain`, errors to `faults`.
 //!
 //! Two rules of that library surprise: entries and merges are applied in the order they stand, so that a `<<` below a
 //! key overrides it; and a null key is an error.
@@ -10,18 +10,23 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::decode::decode;
-use super::document::{Document, SyntaxError};
-use super::node::{NONE, NodeId, NodeKind, ScalarStyle};
-use super::number::{canonical, equal, key_of_float};
+use super::document::Document;
+use super::error::SyntaxError;
+use super::node::{NONE, NodeId, NodeKind, ScalarStyle, Tree};
+use super::number::{canonical, equal};
 use super::plain::{Resolved, Tag, resolve};
-use super::scalar::column;
+use super::reader::{column, full_tag, is_blankz, is_break, read_or_say_as_go, scalar_text};
+use crate::go::json::unquote;
+use crate::go::number::format_g;
+use faults::{Fault, Late, Phase, Refusal};
+
+mod faults;
 
 /// Values nested deeper than this, aliases counted, are refused. The stack needed stays far below a thread's.
 pub const MAX_VALUE_DEPTH: usize = 512;
 
-/// What aliases of one document may expand to in all: 64 per node and 1 per byte of its text. A document without
-/// aliases is never limited.
+/// Bytes that aliases of one document may expand to in all, 64 for each node with its text. A document without aliases
+/// is never limited.
 pub const ALIAS_BUDGET: usize = 64 << 20;
 
 impl<'t> Document<'t> {
@@ -30,8 +35,8 @@ impl<'t> Document<'t> {
     /// Numbers are what Go's JSON makes of them: `1.0` is the integer 1.
     ///
     /// # Errors
-    /// Values Go cannot turn into JSON (`.nan`, null keys, ...), unknown escapes, unknown anchors, aliases beyond
-    /// [`ALIAS_BUDGET`], nesting beyond [`MAX_VALUE_DEPTH`].
+    /// Values Go cannot turn into JSON (`.nan`, null keys, ...), aliases beyond Go's limits or [`ALIAS_BUDGET`], nesting
+    /// beyond [`MAX_VALUE_DEPTH`].
     pub fn to_value(&self) -> Result<Value, SyntaxError> {
         self.node_value(0)
     }
@@ -41,7 +46,7 @@ impl<'t> Document<'t> {
     /// # Errors
     /// As [`Document::to_value`].
     pub fn node_value(&self, id: NodeId) -> Result<Value, SyntaxError> {
-        Resolver::new(self).value(id, Around::Unknown, 0)
+        Ok(Resolver::new(self).value(id, Around::Unknown, 0)?)
     }
 
     /// Whether the document means `value`, without building its own value; as [`Document::to_value`] would compare,
@@ -58,7 +63,7 @@ impl<'t> Document<'t> {
     /// # Errors
     /// As [`Document::equals`].
     pub fn node_equals(&self, id: NodeId, value: &Value) -> Result<bool, SyntaxError> {
-        Resolver::new(self).equals(id, value, Around::Unknown, 0)
+        Ok(Resolver::new(self).equals(id, value, Around::Unknown, 0)?)
     }
 
     /// Whether a mapping merges nothing and has exactly the keys of `map`, each once and in the same order.
@@ -66,16 +71,16 @@ impl<'t> Document<'t> {
     /// # Errors
     /// As [`Document::key_text`].
     pub(crate) fn has_plain_keys(&self, id: NodeId, map: &Map<String, Value>) -> Result<bool, SyntaxError> {
-        Resolver::new(self).same_keys(id, map, 0)
+        Ok(Resolver::new(self).same_keys(id, map, 0)?)
     }
 
     /// The text of a scalar, escapes and folding resolved, whatever its type is: `"a\tb"`, but also `yes` and `0x10`.
     /// Empty for collections; for an alias the text of its name's node is not followed.
     ///
     /// # Errors
-    /// Unknown escapes.
+    /// None; what has been read can be decoded.
     pub fn scalar_text(&self, id: NodeId) -> Result<Cow<'t, str>, SyntaxError> {
-        Resolver::new(self).text(id, Around::Unknown)
+        Ok(Resolver::new(self).text(id, Around::Unknown))
     }
 
     /// A key as it stands in the object: `yes:` is `true`, `0x10:` is `16`.
@@ -85,7 +90,7 @@ impl<'t> Document<'t> {
     pub fn key_text(&self, id: NodeId) -> Result<Cow<'t, str>, SyntaxError> {
         match self.word(id) {
             Some(word) => Ok(Cow::Borrowed(word)),
-            None => Resolver::new(self).key(id, Around::Unknown, 0),
+            None => Ok(Resolver::new(self).key(id, Around::Unknown, 0)?),
         }
     }
 
@@ -108,7 +113,8 @@ impl<'t> Document<'t> {
         let word = self.source(id);
         let bytes = word.as_bytes();
         // The quick reader leaves words of several lines, which need folding, and tabs to the other one.
-        if !bytes.first()?.is_ascii_alphabetic() || (!self.quick && bytes.iter().any(|byte| *byte < b' ')) {
+        let may_fold = |byte: &u8| matches!(byte, ..b' ' | 0xc2 | 0xe2);
+        if !bytes.first()?.is_ascii_alphabetic() || (!self.quick && bytes.iter().any(may_fold)) {
             return None;
         }
         // Go resolves a word that begins with a letter only if it is one of these, in some spelling.
@@ -130,7 +136,7 @@ impl<'t> Document<'t> {
     /// # Errors
     /// An unknown anchor, or an anchor whose value contains the alias.
     pub fn alias_target(&self, id: NodeId) -> Result<NodeId, SyntaxError> {
-        Resolver::new(self).target(id)
+        Ok(Resolver::new(self).target(id)?)
     }
 
     /// The name of a node's anchor, without `&`.
@@ -172,6 +178,22 @@ impl<'t> Document<'t> {
     }
 }
 
+/// The value of the first document of a text, as `sigs.k8s.io/yaml` hands it to Go's JSON decoder: keys in byte order,
+/// null where there is no document. Nothing after that document is looked at.
+///
+/// # Errors
+/// What follows `error converting YAML to JSON: ` in Go's error. Collections nested deeper than 255 levels, which Go
+/// takes, are refused.
+pub fn first_document(text: &str) -> Result<Value, String> {
+    let mut tree = Tree::default();
+    let directives = read_or_say_as_go(text, &mut tree)?;
+    let document = Document { text, tree, json: false, may_alias: true, quick: false, directives };
+    let resolver = Resolver { as_go: true, ..Resolver::new(&document) };
+    let mut value = resolver.value(0, Around::Unknown, 0).map_err(|refusal| refusal.error.message)?;
+    value.sort_all_objects();
+    Ok(value)
+}
+
 /// Anchor and tag of a node, as written.
 fn props<'t>(document: &Document<'t>, id: NodeId) -> (Option<&'t str>, Option<&'t str>) {
     let node = document.tree.node(id);
@@ -181,22 +203,21 @@ fn props<'t>(document: &Document<'t>, id: NodeId) -> (Option<&'t str>, Option<&'
     }
     let mut rest = &document.text[node.props as usize..node.start as usize];
     loop {
-        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        rest = rest.trim_start_matches(is_blankz);
         if rest.starts_with('#') {
-            rest = rest.find(['\n', '\r']).map_or("", |end| &rest[end..]);
+            rest = rest.find(is_break).map_or("", |end| &rest[end..]);
             continue;
         }
-        let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(end);
+        let (word, after) = rest.split_at(rest.find(is_blankz).unwrap_or(rest.len()));
         if let Some(name) = word.strip_prefix('&') {
             anchor = Some(name);
         } else if word.starts_with('!') {
             tag = Some(word);
         }
-        if behind.is_empty() {
+        if after.is_empty() {
             return (anchor, tag);
         }
-        rest = behind;
+        rest = after;
     }
 }
 
@@ -207,12 +228,20 @@ enum Around {
     Parent(NodeId),
 }
 
+/// Takes an entry of a mapping: its key, unless that is refused when all else has been decoded, and the node of its value.
+type Entry<'f, 't> = dyn FnMut(Result<Cow<'t, str>, Refusal>, NodeId) -> Result<(), Refusal> + 'f;
+
 struct Resolver<'d, 't> {
     document: &'d Document<'t>,
     /// Anchors by name, in the order of the text; built when the first alias is met.
     anchors: OnceCell<HashMap<&'t str, Vec<NodeId>>>,
     budget: Cell<usize>,
     in_alias: Cell<bool>,
+    /// How many nodes were decoded, as Go counts them, and how many of them because of aliases.
+    decodes: Cell<u64>,
+    alias_decodes: Cell<u64>,
+    /// Errors are Go's, to the letter, and the one that Go finds first is the one.
+    as_go: bool,
 }
 
 impl<'d, 't> Resolver<'d, 't> {
@@ -222,29 +251,49 @@ impl<'d, 't> Resolver<'d, 't> {
             anchors: OnceCell::new(),
             budget: Cell::new(ALIAS_BUDGET),
             in_alias: Cell::new(false),
+            decodes: Cell::new(1),
+            alias_decodes: Cell::new(0),
+            as_go: false,
         }
     }
 
-    fn error(&self, id: NodeId, message: impl Into<String>) -> SyntaxError {
+    fn refusal(&self, id: NodeId, fault: &Fault<'_>) -> Refusal {
         let node = self.document.tree.node(id);
-        SyntaxError::at(self.document.text, node.props.min(node.start) as usize, message)
+        let message = if self.as_go { fault.in_go_words() } else { fault.message() };
+        let at = node.props.min(node.start) as usize;
+        Refusal { phase: fault.phase(), error: SyntaxError::at(self.document.text, at, message) }
     }
 
-    /// Counts what aliases expand to, and depth.
-    fn enter(&self, id: NodeId, depth: usize) -> Result<(), SyntaxError> {
+    /// Counts what is decoded, what aliases expand to, and depth.
+    fn enter(&self, id: NodeId, depth: usize) -> Result<(), Refusal> {
         if depth > MAX_VALUE_DEPTH {
-            return Err(self.error(id, format!("nested deeper than {MAX_VALUE_DEPTH} levels")));
+            return Err(self.refusal(id, &Fault::TooDeep));
         }
+        self.decodes.set(self.decodes.get() + 1);
         if self.in_alias.get() {
+            self.alias_decodes.set(self.alias_decodes.get() + 1);
             let node = self.document.tree.node(id);
             let cost = match node.kind {
                 NodeKind::Scalar(_) => 64 + (node.end - node.start) as usize,
                 _ => 64,
             };
             let Some(left) = self.budget.get().checked_sub(cost) else {
-                return Err(self.error(id, "the aliases of this document expand to more than 64 MiB"));
+                return Err(self.refusal(id, &Fault::TooMuchText));
             };
             self.budget.set(left);
+        }
+        // What comes from aliases must stay below a share of all that shrinks with the document (`decode.go`,
+        // `allowedAliasRatio`).
+        let (aliased, all) = (self.alias_decodes.get(), self.decodes.get());
+        if aliased > 100 && all > 1000 {
+            let allowed = match all {
+                0..=400_000 => 0.99,
+                4_000_000.. => 0.10,
+                all => 0.99 - 0.89 * ((all - 400_000) as f64 / 3_600_000.0),
+            };
+            if aliased as f64 / all as f64 > allowed {
+                return Err(self.refusal(id, &Fault::TooManyAliases));
+            }
         }
         Ok(())
     }
@@ -253,8 +302,8 @@ impl<'d, 't> Resolver<'d, 't> {
     fn follow<T>(
         &self,
         alias: NodeId,
-        then: impl FnOnce(NodeId) -> Result<T, SyntaxError>,
-    ) -> Result<T, SyntaxError> {
+        then: impl FnOnce(NodeId) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         let target = self.target(alias)?;
         let outer = self.in_alias.replace(true);
         let result = then(target);
@@ -262,9 +311,8 @@ impl<'d, 't> Resolver<'d, 't> {
         result
     }
 
-    fn target(&self, alias: NodeId) -> Result<NodeId, SyntaxError> {
+    fn target(&self, alias: NodeId) -> Result<NodeId, Refusal> {
         let name = self.document.source(alias).strip_prefix('*').unwrap_or_default();
-        self.check_name(alias, name)?;
         let anchors = self.anchors.get_or_init(|| {
             let mut anchors: HashMap<_, Vec<_>> = HashMap::new();
             for (id, node) in self.document.tree.nodes.iter().enumerate() {
@@ -279,43 +327,28 @@ impl<'d, 't> Resolver<'d, 't> {
         let definitions = anchors.get(name).map_or(&[][..], Vec::as_slice);
         let before = definitions.partition_point(|id| *id < alias);
         let Some(target) = before.checked_sub(1).and_then(|last| definitions.get(last)).copied() else {
-            return Err(self.error(alias, format!("unknown anchor {name:?}")));
+            return Err(self.refusal(alias, &Fault::UnknownAnchor(name)));
         };
         let (node, from) = (self.document.tree.node(target), self.document.tree.node(alias));
         if node.end > from.start {
-            return Err(self.error(alias, format!("the value of anchor {name:?} contains itself")));
+            return Err(self.refusal(alias, &Fault::ContainsItself(name)));
         }
         Ok(target)
     }
 
-    /// Go's reader takes fewer names than YAML allows.
-    fn check_name(&self, id: NodeId, name: &str) -> Result<(), SyntaxError> {
-        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if !name.is_empty() && name.bytes().all(word) {
-            return Ok(());
-        }
-        let message = format!("the anchor name {name:?} may consist of letters, digits, - and _ only");
-        Err(self.error(id, message))
+    fn tag(&self, id: NodeId) -> Tag {
+        let tag = props(self.document, id).1;
+        tag.map_or(Tag::None, |tag| Tag::of(&full_tag(tag, &self.document.directives)))
     }
 
-    fn tag(&self, id: NodeId) -> Result<Tag<'t>, SyntaxError> {
-        let node = self.document.tree.node(id);
-        if node.props == node.start {
-            return Ok(Tag::None);
-        }
-        let (anchor, tag) = props(self.document, id);
-        if let Some(name) = anchor {
-            self.check_name(id, name)?;
-        }
-        Ok(tag.map_or(Tag::None, Tag::of))
-    }
-
-    fn text(&self, id: NodeId, around: Around) -> Result<Cow<'t, str>, SyntaxError> {
-        let node = self.document.tree.node(id);
-        let NodeKind::Scalar(style) = node.kind else {
-            return Ok(Cow::Borrowed(""));
+    fn text(&self, id: NodeId, around: Around) -> Cow<'t, str> {
+        let source = self.document.source(id);
+        let style = match self.document.tree.node(id).kind {
+            NodeKind::Scalar(ScalarStyle::DoubleQuoted) if self.document.json => return unquote(source),
+            NodeKind::Scalar(style) => style,
+            _ => return Cow::Borrowed(""),
         };
-        decode(self.document.text, node, style, self.document.json, || {
+        scalar_text(source, style, || {
             let parent = match around {
                 Around::Parent(parent) => parent,
                 Around::Unknown => self.block_parent(id),
@@ -323,7 +356,7 @@ impl<'d, 't> Resolver<'d, 't> {
             if parent == NONE {
                 return None;
             }
-            Some(column(self.document.text.as_bytes(), self.document.tree.node(parent).start as usize))
+            Some(column(self.document.text, self.document.tree.node(parent).start as usize))
         })
     }
 
@@ -336,44 +369,69 @@ impl<'d, 't> Resolver<'d, 't> {
         nodes.iter().rposition(|node| node.end >= end && holds(node.kind)).map_or(NONE, |id| id as NodeId)
     }
 
-    fn scalar(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Resolved<'t>, SyntaxError> {
-        let text = self.text(id, around)?;
-        let tag = self.tag(id)?;
-        if style != ScalarStyle::Plain && matches!(tag, Tag::None) {
+    fn scalar(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Resolved<'t>, Refusal> {
+        let text = self.text(id, around);
+        let tag = self.tag(id);
+        if style != ScalarStyle::Plain && tag == Tag::None {
             return Ok(Resolved::Text(text));
         }
-        resolve(&tag, text).map_err(|message| self.error(id, message))
+        resolve(tag, text).map_err(|reason| self.refusal(id, &Fault::Misfit(reason)))
     }
 
     /// A bare word; what aliases expand to is counted instead.
     fn word(&self, id: NodeId) -> Option<&'t str> {
-        if self.in_alias.get() { None } else { self.document.word(id) }
+        if self.in_alias.get() {
+            return None;
+        }
+        let word = self.document.word(id)?;
+        self.decodes.set(self.decodes.get() + 1);
+        Some(word)
     }
 
-    fn key(&self, id: NodeId, around: Around, depth: usize) -> Result<Cow<'t, str>, SyntaxError> {
-        if let Some(word) = self.word(id) {
-            return Ok(Cow::Borrowed(word));
+    fn key(&self, id: NodeId, around: Around, depth: usize) -> Result<Cow<'t, str>, Refusal> {
+        match self.word(id) {
+            Some(word) => Ok(Cow::Borrowed(word)),
+            None => self.key_of(id, NONE, around, depth),
         }
-        self.enter(id, depth)?;
+    }
+
+    /// A key that is no bare word; its value is named by Go's errors.
+    fn key_of(
+        &self,
+        id: NodeId,
+        value: NodeId,
+        around: Around,
+        depth: usize,
+    ) -> Result<Cow<'t, str>, Refusal> {
         let style = match self.document.tree.node(id).kind {
             NodeKind::Scalar(style) => style,
-            NodeKind::Alias => return self.follow(id, |target| self.key(target, Around::Unknown, depth + 1)),
+            NodeKind::Alias => {
+                self.enter(id, depth)?;
+                return self.follow(id, |target| self.key_of(target, value, Around::Unknown, depth + 1));
+            }
             _ => {
+                let found =
+                    self.value(id, around, depth).err().filter(|found| found.phase == Phase::Decoding);
                 return Err(
-                    self.error(id, "a key cannot be a mapping or a sequence; keys of objects are strings")
+                    found.unwrap_or_else(|| self.refusal(id, &Fault::CollectionKey(self.in_go_syntax(id))))
                 );
             }
         };
+        self.enter(id, depth)?;
         Ok(match self.scalar(id, style, around)? {
             Resolved::Text(text) => text,
             Resolved::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
             Resolved::Int(value) => Cow::Owned(value.to_string()),
-            Resolved::Float(value) => Cow::Owned(key_of_float(value)),
-            Resolved::Null => {
-                return Err(self.error(id, "a key cannot be null; quote it or remove the entry"));
-            }
-            Resolved::Unsigned(_) => {
-                return Err(self.error(id, "an integer key this large is not read by Kubernetes; quote it"));
+            // With the precision of 32 bits only.
+            Resolved::Float(value) => match format_g(value, 32).as_str() {
+                "NaN" => Cow::Borrowed(".nan"),
+                "+Inf" => Cow::Borrowed(".inf"),
+                "-Inf" => Cow::Borrowed("-.inf"),
+                text => Cow::Owned(text.to_owned()),
+            },
+            Resolved::Null => return Err(self.refusal(id, &Fault::NullKey(self.in_go_syntax(value)))),
+            Resolved::Unsigned(key) => {
+                return Err(self.refusal(id, &Fault::HugeKey(key, self.in_go_syntax(value))));
             }
         })
     }
@@ -386,96 +444,103 @@ impl<'d, 't> Resolver<'d, 't> {
         if node.props == node.start {
             return self.document.is_merge_key(id);
         }
-        let Ok(tag) = self.tag(id) else { return false };
-        let implicit = match tag {
+        let implicit = match self.tag(id) {
             Tag::None => style == ScalarStyle::Plain,
             Tag::NonSpecific | Tag::Merge => true,
             _ => false,
         };
-        implicit && self.text(id, Around::Unknown).is_ok_and(|text| text == "<<")
+        implicit && self.text(id, Around::Unknown) == "<<"
     }
 
-    fn value(&self, id: NodeId, around: Around, depth: usize) -> Result<Value, SyntaxError> {
-        self.enter(id, depth)?;
+    fn value(&self, id: NodeId, around: Around, depth: usize) -> Result<Value, Refusal> {
         if let Some(word) = self.word(id) {
             return Ok(Value::String(word.to_owned()));
         }
+        self.enter(id, depth)?;
         let tree = &self.document.tree;
         match tree.node(id).kind {
             NodeKind::Scalar(style) => self.scalar_value(id, style, around),
             NodeKind::Alias => self.follow(id, |target| self.value(target, Around::Unknown, depth + 1)),
             NodeKind::Sequence { .. } => {
-                self.tag(id)?;
                 let mut items = Vec::with_capacity(tree.children(id).count());
+                let mut late = Late::default();
                 for child in tree.children(id) {
-                    items.push(self.value(child, Around::Parent(id), depth + 1)?);
+                    match self.value(child, Around::Parent(id), depth + 1) {
+                        Ok(item) => items.push(item),
+                        Err(refusal) => late.keep(None, refusal)?,
+                    }
                 }
-                Ok(Value::Array(items))
+                late.or(Value::Array(items))
             }
             NodeKind::Mapping { .. } => {
                 let mut map = Map::with_capacity(tree.entries(id).count());
+                let mut late = Late::default();
                 self.fill(id, depth, &mut |key, value| {
-                    map.insert(key.into_owned(), self.value(value, Around::Parent(id), depth + 1)?);
+                    let value = self.value(value, Around::Parent(id), depth + 1);
+                    match (key, value) {
+                        (Ok(key), Ok(value)) => {
+                            late.replace(&key);
+                            map.insert(key.into_owned(), value);
+                        }
+                        (Ok(key), Err(refusal)) => late.keep(Some(key), refusal)?,
+                        (Err(refusal), value) => {
+                            late.keep(None, refusal)?;
+                            value.or_else(|refusal| late.keep(None, refusal).map(|()| Value::Null))?;
+                        }
+                    }
                     Ok(())
                 })?;
-                Ok(Value::Object(map))
+                late.or(Value::Object(map))
             }
         }
     }
 
-    fn scalar_value(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Value, SyntaxError> {
+    fn scalar_value(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Value, Refusal> {
         Ok(match self.scalar(id, style, around)? {
             Resolved::Null => Value::Null,
             Resolved::Bool(value) => Value::Bool(value),
             Resolved::Int(value) => Value::from(value),
             Resolved::Unsigned(value) => Value::from(value),
-            Resolved::Float(value) => Value::Number(self.float(id, value)?),
+            Resolved::Float(value) => match canonical(value) {
+                Some(number) => Value::Number(number),
+                None => return Err(self.refusal(id, &self.not_json(id, value))),
+            },
             Resolved::Text(text) => Value::String(text.into_owned()),
         })
     }
 
-    fn float(&self, id: NodeId, value: f64) -> Result<serde_json::Number, SyntaxError> {
-        canonical(value).ok_or_else(|| {
-            self.error(
-                id,
-                format!("{} is not a number in JSON; quote it to make it text", self.document.source(id)),
-            )
-        })
+    fn not_json(&self, id: NodeId, value: f64) -> Fault<'t> {
+        Fault::NotJson { written: self.document.source(id), go: format_g(value, 64) }
     }
 
     /// Hands over the entries of a mapping and all it merges, in the order Go sets them: what comes later wins.
-    fn fill(
-        &self,
-        id: NodeId,
-        depth: usize,
-        entry: &mut dyn FnMut(Cow<'t, str>, NodeId) -> Result<(), SyntaxError>,
-    ) -> Result<(), SyntaxError> {
-        self.tag(id)?;
+    fn fill(&self, id: NodeId, depth: usize, entry: &mut Entry<'_, 't>) -> Result<(), Refusal> {
         for (key, value) in self.document.tree.entries(id) {
             if let Some(word) = self.word(key) {
-                entry(Cow::Borrowed(word), value)?;
+                entry(Ok(Cow::Borrowed(word)), value)?;
             } else if self.is_merge(key) {
                 self.merge(value, depth + 1, entry)?;
             } else {
-                let key = self.key(key, Around::Parent(id), depth + 1)?;
+                let key = self.key_of(key, value, Around::Parent(id), depth + 1);
+                if let Err(refusal) = key.as_ref()
+                    && refusal.phase == Phase::Decoding
+                {
+                    return key.map(|_| ());
+                }
                 entry(key, value)?;
             }
         }
         Ok(())
     }
 
-    fn merge(
-        &self,
-        id: NodeId,
-        depth: usize,
-        entry: &mut dyn FnMut(Cow<'t, str>, NodeId) -> Result<(), SyntaxError>,
-    ) -> Result<(), SyntaxError> {
-        self.enter(id, depth)?;
+    fn merge(&self, id: NodeId, depth: usize, entry: &mut Entry<'_, 't>) -> Result<(), Refusal> {
         let tree = &self.document.tree;
-        let refuse = |id| {
-            Err(self.error(id, "a merge key `<<` needs a mapping or a sequence of mappings as its value"))
-        };
-        match tree.node(id).kind {
+        let refuse = |id| Err(self.refusal(id, &Fault::MergeValue));
+        let kind = tree.node(id).kind;
+        if !matches!(kind, NodeKind::Sequence { .. } | NodeKind::Scalar(_)) {
+            self.enter(id, depth)?;
+        }
+        match kind {
             NodeKind::Mapping { .. } => self.fill(id, depth, entry),
             NodeKind::Alias => self.follow(id, |target| match tree.node(target).kind {
                 NodeKind::Mapping { .. } => {
@@ -499,7 +564,7 @@ impl<'d, 't> Resolver<'d, 't> {
         }
     }
 
-    fn equals(&self, id: NodeId, value: &Value, around: Around, depth: usize) -> Result<bool, SyntaxError> {
+    fn equals(&self, id: NodeId, value: &Value, around: Around, depth: usize) -> Result<bool, Refusal> {
         if let Value::String(other) = value
             && let Some(word) = self.word(id)
         {
@@ -515,7 +580,7 @@ impl<'d, 't> Resolver<'d, 't> {
                 (Resolved::Int(own), Value::Number(other)) => equal(&own.into(), other),
                 (Resolved::Unsigned(own), Value::Number(other)) => equal(&own.into(), other),
                 (Resolved::Float(own), other) => {
-                    let own = self.float(id, own)?;
+                    let own = canonical(own).ok_or_else(|| self.refusal(id, &self.not_json(id, own)))?;
                     matches!(other, Value::Number(other) if equal(&own, other))
                 }
                 _ => false,
@@ -524,7 +589,6 @@ impl<'d, 't> Resolver<'d, 't> {
                 self.follow(id, |target| self.equals(target, value, Around::Unknown, depth + 1))
             }
             NodeKind::Sequence { .. } => {
-                self.tag(id)?;
                 let Value::Array(items) = value else { return Ok(false) };
                 let mut items = items.iter();
                 for child in tree.children(id) {
@@ -542,8 +606,7 @@ impl<'d, 't> Resolver<'d, 't> {
         }
     }
 
-    fn equals_map(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, SyntaxError> {
-        self.tag(id)?;
+    fn equals_map(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, Refusal> {
         // Usually the keys stand in the same order, each once; then nothing needs to be remembered. Keys are compared
         // before values, so that no value is ever compared twice.
         if self.same_keys(id, map, depth)? {
@@ -556,7 +619,7 @@ impl<'d, 't> Resolver<'d, 't> {
         }
         let mut own: HashMap<Cow<'t, str>, NodeId> = HashMap::new();
         self.fill(id, depth, &mut |key, value| {
-            own.insert(key, value);
+            own.insert(key?, value);
             Ok(())
         })?;
         if own.len() != map.len() {
@@ -572,7 +635,7 @@ impl<'d, 't> Resolver<'d, 't> {
     }
 
     /// Whether a mapping merges nothing and has exactly the keys of `map` in the same order.
-    fn same_keys(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, SyntaxError> {
+    fn same_keys(&self, id: NodeId, map: &Map<String, Value>, depth: usize) -> Result<bool, Refusal> {
         let mut others = map.keys();
         for (key, _) in self.document.tree.entries(id) {
             let Some(other) = others.next() else { return Ok(false) };

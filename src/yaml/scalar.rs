@@ -1,6 +1,4 @@
-//! The geometry of block scalars: header, indentation, end. In: text and where `|` or `>` stands; out: offsets.
-//!
-//! One function decides for the reader, the resolver and the editor alike where a block scalar ends.
+//! The geometry of block scalars: header, indentation, end, as the quick reader and the editor measure it.
 
 /// What happens to the line breaks at the end of a block scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +24,20 @@ pub struct BlockScalar {
     pub explicit_indent: bool,
     /// The chomping indicator.
     pub chomp: Chomp,
-    /// Behind the last content line's break; `body` if there is no content.
+    /// After the last content line's break; `body` if there is no content.
     pub content_end: usize,
-    /// Behind the last blank line that follows the content.
+    /// After the last blank line that follows the content.
     pub blank_end: usize,
 }
 
 impl BlockScalar {
-    /// A tab behind the spaces of the first line where these decide the indentation. libyaml refuses it.
+    /// A tab after the spaces of the first line where these decide the indentation. libyaml refuses it.
     pub fn tab(&self, text: &[u8]) -> Option<usize> {
         let at = self.lead + self.indent;
         (!self.explicit_indent && self.content_end > self.body && text.get(at) == Some(&b'\t')).then_some(at)
     }
 
-    /// One behind the last byte that belongs to the scalar by its chomping.
+    /// One after the last byte that belongs to the scalar by its chomping.
     pub fn end(&self) -> usize {
         match self.chomp {
             Chomp::Keep => self.blank_end,
@@ -117,7 +115,7 @@ fn spaces(text: &[u8], line: usize) -> usize {
     text[line..].iter().take_while(|&&b| b == b' ').count()
 }
 
-/// The offset behind the next line break (LF, CRLF, CR), or the end.
+/// The offset after the next line break (LF, CRLF, CR), or the end.
 pub(super) fn next_line(text: &[u8], from: usize) -> usize {
     match memchr::memchr2(b'\n', b'\r', &text[from..]) {
         None => text.len(),
@@ -126,9 +124,4 @@ pub(super) fn next_line(text: &[u8], from: usize) -> usize {
             if text[at] == b'\r' && text.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
         }
     }
-}
-
-/// The column of an offset: bytes since the line break before it.
-pub(super) fn column(text: &[u8], offset: usize) -> usize {
-    offset - memchr::memrchr2(b'\n', b'\r', &text[..offset]).map_or(0, |at| at + 1)
 }

@@ -1,4 +1,4 @@
-//! Splits text into YAML documents. In: a file's text; out: byte ranges of content. Nothing is copied or parsed.
+//! Splits text into YAML documents: byte ranges of content. Nothing is copied or parsed.
 //!
 //! `---` and `...` at the start of a line, followed by a blank, a line break or the end, end a document wherever they
 //! stand: libyaml lets them end even quoted and block scalars, so a scan of line starts is exact. Documents that hold
@@ -8,14 +8,17 @@
 
 use memchr::memmem;
 
+use super::error::count_breaks;
 use super::json;
+use super::reader::is_ordinary;
+use super::scalar::next_line;
 
 /// Where the content of one document stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentSlice {
-    /// First byte: right behind the marker `---` (or a byte-order mark that follows it), or without a marker the start
+    /// First byte: right after the marker `---` (or a byte-order mark on the line after it), or without a marker the start
     /// of the first line with content. Where a scalar, a property or (which is an error) a block collection stands on
-    /// the marker's line, the marker itself.
+    /// the marker's line, the marker itself; with directives, the first of them.
     pub start: usize,
     /// One behind the last byte: the start of the next marker's line, or the end of the text.
     pub end: usize,
@@ -44,8 +47,8 @@ const BOM: &str = "\u{feff}";
 
 /// Splits text into documents, in order. Slices never overlap.
 ///
-/// `%YAML` and `%TAG` lines and comments in front of `---` belong to no slice. Directives that no `---` follows are
-/// left in the slice, where parsing refuses them. Line breaks are LF, CRLF and lone CR.
+/// Comments in front of `---` belong to no slice, `%YAML` and `%TAG` lines to that of the document they stand before.
+/// Line breaks are LF, CRLF and lone CR.
 pub fn split(text: &str) -> Vec<DocumentSlice> {
     Documents::of(text).collect()
 }
@@ -59,6 +62,8 @@ pub(crate) struct Documents<'t> {
     from: usize,
     /// Whether that was `---`.
     explicit: bool,
+    /// The first directive in front of the next document.
+    directives: Option<usize>,
     /// Objects of a JSON stream that are still to come.
     objects: std::vec::IntoIter<DocumentSlice>,
     ended: bool,
@@ -72,6 +77,7 @@ impl<'t> Documents<'t> {
             lines: LineCounter { text, at: 0, line: 1 },
             from: if text.starts_with(BOM) { BOM.len() } else { 0 },
             explicit: false,
+            directives: None,
             objects: Vec::new().into_iter(),
             ended: false,
         }
@@ -87,10 +93,25 @@ impl<'t> Documents<'t> {
             Some(marker) => (self.from, self.explicit) = (marker.end, marker.dashes),
             None => self.ended = true,
         }
-        let content = first_content(text, from, end, explicit, before_dashes)?;
+        let directives = self.directives.take();
+        let content = match first_content(text, from, end, explicit) {
+            Ok(content) => content,
+            // Directives that no `---` follows are refused where they are read.
+            Err(Some(directive)) if !before_dashes => Content { at: directive, after_bom: None },
+            Err(directive) => {
+                self.directives = directive;
+                return None;
+            }
+        };
         let beside = explicit && content.at == from && needs_marker(&text[from..end]);
         let (start, column) = match content.after_bom {
+            _ if directives.is_some() => (directives.unwrap_or(from), 1),
             _ if beside => (from - 3, 1),
+            // A byte-order mark is one only at the start: here it is a character like any other.
+            _ if !explicit && text[content.at..end].starts_with(BOM) => {
+                let first = from == 0 || (from == BOM.len() && text.starts_with(BOM));
+                if first { (0, 1) } else { (from, 4) }
+            }
             _ if !explicit => (content.at, 1),
             None => (from, 4),
             Some(after_bom) => (after_bom, 1),
@@ -169,18 +190,13 @@ fn json_stream(text: &str, slice: &DocumentSlice) -> Option<Vec<(usize, usize)>>
 struct Content {
     /// Start of the first line with content, or of the directives before it when they lack a `---`.
     at: usize,
-    /// Behind a byte-order mark that stands in front of the content.
+    /// After a byte-order mark that begins the line after the marker.
     after_bom: Option<usize>,
 }
 
-/// Finds the first line between `from` and `end` that is neither blank nor comment nor, before `---`, a directive.
-fn first_content(
-    text: &str,
-    from: usize,
-    end: usize,
-    explicit: bool,
-    before_dashes: bool,
-) -> Option<Content> {
+/// Finds the first line between `from` and `end` that is neither blank nor comment nor a directive. Without one, the first
+/// directive is the error.
+fn first_content(text: &str, from: usize, end: usize, explicit: bool) -> Result<Content, Option<usize>> {
     let bytes = text.as_bytes();
     let mut after_bom = None;
     let mut directive = None;
@@ -188,30 +204,28 @@ fn first_content(
     // What follows `---` on its line is never at the start of a line: no directive, no byte-order mark.
     let mut line_start = !explicit;
     while at < end {
-        if line_start && text[at..end].starts_with(BOM) {
-            at += BOM.len();
-            after_bom = Some(at);
-            continue;
-        }
         let mut first = at;
-        while first < end && matches!(bytes[first], b' ' | b'\t') {
+        // Go takes no tab where a line begins.
+        while first < end && (bytes[first] == b' ' || (bytes[first] == b'\t' && !line_start)) {
             first += 1;
         }
-        let blank = first == end || matches!(bytes[first], b'\n' | b'\r' | b'#');
+        let line_end = memchr::memchr2(b'\n', b'\r', &bytes[first..end]).map_or(end, |found| first + found);
+        let blank = first == line_end || (bytes[first] == b'#' && is_ordinary(&text[first..line_end]));
         let is_directive = line_start && first < end && bytes[at] == b'%';
         if !blank && !is_directive {
-            return Some(Content { at: directive.unwrap_or(at), after_bom });
+            return Ok(Content { at: directive.unwrap_or(at), after_bom });
         }
         if is_directive && directive.is_none() {
             directive = Some(at);
         }
-        at = memchr::memchr2(b'\n', b'\r', &bytes[first..end]).map_or(end, |found| first + found + 1);
-        if at < end && bytes[at - 1] == b'\r' && bytes[at] == b'\n' {
-            at += 1;
+        at = next_line(bytes, line_end).min(end);
+        if explicit && !line_start && text[at..end].starts_with(BOM) {
+            at += BOM.len();
+            after_bom = Some(at);
         }
         line_start = true;
     }
-    directive.filter(|_| !before_dashes).map(|at| Content { at, after_bom })
+    Err(directive)
 }
 
 struct Marker {
@@ -245,8 +259,7 @@ impl<'t> Markers<'t> {
         } else {
             self.dots = find_marker(self.text, b"...", at + 3);
         }
-        let bom = self.text[..at].ends_with(BOM.as_bytes());
-        Some(Marker { line_start: if bom { at - BOM.len() } else { at }, end: at + 3, dashes })
+        Some(Marker { line_start: at, end: at + 3, dashes })
     }
 }
 
@@ -255,8 +268,8 @@ fn find_marker(text: &[u8], marker: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(found) = memmem::find(&text[at..], marker) {
         at += found;
-        let before = text[..at].strip_suffix(BOM.as_bytes()).unwrap_or(&text[..at]);
-        let starts_line = matches!(before.last(), None | Some(b'\n' | b'\r'));
+        let starts_line =
+            matches!(text[..at].last(), None | Some(b'\n' | b'\r')) || &text[..at] == BOM.as_bytes();
         let ends_word = matches!(text.get(at + 3), None | Some(b' ' | b'\t' | b'\n' | b'\r'));
         if starts_line && ends_word {
             return Some(at);
@@ -283,17 +296,6 @@ impl LineCounter<'_> {
         self.at = offset;
         self.line
     }
-}
-
-/// Counts LF, CRLF (as one) and lone CR.
-pub(super) fn count_breaks(bytes: &[u8]) -> usize {
-    let mut count = memchr::memchr_iter(b'\n', bytes).count();
-    for at in memchr::memchr_iter(b'\r', bytes) {
-        if bytes.get(at + 1) != Some(&b'\n') {
-            count += 1;
-        }
-    }
-    count
 }
 
 #[cfg(test)]
@@ -342,10 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn directives_stay_outside_unless_no_marker_follows_them() {
-        assert_eq!(contents("%YAML 1.1\n%TAG ! x:\n# c\n---\na: 1\n"), vec![("\na: 1\n", 4)]);
-        assert_eq!(contents("a: 1\n...\n%YAML 1.1\n---\nb: 2\n"), vec![("a: 1\n", 1), ("\nb: 2\n", 4)]);
-        // Left in, because without it the text would be read although Kubernetes refuses it.
+    fn directives_are_part_of_their_document() {
+        let text = "%YAML 1.1\n%TAG ! x:\n# c\n---\na: 1\n";
+        assert_eq!(contents(text), vec![(text, 1)]);
+        assert_eq!(
+            contents("a: 1\n...\n%YAML 1.1\n---\nb: 2\n"),
+            vec![("a: 1\n", 1), ("%YAML 1.1\n---\nb: 2\n", 3)]
+        );
+        assert_eq!(contents("%YAML 1.1\n---\n# c\n---\nb: 2\n"), vec![("\nb: 2\n", 4)]);
         assert_eq!(contents("%YAML 1.1\na: 1\n"), vec![("%YAML 1.1\na: 1\n", 1)]);
         // Text, not a directive.
         assert_eq!(contents("a: |\n %x\n"), vec![("a: |\n %x\n", 1)]);
@@ -376,11 +382,16 @@ mod tests {
     }
 
     #[test]
-    fn byte_order_marks_are_no_content_wherever_files_were_joined() {
+    fn byte_order_marks_are_no_content_where_kubernetes_begins_to_read() {
         assert_eq!(contents("\u{feff}a: 1\n"), vec![("a: 1\n", 1)]);
         assert_eq!(contents("\u{feff}---\na: 1\n"), vec![("\na: 1\n", 1)]);
-        assert_eq!(contents("a: 1\n\u{feff}---\nb: 2\n"), vec![("a: 1\n", 1), ("\nb: 2\n", 2)]);
         assert_eq!(contents("a: 1\n---\n\u{feff}b: 2\n"), vec![("a: 1\n", 1), ("b: 2\n", 3)]);
+        // Anywhere else they are content.
+        assert_eq!(contents("a: 1\n...\n\u{feff}b: 2\n"), vec![("a: 1\n", 1), ("\n\u{feff}b: 2\n", 2)]);
+        for text in ["a: 1\n\u{feff}---\nb: 2\n", "\u{feff}\u{feff}a: 1\n", "# c\n\u{feff}a: 1\n"] {
+            assert_eq!(contents(text), vec![(text, 1)]);
+        }
+        assert_eq!(contents("---\n# c\n\u{feff}b: 2\n"), vec![("\n# c\n\u{feff}b: 2\n", 1)]);
     }
 
     #[test]

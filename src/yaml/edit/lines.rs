@@ -1,12 +1,22 @@
 //! Finds lines, columns, breaks, colons and commas in a text. What to change there is left to `block` and `flow`.
 
+use crate::yaml::Document;
+
 /// The byte order mark; it takes no column.
 const MARK: &str = "\u{feff}";
 
-/// A carriage return without a line feed: a line break to YAML, but to no tool that people look at files with.
-pub(super) fn lone_return(text: &str) -> Option<usize> {
+/// A carriage return without a line feed, U+0085, U+2028 or U+2029: a line break to YAML, but to no tool that people look
+/// at files with.
+pub(super) fn lone_return(document: &Document<'_>) -> Option<usize> {
+    let text = document.text;
     let bytes = text.as_bytes();
-    memchr::memchr_iter(b'\r', bytes).find(|at| bytes.get(at + 1) != Some(&b'\n'))
+    let lone = || memchr::memchr_iter(b'\r', bytes).find(|at| bytes.get(at + 1) != Some(&b'\n'));
+    let other = || {
+        let begins = |at: &usize| text[*at..].starts_with(['\u{85}', '\u{2028}', '\u{2029}']);
+        memchr::memchr2_iter(0xc2, 0xe2, bytes).find(begins)
+    };
+    // In JSON the others are characters.
+    lone().or_else(|| if document.json { None } else { other() })
 }
 
 /// First byte of the line that holds `at`; behind the byte order mark in the first line.

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use serde_json::Value;
 
 use super::list_diff::Lists;
-use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::node::{NodeId, NodeKind};
+use crate::yaml::{Document, SyntaxError};
 
 /// Old items as nodes, new ones as values.
 pub(super) struct ListMatch<'p> {

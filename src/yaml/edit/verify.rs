@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::dirty::{Dirty, DirtyPaths};
 use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
-use crate::yaml::document::{Document, SyntaxError};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::path::Step;
+use crate::yaml::{Document, SyntaxError};
 
 /// What one edited node must mean afterwards.
 pub(super) struct Wanted<'e> {

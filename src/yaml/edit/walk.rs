@@ -12,7 +12,7 @@ use super::list_diff::{self, Step as Move};
 use super::list_match::ListMatch;
 use super::style::Style;
 use super::{EditError, EditSession, Place, Splice};
-use crate::yaml::document::SyntaxError;
+use crate::yaml::SyntaxError;
 use crate::yaml::emit;
 use crate::yaml::node::{NodeId, NodeKind};
 use crate::yaml::path::{self, Step};
@@ -506,8 +506,16 @@ impl<'e> EditSession<'e> {
     pub(super) fn touch(&self, id: NodeId) -> Result<(), EditError> {
         if let Some(at) = self.lone_return {
             let (line, column) = self.document.position_of(at);
-            let message = "a carriage return without a line feed breaks the line".to_owned();
-            let help = "end lines with LF or CRLF".to_owned();
+            let (message, help) = match self.text.as_bytes().get(at) {
+                Some(b'\r') => {
+                    ("a carriage return without a line feed breaks the line", "end lines with LF or CRLF")
+                }
+                _ => (
+                    "U+0085, U+2028 and U+2029 are line breaks to the YAML reader of Kubernetes",
+                    "write them as \"\\N\", \"\\L\" and \"\\P\" in double quotes",
+                ),
+            };
+            let (message, help) = (message.to_owned(), help.to_owned());
             return Err(EditError { line, column, message, help, ..EditError::default() });
         }
         match self.inside {

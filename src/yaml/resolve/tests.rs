@@ -39,6 +39,8 @@ fn every_document_has_the_value_go_gives_it() {
                 seen[0] += 1;
             }
             (None, Err(_)) => seen[1] += 1,
+            // Go reads the beginning of the text and leaves the rest unread.
+            (None, Ok(_)) if case["error"] == "trailing" => seen[0] += 1,
             (Some(expected), Err(error)) => panic!("{text:?}: {error}, but Go reads {expected}"),
             (None, Ok(value)) => panic!("{text:?} was read as {value}, but Go says {}", case["error"]),
         }
@@ -46,25 +48,56 @@ fn every_document_has_the_value_go_gives_it() {
     assert!(seen[0] > 1400 && seen[1] > 500, "{seen:?}");
 }
 
-/// Go reads these as the values shown. They are refused, each with a way out, because they are so easily misread that
-/// the readers disagree; a manifest of this kind must not be edited by guess.
+/// What readers of YAML 1.2 refuse or read otherwise; a manifest means here what the cluster makes of it.
 #[test]
-fn what_readers_disagree_about_is_refused_with_a_way_out() {
-    for (text, error) in [
-        ("k: |# x\n  a\n", "1:5: comments must be separated from other tokens by whitespace"),
-        ("k: [!t, x]\n", "1:7: write a space behind the tag"),
-        ("k: {a:}\n", "1:7: write a space behind the colon"),
-        ("k: [a?b]\n", "1:5: a plain scalar between brackets cannot begin with `:` or contain `?`; quote it"),
-        (
-            "k: a\u{2028}b\n",
-            "1:5: U+2028 is a line break to the YAML reader of Kubernetes; write it as \"\\L\" in double quotes",
-        ),
-        (
-            "|\nk: a\n",
-            "2:1: this line is not indented enough to belong to the block scalar above it; indent it",
-        ),
+fn what_go_reads_otherwise_than_yaml_1_2_is_read_as_go_reads_it() {
+    for (text, value) in [
+        ("k: |# x\n  a\n", json!({"k": "a\n"})),
+        ("k: {a:}\n", json!({"k": {"a:": null}})),
+        ("k: [?b: c]\n", json!({"k": [{"b": "c"}]})),
+        ("a: b\n\u{feff}c: d\n", json!({"a": "b", "\u{feff}c": "d"})),
+        ("k: a\u{2028}l: b\n", json!({"k": "a", "l": "b"})),
+        ("k: 'a \u{85} b'\n", json!({"k": "a b"})),
+        ("{k: a} b\n", json!({"k": "a"})),
+        ("|\nk: a\n", json!("")),
+        ("k: 'a'#b\n", json!({"k": "a"})),
+        ("%TAG !y! tag:yaml.org,2002:\n---\nk: !y!str 1\n", json!({"k": "1"})),
+        ("k: .nan\nk: 1\n", json!({"k": 1})),
+        ("a:\tb\n", json!({"a": "b"})),
+        ("a: b \t# x\nc: d\n", json!({"a": "b", "c": "d"})),
+        ("a: b\n \t# x\nc: d\n", json!({"a": "b", "c": "d"})),
+        ("a: \"b\n\tc\"\n", json!({"a": "b c"})),
+        ("a: |\n  b\n  \tc\n", json!({"a": "b\n\tc\n"})),
+        ("- a\tb\n", json!(["a\tb"])),
     ] {
-        assert_eq!(refused(text), error, "{text:?}");
+        assert_eq!(read(text), Ok(value), "{text:?}");
+    }
+}
+
+/// Go reads none of these; a manifest that renders here must load there.
+#[test]
+fn tabs_and_byte_order_marks_that_go_refuses_are_refused_with_their_place() {
+    for (text, place) in [
+        ("- \tb: c\n", (1, 3)),
+        ("-\tb: c\n", (1, 2)),
+        ("- a\n- \t\n- b\n", (2, 3)),
+        ("- \t# c\n- b\n", (1, 3)),
+        ("? key\n:\tv\n", (2, 2)),
+        ("a: b\n\t\nc: d\n", (2, 1)),
+        ("\ta: b\n", (1, 1)),
+        ("\t\na: b\n", (1, 1)),
+        ("# c\n \t# d\na: b\n", (2, 2)),
+        ("a: \"b\"\n\t\n", (2, 1)),
+        ("a: b\n\u{feff}---\nc: d\n", (2, 1)),
+        ("%YAML 1.2\n---\na: b\n", (1, 1)),
+    ] {
+        let found = match split(text).first() {
+            Some(slice) => {
+                Document::parse(slice.text(text)).map_err(|error| slice.place(error.line, error.column))
+            }
+            None => panic!("{text:?} has no document"),
+        };
+        assert_eq!(found.err(), Some(place), "{text:?}");
     }
 }
 
@@ -78,21 +111,45 @@ fn errors_say_where_what_and_how() {
             "2:3: an integer key this large is not read by Kubernetes; quote it",
         ),
         ("? [a]\n: 1\n", "1:3: a key cannot be a mapping or a sequence; keys of objects are strings"),
-        ("a: *x\n", "1:4: while parsing node, found unknown anchor"),
+        ("a: *x\n", "1:4: unknown anchor 'x' referenced; define the anchor before it is used"),
         ("a: &a [*a]\n", "1:8: the value of anchor \"a\" contains itself"),
         ("a: 1\n<<: 2\n", "2:5: a merge key `<<` needs a mapping or a sequence of mappings as its value"),
-        ("a: !!int x\n", "1:4: \"x\" is text and cannot be read as !!int; change the tag or the value"),
-        ("a: !!binary x\n", "1:4: the !!binary value is not base64"),
-        ("a: \"\\/\"\n", "1:5: the escape \\/ is JSON, not YAML to Kubernetes; write /"),
+        ("a: !!int x\n", "1:4: cannot decode !!str `x` as a !!int; change the tag or the value"),
+        ("a: !!binary x\n", "1:4: !!binary value contains invalid base64 data; change the tag or the value"),
+        (
+            "a: \"\\/\"\n",
+            "1:5: found unknown escape character; the escape \\/ is JSON, not YAML to Kubernetes; write /",
+        ),
+        ("a: \"\\q\"\n", "1:5: found unknown escape character; write \\\\q for a backslash and q"),
         (
             "a: \"\\ud83d\\ude00\"\n",
-            "1:5: surrogate pairs are JSON, not YAML to Kubernetes; write \\U0001f600",
+            "1:7: found invalid Unicode character escape code; surrogate pairs are JSON, not YAML to Kubernetes; write \\U0001f600",
         ),
-        ("a: &a.b 1\n", "1:4: the anchor name \"a.b\" may consist of letters, digits, - and _ only"),
+        (
+            "a: &a.b 1\n",
+            "1:6: did not find expected alphabetic or numeric character; names of anchors consist of letters, digits, - and _",
+        ),
         (
             "é: 'ü\0'\n",
-            "1:6: the character U+0000 is not allowed in YAML; remove it or write it as an escape in double quotes",
+            "1:6: control characters are not allowed; remove U+0000 or write it as an escape in double quotes",
         ),
+        ("a: b\n- c\n", "2:1: did not find expected key; indent the keys of a mapping alike"),
+        ("a:\n  b: c\n d: e\n", "3:2: did not find expected key; indent the keys of a mapping alike"),
+        (
+            "a: b: c\n",
+            "1:5: mapping values are not allowed in this context; a value with `: ` in it needs quotes, and a key must stand on a line of its own",
+        ),
+        (
+            "a: 1\nb\nc: 2\n",
+            "2:1: could not find expected ':'; a key ends with `:` and a space, on one line; or indent this line to make it part of the value above",
+        ),
+        ("a: 'b\nc: d\n", "1:4: found unexpected end of stream; close the quote"),
+        (
+            "a: [b\nc: d\n",
+            "2:2: did not find expected ',' or ']'; put a comma between the items, or close the list with `]`",
+        ),
+        ("a: @b\n", "1:4: found character that cannot start any token; put the value in quotes"),
+        ("a: !t!x b\n", "1:4: found undefined tag handle; declare it with %TAG, or write the tag as !<...>"),
     ] {
         assert_eq!(refused(text), error, "{text:?}");
     }
@@ -106,7 +163,7 @@ fn alias_bombs_are_refused_before_they_go_off() {
         let items = vec![format!("*a{}", level - 1); 10].join(", ");
         bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
     }
-    assert!(refused(&bomb).ends_with("the aliases of this document expand to more than 64 MiB"));
+    assert!(refused(&bomb).ends_with("document contains excessive aliasing; write some values out"));
 
     // One long text often is as bad as many short ones.
     let long = "x".repeat(1 << 20);

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION};
 use kube::client::Body;
 use kube::config::{Config, ExecConfig, ExecInteractiveMode};
-use kubectl_skills::yaml::go_yaml;
+use kubectl_skills::yaml::resolve::first_document;
 use serde_json::{Value, json};
 
 use super::error::{ClusterError, Failure};
@@ -159,7 +159,7 @@ impl Credential {
 /// JSON, or YAML, which client-go takes as well.
 fn decode(printed: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(printed).ok()?;
-    serde_json::from_str(text).ok().or_else(|| go_yaml::first_document(text).ok())
+    serde_json::from_str(text).ok().or_else(|| first_document(text).ok())
 }
 
 /// Runs the plugin and returns what it printed. It may ask on the terminal: standard input and error are ours.

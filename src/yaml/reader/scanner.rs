@@ -1,19 +1,26 @@
 //! Tokens of a YAML text, in the order and with the errors of go.yaml.in/yaml/v2 v2.4.2 (`scannerc.go`).
 //! Scalars, tags and directives are in `scalars` and `tags`; what tokens mean is left to `parser`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::reader::{Failure, Mark, Reader, failure, is_blankz, is_break};
+use super::chars::{Chars, Failure, Mark, is_blank, is_blankz, is_break};
+use crate::yaml::node::ScalarStyle;
 
 /// Nesting that Go's scanner still takes, of flow collections and of indentation each.
 const MAX_DEPTH: usize = 10_000;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token<'t> {
     StreamStart,
     StreamEnd,
-    Version { major: u8, minor: u8 },
-    TagDirective { handle: String, prefix: String },
+    Version {
+        major: u8,
+        minor: u8,
+    },
+    TagDirective {
+        handle: &'t str,
+        prefix: &'t str,
+    },
     DocumentStart,
     DocumentEnd,
     BlockSequenceStart,
@@ -27,17 +34,20 @@ pub(super) enum Token {
     FlowEntry,
     Key,
     Value,
-    Alias(String),
-    Anchor(String),
-    Tag { handle: String, suffix: String },
-    Scalar { value: String, plain: bool },
+    Alias,
+    Anchor(&'t str),
+    /// The handle; empty for `!` alone and for `!<uri>`.
+    Tag(&'t str),
+    Scalar(ScalarStyle),
 }
 
-/// A token between two marks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spanned {
-    pub(super) token: Token,
+/// A token with its place. Tokens that are not written, such as the end of a block, end where they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spanned<'t> {
+    pub(super) token: Token<'t>,
     pub(super) start: Mark,
+    /// In bytes.
+    pub(super) end: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,9 +59,9 @@ struct SimpleKey {
 }
 
 #[derive(Debug)]
-pub(super) struct Scanner {
-    pub(super) reader: Reader,
-    tokens: VecDeque<Spanned>,
+pub(super) struct Scanner<'t> {
+    pub(super) chars: Chars<'t>,
+    tokens: VecDeque<Spanned<'t>>,
     tokens_parsed: usize,
     started: bool,
     pub(super) flow_level: usize,
@@ -60,14 +70,18 @@ pub(super) struct Scanner {
     indents: Vec<i64>,
     pub(super) simple_key_allowed: bool,
     simple_keys: Vec<SimpleKey>,
-    /// Indices into `simple_keys` by token number.
-    simple_keys_by_token: HashMap<usize, usize>,
+    /// Token numbers with indices into `simple_keys`, in the order of the tokens; none of tokens that are gone.
+    simple_keys_by_token: VecDeque<(usize, usize)>,
 }
 
-impl Scanner {
-    pub(super) fn new(text: &str) -> Self {
+impl<'t> Scanner<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self::over(Chars::new(text))
+    }
+
+    pub(super) fn over(chars: Chars<'t>) -> Self {
         Self {
-            reader: Reader::new(text),
+            chars,
             tokens: VecDeque::new(),
             tokens_parsed: 0,
             started: false,
@@ -76,71 +90,84 @@ impl Scanner {
             indents: Vec::new(),
             simple_key_allowed: false,
             simple_keys: Vec::new(),
-            simple_keys_by_token: HashMap::new(),
+            simple_keys_by_token: VecDeque::new(),
         }
     }
 
     /// The next token, which stays the next.
-    pub(super) fn peek(&mut self) -> Result<&Spanned, Failure> {
+    pub(super) fn peek(&mut self) -> Result<Spanned<'t>, Failure> {
         loop {
             // A token that may turn out to be a simple key has to wait until it is known.
             if !self.tokens.is_empty() {
-                let Some(&key) = self.simple_keys_by_token.get(&self.tokens_parsed) else { break };
+                let Some(key) = self.simple_key_of(self.tokens_parsed) else { break };
                 if !self.simple_key_is_valid(key)? {
                     break;
                 }
             }
             self.fetch()?;
         }
-        self.tokens.front().ok_or_else(|| "unknown problem parsing YAML content".to_owned())
+        let front = self.tokens.front().copied();
+        front.ok_or_else(|| self.error("unknown problem parsing YAML content", self.chars.mark))
+    }
+
+    fn simple_key_of(&self, token_number: usize) -> Option<usize> {
+        let (number, key) = *self.simple_keys_by_token.front()?;
+        (number == token_number).then_some(key)
+    }
+
+    fn forget_simple_key_of(&mut self, token_number: usize) {
+        self.simple_keys_by_token.retain(|(number, _)| *number != token_number);
     }
 
     /// Drops the token that was peeked.
     pub(super) fn advance(&mut self) {
         self.tokens.pop_front();
         self.tokens_parsed += 1;
+        while self.simple_keys_by_token.front().is_some_and(|(number, _)| *number < self.tokens_parsed) {
+            self.simple_keys_by_token.pop_front();
+        }
     }
 
     /// An error at the mark.
-    pub(super) fn error(&self, problem: &str, context: Mark) -> Failure {
-        failure(problem, self.reader.mark, context, true)
+    pub(super) fn error(&self, problem: &'static str, context: Mark) -> Failure {
+        Failure::new(problem, self.chars.mark, context, true)
     }
 
-    fn column(&self) -> i64 {
-        i64::try_from(self.reader.mark.column).unwrap_or(i64::MAX)
+    /// A token that was scanned from `start` up to the mark.
+    pub(super) fn spanned(&self, token: Token<'t>, start: Mark) -> Spanned<'t> {
+        Spanned { token, start, end: self.chars.mark.offset }
     }
 
     fn next_token_number(&self) -> usize {
         self.tokens_parsed + self.tokens.len()
     }
 
-    fn push(&mut self, token: Token, start: Mark) {
-        self.tokens.push_back(Spanned { token, start });
+    /// A token that is not written, at the mark.
+    fn push(&mut self, token: Token<'t>) {
+        self.tokens.push_back(self.spanned(token, self.chars.mark));
     }
 
     fn fetch(&mut self) -> Result<(), Failure> {
-        self.reader.need(1)?;
+        self.chars.need(1)?;
         if !self.started {
             self.started = true;
             self.simple_keys.push(SimpleKey::default());
             self.simple_key_allowed = true;
-            self.push(Token::StreamStart, self.reader.mark);
+            self.push(Token::StreamStart);
             return Ok(());
         }
         self.skip_to_next_token()?;
-        self.unroll_indent(self.column());
-        self.reader.need(4)?;
-        let (char, next) = (self.reader.here(), self.reader.at(1));
+        self.unroll_indent(self.chars.column());
+        self.chars.need(4)?;
+        let (char, next) = (self.chars.here(), self.chars.at(1));
         let block = self.flow_level == 0;
         match char {
             '\0' => self.fetch_stream_end(),
-            '%' if self.reader.mark.column == 0 => self.fetch_directive(),
-            '-' if self.reader.is_document_indicator('-') => {
+            '%' if self.chars.mark.column == 0 => self.fetch_directive(),
+            '-' if self.chars.is_document_indicator('-') => {
                 self.fetch_document_indicator(Token::DocumentStart)
             }
-            '.' if self.reader.is_document_indicator('.') => {
-                self.fetch_document_indicator(Token::DocumentEnd)
-            }
+            '.' if self.chars.is_document_indicator('.') => self.fetch_document_indicator(Token::DocumentEnd),
             '[' => self.fetch_flow_start(Token::FlowSequenceStart),
             '{' => self.fetch_flow_start(Token::FlowMappingStart),
             ']' => self.fetch_flow_end(Token::FlowSequenceEnd),
@@ -148,7 +175,7 @@ impl Scanner {
             ',' => {
                 self.remove_simple_key()?;
                 self.simple_key_allowed = true;
-                self.indicator(Token::FlowEntry);
+                self.indicator(Token::FlowEntry, 1);
                 Ok(())
             }
             '-' if is_blankz(next) => self.fetch_block_entry(),
@@ -167,32 +194,32 @@ impl Scanner {
             '|' | '>' if block => {
                 self.remove_simple_key()?;
                 self.simple_key_allowed = true;
-                self.scan_block_scalar(char == '|').map(|token| self.tokens.push_back(token))
+                self.scan_block_scalar(char == '|', &mut ()).map(|token| self.tokens.push_back(token))
             }
             '\'' | '"' => {
                 self.save_simple_key()?;
                 self.simple_key_allowed = false;
-                self.scan_quoted(char == '\'').map(|token| self.tokens.push_back(token))
+                self.scan_quoted(char == '\'', &mut ()).map(|token| self.tokens.push_back(token))
             }
             _ if starts_plain(char, next, block) => {
                 self.save_simple_key()?;
                 self.simple_key_allowed = false;
-                self.scan_plain().map(|token| self.tokens.push_back(token))
+                self.scan_plain(&mut ()).map(|token| self.tokens.push_back(token))
             }
-            _ => Err(self.error("found character that cannot start any token", self.reader.mark)),
+            _ => Err(self.error("found character that cannot start any token", self.chars.mark)),
         }
     }
 
     /// Whether the key at this index may still turn out to be one: it must end within its line and 1024 characters.
     fn simple_key_is_valid(&mut self, index: usize) -> Result<bool, Failure> {
-        let mark = self.reader.mark;
+        let mark = self.chars.mark;
         let Some(key) = self.simple_keys.get_mut(index) else { return Ok(false) };
         if !key.possible {
             return Ok(false);
         }
         if key.mark.line < mark.line || key.mark.index + 1024 < mark.index {
             if key.required {
-                return Err(failure("could not find expected ':'", mark, key.mark, true));
+                return Err(Failure::new("could not find expected ':'", mark, key.mark, true));
             }
             key.possible = false;
             return Ok(false);
@@ -201,7 +228,7 @@ impl Scanner {
     }
 
     fn save_simple_key(&mut self) -> Result<(), Failure> {
-        let required = self.flow_level == 0 && self.indent == self.column();
+        let required = self.flow_level == 0 && self.indent == self.chars.column();
         if !self.simple_key_allowed {
             return Ok(());
         }
@@ -209,25 +236,27 @@ impl Scanner {
             possible: true,
             required,
             token_number: self.next_token_number(),
-            mark: self.reader.mark,
+            mark: self.chars.mark,
         };
         self.remove_simple_key()?;
         if let Some(last) = self.simple_keys.last_mut() {
             *last = key;
-            self.simple_keys_by_token.insert(key.token_number, self.simple_keys.len() - 1);
+            self.forget_simple_key_of(key.token_number);
+            self.simple_keys_by_token.push_back((key.token_number, self.simple_keys.len() - 1));
         }
         Ok(())
     }
 
     fn remove_simple_key(&mut self) -> Result<(), Failure> {
-        let mark = self.reader.mark;
+        let mark = self.chars.mark;
         let Some(key) = self.simple_keys.last_mut() else { return Ok(()) };
         if key.possible {
             if key.required {
-                return Err(failure("could not find expected ':'", mark, key.mark, true));
+                return Err(Failure::new("could not find expected ':'", mark, key.mark, true));
             }
             key.possible = false;
-            self.simple_keys_by_token.remove(&key.token_number);
+            let number = key.token_number;
+            self.forget_simple_key_of(number);
         }
         Ok(())
     }
@@ -236,7 +265,7 @@ impl Scanner {
         &mut self,
         column: i64,
         number: Option<usize>,
-        token: Token,
+        token: Token<'t>,
         mark: Mark,
     ) -> Result<(), Failure> {
         if self.flow_level > 0 || self.indent >= column {
@@ -246,18 +275,19 @@ impl Scanner {
         self.indent = column;
         if self.indents.len() > MAX_DEPTH {
             let context = self.simple_keys.last().map_or(mark, |key| key.mark);
-            return Err(self.error(&format!("exceeded max depth of {MAX_DEPTH}"), context));
+            return Err(self.error("exceeded max depth of 10000", context));
         }
         self.insert(number, token, mark);
         Ok(())
     }
 
-    /// Puts a token before the one with this number, or last.
-    fn insert(&mut self, number: Option<usize>, token: Token, start: Mark) {
+    /// Puts a token that is not written before the one with this number, or last.
+    fn insert(&mut self, number: Option<usize>, token: Token<'t>, start: Mark) {
+        let token = Spanned { token, start, end: start.offset };
         let place = number.and_then(|number| number.checked_sub(self.tokens_parsed));
         match place.filter(|place| *place <= self.tokens.len()) {
-            Some(place) => self.tokens.insert(place, Spanned { token, start }),
-            None => self.push(token, start),
+            Some(place) => self.tokens.insert(place, token),
+            None => self.tokens.push_back(token),
         }
     }
 
@@ -266,7 +296,7 @@ impl Scanner {
             return;
         }
         while self.indent > column {
-            self.push(Token::BlockEnd, self.reader.mark);
+            self.push(Token::BlockEnd);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
@@ -279,15 +309,18 @@ impl Scanner {
         Ok(())
     }
 
-    fn indicator(&mut self, token: Token) {
-        self.push(token, self.reader.mark);
-        self.reader.skip();
+    fn indicator(&mut self, token: Token<'t>, length: usize) {
+        let start = self.chars.mark;
+        for _ in 0..length {
+            self.chars.skip();
+        }
+        self.tokens.push_back(self.spanned(token, start));
     }
 
     fn fetch_stream_end(&mut self) -> Result<(), Failure> {
-        self.reader.force_new_line();
+        self.chars.force_new_line();
         self.leave_blocks()?;
-        self.push(Token::StreamEnd, self.reader.mark);
+        self.push(Token::StreamEnd);
         Ok(())
     }
 
@@ -296,43 +329,40 @@ impl Scanner {
         self.scan_directive().map(|token| self.tokens.push_back(token))
     }
 
-    fn fetch_document_indicator(&mut self, token: Token) -> Result<(), Failure> {
+    fn fetch_document_indicator(&mut self, token: Token<'t>) -> Result<(), Failure> {
         self.leave_blocks()?;
-        self.push(token, self.reader.mark);
-        for _ in 0..3 {
-            self.reader.skip();
-        }
+        self.indicator(token, 3);
         Ok(())
     }
 
-    fn fetch_flow_start(&mut self, token: Token) -> Result<(), Failure> {
+    fn fetch_flow_start(&mut self, token: Token<'t>) -> Result<(), Failure> {
         self.save_simple_key()?;
         let key = SimpleKey {
             possible: false,
             required: false,
             token_number: self.next_token_number(),
-            mark: self.reader.mark,
+            mark: self.chars.mark,
         };
         self.simple_keys.push(key);
         self.flow_level += 1;
         if self.flow_level > MAX_DEPTH {
-            return Err(self.error(&format!("exceeded max depth of {MAX_DEPTH}"), key.mark));
+            return Err(self.error("exceeded max depth of 10000", key.mark));
         }
         self.simple_key_allowed = true;
-        self.indicator(token);
+        self.indicator(token, 1);
         Ok(())
     }
 
-    fn fetch_flow_end(&mut self, token: Token) -> Result<(), Failure> {
+    fn fetch_flow_end(&mut self, token: Token<'t>) -> Result<(), Failure> {
         self.remove_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
             if let Some(key) = self.simple_keys.pop() {
-                self.simple_keys_by_token.remove(&key.token_number);
+                self.forget_simple_key_of(key.token_number);
             }
         }
         self.simple_key_allowed = false;
-        self.indicator(token);
+        self.indicator(token, 1);
         Ok(())
     }
 
@@ -340,26 +370,26 @@ impl Scanner {
         if self.flow_level == 0 {
             if !self.simple_key_allowed {
                 let problem = "block sequence entries are not allowed in this context";
-                return Err(self.error(problem, self.reader.mark));
+                return Err(self.error(problem, self.chars.mark));
             }
-            self.roll_indent(self.column(), None, Token::BlockSequenceStart, self.reader.mark)?;
+            self.roll_indent(self.chars.column(), None, Token::BlockSequenceStart, self.chars.mark)?;
         }
         self.remove_simple_key()?;
         self.simple_key_allowed = true;
-        self.indicator(Token::BlockEntry);
+        self.indicator(Token::BlockEntry, 1);
         Ok(())
     }
 
     fn fetch_key(&mut self) -> Result<(), Failure> {
         if self.flow_level == 0 {
             if !self.simple_key_allowed {
-                return Err(self.error("mapping keys are not allowed in this context", self.reader.mark));
+                return Err(self.error("mapping keys are not allowed in this context", self.chars.mark));
             }
-            self.roll_indent(self.column(), None, Token::BlockMappingStart, self.reader.mark)?;
+            self.roll_indent(self.chars.column(), None, Token::BlockMappingStart, self.chars.mark)?;
         }
         self.remove_simple_key()?;
         self.simple_key_allowed = self.flow_level == 0;
-        self.indicator(Token::Key);
+        self.indicator(Token::Key, 1);
         Ok(())
     }
 
@@ -368,46 +398,44 @@ impl Scanner {
         if self.simple_key_is_valid(last)? {
             let key = self.simple_keys[last];
             self.insert(Some(key.token_number), Token::Key, key.mark);
-            let column = i64::try_from(key.mark.column).unwrap_or(i64::MAX);
+            let column = i64::from(key.mark.column);
             self.roll_indent(column, Some(key.token_number), Token::BlockMappingStart, key.mark)?;
             self.simple_keys[last].possible = false;
-            self.simple_keys_by_token.remove(&key.token_number);
+            self.forget_simple_key_of(key.token_number);
             self.simple_key_allowed = false;
         } else {
             if self.flow_level == 0 {
                 if !self.simple_key_allowed {
-                    return Err(
-                        self.error("mapping values are not allowed in this context", self.reader.mark)
-                    );
+                    return Err(self.error("mapping values are not allowed in this context", self.chars.mark));
                 }
-                self.roll_indent(self.column(), None, Token::BlockMappingStart, self.reader.mark)?;
+                self.roll_indent(self.chars.column(), None, Token::BlockMappingStart, self.chars.mark)?;
             }
             self.simple_key_allowed = self.flow_level == 0;
         }
-        self.indicator(Token::Value);
+        self.indicator(Token::Value, 1);
         Ok(())
     }
 
     fn skip_to_next_token(&mut self) -> Result<(), Failure> {
         loop {
-            self.reader.need(1)?;
-            if self.reader.mark.column == 0 && self.reader.is_byte_order_mark() {
-                self.reader.skip();
+            self.chars.need(1)?;
+            if self.chars.mark.column == 0 && self.chars.is_byte_order_mark() {
+                self.chars.skip();
             }
-            self.reader.need(1)?;
+            self.chars.need(1)?;
             // A tab may not stand where it would count as indentation.
-            while self.reader.here() == ' '
-                || (self.reader.here() == '\t' && (self.flow_level > 0 || !self.simple_key_allowed))
+            while self.chars.here() == ' '
+                || (self.chars.here() == '\t' && (self.flow_level > 0 || !self.simple_key_allowed))
             {
-                self.reader.skip();
-                self.reader.need(1)?;
+                self.chars.skip();
+                self.chars.need(1)?;
             }
-            self.reader.skip_comment()?;
-            if !is_break(self.reader.here()) {
+            self.chars.skip_comment()?;
+            if !is_break(self.chars.here()) {
                 return Ok(());
             }
-            self.reader.need(2)?;
-            self.reader.skip_line();
+            self.chars.need(2)?;
+            self.chars.skip_line();
             if self.flow_level == 0 {
                 self.simple_key_allowed = true;
             }
@@ -418,7 +446,7 @@ impl Scanner {
 /// Whether a plain scalar can start with this character.
 fn starts_plain(char: char, next: char, block: bool) -> bool {
     match char {
-        '-' => !super::reader::is_blank(next),
+        '-' => !is_blank(next),
         '?' | ':' => block && !is_blankz(next),
         ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
             false

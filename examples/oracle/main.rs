@@ -1,9 +1,11 @@
-//! `make oracle`: reads scalars and writes strings beside Go. In: the path of the program built from hack/oracle, which
-//! says how sigs.k8s.io/yaml reads a document; out: counts, every disagreement, exit 1 if there is one.
+//! `make oracle`: reads YAML and writes strings beside Go. Needs the path of the program built from hack/oracle, which says
+//! how sigs.k8s.io/yaml reads a document; prints counts and disagreements, and exits with 1 if there is one.
 //!
-//! What we read must be what Go reads, value for value; what Go refuses we must refuse. What we write (through the
-//! editor, as key and as value, in block and flow, beside neighbours of every quoting) must read in Go as the string
-//! that was meant.
+//! What we read must be what Go reads, value for value; what Go refuses we must refuse. Each text is read as a whole, by
+//! the port of Go's reader alone, and document by document, as manifests are read. What we write (through the editor, as
+//! key and as value, in block and flow, beside neighbours of every quoting) must read in Go as the string that was meant.
+//!
+//! Documents that are JSON objects are compared with `encoding/json`, which Kubernetes tries first.
 
 #![allow(
     clippy::print_stdout,
@@ -16,11 +18,21 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
+use kubectl_skills::yaml::resolve::first_document;
 use kubectl_skills::yaml::{Document, SyntaxError, apply, edit, split};
 use serde_json::{Map, Value, json};
 
+mod texts;
+
 /// Scalars that are drawn at random, beside the listed ones.
 const RANDOM_SCALARS: usize = 20_000;
+/// Texts of generated documents, most of them damaged.
+const DAMAGED: usize = 39_936;
+/// Texts with one scalar over some lines.
+const SCALAR_TEXTS: usize = 60_091;
+/// Texts of every kind, from another seed: the second argument, or [`RANDOM_SEED`].
+const RANDOM: usize = 100_000;
+const RANDOM_SEED: u64 = 0x6a09_e667_f3bc_c908;
 /// Strings that are drawn at random to be written, beside the listed ones.
 const RANDOM_STRINGS: usize = 5_000;
 /// Disagreements that are printed in full.
@@ -31,7 +43,12 @@ fn main() -> ExitCode {
         eprintln!("oracle: name the program built by `hack/tools.sh go-oracle`");
         return ExitCode::from(2);
     };
-    match run(&oracle) {
+    let seed = std::env::args().nth(2).map_or(Ok(RANDOM_SEED), |seed| seed.parse());
+    let Ok(seed) = seed else {
+        eprintln!("oracle: the seed must be a number");
+        return ExitCode::from(2);
+    };
+    match run(&oracle, seed) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -41,92 +58,88 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(oracle: &str) -> Result<bool, String> {
+fn run(oracle: &str, seed: u64) -> Result<bool, String> {
     let mut draw = Draw(0x9e37_79b9_7f4a_7c15);
-    let reading = reading(oracle, &mut draw)?;
-    let writing = writing(oracle, &mut draw)?;
-    Ok(reading && writing)
-}
-
-// === reading ===
-
-/// Reads each scalar in every place a scalar can stand, here and in Go.
-fn reading(oracle: &str, draw: &mut Draw) -> Result<bool, String> {
     let mut scalars: BTreeSet<String> = tricky().into_iter().collect();
     while scalars.len() < RANDOM_SCALARS {
         scalars.insert(draw.scalar());
     }
-    let documents: Vec<String> = scalars.iter().flat_map(|scalar| documents_around(scalar)).collect();
-    let answers = ask(oracle, &documents)?;
-    let mut report = Report::new("read");
-    for (document, answer) in documents.iter().zip(&answers) {
-        let ours = read(document);
-        match (ours, answer) {
-            (Ok(ours), Answer::Value(go)) if same(&ours, go) => report.equal += 1,
-            (Err(_), Answer::Refused(_)) => report.refused += 1,
-            (Ok(ours), Answer::Value(go)) => report.differs(document, &ours.to_string(), &go.to_string()),
-            (Ok(_), Answer::Refused(go)) if read_on_purpose(go) => report.deliberate += 1,
-            (Ok(ours), Answer::Refused(go)) => {
-                report.differs(document, &ours.to_string(), &format!("error: {go}"))
-            }
-            (Err(ours), Answer::Value(_)) if deliberate(&ours.message) => report.deliberate += 1,
-            (Err(ours), Answer::Value(go)) => {
-                report.differs(document, &format!("error: {ours}"), &go.to_string())
-            }
+    let scalars: Vec<String> = scalars.iter().flat_map(|scalar| documents_around(scalar)).collect();
+    let mut holds = reading(oracle, "scalars in their places", &scalars)?;
+    holds &= reading(oracle, "generated and damaged documents", &draw_texts(&mut draw, DAMAGED, &[damaged]))?;
+    holds &= reading(
+        oracle,
+        "quoted, plain and block scalars",
+        &draw_texts(&mut draw, SCALAR_TEXTS, &[texts::scalar_text]),
+    )?;
+    let kinds = [damaged, texts::scalar_text, damaged_scalar, texts::any_text];
+    holds &=
+        reading(oracle, &format!("texts of seed {seed}"), &draw_texts(&mut Draw(seed | 1), RANDOM, &kinds))?;
+    holds &= writing(oracle, &mut draw)?;
+    Ok(holds)
+}
+
+// === reading ===
+
+/// As many different texts of the given kinds.
+fn draw_texts(draw: &mut Draw, count: usize, kinds: &[fn(&[u16]) -> String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::with_capacity(count);
+    while out.len() < count {
+        let tape: Vec<u16> = (0..draw.below(200)).map(|_| (draw.next() >> 16) as u16).collect();
+        let text = kinds[out.len() % kinds.len()](&tape);
+        if seen.insert(text.clone()) {
+            out.push(text);
         }
     }
-    println!("{} scalars in {} documents", scalars.len(), documents.len());
+    out
+}
+
+/// A generated document, three of four times damaged.
+fn damaged(tape: &[u16]) -> String {
+    let (hurt, rest) = tape.split_at(tape.len() / 8);
+    let text = texts::document(rest);
+    if hurt.first().is_none_or(|first| first % 4 == 0) { text } else { texts::damage(&text, hurt) }
+}
+
+fn damaged_scalar(tape: &[u16]) -> String {
+    let (hurt, rest) = tape.split_at(tape.len() / 4);
+    texts::damage(&texts::scalar_text(rest), hurt)
+}
+
+/// Reads texts here and in Go, each as a whole and document by document.
+fn reading(oracle: &str, what: &str, texts: &[String]) -> Result<bool, String> {
+    let mut documents: Vec<&str> = Vec::new();
+    for text in texts {
+        documents.push(text);
+        documents.extend(split(text).iter().map(|slice| slice.text(text)));
+    }
+    let answers = ask(oracle, &documents)?;
+    let mut report = Report::new("read");
+    let mut at = 0;
+    for text in texts {
+        let count = split(text).len();
+        let answers = &answers[at..=at + count];
+        let slices = &documents[at + 1..=at + count];
+        at += 1 + count;
+        let whole = first_document(text);
+        if let (Err(ours), Err(go)) = (&whole, &answers[0].yaml)
+            && ours != go
+        {
+            report.in_other_words(text, ours, go);
+        }
+        report.compare(text, whole, &answers[0].yaml);
+        for (slice, answer) in slices.iter().zip(&answers[1..]) {
+            let go = answer.json.clone().map_or(answer.yaml.clone(), Ok);
+            report.compare(slice, read(slice).map_err(|error| error.to_string()), &go);
+        }
+    }
+    println!("{} {what}, read as {} documents", texts.len(), documents.len());
     Ok(report.print())
 }
 
-/// Reads the first document, as sigs.k8s.io/yaml does.
 fn read(text: &str) -> Result<Value, SyntaxError> {
-    match split(text).first() {
-        Some(slice) => Document::parse(slice.text(text))?.to_value(),
-        None => Ok(Value::Null),
-    }
-}
-
-/// What we refuse although Go reads it, by a part of the message: Go's reading is not what the writer meant, or other
-/// readers disagree with it, so an edit could hit the wrong thing.
-const DELIBERATE: [&str; 13] = [
-    // Go ends the line there, other readers do not.
-    "is a line break to the YAML reader of Kubernetes",
-    "a byte-order mark stands inside the document",
-    // Go stops behind the first collection and drops the rest of the text without a word.
-    "did not find expected <document start>",
-    "misplaced bracket",
-    "invalid trailing content after",
-    // Go drops a tag or a comment that touches what it belongs to.
-    "while scanning a tag, did not find expected whitespace",
-    "comments must be separated from other tokens by whitespace",
-    // `{a: b:}` and `[a:, b]`: YAML 1.2 readers see a key there, Go sees `b:`.
-    "while parsing a flow mapping, did not find expected ',' or '}'",
-    "write a space behind the colon",
-    "plain scalar cannot start with '-' followed by ,[]{}",
-    // `{?a, b: c}`: Go takes `?` for the mark of a long key.
-    "a plain scalar between brackets cannot begin with",
-    // A key that is `{}` or a list.
-    "a key cannot be a mapping or a sequence",
-    "a BOM must not appear inside a document",
-];
-
-/// What we read although Go refuses it, by a part of Go's message: nothing of it is ever edited, or it is JSON.
-const READ_ON_PURPOSE: [&str; 3] = [
-    // A whole document in JSON is read by JSON's rules, `\\ud83d\\ude00` and all, as kubectl does before it tries YAML.
-    "found invalid Unicode character escape code",
-    // In a comment without a document.
-    "control characters are not allowed",
-    // A tag with `#` in it; no tag but the core ones is acted upon.
-    "did not find expected whitespace or line break",
-];
-
-fn read_on_purpose(message: &str) -> bool {
-    READ_ON_PURPOSE.iter().any(|part| message.contains(part))
-}
-
-fn deliberate(message: &str) -> bool {
-    DELIBERATE.iter().any(|part| message.contains(part))
+    Document::parse(text)?.to_value()
 }
 
 /// A scalar as block value, block key, item, in flow as value, key and item, and below an explicit tag.
@@ -175,19 +188,15 @@ fn writing(oracle: &str, draw: &mut Draw) -> Result<bool, String> {
                         wanted.push(desired);
                     }
                     // No mapping can hold a key of more than 1000 characters on one line, which is what an edit adds.
-                    Err(_) if text.chars().count() > 1000 => report.deliberate += 1,
+                    Err(_) if text.chars().count() > 1000 => report.too_long += 1,
                     Err(error) => report.differs(base, &format!("error: {error}"), &desired.to_string()),
                 }
             }
         }
     }
-    let answers = ask(oracle, &written)?;
-    for ((text, desired), answer) in written.iter().zip(&wanted).zip(&answers) {
-        match answer {
-            Answer::Value(go) if same(desired, go) => report.equal += 1,
-            Answer::Value(go) => report.differs(text, &desired.to_string(), &go.to_string()),
-            Answer::Refused(go) => report.differs(text, &desired.to_string(), &format!("error: {go}")),
-        }
+    let texts: Vec<&str> = written.iter().map(String::as_str).collect();
+    for ((text, desired), answer) in texts.iter().zip(wanted).zip(&ask(oracle, &texts)?) {
+        report.compare(text, Ok(desired), &answer.yaml);
     }
     println!("{} strings in {} documents", strings.len(), written.len());
     Ok(report.print())
@@ -218,13 +227,15 @@ fn with_string(before: &Value, text: &str) -> Vec<Value> {
 
 // === Go ===
 
-enum Answer {
-    Value(Value),
-    Refused(String),
+struct Answer {
+    /// As sigs.k8s.io/yaml reads a document.
+    yaml: Result<Value, String>,
+    /// As encoding/json reads it, if it is a JSON object.
+    json: Option<Value>,
 }
 
 /// Has the Go program read documents, all in one run.
-fn ask(oracle: &str, documents: &[String]) -> Result<Vec<Answer>, String> {
+fn ask(oracle: &str, documents: &[&str]) -> Result<Vec<Answer>, String> {
     let mut child = Command::new(oracle)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -240,10 +251,12 @@ fn ask(oracle: &str, documents: &[String]) -> Result<Vec<Answer>, String> {
     for line in BufReader::new(stdout).lines() {
         let line = line.map_err(|error| error.to_string())?;
         let mut answer: Value = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
-        answers.push(match answer["error"].as_str() {
-            Some(error) => Answer::Refused(error.to_owned()),
-            None => Answer::Value(with_numbers(answer["value"].take())?),
-        });
+        let yaml = match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(with_numbers(answer["value"].take())?),
+        };
+        let json = answer.get_mut("json").map(|json| with_numbers(json.take())).transpose()?;
+        answers.push(Answer { yaml, json });
     }
     let status = child.wait().map_err(|error| error.to_string())?;
     let sent = writer.join().map_err(|_| "the writer ended early")?;
@@ -310,13 +323,26 @@ struct Report {
     what: &'static str,
     equal: usize,
     refused: usize,
-    deliberate: usize,
+    too_long: usize,
     different: usize,
+    other_words: usize,
 }
 
 impl Report {
     fn new(what: &'static str) -> Self {
-        Report { what, equal: 0, refused: 0, deliberate: 0, different: 0 }
+        Report { what, equal: 0, refused: 0, too_long: 0, different: 0, other_words: 0 }
+    }
+
+    fn compare(&mut self, document: &str, ours: Result<Value, String>, go: &Result<Value, String>) {
+        let shown = |read: &Result<Value, String>| match read {
+            Ok(value) => value.to_string(),
+            Err(error) => format!("error: {error}"),
+        };
+        match (&ours, go) {
+            (Ok(value), Ok(go)) if same(value, go) => self.equal += 1,
+            (Err(_), Err(_)) => self.refused += 1,
+            _ => self.differs(document, &shown(&ours), &shown(go)),
+        }
     }
 
     fn differs(&mut self, document: &str, ours: &str, go: &str) {
@@ -326,10 +352,17 @@ impl Report {
         }
     }
 
+    fn in_other_words(&mut self, document: &str, ours: &str, go: &str) {
+        self.other_words += 1;
+        if self.other_words <= SHOWN / 8 {
+            println!("words: {document:?}\n  ours {ours}\n  Go   {go}");
+        }
+    }
+
     fn print(&self) -> bool {
         println!(
-            "{}: {} equal, {} refused by both, {} otherwise on purpose, {} differ",
-            self.what, self.equal, self.refused, self.deliberate, self.different
+            "{}: {} equal, {} refused by both ({} in other words), {} too long to write, {} differ",
+            self.what, self.equal, self.refused, self.other_words, self.too_long, self.different
         );
         self.different == 0
     }
