@@ -8,6 +8,7 @@ mod advice;
 mod annotation;
 mod apply;
 pub mod change_set;
+pub mod claims;
 mod conditions;
 pub(crate) mod draft;
 mod env;
@@ -18,6 +19,7 @@ mod mounts;
 mod removal;
 pub mod report;
 mod sandbox;
+pub mod session;
 mod status;
 mod target;
 
@@ -32,6 +34,7 @@ use crate::api::profile::Profile;
 use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::validate::findings::{Finding, Rule};
 use crate::yaml::Step;
 use change_set::Change;
 
@@ -152,19 +155,6 @@ pub struct PlannedSkill {
     pub volume: String,
 }
 
-/// Why a plan cannot be carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Whether the defect is in the AgentRuntime; else it is in the workload.
-    pub in_runtime: bool,
-    /// The field.
-    pub path: Vec<Step>,
-    /// What is wrong, lower case, no final stop.
-    pub message: String,
-    /// How to mend it; empty where the message says it.
-    pub help: String,
-}
-
 /// Something that its reader should know and that stops nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
@@ -257,22 +247,57 @@ pub struct RuntimePlan {
     pub requeue_after_secs: u32,
     /// What its reader should know.
     pub warnings: Vec<Warning>,
-    /// Why the plan cannot be carried out; then [`RuntimePlan::updates`] is empty.
-    pub problems: Vec<Problem>,
     /// What happens to our finalizer.
     pub finalizer: Finalizer,
     /// ConfigMaps that the operator makes in the namespace before it hashes, in order (with [`Options::exact`]).
     pub created: Vec<ConfigMap>,
+    /// What is written, or why nothing is.
+    outcome: Outcome,
+}
+
+/// A plan writes or is refused, never both.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Sound(Writes),
+    Refused(Vec<Finding>),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Writes {
     /// The workload after each write of this run, in order.
-    pub updates: Vec<Value>,
-    /// Where the last update may differ from the workload before; none where that was not noted.
-    pub(crate) touched: Option<Vec<draft::Path>>,
+    updates: Vec<Value>,
+    /// Where the last update may differ from the workload before; none if that was not noted.
+    touched: Option<Vec<draft::Path>>,
 }
 
 impl RuntimePlan {
-    /// The workload as it should be after this run; none where nothing is written.
+    /// The workload after each write of this run, in order; empty if nothing is written or the plan is refused.
+    pub fn updates(&self) -> &[Value] {
+        match &self.outcome {
+            Outcome::Sound(writes) => &writes.updates,
+            Outcome::Refused(_) => &[],
+        }
+    }
+
+    /// Why the plan cannot be carried out.
+    pub fn problems(&self) -> &[Finding] {
+        match &self.outcome {
+            Outcome::Sound(_) => &[],
+            Outcome::Refused(findings) => findings,
+        }
+    }
+
+    /// The workload as it should be after this run; none if nothing is written.
     pub fn desired(&self) -> Option<&Value> {
-        self.updates.last()
+        self.updates().last()
+    }
+
+    /// Takes the last update, and where it may differ from the workload before.
+    pub(crate) fn take_desired(&mut self) -> Option<(Value, Option<Vec<draft::Path>>)> {
+        match &mut self.outcome {
+            Outcome::Sound(writes) => Some((writes.updates.pop()?, writes.touched.take())),
+            Outcome::Refused(_) => None,
+        }
     }
 
     /// What this run changes in the workload.
@@ -288,24 +313,52 @@ impl RuntimePlan {
         self.warnings.push(Warning { quirk, message: message.into() });
     }
 
+    /// One more write; nothing if the plan is refused.
+    fn write(&mut self, after: Value, touched: Option<Vec<draft::Path>>) {
+        if let Outcome::Sound(writes) = &mut self.outcome {
+            writes.updates.push(after);
+            writes.touched = touched;
+        }
+    }
+
     fn problem(
         &mut self,
-        in_runtime: bool,
+        rule: &'static Rule,
         path: &[Step],
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let problem = Problem { in_runtime, path: path.to_vec(), message: message.into(), help: help.into() };
-        self.problems.push(problem);
+        let help = help.into();
+        self.refuse(Finding { help, ..Finding::new(rule, path.to_vec(), message) });
+    }
+
+    /// The plan is refused: what it would have written is gone.
+    fn refuse(&mut self, finding: Finding) {
+        match &mut self.outcome {
+            Outcome::Refused(findings) => findings.push(finding),
+            Outcome::Sound(_) => self.outcome = Outcome::Refused(vec![finding]),
+        }
+    }
+
+    /// Refuses the plan for all that is wrong, its own problems among it.
+    fn refuse_all(&mut self, findings: &[&Finding]) {
+        self.outcome = Outcome::Refused(findings.iter().map(|finding| (*finding).clone()).collect());
+        self.action = Action::Error;
+        if let Some(first) = findings.first() {
+            self.reason.clone_from(&first.message);
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused(_))
     }
 
     /// Gives up: nothing is written to the workload.
     fn failed(mut self) -> Self {
         self.action = Action::Error;
-        if let Some(first) = self.problems.first() {
-            self.reason.clone_from(&first.message);
+        if let Some(first) = self.problems().first().map(|first| first.message.clone()) {
+            self.reason = first;
         }
-        self.updates.clear();
         self
     }
 }
@@ -322,16 +375,6 @@ pub fn plan(
         Lookup::Absent => None,
     };
     run(runtime, workload, around, options)
-}
-
-/// The same for who needs the workload before no longer: what the plan wants is made of it, without a copy.
-pub fn plan_taking(
-    runtime: &Runtime<'_>,
-    workload: Option<Value>,
-    around: &Surroundings<'_>,
-    options: &Options,
-) -> RuntimePlan {
-    run(runtime, workload.map(Cow::Owned), around, options)
 }
 
 fn run(
@@ -366,11 +409,9 @@ fn run(
         events: Vec::new(),
         requeue_after_secs: 0,
         warnings: Vec::new(),
-        problems: Vec::new(),
         finalizer: Finalizer::Keep,
         created: Vec::new(),
-        updates: Vec::new(),
-        touched: None,
+        outcome: Outcome::Sound(Writes::default()),
     };
     let names = options.profile.names;
     let has_finalizer = Object(runtime.object).finalizers().any(|finalizer| finalizer == names.finalizer);
@@ -407,7 +448,7 @@ fn run(
     if let Some(before) = before {
         advice::add(&mut plan, &before, kind, config, options);
     }
-    if plan.problems.is_empty() {
+    if !plan.is_refused() {
         conditions::configured(&mut plan, runtime, kind, &linked, config, around, options);
         plan
     } else {

@@ -2,6 +2,7 @@
 //! the API server then take the workload. Order of the server: [`schema`], then [`webhook`]; [`preflight`] looks ahead.
 
 pub mod admission_review;
+pub mod findings;
 mod metadata;
 pub mod preflight;
 pub mod schema;

@@ -1,5 +1,5 @@
-//! Feature gates: the text of a gates file, a ConfigMap or a flag comes in, the gates' values go out, or the error that
-//! the operator gives. What a gate decides is left to the plan.
+//! Reads feature gates from flags, a gates file or the operator's ConfigMap, and decides which of them counts. What a gate
+//! decides is left to the plan.
 //!
 //! Source: operator-spec.md section 2. The decision comes from the file on the manager's disk; the hash takes the
 //! ConfigMap's data as it is, which is not this module's matter.
@@ -34,6 +34,79 @@ pub enum GatesError {
     /// Of a flag.
     #[error("{0}")]
     Flag(String),
+    /// The same as [`GatesError::File`], with the file or ConfigMap that holds the text.
+    #[error("{place}: {message}")]
+    At {
+        /// `parsing feature gates file /etc/gates.yaml`, or `ConfigMap kagenti-system/kagenti-feature-gates`.
+        place: String,
+        /// In the operator's words.
+        message: String,
+    },
+}
+
+/// A gates file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatesFile {
+    /// For messages.
+    pub path: String,
+    /// Its text; none if there is no such file, which for the operator is as good as an empty one.
+    pub text: Option<String>,
+}
+
+/// The gates if neither a file nor the operator's ConfigMap says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GateDefault {
+    /// As compiled into the operator: the ConfigMap was looked for and is not there.
+    #[default]
+    Compiled,
+    /// The gate over skills is on: nobody looked for the ConfigMap, and who renders skills wants them mounted.
+    SkillsOn,
+}
+
+/// Where the gates come from. [`GateSource::resolve`] is the only place that decides among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateSource {
+    /// `--feature-gates`, over all.
+    pub flags: Option<String>,
+    /// The gates file, over the ConfigMap.
+    pub file: Option<GatesFile>,
+    /// The operator's namespace; by default the profile's.
+    pub operator_namespace: Option<String>,
+    /// What counts without file and ConfigMap.
+    pub default: GateDefault,
+}
+
+impl GateSource {
+    /// The gates of one moment; `maps` are the ConfigMaps that were read, the operator's gates among them.
+    ///
+    /// # Errors
+    /// Flags, file or ConfigMap that cannot be read: an unreadable gate is never taken for a value.
+    pub fn resolve(&self, profile: &Profile, maps: &[ConfigMap]) -> Result<FeatureGates, GatesError> {
+        let names = profile.names;
+        let system = self.operator_namespace.as_deref().unwrap_or(names.system_namespace);
+        let config_map = maps.iter().find(|map| map.namespace == system && map.name == names.feature_gates);
+        let load = |text: Option<&str>, place: String| {
+            FeatureGates::load(profile, text)
+                .map_err(|error| GatesError::At { place, message: error.to_string() })
+        };
+        let gates = match (&self.file, config_map, self.default) {
+            (Some(file), _, _) => {
+                load(file.text.as_deref(), format!("parsing feature gates file {}", file.path))?
+            }
+            (None, Some(map), _) => load(
+                map.data.get(GATES_KEY).map(String::as_str),
+                format!("ConfigMap {}/{}", map.namespace, map.name),
+            )?,
+            (None, None, GateDefault::Compiled) => FeatureGates::defaults(profile),
+            (None, None, GateDefault::SkillsOn) => {
+                FeatureGates::from_flag(profile, &format!("{}=true", profile.skill_gate))?
+            }
+        };
+        match &self.flags {
+            Some(flags) => gates.with_flag(profile, flags),
+            None => Ok(gates),
+        }
+    }
 }
 
 impl FeatureGates {
@@ -245,6 +318,49 @@ mod tests {
         map.data.insert("skillDiscovery".to_owned(), "false".to_owned());
         let gates = FeatureGates::from_config_map(profile("head"), &map).unwrap();
         assert!(gates.skills(profile("head")));
+    }
+
+    /// Flags over the file, the file over the ConfigMap; a broken source is an error that names it, in the same words
+    /// for every verb and the controller.
+    #[test]
+    fn one_resolver_for_files_cluster_and_controller() {
+        let profile = profile("pr332");
+        let map = |text: &str| ConfigMap {
+            namespace: "kagenti-system".into(),
+            name: "kagenti-feature-gates".into(),
+            data: [(GATES_KEY.to_owned(), text.to_owned())].into(),
+            ..ConfigMap::default()
+        };
+        let skills = |source: &GateSource, maps: &[ConfigMap]| {
+            source
+                .resolve(profile, maps)
+                .map(|gates| gates.skills(profile))
+                .map_err(|error| error.to_string())
+        };
+        let file = |text: &str| GateSource {
+            file: Some(GatesFile { path: "/etc/g.yaml".into(), text: Some(text.into()) }),
+            ..GateSource::default()
+        };
+        let none = GateSource::default();
+        assert_eq!(skills(&none, &[]), Ok(false));
+        assert_eq!(skills(&GateSource { default: GateDefault::SkillsOn, ..none.clone() }, &[]), Ok(true));
+        assert_eq!(skills(&none, &[map("skillImageVolumes: true")]), Ok(true));
+        let elsewhere = GateSource { operator_namespace: Some("other".into()), ..none.clone() };
+        assert_eq!(skills(&elsewhere, &[map("skillImageVolumes: true")]), Ok(false));
+        assert_eq!(skills(&file("skillImageVolumes: yes"), &[map("[")]), Ok(true));
+        let flags =
+            GateSource { flags: Some("skillImageVolumes=false".into()), ..file("skillImageVolumes: yes") };
+        assert_eq!(skills(&flags, &[]), Ok(false));
+        let unmarshal = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal number into Go struct field \
+                         FeatureGates.skillImageVolumes of type bool";
+        assert_eq!(
+            skills(&file("skillImageVolumes: 1"), &[]),
+            Err(format!("parsing feature gates file /etc/g.yaml: {unmarshal}"))
+        );
+        assert_eq!(
+            skills(&none, &[map("skillImageVolumes: 1")]),
+            Err(format!("ConfigMap kagenti-system/kagenti-feature-gates: {unmarshal}"))
+        );
     }
 
     /// A mistyped gate must not silently do nothing.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::object::{Object, Origin};
+use crate::config::gates::{GateSource, GatesFile};
 use crate::manifest::function_config::{self, FunctionConfig};
 use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
@@ -305,8 +306,14 @@ fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<Settings, V
         },
         view: options.config_view.unwrap_or_default(),
         config: (!options.config.is_empty()).then(|| options.config.clone()),
-        gates_flag: options.feature_gates.clone(),
-        gates_file: options.feature_gates_file.clone(),
+        gates: GateSource {
+            flags: options.feature_gates.clone(),
+            file: options
+                .feature_gates_file
+                .clone()
+                .map(|text| GatesFile { path: "featureGatesFile".to_owned(), text: Some(text) }),
+            ..GateSource::default()
+        },
     })
 }
 

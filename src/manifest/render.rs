@@ -4,7 +4,6 @@
 //! Runtimes are planned one after the other, and what a plan needs is dropped once its bytes are known, so that memory
 //! hangs on the size of the text and not on the number of objects.
 
-mod check;
 mod edited;
 mod missing;
 mod profile;
@@ -16,15 +15,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::error::InputError;
 use crate::api::names::MANAGED_BY;
-use crate::api::object::{ConfigMap, ObjectRef};
+use crate::api::object::{ConfigMap, Object, ObjectRef};
 use crate::api::profile::Profile;
-use crate::config::gates::FeatureGates;
-use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::config::gates::{GateDefault, GateSource};
+use crate::config::layers::ConfigView;
 use crate::manifest::stream::{Item, Stream};
-use crate::plan::{self, Action, Lookup, Options, Runtime, RuntimePlan, Surroundings, Warning};
+use crate::plan::claims::{Claimant, Claims};
+use crate::plan::session::{Case, Session};
+use crate::plan::{Action, Options, RuntimePlan, Warning};
+use crate::validate::findings::{About, Finding, rules};
 use crate::yaml::Step;
 
 use edited::Desired;
@@ -40,10 +41,8 @@ pub struct Settings {
     pub view: ConfigView,
     /// ConfigMaps given beside the stream; those of the stream count before them. None: none were given.
     pub config: Option<Vec<ConfigMap>>,
-    /// Gates of the command line, over all others.
-    pub gates_flag: Option<String>,
-    /// Text of a gates file, as the operator's manager mounts it.
-    pub gates_file: Option<String>,
+    /// Where the feature gates come from; its default is not read: it depends on [`Settings::config`].
+    pub gates: GateSource,
 }
 
 impl Settings {
@@ -53,8 +52,7 @@ impl Settings {
             options: Options::new(profile),
             view: ConfigView::default(),
             config: None,
-            gates_flag: None,
-            gates_file: None,
+            gates: GateSource::default(),
         }
     }
 }
@@ -157,10 +155,12 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for index in 0..stream.runtimes.len() {
             let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
-            let RuntimePlan { id, target, action, reason, warnings, mut updates, touched, .. } = one.plan;
+            let mut plan = one.plan;
+            let desired = plan.take_desired();
+            let RuntimePlan { id, target, action, reason, warnings, .. } = plan;
             without_skills += usize::from(one.runtime_after.is_some());
             if planned.errors.is_empty() {
-                collector.workload(one.workload, updates.pop().map(|value| Desired::at(value, touched)));
+                collector.workload(one.workload, desired.map(|(value, touched)| Desired::at(value, touched)));
                 collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
@@ -194,14 +194,9 @@ fn key(id: &ObjectRef) -> Key<'_> {
 /// Plans one runtime after the other.
 struct Planner<'p, 's> {
     stream: &'p Stream<'s>,
-    options: Options,
-    view: ConfigView,
-    maps: Vec<ConfigMap>,
-    layers: ConfigLayers,
+    session: Session,
     workloads: HashMap<Key<'p>, usize>,
-    checks: check::Checks,
-    /// Runtimes by target: kind, namespace, name.
-    claims: HashMap<Key<'p>, Vec<usize>>,
+    claims: Claims,
     /// With `exact` several runtimes may write one workload in turn: what the last one left.
     written: HashMap<usize, Value>,
 }
@@ -218,10 +213,12 @@ impl<'p, 's> Planner<'p, 's> {
             given.filter(|map| !in_stream.contains(&(map.namespace.clone(), map.name.clone()))).cloned(),
         );
         let profile = settings.options.profile;
-        let gate = match gate(settings, &maps) {
-            Ok(gate) => gate,
-            Err(message) => {
-                planned.errors.push(InputError { message, ..InputError::default() });
+        let default = if settings.config.is_some() { GateDefault::Compiled } else { GateDefault::SkillsOn };
+        let gates = GateSource { default, ..settings.gates.clone() };
+        let gate = match gates.resolve(profile, &maps) {
+            Ok(gates) => gates.skills(profile),
+            Err(error) => {
+                planned.errors.push(InputError { message: error.to_string(), ..InputError::default() });
                 return None;
             }
         };
@@ -232,35 +229,16 @@ impl<'p, 's> Planner<'p, 's> {
                     .to_owned(),
             );
         }
-        let layers = ConfigLayers::new(profile, &maps, settings.view);
         let mut workloads = HashMap::with_capacity(stream.workloads.len());
         for (index, item) in stream.workloads.iter().enumerate() {
             if let Some(first) = workloads.insert(key(&item.id), index) {
                 planned.errors.push(duplicate(stream, item, &stream.workloads[first]));
             }
         }
-        let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
-        let mut claims: HashMap<Key<'p>, Vec<usize>> = HashMap::with_capacity(stream.runtimes.len());
-        for (index, item) in stream.runtimes.iter().enumerate() {
-            if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
-                && !item.id.name.is_empty()
-            {
-                planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
-            }
-            claims.entry((&item.target.0, &item.id.namespace, &item.target.1)).or_default().push(index);
-        }
         let options = Options { gate, ..settings.options.clone() };
-        let planner = Self {
-            stream,
-            checks: check::Checks::new(profile),
-            options,
-            view: settings.view,
-            maps,
-            layers,
-            workloads,
-            claims,
-            written: HashMap::new(),
-        };
+        let session = Session::new(options, settings.view, maps);
+        let claims = claims(stream, planned);
+        let planner = Self { stream, session, workloads, claims, written: HashMap::new() };
         planner.orphans(planned);
         Some(planner)
     }
@@ -280,97 +258,55 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
-        let spec = match AgentRuntimeSpec::from_object(&object) {
-            Ok(spec) => spec,
-            Err(wrong) => {
-                errors.extend(wrong.into_iter().map(|error| {
-                    let path = crate::yaml::path::parse(&error.field).unwrap_or_default();
-                    stream.error(item, &path, error.message, "correct the AgentRuntime")
-                }));
-                return None;
-            }
-        };
-        let profile = self.options.profile;
-        let known_errors = errors.len();
-        if group_of(item) != profile.names.group {
-            let message = format!(
-                "is of group {}, and profile {} reads {}",
-                group_of(item),
-                profile.name,
-                profile.names.group
-            );
-            errors.push(stream.error(
-                item,
-                &["apiVersion".into()],
-                message,
-                "choose a profile of its group with --profile, or leave it out",
-            ));
-        }
-        if !self.options.exact && !self.options.remove {
-            self.checks.run(stream, item, &object, &spec, errors);
-            self.rivals(index, errors);
-        }
-        let workload = self
+        let found = self
             .workloads
             .get(&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str()))
             .copied();
-        let value = match workload.map(|found| self.workload(found)).transpose() {
+        let value = match found.map(|found| self.workload(found)).transpose() {
             Ok(value) => value,
             Err(error) => {
                 errors.push(error);
                 return None;
             }
         };
-        let runtime = Runtime { id: item.id.clone(), origin: item.origin.clone(), object: &object, spec };
-        let around = Surroundings {
-            maps: &self.maps,
-            layers: &self.layers,
-            view: self.view,
+        let (workload, before) = match (before, value) {
+            (_, None) => (None, None),
+            (Workload::Taken, Some(value)) => (Some(Cow::Owned(value)), None),
+            (Workload::Kept, Some(value)) => (Some(Cow::Owned(value.clone())), Some(value)),
+        };
+        let target = (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
+        let judged = self.session.judge(Case {
+            id: item.id.clone(),
+            origin: item.origin.clone(),
+            object: &object,
+            claim: self.claims.claim(&target, &item.id.name, Object(&object).is_being_deleted()),
+            workload,
             pods: &[],
-            namespace: None,
-            services: None,
-        };
-        let (mut plan, before) = match before {
-            Workload::Taken => (plan::plan_taking(&runtime, value, &around, &self.options), None),
-            Workload::Kept => {
-                let lookup = value.as_ref().map_or(Lookup::Absent, Lookup::Found);
-                (plan::plan(&runtime, lookup, &around, &self.options), value)
-            }
-        };
-        let told: Vec<String> = errors[known_errors..].iter().map(|error| error.field.clone()).collect();
-        for problem in &plan.problems {
-            let field = crate::yaml::path::display(&problem.path).to_string();
-            let same = |earlier: &String| !earlier.is_empty() && field.starts_with(earlier.as_str());
-            if problem.in_runtime && told.iter().any(same) {
-                // Schema or webhook have said so already.
-                continue;
-            }
-            let whose = if problem.in_runtime {
-                item
-            } else {
-                workload.map_or(item, |found| &stream.workloads[found])
-            };
-            let help = if workload.is_none() {
-                missing::help(stream, item, &problem.help)
-            } else {
-                problem.help.clone()
-            };
-            errors.push(stream.error(whose, &problem.path, problem.message.clone(), help));
-        }
-        if errors.len() > known_errors {
-            plan.action = Action::Error;
-            plan.updates.clear();
-            if plan.reason.is_empty() || plan.problems.is_empty() {
-                plan.reason = errors[known_errors].message.clone();
-            }
-        }
+        });
+        errors.extend(judged.errors().map(|finding| self.error(item, found, finding)));
+        let plan = judged.plan?;
         let runtime_after = self.without_skills(&object);
-        if self.options.exact
-            && let (Some(found), Some(desired)) = (workload, plan.desired())
+        if self.session.options().exact
+            && let (Some(found), Some(desired)) = (found, plan.desired())
         {
             self.written.insert(found, desired.clone());
         }
-        Some(PlannedRuntime { runtime: index, workload, before, plan, runtime_after })
+        Some(PlannedRuntime { runtime: index, workload: found, before, plan, runtime_after })
+    }
+
+    /// A finding with its place in the manifests.
+    fn error(&self, runtime: &Item, workload: Option<usize>, finding: &Finding) -> InputError {
+        let stream = self.stream;
+        let whose = match (finding.rule.about, workload) {
+            (About::Workload, Some(found)) => &stream.workloads[found],
+            _ => runtime,
+        };
+        let help = if *finding.rule == rules::TARGET_NOT_FOUND && workload.is_none() {
+            missing::help(stream, runtime, &finding.help)
+        } else {
+            finding.help.clone()
+        };
+        stream.error(whose, &finding.path, finding.message.clone(), help)
     }
 
     fn workload(&self, index: usize) -> Result<Value, InputError> {
@@ -382,7 +318,7 @@ impl<'p, 's> Planner<'p, 's> {
 
     /// Current CRDs do not know `spec.skills`; what is printed must be taken by the cluster without loss or warning.
     fn without_skills(&self, object: &Value) -> Option<Value> {
-        let options = &self.options;
+        let options = self.session.options();
         if options.profile.mounts() || options.exact || options.remove {
             return None;
         }
@@ -392,45 +328,24 @@ impl<'p, 's> Planner<'p, 's> {
         Some(after)
     }
 
-    /// Other runtimes with the same target, however they write its apiVersion (Q15).
-    fn rivals(&self, index: usize, errors: &mut Vec<InputError>) {
-        let stream = self.stream;
-        let item = &stream.runtimes[index];
-        let claim = (item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str());
-        let others: Vec<String> = self
-            .claims
-            .get(&claim)
-            .into_iter()
-            .flatten()
-            .filter(|other| **other != index)
-            .map(|other| &stream.runtimes[*other])
-            .filter(|other| other.id.name != item.id.name)
-            .map(|other| format!("{} ({})", other.id.name, other.origin))
-            .collect();
-        if !others.is_empty() {
-            let (kind, name) = &item.target;
-            let message = format!("{kind} {name} is also the target of AgentRuntime {}", others.join(", "));
-            let help = "a workload takes one AgentRuntime: delete one, or merge their skills";
-            errors.push(stream.error(item, &["spec".into(), "targetRef".into()], message, help));
-        }
-    }
-
     /// Workloads that carry our label and our volumes, and that no AgentRuntime points at any more (Q22).
     fn orphans(&self, planned: &mut Planned) {
-        if self.options.remove || self.options.exact || !self.options.profile.mounts() {
+        let options = self.session.options();
+        if options.remove || options.exact || !options.profile.mounts() {
             return;
         }
         let namespaces: BTreeSet<&str> =
             self.stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
         let unclaimed = self.stream.workloads.iter().filter(|item| {
-            namespaces.contains(item.id.namespace.as_str()) && !self.claims.contains_key(&key(&item.id))
+            let target = (item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone());
+            namespaces.contains(item.id.namespace.as_str()) && !self.claims.has(&target)
         });
         for item in unclaimed {
             let document = self.stream.document(item.document());
             let path = ["metadata", "labels", MANAGED_BY].map(Step::from);
             let label = path.iter().try_fold(item.node(), |at, step| document.child(at, step));
             let manager = label.and_then(|node| document.scalar_text(node).ok());
-            if manager.is_some_and(|text| text == self.options.profile.names.managed_by_value) {
+            if manager.is_some_and(|text| text == options.profile.names.managed_by_value) {
                 let message = "no AgentRuntime points at it any more, and it keeps what an earlier one left; take that out with \
                                render --remove while its AgentRuntime is there, or by hand"
                     .to_owned();
@@ -440,8 +355,29 @@ impl<'p, 's> Planner<'p, 's> {
     }
 }
 
-fn group_of(item: &Item) -> &str {
-    item.id.api_version.split_once('/').map_or("", |(group, _)| group)
+/// Who points at which workload, and an error for each AgentRuntime that is in the input twice. Only those that share a
+/// target are read for it.
+fn claims(stream: &Stream<'_>, planned: &mut Planned) -> Claims {
+    let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
+    let mut sharing: HashMap<Key<'_>, usize> = HashMap::with_capacity(stream.runtimes.len());
+    let target = |item: &'_ Item| (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
+    for (index, item) in stream.runtimes.iter().enumerate() {
+        if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
+            && !item.id.name.is_empty()
+        {
+            planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
+        }
+        *sharing.entry((&item.target.0, &item.id.namespace, &item.target.1)).or_default() += 1;
+    }
+    Claims::new(stream.runtimes.iter().map(|item| {
+        let shared =
+            sharing[&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str())] > 1;
+        // One that cannot be read is an error of its own.
+        let object = shared.then(|| stream.object(item).ok()).flatten().unwrap_or_default();
+        let claimant =
+            Claimant { name: item.id.name.clone(), ..Claimant::of(Object(&object), item.origin.clone()) };
+        (target(item), claimant)
+    }))
 }
 
 fn duplicate(stream: &Stream<'_>, item: &Item, first: &Item) -> InputError {
@@ -471,30 +407,5 @@ fn duplicate_maps(stream: &Stream<'_>, errors: &mut Vec<InputError>) {
                 ..InputError::default()
             });
         }
-    }
-}
-
-/// The effective gate over skills: the command line over all; else the gates file; else the operator's ConfigMap; else, where
-/// a configuration was given that lacks it, the compiled default; and on where none was given, for who renders wants mounts.
-fn gate(settings: &Settings, maps: &[ConfigMap]) -> Result<bool, String> {
-    let profile = settings.options.profile;
-    let names = profile.names;
-    let map =
-        maps.iter().find(|map| map.namespace == names.system_namespace && map.name == names.feature_gates);
-    let gates = match (&settings.gates_file, map) {
-        (Some(text), _) => FeatureGates::load(profile, Some(text))
-            .map_err(|error| format!("parsing feature gates file: {error}"))?,
-        (None, Some(map)) => FeatureGates::from_config_map(profile, map)
-            .map_err(|error| format!("ConfigMap {}/{}: {error}", map.namespace, map.name))?,
-        (None, None) if settings.config.is_some() => FeatureGates::defaults(profile),
-        (None, None) => FeatureGates::from_flag(profile, &format!("{}=true", profile.skill_gate))
-            .map_err(|error| error.to_string())?,
-    };
-    match &settings.gates_flag {
-        Some(flag) => gates
-            .with_flag(profile, flag)
-            .map(|gates| gates.skills(profile))
-            .map_err(|error| error.to_string()),
-        None => Ok(gates.skills(profile)),
     }
 }

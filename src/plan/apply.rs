@@ -13,7 +13,8 @@ use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, advice, env, mo
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{MANAGED_BY, Names};
 use crate::api::workload::WorkloadKind;
-use crate::validate::preflight::{self, Effect, Mount};
+use crate::validate::findings::{Finding, rules, skill_path};
+use crate::validate::preflight::{self, Mount};
 
 /// Containers that stand beside an agent and never are one: those of the operator's injector and of service meshes.
 const SIDECARS: [&str; 8] = [
@@ -39,7 +40,7 @@ pub(super) fn plan(
     if options.exact {
         exact(&mut plan, runtime, kind, workload, options);
     } else if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, workload, options) {
-        plan.problem(false, &path, message, "correct the workload");
+        plan.problem(&rules::WORKLOAD_TYPE, &path, message, "correct the workload");
     }
     plan
 }
@@ -102,7 +103,7 @@ fn exact(
     plan.action = Action::Configured;
     plan.reason = "the operator writes labels, config hash and skills anew".to_owned();
     let restart = kind == WorkloadKind::Sandbox && !old_hash.is_empty() && old_hash != plan.config_hash;
-    plan.updates.push(after);
+    plan.write(after, None);
     if restart {
         sandbox::begin_restart(plan, names);
     }
@@ -210,11 +211,9 @@ fn safe(
     };
     // A Sandbox that is scaled to nothing runs no old pod (Q19).
     let runs = sandbox::runs(&after);
-    plan.updates.push(after);
-    plan.touched = Some(touched);
+    plan.write(after, Some(touched));
     if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {
         sandbox::begin_restart(plan, profile.names);
-        plan.touched = None;
     }
     Ok(())
 }
@@ -284,8 +283,8 @@ pub(super) fn safe_pod(
     for (index, source) in &volumes.collisions {
         let skill = &skills[*index];
         plan.problem(
-            true,
-            &["spec".into(), "skills".into(), (*index).into(), "name".into()],
+            &rules::VOLUME_TAKEN,
+            &skill_path(*index, "name"),
             format!(
                 "skill {} needs the volume {}, and the workload has a volume of that name ({source}) that is not ours",
                 skill.name,
@@ -317,14 +316,13 @@ pub(super) fn safe_pod(
 
 /// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
 fn defects(plan: &mut RuntimePlan, index: usize, skill: &Skill, earlier: &[Skill]) {
-    let field = |name: &str| ["spec".into(), "skills".into(), index.into(), name.into()];
-    for finding in preflight::check_skill(skill).into_iter().filter(|found| found.effect == Effect::Refused) {
-        plan.problem(true, &field(finding.field), finding.message, "");
+    for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
+        plan.refuse(finding);
     }
     if earlier.iter().any(|other| other.name == skill.name) {
         plan.problem(
-            true,
-            &field("name"),
+            &rules::VOLUME_TWICE,
+            &skill_path(index, "name"),
             format!("skill {} is there twice, and a pod takes a volume once", skill.name),
             "rename one of them, or remove it",
         );
@@ -408,14 +406,14 @@ fn agent_container(
         if found.is_none() {
             let known: Vec<String> = containers.iter().map(name).collect();
             let message = format!("there is no container {wanted}");
-            plan.problem(false, &inside(), message, format!("name one of: {}", known.join(", ")));
+            plan.problem(&rules::CONTAINER, &inside(), message, format!("name one of: {}", known.join(", ")));
         }
         return Ok(found);
     }
     let Some(first) = containers.first() else {
         if !skills.is_empty() {
             plan.problem(
-                false,
+                &rules::CONTAINER,
                 &inside(),
                 "there is no container to mount skills into",
                 "give the pod a container",
@@ -451,8 +449,7 @@ fn agent_mounts(
             // A mount of the volume that is not ours; the collision says so.
             continue;
         }
-        let field = ["spec".into(), "skills".into(), index.into(), finding.field.into()];
-        plan.problem(true, &field, finding.message, "");
+        plan.refuse(finding);
     }
     advice::nested(plan, mounts.others.iter().map(|(volume, path)| (volume.as_str(), path.as_str())), skills);
     for path in &mounts.kept_changes {
@@ -490,9 +487,14 @@ fn folders(
     for (index, path) in
         paths.iter().enumerate().filter(|(_, path)| path.contains(',') || path.trim() != **path)
     {
-        let field = ["spec".into(), "skills".into(), index.into(), "mountPath".into()];
+        let field = skill_path(index, "mountPath");
         let message = format!("SKILL_FOLDERS cannot name {path:?}: its paths are separated by commas");
-        plan.problem(true, &field, message, "choose another path, or render with --skill-folders=false");
+        plan.problem(
+            &rules::SKILL_FOLDERS_PATH,
+            &field,
+            message,
+            "choose another path, or render with --skill-folders=false",
+        );
     }
     match env::merge(environment, &paths, &facts.dropped_paths) {
         Ok(None) => {}
@@ -501,7 +503,7 @@ fn folders(
             let env = At::Key(&at, "env");
             let field = At::Key(&At::Index(&env, index), "valueFrom").steps();
             plan.problem(
-                false,
+                &rules::SKILL_FOLDERS_SOURCE,
                 &field,
                 env::NOT_A_VALUE,
                 "write the value itself, or render with --skill-folders=false",

@@ -72,7 +72,7 @@ pub(super) fn refused(
 ) {
     let mut status = StatusPlan::in_phase(plan.profile, "Error");
     resolved(plan, runtime, kind, config, around, &mut status);
-    let messages: Vec<&str> = plan.problems.iter().map(|problem| problem.message.as_str()).collect();
+    let messages: Vec<&str> = plan.problems().iter().map(|problem| problem.message.as_str()).collect();
     status.set.push(condition("Ready", false, "ConfigApplyError", messages.join("; ")));
     if !options.exact {
         // What an earlier run mounted is not known to be there still (Q23).

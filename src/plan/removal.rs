@@ -17,6 +17,7 @@ use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::ResolvedConfig;
+use crate::validate::findings::rules;
 
 /// Plans the removal.
 pub(super) fn plan(
@@ -33,23 +34,22 @@ pub(super) fn plan(
     };
     let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
     let going = Object(runtime.object).is_being_deleted();
-    let (after, changed) = if options.exact {
+    let (after, touched, changed) = if options.exact {
         let mut after = workload.as_ref().clone();
         exact(&mut after, kind, options, defaults_only.as_str());
         let changed = after != *workload;
-        (after, changed)
+        (after, None, changed)
     } else {
         let hash = (going && !options.remove).then(|| defaults_only.as_str());
         let mut draft = Draft::new(workload.into_owned());
         if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, &mut draft, options, hash) {
-            plan.problem(false, &path, message, "correct the workload");
+            plan.problem(&rules::WORKLOAD_TYPE, &path, message, "correct the workload");
         }
         let changed = draft.is_touched();
         let (after, touched) = draft.into_parts();
-        plan.touched = Some(touched);
-        (after, changed)
+        (after, Some(touched), changed)
     };
-    if !plan.problems.is_empty() {
+    if plan.is_refused() {
         return plan.failed();
     }
     plan.action = if changed { Action::Removed } else { Action::Unchanged };
@@ -57,7 +57,7 @@ pub(super) fn plan(
         .to_owned();
     // The operator sends its update also when nothing changes.
     if changed || options.exact {
-        plan.updates.push(after);
+        plan.write(after, touched);
     }
     plan
 }

@@ -128,11 +128,11 @@ pub(super) fn runs(sandbox: &Value) -> bool {
 
 /// Phase 1: a second write, down to no replica. What the plan wants is in its last update already.
 pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
-    let Some(mut workload) = plan.updates.last().cloned() else { return };
+    let Some(mut workload) = plan.desired().cloned() else { return };
     let (field, stopped, _) = run_state(&workload);
     replace(&mut workload, &["spec", field], stopped);
     set_metadata(&mut workload, WorkloadKind::Sandbox, "annotations", &[(names.restart_pending, "true")]);
-    plan.updates.push(workload);
+    plan.write(workload, None);
 }
 
 /// Both ends of a restart at once, for who goes before the second phase: nobody else would bring the Sandbox up (Q25).
@@ -160,6 +160,6 @@ pub(super) fn finish_restart(mut plan: RuntimePlan, mut after: Value, options: &
     plan.requeue_after_secs = 5;
     plan.action = Action::Configured;
     plan.reason = "the Sandbox is scaled up again after a change of its configuration".to_owned();
-    plan.updates.push(after);
+    plan.write(after, None);
     plan
 }

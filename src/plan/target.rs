@@ -2,19 +2,20 @@
 //! against it out. Source: operator-spec.md section 5, step 3.
 
 use super::conditions::condition;
-use super::{Options, Problem, RuntimePlan, StatusPlan, fields};
+use super::{Options, RuntimePlan, StatusPlan, fields};
 use crate::api::agent_runtime::TargetRef;
 use crate::api::workload::WorkloadKind;
+use crate::validate::findings::{Finding, rules};
 
 /// The target and its kind, in the operator's order of checks.
 pub(super) fn resolve<W>(
     target: &TargetRef,
     workload: Option<W>,
     namespace: &str,
-) -> Result<(WorkloadKind, W), Problem> {
+) -> Result<(WorkloadKind, W), Finding> {
     let TargetRef { api_version, kind, name } = target;
-    let problem = |field: &str, message: String, help: &str| Problem {
-        in_runtime: true,
+    let problem = |field: &str, message: String, help: &str| Finding {
+        rule: &rules::TARGET_NOT_FOUND,
         path: fields::path(&["spec", "targetRef", field]),
         message,
         help: help.to_owned(),
@@ -40,7 +41,7 @@ pub(super) fn resolve<W>(
 
 /// The run of an AgentRuntime whose target cannot be resolved. With `exact` the conditions of earlier runs stay; without,
 /// an agent that has no workload is not ready, and nothing is mounted into it (Q23).
-pub(super) fn not_found(mut plan: RuntimePlan, problem: Problem, options: &Options) -> RuntimePlan {
+pub(super) fn not_found(mut plan: RuntimePlan, problem: Finding, options: &Options) -> RuntimePlan {
     let message = problem.message.clone();
     plan.event(true, "TargetNotFound", message.clone());
     plan.requeue_after_secs = plan.profile.target_not_found_requeue_secs;
@@ -53,6 +54,6 @@ pub(super) fn not_found(mut plan: RuntimePlan, problem: Problem, options: &Optio
         status.remove.push("SkillsMounted");
     }
     plan.status = Some(status);
-    plan.problems.push(problem);
+    plan.refuse(problem);
     plan.failed()
 }

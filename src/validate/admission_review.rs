@@ -10,7 +10,8 @@ use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::object::{Object, ObjectRef};
 use crate::api::profile::Profile;
-use crate::validate::preflight::{Effect, check_skill};
+use crate::validate::findings::Severity;
+use crate::validate::preflight::check_skill;
 use crate::validate::webhook::{Operation, Rivals, verdict};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -142,18 +143,16 @@ impl Review {
             Ok(spec) => spec,
             Err(message) => return Answer::refused(400, message.clone()),
         };
-        if let Some(message) = verdict(profile, self.operation, &self.runtime, spec, rivals).message {
+        if let Some(message) = verdict(profile, self.operation, &self.runtime, spec, rivals).message() {
             return Answer::refused(403, message);
         }
         let mut answer = Answer::allowed();
         if extra.strict && profile.mounts() {
             for (index, skill) in spec.skills.iter().enumerate() {
-                for finding in check_skill(skill) {
-                    let dot = if finding.field.is_empty() { "" } else { "." };
-                    let message = format!("spec.skills[{index}]{dot}{}: {}", finding.field, finding.message);
-                    match finding.effect {
-                        Effect::Refused => return Answer::refused(403, message),
-                        Effect::MayNotStart => answer.warnings.push(message),
+                for finding in check_skill(index, skill) {
+                    match finding.rule.severity {
+                        Severity::Error => return Answer::refused(403, finding.to_string()),
+                        Severity::Warning => answer.warnings.push(finding.to_string()),
                     }
                 }
             }

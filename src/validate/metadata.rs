@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::schema::SchemaError;
 use crate::crd::pattern::{dns_label, dns_subdomain, qualified_name};
 use crate::go::number::format_g;
 use crate::go::quote::go_quote;
@@ -154,15 +155,17 @@ fn text<'v>(value: &'v Value, go_type: &'static str) -> Result<&'v str, Mismatch
 }
 
 /// The server's messages about decoded metadata of an object that is being created.
-pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<String> {
+pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<SchemaError> {
     let get = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut errors = Vec::new();
-    let mut tell = |field: &str, value: &str, messages: Vec<String>| {
-        errors.extend(
-            messages
-                .iter()
-                .map(|message| format!("metadata.{field}: Invalid value: {}: {message}", go_quote(value))),
-        );
+    let error = |field: &'static str, reason: String| SchemaError {
+        path: vec!["metadata".into(), field.into()],
+        field: format!("metadata.{field}"),
+        reason,
+    };
+    let mut tell = |field, value: &str, messages: Vec<String>| {
+        let reason = |message| format!("Invalid value: {}: {message}", go_quote(value));
+        errors.extend(messages.iter().map(|message| error(field, reason(message))));
     };
     let (name, generate) = (get("name"), get("generateName"));
     if !generate.is_empty() {
@@ -197,11 +200,11 @@ pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<String> {
         tell("finalizers", finalizer, qualified_name_errors(finalizer));
     }
     if name.is_empty() && generate.is_empty() {
-        errors.push("metadata.name: Required value: name or generateName is required".to_owned());
+        errors.push(error("name", "Required value: name or generateName is required".to_owned()));
     }
     if bytes > ANNOTATIONS_BYTES {
-        errors
-            .push(format!("metadata.annotations: Too long: may not be more than {ANNOTATIONS_BYTES} bytes"));
+        let reason = format!("Too long: may not be more than {ANNOTATIONS_BYTES} bytes");
+        errors.push(error("annotations", reason));
     }
     errors
 }

@@ -1,5 +1,5 @@
-//! Skills and the agent container's mounts in, what will stop the workload out, though CRD and webhook accept the
-//! AgentRuntime. What to do about a finding (warn, refuse, or repeat the operator's failure) is left to the planner.
+//! Finds skills that pass CRD and webhook, and make the pod invalid or unable to start. What a finding does is left to
+//! [`super::findings`] (its severity) and the plan.
 //!
 //! Source: operator-spec.md section 11 (Q12, Q21) and the API server's validation of pod templates, Kubernetes 1.37.2:
 //! volume names are DNS labels of at most 63 characters, mount paths are unique by text in a container, an image
@@ -13,30 +13,10 @@ use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::crd::pattern::dns_label;
 use crate::go::quote::go_quote;
 
+use super::findings::{Finding, rules, skill_path};
+
 /// Longest volume name, in characters.
 const VOLUME_NAME_MAX: usize = 63;
-
-/// What comes of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// The API server refuses the workload.
-    Refused,
-    /// The API server takes it, but the container may not start.
-    MayNotStart,
-}
-
-/// One thing that will stop the workload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Field below the skill, such as `name`; empty for the whole skill.
-    pub field: &'static str,
-    /// What comes of it.
-    pub effect: Effect,
-    /// The quirk of operator-spec.md section 11 that lets it through; empty where there is none.
-    pub quirk: &'static str,
-    /// What is wrong and how to mend it, naming both parties where there are two.
-    pub message: String,
-}
 
 /// A mount that a container has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +27,18 @@ pub struct Mount<'m> {
     pub path: &'m str,
 }
 
-/// What is wrong with a skill by itself.
-pub fn check_skill(skill: &Skill) -> Vec<Finding> {
+/// What is wrong with a skill by itself; `index` is its place in `spec.skills`.
+pub fn check_skill(index: usize, skill: &Skill) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut tell = |field, effect, quirk, message| findings.push(Finding { field, effect, quirk, message });
+    let mut report = |field, rule, message: String| {
+        findings.push(Finding::new(rule, skill_path(index, field), message));
+    };
     let volume = [SKILL_VOLUME_PREFIX, &skill.name].concat();
     let length = volume.chars().count();
     if length > VOLUME_NAME_MAX {
-        tell(
+        report(
             "name",
-            Effect::Refused,
-            "Q12",
+            &rules::VOLUME_NAME_LENGTH,
             format!(
                 "the volume of skill {} would be called {volume}, {length} characters, and the API server takes {VOLUME_NAME_MAX}; \
                  shorten the name to {} characters",
@@ -67,10 +48,9 @@ pub fn check_skill(skill: &Skill) -> Vec<Finding> {
         );
     }
     if !dns_label(&volume) {
-        tell(
+        report(
             "name",
-            Effect::Refused,
-            "",
+            &rules::VOLUME_NAME,
             format!(
                 "the volume of skill {} would be called {}, which is no volume name; use lower-case letters, \
                  digits and dashes, and end with a letter or digit",
@@ -80,17 +60,15 @@ pub fn check_skill(skill: &Skill) -> Vec<Finding> {
         );
     }
     if skill.image.is_empty() {
-        tell(
+        report(
             "image",
-            Effect::Refused,
-            "",
+            &rules::IMAGE_EMPTY,
             format!("the image of skill {} is empty; name an OCI image", skill.name),
         );
     } else if skill.image.contains(char::is_whitespace) {
-        tell(
+        report(
             "image",
-            Effect::MayNotStart,
-            "",
+            &rules::IMAGE_BLANK,
             format!(
                 "the image {} of skill {} contains white space and cannot be pulled; remove it",
                 go_quote(&skill.image),
@@ -100,17 +78,15 @@ pub fn check_skill(skill: &Skill) -> Vec<Finding> {
     }
     let path = &skill.mount_path;
     if path.is_empty() {
-        tell(
+        report(
             "mountPath",
-            Effect::Refused,
-            "",
+            &rules::MOUNT_PATH_EMPTY,
             format!("the mountPath of skill {} is empty; give an absolute path", skill.name),
         );
     } else if !path.starts_with('/') {
-        tell(
+        report(
             "mountPath",
-            Effect::MayNotStart,
-            "",
+            &rules::MOUNT_PATH_RELATIVE,
             format!(
                 "the mountPath {} of skill {} is relative, and runtimes differ in what that means; begin it with /",
                 go_quote(path),
@@ -119,10 +95,9 @@ pub fn check_skill(skill: &Skill) -> Vec<Finding> {
         );
     }
     if path.contains(':') {
-        tell(
+        report(
             "mountPath",
-            Effect::MayNotStart,
-            "",
+            &rules::MOUNT_PATH_COLON,
             format!(
                 "the mountPath {} of skill {} contains a colon, which Kubernetes does not allow there; remove it",
                 go_quote(path),
@@ -152,17 +127,12 @@ pub fn check_mounts(container: &str, others: &[Mount<'_>], skills: &[Skill]) -> 
             }
             Some((what, owner)) => findings.push((
                 index,
-                Finding {
-                    field: "mountPath",
-                    effect: Effect::Refused,
-                    quirk: "Q21",
-                    message: format!(
+                Finding::new(&rules::MOUNT_PATH_TAKEN, skill_path(index, "mountPath"), format!(
                         "skill {} and {what} {owner} are both mounted at {} in container {container}, and the API server \
                          takes a path once; give the skill another mountPath",
                         skill.name,
-                        go_quote(&skill.mount_path)
-                    ),
-                },
+                        go_quote(&skill.mount_path)),
+                ),
             )),
         }
     }
@@ -172,6 +142,7 @@ pub fn check_mounts(container: &str, others: &[Mount<'_>], skills: &[Skill]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::findings::Rule;
 
     fn skill(name: &str, image: &str, path: &str) -> Skill {
         Skill {
@@ -182,48 +153,39 @@ mod tests {
         }
     }
 
-    fn told(skill: &Skill) -> Vec<(&'static str, Effect, &'static str)> {
-        check_skill(skill).into_iter().map(|finding| (finding.field, finding.effect, finding.quirk)).collect()
+    fn broken(skill: &Skill) -> Vec<&'static Rule> {
+        check_skill(0, skill).into_iter().map(|finding| finding.rule).collect()
     }
 
     /// 57 characters are the most that fit; at 58 the CRD still says yes and the workload update fails for good.
     #[test]
     fn a_name_of_58_characters_is_refused_as_a_volume() {
-        assert_eq!(told(&skill(&"a".repeat(57), "i", "/p")), []);
-        let findings = check_skill(&skill(&"a".repeat(58), "i", "/p"));
+        assert!(broken(&skill(&"a".repeat(57), "i", "/p")).is_empty());
+        let findings = check_skill(3, &skill(&"a".repeat(58), "i", "/p"));
         assert_eq!(
             findings,
-            [Finding {
-                field: "name",
-                effect: Effect::Refused,
-                quirk: "Q12",
-                message: format!(
+            [Finding::new(
+                &rules::VOLUME_NAME_LENGTH,
+                skill_path(3, "name"),
+                format!(
                     "the volume of skill {0} would be called skill-{0}, 64 characters, and the API server takes 63; \
                      shorten the name to 57 characters",
                     "a".repeat(58)
-                ),
-            }]
+                )
+            )]
         );
     }
 
     #[test]
     fn what_the_crd_would_refuse_is_told_without_a_crd() {
-        assert_eq!(told(&skill("A_b", "i", "/p")), [("name", Effect::Refused, "")]);
+        assert_eq!(broken(&skill("A_b", "i", "/p")), [&rules::VOLUME_NAME]);
         assert_eq!(
-            told(&skill("a\nb", "", "")),
-            [
-                ("name", Effect::Refused, ""),
-                ("image", Effect::Refused, ""),
-                ("mountPath", Effect::Refused, ""),
-            ]
+            broken(&skill("a\nb", "", "")),
+            [&rules::VOLUME_NAME, &rules::IMAGE_EMPTY, &rules::MOUNT_PATH_EMPTY]
         );
         assert_eq!(
-            told(&skill("a", " ", "x:y")),
-            [
-                ("image", Effect::MayNotStart, ""),
-                ("mountPath", Effect::MayNotStart, ""),
-                ("mountPath", Effect::MayNotStart, ""),
-            ]
+            broken(&skill("a", " ", "x:y")),
+            [&rules::IMAGE_BLANK, &rules::MOUNT_PATH_RELATIVE, &rules::MOUNT_PATH_COLON]
         );
     }
 

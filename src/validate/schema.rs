@@ -8,6 +8,8 @@
 //! Not judged: what the server sets itself (generation, uid, times), owner references, managed fields and the syntax of
 //! times in the metadata.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::api::names::{AGENT_RUNTIME, VERSION};
@@ -15,10 +17,44 @@ use crate::api::profile::Profile;
 use crate::crd::fields::agent_runtime;
 use crate::crd::node::{Node, Shape};
 
+use super::findings::{Finding, rules};
 use super::metadata;
 use super::schema_rules::{self, Path};
 use crate::go::quote::go_quote;
 use crate::go::value::json_type_name;
+use crate::yaml::Step;
+
+/// A message of the API server, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaError {
+    /// The field; empty if the object could not be decoded.
+    pub path: Vec<Step>,
+    /// The field as the server spells it.
+    pub field: String,
+    /// The rest of the message.
+    pub reason: String,
+}
+
+impl SchemaError {
+    fn whole(reason: String) -> Self {
+        Self { path: Vec::new(), field: String::new(), reason }
+    }
+
+    /// The same as a finding.
+    pub fn finding(&self) -> Finding {
+        Finding::new(&rules::SCHEMA, self.path.clone(), self.reason.as_str())
+    }
+}
+
+/// The whole message, to the byte.
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.reason)
+    }
+}
 
 /// What the API server answers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,7 +62,7 @@ pub struct SchemaReport {
     /// Whether the object is accepted.
     pub allowed: bool,
     /// The server's messages, sorted; its own order of several is not stable.
-    pub errors: Vec<String>,
+    pub errors: Vec<SchemaError>,
     /// Fields that the server does not know and drops, sorted, such as `spec.skills[0].subPath`.
     pub pruned_paths: Vec<String>,
     /// The object after pruning and defaulting, without status; null when it could not be decoded.
@@ -50,17 +86,19 @@ impl Validator {
     pub fn create(&self, object: &Value) -> SchemaReport {
         let Value::Object(map) = object else {
             return SchemaReport {
-                errors: vec![format!(
+                errors: vec![SchemaError::whole(format!(
                     "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
                     json_type_name(object)
-                )],
+                ))],
                 ..SchemaReport::default()
             };
         };
         let mut stored = map.clone();
         let decoded = match metadata::decode(map.get("metadata")) {
             Ok(decoded) => decoded,
-            Err(message) => return SchemaReport { errors: vec![message], ..SchemaReport::default() },
+            Err(message) => {
+                return SchemaReport { errors: vec![SchemaError::whole(message)], ..SchemaReport::default() };
+            }
         };
         let mut pruned_paths = decoded.unknown_paths;
         prune_root(&mut stored, &self.root, &mut pruned_paths);
@@ -80,7 +118,7 @@ impl Validator {
                 stored = map;
             }
         }
-        errors.sort_unstable();
+        errors.sort_by_cached_key(ToString::to_string);
         // The server tells equal messages once.
         errors.dedup();
         pruned_paths.sort_unstable();
@@ -101,12 +139,16 @@ impl Validator {
         errors.is_empty() && metadata.is_some_and(metadata::is_in_order)
     }
 
-    fn type_errors(&self, object: &Map<String, Value>) -> Vec<String> {
+    fn type_errors(&self, object: &Map<String, Value>) -> Vec<SchemaError> {
         let mut errors = Vec::new();
         for (key, wanted) in [("kind", AGENT_RUNTIME), ("apiVersion", self.api_version.as_str())] {
             let found = object.get(key).and_then(Value::as_str).unwrap_or_default();
             if found != wanted {
-                errors.push(format!("{key}: Invalid value: {}: must be {wanted}", go_quote(found)));
+                errors.push(SchemaError {
+                    path: vec![key.into()],
+                    field: key.to_owned(),
+                    reason: format!("Invalid value: {}: must be {wanted}", go_quote(found)),
+                });
             }
         }
         errors

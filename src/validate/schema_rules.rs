@@ -12,6 +12,9 @@ use crate::crd::node::{Node, Shape, type_word};
 
 use crate::go::quote::go_quote;
 use crate::go::value::go_value;
+use crate::yaml::Step;
+
+use super::schema::SchemaError;
 
 /// Where a value stands; written out only where something is wrong with it.
 #[derive(Clone, Copy)]
@@ -19,6 +22,20 @@ pub(super) enum Path<'p> {
     Root,
     Key(&'p Path<'p>, &'p str),
     Index(&'p Path<'p>, usize),
+}
+
+impl Path<'_> {
+    fn steps(self) -> Vec<Step> {
+        match self {
+            Self::Root => Vec::new(),
+            Self::Key(parent, key) => [parent.steps(), vec![Step::from(key)]].concat(),
+            Self::Index(parent, index) => [parent.steps(), vec![Step::from(index)]].concat(),
+        }
+    }
+
+    fn error(self, reason: impl Into<String>) -> SchemaError {
+        SchemaError { path: self.steps(), field: self.to_string(), reason: reason.into() }
+    }
 }
 
 impl fmt::Display for Path<'_> {
@@ -33,12 +50,12 @@ impl fmt::Display for Path<'_> {
 }
 
 /// Appends a message for each rule that the value breaks, its parts too.
-pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut Vec<String>) {
+pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut Vec<SchemaError>) {
     let found = found_word(value);
     if let Some(wanted) = type_word(&node.shape).filter(|wanted| !is_of_type(value, wanted)) {
-        errors.push(format!(
-            "{path}: Invalid value: \"{found}\": {path} in body must be of type {wanted}: \"{found}\""
-        ));
+        errors.push(path.error(format!(
+            "Invalid value: \"{found}\": {path} in body must be of type {wanted}: \"{found}\""
+        )));
     }
     match value {
         Value::String(text) => errors.extend(text_error(node, text, path)),
@@ -48,11 +65,11 @@ pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut 
     }
     if !node.values.is_empty() && !value.as_str().is_some_and(|text| node.values.contains(&text)) {
         let values: Vec<String> = node.values.iter().map(|value| go_quote(value)).collect();
-        errors.push(format!(
-            "{path}: Unsupported value: {}: supported values: {}",
+        errors.push(path.error(format!(
+            "Unsupported value: {}: supported values: {}",
             go_value(value),
             values.join(", ")
-        ));
+        )));
     }
     if let Value::Object(map) = value {
         for (key, value) in map {
@@ -61,7 +78,7 @@ pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut 
             }
         }
         for field in node.fields().iter().filter(|field| field.required && !map.contains_key(field.name)) {
-            errors.push(format!("{}: Required value", Path::Key(&path, field.name)));
+            errors.push(Path::Key(&path, field.name).error("Required value"));
         }
     }
 }
@@ -88,26 +105,28 @@ fn is_of_type(value: &Value, wanted: &str) -> bool {
 }
 
 /// The first of length and pattern that fails.
-fn text_error(node: &Node, text: &str, path: Path<'_>) -> Option<String> {
+fn text_error(node: &Node, text: &str, path: Path<'_>) -> Option<SchemaError> {
     let length = text.chars().count();
     if let Some(max) = node.max_length.filter(|max| length > *max) {
         // Characters are counted, yet the message speaks of bytes.
         let unit = if max == 1 { "byte" } else { "bytes" };
-        return Some(format!("{path}: Too long: may not be more than {max} {unit}"));
+        return Some(path.error(format!("Too long: may not be more than {max} {unit}")));
     }
     if let Some(min) = node.min_length.filter(|min| length < *min) {
         let quoted = go_quote(text);
-        return Some(format!(
-            "{path}: Invalid value: {quoted}: {path} in body should be at least {min} chars long"
-        ));
+        return Some(
+            path.error(format!(
+                "Invalid value: {quoted}: {path} in body should be at least {min} chars long"
+            )),
+        );
     }
     node.pattern.filter(|pattern| !(pattern.matches)(text)).map(|pattern| {
         let quoted = go_quote(text);
-        format!("{path}: Invalid value: {quoted}: {path} in body should match '{}'", pattern.text)
+        path.error(format!("Invalid value: {quoted}: {path} in body should match '{}'", pattern.text))
     })
 }
 
-fn number_error(node: &Node, value: &Value, path: Path<'_>) -> Option<String> {
+fn number_error(node: &Node, value: &Value, path: Path<'_>) -> Option<SchemaError> {
     let number = value.as_f64()?;
     let broken = if let Some(max) = node.maximum.filter(|max| number > f64::from(*max)) {
         format!("less than or equal to {max}")
@@ -115,10 +134,10 @@ fn number_error(node: &Node, value: &Value, path: Path<'_>) -> Option<String> {
         let min = node.minimum.filter(|min| number < f64::from(*min))?;
         format!("greater than or equal to {min}")
     };
-    Some(format!("{path}: Invalid value: {}: {path} in body should be {broken}", go_value(value)))
+    Some(path.error(format!("Invalid value: {}: {path} in body should be {broken}", go_value(value))))
 }
 
-fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<String>) {
+fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<SchemaError>) {
     if let Shape::Array(child) = &node.shape {
         for (index, item) in items.iter().enumerate() {
             validate(child, item, Path::Index(&path, index), errors);
@@ -126,6 +145,6 @@ fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<S
     }
     if let Some(max) = node.max_items.filter(|max| items.len() > *max) {
         let unit = if max == 1 { "item" } else { "items" };
-        errors.push(format!("{path}: Too many: {}: must have at most {max} {unit}", items.len()));
+        errors.push(path.error(format!("Too many: {}: must have at most {max} {unit}", items.len())));
     }
 }

@@ -11,6 +11,8 @@ use crate::api::profile::Profile;
 
 use crate::go::quote::go_quote;
 
+use super::findings::{Finding, Rule, rules, skill_path};
+
 /// Name of the webhook in the operator's ValidatingWebhookConfiguration, the same in every profile.
 pub const WEBHOOK_NAME: &str = "vagentruntime.kb.io";
 
@@ -67,23 +69,47 @@ pub enum Rivals<'t> {
     Known(&'t Targets),
 }
 
+/// Why the webhook refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule, the field and the message without the field.
+    pub finding: Finding,
+    /// The skill that the webhook's own message begins with.
+    skill: Option<usize>,
+}
+
+impl Refusal {
+    /// The webhook's own message, to the byte.
+    pub fn message(&self) -> String {
+        match self.skill {
+            Some(index) => format!("spec.skills[{index}]: {}", self.finding.message),
+            None => self.finding.message.clone(),
+        }
+    }
+}
+
 /// Accepted, or the reason why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whether the webhook lets the request pass.
-    pub allowed: bool,
-    /// The webhook's own message; `None` exactly when allowed.
-    pub message: Option<String>,
+    /// Why the webhook does not let the request pass; none if it does.
+    pub refusal: Option<Refusal>,
 }
 
 impl Verdict {
-    const ALLOWED: Self = Self { allowed: true, message: None };
+    /// Whether the webhook lets the request pass.
+    pub fn allowed(&self) -> bool {
+        self.refusal.is_none()
+    }
 
-    /// The message as a client of the API server reads it, with status 403; `None` when allowed.
+    /// The webhook's own message; none exactly if allowed.
+    pub fn message(&self) -> Option<String> {
+        self.refusal.as_ref().map(Refusal::message)
+    }
+
+    /// The message as a client of the API server reads it, with status 403; none if allowed.
     pub fn server_message(&self) -> Option<String> {
-        self.message
-            .as_ref()
-            .map(|message| format!("admission webhook \"{WEBHOOK_NAME}\" denied the request: {message}"))
+        let message = self.message()?;
+        Some(format!("admission webhook \"{WEBHOOK_NAME}\" denied the request: {message}"))
     }
 }
 
@@ -99,76 +125,83 @@ pub fn verdict(
     rivals: Rivals<'_>,
 ) -> Verdict {
     if operation == Operation::Delete {
-        return Verdict::ALLOWED;
+        return Verdict { refusal: None };
     }
-    let rules = &profile.webhook;
-    let failed = rival_target(runtime, &spec.target_ref, rivals)
-        .or_else(|| rules.mtls_envoy.then(|| mtls_with_envoy(spec)).flatten())
-        .or_else(|| rules.tls_bridge.then(|| tls_bridge_without_proxy(spec)).flatten())
-        .or_else(|| rules.skills_unique.then(|| skills(&spec.skills, rules.mount_path_denylist)).flatten());
-    match failed {
-        None => Verdict::ALLOWED,
-        Some(message) => Verdict { allowed: false, message: Some(message) },
-    }
+    let wanted = &profile.webhook;
+    let refusal = rival_target(runtime, &spec.target_ref, rivals)
+        .or_else(|| wanted.mtls_envoy.then(|| mtls_with_envoy(spec)).flatten())
+        .or_else(|| wanted.tls_bridge.then(|| tls_bridge_without_proxy(spec)).flatten())
+        .or_else(|| wanted.skills_unique.then(|| skills(&spec.skills, wanted.mount_path_denylist)).flatten());
+    Verdict { refusal }
 }
 
-fn rival_target(runtime: &ObjectRef, target: &TargetRef, rivals: Rivals<'_>) -> Option<String> {
+fn about(rule: &'static Rule, field: &'static str, message: String) -> Refusal {
+    Refusal { finding: Finding::new(rule, vec!["spec".into(), field.into()], message), skill: None }
+}
+
+fn rival_target(runtime: &ObjectRef, target: &TargetRef, rivals: Rivals<'_>) -> Option<Refusal> {
     let Rivals::Known(targets) = rivals else { return None };
     let rival = targets.rival(&runtime.name, target)?;
-    Some(format!(
+    let message = format!(
         "an AgentRuntime already targets {} {} in namespace {}: {rival}",
         target.kind, target.name, runtime.namespace
-    ))
+    );
+    Some(about(&rules::WEBHOOK_TARGET, "targetRef", message))
 }
 
-fn mtls_with_envoy(spec: &AgentRuntimeSpec) -> Option<String> {
+fn mtls_with_envoy(spec: &AgentRuntimeSpec) -> Option<Refusal> {
     let wants_mtls = !matches!(spec.mtls_mode.as_str(), "" | "disabled");
     (wants_mtls && spec.auth_bridge_mode == "envoy-sidecar").then(|| {
-        format!(
+        let message = format!(
             "mtlsMode={} is not supported with authBridgeMode=envoy-sidecar; set authBridgeMode to proxy-sidecar or \
              lite (envoy-sidecar mTLS is tracked as a follow-up)",
             go_quote(&spec.mtls_mode)
-        )
+        );
+        about(&rules::WEBHOOK_MTLS, "mtlsMode", message)
     })
 }
 
-fn tls_bridge_without_proxy(spec: &AgentRuntimeSpec) -> Option<String> {
+fn tls_bridge_without_proxy(spec: &AgentRuntimeSpec) -> Option<Refusal> {
     let bridged = spec.tls_bridge_mode == "enabled";
     let proxied = matches!(spec.auth_bridge_mode.as_str(), "" | "proxy-sidecar" | "lite");
     (bridged && !proxied).then(|| {
-        format!(
+        let message = format!(
             "tlsBridgeMode=enabled requires authBridgeMode proxy-sidecar or lite (the TLS bridge lives in the Go \
              forward proxy); it is not supported with authBridgeMode {}",
             go_quote(&spec.auth_bridge_mode)
-        )
+        );
+        about(&rules::WEBHOOK_TLS_BRIDGE, "tlsBridgeMode", message)
     })
 }
 
-fn skills(skills: &[Skill], denylist: bool) -> Option<String> {
+fn skills(skills: &[Skill], denylist: bool) -> Option<Refusal> {
     let mut names = HashSet::with_capacity(skills.len());
     let mut paths = HashSet::with_capacity(skills.len());
     for (index, skill) in skills.iter().enumerate() {
+        let refusal = |rule, field, message: String| {
+            let finding = Finding::new(rule, skill_path(index, field), message);
+            Some(Refusal { finding, skill: Some(index) })
+        };
         let path = go_quote(&skill.mount_path);
         if !names.insert(skill.name.as_str()) {
-            return Some(format!("spec.skills[{index}]: duplicate skill name {}", go_quote(&skill.name)));
+            let message = format!("duplicate skill name {}", go_quote(&skill.name));
+            return refusal(&rules::WEBHOOK_SKILL_NAME, "name", message);
         }
         if !paths.insert(skill.mount_path.as_str()) {
-            return Some(format!("spec.skills[{index}]: duplicate mountPath {path}"));
+            let message = format!("duplicate mountPath {path}");
+            return refusal(&rules::WEBHOOK_SKILL_PATH, "mountPath", message);
         }
         if !denylist {
             continue;
         }
         if skill.mount_path.contains("..") {
-            return Some(format!(
-                "spec.skills[{index}]: mountPath {path} must not contain path traversal (..)"
-            ));
+            let message = format!("mountPath {path} must not contain path traversal (..)");
+            return refusal(&rules::WEBHOOK_PROTECTED_PATH, "mountPath", message);
         }
         // Textual, without a segment boundary: /devops is refused, //proc is not (Q14).
         if let Some(prefix) = PROTECTED_PATHS.iter().find(|prefix| skill.mount_path.starts_with(**prefix)) {
-            return Some(format!(
-                "spec.skills[{index}]: mountPath {path} overlaps protected path {}",
-                go_quote(prefix)
-            ));
+            let message = format!("mountPath {path} overlaps protected path {}", go_quote(prefix));
+            return refusal(&rules::WEBHOOK_PROTECTED_PATH, "mountPath", message);
         }
     }
     None
@@ -193,7 +226,7 @@ mod tests {
 
     fn judged(profile: &str, spec: &AgentRuntimeSpec) -> Option<String> {
         let profile = Profile::by_name(profile).unwrap();
-        verdict(profile, Operation::Update, &runtime("weather"), spec, Rivals::Unknown).message
+        verdict(profile, Operation::Update, &runtime("weather"), spec, Rivals::Unknown).message()
     }
 
     /// Quadratic work or a wrong pick would show with many runtimes on one target: each but the first names the

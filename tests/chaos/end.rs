@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::object::{ConfigMap, Origin};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live::apply_configuration::{is_settled, missing};
-use kubectl_skills::live::{self, Inventory, Settings};
+use kubectl_skills::live::{self, Inventory};
+use kubectl_skills::plan::session::Session;
 use kubectl_skills::plan::{Finalizer, Options};
 use serde_json::Value;
 
 use crate::api::User;
 use crate::fields::{skills_of, workload_of_its_owner};
-use crate::inputs::{Agent, End, SYSTEM};
+use crate::inputs::{Agent, End};
 
 const LISTS: [(&str, &str, &str); 3] = [
     ("Deployment", "apps/v1", "/apis/apps/v1/deployments"),
@@ -43,12 +45,11 @@ pub fn differences(
         .map(|map| ConfigMap::from_value(map, Origin::default()).expect("a ConfigMap"))
         .collect();
     let selected: BTreeSet<(String, String)> = runtimes.iter().map(key).collect();
-    let gate = live::gate(profile, None, None, &maps, SYSTEM).expect("gates");
+    let gate = GateSource::default().resolve(profile, &maps).expect("gates").skills(profile);
     let options = Options { gate, restarts: true, finalizers: true, ..Options::new(profile) };
-    let settings = Settings { options, view: ConfigView::Full };
-    let inventory =
-        Inventory { runtimes: &runtimes, selected: &selected, workloads: &workloads, maps: &maps, pods: &[] };
-    for planned in live::plan(&inventory, &settings) {
+    let session = Session::new(options, ConfigView::Full, maps);
+    let inventory = Inventory { runtimes: &runtimes, selected: &selected, workloads: &workloads, pods: &[] };
+    for planned in live::plan(&inventory, &session) {
         let id = format!("{}/{}", planned.id.namespace, planned.id.name);
         out.extend(planned.errors.iter().map(|error| format!("{id}: {error:?}")));
         if planned.runtime.pointer("/metadata/deletionTimestamp").is_some() {
@@ -59,7 +60,7 @@ pub fn differences(
             out.push(format!("{id}: there is no plan"));
             continue;
         };
-        if plan.updates.iter().any(|update| !is_settled(workload, update)) {
+        if plan.updates().iter().any(|update| !is_settled(workload, update)) {
             out.push(format!("{id}: {:?}", plan.changes(workload)));
         }
         if plan.finalizer != Finalizer::Keep {

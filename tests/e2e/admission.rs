@@ -432,7 +432,7 @@ fn schema_cases(server: &Server, profile: &'static Profile, judge: &Judge, tally
                 namespace: "webhook".to_owned(),
                 name: name.clone(),
             };
-            verdict(profile, Operation::Create, &runtime, &spec, Rivals::Unknown).message
+            verdict(profile, Operation::Create, &runtime, &spec, Rivals::Unknown).message()
         });
         let same = match (case.output["allowed"] == true, refusal) {
             (false, _) => matches!(code, 400 | 422),

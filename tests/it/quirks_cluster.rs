@@ -201,7 +201,7 @@ fn q15_exact_lets_the_last_one_win() {
     let targets = Targets::new([("weather".to_owned(), own.target_ref)]);
     let id = id("rival");
     let pr332 = Profile::by_name("pr332").expect("a profile");
-    assert!(verdict(pr332, Operation::Create, &id, &spec, Rivals::Known(&targets)).allowed, "another text");
+    assert!(verdict(pr332, Operation::Create, &id, &spec, Rivals::Known(&targets)).allowed(), "another text");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn q16_an_object_that_is_refused_is_let_go_by_both_plans() {
     let spec = AgentRuntimeSpec::from_object(going.runtime()).expect("a spec");
     let merged = Profile::by_name("pr332-merged").expect("a profile");
     let id = id("weather");
-    assert!(!verdict(merged, Operation::Update, &id, &spec, Rivals::Unknown).allowed);
+    assert!(!verdict(merged, Operation::Update, &id, &spec, Rivals::Unknown).allowed());
     for outcome in [going.operator(), going.safe()] {
         assert_eq!((outcome.problems, outcome.status), (Vec::new(), json!({})));
     }

@@ -42,7 +42,7 @@ fn mutated_runtimes_get_the_api_servers_answer() {
         refused += usize::from(!report.allowed);
         let mut ours = json!({
             "allowed": report.allowed,
-            "errors": report.errors,
+            "errors": report.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "prunedPaths": report.pruned_paths,
             "stored": report.stored,
         });

@@ -10,7 +10,8 @@ use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::{ConfigMap, ObjectRef, Origin};
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
-use kubectl_skills::plan::{Finalizer, Lookup, Options, Problem, Runtime, Surroundings, Warning, plan};
+use kubectl_skills::plan::{Finalizer, Lookup, Options, Runtime, Surroundings, Warning, plan};
+use kubectl_skills::validate::findings::Finding;
 use serde_json::{Map, Value, json};
 
 use crate::vectors::{Case, Tally, cases};
@@ -90,7 +91,7 @@ pub struct Cluster<'c> {
     /// Warnings of all runs.
     pub warnings: BTreeSet<Warning>,
     /// Problems of the last run.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Finding>,
     /// Config hash of the last run.
     pub config_hash: String,
 }
@@ -160,7 +161,7 @@ impl<'c> Cluster<'c> {
         let planned = Runtime { id: id.clone(), origin: Origin::default(), object: &runtime, spec };
         let plan = plan(&planned, lookup, &around, &self.options);
         self.warnings.extend(plan.warnings.iter().cloned());
-        self.problems.clone_from(&plan.problems);
+        self.problems.extend_from_slice(plan.problems());
         self.config_hash.clone_from(&plan.config_hash);
         let write = |verb: &str, kind: &str, name: &str, namespace: &str| json!({"verb": verb, "kind": kind, "name": name, "namespace": namespace});
         let mut writes = Vec::new();
@@ -171,7 +172,7 @@ impl<'c> Cluster<'c> {
         if self.case.profile.mesh && plan.status.is_some() && !plan.created.is_empty() {
             writes.push(write("patch", "Namespace", &id.namespace, ""));
         }
-        for _ in &plan.updates {
+        for _ in plan.updates() {
             writes.push(write("update", &plan.target.kind, &plan.target.name, &id.namespace));
         }
         if let Some(desired) = plan.desired() {

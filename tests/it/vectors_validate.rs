@@ -57,7 +57,7 @@ fn webhook_outcome(case: &Case) -> Result<(), String> {
         let Some(expected) = case.output.get(key) else { continue };
         asked += 1;
         let verdict = verdict(case.profile, operation, &reference, &spec, rivals);
-        let ours = json!({"allowed": verdict.allowed, "message": verdict.message, "warnings": null});
+        let ours = json!({"allowed": verdict.allowed(), "message": verdict.message(), "warnings": null});
         if ours != *expected {
             return Err(format!("{key}: {ours}, the operator {expected}"));
         }
@@ -79,7 +79,7 @@ fn schema_outcome(case: &Case) -> Result<(), String> {
     let report = Validator::new(case.profile).create(&case.input["agentRuntime"]);
     let pruned = if report.pruned_paths.is_empty() { Value::Null } else { json!(report.pruned_paths) };
     let ours = json!({
-        "allowed": report.allowed, "errors": report.errors, "prunedPaths": pruned, "stored": report.stored,
+        "allowed": report.allowed, "errors": report.errors.iter().map(ToString::to_string).collect::<Vec<_>>(), "prunedPaths": pruned, "stored": report.stored,
     });
     if ours == case.output { Ok(()) } else { Err(format!("{ours}, the API server {}", case.output)) }
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use kubectl_skills::config::gates::{GateSource, GatesFile};
 use kubectl_skills::config::layers::ConfigView;
 
 use crate::exit::Failure;
@@ -56,14 +57,21 @@ pub struct PlanningArgs {
     pub skill_folders: Option<bool>,
 }
 
+fn gates_file(path: &std::path::Path) -> Result<GatesFile, Failure> {
+    Ok(GatesFile { path: path.display().to_string(), text: Some(source::read_text(path)?) })
+}
+
 impl PlanningArgs {
     /// Looks names up and reads the files.
     pub fn resolve(&self) -> Result<Planning, Failure> {
         Ok(Planning {
             profile: chosen_profile(&self.profile)?,
             exact: self.exact,
-            feature_gates: self.feature_gates.clone(),
-            gates_file: self.feature_gates_file.as_deref().map(source::read_text).transpose()?,
+            gates: GateSource {
+                flags: self.feature_gates.clone(),
+                file: self.feature_gates_file.as_deref().map(gates_file).transpose()?,
+                ..GateSource::default()
+            },
             view: self.config_view.into(),
             config: ConfigFrom::read(&self.config_from)?,
             container: self.container.clone(),

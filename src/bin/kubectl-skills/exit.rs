@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::config::gates::GatesError;
 
 use crate::notes;
 
@@ -47,6 +48,12 @@ pub const REMOTE: u8 = 4;
 impl From<Vec<InputError>> for Failure {
     fn from(errors: Vec<InputError>) -> Self {
         Self::Input(errors)
+    }
+}
+
+impl From<GatesError> for Failure {
+    fn from(error: GatesError) -> Self {
+        Self::input(error.to_string(), "")
     }
 }
 

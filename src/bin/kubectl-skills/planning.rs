@@ -3,6 +3,7 @@
 
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::Options;
@@ -22,10 +23,8 @@ pub struct Planning {
     pub profile: Option<&'static Profile>,
     /// The operator's code bug for bug.
     pub exact: bool,
-    /// `name=bool,...`, over all other gates.
-    pub feature_gates: Option<String>,
-    /// Text of the gates file.
-    pub gates_file: Option<String>,
+    /// Where the feature gates come from.
+    pub gates: GateSource,
     /// Which ConfigMaps the hash sees.
     pub view: ConfigView,
     /// The operator's ConfigMaps.

@@ -168,7 +168,7 @@ pub async fn again(run: &ClusterRun, task: &Task<'_>) -> Result<Option<Write>, C
         return Err(ClusterError::new(Failure::NotFound, format!("{what}: it was deleted meanwhile")));
     };
     let inventory = run.inventory();
-    let fresh = live::replan(task.runtime, &workload, &inventory, &run.settings);
+    let fresh = live::replan(task.runtime, &workload, &inventory, &run.session);
     if let Some(error) = fresh.errors.first() {
         return Err(ClusterError::new(Failure::Other, error.to_string()));
     }

@@ -6,7 +6,7 @@ use kubectl_skills::api::image_volume::{self, Runtime, Stage};
 use kubectl_skills::api::names::KAGENTI;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::config::gates::FeatureGates;
+use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::install::rbac::Need;
 use serde_json::{Value, json};
 
@@ -246,16 +246,11 @@ async fn gate(requests: &Requests, profile: &'static Profile, system: &str) -> R
             row(check, consequence, format!("there is no ConfigMap {system}/{name}: the gate is off"), mend)
         }
         Ok(Some(map)) => {
-            let gates = ConfigMap::from_value(&map, Origin::default()).and_then(|map| {
-                FeatureGates::from_config_map(profile, &map).map_err(|error| error.to_string())
-            });
+            let source = GateSource { operator_namespace: Some(system.to_owned()), ..GateSource::default() };
+            let gates = ConfigMap::from_value(&map, Origin::default())
+                .and_then(|map| source.resolve(profile, &[map]).map_err(|error| error.to_string()));
             match gates {
-                Err(error) => row(
-                    check,
-                    State::Failed,
-                    format!("ConfigMap {system}/{name} cannot be read: {error}"),
-                    "correct it",
-                ),
+                Err(error) => row(check, State::Failed, error, "correct it"),
                 Ok(gates) if gates.skills(profile) => row(check, State::Ok, "on", ""),
                 Ok(_) => row(check, consequence, "off", mend),
             }

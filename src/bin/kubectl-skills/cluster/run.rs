@@ -7,8 +7,10 @@ use std::sync::Arc;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::plan::Options;
+use kubectl_skills::plan::session::Session;
 use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
@@ -30,12 +32,9 @@ pub struct ClusterRun {
     pub scope: Scope,
     /// The picture.
     pub snapshot: Snapshot,
-    /// The operator's ConfigMaps, from the cluster or from files.
-    pub maps: Vec<ConfigMap>,
-    /// How to plan.
-    pub settings: live::Settings,
-    /// Gates of the command line: flags, and the text of a file.
-    gates: (Option<String>, Option<String>),
+    /// Profile, gate and the operator's ConfigMaps, from the cluster or from files.
+    pub session: Session,
+    gates: GateSource,
 }
 
 impl From<ClusterError> for Failure {
@@ -96,12 +95,13 @@ impl ClusterRun {
             None => read_maps(&snapshot.config_maps)?,
         };
         let profile = snapshot.dialect.profile;
-        let gates = (planning.feature_gates.clone(), planning.gates_file.clone());
-        let gate = gate_of(profile, &scope, &gates, &maps)?;
+        let gates =
+            GateSource { operator_namespace: scope.operator_namespace.clone(), ..planning.gates.clone() };
+        let gate = gates.resolve(profile, &maps)?.skills(profile);
         let options = Options { gate, remove, restarts: true, ..planning.options(profile) };
-        let settings = live::Settings { options, view: planning.view };
-        let run = Self { requests: Arc::new(connection.requests), scope, snapshot, maps, settings, gates };
-        if !run.settings.options.gate && profile.mounts() && !run.snapshot.selected.is_empty() {
+        let session = Session::new(options, planning.view, maps);
+        let run = Self { requests: Arc::new(connection.requests), scope, snapshot, session, gates };
+        if !run.session.options().gate && profile.mounts() && !run.snapshot.selected.is_empty() {
             notes::note(&format!("{}: no skill is mounted", run.gate_off()));
         }
         Ok(run)
@@ -109,11 +109,11 @@ impl ClusterRun {
 
     /// That the gate is off, and where that stands.
     fn gate_off(&self) -> String {
-        let profile = self.settings.options.profile;
+        let profile = self.session.options().profile;
         let (gate, name) = (profile.skill_gate, profile.names.feature_gates);
         let system = self.system();
-        let found = self.maps.iter().any(|map| map.namespace == system && map.name == name);
-        let where_from = if self.gates.0.is_some() || self.gates.1.is_some() {
+        let found = self.session.maps().iter().any(|map| map.namespace == system && map.name == name);
+        let where_from = if self.gates.flags.is_some() || self.gates.file.is_some() {
             "by the command line".to_owned()
         } else if found {
             format!("in ConfigMap {system}/{name}")
@@ -124,14 +124,14 @@ impl ClusterRun {
     }
 
     fn system(&self) -> &str {
-        let usual = self.settings.options.profile.names.system_namespace;
+        let usual = self.session.options().profile.names.system_namespace;
         self.scope.operator_namespace.as_deref().unwrap_or(usual)
     }
 
     /// Whether writing a plan would restart pods and mount nothing of what the AgentRuntime names: the operator does so
     /// while its gate is off.
     pub fn rolls_for_nothing(&self, live: &LivePlan<'_>) -> bool {
-        let options = &self.settings.options;
+        let options = self.session.options();
         let names_skills = live.runtime.pointer("/spec/skills").and_then(Value::as_array);
         !options.gate
             && !options.exact
@@ -143,7 +143,7 @@ impl ClusterRun {
 
     /// What is said instead of such a write.
     pub fn gate_is_off(&self, live: &LivePlan<'_>) -> InputError {
-        let profile = self.settings.options.profile;
+        let profile = self.session.options().profile;
         let (gate, name, system) = (profile.skill_gate, profile.names.feature_gates, self.system());
         InputError {
             object: Some(live.id.clone()),
@@ -166,9 +166,11 @@ impl ClusterRun {
         if !self.scope.config {
             return Ok(());
         }
-        let profile = self.settings.options.profile;
-        self.maps = read_maps(&snapshot::read_config(&self.requests, &self.scope, profile).await?)?;
-        self.settings.options.gate = gate_of(profile, &self.scope, &self.gates, &self.maps)?;
+        let profile = self.session.options().profile;
+        let maps = read_maps(&snapshot::read_config(&self.requests, &self.scope, profile).await?)?;
+        let gate = self.gates.resolve(profile, &maps)?.skills(profile);
+        let options = Options { gate, ..self.session.options().clone() };
+        self.session = Session::new(options, self.session.view(), maps);
         Ok(())
     }
 
@@ -178,25 +180,14 @@ impl ClusterRun {
             runtimes: &self.snapshot.runtimes,
             selected: &self.snapshot.selected,
             workloads: &self.snapshot.workloads,
-            maps: &self.maps,
             pods: self.snapshot.pods.as_deref().unwrap_or_default(),
         }
     }
 
     /// Plans everything that the run is about.
     pub fn plan(&self) -> Vec<LivePlan<'_>> {
-        live::plan(&self.inventory(), &self.settings)
+        live::plan(&self.inventory(), &self.session)
     }
-}
-
-fn gate_of(
-    profile: &'static Profile,
-    scope: &Scope,
-    (flags, file): &(Option<String>, Option<String>),
-    maps: &[ConfigMap],
-) -> Result<bool, Failure> {
-    let system = scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
-    Ok(live::gate(profile, flags.as_deref(), file.as_deref(), maps, system)?)
 }
 
 /// The profile of a cluster and the operator's ConfigMaps in it, for manifests in these namespaces. Where the cluster

@@ -322,7 +322,7 @@ async fn release_all(
     runtimes: &[&LivePlan<'_>],
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let profile = run.settings.options.profile;
+    let profile = run.session.options().profile;
     for live in runtimes {
         match finalizer::release(&run.requests, profile, live.runtime).await {
             Ok(false) => {}

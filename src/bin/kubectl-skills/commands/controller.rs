@@ -15,7 +15,7 @@ use crate::cluster::connect::{Connection, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
-use crate::controller::config::{GateSource, read_gates_file};
+use crate::controller::config::read_gates_file;
 use crate::controller::election::{Candidate, campaign};
 use crate::controller::events::{Announcer, send_all};
 use crate::controller::fence::{Fence, Moment};
@@ -35,6 +35,7 @@ use crate::server::metrics::{Metric, Part};
 use crate::server::{HealthArgs, stop_signal};
 #[cfg(feature = "webhook")]
 use crate::webhook::{Options, Webhook};
+use kubectl_skills::config::gates::GateSource;
 
 /// Keep workloads as their AgentRuntimes say, for as long as it runs
 #[derive(Debug, ClapArgs)]
@@ -154,7 +155,7 @@ pub fn run(args: &Args) -> Run {
             read_gates_file(path).map_err(|error| Failure::Io(format!("read {}", path.display()), error))
         })
         .transpose()?;
-    let gates = GateSource { flags: args.feature_gates.clone(), file };
+    let gates = GateSource { flags: args.feature_gates.clone(), file, ..GateSource::default() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -188,7 +189,7 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
             profile.name
         )));
     }
-    gates.gate(profile, &[]).map_err(|error| Failure::input(error, "mend the feature gates"))?;
+    gates.resolve(profile, &[])?;
     let metrics = &health.metrics;
     metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION"), profile.name, profile.commit], 1.0);
     let replica = Replica { args, profile, client: requests.client(), timeout, namespace, terms };

@@ -50,8 +50,7 @@ pub fn load<'s>(
         options: Options { remove, ..planning.options(profile) },
         view: planning.view,
         config,
-        gates_flag: planning.feature_gates.clone(),
-        gates_file: planning.gates_file.clone(),
+        gates: planning.gates.clone(),
     };
     Ok(Loaded { stream, settings })
 }

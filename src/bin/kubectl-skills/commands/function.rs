@@ -120,8 +120,8 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
     Ok(FunctionConfig {
         profile: planning.profile.map(|profile| profile.name.to_owned()),
         exact: planning.exact.then_some(true),
-        feature_gates: planning.feature_gates,
-        feature_gates_file: planning.gates_file,
+        feature_gates: planning.gates.flags,
+        feature_gates_file: planning.gates.file.and_then(|file| file.text),
         config_view: (planning.view != ConfigView::default()).then_some(planning.view),
         config: planning.config.files.unwrap_or_default(),
         container: planning.container,

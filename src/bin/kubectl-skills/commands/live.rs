@@ -55,7 +55,7 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     block_on(async {
         let mut run = open("diff", subject, options.remove).await?;
         // A Sandbox goes down and up again on the way; what is shown is where it ends.
-        run.settings.options.restarts = false;
+        run.session.without_restarts();
         let plans = run.plan();
         let mut errors = Vec::new();
         let input: Vec<_> = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
@@ -140,7 +140,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
         match subject.output {
             Report::Json => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
-                let object = plan_object(run.settings.options.profile.name, pairs, &[]);
+                let object = plan_object(run.session.options().profile.name, pairs, &[]);
                 sink::text(&format!("{object:#}\n"))?;
             }
             Report::Text => {
@@ -159,9 +159,9 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
 pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
     block_on(async {
         let run = open("hash", subject, false).await?;
-        let settings = &run.settings;
+        let session = &run.session;
         let plans = run.plan();
-        let mut report = HashReport::new(options, settings.options.profile, &run.maps, settings.view);
+        let mut report = HashReport::new(options, session.options().profile, session.maps(), session.view());
         for live in &plans {
             let Some(plan) = &live.plan else { continue };
             report.add(plan, AgentRuntimeSpec::from_object(live.runtime).ok().as_ref());

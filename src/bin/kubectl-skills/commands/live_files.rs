@@ -2,9 +2,11 @@
 //! written.
 
 use futures_util::{StreamExt as _, stream};
-use kubectl_skills::live::{self, Inventory, LivePlan, gate, target};
+use kubectl_skills::config::gates::GateSource;
+use kubectl_skills::live::{self, Inventory, LivePlan, target};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::plan::Options;
+use kubectl_skills::plan::session::Session;
 use serde_json::Value;
 
 use super::live::{DiffOptions, conclude};
@@ -50,21 +52,18 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         };
         maps.extend(beside.into_iter().filter(is_new));
         let over = dry_run_overlay::lay(requests, &manifests, profile).await?;
-        let system = live.scope.operator_namespace.as_deref().unwrap_or(profile.names.system_namespace);
-        let gate =
-            gate(profile, planning.feature_gates.as_deref(), planning.gates_file.as_deref(), &maps, system)?;
-        let settings = live::Settings {
-            options: Options { gate, remove: options.remove, ..planning.options(profile) },
-            view: planning.view,
-        };
+        let operator_namespace = live.scope.operator_namespace.clone();
+        let gates = GateSource { operator_namespace, ..planning.gates.clone() };
+        let gate = gates.resolve(profile, &maps)?.skills(profile);
+        let session_options = Options { gate, remove: options.remove, ..planning.options(profile) };
+        let session = Session::new(session_options, planning.view, maps);
         let inventory = Inventory {
             runtimes: &over.runtimes,
             selected: &over.selected,
             workloads: &over.workloads,
-            maps: &maps,
             pods: &[],
         };
-        let plans = live::plan(&inventory, &settings);
+        let plans = live::plan(&inventory, &session);
         notes::warnings(
             plans
                 .iter()

@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Run {
 
 /// Prints what changes until nobody reads it.
 async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run {
-    let profile = run.settings.options.profile;
+    let profile = run.session.options().profile;
     let mut informer = Informer::start(Arc::clone(&run.requests), run.scope.clone(), profile);
     loop {
         let looked = tokio::time::Instant::now();
@@ -132,7 +132,7 @@ async fn open(args: &Args) -> Result<ClusterRun, Failure> {
 }
 
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
-    let names = run.settings.options.profile.names;
+    let names = run.session.options().profile.names;
     let mut reports = Vec::new();
     for live in run.plan() {
         let pods = run.snapshot.pods.as_deref();

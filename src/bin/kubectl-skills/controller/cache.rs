@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::plan::claims::Claimant;
 use serde_json::Value;
 
 use super::trim::OPERATOR_MARK;
@@ -111,7 +112,7 @@ pub struct Cache {
     runtimes: BTreeMap<Key, Kept>,
     workloads: HashMap<Target, Kept>,
     /// Which runtimes point at a workload, and where each points.
-    claims: HashMap<Target, BTreeSet<Key>>,
+    claims: HashMap<Target, BTreeMap<Key, Claimant>>,
     targets: HashMap<Key, Target>,
     /// Only to know what is news: what counts is read anew, [`super::config_read`].
     config: BTreeMap<(Key, WatchId), Kept>,
@@ -237,7 +238,12 @@ impl Cache {
 
     /// AgentRuntimes that point at a workload, deleted ones among them.
     pub fn claims(&self, target: &Target) -> impl Iterator<Item = &Key> {
-        self.claims.get(target).into_iter().flatten()
+        self.claims.get(target).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    /// The same, as a claim is decided among them.
+    pub fn claimants(&self, target: &Target) -> impl Iterator<Item = &Claimant> {
+        self.claims.get(target).into_iter().flat_map(BTreeMap::values)
     }
 
     /// Pods of the workload of that name, whatever its kind.
@@ -273,13 +279,14 @@ impl Cache {
                 if self.targets.get(&key) != target.as_ref() {
                     self.unclaim(&key, changed);
                     if let Some(target) = target {
-                        self.claims.entry(target.clone()).or_default().insert(key.clone());
                         self.targets.insert(key.clone(), target);
                     }
                 }
-                // Who else points there has a rival now, or one less.
+                // Who else points there has another claimant now, or one less.
                 if let Some(target) = self.targets.get(&key) {
-                    changed.runtimes.extend(self.claims.get(target).into_iter().flatten().cloned());
+                    let claimants = self.claims.entry(target.clone()).or_default();
+                    claimants.insert(key, Claimant::of(Object(object), Origin::default()));
+                    changed.runtimes.extend(claimants.keys().cloned());
                 }
             }
             Watched::Workloads(kind) => {
@@ -329,7 +336,7 @@ impl Cache {
         let Some(target) = self.targets.remove(key) else { return };
         if let Some(claims) = self.claims.get_mut(&target) {
             claims.remove(key);
-            changed.runtimes.extend(claims.iter().cloned());
+            changed.runtimes.extend(claims.keys().cloned());
             if claims.is_empty() {
                 self.claims.remove(&target);
             }
@@ -450,7 +457,7 @@ pub fn target_of(runtime: &Value, key: &Key) -> Option<Target> {
 fn pod_owners(pod: &Value) -> Vec<String> {
     let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let names = owners.into_iter().flatten().filter_map(|owner| {
-        let name = owner.get("name").and_then(Value::as_str).unwrap_or_default();
+        let name = Object(owner).str("/name");
         match Object(owner).kind() {
             "ReplicaSet" => name.rsplit_once('-').map(|(base, _)| base.to_owned()),
             "StatefulSet" | "Sandbox" => Some(name.to_owned()),

@@ -2,95 +2,53 @@
 //! runs between two snapshots see the same one, so no hash mixes two of them.
 
 use kubectl_skills::api::object::ConfigMap;
-use kubectl_skills::api::profile::Profile;
-use kubectl_skills::config::gates::FeatureGates;
-use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
+use kubectl_skills::config::gates::{GateSource, GatesError, GatesFile};
+use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::plan::Options;
+use kubectl_skills::plan::session::Session;
 
 use super::cache::Key;
 
-/// Where the gate over skills is decided.
-#[derive(Debug, Clone, Default)]
-pub struct GateSource {
-    /// `--feature-gates`, over all.
-    pub flags: Option<String>,
-    /// Text of `--feature-gates-path`; none where that flag is not given.
-    pub file: Option<GatesFile>,
-}
-
-/// A gates file as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GatesFile {
-    /// For messages.
-    pub path: String,
-    /// Its text; none where there is no such file, which is as good as an empty one.
-    pub text: Option<String>,
-}
-
-impl GateSource {
-    /// The gate, by flags over the file, or else over the operator's ConfigMap.
-    ///
-    /// # Errors
-    /// In words for the log: what cannot be read is never taken for a value.
-    pub fn gate(&self, profile: &'static Profile, maps: &[ConfigMap]) -> Result<bool, String> {
-        let gates = match &self.file {
-            Some(file) => FeatureGates::load(profile, file.text.as_deref())
-                .map_err(|error| format!("parsing feature gates file {}: {error}", file.path))?,
-            None => {
-                let names = profile.names;
-                let at = |map: &&ConfigMap| {
-                    map.namespace == names.system_namespace && map.name == names.feature_gates
-                };
-                match maps.iter().find(at) {
-                    Some(map) => FeatureGates::from_config_map(profile, map)
-                        .map_err(|error| format!("ConfigMap {}/{}: {error}", map.namespace, map.name))?,
-                    None => FeatureGates::defaults(profile),
-                }
-            }
-        };
-        let gates = match &self.flags {
-            Some(flags) => gates.with_flag(profile, flags).map_err(|error| error.to_string())?,
-            None => gates,
-        };
-        Ok(gates.skills(profile))
-    }
-}
-
-/// One state of the configuration.
+/// One state of the configuration, and how plans are made with it.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// ConfigMaps.
-    pub maps: Vec<ConfigMap>,
-    /// The same, resolved.
-    pub layers: ConfigLayers,
-    /// The gate over skills.
-    pub gate: bool,
+    /// Judges and plans.
+    pub session: Session,
 }
 
 impl Snapshot {
-    /// Makes a snapshot.
+    /// Makes a snapshot; [`Options::gate`] is not read.
     ///
     /// # Errors
     /// Gates that do not parse; the caller keeps the snapshot that it has.
     pub fn new(
-        profile: &'static Profile,
+        options: Options,
         view: ConfigView,
         maps: Vec<ConfigMap>,
         gates: &GateSource,
-    ) -> Result<Self, String> {
-        let gate = gates.gate(profile, &maps)?;
-        Ok(Self { layers: ConfigLayers::new(profile, &maps, view), maps, gate })
+    ) -> Result<Self, GatesError> {
+        let gate = gates.resolve(options.profile, &maps)?.skills(options.profile);
+        Ok(Self { session: Session::new(Options { gate, ..options }, view, maps) })
+    }
+
+    /// The gate over skills.
+    pub fn gate(&self) -> bool {
+        self.session.options().gate
     }
 
     /// Those AgentRuntimes for which another snapshot says something else.
     pub fn concerned<'k>(&self, other: &Self, keys: impl Iterator<Item = &'k Key>) -> Vec<Key> {
-        let all = self.gate != other.gate;
+        let all = self.gate() != other.gate();
         let mut last: Option<(&str, bool)> = None;
         // Keys come by namespace, so each is compared once.
         keys.filter(|key| {
             let namespace = key.namespace();
             let differs = match last {
                 Some((known, differs)) if known == namespace => differs,
-                _ => self.layers.for_namespace(namespace) != other.layers.for_namespace(namespace),
+                _ => {
+                    self.session.layers().for_namespace(namespace)
+                        != other.session.layers().for_namespace(namespace)
+                }
             };
             last = Some((namespace, differs));
             all || differs
@@ -118,6 +76,7 @@ pub fn read_gates_file(path: &std::path::Path) -> std::io::Result<GatesFile> {
 mod tests {
     use super::*;
     use kubectl_skills::api::object::Origin;
+    use kubectl_skills::api::profile::Profile;
 
     fn profile() -> &'static Profile {
         Profile::by_name("pr332").unwrap()
@@ -134,8 +93,8 @@ mod tests {
         }
     }
 
-    fn snapshot(maps: &[ConfigMap]) -> Result<Snapshot, String> {
-        Snapshot::new(profile(), ConfigView::Full, maps.to_vec(), &GateSource::default())
+    fn snapshot(maps: &[ConfigMap]) -> Result<Snapshot, GatesError> {
+        Snapshot::new(Options::new(profile()), ConfigView::Full, maps.to_vec(), &GateSource::default())
     }
 
     /// Rolling a thousand agents because one namespace's default changed is an outage.
@@ -176,24 +135,11 @@ mod tests {
             false,
         );
         assert_eq!(
-            snapshot(&[broken]).err().as_deref(),
+            snapshot(&[broken]).err().map(|error| error.to_string()).as_deref(),
             Some(
                 "ConfigMap kagenti-system/kagenti-feature-gates: error unmarshaling JSON: while decoding JSON: json: cannot \
                  unmarshal number into Go struct field FeatureGates.skillImageVolumes of type bool"
             )
         );
-        let file = |text: &str| GateSource {
-            file: Some(GatesFile { path: "/etc/g.yaml".into(), text: Some(text.into()) }),
-            flags: None,
-        };
-        assert_eq!(file("skillImageVolumes: yes").gate(profile(), &[]), Ok(true));
-        assert!(
-            file("[")
-                .gate(profile(), &[])
-                .is_err_and(|error| error.starts_with("parsing feature gates file /etc/g.yaml: "))
-        );
-        let flags =
-            GateSource { flags: Some("skillImageVolumes=false".into()), ..file("skillImageVolumes: yes") };
-        assert_eq!(flags.gate(profile(), &[]), Ok(false));
     }
 }

@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::cache::{Cache, Changed, Key, Target};
 use super::clock;
-use super::config::{GateSource, Snapshot, read_gates_file};
+use super::config::{Snapshot, read_gates_file};
 use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
 use super::events::{Announcer, News, about};
@@ -30,6 +30,7 @@ use crate::cluster::requests::Requests;
 use crate::cluster::watch::{Update, WatchId, watch};
 use crate::server::logging::Repeated;
 use crate::server::metrics::{Metric, Metrics};
+use kubectl_skills::config::gates::GateSource;
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
 const CONFIG_SETTLES: Duration = Duration::from_millis(300);
@@ -321,12 +322,12 @@ impl Loop {
             }
         };
         let planning = &self.context.planning;
-        let new = match Snapshot::new(planning.profile, planning.view, maps, &self.settings.gates) {
+        let new = match Snapshot::new(planning.options(), planning.view, maps, &self.settings.gates) {
             Ok(new) => Arc::new(new),
             Err(error) => {
                 self.metrics.count(Metric::Errors, &["FeatureGates"]);
                 tracing::error!(
-                    error,
+                    %error,
                     kept = self.snapshot.is_some(),
                     "feature gates cannot be read; those of before stay"
                 );
@@ -341,8 +342,8 @@ impl Loop {
             }
             Some(old) => {
                 let concerned = old.concerned(&new, self.cache.runtime_keys());
-                if old.gate != new.gate {
-                    tracing::info!(gate = new.gate, "the feature gate over skills changed");
+                if old.gate() != new.gate() {
+                    tracing::info!(gate = new.gate(), "the feature gate over skills changed");
                 }
                 if !concerned.is_empty() {
                     tracing::info!(
@@ -417,7 +418,7 @@ impl Loop {
     /// Whether the plan changes the workload as it is known.
     fn writes_workload(&self, decision: &Decision) -> bool {
         let (Some(plan), Some(workload)) = (&decision.plan, &decision.workload) else { return false };
-        plan.updates.iter().any(|update| !is_settled(workload, update))
+        plan.updates().iter().any(|update| !is_settled(workload, update))
     }
 
     fn end(&mut self, started: Started, outcome: Outcome) {
@@ -486,7 +487,7 @@ impl Loop {
         set(Metric::InFlight, self.under_way.len());
         set(Metric::Leader, usize::from(self.leading));
         set(Metric::Synced, usize::from(self.cache.synced()));
-        set(Metric::GateOpen, usize::from(self.snapshot.as_ref().is_some_and(|snapshot| snapshot.gate)));
+        set(Metric::GateOpen, usize::from(self.snapshot.as_ref().is_some_and(|snapshot| snapshot.gate())));
         set(Metric::Requests, self.context.requests.sent());
         set(Metric::RuntimesFailing, self.left.values().filter(|left| left.failing).count());
         set(Metric::RuntimesContested, self.left.values().filter(|left| left.contested).count());

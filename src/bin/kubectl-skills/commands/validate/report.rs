@@ -6,7 +6,9 @@ use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::validate::preflight;
+use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
+use kubectl_skills::plan::session::look_ahead;
+use kubectl_skills::validate::findings::{Severity, rules};
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};
 use kubectl_skills::yaml::{self, Step};
@@ -88,31 +90,63 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
         })
         .collect();
     let mut targets: HashMap<&str, Vec<(String, TargetRef)>> = HashMap::new();
+    let mut claimants = Vec::new();
     for candidate in &candidates {
-        if let Some(spec) = &candidate.spec {
+        if let (Some(spec), false) = (&candidate.spec, candidate.is_being_deleted()) {
             let target = (candidate.id.name.clone(), spec.target_ref.clone());
             targets.entry(&candidate.id.namespace).or_default().push(target);
+            let claimant = Claimant::of(object::Object(candidate.object.value), candidate.object.origin());
+            claimants.push((candidate.target(spec), claimant));
         }
     }
     let targets: HashMap<&str, Targets> =
         targets.into_iter().map(|(namespace, all)| (namespace, Targets::new(all))).collect();
+    let claims = Claims::new(claimants);
     candidates
         .iter()
         .map(|candidate| {
-            let rivals = targets.get(candidate.id.namespace.as_str()).map_or(Rivals::Unknown, Rivals::Known);
-            one(candidate, profile, rivals)
+            let claim = match &candidate.spec {
+                Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
+                None => Claim::Held,
+            };
+            one(candidate, profile, targets.get(candidate.id.namespace.as_str()), &claim)
         })
         .collect()
 }
 
-fn one(candidate: &Candidate<'_>, profile: &'static Profile, rivals: Rivals<'_>) -> Judged {
+impl Candidate<'_> {
+    fn is_being_deleted(&self) -> bool {
+        object::Object(self.object.value).is_being_deleted()
+    }
+
+    fn target(&self, spec: &AgentRuntimeSpec) -> WorkloadKey {
+        let target = &spec.target_ref;
+        (target.kind.clone(), self.id.namespace.clone(), target.name.clone())
+    }
+}
+
+fn one(
+    candidate: &Candidate<'_>,
+    profile: &'static Profile,
+    targets: Option<&Targets>,
+    claim: &Claim,
+) -> Judged {
     let Candidate { object, id, report, spec } = candidate;
+    if candidate.is_being_deleted() {
+        // Nobody creates it any more: there is nothing to accept.
+        return Judged {
+            file: object.origin().file,
+            id: id.clone(),
+            findings: Vec::new(),
+            warnings: Vec::new(),
+        };
+    }
     let at = |by, message: &str, field: &[Step]| {
         let (line, column) = object.place(field);
         Finding { by, message: message.to_owned(), line, column }
     };
     let mut findings: Vec<Finding> =
-        report.errors.iter().map(|message| at("schema", message, &field_of(message))).collect();
+        report.errors.iter().map(|error| at("schema", &error.to_string(), &error.path)).collect();
     let mut warnings: Vec<Finding> = report
         .pruned_paths
         .iter()
@@ -122,49 +156,30 @@ fn one(candidate: &Candidate<'_>, profile: &'static Profile, rivals: Rivals<'_>)
         })
         .collect();
     if let Some(spec) = spec {
+        // The webhook knows no oldest; who has the workload is created first, and finds no other.
+        let claimed = claim.finding();
+        let rivals = targets.filter(|_| claimed.is_some()).map_or(Rivals::Unknown, Rivals::Known);
         let verdict = verdict(profile, Operation::Create, id, spec, rivals);
-        if let Some(message) = verdict.server_message() {
-            let said = verdict.message.unwrap_or_default();
-            findings.push(at("webhook", &message, &webhook_field(&said)));
+        if let (Some(refusal), Some(message)) = (&verdict.refusal, verdict.server_message()) {
+            findings.push(at("webhook", &message, &refusal.finding.path));
         }
-        for (index, skill) in spec.skills.iter().enumerate() {
-            for found in preflight::check_skill(skill) {
-                let mut field = vec![Step::from("spec"), Step::from("skills"), Step::from(index)];
-                field.extend((!found.field.is_empty()).then(|| Step::from(found.field)));
-                let finding = at("preflight", &found.message, &field);
-                // What the schema refuses already needs no second word.
-                if !findings.iter().any(|known| (known.line, known.column) == (finding.line, finding.column))
-                {
-                    warnings.push(finding);
-                }
+        // The webhook compares also the apiVersion, which selects nothing (Q15).
+        let said =
+            verdict.refusal.as_ref().is_some_and(|refusal| *refusal.finding.rule == rules::WEBHOOK_TARGET);
+        if let Some(claimed) = claimed.filter(|_| !said) {
+            findings.push(at("preflight", &claimed.message, &claimed.path));
+        }
+        for found in look_ahead(spec) {
+            let finding = at("preflight", &found.message, &found.path);
+            // What the schema refuses already needs no second word.
+            if findings.iter().any(|known| (known.line, known.column) == (finding.line, finding.column)) {
+                continue;
+            }
+            match found.rule.severity {
+                Severity::Error => findings.push(finding),
+                Severity::Warning => warnings.push(finding),
             }
         }
     }
     Judged { file: object.origin().file, id: id.clone(), findings, warnings }
-}
-
-/// The field in front of a message of the API server: `spec.skills[0].name: Invalid value: ...`.
-fn field_of(message: &str) -> Vec<Step> {
-    let path = message.split(": ").next().unwrap_or_default();
-    if path.contains(' ') { Vec::new() } else { yaml::path::parse(path).unwrap_or_default() }
-}
-
-/// The field that a message of the webhook is about.
-fn webhook_field(message: &str) -> Vec<Step> {
-    let steps = |path: &str| yaml::path::parse(path).unwrap_or_default();
-    if message.starts_with("spec.") {
-        let mut field = field_of(message);
-        let rest = message.split_once(": ").map_or("", |(_, rest)| rest);
-        let name = if rest.starts_with("duplicate skill name") { "name" } else { "mountPath" };
-        field.push(Step::from(name));
-        field
-    } else if message.starts_with("an AgentRuntime already targets") {
-        steps("spec.targetRef")
-    } else if message.starts_with("mtlsMode") {
-        steps("spec.mtlsMode")
-    } else if message.starts_with("tlsBridgeMode") {
-        steps("spec.tlsBridgeMode")
-    } else {
-        steps("spec")
-    }
 }

@@ -133,7 +133,7 @@ impl Run<'_> {
                 .decision
                 .plan
                 .as_ref()
-                .is_some_and(|plan| plan.status.is_none() && plan.updates.is_empty())
+                .is_some_and(|plan| plan.status.is_none() && plan.updates().is_empty())
             {
                 // The operator's first run does only that (`--exact`).
                 return Ok(self.ended(Vec::new(), Again::Now, ""));
@@ -144,7 +144,7 @@ impl Run<'_> {
         }
         if let Some(plan) = self.decision.plan.clone()
             && let Some(target) = self.decision.target.clone()
-            && !plan.updates.is_empty()
+            && !plan.updates().is_empty()
         {
             match self.write_workload(&plan, &target).await {
                 Ok(()) => {}
@@ -254,8 +254,8 @@ impl Run<'_> {
         let mut plan = plan.clone();
         let mut whole = false;
         let mut index = 0;
-        while index < plan.updates.len() {
-            let desired = with_system_fields(&plan.updates[index], &live);
+        while index < plan.updates().len() {
+            let desired = with_system_fields(&plan.updates()[index], &live);
             if is_settled(&live, &desired) {
                 index += 1;
                 continue;
@@ -268,8 +268,8 @@ impl Run<'_> {
             if !simple && !whole {
                 live = self.read_whole(target).await?;
                 if index == 0 {
-                    match self.decision.replan(&live, &self.context.planning) {
-                        Some(fresh) if fresh.problems.is_empty() => plan = fresh,
+                    match self.decision.replan(&live) {
+                        Some(fresh) if fresh.problems().is_empty() => plan = fresh,
                         // What makes a problem of it has changed since: the watch brings it, and a new run.
                         _ => {
                             return Err(ClusterError::new(

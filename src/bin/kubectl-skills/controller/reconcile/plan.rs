@@ -1,17 +1,17 @@
 //! Decides one reconciliation of one AgentRuntime from the cache and the configuration, without a client. Sending what was
 //! decided is left to [`super::execute`].
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
-use kubectl_skills::live;
-use kubectl_skills::plan::{
-    self, Condition, Event, Finalizer, Lookup, Options, Runtime, RuntimePlan, StatusPlan, Surroundings,
-};
+use kubectl_skills::plan::claims::{Claim, Claimants};
+use kubectl_skills::plan::session::Case;
+use kubectl_skills::plan::{Condition, Event, Finalizer, Options, RuntimePlan, StatusPlan};
+use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use crate::controller::cache::{Cache, Key, Target, target_of};
@@ -38,6 +38,20 @@ pub struct Planning {
     pub skill_folders: Option<bool>,
     /// Which ConfigMaps the hash sees.
     pub view: ConfigView,
+}
+
+impl Planning {
+    /// Options of a session; the gate is the snapshot's.
+    pub fn options(&self) -> Options {
+        Options {
+            exact: self.exact,
+            container: self.container.clone(),
+            skill_folders: self.skill_folders,
+            restarts: true,
+            finalizers: true,
+            ..Options::new(self.profile)
+        }
+    }
 }
 
 /// What is to be done.
@@ -71,11 +85,11 @@ impl Decision {
     /// A digest of what is wanted of the workload, whatever it looks like now; 0 where nothing is written. The object as
     /// planned would not do: a volume brought back has the pull policy that the server gave it, and a new one has none.
     pub fn wanted(&self) -> u64 {
-        let Some(plan) = self.plan.as_ref().filter(|plan| !plan.updates.is_empty()) else { return 0 };
+        let Some(plan) = self.plan.as_ref().filter(|plan| !plan.updates().is_empty()) else { return 0 };
         let mut hasher = DefaultHasher::new();
         plan.config_hash.hash(&mut hasher);
         // Two for a Sandbox that is to be restarted: its second phase is no correction of the first.
-        plan.updates.len().hash(&mut hasher);
+        plan.updates().len().hash(&mut hasher);
         for planned in &plan.skills {
             let skill = &planned.skill;
             (&skill.name, &skill.image, &skill.mount_path, &skill.pull_policy).hash(&mut hasher);
@@ -94,9 +108,8 @@ impl Decision {
     }
 
     /// Plans anew over the workload as it was just read.
-    pub fn replan(&self, workload: &Value, planning: &Planning) -> Option<RuntimePlan> {
-        let spec = AgentRuntimeSpec::from_object(&self.runtime).ok()?;
-        Some(make_plan(&self.runtime, spec, Lookup::Found(workload), &[], &self.snapshot, planning))
+    pub fn replan(&self, workload: &Value) -> Option<RuntimePlan> {
+        self.snapshot.session.judge(case(&self.runtime, Claim::Held, Some(workload), &[])).plan
     }
 }
 
@@ -121,54 +134,31 @@ pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Plann
         refuse_beside_operator(&mut decision, operator);
         return Some(decision);
     }
-    let spec = match AgentRuntimeSpec::from_object(&decision.runtime) {
-        Ok(spec) => spec,
-        Err(errors) => {
-            // The API server's schema keeps such objects out; a changed CRD can leave some behind.
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            refuse(&mut decision, planning.profile, "SpecInvalid", all.join("; "));
-            return Some(decision);
-        }
-    };
-    let going = decision.is_being_deleted();
-    if !planning.exact {
-        if let Some(rival) =
-            target.as_ref().and_then(|target| earlier_rival(key, &decision.runtime, target, cache))
-        {
-            yield_to(&mut decision, planning.profile, &rival);
-            return Some(decision);
-        }
-        if !going {
-            let id = Object(&decision.runtime).reference();
-            let defects = live::defects(&id, &spec, planning.profile);
-            if let Some(first) = defects.first() {
-                let message = if first.field.is_empty() || first.message.starts_with(&first.field) {
-                    first.message.clone()
-                } else {
-                    format!("{}: {}", first.field, first.message)
-                };
-                refuse(&mut decision, planning.profile, "SpecInvalid", message);
-                return Some(decision);
-            }
-        }
-    }
+    let deleting = decision.is_being_deleted();
+    let claim = target.as_ref().map(|target| claim(key, target, deleting, cache)).unwrap_or_default();
     decision.workload = target.as_ref().and_then(|target| cache.workload(target));
-    let lookup = decision.workload.as_ref().map_or(Lookup::Absent, Lookup::Found);
     let pods = match &target {
-        Some((_, workload)) if !going => cache.pods(workload.namespace(), workload.name()),
+        Some((_, workload)) if !deleting => cache.pods(workload.namespace(), workload.name()),
         _ => Vec::new(),
     };
-    let plan = make_plan(&decision.runtime, spec, lookup, &pods, snapshot, planning);
+    let judged = snapshot.session.judge(case(&decision.runtime, claim, decision.workload.as_ref(), &pods));
+    if let Some(first) = judged.refused_before_plan() {
+        let errors = || judged.errors().map(ToString::to_string);
+        if *first.rule == rules::TARGET_CLAIMED {
+            yield_target(&mut decision, planning.profile, first.message.clone());
+        } else {
+            refuse(&mut decision, planning.profile, "SpecInvalid", errors().collect::<Vec<_>>().join("; "));
+        }
+        return Some(decision);
+    }
+    let plan = judged.plan?;
     decision.status.clone_from(&plan.status);
     decision.events.clone_from(&plan.events);
     decision.finalizer = plan.finalizer;
     decision.requeue_secs = plan.requeue_after_secs;
-    if !plan.problems.is_empty() {
-        decision.refused = if plan.status.as_ref().is_some_and(target_not_found) {
-            "TargetNotFound"
-        } else {
-            "ConfigApplyError"
-        };
+    if let Some(first) = plan.problems().first() {
+        decision.refused =
+            if *first.rule == rules::TARGET_NOT_FOUND { "TargetNotFound" } else { "ConfigApplyError" };
     }
     decision.plan = Some(plan);
     if let Some(status) = &mut decision.status {
@@ -177,53 +167,22 @@ pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Plann
     Some(decision)
 }
 
-fn target_not_found(status: &StatusPlan) -> bool {
-    status.set.iter().any(|condition| condition.kind == "TargetResolved" && !condition.status)
-}
-
-fn make_plan(
-    runtime: &Value,
-    spec: AgentRuntimeSpec,
-    lookup: Lookup<'_>,
-    pods: &[Value],
-    snapshot: &Snapshot,
-    planning: &Planning,
-) -> RuntimePlan {
-    let options = Options {
-        exact: planning.exact,
-        gate: snapshot.gate,
-        container: planning.container.clone(),
-        skill_folders: planning.skill_folders,
-        restarts: true,
-        finalizers: true,
-        ..Options::new(planning.profile)
-    };
-    let around = Surroundings {
-        maps: &snapshot.maps,
-        layers: &snapshot.layers,
-        view: planning.view,
-        pods,
-        namespace: None,
-        services: None,
-    };
+fn case<'a>(runtime: &'a Value, claim: Claim, workload: Option<&'a Value>, pods: &'a [Value]) -> Case<'a> {
     let id = Object(runtime).reference();
-    plan::plan(&Runtime { id, origin: Origin::default(), object: runtime, spec }, lookup, &around, &options)
+    Case {
+        id,
+        origin: Origin::default(),
+        object: runtime,
+        claim,
+        workload: workload.map(Cow::Borrowed),
+        pods,
+    }
 }
 
-/// The AgentRuntime that points at the same workload and was there first; one that goes does not count.
-fn earlier_rival(key: &Key, runtime: &Value, target: &Target, cache: &Cache) -> Option<Key> {
-    let age =
-        |runtime: &Value, key: &Key| (Object(runtime).created().unwrap_or_default().to_owned(), key.clone());
-    let own = age(runtime, key);
-    let going = Object(runtime).is_being_deleted();
-    cache
-        .claims(target)
-        .filter(|rival| *rival != key)
-        .filter_map(|rival| Some((cache.runtime(rival)?, rival)))
-        // One that goes leaves the workload to whoever stays, however young.
-        .filter(|(other, rival)| !Object(other).is_being_deleted() && (going || age(other, rival) < own))
-        .map(|(_, rival)| rival.clone())
-        .min()
+/// What the AgentRuntime may do with its target, by what the cache knows of the others.
+fn claim(key: &Key, target: &Target, deleting: bool, cache: &Cache) -> Claim {
+    let claimants = Claimants::new(cache.claimants(target));
+    claimants.claim((target.0.name(), target.1.name()), key.name(), deleting)
 }
 
 fn condition(
@@ -264,19 +223,9 @@ fn finalizer_of_deleted(runtime: &Value, profile: &Profile) -> Finalizer {
     if has { Finalizer::Remove } else { Finalizer::Keep }
 }
 
-/// Another AgentRuntime was there first: the workload is its.
-fn yield_to(decision: &mut Decision, profile: &Profile, rival: &Key) {
+/// Another AgentRuntime has the workload.
+fn yield_target(decision: &mut Decision, profile: &Profile, message: String) {
     decision.refused = "TargetAmbiguous";
-    if decision.is_being_deleted() {
-        decision.finalizer = finalizer_of_deleted(&decision.runtime, profile);
-        return;
-    }
-    let target = decision.target.as_ref().map(|(kind, key)| format!("{} {}", kind.name(), key.name()));
-    let message = format!(
-        "{} is also the target of AgentRuntime {}, which was there first",
-        target.unwrap_or_default(),
-        rival.name()
-    );
     let mut status = error_status(profile);
     status.set.push(condition("TargetResolved", false, "TargetAmbiguous", message.clone()));
     status.set.push(condition("Ready", false, "TargetAmbiguous", message.clone()));
@@ -339,9 +288,9 @@ pub fn contested_status(plan: &RuntimePlan, message: &str) -> StatusPlan {
 mod tests {
     use super::*;
     use crate::cluster::watch::Update;
-    use crate::controller::config::GateSource;
     use crate::controller::watch_targets::Watched;
     use kubectl_skills::api::workload::WorkloadKind;
+    use kubectl_skills::config::gates::GateSource;
     use serde_json::json;
 
     const RUNTIMES: usize = 0;
@@ -383,9 +332,10 @@ mod tests {
     }
 
     fn decided(name: &str, cache: &Cache) -> Decision {
-        let gates = GateSource { flags: Some("skillImageVolumes=true".into()), file: None };
+        let gates = GateSource { flags: Some("skillImageVolumes=true".into()), ..GateSource::default() };
         let planning = planning();
-        let snapshot = Arc::new(Snapshot::new(planning.profile, planning.view, Vec::new(), &gates).unwrap());
+        let snapshot =
+            Arc::new(Snapshot::new(planning.options(), planning.view, Vec::new(), &gates).unwrap());
         super::plan(&Key::new("n", name), cache, &snapshot, &planning).unwrap()
     }
 
@@ -401,7 +351,7 @@ mod tests {
         let (old, young) = (runtime("z", "2026-01-01T00:00:00Z"), runtime("a", "2026-01-02T00:00:00Z"));
         let seen = cache(&[old.clone(), young.clone()], &[workload()]);
         let decision = decided("z", &seen);
-        assert_eq!((decision.refused, decision.plan.map(|plan| plan.updates.len())), ("", Some(1)));
+        assert_eq!((decision.refused, decision.plan.map(|plan| plan.updates().len())), ("", Some(1)));
         let decision = decided("a", &seen);
         assert_eq!(decision.refused, "TargetAmbiguous");
         assert_eq!(
@@ -416,8 +366,10 @@ mod tests {
             going["metadata"]["finalizers"] = json!(["kagenti.io/cleanup"]);
             let seen = cache(&[going.clone(), staying.clone()], &[workload()]);
             let decision = decided(going["metadata"]["name"].as_str().unwrap(), &seen);
-            assert!(
-                decision.plan.is_none() && decision.finalizer == Finalizer::Remove,
+            let writes = decision.plan.map(|plan| plan.updates().len());
+            assert_eq!(
+                (writes, decision.finalizer),
+                (Some(0), Finalizer::Remove),
                 "the workload is another's"
             );
             let decision = decided(staying["metadata"]["name"].as_str().unwrap(), &seen);
@@ -451,7 +403,7 @@ mod tests {
         twice["spec"]["skills"] = json!([{"name": "a", "image": "i", "mountPath": "/a"}, {"name": "a", "image": "i", "mountPath": "/b"}]);
         let decision = decided("z", &cache(&[twice], &[workload()]));
         assert_eq!(conditions(&decision), ["Ready=False/SpecInvalid"]);
-        assert_eq!(decision.events[0].message, "spec.skills[1]: duplicate skill name \"a\"");
+        assert_eq!(decision.events[0].message, "spec.skills[1].name: duplicate skill name \"a\"");
     }
 
     /// Drift is told from a new wish by this: it must not depend on what the workload looks like.

@@ -1,0 +1,150 @@
+//! What is wrong with an AgentRuntime or its workload, as data: who it is about, the field, the rule and its severity.
+//! Finding it is left to [`super::schema`], [`super::webhook`], [`super::preflight`] and the plan.
+
+use std::fmt;
+
+use crate::yaml::{self, Step};
+
+/// Which object a finding is about, and so whose file has to be corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum About {
+    /// The AgentRuntime.
+    Runtime,
+    /// Its workload.
+    Workload,
+}
+
+/// What a finding does, the same for every verb, the controller and the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The API server or the webhook refuses the object, or the plan cannot be carried out: nothing is written.
+    Error,
+    /// The API server takes the workload, but its container may not start: written, and reported.
+    Warning,
+}
+
+/// A rule that findings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Stable id for machines.
+    pub id: &'static str,
+    /// What breaking it does.
+    pub severity: Severity,
+    /// Which object breaks it.
+    pub about: About,
+    /// The quirk of the operator (operator-spec.md section 11) that lets it through; empty if there is none.
+    pub quirk: &'static str,
+}
+
+/// All rules: the only table of severities.
+pub mod rules {
+    use super::{About, Rule, Severity};
+
+    const fn runtime(id: &'static str) -> Rule {
+        Rule { id, severity: Severity::Error, about: About::Runtime, quirk: "" }
+    }
+    const fn workload(id: &'static str) -> Rule {
+        Rule { about: About::Workload, ..runtime(id) }
+    }
+    const fn may_not_start(id: &'static str) -> Rule {
+        Rule { severity: Severity::Warning, ..runtime(id) }
+    }
+
+    /// A field of `spec` has a type that Go's decoder does not take.
+    pub const SPEC_TYPE: Rule = runtime("spec-type");
+    /// The AgentRuntime is of another API group than the profile reads.
+    pub const GROUP: Rule = runtime("group");
+    /// The CRD's schema, or the API server's rules for metadata.
+    pub const SCHEMA: Rule = runtime("schema");
+    /// Another AgentRuntime has the same target: the webhook's rule.
+    pub const WEBHOOK_TARGET: Rule = runtime("webhook-target");
+    /// `mtlsMode` with `envoy-sidecar`.
+    pub const WEBHOOK_MTLS: Rule = runtime("webhook-mtls");
+    /// `tlsBridgeMode` without a proxy.
+    pub const WEBHOOK_TLS_BRIDGE: Rule = runtime("webhook-tls-bridge");
+    /// Two skills of one name.
+    pub const WEBHOOK_SKILL_NAME: Rule = runtime("webhook-skill-name");
+    /// Two skills with one mountPath.
+    pub const WEBHOOK_SKILL_PATH: Rule = runtime("webhook-skill-path");
+    /// A mountPath that the webhook does not allow.
+    pub const WEBHOOK_PROTECTED_PATH: Rule = runtime("webhook-protected-path");
+    /// Another AgentRuntime has the workload: our rule ([`crate::plan::claims`]).
+    pub const TARGET_CLAIMED: Rule = Rule { quirk: "Q15", ..runtime("target-claimed") };
+    /// The target cannot be resolved.
+    pub const TARGET_NOT_FOUND: Rule = runtime("target-not-found");
+    /// The name of a skill's volume is too long.
+    pub const VOLUME_NAME_LENGTH: Rule = Rule { quirk: "Q12", ..runtime("volume-name-length") };
+    /// The name of a skill's volume is no DNS label.
+    pub const VOLUME_NAME: Rule = runtime("volume-name");
+    /// The workload has another volume of a skill's name.
+    pub const VOLUME_TAKEN: Rule = runtime("volume-taken");
+    /// Two skills need one volume.
+    pub const VOLUME_TWICE: Rule = runtime("volume-twice");
+    /// A skill without an image.
+    pub const IMAGE_EMPTY: Rule = runtime("image-empty");
+    /// White space in an image reference.
+    pub const IMAGE_BLANK: Rule = may_not_start("image-blank");
+    /// A skill without a mountPath.
+    pub const MOUNT_PATH_EMPTY: Rule = runtime("mount-path-empty");
+    /// A relative mountPath.
+    pub const MOUNT_PATH_RELATIVE: Rule = may_not_start("mount-path-relative");
+    /// A colon in a mountPath.
+    pub const MOUNT_PATH_COLON: Rule = may_not_start("mount-path-colon");
+    /// A mountPath that the container or another skill has already.
+    pub const MOUNT_PATH_TAKEN: Rule = Rule { quirk: "Q21", ..runtime("mount-path-taken") };
+    /// A mountPath that `SKILL_FOLDERS` cannot name.
+    pub const SKILL_FOLDERS_PATH: Rule = runtime("skill-folders-path");
+    /// `SKILL_FOLDERS` of the container is not a plain value.
+    pub const SKILL_FOLDERS_SOURCE: Rule = workload("skill-folders-source");
+    /// The pod has no such container, or none at all.
+    pub const CONTAINER: Rule = workload("container");
+    /// A field of the workload has the wrong type.
+    pub const WORKLOAD_TYPE: Rule = workload("workload-type");
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule that is broken.
+    pub rule: &'static Rule,
+    /// The field; empty for the whole object.
+    pub path: Vec<Step>,
+    /// What is wrong, lower case, no final stop, without the field.
+    pub message: String,
+    /// How to mend it; empty if the message says it.
+    pub help: String,
+}
+
+impl Finding {
+    /// A finding whose message says how to mend it.
+    pub fn new(rule: &'static Rule, path: Vec<Step>, message: impl Into<String>) -> Self {
+        Self { rule, path, message: message.into(), help: String::new() }
+    }
+
+    /// Whether it keeps anything from being written.
+    pub fn is_error(&self) -> bool {
+        self.rule.severity == Severity::Error
+    }
+
+    /// The field as messages name it, such as `spec.skills[0].name`.
+    pub fn field(&self) -> String {
+        yaml::path::display(&self.path).to_string()
+    }
+}
+
+/// `spec.skills[0].name: message`, without the help.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", yaml::path::display(&self.path))?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// The path of a field of a skill; of the skill itself if `field` is empty.
+pub fn skill_path(index: usize, field: &'static str) -> Vec<Step> {
+    let mut path = vec!["spec".into(), "skills".into(), index.into()];
+    path.extend((!field.is_empty()).then(|| Step::from(field)));
+    path
+}
