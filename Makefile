@@ -76,6 +76,13 @@ image: ## The container image as an OCI layout in target/image, without a contai
 krew: build ## The krew archive and manifest of this machine's platform, in target/krew
 	hack/krew.sh --out target/krew "$$(uname -s | tr A-Z a-z)/$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')=target/release/kubectl-skills"
 
+# How often `make in-place` kills a run by each signal, and lets somebody edit meanwhile.
+IN_PLACE_ROUNDS ?= 100
+
+.PHONY: in-place
+in-place: ## render -i, killed and edited meanwhile IN_PLACE_ROUNDS times, and with few descriptors
+	IN_PLACE_ROUNDS=$(IN_PLACE_ROUNDS) cargo test --locked --test it in_place_stress
+
 .PHONY: check-long
 check-long: ## The library's tests with 100,000 cases of every property (PROPTEST_CASES)
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --lib

@@ -9,6 +9,7 @@ mod function_docs;
 mod gates_oracle;
 mod golden;
 mod hostile;
+mod in_place_stress;
 mod program;
 mod quirks;
 mod quirks_cluster;

@@ -11,6 +11,7 @@ mod complete;
 #[cfg(feature = "controller")]
 mod controller;
 mod exit;
+mod in_place;
 mod notes;
 mod object_diff;
 mod objects;

@@ -19,9 +19,9 @@ pub struct Edited {
 }
 
 impl Edited {
-    /// Whether anything changes in any file.
-    pub fn is_changed(&self) -> bool {
-        self.splices.iter().any(|splices| !splices.is_empty())
+    /// Whether anything changes in a file.
+    pub fn is_changed(&self, source: usize) -> bool {
+        self.splices.get(source).is_some_and(|splices| !splices.is_empty())
     }
 
     /// The text of a file after the edits; none where nothing changes in it.

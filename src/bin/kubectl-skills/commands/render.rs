@@ -1,6 +1,7 @@
 //! `render`: manifests in, the same manifests with every plan carried out.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::manifest::kustomize_patch::component;
@@ -12,9 +13,10 @@ use serde_json::{Value, json};
 use super::files::{Loaded, load, tell};
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
+use crate::in_place::{self, Change};
 use crate::notes;
 use crate::objects;
-use crate::sink::{self, Replacements};
+use crate::sink;
 use crate::source::{Input, Inputs};
 
 /// Print manifests with skills mounted, and everything else as it was
@@ -27,6 +29,11 @@ Examples:
   # Keep rendered manifests in Git: write them in place, and let CI fail where somebody forgot to
   kubectl skills render -f manifests -R -i
   kubectl skills render -f manifests -R --check
+
+What -i promises: each file is at every moment wholly the old or wholly the new one, also when the run is killed. An error \
+in any manifest, or a file that cannot be written, writes none. A file that somebody changes meanwhile is not replaced: the \
+others are, and the error says which. Several files are not replaced at one moment. Mode, owner, access lists and extended \
+attributes are kept, or a warning says what is not. Links are followed, but not out of the folders that were given.
 
 Exit codes: 0 done; 1 something would change (--check); 2 usage; 3 bad input, and nothing is printed or written")]
 pub struct Args {
@@ -163,19 +170,16 @@ fn patches(loaded: &Loaded<'_>) -> Run {
 }
 
 fn write(inputs: &Inputs, edited: &Edited) -> Run {
-    let mut replacements = Replacements::default();
-    let mut changed = Vec::new();
-    for (index, (source, path)) in inputs.sources.iter().zip(&inputs.paths).enumerate() {
-        if let (Some(text), Some(path)) = (edited.text(index, &source.text), path) {
-            replacements.prepare(path, &text)?;
-            changed.push(path);
-        }
-    }
-    replacements.commit()?;
-    for path in changed {
-        notes::note(&format!("{} rewritten", path.display()));
-    }
-    Ok(Outcome::Done)
+    in_place::clean(inputs.paths.iter().flatten().map(PathBuf::as_path));
+    let files = inputs.sources.iter().zip(&inputs.paths).enumerate();
+    let changes: Vec<Change<'_>> = files
+        .filter(|(index, _)| edited.is_changed(*index))
+        .filter_map(|(index, (source, path))| {
+            let after = edited.chunks(index, &source.text).collect();
+            Some(Change { path: path.as_deref()?, before: &source.text, after })
+        })
+        .collect();
+    in_place::write(&changes, &inputs.roots)
 }
 
 /// All texts behind one another, documents kept apart. A single one comes out as it is.

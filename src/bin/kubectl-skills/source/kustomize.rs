@@ -1,6 +1,6 @@
 //! `-k`: a folder in, what the installed kustomize makes of it out. Its complaints go to stderr as they are.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -34,10 +34,9 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
 
 fn output(mut child: Child, what: String) -> Result<Vec<u8>, Failure> {
     let (sender, receiver) = channel();
-    if let Some(mut stdout) = child.stdout.take() {
+    if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let read = stdout.read_to_end(&mut bytes).map(|_| bytes);
+            let read = super::read::bounded(stdout, 0);
             // Nobody listens any more when the build took too long.
             let _ = sender.send(read);
         });

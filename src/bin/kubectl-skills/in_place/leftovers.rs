@@ -1,0 +1,67 @@
+//! Names of temporary files: by them a later run knows what one that was killed has left, and removes it.
+
+use std::path::Path;
+
+const PREFIX: &str = ".kubectl-skills-";
+const SUFFIX: &str = ".tmp";
+
+/// Makes temporary files of this process: `.kubectl-skills-PID-RANDOM.tmp`.
+pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
+    static NAME: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| format!("{PREFIX}{}-", std::process::id()));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(NAME.as_str()).suffix(SUFFIX);
+    builder
+}
+
+/// Removes the temporary files in a folder whose process is gone, and says how many there were. A folder that cannot be
+/// read has none.
+pub(super) fn remove(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.to_str().and_then(process_of).is_some_and(is_gone)
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+    });
+    left.filter(|entry| std::fs::remove_file(entry.path()).is_ok()).count()
+}
+
+/// The process in a temporary file's name.
+fn process_of(name: &str) -> Option<u32> {
+    let (process, random) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
+    random.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| process.parse().ok())?
+}
+
+/// Whether no process has this number. Our own belongs to us, and we have no files yet.
+#[cfg(unix)]
+fn is_gone(process: u32) -> bool {
+    use rustix::io::Errno;
+    use rustix::process::{Pid, test_kill_process};
+    let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return false };
+    process == std::process::id() || test_kill_process(pid) == Err(Errno::SRCH)
+}
+
+#[cfg(not(unix))]
+fn is_gone(process: u32) -> bool {
+    process == std::process::id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of others must stay, whatever they are called.
+    #[test]
+    fn only_our_own_names_are_known() {
+        for (name, process) in [
+            (".kubectl-skills-12-aB3.tmp", Some(12)),
+            (".kubectl-skills-12-a.b.tmp", None),
+            (".kubectl-skills-x-aB3.tmp", None),
+            (".kubectl-skills.yaml", None),
+            (".kubectl-skills-12.tmp", None),
+            ("kubectl-skills-12-aB3.tmp", None),
+        ] {
+            assert_eq!(process_of(name), process, "{name}");
+        }
+    }
+}

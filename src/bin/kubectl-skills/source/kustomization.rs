@@ -1,0 +1,122 @@
+//! Which files a kustomization reads that are no manifests: patches, values, configuration of kustomize. Building it is
+//! left to `kustomize`.
+
+use std::path::{Path, PathBuf};
+
+use kubectl_skills::yaml::{self, Document};
+use serde_json::Value;
+
+/// Names of the file, as kustomize knows them.
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Fields with paths of files that are no manifests, or with objects that hold such a path.
+const OTHERS: [&str; 11] = [
+    "configurations",
+    "configMapGenerator",
+    "crds",
+    "generators",
+    "helmCharts",
+    "openapi",
+    "patches",
+    "patchesJson6902",
+    "patchesStrategicMerge",
+    "replacements",
+    "secretGenerator",
+];
+/// Fields of those objects that hold paths.
+const PATHS: [&str; 6] = ["additionalValuesFiles", "envs", "env", "files", "path", "valuesFile"];
+
+/// Files that a kustomization names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kustomization {
+    /// Manifests: these are read although they may be something else to another kustomization.
+    pub resources: Vec<PathBuf>,
+    /// Patches and the like.
+    pub others: Vec<PathBuf>,
+}
+
+impl Kustomization {
+    /// Reads the file in its folder. One that cannot be read names nothing: kustomize will say so.
+    pub(super) fn read(folder: &Path, file: &Path) -> Self {
+        let text = super::read::read_text(file).unwrap_or_default();
+        let value = yaml::split(&text)
+            .first()
+            .and_then(|slice| Document::parse(slice.text(&text)).ok()?.to_value().ok())
+            .unwrap_or_default();
+        let mut out = Self::default();
+        for field in ["resources", "bases"] {
+            paths(value.get(field), folder, &mut out.resources);
+        }
+        for field in OTHERS {
+            paths(value.get(field), folder, &mut out.others);
+        }
+        out
+    }
+}
+
+fn paths(value: Option<&Value>, folder: &Path, out: &mut Vec<PathBuf>) {
+    match value {
+        // `key=file` is a file under another name. What is no path is a patch itself.
+        Some(Value::String(text)) if !text.contains('\n') => {
+            let path = text.split_once('=').map_or(text.as_str(), |(_, path)| path);
+            out.push(folder.join(path));
+        }
+        Some(Value::Array(items)) => items.iter().for_each(|item| paths(Some(item), folder, out)),
+        Some(Value::Object(map)) => PATHS.iter().for_each(|key| paths(map.get(*key), folder, out)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A patch that is taken for a manifest is an object twice, and a run that stops.
+    #[test]
+    fn every_file_that_is_no_manifest_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kustomization.yaml");
+        let text = "\
+resources: [../base, deployment.yaml]
+patches:
+- path: patch.yaml
+  target: {kind: Deployment}
+- patch: |
+    kind: Deployment
+patchesStrategicMerge:
+- merge.yaml
+- |-
+  kind: Deployment
+  metadata: {name: a}
+patchesJson6902: [{target: {kind: Deployment}, path: json.yaml}]
+configurations: [names.yaml]
+openapi: {path: schema.json}
+configMapGenerator: [{name: a, files: [a.yaml, key=b.yaml], envs: [c.env]}]
+secretGenerator: [{name: a, files: [secret.yaml]}]
+helmCharts: [{name: a, valuesFile: values.yaml, additionalValuesFiles: [more.yaml]}]
+replacements: [{path: replacement.yaml}]
+";
+        std::fs::write(&file, text).unwrap();
+        let at = |names: &[&str]| names.iter().map(|name| folder.path().join(name)).collect::<Vec<_>>();
+        let mut found = Kustomization::read(folder.path(), &file);
+        found.others.sort();
+        let mut others = at(&[
+            "patch.yaml",
+            "merge.yaml",
+            "json.yaml",
+            "names.yaml",
+            "schema.json",
+            "a.yaml",
+            "b.yaml",
+            "c.env",
+            "secret.yaml",
+            "values.yaml",
+            "more.yaml",
+            "replacement.yaml",
+        ]);
+        others.sort();
+        assert_eq!(found, Kustomization { resources: at(&["../base", "deployment.yaml"]), others });
+        std::fs::write(&file, "{{ broken").unwrap();
+        assert_eq!(Kustomization::read(folder.path(), &file), Kustomization::default());
+    }
+}
