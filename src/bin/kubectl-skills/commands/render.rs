@@ -156,7 +156,7 @@ fn patches(loaded: &Loaded<'_>) -> Run {
         planned.plans.iter().find(|one| !one.plan.skills.is_empty() && one.plan.action == Action::Unchanged);
     if let Some(item) = carried.and_then(|one| loaded.stream.runtimes.get(one.runtime)) {
         return Err(Failure::input(
-            &format!(
+            format!(
                 "{}: {}: its workload carries its skills already, so there is nothing to patch",
                 item.origin, item.id
             ),
