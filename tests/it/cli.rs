@@ -389,8 +389,8 @@ fn version_and_crd_follow_the_profile() {
 /// A pipeline whose first part failed must not look like success: Argo CD would then delete everything.
 #[test]
 fn input_without_objects_is_refused() {
-    let empty = "error: standard input is empty (see whether the command in front of the pipe failed; bash's 'set -o pipefail' \
-                 would have told)\n";
+    let empty = "error: standard input is empty (see whether the command before the pipe failed; bash's 'set -o pipefail' \
+                 would have reported it)\n";
     for verb in ["render", "diff", "plan", "hash", "validate"] {
         assert_eq!(fed(&[verb, "-f", "-"], "").parts(), (3, "", empty), "{verb}");
         assert_eq!(fed(&[verb, "-f", "-"], "\n\n").parts(), (3, "", empty), "{verb}");

@@ -30,17 +30,18 @@ Examples:
   kubectl skills render -f manifests -R -i
   kubectl skills render -f manifests -R --check
 
-What -i promises: each file is at every moment wholly the old or wholly the new one, also when the run is killed. An error \
-in any manifest, or a file that cannot be written, writes none. A file that somebody changes meanwhile is not replaced: the \
-others are, and the error says which. Several files are not replaced at one moment. Mode, owner, access lists and extended \
-attributes are kept, or a warning says what is not. Links are followed, but not out of the folders that were given.
-
 Exit codes: 0 done; 1 something would change (--check); 2 usage; 3 bad input, and nothing is printed or written")]
 pub struct Args {
     /// Namespace of objects that name none [default: default]
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// Write into the files; those in which nothing changes are not touched
+    ///
+    /// Each file is at every moment wholly the old or wholly the new one, also when the run is killed. An error in any
+    /// manifest, or a file that cannot be written, writes none. A file that somebody changes meanwhile is not replaced: the
+    /// others are, and the error says which. Several files are not replaced at one moment. Mode, owner, access lists and
+    /// extended attributes are kept, or a warning says what is not. Links are followed, but not out of the folders that
+    /// were given.
     #[arg(short = 'i', long, conflicts_with_all = ["output", "kustomize"])]
     in_place: bool,
     /// Print only what would change, and exit with 1 if anything would
