@@ -2,8 +2,8 @@
 //! callers: files, a cluster snapshot, the controller's cache.
 //!
 //! One rule everywhere (quirk Q15: the operator has none, and the last writer wins). An AgentRuntime that is being
-//! deleted claims nothing. Among the others the oldest keeps the workload, by name if they are of one age; without
-//! creation timestamps, as in manifests, nobody can tell, and all are refused.
+//! deleted claims nothing. Among the others the oldest keeps the workload, by name if they are of one age; one without a
+//! creation timestamp is not in the cluster yet, and so the youngest. In manifests none has one, and all are refused.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -78,7 +78,7 @@ impl Claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimants<C = Claimant> {
     staying: Vec<C>,
-    /// Index of the oldest; none if one has no creation timestamp.
+    /// Index of the oldest; none if no one has a creation timestamp.
     oldest: Option<usize>,
 }
 
@@ -90,8 +90,8 @@ impl<C: Borrow<Claimant>> Claimants<C> {
             let one: &Claimant = staying[*index].borrow();
             (one.created.as_deref(), one.name.as_str())
         };
-        let dated = staying.iter().all(|one| one.borrow().created.is_some());
-        let oldest = (0..staying.len()).filter(|_| dated).min_by(|a, b| age(a).cmp(&age(b)));
+        let dated = |index: &usize| staying[*index].borrow().created.is_some();
+        let oldest = (0..staying.len()).filter(dated).min_by(|a, b| age(a).cmp(&age(b)));
         Self { staying, oldest }
     }
 

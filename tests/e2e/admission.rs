@@ -544,8 +544,8 @@ fn without_rights_the_webhook_is_not_ready_and_says_why() {
             server.kubectl(&["patch", "clusterrole", NAME, "--type=json", "-p", &rights], "");
         });
         let missing = if verb == "list" { "watch" } else { "list" };
-        let said = program.logged("watching AgentRuntimes: ");
-        let text = said["message"].as_str().unwrap_or_default();
+        let said = program.logged("a watch of AgentRuntimes broke");
+        let text = said["error"].as_str().unwrap_or_default();
         assert!(
             text.contains(&format!("cannot {missing} resource \"agentruntimes\"")),
             "without {missing}: {text}"

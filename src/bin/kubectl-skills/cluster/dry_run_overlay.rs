@@ -57,9 +57,16 @@ pub async fn lay(
         found.into_iter().partition(|runtime| own.contains(&key(runtime)));
     let objects = manifests.runtimes.iter().map(|item| Ok((item, manifests.object(item)?)));
     let objects: Vec<(&Item, Value)> = objects.collect::<Result<_, exit::Failure>>()?;
-    runtimes.extend(
-        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?,
-    );
+    let stored: BTreeSet<_> = runtimes_before.iter().map(key).collect();
+    let mut tried =
+        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?;
+    // The dry run dates what is not there yet, and so it could pass for as old as one that is (plan::claims).
+    for runtime in tried.iter_mut().filter(|runtime| !stored.contains(&key(runtime))) {
+        if let Some(metadata) = runtime.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.shift_remove("creationTimestamp");
+        }
+    }
+    runtimes.extend(tried);
     runtimes.sort_by_cached_key(key);
 
     let given: BTreeSet<Key> = manifests.workloads.iter().map(key_of).collect();
