@@ -10,6 +10,7 @@ mod gates_oracle;
 mod golden;
 mod hostile;
 mod in_place_stress;
+mod one_verdict;
 mod program;
 mod quirks;
 mod quirks_cluster;

@@ -345,6 +345,31 @@ mod tests {
             .collect()
     }
 
+    /// The controller says of each case of `tests/it/one_verdict.rs` what files, live objects and the webhook say.
+    #[test]
+    fn one_verdict_with_files_and_cluster() {
+        let cases: Vec<Value> =
+            serde_json::from_str(include_str!("../../../../../testdata/one_verdict.json")).unwrap();
+        for case in cases {
+            let seen = cache(case["runtimes"].as_array().unwrap(), &[workload()]);
+            for (name, wanted) in case["verdicts"].as_object().unwrap() {
+                let decision = decided(name, &seen);
+                let verdict = match (decision.refused, &decision.plan) {
+                    ("", Some(plan)) if !plan.updates().is_empty() => "configured",
+                    ("", _) => "skipped",
+                    _ => "refused",
+                };
+                assert_eq!(verdict, wanted, "{}: {name}", case["why"]);
+                let writes = decision.plan.iter().any(|plan| !plan.updates().is_empty());
+                assert_eq!(writes, wanted == "configured", "{}: {name}", case["why"]);
+                for warning in case["warnings"].as_array().unwrap().iter().filter_map(Value::as_str) {
+                    let warnings = decision.plan.iter().flat_map(|plan| &plan.warnings);
+                    assert!(warnings.into_iter().any(|one| one.message.contains(warning)), "{}", case["why"]);
+                }
+            }
+        }
+    }
+
     /// Of two that point at one workload the older one keeps it, and the younger one's end must not strip it.
     #[test]
     fn the_older_one_keeps_the_workload() {
