@@ -13,7 +13,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::object::Object;
-use crate::yaml::emit::{BlockLayout, Scalars, block};
+use crate::yaml::emit::{BlockLayout, Quotes, Scalars, block};
 
 mod json6902;
 
@@ -29,7 +29,7 @@ const LAYOUT: BlockLayout<'static> = BlockLayout {
     offset: 0,
     dash: 2,
     eol: "\n",
-    scalars: Scalars { single: false, always: false, keys: false },
+    scalars: Scalars { quotes: Quotes::Readable, always: false, keys: false },
 };
 
 /// Maps that every object may have, and that orchestrators write into as well.
@@ -223,7 +223,7 @@ patches:
     kind: Deployment
     metadata:
       annotations:
-        kagenti.io/skills: "[\"a\"]"
+        kagenti.io/skills: '["a"]'
       name: weather.v2
       namespace: demo
     spec:
@@ -235,7 +235,7 @@ patches:
     group: apps
     version: v1
     kind: Deployment
-    name: "weather\\.v2"
+    name: 'weather\.v2'
     namespace: demo
   patch: |-
     - op: test

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::api::error::InputError;
 use crate::api::object::Origin;
 use crate::manifest::results::File;
-use crate::yaml::emit::{BlockLayout, FlowLayout, Scalars, block_entry, flow_entry};
+use crate::yaml::emit::{BlockLayout, FlowLayout, Quotes, Scalars, block_entry, flow_entry};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::{Document, Editor, SyntaxError, apply};
 
@@ -28,7 +28,7 @@ const LAYOUT: BlockLayout<'static> = BlockLayout {
     offset: 0,
     dash: 2,
     eol: "\n",
-    scalars: Scalars { single: false, always: false, keys: false },
+    scalars: Scalars { quotes: Quotes::Readable, always: false, keys: false },
 };
 const JSON: FlowLayout<'static> = FlowLayout {
     colon: ": ",

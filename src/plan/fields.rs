@@ -41,6 +41,11 @@ pub(super) fn map_mut<'v>(
     for (done, key) in keys.iter().enumerate() {
         let found = crate::api::agent_runtime::type_name(at);
         let Value::Object(map) = at else { return Err(wrong(&keys[..done], "an object", found)) };
+        if *key == "metadata" && !map.contains_key(*key) {
+            // Where people write it and look for it.
+            let place = map.keys().position(|key| key == "spec").unwrap_or(map.len());
+            map.shift_insert(place, (*key).to_owned(), Value::Null);
+        }
         at = map.entry(*key).or_insert(Value::Null);
         if at.is_null() {
             *at = Value::Object(Map::new());

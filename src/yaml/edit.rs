@@ -4,19 +4,22 @@
 //! done so is refused with the field and line; nothing is ever reformatted. Every result is parsed again and compared
 //! with what was wanted. Which fields to want is left to the plan.
 //!
-//! Files: `walk` compares tree and value, `list_diff` and `list_match` pair list items, `block` and `flow` write, `fill` fills and
-//! restores empty collections, `style` detects the document's style, `aliases` finds aliased anchors, `dirty` knows which paths
-//! may differ, `parents` finds parents, `lines` finds lines and columns, `verify` and `verify_item` prove the result.
+//! Files: `walk` and `mapping` compare tree and value, `list_diff` and `list_match` pair list items, `block` and `flow` write,
+//! `replace` exchanges whole values, `comments` finds what stays when an entry is removed, `style` detects the document's
+//! style, `aliases` finds aliased anchors, `dirty` knows which paths may differ, `parents` finds parents, `lines` finds lines
+//! and columns, `verify` and `verify_item` prove the result.
 
 mod aliases;
 mod block;
+mod comments;
 mod dirty;
-mod fill;
 mod flow;
 mod lines;
 mod list_diff;
 mod list_match;
+mod mapping;
 mod parents;
+mod replace;
 mod style;
 mod verify;
 mod verify_item;
@@ -30,7 +33,6 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::node::NodeId;
-use super::path::Step;
 
 /// A replacement of bytes; offsets into [`Document::text`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,8 +87,7 @@ impl fmt::Display for EditError {
 
 /// Returns the fewest byte changes that make the document mean `desired`, sorted and not overlapping.
 ///
-/// A collection that an earlier edit filled (see `fill`) and that `desired` lacks or has empty is put back as its author
-/// wrote it (`volumes: []`); absent, null and empty are one to Kubernetes.
+/// A new entry stands where `desired` has it. When an entry is removed, the comments around the items of its value stay.
 ///
 /// # Errors
 /// Refuses to change what an alias stands for, what is anchored and used elsewhere, what a merge key brings in and cannot be
@@ -204,13 +205,11 @@ impl<'e, 't> Editor<'e, 't> {
             lone_return: self.lone_return,
             inside: None,
             dirty,
-            base: Vec::new(),
             path: Vec::new(),
             splices: Vec::new(),
-            restored: Vec::new(),
         };
         session.root(desired)?;
-        Ok((session.splices, verify::Wanted { node, desired, dirty, restored: session.restored }))
+        Ok((session.splices, verify::Wanted { node, desired, dirty }))
     }
 
     /// Edits one item of a block sequence and proves it by itself: the splices, or none where only the document as a whole
@@ -253,7 +252,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 }
 
-/// One step down, like [`Step`], but without memory of its own.
+/// One step down, like [`super::path::Step`], but without memory of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'v> {
     /// The entry of a mapping with this key.
@@ -276,12 +275,8 @@ struct EditSession<'e> {
     inside: Option<NodeId>,
     /// Where the wanted value may differ, below the place at work; none: anywhere.
     dirty: Option<dirty::DirtyPaths<'e>>,
-    /// The path to where `path` begins; empty but below entries that go.
-    base: Vec<Step>,
     path: Vec<Place<'e>>,
     splices: Vec<Splice>,
-    /// Collections put back as their author wrote them, and what they then mean.
-    restored: Vec<(Vec<Step>, Value)>,
 }
 
 #[cfg(test)]

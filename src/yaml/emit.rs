@@ -8,17 +8,29 @@ use serde_json::{Map, Number, Value};
 /// How strings and keys of a neighbourhood are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scalars {
-    /// Quote with `'` where the text permits; else with `"`.
-    pub single: bool,
+    /// Which quotes.
+    pub quotes: Quotes,
     /// Quote string values even where they would be safe without.
     pub always: bool,
     /// Quote keys even where they would be safe without.
     pub keys: bool,
 }
 
+/// Which quotes a string gets that needs some, or whose neighbours have some.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quotes {
+    /// Double; single around text with `"` or `\`, which would need escapes.
+    #[default]
+    Readable,
+    /// Single where the text permits, else double.
+    Single,
+    /// Double, with escapes.
+    Double,
+}
+
 impl Scalars {
     /// JSON: everything in double quotes.
-    pub const JSON: Scalars = Scalars { single: false, always: true, keys: true };
+    pub const JSON: Scalars = Scalars { quotes: Quotes::Double, always: true, keys: true };
 }
 
 /// Layout of block collections, in columns of one space.
@@ -70,7 +82,7 @@ const RESERVED: [&str; 12] =
 ///
 /// It must begin with an ASCII letter or `/` (so it is no number, date, sexagesimal or indicator), go on with letters,
 /// digits and `. _ / - + @`, with single spaces between (block only), with `:` before a letter or digit (block only:
-/// old libyaml refuses it in flow), and be no word such as `yes` or `null`.
+/// old libyaml refuses it in flow), and be no word such as `yes` or `null` and no hash.
 pub fn plain_is_safe(text: &str, flow: bool) -> bool {
     let bytes = text.as_bytes();
     let Some(&first) = bytes.first() else { return false };
@@ -89,6 +101,10 @@ pub fn plain_is_safe(text: &str, flow: bool) -> bool {
             return false;
         }
     }
+    // A hash of hexadecimal digits reads as text or as a number by chance: it is always quoted.
+    if bytes.len() >= 32 && bytes.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
     bytes.len() > 8 || !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
@@ -98,7 +114,7 @@ pub fn plain_key_is_safe(text: &str, flow: bool) -> bool {
     plain_is_safe(text, flow) && !text.bytes().any(|byte| byte == b' ' || byte == b':')
 }
 
-/// Whether a string can be told in single quotes on one line.
+/// Whether a string can be written in single quotes on one line.
 pub fn single_is_safe(text: &str) -> bool {
     !text.chars().any(must_escape)
 }
@@ -136,7 +152,12 @@ pub fn single_quoted(out: &mut String, text: &str) {
     out.push('\'');
 }
 
-fn quoted(out: &mut String, text: &str, single: bool) {
+fn quoted(out: &mut String, text: &str, quotes: Quotes) {
+    let single = match quotes {
+        Quotes::Readable => text.contains(['"', '\\']) && !text.contains('\''),
+        Quotes::Single => true,
+        Quotes::Double => false,
+    };
     if single && single_is_safe(text) {
         single_quoted(out, text);
     } else {
@@ -149,7 +170,7 @@ pub fn string(out: &mut String, text: &str, scalars: Scalars, flow: bool) {
     if !scalars.always && plain_is_safe(text, flow) {
         out.push_str(text);
     } else {
-        quoted(out, text, scalars.single);
+        quoted(out, text, scalars.quotes);
     }
 }
 
@@ -158,7 +179,7 @@ pub fn key(out: &mut String, text: &str, scalars: Scalars, flow: bool) {
     if !scalars.keys && plain_key_is_safe(text, flow) {
         out.push_str(text);
     } else {
-        quoted(out, text, scalars.single);
+        quoted(out, text, scalars.quotes);
     }
 }
 
@@ -420,15 +441,34 @@ mod tests {
             "_1",
             "é",
             "a\u{85}b",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ] {
             let written = text(&json!(s), Scalars::default(), false);
+            let quote = if s == "\"" { '\'' } else { '"' };
             assert!(
-                written.starts_with('"') && written.ends_with('"') && written.len() > 1,
+                written.starts_with(quote) && written.ends_with(quote) && written.len() > 1,
                 "{s:?} -> {written}"
             );
         }
         for s in ["a:b", "a b", "ghcr.io/a:v1"] {
             assert!(text(&json!(s), Scalars::default(), true).starts_with('"'), "{s} in flow");
+        }
+    }
+
+    #[test]
+    fn quotes_are_chosen_to_be_read() {
+        for (s, readable, single, double) in [
+            ("[\"a\"]", "'[\"a\"]'", "'[\"a\"]'", "\"[\\\"a\\\"]\""),
+            ("1", "\"1\"", "'1'", "\"1\""),
+            ("it's \"x\"", "\"it's \\\"x\\\"\"", "'it''s \"x\"'", "\"it's \\\"x\\\"\""),
+            ("\"\n", "\"\\\"\\n\"", "\"\\\"\\n\"", "\"\\\"\\n\""),
+        ] {
+            let quoted = |quotes| text(&json!(s), Scalars { quotes, ..Scalars::default() }, false);
+            assert_eq!(
+                [quoted(Quotes::Readable), quoted(Quotes::Single), quoted(Quotes::Double)],
+                [readable, single, double],
+                "{s:?}"
+            );
         }
     }
 
@@ -456,13 +496,13 @@ mod tests {
         assert_eq!(
             text(
                 &json!("a\u{85}b\u{2028}\u{2029}\u{feff}\u{7f}\0\n\r\t\u{1b}\\\"é😀"),
-                Scalars { single: true, ..Scalars::default() },
+                Scalars { quotes: Quotes::Single, ..Scalars::default() },
                 false
             ),
             "\"a\\u0085b\\u2028\\u2029\\ufeff\\u007f\\u0000\\n\\r\\t\\u001b\\\\\\\"é😀\""
         );
         assert_eq!(
-            text(&json!("it's 5"), Scalars { single: true, ..Scalars::default() }, false),
+            text(&json!("it's 5"), Scalars { quotes: Quotes::Single, ..Scalars::default() }, false),
             "'it''s 5'"
         );
         assert_eq!(text(&json!("it's 5"), Scalars::default(), false), "\"it's 5\"");
@@ -496,7 +536,7 @@ mod tests {
             offset: 2,
             dash: 4,
             eol: "\r\n",
-            scalars: Scalars { single: true, always: true, keys: false },
+            scalars: Scalars { quotes: Quotes::Single, always: true, keys: false },
         };
         block(&mut out, &json!({"v": [{"name": "a", "b": 1}]}), 0, layout);
         assert_eq!(out, "v:\r\n  -   name: 'a'\r\n      b: 1");

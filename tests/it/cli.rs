@@ -146,7 +146,7 @@ fn diff_shows_each_object_once() {
  kind: Deployment
  metadata:
 +  annotations:
-+    kagenti.io/skills: \"[\\\"pdf\\\"]\"
++    kagenti.io/skills: '[\"pdf\"]'
 +  labels:
 +    app.kubernetes.io/managed-by: kagenti-operator
 +    kagenti.io/type: agent
@@ -156,7 +156,7 @@ fn diff_shows_each_object_once() {
    template:
      metadata:
 +      annotations:
-+        kagenti.io/config-hash: d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44
++        kagenti.io/config-hash: \"d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44\"
        labels:
          app: weather
 +        kagenti.io/type: agent

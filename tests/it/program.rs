@@ -163,13 +163,13 @@ metadata:
     kagenti.io/type: agent
     app.kubernetes.io/managed-by: kagenti-operator
   annotations:
-    kagenti.io/skills: \"[\\\"pdf\\\"]\"
+    kagenti.io/skills: '[\"pdf\"]'
 spec:
   template:
     metadata:
       labels: {app: weather, kagenti.io/type: agent}
       annotations:
-        kagenti.io/config-hash: d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44
+        kagenti.io/config-hash: \"d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44\"
     spec:
       containers:
         - name: agent

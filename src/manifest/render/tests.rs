@@ -219,7 +219,16 @@ fn check(bytes: &[u8]) -> Result<bool, TestCaseError> {
     // And everything can be taken back.
     let mut remove = settings.clone();
     remove.options.remove = true;
-    prop_assert_eq!(run(&once, &remove), Ok(text.clone()), "--remove of\n{}", once);
+    let back = run(&once, &remove).map_err(|error| TestCaseError::fail(format!("{error:?}\n{once}")))?;
+    prop_assert_eq!(workloads(&back), workloads(&text), "--remove of\n{}\ngave\n{}", once, back);
+    // But for empty collections that were filled, to the byte.
+    let has_empty = split(&text).iter().any(|slice| {
+        let value = Document::parse(&text[slice.start..slice.end]).map(|document| document.to_value());
+        matches!(value, Ok(Ok(value)) if bare(&value) != value)
+    });
+    if !has_empty {
+        prop_assert_eq!(&back, &text, "--remove of\n{}", once);
+    }
     // The order of documents means nothing, unless one ends in a block scalar that its missing line break cuts short.
     if documents.iter().any(|document| !document.ends_with('\n')) {
         return Ok(true);

@@ -1,11 +1,14 @@
 //! Writes changes in block style: scalars in place, entries and items by whole lines. What changes comes from `walk`.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
-use super::fill::is_block_scalar;
 use super::list_diff::Step as Move;
-use super::walk::{Entry, Slot};
-use super::{EditError, EditSession, Splice, lines};
+use super::mapping::{Added, Entry};
+use super::replace::is_block_scalar;
+use super::walk::{Slot, is_filled};
+use super::{EditError, EditSession, Splice, comments, lines, style};
 use crate::yaml::emit::{self, BlockLayout, Scalars};
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 
@@ -13,8 +16,7 @@ impl<'e> EditSession<'e> {
     /// Replaces a scalar, or fills an empty one.
     pub(super) fn scalar(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
         let node = *self.document.tree.node(id);
-        let filled = (want.is_array() || want.is_object()) && !super::walk::is_empty(want);
-        if filled {
+        if is_filled(want) {
             return self.fill(id, want, slot);
         }
         self.touch(id)?;
@@ -102,34 +104,20 @@ impl<'e> EditSession<'e> {
         id: NodeId,
         entries: &[Entry<'e>],
         gone: &[usize],
-        added: &[(&'e str, &'e Value)],
+        added: &[Added<'e>],
         slot: Slot,
     ) -> Result<(), EditError> {
         let node = *self.document.tree.node(id);
         for at in gone {
             self.colon(entries[*at].key, false)?;
         }
-        let column = lines::column(self.text, node.start as usize);
         let Some(last) = entries.last() else { return Ok(()) };
         let end = self.entry_end(last);
-        let near: Vec<NodeId> = vec![id];
-        let body = |session: &Self, at: usize| {
-            let layout = session.child_layout(id, entries.iter().map(|entry| entry.value), &near, at);
-            let mut text = String::with_capacity(128);
-            for (index, (name, value)) in added.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(layout.eol);
-                    text.extend(std::iter::repeat_n(' ', column));
-                }
-                emit::block_entry(&mut text, name, value, column, layout);
-            }
-            (text, layout.eol)
-        };
         if gone.len() == entries.len() {
             if added.is_empty() {
                 return self.empty_block(id, slot, "{}");
             }
-            let (text, _) = body(self, end);
+            let (text, _) = self.block_entries(id, entries, added, end);
             self.splice(node.start as usize, lines::before_breaks(self.text, end), text);
             return Ok(());
         }
@@ -137,23 +125,100 @@ impl<'e> EditSession<'e> {
             .iter()
             .map(|entry| (self.document.tree.node(entry.key).props as usize, self.entry_end(entry)))
             .collect();
-        self.remove_lines(&spans, gone);
-        if added.is_empty() {
-            return Ok(());
+        let kept: Vec<Vec<Range<usize>>> = gone.iter().map(|at| self.comments_of(&entries[*at])).collect();
+        self.remove_lines(&spans, gone, &kept);
+        // Where the first entries of `- a: 1` are removed, what follows moves up; nothing can be put between then.
+        let moves_up = gone.first() == Some(&0) && !lines::is_first_on_line(self.text, spans[0].0);
+        for group in added.chunk_by(|one, next| one.before == next.before) {
+            let before = group[0].before.filter(|at| !moves_up && gone.binary_search(at).is_err());
+            match before.and_then(|at| self.place_before(entries, &spans, at, slot)) {
+                Some(at) => self.insert_entries_before(id, entries, group, at),
+                None if self.is_unended(end) && gone.last() != Some(&(entries.len() - 1)) => {
+                    // A break after it would become part of the block scalar that ends the text: the new entries go before.
+                    self.colon(last.key, false)?;
+                    let at = self.document.tree.node(last.key).props as usize;
+                    self.insert_entries_before(id, entries, group, at);
+                }
+                None => {
+                    let (text, _) = self.block_entries(id, entries, group, end);
+                    self.insert_lines(end, lines::column(self.text, node.start as usize), &text);
+                }
+            }
         }
-        if self.is_unended(end) && gone.last() != Some(&(entries.len() - 1)) {
-            // A break behind it would become part of the block scalar that ends the text: the new entries go before.
-            self.colon(last.key, false)?;
-            let at = self.document.tree.node(last.key).props as usize;
-            let (mut text, eol) = body(self, at);
-            text.push_str(eol);
-            text.extend(std::iter::repeat_n(' ', column));
-            self.splice(at, at, text);
-            return Ok(());
-        }
-        let (text, _) = body(self, end);
-        self.insert_lines(end, column, &text);
         Ok(())
+    }
+
+    /// The text of new entries of a block mapping, without the first one's indent, and the line break used.
+    fn block_entries(
+        &self,
+        id: NodeId,
+        entries: &[Entry<'e>],
+        added: &[Added<'e>],
+        at: usize,
+    ) -> (String, &'e str) {
+        let column = lines::column(self.text, self.document.tree.node(id).start as usize);
+        let layout = self.child_layout(id, entries.iter().map(|entry| entry.value), &[id], at);
+        let mut text = String::with_capacity(128);
+        for (index, Added { name, value, .. }) in added.iter().enumerate() {
+            if index > 0 {
+                text.push_str(layout.eol);
+                text.extend(std::iter::repeat_n(' ', column));
+            }
+            emit::block_entry(&mut text, name, value, column, layout);
+        }
+        (text, layout.eol)
+    }
+
+    /// Where new entries go that come before the entry `at`: above the comments just above it. None where its key is
+    /// written after `? `.
+    fn place_before(
+        &self,
+        entries: &[Entry<'e>],
+        spans: &[(usize, usize)],
+        at: usize,
+        slot: Slot,
+    ) -> Option<usize> {
+        let key = spans[at].0;
+        lines::colon(self.text, self.document.tree.node(entries[at].key).end as usize, false)?;
+        if !lines::is_first_on_line(self.text, key) {
+            return Some(key);
+        }
+        let indent = lines::indent(self.text, key);
+        let mut place = lines::start_of_line(self.text, key);
+        // The comment at the head of a document is not about its first key alone.
+        let lowest = match at.checked_sub(1) {
+            Some(previous) => lines::next_line(self.text, spans[previous].1),
+            None if slot == Slot::Root => place,
+            None => 0,
+        };
+        while place > lowest {
+            let above = lines::start_of_line(self.text, place - lines::break_before(self.text, place));
+            if above == place
+                || self.text[above..].strip_prefix(indent).is_none_or(|rest| !rest.starts_with('#'))
+            {
+                break;
+            }
+            place = above;
+        }
+        Some(place)
+    }
+
+    /// Inserts entries at the start of a line, or before a key that is not the first in its line.
+    fn insert_entries_before(&mut self, id: NodeId, entries: &[Entry<'e>], added: &[Added<'e>], at: usize) {
+        let column = lines::column(self.text, self.document.tree.node(id).start as usize);
+        let (body, eol) = self.block_entries(id, entries, added, at);
+        let indent = " ".repeat(column);
+        let text = match lines::column(self.text, at) {
+            0 => format!("{indent}{body}{eol}"),
+            _ => format!("{body}{eol}{indent}"),
+        };
+        self.splice(at, at, text);
+    }
+
+    /// The comments that stay when an entry is removed.
+    fn comments_of(&self, entry: &Entry<'_>) -> Vec<Range<usize>> {
+        let tree = &self.document.tree;
+        comments::of_entry(self.text, tree, tree.node(entry.key).end as usize, entry.value)
     }
 
     /// Carries out the moves in a block sequence.
@@ -257,7 +322,7 @@ impl<'e> EditSession<'e> {
                 }
             }
         }
-        self.remove_lines(&spans, &gone);
+        self.remove_lines(&spans, &gone, &[]);
         Ok(())
     }
 
@@ -272,7 +337,7 @@ impl<'e> EditSession<'e> {
     ) {
         let (neighbour, dash) = near;
         let node = self.document.tree.node(neighbour);
-        let filled = (item.is_object() || item.is_array()) && !super::walk::is_empty(item);
+        let filled = is_filled(item);
         let behind = &self.text[dash + 1..(node.start as usize).max(dash + 1)];
         match node.kind {
             NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true } if filled => {
@@ -280,7 +345,7 @@ impl<'e> EditSession<'e> {
                 text.extend(std::iter::repeat_n(' ', layout.dash - 1));
                 self.flow_like(text, neighbour, item);
             }
-            NodeKind::Mapping { .. } if filled && behind.contains('\n') => {
+            NodeKind::Mapping { .. } | NodeKind::Sequence { .. } if filled && behind.contains('\n') => {
                 let below = lines::column(self.text, node.start as usize);
                 text.push('-');
                 text.push_str(layout.eol);
@@ -310,11 +375,12 @@ impl<'e> EditSession<'e> {
         Ok(dashes)
     }
 
-    /// Removes entries or items with their lines. `spans` are all of them; at least one stays.
-    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize]) {
+    /// Removes entries or items with their lines. `spans` are all of them; at least one stays. `kept`: for each of `gone`
+    /// the comments that stay.
+    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize], kept: &[Vec<Range<usize>>]) {
         let mut at = 0;
         while at < gone.len() {
-            let first = gone[at];
+            let (first, first_at) = (gone[at], at);
             // A run of neighbours at the front of an inline collection goes in one piece.
             let mut last = first;
             while gone.get(at + 1) == Some(&(last + 1)) {
@@ -322,43 +388,28 @@ impl<'e> EditSession<'e> {
                 at += 1;
             }
             at += 1;
+            let kept = kept.get(first_at..at).unwrap_or_default();
             if lines::is_first_on_line(self.text, spans[first].0) {
-                for (start, end) in &spans[first..=last] {
-                    self.splice(
-                        lines::start_of_line(self.text, *start),
-                        lines::next_line(self.text, *end),
-                        "",
-                    );
+                for (index, (start, end)) in spans[first..=last].iter().enumerate() {
+                    let comments = kept.get(index).map_or(&[][..], Vec::as_slice);
+                    let comments = self.comment_lines(comments, lines::indent(self.text, *start));
+                    let line = lines::start_of_line(self.text, *start);
+                    self.splice(line, lines::next_line(self.text, *end), comments);
                 }
                 continue;
             }
-            // `- a: 1` where `a` goes: what follows moves up to the dash, unless comments stand between.
+            // `- a: 1` where `a` is removed: what follows moves up to the dash, unless comments stand between.
             let (start, end) = (spans[first].0, spans[last].1);
             let Some((next, _)) = spans.get(last + 1) else { continue };
             let below = lines::next_line(self.text, end);
-            if below <= *next && self.text[below..*next].contains('#') {
+            let comments = self.comment_lines(&kept.concat(), lines::indent(self.text, *next));
+            if !comments.is_empty() || below <= *next && self.text[below..*next].contains('#') {
                 let blanks = self.text[..start].trim_end_matches([' ', '\t']).len();
-                let stop = lines::end_of_line(self.text, lines::before_breaks(self.text, end));
-                self.splice(blanks, stop, "");
+                self.splice(blanks, below, format!("{}{comments}", lines::eol(self.text, below)));
             } else {
                 self.splice(start, *next, "");
             }
         }
-    }
-
-    /// A collection that loses all and gets nothing.
-    fn empty_block(&mut self, id: NodeId, slot: Slot, token: &str) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
-        match slot {
-            Slot::Entry { key, .. } => {
-                let at = self.behind_colon(key, node)?;
-                self.splice(at, at, format!(" {token}"));
-                let start = lines::start_of_line(self.text, node.start as usize);
-                self.splice(start, lines::next_line(self.text, node.end as usize), "");
-            }
-            _ => self.splice(node.start as usize, lines::before_breaks(self.text, node.end as usize), token),
-        }
-        Ok(())
     }
 
     /// Behind the colon of a key and the anchor of its value.
@@ -487,8 +538,7 @@ impl<'e> EditSession<'e> {
         let mut layout = self.block_layout(&[items[near], id], at);
         let between = |index: usize| {
             let start = self.document.tree.node(items[index]).props as usize;
-            let behind = self.text.get(dashes[index] + 1..start)?;
-            (!behind.is_empty() && behind.bytes().all(|byte| byte == b' ')).then_some(behind.len() + 1)
+            Some(style::dash_width(self.text, dashes[index], start)).filter(|width| *width > 0)
         };
         layout.dash = between(near).or_else(|| between(0)).unwrap_or(layout.dash);
         layout

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::list_diff::Step as Move;
+use super::mapping::{Added, Entry};
 use super::style::unit_end;
-use super::walk::{Entry, Slot};
-use super::{EditError, EditSession, lines};
+use super::walk::Slot;
+use super::{EditError, EditSession, comments, lines};
 use crate::yaml::emit::{self, FlowLayout, Lines};
 use crate::yaml::node::{NodeId, NodeKind};
 
@@ -16,14 +17,17 @@ impl<'e> EditSession<'e> {
         id: NodeId,
         entries: &[Entry<'e>],
         gone: &[usize],
-        added: &[(&'e str, &'e Value)],
+        added: &[Added<'e>],
     ) -> Result<(), EditError> {
         for at in gone {
             self.colon(entries[*at].key, true)?;
         }
         let mut moves: Vec<Move> = Vec::new();
-        let mut kept = 0;
+        let (mut kept, mut next) = (0, added.iter().enumerate().peekable());
         for at in 0..entries.len() {
+            while let Some((new, _)) = next.next_if(|(_, added)| added.before == Some(at)) {
+                moves.push(Move::Insert(new));
+            }
             if gone.binary_search(&at).is_ok() {
                 moves.push(Move::Remove(at));
             } else {
@@ -31,11 +35,11 @@ impl<'e> EditSession<'e> {
                 kept += 1;
             }
         }
-        moves.extend((0..added.len()).map(Move::Insert));
+        moves.extend(next.map(|(new, _)| Move::Insert(new)));
         let (layout, indent) = self.inner_layout(id);
         let texts: Vec<String> = added
             .iter()
-            .map(|(name, value)| {
+            .map(|Added { name, value, .. }| {
                 let mut text = String::new();
                 emit::flow_entry(&mut text, name, value, &indent, layout.as_layout());
                 text
@@ -83,7 +87,8 @@ impl<'e> EditSession<'e> {
         let units = self.units(id);
         let close = node.end as usize - 1;
         if moves.iter().all(|step| matches!(step, Move::Remove(_))) {
-            self.splice(node.start as usize + 1, close, "");
+            let kept = self.comments_in_brackets(id);
+            self.splice(node.start as usize + 1, close, kept);
             return Ok(());
         }
         let over_lines = self.text[node.start as usize..units[0].0].contains('\n');
@@ -120,7 +125,7 @@ impl<'e> EditSession<'e> {
             let behind = next + replaced;
             next += going.len();
             if let (Some(first), Some(last)) = (going.get(replaced), going.last()) {
-                self.remove_units(&units, *first, *last, over_lines, close);
+                self.remove_units(id, &units, *first, *last, over_lines, close);
             } else if replaced < coming.len() {
                 self.insert_units(&units, behind, &coming[replaced..], over_lines, &comma, close);
             }
@@ -175,6 +180,7 @@ impl<'e> EditSession<'e> {
     /// Removes the entries from `first` to `last`; some other stays.
     fn remove_units(
         &mut self,
+        id: NodeId,
         units: &[(usize, usize)],
         first: usize,
         last: usize,
@@ -184,6 +190,26 @@ impl<'e> EditSession<'e> {
         let text = self.text;
         let (start, end) = (units[first].0, units[last].1);
         let own_lines = over_lines && lines::is_first_on_line(text, start);
+        let mut kept = String::new();
+        for unit in self.document.tree.children(id).filter(|unit| {
+            let node = self.document.tree.node(*unit);
+            node.filled && (start..end).contains(&(node.start as usize))
+        }) {
+            kept.push_str(&self.comments_in_brackets(unit));
+        }
+        if !kept.is_empty() {
+            // The comments take the entries' place, and any comma stays or goes with them.
+            match (units.get(last + 1), lines::comma(text, end)) {
+                (None, None) => {
+                    if let Some(comma) = first.checked_sub(1).and_then(|at| lines::comma(text, units[at].1)) {
+                        self.splice(comma, comma + 1, "");
+                    }
+                    self.splice(start, end, kept);
+                }
+                (_, comma) => self.splice(start, comma.map_or(end, |at| at + 1), kept),
+            }
+            return;
+        }
         if let Some((next, _)) = units.get(last + 1) {
             let comma = lines::comma(text, end).map_or(end, |at| at + 1);
             if own_lines && lines::is_end_of_content(text, comma) {
@@ -215,6 +241,22 @@ impl<'e> EditSession<'e> {
             behind
         };
         self.splice(line - lines::break_before(text, line), stop, "");
+    }
+
+    /// The comments between a flow collection's brackets, each with its line break and the indent of the closing bracket.
+    pub(super) fn comments_in_brackets(&self, id: NodeId) -> String {
+        let node = *self.document.tree.node(id);
+        let (mut comments, mut out) = (Vec::new(), String::new());
+        if matches!(node.kind, NodeKind::Scalar(_) | NodeKind::Alias) {
+            return out;
+        }
+        comments::in_brackets(self.text, &self.document.tree, id, &mut comments);
+        let indent = lines::indent(self.text, node.end as usize - 1);
+        for comment in comments {
+            let eol = lines::eol(self.text, lines::next_line(self.text, comment.end));
+            out.push_str(&format!(" {}{eol}{indent}", self.text[comment.clone()].trim_end()));
+        }
+        out
     }
 
     /// Where the entries of a flow collection begin and end.
@@ -279,12 +321,10 @@ impl<'e> EditSession<'e> {
         emit::flow(text, want, &indent, layout.as_layout());
     }
 
-    /// Writes the entries of a value in place of the node `id`, without brackets. `alone`: nothing else stands between the brackets.
-    pub(super) fn flow_inside(&self, text: &mut String, id: NodeId, want: &Value, slot: Slot, alone: bool) {
+    /// Writes the entries of a value in place of the node `id`, without brackets, on one line.
+    pub(super) fn flow_inside(&self, text: &mut String, id: NodeId, want: &Value, slot: Slot) {
         let (mut layout, indent) = self.layout_at(id, slot);
-        if !alone {
-            layout.unit = None;
-        }
+        layout.unit = None;
         layout.layout.pad_map = false;
         layout.layout.pad_seq = false;
         let mut whole = String::new();

@@ -3,7 +3,7 @@
 
 use super::lines;
 use crate::yaml::document::Document;
-use crate::yaml::emit::{FlowLayout, Scalars, plain_is_safe, plain_key_is_safe};
+use crate::yaml::emit::{FlowLayout, Quotes, Scalars, plain_is_safe, plain_key_is_safe};
 use crate::yaml::node::{NONE, NodeId, NodeKind, ScalarStyle, Tree};
 
 /// Nodes looked at to detect a style. A List of thousands of objects is usually written in one style.
@@ -25,11 +25,11 @@ pub(super) struct Style {
     pub single: bool,
     /// Whether the document is JSON, or its root a flow collection with quoted keys.
     pub json: bool,
-    /// Root flow collections: one entry a line, indented by this more per level.
+    /// Flow collections at the root: one entry a line, indented by this more per level.
     pub unit: Option<String>,
-    /// Root flow collections: `:` with a space behind it.
+    /// Flow collections at the root: `:` with a space behind it.
     pub colon_space: bool,
-    /// Root flow collections: `,` with a space behind it.
+    /// Flow collections at the root: `,` with a space behind it.
     pub comma_space: bool,
 }
 
@@ -52,77 +52,67 @@ impl Votes {
 }
 
 impl Style {
-    /// Learns from a node and what is below it; where that says nothing, from the whole document.
+    /// Learns from a node and what is below it, so that an object is edited alike in a file of its own and in a list.
     pub fn of(document: &Document<'_>, node: NodeId) -> Style {
         let (text, tree) = (document.text, &document.tree);
-        let mut votes = (Votes::default(), Votes::default(), Votes::default());
+        let (mut steps, mut offsets, mut dashes) = (Votes::default(), Votes::default(), Votes::default());
         let (mut single, mut double) = (0, 0);
-        for root in [node, 0] {
-            let mut left = LOOK;
-            let mut stack = vec![root];
-            while let Some(id) = stack.pop() {
-                left -= 1;
-                if left == 0 {
-                    break;
+        let mut stack = vec![node];
+        for _ in 0..LOOK {
+            let Some(id) = stack.pop() else { break };
+            let here = tree.node(id);
+            match here.kind {
+                NodeKind::Mapping { flow: false } => {
+                    let mut own = None;
+                    for (key, value) in tree.entries(id) {
+                        stack.push(value);
+                        let below = tree.node(value);
+                        let votes = match below.kind {
+                            NodeKind::Mapping { flow: false } => &mut steps,
+                            NodeKind::Sequence { flow: false } => &mut offsets,
+                            _ => continue,
+                        };
+                        let own =
+                            *own.get_or_insert_with(|| lines::column(text, tree.node(key).props as usize));
+                        votes.add(lines::column(text, below.start as usize).wrapping_sub(own));
+                    }
                 }
-                let here = tree.node(id);
-                match here.kind {
-                    NodeKind::Mapping { flow: false } => {
-                        let mut own = None;
-                        for (key, value) in tree.entries(id) {
-                            stack.push(value);
-                            let below = tree.node(value);
-                            let side = match below.kind {
-                                NodeKind::Mapping { flow: false } => &mut votes.0,
-                                NodeKind::Sequence { flow: false } => &mut votes.1,
-                                _ => continue,
-                            };
-                            let own = *own
-                                .get_or_insert_with(|| lines::column(text, tree.node(key).props as usize));
-                            side.add(lines::column(text, below.start as usize).wrapping_sub(own));
-                        }
+                NodeKind::Sequence { flow: false } => {
+                    if let Some(first) = tree.children(id).next() {
+                        dashes.add(dash_width(text, here.start as usize, tree.node(first).props as usize));
                     }
-                    NodeKind::Sequence { flow: false } => {
-                        if let Some(first) = tree.children(id).next() {
-                            votes.2.add((tree.node(first).props as usize).wrapping_sub(here.start as usize));
-                        }
-                        stack.extend(tree.children(id));
-                    }
-                    NodeKind::Mapping { flow: true } => {
-                        stack.extend(tree.entries(id).map(|(_, value)| value))
-                    }
-                    NodeKind::Sequence { flow: true } => stack.extend(tree.children(id)),
-                    NodeKind::Scalar(ScalarStyle::SingleQuoted) => single += 1,
-                    NodeKind::Scalar(ScalarStyle::DoubleQuoted) => double += 1,
-                    _ => {}
+                    stack.extend(tree.children(id));
                 }
-            }
-            if node == 0 || (votes.0.winner().is_some() && votes.1.winner().is_some()) {
-                break;
+                NodeKind::Mapping { flow: true } => stack.extend(tree.entries(id).map(|(_, value)| value)),
+                NodeKind::Sequence { flow: true } => stack.extend(tree.children(id)),
+                NodeKind::Scalar(ScalarStyle::SingleQuoted) => single += 1,
+                NodeKind::Scalar(ScalarStyle::DoubleQuoted) => double += 1,
+                _ => {}
             }
         }
         let mut style = Style {
-            step: votes.0.winner().filter(|step| *step > 0).unwrap_or(2),
-            offset: votes.1.winner().unwrap_or(0),
-            dash: votes.2.winner().filter(|dash| *dash > 1).unwrap_or(2),
+            step: steps.winner().filter(|step| *step > 0).unwrap_or(2),
+            offset: offsets.winner().unwrap_or(0),
+            dash: dashes.winner().filter(|dash| *dash > 1).unwrap_or(2),
             single: single > double,
             json: document.json,
             unit: None,
             colon_space: true,
             comma_space: true,
         };
-        style.learn_root(text, tree);
+        style.learn_root(text, tree, node);
         style
     }
 
-    fn learn_root(&mut self, text: &str, tree: &Tree) {
-        let root = tree.node(0);
+    fn learn_root(&mut self, text: &str, tree: &Tree, root: NodeId) {
+        let first = tree.children(root).next();
+        let root = tree.node(root);
         let is_map = match root.kind {
             NodeKind::Mapping { flow: true } => true,
             NodeKind::Sequence { flow: true } => false,
             _ => return,
         };
-        let Some(first) = tree.children(0).next() else { return };
+        let Some(first) = first else { return };
         let start = tree.node(first).props as usize;
         if text[root.start as usize..start].contains('\n') {
             let outer = lines::indent(text, root.start as usize);
@@ -147,17 +137,21 @@ impl Style {
         if self.json {
             return Scalars::JSON;
         }
-        let mut seen = Quotes::default();
+        let mut seen = Seen::default();
         for id in near {
             seen.look(text, tree, *id);
         }
+        let always = seen.quoted_needlessly > 0 && seen.bare == 0;
+        let keys = seen.keys_quoted_needlessly > 0 && seen.keys_bare == 0;
         Scalars {
-            single: match (seen.single, seen.double) {
-                (0, 0) => self.single,
-                (single, double) => single > double,
+            quotes: match (seen.single, seen.double) {
+                (0, 0) if self.single => Quotes::Single,
+                (single, double) if single > double => Quotes::Single,
+                _ if seen.escaped > 0 || always || keys => Quotes::Double,
+                _ => Quotes::Readable,
             },
-            always: seen.quoted_needlessly > 0 && seen.bare == 0,
-            keys: seen.keys_quoted_needlessly > 0 && seen.keys_bare == 0,
+            always,
+            keys,
         }
     }
 
@@ -205,6 +199,14 @@ impl Style {
     }
 }
 
+/// Columns from a dash to an item that begins on its line with blanks between; 0 where there is something else.
+pub(super) fn dash_width(text: &str, dash: usize, item: usize) -> usize {
+    match text.get(dash + 1..item) {
+        Some(blanks) if !blanks.is_empty() && blanks.bytes().all(|byte| byte == b' ') => blanks.len() + 1,
+        _ => 0,
+    }
+}
+
 /// Whether a blank or a break follows the separator at `at`.
 fn is_spaced(text: &str, at: usize) -> bool {
     !text[at + 1..].starts_with(|c: char| !c.is_whitespace())
@@ -226,9 +228,11 @@ pub(super) fn unit_end(text: &str, tree: &Tree, is_map: bool, first: NodeId) -> 
 }
 
 #[derive(Default)]
-struct Quotes {
+struct Seen {
     single: usize,
     double: usize,
+    /// In double quotes, with quotes inside.
+    escaped: usize,
     bare: usize,
     quoted_needlessly: usize,
     keys_bare: usize,
@@ -236,7 +240,7 @@ struct Quotes {
     looked: usize,
 }
 
-impl Quotes {
+impl Seen {
     fn look(&mut self, text: &str, tree: &Tree, id: NodeId) {
         self.looked += 1;
         if self.looked > LOOK_NEAR {
@@ -274,6 +278,7 @@ impl Quotes {
             }
             NodeKind::Scalar(ScalarStyle::DoubleQuoted) => {
                 self.double += 1;
+                self.escaped += usize::from(raw.contains("\\\""));
                 false
             }
             _ => return,

@@ -1,14 +1,12 @@
 //! Sorts the splices and proves them: the edited text is parsed again and must mean what was wanted.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::dirty::{Dirty, DirtyPaths};
 use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
-use crate::yaml::path::Step;
 use crate::yaml::{Document, SyntaxError};
 
 /// What one edited node must mean afterwards.
@@ -17,22 +15,9 @@ pub(super) struct Wanted<'e> {
     pub desired: &'e Value,
     /// Where it may differ from the node as it was; none: anywhere.
     pub dirty: Option<DirtyPaths<'e>>,
-    pub restored: Vec<(Vec<Step>, Value)>,
 }
 
 impl Wanted<'_> {
-    /// The wanted value, with what was put back as its author wrote it.
-    fn value(&self) -> Cow<'_, Value> {
-        if self.restored.is_empty() {
-            return Cow::Borrowed(self.desired);
-        }
-        let mut value = self.desired.clone();
-        for (path, restored) in &self.restored {
-            put(&mut value, path, restored);
-        }
-        Cow::Owned(value)
-    }
-
     /// Whether the node of the edited document that has taken the place of this one means what was wanted.
     pub(super) fn is_met(
         &self,
@@ -40,10 +25,9 @@ impl Wanted<'_> {
         after: &Document<'_>,
         new: NodeId,
     ) -> Result<bool, SyntaxError> {
-        let value = self.value();
         match self.dirty {
-            Some(dirty) => Touched { before, after }.is_met(self.node, new, &value, dirty),
-            None => after.node_equals(new, &value),
+            Some(dirty) => Touched { before, after }.is_met(self.node, new, self.desired, dirty),
+            None => after.node_equals(new, self.desired),
         }
     }
 }
@@ -128,26 +112,6 @@ impl Touched<'_, '_> {
             return Ok(true);
         }
         self.after.node_equals(new, &self.before.node_value(old)?)
-    }
-}
-
-fn put(value: &mut Value, path: &[Step], restored: &Value) {
-    match (path.split_first(), value) {
-        (None, place) => *place = restored.clone(),
-        (Some((Step::Key(key), rest)), Value::Object(map)) => {
-            put(map.entry(key.as_str()).or_insert(Value::Null), rest, restored);
-        }
-        // What is put back inside of a mapping that was wanted away keeps that mapping.
-        (Some((Step::Key(_), _)), place @ (Value::Null | Value::Array(_))) => {
-            *place = Value::Object(Map::new());
-            put(place, path, restored);
-        }
-        (Some((Step::Index(at), rest)), Value::Array(items)) => {
-            if let Some(item) = items.get_mut(*at) {
-                put(item, rest, restored);
-            }
-        }
-        _ => {}
     }
 }
 

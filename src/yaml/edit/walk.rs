@@ -1,11 +1,7 @@
 //! Compares the tree with the wanted value and requests changes where they differ. Writing them is left to `block`, `flow`
 //! and `fill`.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::dirty::{Dirty, DirtyPaths};
 use super::list_diff::{self, Step as Move};
@@ -17,12 +13,6 @@ use crate::yaml::emit;
 use crate::yaml::node::{NodeId, NodeKind};
 use crate::yaml::path::{self, Step};
 
-/// Wanted of a mapping that goes, but for what is put back in it.
-static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-
-/// Entries up to which a mapping is searched from the front.
-const FEW: usize = 16;
-
 /// Where a node sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -32,28 +22,6 @@ pub(super) enum Slot {
     Entry { map: NodeId, key: NodeId },
     /// It is an item of `seq`.
     Item { seq: NodeId },
-}
-
-/// What merge keys do to a mapping.
-struct Merged {
-    /// What they bring in.
-    names: Map<String, Value>,
-    /// What the mapping means as a whole.
-    effective: Map<String, Value>,
-    /// Which entry is the last merge key. Kubernetes lets a merge key override what stands above it, other readers do
-    /// not; so only what stands below the last one can be edited.
-    last: usize,
-}
-
-/// One entry of a mapping.
-pub(super) struct Entry<'e> {
-    pub key: NodeId,
-    pub value: NodeId,
-    pub name: Cow<'e, str>,
-    /// `<<`
-    pub merge: bool,
-    /// A later entry has the same key; Kubernetes reads that one.
-    pub hidden: bool,
 }
 
 impl<'e> EditSession<'e> {
@@ -139,280 +107,12 @@ impl<'e> EditSession<'e> {
                 if !node.filled {
                     return self.fill(id, want, slot);
                 }
-                if is_empty(want) {
-                    if let Slot::Entry { key, .. } = slot
-                        && self.restore(key, id, self.steps())?
-                    {
-                        return Ok(());
-                    }
-                    let is_map = matches!(node.kind, NodeKind::Mapping { .. });
-                    if is_map && (slot == Slot::Root && want.is_object() || self.has_restorable(id)) {
-                        return self.mapping(id, &NOTHING, slot, want);
-                    }
+                if let (NodeKind::Mapping { .. }, Value::Object(map), Slot::Root) = (node.kind, want, slot) {
+                    return self.mapping(id, map, slot, want);
                 }
                 self.exchange(id, want, slot)
             }
         }
-    }
-
-    fn mapping(
-        &mut self,
-        id: NodeId,
-        want: &'e Map<String, Value>,
-        slot: Slot,
-        whole: &'e Value,
-    ) -> Result<(), EditError> {
-        let Some(entries) = self.entries(id)? else {
-            // A key that is no scalar: nothing below can be named.
-            if self.equal(id, whole)? {
-                return Ok(());
-            }
-            return Err(self.refuse(
-                id,
-                "the mapping has a key that is a list or a mapping".to_owned(),
-                "use plain keys".to_owned(),
-            ));
-        };
-        let merged = self.merged(id, &entries)?;
-        let mut removed = Vec::new();
-        let any_hidden = entries.iter().any(|entry| entry.hidden);
-        let twice = |name: &str| any_hidden && entries.iter().any(|other| other.hidden && other.name == name);
-        let mut matched = 0;
-        // Usually the wanted keys come in the order in which they stand, and need not be searched.
-        let mut in_order = want.iter().peekable();
-        for (at, entry) in entries.iter().enumerate() {
-            if entry.merge || entry.hidden {
-                continue;
-            }
-            let next = in_order.next_if(|(name, _)| **name == entry.name);
-            let Some((name, value)) = next.or_else(|| want.get_key_value(entry.name.as_ref())) else {
-                removed.push(at);
-                continue;
-            };
-            matched += 1;
-            let outer = self.dirty;
-            let inner = match outer.map(|dirty| dirty.below(Place::Key(name))) {
-                Some(Dirty::Clean) => continue,
-                Some(Dirty::Partial(dirty)) => Some(dirty),
-                Some(Dirty::All) | None => None,
-            };
-            let below = merged.as_ref().filter(|merged| merged.names.contains_key(name));
-            if twice(&entry.name) || below.is_some() {
-                let same = match below {
-                    Some(merged) => merged.effective.get(name) == Some(value),
-                    None => self.equal(entry.value, value)?,
-                };
-                if same {
-                    continue;
-                }
-                if below.is_some_and(|merged| merged.names.get(name) == Some(value) && at > merged.last)
-                    && !twice(name)
-                {
-                    // What the merge key brings in is wanted again: the override goes.
-                    removed.push(at);
-                    continue;
-                }
-                if twice(name) || below.is_some_and(|merged| at < merged.last) {
-                    self.path.push(Place::Key(name));
-                    let (message, help) = if twice(name) {
-                        (
-                            "the key stands twice in its mapping",
-                            "remove one of the two; Kubernetes reads the last",
-                        )
-                    } else {
-                        (
-                            "a merge key (`<<`) below the key overrides it",
-                            "move the merge key to the top of its mapping",
-                        )
-                    };
-                    let error = self.refuse(entry.key, message.to_owned(), help.to_owned());
-                    self.path.pop();
-                    return Err(error);
-                }
-            }
-            self.dirty = inner;
-            self.path.push(Place::Key(name));
-            self.node(entry.value, value, Slot::Entry { map: id, key: entry.key })?;
-            self.path.pop();
-            self.dirty = outer;
-        }
-        let added = self.added(&entries, merged.as_ref(), want, matched)?;
-        let mut gone = Vec::new();
-        for at in removed {
-            let entry = &entries[at];
-            let twice = twice(&entry.name);
-            let below = merged.as_ref().is_some_and(|merged| merged.names.contains_key(entry.name.as_ref()));
-            let wanted = want.contains_key(entry.name.as_ref());
-            if twice || (below && !wanted) {
-                return Err(self.refuse(
-                    entry.key,
-                    format!(
-                        "the key {:?} cannot be removed: {}",
-                        entry.name,
-                        if twice {
-                            "it stands twice in its mapping"
-                        } else {
-                            "a merge key (`<<`) brings it in again"
-                        }
-                    ),
-                    if twice {
-                        "remove one of the two"
-                    } else {
-                        "write the keys out instead of merging them"
-                    }
-                    .to_owned(),
-                ));
-            }
-            let restored = !wanted && self.restore_removed(entry)?;
-            if !restored {
-                gone.push(at);
-            }
-        }
-        if gone.is_empty() && added.is_empty() {
-            return Ok(());
-        }
-        self.touch(id)?;
-        for at in &gone {
-            self.touch_all(entries[*at].key)?;
-            self.touch_all(entries[*at].value)?;
-        }
-        for (name, value) in &added {
-            self.writable(id, name, value)?;
-        }
-        match self.document.tree.node(id).kind {
-            NodeKind::Mapping { flow: true } => self.flow_mapping(id, &entries, &gone, &added),
-            _ => self.block_mapping(id, &entries, &gone, &added, slot),
-        }
-    }
-
-    /// Puts a removed entry's collection back to what its author wrote, if a fill marked it.
-    fn restore_removed(&mut self, entry: &Entry<'_>) -> Result<bool, EditError> {
-        let mut steps = self.steps();
-        steps.push(Step::key(entry.name.as_ref()));
-        self.restore_below(entry.key, entry.value, steps)
-    }
-
-    /// Puts a collection back, or what was filled inside of it; then all else in it goes.
-    fn restore_below(&mut self, key: NodeId, value: NodeId, steps: Vec<Step>) -> Result<bool, EditError> {
-        if self.restore(key, value, steps.clone())? {
-            return Ok(true);
-        }
-        if !self.has_restorable(value) {
-            return Ok(false);
-        }
-        let outer = std::mem::replace(&mut self.base, steps);
-        let path = std::mem::take(&mut self.path);
-        let result = self.mapping(value, &NOTHING, Slot::Root, &Value::Null);
-        self.base = outer;
-        self.path = path;
-        result.map(|()| true)
-    }
-
-    /// The wanted entries that the mapping lacks, in wanted order.
-    fn added(
-        &self,
-        entries: &[Entry<'e>],
-        merged: Option<&Merged>,
-        want: &'e Map<String, Value>,
-        matched: usize,
-    ) -> Result<Vec<(&'e str, &'e Value)>, EditError> {
-        let mut added = Vec::new();
-        if matched < want.len() {
-            let many: Option<HashSet<&str>> =
-                (entries.len() > FEW).then(|| entries.iter().map(|entry| entry.name.as_ref()).collect());
-            let has = |name: &str| match &many {
-                Some(names) => names.contains(name),
-                None => entries.iter().any(|entry| !entry.merge && entry.name == name),
-            };
-            for (name, value) in want {
-                if !has(name) && merged.and_then(|merged| merged.effective.get(name)) != Some(value) {
-                    added.push((name.as_str(), value));
-                }
-            }
-        }
-        if let Some(merged) = merged {
-            let explicit = |name: &str| entries.iter().any(|entry| !entry.merge && entry.name == name);
-            if let Some((name, _)) =
-                merged.names.iter().find(|(name, _)| !want.contains_key(*name) && !explicit(name))
-            {
-                let at = entries.iter().find(|entry| entry.merge).map_or(self.root, |entry| entry.key);
-                return Err(self.refuse(
-                    at,
-                    format!("the key {name:?} cannot be removed: a merge key (`<<`) brings it in"),
-                    "write the keys out instead of merging them".to_owned(),
-                ));
-            }
-        }
-        Ok(added)
-    }
-
-    /// Reads the keys of a mapping; none if one is no scalar.
-    fn entries(&self, id: NodeId) -> Result<Option<Vec<Entry<'e>>>, EditError> {
-        let document = self.document;
-        let mut entries: Vec<Entry<'e>> = Vec::with_capacity(8);
-        for (key, value) in document.tree.entries(id) {
-            let node = document.tree.node(key);
-            if matches!(node.kind, NodeKind::Mapping { .. } | NodeKind::Sequence { .. }) {
-                return Ok(None);
-            }
-            let merge = document.is_merge_key(key);
-            let name = match merge {
-                true => Cow::Borrowed("<<"),
-                false => document.key_text(key).map_err(|error| self.unreadable(&error))?,
-            };
-            entries.push(Entry { key, value, name, merge, hidden: false });
-        }
-        if entries.len() <= FEW {
-            // Two keys can only be one if they agree in length and first letter.
-            let mut seen = 0u64;
-            for at in 0..entries.len() {
-                let name = entries[at].name.as_bytes();
-                let bit = 1
-                    << ((name.len().wrapping_mul(7) + usize::from(name.first().copied().unwrap_or(0))) % 64);
-                if seen & bit != 0 {
-                    let (before, rest) = entries.split_at_mut(at);
-                    for entry in before {
-                        entry.hidden |= !entry.merge && entry.name == rest[0].name;
-                    }
-                }
-                seen |= bit;
-            }
-        } else {
-            let mut last: HashMap<Cow<'e, str>, usize> = HashMap::with_capacity(entries.len());
-            for at in 0..entries.len() {
-                if let Some(before) = last.insert(entries[at].name.clone(), at)
-                    && !entries[at].merge
-                {
-                    entries[before].hidden = true;
-                }
-            }
-        }
-        Ok(Some(entries))
-    }
-
-    /// What the merge keys of a mapping bring in; none if it has no merge key.
-    fn merged(&self, id: NodeId, entries: &[Entry<'_>]) -> Result<Option<Merged>, EditError> {
-        let Some(last) = entries.iter().rposition(|entry| entry.merge) else { return Ok(None) };
-        let read = |id| self.document.node_value(id).map_err(|error| self.unreadable(&error));
-        let mut names = Map::new();
-        for entry in entries.iter().filter(|entry| entry.merge) {
-            let sources = match read(entry.value)? {
-                Value::Array(items) => items,
-                one => vec![one],
-            };
-            for source in sources {
-                if let Value::Object(map) = source {
-                    for (name, value) in map {
-                        names.entry(name).or_insert(value);
-                    }
-                }
-            }
-        }
-        let effective = match read(id)? {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        };
-        Ok(Some(Merged { names, effective, last }))
     }
 
     fn sequence(
@@ -575,11 +275,13 @@ impl<'e> EditSession<'e> {
 
     /// The way from the edited node to the place at work.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let below = self.path.iter().map(|place| match place {
-            Place::Key(key) => Step::key(*key),
-            Place::Index(at) => Step::Index(*at),
-        });
-        self.base.iter().cloned().chain(below).collect()
+        self.path
+            .iter()
+            .map(|place| match place {
+                Place::Key(key) => Step::key(*key),
+                Place::Index(at) => Step::Index(*at),
+            })
+            .collect()
     }
 
     /// An error about a node.
@@ -590,7 +292,7 @@ impl<'e> EditSession<'e> {
         EditError { path, line, column, message, help }
     }
 
-    fn unreadable(&self, error: &SyntaxError) -> EditError {
+    pub(super) fn unreadable(&self, error: &SyntaxError) -> EditError {
         let steps = self.steps();
         EditError {
             path: if steps.is_empty() { String::new() } else { path::display(&steps).to_string() },
@@ -602,12 +304,11 @@ impl<'e> EditSession<'e> {
     }
 }
 
-/// Null, `[]` and `{}`: one to Kubernetes.
-pub(super) fn is_empty(value: &Value) -> bool {
+/// Whether a value is a collection that is not empty.
+pub(super) fn is_filled(value: &Value) -> bool {
     match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
         _ => false,
     }
 }
