@@ -7,3 +7,4 @@ pub mod render;
 pub mod resource_list;
 pub mod results;
 pub mod stream;
+pub mod summary;

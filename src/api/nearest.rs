@@ -5,6 +5,11 @@ pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
     known.into_iter().min_by_key(|known| distance(known, word))
 }
 
+/// Whether a word is a known one with a slip in it: one or two edits, or another case.
+pub fn is_slip_of(word: &str, known: &str) -> bool {
+    word != known && distance(known, word) <= 2
+}
+
 /// Edits between two words, case aside (Levenshtein). Only the first 64 letters of a known word count.
 fn distance(known: &str, word: &str) -> usize {
     let known: Vec<char> = known.to_lowercase().chars().take(64).collect();

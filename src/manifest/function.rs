@@ -16,6 +16,7 @@ use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
 use crate::manifest::results::{ResultItem, Results, Severity, has_error};
 use crate::manifest::stream::{Source, Stream};
+use crate::manifest::summary::{Mood, Summary};
 use crate::plan::Options;
 use crate::yaml::{Document, DocumentSlice, split};
 
@@ -41,6 +42,8 @@ pub struct Output {
     pub notes: Vec<String>,
     /// Whether a result in the list is an error.
     pub failed: bool,
+    /// What the run came to; none if it could not be carried out.
+    pub summary: Option<Summary>,
 }
 
 /// Runs the function. `flags` decide over the configuration, which comes from the list or from a file.
@@ -220,6 +223,7 @@ struct Done {
     text: Option<String>,
     results: Vec<ResultItem>,
     notes: Vec<String>,
+    summary: Option<Summary>,
 }
 
 impl Run<'_> {
@@ -247,14 +251,21 @@ impl Run<'_> {
             (Err(errors), None) => return Err(errors),
             (Err(errors), Some(_)) => {
                 let results = errors.iter().map(|error| report::error(stream.as_ref(), error)).collect();
-                Done { text: None, results, notes: Vec::new() }
+                Done { text: None, results, notes: Vec::new(), summary: None }
             }
         };
         let results = Results::new(done.results);
         let Some(list) = &self.list else {
             let failed = results.errors().next().is_some();
             let text = done.text.unwrap_or_else(|| self.sources[0].text.clone());
-            return Ok(Output { text, is_list: false, results, notes: done.notes, failed });
+            return Ok(Output {
+                text,
+                is_list: false,
+                results,
+                notes: done.notes,
+                failed,
+                summary: done.summary,
+            });
         };
         let merged = results.merged(&list.results);
         let failed = has_error(&merged);
@@ -267,36 +278,40 @@ impl Run<'_> {
                 vec![InputError { message, ..InputError::default() }]
             })?
         };
-        Ok(Output { text, is_list: true, results, notes: done.notes, failed })
+        Ok(Output { text, is_list: true, results, notes: done.notes, failed, summary: done.summary })
     }
 
     fn carry_out(&self, stream: &Stream<'_>, options: &FunctionConfig) -> Result<Done, Vec<InputError>> {
-        let settings = settings(stream, options)?;
+        let (settings, reason) = settings(stream, options)?;
         let mut notes = Vec::new();
-        if stream.runtimes.is_empty() {
-            notes.push("there is no AgentRuntime in the input: nothing to do".to_owned());
-        }
+        let sum_up = |tally, mood| Some(Summary::of(stream, &settings, &reason, tally, mood));
         if options.validate == Some(true) {
             let planned = render::plan_all(stream, &settings);
             if !planned.errors.is_empty() {
                 return Err(planned.errors);
             }
             notes.extend(planned.notes.iter().cloned());
-            let results = report::findings(stream, &planned);
-            return Ok(Done { text: None, results, notes });
+            let mut results = report::findings(stream, &planned);
+            if stream.runtimes.is_empty() && options.allow_none != Some(true) {
+                let message = "there is no AgentRuntime in the input: nothing was checked (allowNone: true accepts that)";
+                results.push(plain(Severity::Error, message));
+            }
+            let summary = sum_up(&planned.tally, Mood::Would);
+            return Ok(Done { text: None, results, notes, summary });
         }
         let rendered = render::render(stream, &settings)?;
         notes.extend(rendered.notes.iter().cloned());
         let results = report::rendered(stream, &rendered);
-        Ok(Done { text: rendered.edited.text(0, &self.sources[0].text), results, notes })
+        let summary = sum_up(&rendered.tally, Mood::Done);
+        Ok(Done { text: rendered.edited.text(0, &self.sources[0].text), results, notes, summary })
     }
 }
 
-fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<Settings, Vec<InputError>> {
+fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<(Settings, String), Vec<InputError>> {
     let name = options.profile.as_deref().unwrap_or("auto");
-    let (profile, _) = render::choose_profile(stream, name)
+    let (profile, reason) = render::choose_profile(stream, name)
         .map_err(|message| vec![InputError { message, ..InputError::default() }])?;
-    Ok(Settings {
+    let settings = Settings {
         options: Options {
             exact: options.exact.unwrap_or_default(),
             container: options.container.clone(),
@@ -314,7 +329,8 @@ fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<Settings, V
                 .map(|text| GatesFile { path: "featureGatesFile".to_owned(), text: Some(text) }),
             ..GateSource::default()
         },
-    })
+    };
+    Ok((settings, reason))
 }
 
 /// A result about nothing in particular, for what has no object.

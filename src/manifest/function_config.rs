@@ -52,7 +52,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 12] = [
+pub const OPTIONS: [FunctionOption; 13] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -104,6 +104,11 @@ pub const OPTIONS: [FunctionOption; 12] = [
         text: "Changes nothing: what is not carried out is an error; for kustomize's validators, which must get no items back",
     },
     FunctionOption {
+        name: "allowNone",
+        kind: OptionKind::Flag(|config| &mut config.allow_none),
+        text: "With validate: an input without an AgentRuntime is no error",
+    },
+    FunctionOption {
         name: "namespace",
         kind: OptionKind::Text(|config| &mut config.namespace),
         text: "Namespace of items that name none; default",
@@ -140,6 +145,8 @@ pub struct FunctionConfig {
     pub remove: Option<bool>,
     /// Nothing is changed.
     pub validate: Option<bool>,
+    /// With `validate`, an input without an AgentRuntime is no error.
+    pub allow_none: Option<bool>,
     /// Namespace of items without one.
     pub namespace: Option<String>,
     /// AgentRuntimes.
@@ -180,6 +187,7 @@ impl FunctionConfig {
             skill_folders: self.skill_folders.or(other.skill_folders),
             remove: self.remove.or(other.remove),
             validate: self.validate.or(other.validate),
+            allow_none: self.allow_none.or(other.allow_none),
             namespace: self.namespace.or(other.namespace),
             agent_runtimes: [self.agent_runtimes, other.agent_runtimes].concat(),
         }

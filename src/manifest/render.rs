@@ -22,6 +22,7 @@ use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
 use crate::config::layers::ConfigView;
 use crate::manifest::stream::{Item, Stream};
+use crate::manifest::summary::Tally;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, RuntimePlan, Warning};
@@ -83,6 +84,8 @@ pub struct Planned {
     pub warnings: Vec<(ObjectRef, Warning)>,
     /// What a reader should know of the whole.
     pub notes: Vec<String>,
+    /// Counts, for a summary.
+    pub tally: Tally,
 }
 
 /// What became of one AgentRuntime, without its plan.
@@ -96,6 +99,8 @@ pub struct Report {
     pub action: Action,
     /// Why.
     pub reason: String,
+    /// Skills that are mounted.
+    pub skills: usize,
     /// Warnings.
     pub warnings: Vec<Warning>,
 }
@@ -113,6 +118,8 @@ pub struct Rendered {
     pub notes: Vec<String>,
     /// AgentRuntimes that are printed without their skills, which the CRD of the profile does not know.
     pub without_skills: usize,
+    /// Counts, for a summary.
+    pub tally: Tally,
 }
 
 /// Plans every AgentRuntime of the stream. Never fails: what is wrong is collected.
@@ -120,8 +127,9 @@ pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
     for index in 0..stream.runtimes.len() {
-        if let Some(plan) = planner.plan(index, Workload::Kept, &mut planned.errors) {
-            planned.plans.push(plan);
+        if let Some(one) = planner.plan(index, Workload::Kept, &mut planned.errors) {
+            planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
+            planned.plans.push(one);
         }
     }
     planned
@@ -155,21 +163,22 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for index in 0..stream.runtimes.len() {
             let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
+            planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             let mut plan = one.plan;
             let desired = plan.take_desired();
-            let RuntimePlan { id, target, action, reason, warnings, .. } = plan;
+            let RuntimePlan { id, target, action, reason, skills, warnings, .. } = plan;
             without_skills += usize::from(one.runtime_after.is_some());
             if planned.errors.is_empty() {
                 collector.workload(one.workload, desired.map(|(value, touched)| Desired::at(value, touched)));
                 collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
-            reports.push(Report { id, target, action, reason, warnings });
+            reports.push(Report { id, target, action, reason, skills: skills.len(), warnings });
         }
     }
-    let Planned { errors, warnings, notes, .. } = planned;
+    let Planned { errors, warnings, notes, tally, .. } = planned;
     if errors.is_empty() {
-        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes, without_skills })
+        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes, without_skills, tally })
     } else {
         Err(errors)
     }
@@ -222,13 +231,6 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
-        if maps.is_empty() && settings.config.is_none() && profile.mounts() && !stream.runtimes.is_empty() {
-            planned.notes.push(
-                "the operator's ConfigMaps are not in the input: the config hash is that of its compiled defaults and \
-                 may differ from the cluster's (--config-from names a file with them)"
-                    .to_owned(),
-            );
-        }
         let mut workloads = HashMap::with_capacity(stream.workloads.len());
         for (index, item) in stream.workloads.iter().enumerate() {
             if let Some(first) = workloads.insert(key(&item.id), index) {

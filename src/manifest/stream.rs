@@ -82,6 +82,8 @@ pub struct Stream<'s> {
     pub workloads: Vec<Item>,
     /// ConfigMaps that the operator reads, in order.
     pub maps: Vec<ConfigMap>,
+    /// Objects of all kinds; a document that cannot matter is not read, and counts as one.
+    pub objects: usize,
     sources: &'s [Source],
     documents: Vec<Read<'s>>,
 }
@@ -102,6 +104,8 @@ impl<'s> Stream<'s> {
             for (number, slice) in Documents::of(&source.text).enumerate() {
                 if may_matter(slice.text(&source.text)) {
                     reader.document(index, number + 1, slice);
+                } else {
+                    reader.stream.objects += 1;
                 }
             }
         }
@@ -277,6 +281,9 @@ impl<'s> Reader<'s, '_> {
             path.pop();
             return Ok(());
         }
+        // A list without items is no object.
+        self.stream.objects += usize::from(!kind.ends_with("List"));
+        let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
         let api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);

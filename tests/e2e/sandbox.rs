@@ -26,7 +26,7 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
         });
         server.create(&path_of(&runtime), &runtime);
         let path = format!("{}/box", path_of(&manifest));
-        let first = server.skills(&["apply", "-n", namespace, "-v"]);
+        let first = server.skills(&["apply", "-n", namespace, "-vv"]);
         assert_eq!(
             (first.code, first.stdout.as_str()),
             (0, "sandbox.agents.x-k8s.io/box serverside-applied\n"),

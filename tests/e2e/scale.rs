@@ -66,14 +66,14 @@ fn a_thousand_agents_take_few_requests_and_one_write_each() {
     let agents = 1000;
     let server = populated(agents);
     let started = Instant::now();
-    let said = server.skills(&["apply", "-A", "-v"]);
+    let said = server.skills(&["apply", "-A", "-vv"]);
     assert_eq!(said.code, 0, "{}", said.stderr.lines().last().unwrap_or_default());
     assert_eq!(said.stdout.lines().filter(|line| line.ends_with(" serverside-applied")).count(), agents);
     let writes =
         said.stderr.lines().filter(|line| line.starts_with("PATCH") && !line.contains("dryRun=All")).count();
     assert_eq!(writes, agents, "one write for each workload");
     println!("apply -A of {agents}: {:.1} s", started.elapsed().as_secs_f64());
-    let (said, ours) = timed(&mut server.skills_command(&["diff", "-A", "-v"]), "");
+    let (said, ours) = timed(&mut server.skills_command(&["diff", "-A", "-vv"]), "");
     assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{}", said.stderr);
     let asked = requests(&said, "GET") + requests(&said, "PATCH");
     assert!(asked < 30, "{asked} requests");
@@ -97,7 +97,7 @@ fn a_thousand_agents_take_few_requests_and_one_write_each() {
     );
     let one = serde_json::json!({"spec": {"skills": [{"name": "pdf", "image": "quay.io/example/pdf:2", "mountPath": "/skills/pdf"}]}});
     server.merge(&runtime("team0", "agent-0", &[]), "kubectl", &one);
-    let said = server.skills(&["apply", "-A", "-v"]);
+    let said = server.skills(&["apply", "-A", "-vv"]);
     let writes =
         said.stderr.lines().filter(|line| line.starts_with("PATCH") && !line.contains("dryRun=All")).count();
     assert_eq!((said.code, writes), (0, 1), "{}", said.stderr);
@@ -114,7 +114,7 @@ fn a_run_killed_anywhere_is_finished_by_the_next() {
     let collection = path_of(&defaults);
     defaults["data"] = serde_json::json!({"ROUND": "first"});
     server.create(&collection, &defaults);
-    let whole = server.skills(&["apply", "-A", "-v"]);
+    let whole = server.skills(&["apply", "-A", "-vv"]);
     assert_eq!(whole.code, 0, "{}", whole.stderr);
     // Moments of a run are told by what it has asked of the server so far: that is the same on a busy machine.
     let length = requests(&whole, "GET") + requests(&whole, "PATCH");
@@ -127,7 +127,7 @@ fn a_run_killed_anywhere_is_finished_by_the_next() {
         assert_eq!(code, 200);
         let before = state(&deployments(&server));
         // Every fifth run takes the skills out again, the next puts them back.
-        let mut args = vec!["apply", "-A", "-v"];
+        let mut args = vec!["apply", "-A", "-vv"];
         if round % 5 == 4 {
             args.push("--remove");
         }

@@ -13,18 +13,37 @@ use serde_json::{Value, json};
 
 use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, SERVICE, fed, program, said, skills, stream};
 
-const NOTE: &str = "note: the operator's ConfigMaps are not in the input: the config hash is that of its compiled defaults and \
-may differ from the cluster's (--config-from names a file with them)\n";
 const HASH: &str = "d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44";
 const HASH_INPUT: &str = "{\"type\":\"agent\",\"skills\":[{\"name\":\"pdf\",\"image\":\"quay.io/acme/pdf:1\",\"mountPath\":\"/skills/pdf\"}]}";
+
+/// The summary over [`stream`], with what it says of changes.
+fn summary(changes: &str) -> String {
+    format!(
+        "summary: 1 agent{changes}; profile pr332-merged because AgentRuntimes of group agent.kagenti.dev have spec.skills; hashes \
+         use compiled defaults, for no operator ConfigMap is given (--config-from)\n"
+    )
+}
+
+fn would_change() -> String {
+    summary(", 1 skill: 1 workload would change, 2 objects untouched")
+}
+
+fn unchanged() -> String {
+    summary(", 1 skill: 0 workloads would change, 3 objects untouched")
+}
 
 /// Only what the plan needs changes; the rest is the author's, byte by byte, and stdout carries nothing else.
 #[test]
 fn render_prints_the_stream_with_the_workload_changed() {
     let said = fed(&["render", "-f", "-"], stream());
-    assert_eq!(said.parts(), (0, format!("{RENDERED}---\n{SERVICE}---\n{RUNTIME}").as_str(), NOTE));
+    let changed = summary(", 1 skill: 1 workload changed, 2 objects untouched");
+    assert_eq!(
+        said.parts(),
+        (0, format!("{RENDERED}---\n{SERVICE}---\n{RUNTIME}").as_str(), changed.as_str())
+    );
     let again = fed(&["render", "-f", "-"], &said.stdout);
-    assert_eq!(again.parts(), said.parts());
+    let unchanged = summary(", 1 skill: 0 workloads changed, 3 objects untouched");
+    assert_eq!(again.parts(), (0, said.stdout.as_str(), unchanged.as_str()));
     let removed = fed(&["render", "--remove", "-f", "-"], &said.stdout);
     assert_eq!((removed.code, removed.stdout), (0, stream()));
 }
@@ -46,7 +65,7 @@ fn files_are_joined_with_separators_only_where_they_lack() {
         (
             0,
             "%YAML 1.1\n---\nkind: E\n---\n# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n",
-            ""
+            "summary: no AgentRuntime in 4 objects: nothing to do\n"
         )
     );
     let said = folder.skills(&["render", "-R", "-f", "m", "-f", "5.yaml"]);
@@ -55,7 +74,7 @@ fn files_are_joined_with_separators_only_where_they_lack() {
         (
             0,
             "\u{feff}# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n---\nkind: D\n...\n%YAML 1.1\n---\nkind: E\n",
-            ""
+            "summary: no AgentRuntime in 5 objects: nothing to do\n"
         )
     );
 }
@@ -119,9 +138,9 @@ fn runtime() -> Value {
 #[test]
 fn render_check_tells_what_would_change_and_where() {
     let said = fed(&["render", "--check", "-f", "-"], stream());
-    assert_eq!(said.parts(), (1, "-:1: Deployment team1/weather would change\n", NOTE));
+    assert_eq!(said.parts(), (1, "-:1: Deployment team1/weather would change\n", would_change().as_str()));
     let rendered = fed(&["render", "-f", "-"], stream()).stdout;
-    assert_eq!(fed(&["render", "--check", "-f", "-"], rendered).parts(), (0, "", NOTE));
+    assert_eq!(fed(&["render", "--check", "-f", "-"], rendered).parts(), (0, "", unchanged().as_str()));
     // Skills that the cluster's CRD does not know are taken out of the AgentRuntime as well.
     let said = fed(&["render", "--check", "--profile", "head", "-f", "-"], stream());
     assert_eq!(
@@ -173,11 +192,11 @@ fn diff_shows_each_object_once() {
 +          reference: quay.io/acme/pdf:1
 +        name: skill-pdf
 ",
-            NOTE
+            would_change().as_str()
         )
     );
     let rendered = fed(&["render", "-f", "-"], stream()).stdout;
-    assert_eq!(fed(&["diff", "-f", "-"], &rendered).parts(), (0, "", NOTE));
+    assert_eq!(fed(&["diff", "-f", "-"], &rendered).parts(), (0, "", unchanged().as_str()));
     let removed = fed(&["diff", "--remove", "-o", "json", "-f", "-"], &rendered);
     assert_eq!(removed.code, 1);
     assert_eq!(removed.json()["objects"].as_array().map(Vec::len), Some(1));
@@ -238,7 +257,7 @@ fn plan_is_a_table_or_one_object() {
             0,
             "NAME      TARGET               ACTION       SKILLS   CHANGES   REASON\n\
              weather   Deployment/weather   configured   pdf      6         1 skill is to be mounted\n",
-            NOTE
+            would_change().as_str()
         )
     );
     let mut found = fed(&["plan", "-o", "json", "-f", "-"], stream()).json();
@@ -287,7 +306,7 @@ fn an_agent_without_its_workload_is_an_error_with_a_place() {
 #[test]
 fn hash_is_a_table_an_explanation_or_one_object() {
     let table = format!("NAMESPACE   NAME      HASH\nteam1       weather   {HASH}\n");
-    assert_eq!(fed(&["hash", "-f", "-"], stream()).parts(), (0, table.as_str(), NOTE));
+    assert_eq!(fed(&["hash", "-f", "-"], stream()).parts(), (0, table.as_str(), summary("").as_str()));
     let found = fed(&["hash", "-o", "json", "-f", "-"], stream()).json();
     let item = json!({"namespace": "team1", "name": "weather", "configHash": HASH, "hashInput": HASH_INPUT});
     assert_eq!(
@@ -343,7 +362,8 @@ spec:
              -:19:14: AgentRuntime team1/b: admission webhook \"vagentruntime.kb.io\" denied the request: an AgentRuntime already \
              targets Deployment web in namespace team1: a\n",
             "warning: -:7:13: AgentRuntime team1/a: unknown field \"spec.nonsense\": the API server drops it\n\
-             note: 2 of 2 AgentRuntimes refused (profile pr332-merged)\n"
+             summary: 2 of 2 AgentRuntimes refused; profile pr332-merged because AgentRuntimes of group agent.kagenti.dev have \
+             spec.skills\n"
         )
     );
     let alone = bad.split("---").next().expect("the first").replace("robot", "agent");
@@ -361,12 +381,17 @@ spec:
     );
     assert_eq!(
         fed(&["validate", "-f", "-"], RUNTIME).parts(),
-        (0, "", "note: 1 AgentRuntime accepted (profile pr332-merged)\n")
+        (
+            0,
+            "",
+            "summary: 1 AgentRuntime accepted; profile pr332-merged because AgentRuntimes of group agent.kagenti.dev have spec.skills\n"
+        )
     );
     assert_eq!(
         fed(&["validate", "-f", "-"], DEPLOYMENT).parts(),
-        (0, "", "note: no AgentRuntime in the input\n")
+        (1, "", "summary: no AgentRuntime in 1 object: nothing to do\n")
     );
+    assert_eq!(fed(&["validate", "--allow-none", "-f", "-"], DEPLOYMENT).code, 0);
 }
 
 #[test]
@@ -614,4 +639,121 @@ fn half_a_document_is_refused() {
     child.stdin.take().expect("a pipe").write_all(half.as_bytes()).expect("a write");
     let output = child.wait_with_output().expect("an end");
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+}
+
+/// Where nothing was done, a green result without a word is how a misspelt kind reaches production.
+#[test]
+fn nothing_found_is_said_and_fails_a_check() {
+    let stream = stream();
+    for (from, to, warning) in [
+        (
+            "kind: AgentRuntime",
+            "kind: Agentruntime",
+            "kind \"Agentruntime\" is not read: did you mean AgentRuntime?",
+        ),
+        (
+            "kind: AgentRuntime",
+            "kind: AgentRutime",
+            "kind \"AgentRutime\" is not read: did you mean AgentRuntime?",
+        ),
+        (
+            "agent.kagenti.dev/v1alpha1",
+            "agents.kagenti.dev/v1alpha1",
+            "AgentRuntime of apiVersion \"agents.kagenti.dev/v1alpha1\" is not read: did you mean agent.kagenti.dev/v1alpha1?",
+        ),
+    ] {
+        let input = stream.replace(from, to);
+        let expected =
+            format!("warning: -:18: {warning}\nsummary: no AgentRuntime in 3 objects: nothing to do\n");
+        for (args, code) in [
+            (&["render", "--check", "-f", "-"][..], 1),
+            (&["render", "--check", "--allow-none", "-f", "-"], 0),
+            (&["render", "-f", "-"], 0),
+            (&["diff", "-f", "-"], 0),
+            (&["plan", "-f", "-"], 0),
+            (&["hash", "-f", "-"], 0),
+        ] {
+            let said = fed(args, &input);
+            assert_eq!((said.code, said.stderr.as_str()), (code, expected.as_str()), "{args:?}: {said:?}");
+        }
+        assert_eq!(fed(&["validate", "-f", "-"], &input).code, 1, "{to}");
+        assert_eq!(fed(&["fn", "--validate"], &input).code, 1, "{to}");
+        assert_eq!(fed(&["fn", "--validate", "--allow-none"], &input).code, 0, "{to}");
+    }
+    // One of two is misspelt: the other is found, and that one is not passed over.
+    let two = format!("{stream}---\n{}", RUNTIME.replace("kind: AgentRuntime", "kind: Agentruntime"));
+    let said = fed(&["plan", "-f", "-"], &two);
+    assert!(said.stderr.contains("did you mean AgentRuntime?"), "{said:?}");
+}
+
+/// `-q` leaves the result and errors; `-v` says what became of each object.
+#[test]
+fn as_much_is_said_as_is_asked_for() {
+    let quiet = fed(&["render", "-q", "-f", "-"], stream());
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    assert!(fed(&["plan", "-q", "-f", "-"], RUNTIME).stderr.starts_with("error: "));
+    let said = fed(&["render", "-v", "-f", "-"], stream());
+    assert_eq!(
+        said.stderr,
+        "object: deployment team1/weather: 1 skill mounted\n\
+         object: service default/weather: untouched\n\
+         object: agentruntime team1/weather: untouched\n"
+            .to_owned()
+            + &summary(", 1 skill: 1 workload changed, 2 objects untouched")
+    );
+}
+
+/// Labels and a hash without skills restart pods for nothing; who reads the plan must see why.
+#[test]
+fn a_gate_that_is_off_is_said_by_every_verb() {
+    for args in [
+        &["plan", "-f", "-"][..],
+        &["render", "-f", "-"],
+        &["render", "--check", "-f", "-"],
+        &["diff", "-f", "-"],
+    ] {
+        let said = fed(&[args, &["--feature-gates", "skillImageVolumes=false"]].concat(), stream());
+        assert!(
+            said.stderr.contains("; no skills are mounted: the feature gate skillImageVolumes is off;"),
+            "{args:?}: {said:?}"
+        );
+    }
+    let table = fed(&["plan", "-f", "-", "--feature-gates", "skillImageVolumes=false"], stream()).stdout;
+    assert!(table.contains("the gate skillImageVolumes is off: no skill is to be mounted"), "{table}");
+}
+
+/// Text of others neither steers the terminal nor begins a line that we did not write, on either stream, in any format.
+#[test]
+fn text_of_others_is_shown_and_not_obeyed() {
+    let hostile = RUNTIME
+        .replace("name: pdf", "name: \"pdf\\e]0;title\\a\\n::error::forged\\u202egnp\"")
+        .replace("quay.io/acme/pdf:1", "\"quay.io/acme/pdf:1\\nnote: forged\\x9b2J\\u200b\"")
+        .replace("{name: weather, namespace", "{name: \"weather\\e[2J\\nerror: forged\\u2066\", namespace");
+    let input = format!("{DEPLOYMENT}---\n{hostile}");
+    for args in [
+        &["plan"][..],
+        &["plan", "-o", "json"],
+        &["hash"],
+        &["hash", "--explain"],
+        &["hash", "-o", "json"],
+        &["validate"],
+        &["validate", "-o", "json"],
+        &["diff"],
+        &["diff", "-o", "json"],
+        &["render"],
+        &["render", "--check"],
+        &["fn"],
+    ] {
+        let fn_args = args == ["fn"];
+        let args = if fn_args { args.to_vec() } else { [args, &["-f", "-"]].concat() };
+        let said = fed(&args, &input);
+        for text in [&said.stdout, &said.stderr] {
+            let hostile = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{2066}".contains(c));
+            assert!(!text.contains(hostile), "{args:?}: {text:?}");
+            let forged = |line: &str| {
+                ["note: forged", "error: forged", "::error::"].iter().any(|f| line.starts_with(f))
+            };
+            assert!(!text.lines().any(forged), "{args:?}: {text}");
+        }
+    }
 }

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anstream::ColorChoice;
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
 use crate::exit::{Failure, Run};
+use crate::notes;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -34,6 +35,12 @@ pub struct Args {
     /// When to colour what is printed: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
+    /// Print the result and errors only: no summary, no notes, no warnings
+    #[arg(short = 'q', long, global = true)]
+    pub quiet: bool,
+    /// Print a line for each object; -vv prints each request to the API server as well
+    #[arg(short = 'v', long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -105,6 +112,7 @@ pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
 pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
     let args = Args::try_parse_from(words).map_err(Failure::CommandLine)?;
     colours(args.color);
+    notes::set(args.quiet, args.verbose);
     Ok(args)
 }
 

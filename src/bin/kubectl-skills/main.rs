@@ -16,6 +16,7 @@ mod notes;
 mod object_diff;
 mod objects;
 mod planning;
+mod printable;
 #[cfg(feature = "server")]
 mod server;
 mod sink;

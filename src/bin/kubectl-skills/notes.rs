@@ -1,23 +1,59 @@
-//! What is said beside the result, on stderr: notes, warnings and errors, one a line. A stderr that cannot be written
-//! loses them; nothing else could be told of it.
+//! What is said alongside the result, on stderr: a summary, notes, warnings and errors, one a line. A stderr that cannot be
+//! written loses them; there is no other place to report that.
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use kubectl_skills::plan::Warning;
 use owo_colors::OwoColorize as _;
 
+use crate::printable;
+
+/// How much is said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+static VERBOSE: AtomicU8 = AtomicU8::new(0);
+
+/// Sets how much is said: with `-q` errors only; with `-v` a line an object, with `-vv` each request as well.
+pub fn set(quiet: bool, verbose: u8) {
+    QUIET.store(quiet, Ordering::Relaxed);
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// Whether a line an object is wanted.
+pub fn lists_objects() -> bool {
+    VERBOSE.load(Ordering::Relaxed) > 0
+}
+
+/// Whether each request to the API server is printed.
+#[cfg(feature = "cluster")]
+pub fn lists_requests() -> bool {
+    VERBOSE.load(Ordering::Relaxed) > 1
+}
+
+/// What the run came to, last of all that is not an error.
+pub fn summary(text: &str) {
+    said(&"summary:".bold(), text);
+}
+
+/// What became of an object (`-v`).
+pub fn object(text: &str) {
+    if lists_objects() {
+        said(&"object:".dimmed(), text);
+    }
+}
+
 /// Something worth knowing.
 pub fn note(text: &str) {
-    line(&"note:".cyan(), text);
+    said(&"note:".cyan(), text);
 }
 
 /// Something that may not be wanted.
 pub fn warning(text: &str) {
-    line(&"warning:".yellow(), text);
+    said(&"warning:".yellow(), text);
 }
 
-/// Warnings of the plan, each behind the object that it is about; each once.
+/// Warnings of the plan, each after the object that it is about; each once.
 pub fn warnings<'w>(all: impl IntoIterator<Item = (String, &'w Warning)>) {
     let mut seen = std::collections::BTreeSet::new();
     for (object, text) in all {
@@ -28,32 +64,17 @@ pub fn warnings<'w>(all: impl IntoIterator<Item = (String, &'w Warning)>) {
     }
 }
 
-/// Something that failed.
+/// Something that failed; `-q` does not silence it.
 pub fn error(text: &str) {
     line(&"error:".red(), text);
 }
 
-fn line(kind: &dyn Display, text: &str) {
-    let _ = writeln!(anstream::stderr(), "{kind} {}", printable(text));
-}
-
-/// Text of objects and servers, without control characters that would steer the terminal.
-fn printable(text: &str) -> String {
-    let escape = |c: char| match c {
-        '\n' | '\t' => c.to_string(),
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    };
-    if text.contains(char::is_control) { text.chars().map(escape).collect() } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A name in somebody's manifest must not clear the screen.
-    #[test]
-    fn escapes_of_the_terminal_are_shown_and_not_sent() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\n  c\té"), "a\\u{1b}[2Jb\\r\n  c\té");
+fn said(kind: &dyn Display, text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        line(kind, text);
     }
+}
+
+fn line(kind: &dyn Display, text: &str) {
+    let _ = writeln!(anstream::stderr(), "{kind} {}", printable::line(text));
 }

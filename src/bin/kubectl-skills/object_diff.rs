@@ -13,6 +13,7 @@ use kubectl_skills::plan::change_set::{Change, changes};
 use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
 
 use crate::exit::{Failure, Outcome};
+use crate::printable;
 use crate::sink;
 
 /// Where `kubectl apply` remembers what it applied.
@@ -46,7 +47,7 @@ impl Pair {
         let ObjectRef { api_version, kind, namespace, name } = &self.id;
         let name = [api_version.replace('/', ".").as_str(), kind, namespace, name].join(".");
         // A name in a file can be anything, a path among it.
-        name.replace(['/', '\\', '\0'], "_")
+        printable::line(&name.replace(['/', '\\', '\0'], "_")).into_owned()
     }
 
     /// Whether there is anything to see.
@@ -125,7 +126,7 @@ pub fn show_json(pairs: &[Pair]) -> Result<Outcome, Failure> {
     let objects: Vec<Value> = pairs.iter().filter(|pair| pair.differs()).map(object_json).collect();
     let outcome = if objects.is_empty() { Outcome::Done } else { Outcome::Found };
     let diff = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diff", "objects": objects});
-    sink::text(&format!("{diff:#}\n"))?;
+    sink::json(&diff)?;
     Ok(outcome)
 }
 
@@ -141,7 +142,8 @@ fn change_json(change: &Change) -> Value {
 
 fn unified(pair: &Pair, (before, after): (&str, &str)) -> String {
     let (old, new) = (yaml(&pair.before), yaml(&pair.after));
-    let diff = TextDiff::from_lines(&old, &new);
+    let (old, new) = (printable::lines(&old), printable::lines(&new));
+    let diff = TextDiff::from_lines(&*old, &*new);
     let mut out = format!(
         "{}\n{}\n",
         format!("--- {before}/{}", pair.file_name()).bold(),

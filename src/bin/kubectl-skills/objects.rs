@@ -47,6 +47,20 @@ pub fn documents<'t>(
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
+/// The documents that can be read; others are left out.
+pub fn readable(source: &Source) -> Vec<Parsed<'_>> {
+    let mut out = Vec::new();
+    for (index, slice) in yaml::split(&source.text).into_iter().enumerate() {
+        let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
+        let read = Document::parse(slice.text(&source.text))
+            .and_then(|document| Ok((document.to_value()?, document)));
+        if let Ok((value, document)) = read {
+            out.push(Parsed { origin, slice, document, value });
+        }
+    }
+    out
+}
+
 fn syntax(origin: Origin, slice: &DocumentSlice, error: SyntaxError) -> InputError {
     let (line, column) = slice.place(error.line, error.column);
     InputError { origin: Origin { line, ..origin }, column, message: error.message, ..InputError::default() }

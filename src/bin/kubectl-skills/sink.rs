@@ -1,9 +1,12 @@
 //! Writes results to stdout, which may be closed at any time. Files are left to `in_place`.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::Value;
+
 use crate::exit::Failure;
+use crate::printable;
 
 /// Whoever read our output has gone: `kubectl skills status -w | head -1`.
 static CLOSED: AtomicBool = AtomicBool::new(false);
@@ -13,13 +16,32 @@ pub fn closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
-/// Writes to stdout, byte for byte. A reader that has gone is no failure: the run ends as if it had read all.
+/// Writes text for people to stdout; what would steer their terminal is escaped (`printable`). A reader that has gone is no
+/// failure: the run ends as if it had read all.
 pub fn text(text: &str) -> Result<(), Failure> {
-    pieces([text])
+    exact([&*printable::lines(text)])
 }
 
-/// Writes pieces to stdout, byte for byte.
+/// Writes a value to stdout as JSON, indented.
+pub fn json(value: &Value) -> Result<(), Failure> {
+    exact([&*printable::json(&format!("{value:#}\n"))])
+}
+
+/// Writes a value to stdout as one line of JSON.
+#[cfg(feature = "cluster")]
+pub fn json_line(value: &Value) -> Result<(), Failure> {
+    exact([&*printable::json(&format!("{value}\n"))])
+}
+
+/// Writes pieces of manifests to stdout, byte for byte; on a terminal as [`text`] does.
 pub fn pieces<'t>(pieces: impl IntoIterator<Item = &'t str>) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        return text(&pieces.into_iter().collect::<String>());
+    }
+    exact(pieces)
+}
+
+fn exact<'t>(pieces: impl IntoIterator<Item = &'t str>) -> Result<(), Failure> {
     // The lock alone would write line by line.
     write_to(&mut std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock()), pieces)
 }

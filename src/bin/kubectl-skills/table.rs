@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::printable;
+
 /// A table under construction.
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -13,10 +15,12 @@ impl Table {
         Self { rows: vec![head.iter().map(|&title| title.to_owned()).collect()] }
     }
 
-    /// Adds a row. Line breaks and tabs in a cell become spaces: a row is a line.
+    /// Adds a row. Line breaks and tabs in a cell become spaces, for a row is a line; what is not printable is escaped.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let clean =
-            |cell: String| cell.split(['\n', '\t', '\r']).map(str::trim_end).collect::<Vec<_>>().join(" ");
+        let clean = |cell: String| {
+            let words: Vec<&str> = cell.split(['\n', '\t', '\r']).map(str::trim_end).collect();
+            printable::line(&words.join(" ")).into_owned()
+        };
         self.rows.push(cells.into_iter().map(clean).collect());
     }
 }

@@ -144,7 +144,8 @@ fn an_empty_list_stays_an_empty_list() {
         let text = format!("{HEAD}{items}");
         let out = run(&text);
         assert_eq!((out.text, out.failed), (text, false));
-        assert_eq!(out.notes, ["there is no AgentRuntime in the input: nothing to do"]);
+        let summary = out.summary.map(|summary| summary.to_string());
+        assert_eq!(summary.as_deref(), Some("no AgentRuntime in 0 objects: nothing to do"));
     }
 }
 

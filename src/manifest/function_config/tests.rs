@@ -32,7 +32,8 @@ fn every_option_of_the_own_kind_is_read() {
     let value = function(json!({
         "profile": "head", "exact": true, "featureGates": {"skillDiscovery": true, "envoyProxy": false},
         "featureGatesFile": "skillDiscovery: true\n", "configView": "full", "config": [map], "container": "agent",
-        "skillFolders": false, "remove": true, "validate": true, "namespace": "demo", "agentRuntimes": [runtime()],
+        "skillFolders": false, "remove": true, "validate": true, "allowNone": true, "namespace": "demo",
+        "agentRuntimes": [runtime()],
     }));
     let expected = FunctionConfig {
         id: id(API_VERSION, KIND, "skills"),
@@ -46,6 +47,7 @@ fn every_option_of_the_own_kind_is_read() {
         skill_folders: Some(false),
         remove: Some(true),
         validate: Some(true),
+        allow_none: Some(true),
         namespace: Some("demo".into()),
         agent_runtimes: vec![runtime()],
     };
@@ -92,7 +94,7 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, remove, validate, namespace, agentRuntimes";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, remove, validate, allowNone, namespace, agentRuntimes";
     let of = |spec| function(spec);
     for (value, expected) in [
         (

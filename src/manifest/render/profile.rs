@@ -13,7 +13,7 @@ use crate::manifest::stream::Stream;
 pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profile, String), String> {
     if name != "auto" {
         return match Profile::by_name(name) {
-            Some(profile) => Ok((profile, "named on the command line".to_owned())),
+            Some(profile) => Ok((profile, "--profile names it".to_owned())),
             None => {
                 let known: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
                 Err(format!("no profile is called {name}; known are auto, {}", known.join(", ")))
@@ -42,12 +42,9 @@ pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profi
                     .is_ok_and(|object| object.pointer("/spec/skills").is_some_and(Value::is_array))
             });
             if with_skills {
-                chosen(
-                    "pr332-merged",
-                    "the AgentRuntimes are of group agent.kagenti.dev and have spec.skills",
-                )
+                chosen("pr332-merged", "AgentRuntimes of group agent.kagenti.dev have spec.skills")
             } else {
-                chosen("head", "the AgentRuntimes are of group agent.kagenti.dev and have no spec.skills")
+                chosen("head", "AgentRuntimes of group agent.kagenti.dev have no spec.skills")
             }
         }
         (None, None) => chosen("pr332-merged", "there is no AgentRuntime in the input"),

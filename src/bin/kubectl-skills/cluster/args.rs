@@ -76,9 +76,6 @@ pub struct ScopeArgs {
     /// Namespace of the operator and its ConfigMaps, where it is not the usual one
     #[arg(long, value_name = "NAME")]
     pub operator_namespace: Option<String>,
-    /// Prints each request to the API server
-    #[arg(short = 'v', long)]
-    pub verbose: bool,
 }
 
 /// Arguments of every verb that works on a cluster.

@@ -24,7 +24,7 @@ pub struct Dialect {
 /// Finds the dialect. `chosen` is the profile of the command line, which decides over all.
 pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> Result<Dialect, ClusterError> {
     if let Some(profile) = chosen {
-        return Ok(Dialect { profile, reason: "--profile".into(), warnings: Vec::new() });
+        return Ok(Dialect { profile, reason: "--profile names it".into(), warnings: Vec::new() });
     }
     let (kagenti, rossoctl) = tokio::join!(schema(requests, KAGENTI.group), schema(requests, ROSSOCTL.group));
     let mut found: Vec<_> = [(ROSSOCTL.group, rossoctl?), (KAGENTI.group, kagenti?)]

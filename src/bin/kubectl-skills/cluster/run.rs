@@ -9,8 +9,9 @@ use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
-use kubectl_skills::plan::Options;
+use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::session::Session;
+use kubectl_skills::plan::{Action, Options};
 use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
@@ -70,7 +71,7 @@ impl ClusterRun {
             return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
         }
         let from_files = planning.config.files.clone();
-        let connection = connect(&args.cluster, verb, args.scope.verbose).await?;
+        let connection = connect(&args.cluster, verb, notes::lists_requests()).await?;
         let scope = Scope {
             namespace: (!args.scope.all_namespaces)
                 .then(|| namespace.unwrap_or(&connection.namespace).to_owned()),
@@ -182,6 +183,54 @@ impl ClusterRun {
             workloads: &self.snapshot.workloads,
             pods: self.snapshot.pods.as_deref().unwrap_or_default(),
         }
+    }
+
+    /// Says what the run comes to: a line for each workload where that is wanted, and the summary. `done`: it was written.
+    pub fn sum_up(&self, plans: &[LivePlan<'_>], done: bool) {
+        let of = |live: &LivePlan<'_>| live.errors.is_empty().then(|| live.plan.as_ref()).flatten().cloned();
+        let dialect = &self.snapshot.dialect;
+        let (mut skills, mut changed, mut failed) = (0, 0, 0);
+        for live in plans {
+            let Some(plan) = of(live) else {
+                failed += 1;
+                continue;
+            };
+            skills += plan.skills.len();
+            changed += usize::from(!plan.updates().is_empty());
+            let mounted = match plan.action {
+                Action::Configured | Action::Unchanged => {
+                    format!("{} mounted", counted(plan.skills.len(), "skill"))
+                }
+                _ => plan.reason.clone(),
+            };
+            let (kind, namespace) = (plan.target.kind.to_lowercase(), &plan.id.namespace);
+            notes::object(&format!("{kind} {namespace}/{}: {mounted}", plan.target.name));
+        }
+        let place = match &self.scope.namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "all namespaces".to_owned(),
+        };
+        if plans.is_empty() {
+            let more = if self.scope.namespace.is_some() { " (-A looks in all namespaces)" } else { "" };
+            return notes::summary(&format!("no AgentRuntime found in {place}{more}"));
+        }
+        let verb = if done { "changed" } else { "would change" };
+        let mut text = format!(
+            "{}, {} in {place}: {} {verb}, {} unchanged",
+            counted(plans.len(), "agent"),
+            counted(skills, "skill"),
+            counted(changed, "workload"),
+            plans.len() - changed - failed,
+        );
+        if failed > 0 {
+            text += &format!(", {failed} failed");
+        }
+        text += &format!("; profile {} because {}", dialect.profile.name, dialect.reason);
+        if !self.settings.options.gate && dialect.profile.mounts() {
+            text +=
+                &format!("; no skills are mounted: the feature gate {} is off", dialect.profile.skill_gate);
+        }
+        notes::summary(&text);
     }
 
     /// Plans everything that the run is about.

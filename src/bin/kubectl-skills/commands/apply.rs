@@ -163,8 +163,8 @@ async fn apply(args: &Args) -> Run {
             }
         }
     }
-    if plans.is_empty() {
-        notes::note("no AgentRuntimes found; -A looks in all namespaces");
+    if plans.is_empty() || args.dry_run != DryRun::None {
+        run.sum_up(&plans, false);
     }
     if args.dry_run == DryRun::Client {
         for task in &tasks {
@@ -216,6 +216,9 @@ async fn apply(args: &Args) -> Run {
         // What is as it should be may still roll out, whoever wrote it: the operator, or the run before.
         settled.extend(written.iter().map(Place::from));
         wait_for(&run, &settled, limit, &mut tally).await;
+    }
+    if !plans.is_empty() && tally.cluster.is_empty() {
+        run.sum_up(&plans, true);
     }
     out.finish(tally)
 }

@@ -4,8 +4,9 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::summary::Mood;
 
-use super::files::refuse_live;
+use super::files::{Fates, refuse_live};
 use crate::args::{Report, Subject};
 #[cfg(feature = "cluster")]
 use crate::exit::Failure;
@@ -86,6 +87,7 @@ pub fn run(args: &Args) -> Run {
         Report::Text => object_diff::show(&pairs, ("input", "planned"))?,
         Report::Json => object_diff::show_json(&pairs)?,
     };
+    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
     unless_errors(outcome, planned.errors)
 }
 

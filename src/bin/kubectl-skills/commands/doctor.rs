@@ -9,6 +9,7 @@ use crate::cluster::connect::connect;
 use crate::cluster::doctor::{Cluster, Row, State, examine};
 use crate::cluster::run::block_on;
 use crate::exit::{Outcome, Run};
+use crate::notes;
 use crate::planning::chosen_profile;
 use crate::sink;
 use crate::table::Table;
@@ -37,9 +38,6 @@ pub struct Args {
     /// Output format
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT")]
     output: Report,
-    /// Prints each request to the API server
-    #[arg(short = 'v', long)]
-    verbose: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -48,7 +46,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     block_on(async {
         let chosen = chosen_profile(&args.profile)?;
-        let connection = connect(&args.cluster, "doctor", args.verbose).await?;
+        let connection = connect(&args.cluster, "doctor", notes::lists_requests()).await?;
         let cluster = Cluster {
             requests: &connection.requests,
             namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),
@@ -57,7 +55,7 @@ pub fn run(args: &Args) -> Run {
         };
         let rows = examine(&cluster).await?;
         match args.output {
-            Report::Json => sink::text(&format!("{:#}\n", to_json(&rows)))?,
+            Report::Json => sink::json(&to_json(&rows))?,
             Report::Text => sink::text(&to_text(&rows))?,
         }
         let failed = rows.iter().any(|row| row.state == State::Failed);

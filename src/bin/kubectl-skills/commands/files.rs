@@ -1,16 +1,20 @@
 //! What the verbs over manifests have in common: flags and texts in, a stream and its plans out. Printing is left to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use kubectl_skills::api::object::{ConfigMap, ObjectRef};
+use kubectl_skills::api::object::{ConfigMap, Object, ObjectRef};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::render::{self, Planned, Settings};
 use kubectl_skills::manifest::stream::Stream;
-use kubectl_skills::plan::{Options, Warning};
+use kubectl_skills::manifest::summary::{Mood, Summary, Tally, counted};
+use kubectl_skills::plan::{Action, Options, Warning};
+
+use super::near_miss;
 
 use crate::args::{ClusterArgs, LiveArgs, Subject};
 use crate::exit::Failure;
 use crate::notes;
+use crate::objects;
 use crate::planning::{DEFAULT_NAMESPACE, Planning};
 use crate::source::Inputs;
 
@@ -20,6 +24,8 @@ pub struct Loaded<'s> {
     pub stream: Stream<'s>,
     /// How to plan.
     pub settings: Settings,
+    /// Why this profile.
+    pub reason: String,
 }
 
 impl Subject {
@@ -39,12 +45,13 @@ pub fn load<'s>(
 ) -> Result<Loaded<'s>, Failure> {
     let stream = Stream::read(&inputs.sources, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
     let mut config = planning.config.files.clone();
-    let profile = if planning.config.cluster {
+    let (profile, reason) = if planning.config.cluster {
         let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
         config.get_or_insert_default().extend(maps);
-        profile
+        let named = planning.profile.is_some();
+        (profile, if named { "--profile names it" } else { "the cluster's CRD is of it" }.to_owned())
     } else {
-        choose_profile(&stream, planning.profile)?.0
+        choose_profile(&stream, planning.profile)?
     };
     let settings = Settings {
         options: Options { remove, ..planning.options(profile) },
@@ -52,7 +59,7 @@ pub fn load<'s>(
         config,
         gates: planning.gates.clone(),
     };
-    Ok(Loaded { stream, settings })
+    Ok(Loaded { stream, settings, reason })
 }
 
 /// The profile for manifests, and why; none given: the manifests decide.
@@ -74,6 +81,13 @@ impl Loaded<'_> {
         planned
     }
 
+    /// Says what the run came to: a line for each object where that is wanted, and the summary.
+    pub fn sum_up(&self, fates: Fates, tally: &Tally, mood: Mood) {
+        let summary = Summary::of(&self.stream, &self.settings, &self.reason, tally, mood);
+        objects_seen(&self.stream, &fates);
+        notes::summary(&summary.to_string());
+    }
+
     /// All ConfigMaps that hashes were made over; those of the manifests count before those beside them.
     pub fn maps(&self) -> Vec<ConfigMap> {
         let own = &self.stream.maps;
@@ -81,6 +95,61 @@ impl Loaded<'_> {
         let known: BTreeSet<_> = own.iter().map(key).collect();
         let beside = self.settings.config.iter().flatten().filter(|map| !known.contains(&key(map)));
         own.iter().chain(beside).cloned().collect()
+    }
+}
+
+/// What became of objects, by kind, namespace and name.
+#[derive(Debug, Default)]
+pub struct Fates(HashMap<(String, String, String), String>);
+
+impl Fates {
+    /// What was planned for a workload.
+    pub fn add(
+        &mut self,
+        namespace: &str,
+        target: (&str, &str),
+        action: Action,
+        skills: usize,
+        reason: &str,
+    ) {
+        let fate = match action {
+            Action::Configured => format!("{} mounted", counted(skills, "skill")),
+            Action::Unchanged => format!("untouched, {} mounted", counted(skills, "skill")),
+            _ => reason.to_owned(),
+        };
+        self.0.insert((target.0.to_owned(), namespace.to_owned(), target.1.to_owned()), fate);
+    }
+
+    /// Of plans.
+    pub fn of(planned: &Planned) -> Self {
+        let mut fates = Self::default();
+        for plan in planned.plans.iter().map(|one| &one.plan) {
+            let target = (plan.target.kind.as_str(), plan.target.name.as_str());
+            fates.add(&plan.id.namespace, target, plan.action, plan.skills.len(), &plan.reason);
+        }
+        fates
+    }
+}
+
+/// A line for each object of the input (`-v`), and a warning for each that looks like an AgentRuntime and is none.
+pub fn objects_seen(stream: &Stream<'_>, fates: &Fates) {
+    if !notes::lists_objects() && !near_miss::may_be(stream) {
+        return;
+    }
+    for source in stream.sources() {
+        // What cannot be read here was not read before either: it cannot matter.
+        for parsed in objects::readable(source) {
+            for object in parsed.objects() {
+                if let Some(text) = near_miss::of(object.value) {
+                    notes::warning(&format!("{}: {text}", object.origin()));
+                }
+                let id = Object(object.value).reference();
+                let namespace = if id.namespace.is_empty() { DEFAULT_NAMESPACE } else { &id.namespace };
+                let key = (id.kind.clone(), namespace.to_owned(), id.name.clone());
+                let fate = fates.0.get(&key).map_or("untouched", String::as_str);
+                notes::object(&format!("{} {namespace}/{}: {fate}", id.kind.to_lowercase(), id.name));
+            }
+        }
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Args {
     /// Change nothing: what is not carried out is an error
     #[arg(long)]
     validate: bool,
+    /// With --validate: no error if there is no AgentRuntime in the input
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
+    allow_none: bool,
     /// Print the JSON schema of the kind SkillsFunction
     #[arg(long, exclusive = true)]
     schema: bool,
@@ -65,7 +68,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     if args.schema {
-        sink::text(&format!("{:#}\n", schema()))?;
+        sink::json(&schema())?;
         return Ok(Outcome::Done);
     }
     let flags = flags(args)?;
@@ -128,6 +131,7 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
         skill_folders: planning.skill_folders,
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),
+        allow_none: args.allow_none.then_some(true),
         namespace: args.namespace.clone(),
         ..FunctionConfig::default()
     })
@@ -135,7 +139,7 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
 
 /// Prints the list, and each result as a line: kustomize shows nobody the results of a list, and only stderr on failure.
 fn tell(output: &Output) -> Run {
-    sink::text(&output.text)?;
+    sink::pieces([output.text.as_str()])?;
     for note in &output.notes {
         notes::note(note);
     }
@@ -146,6 +150,9 @@ fn tell(output: &Output) -> Run {
             Severity::Warning => notes::warning(&line),
             Severity::Info => notes::note(&line),
         }
+    }
+    if let Some(summary) = &output.summary {
+        notes::summary(&summary.to_string());
     }
     Ok(if output.failed { Outcome::Found } else { Outcome::Done })
 }

@@ -7,8 +7,9 @@ use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::ObjectRef;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::config::hash::ConfigHash;
+use kubectl_skills::manifest::summary::Mood;
 
-use super::files::{load, refuse_live};
+use super::files::{Fates, load, refuse_live};
 use super::hash_report::{HashOptions, HashReport, parse_against};
 use crate::args::Subject;
 use crate::exit::{Outcome, Run, unless_errors};
@@ -67,6 +68,7 @@ pub fn run(args: &Args) -> Run {
         report.add(&one.plan, spec.as_ref());
     }
     report.print()?;
+    loaded.sum_up(Fates::default(), &planned.tally, Mood::Unsaid);
     // A hash needs no workload: of what is wrong only that counts which hashes hang on.
     let hashed: BTreeSet<&ObjectRef> = planned.plans.iter().map(|one| &one.plan.id).collect();
     let errors = planned.errors.into_iter().filter(|error| match &error.object {

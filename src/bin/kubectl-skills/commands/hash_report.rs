@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::args::Report;
 use crate::exit::Failure;
 use crate::notes;
+use crate::printable;
 use crate::sink;
 use crate::table::Table;
 
@@ -77,7 +78,12 @@ impl<'a> HashReport<'a> {
                               "hashInput": plan.hash_input});
         if self.options.explain {
             let rows = explain(self.profile, spec, config);
-            self.told.push_str(&format!("\n{id} {}\n{}", plan.config_hash, explained(&rows)));
+            self.told.push_str(&format!(
+                "\n{} {}\n{}",
+                printable::line(&id.to_string()),
+                plan.config_hash,
+                explained(&rows)
+            ));
             item["inputs"] = rows.iter().map(row_json).collect();
         }
         if let Some(foreign) = &self.options.against {
@@ -89,7 +95,11 @@ impl<'a> HashReport<'a> {
                 view: self.view,
             };
             let found = against(&inputs, foreign);
-            self.told.push_str(&format!("\n{id} against {foreign}\n{}", explanations(&found)));
+            self.told.push_str(&format!(
+                "\n{} against {foreign}\n{}",
+                printable::line(&id.to_string()),
+                explanations(&found)
+            ));
             item["against"] = found
                 .explanations
                 .iter()
@@ -105,7 +115,7 @@ impl<'a> HashReport<'a> {
             Report::Json => {
                 let list = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "HashList",
                                   "items": self.items});
-                sink::text(&format!("{list:#}\n"))
+                sink::json(&list)
             }
             Report::Text if self.told.is_empty() => sink::text(&self.table.to_string()),
             Report::Text => sink::text(self.told.trim_start_matches('\n')),
@@ -142,7 +152,7 @@ fn explanations(found: &Against) -> String {
         let what = if one.differs.is_empty() {
             "the inputs as they are".to_owned()
         } else {
-            one.differs.join(", and ")
+            printable::line(&one.differs.join(", and ")).into_owned()
         };
         out.push_str(&format!("  explained by: {what} (profile {})\n", one.profile));
     }

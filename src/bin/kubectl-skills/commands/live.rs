@@ -88,6 +88,7 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
             Report::Json => object_diff::show_json(&pairs)?,
         };
+        run.sum_up(&plans, false);
         conclude(outcome, input, errors)
     })
 }
@@ -141,7 +142,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
             Report::Json => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
                 let object = plan_object(run.session.options().profile.name, pairs, &[]);
-                sink::text(&format!("{object:#}\n"))?;
+                sink::json(&object)?;
             }
             Report::Text => {
                 notes::warnings(with_changes.iter().flat_map(|(_, plan, _)| {
@@ -151,6 +152,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
                 sink::text(&plan_table(subject.live.scope.all_namespaces, rows))?;
             }
         }
+        run.sum_up(&plans, false);
         unless_errors(Outcome::Done, plans.iter().flat_map(|live| live.errors.iter().cloned()).collect())
     })
 }
@@ -167,6 +169,7 @@ pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
             report.add(plan, AgentRuntimeSpec::from_object(live.runtime).ok().as_ref());
         }
         report.print()?;
+        run.sum_up(&plans, false);
         let unread = plans.iter().filter(|live| live.plan.is_none());
         unless_errors(Outcome::Done, unread.flat_map(|live| live.errors.clone()).collect())
     })

@@ -2,11 +2,12 @@
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::manifest::summary::Mood;
 use kubectl_skills::plan::change_set::Change;
 use kubectl_skills::plan::report::plan_object;
 use kubectl_skills::plan::{RuntimePlan, Warning};
 
-use super::files::refuse_live;
+use super::files::{Fates, refuse_live};
 use super::plan_table::plan_table;
 use crate::args::{Report, Subject};
 use crate::exit::{Outcome, Run, unless_errors};
@@ -51,7 +52,7 @@ pub fn run(args: &Args) -> Run {
         Report::Json => {
             let pairs = plans.iter().map(|(plan, changes)| (*plan, changes.as_slice()));
             let object = plan_object(loaded.settings.options.profile.name, pairs, &others(&planned.warnings));
-            sink::text(&format!("{object:#}\n"))?;
+            sink::json(&object)?;
         }
         Report::Text => {
             let first = plans.first().map(|(plan, _)| plan.id.namespace.as_str());
@@ -59,6 +60,7 @@ pub fn run(args: &Args) -> Run {
             sink::text(&plan_table(several, plans.iter().map(|(plan, changes)| (*plan, changes.len()))))?;
         }
     }
+    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
     unless_errors(Outcome::Done, planned.errors)
 }
 

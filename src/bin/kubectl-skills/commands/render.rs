@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::manifest::kustomize_patch::component;
-use kubectl_skills::manifest::render::{Edited, edit, render};
+use kubectl_skills::manifest::render::{Edited, Rendered, Report, edit, render};
 use kubectl_skills::manifest::stream::{Item, Source};
+use kubectl_skills::manifest::summary::Mood;
 use kubectl_skills::plan::Action;
 use serde_json::{Value, json};
 
-use super::files::{Loaded, load, tell};
+use super::files::{Fates, Loaded, load, tell};
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
 use crate::notes;
 use crate::objects;
+use crate::printable;
 use crate::sink;
 use crate::source::{Input, Inputs};
 
@@ -30,7 +32,7 @@ Examples:
   kubectl skills render -f manifests -R -i
   kubectl skills render -f manifests -R --check
 
-Exit codes: 0 done; 1 something would change (--check); 2 usage; 3 bad input, and nothing is printed or written")]
+Exit codes: 0 done; 1 something would change, or there is no AgentRuntime (--check); 2 usage; 3 bad input, and nothing is printed or written")]
 pub struct Args {
     /// Namespace of objects that name none [default: default]
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
@@ -47,6 +49,9 @@ pub struct Args {
     /// Print only what would change, and exit with 1 if anything would
     #[arg(long, conflicts_with_all = ["output", "in_place"])]
     check: bool,
+    /// With --check: exit with 0 also if there is no AgentRuntime in the input
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
+    allow_none: bool,
     /// Take everything of ours out again
     #[arg(long)]
     remove: bool,
@@ -86,7 +91,7 @@ pub fn run(args: &Args) -> Run {
     let planning = args.planning.resolve()?;
     let loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
     if args.check {
-        return check(&loaded);
+        return check(&loaded, args.allow_none);
     }
     if args.output == Some(Output::KustomizePatch) {
         return patches(&loaded);
@@ -103,19 +108,32 @@ pub fn run(args: &Args) -> Run {
                 loaded.settings.options.profile.name, rendered.without_skills
             ));
         }
-        return write(&inputs, edited);
+        write(&inputs, edited)?;
+        loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
+        return Ok(Outcome::Done);
     }
     match args.output.unwrap_or(Output::Yaml) {
         Output::Yaml => sink::pieces(joined(&inputs.sources, edited))?,
         // Printed above.
         Output::KustomizePatch => {}
-        Output::Json => sink::text(&format!("{:#}\n", list(&inputs.sources, edited)?))?,
+        Output::Json => sink::json(&list(&inputs.sources, edited)?)?,
     }
+    loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
     Ok(Outcome::Done)
 }
 
+fn fates(rendered: &Rendered) -> Fates {
+    let mut fates = Fates::default();
+    for Report { id, target, action, reason, skills, .. } in &rendered.reports {
+        if let Some(target) = target.split_once('/') {
+            fates.add(&id.namespace, target, *action, *skills, reason);
+        }
+    }
+    fates
+}
+
 /// Tells each object that would change, in the order of the input. What cannot be written is no less wrong here.
-fn check(loaded: &Loaded<'_>) -> Run {
+fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
     let planned = loaded.plan();
     edit(&loaded.stream, &planned)?;
     let stream = &loaded.stream;
@@ -129,9 +147,13 @@ fn check(loaded: &Loaded<'_>) -> Run {
         }
     }
     changed.sort_by_key(|item| (item.document(), item.origin.line));
-    let line = |item: &&Item| format!("{}: {} would change\n", item.origin, item.id);
+    let line = |item: &&Item| {
+        printable::line(&format!("{}: {} would change", item.origin, item.id)).into_owned() + "\n"
+    };
     sink::text(&changed.iter().map(line).collect::<String>())?;
-    Ok(if changed.is_empty() { Outcome::Done } else { Outcome::Found })
+    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
+    let in_order = changed.is_empty() && (allow_none || !stream.runtimes.is_empty());
+    Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
 /// Prints what would change as patches. Nothing is edited, so the text may be written in any way.
@@ -166,7 +188,8 @@ fn patches(loaded: &Loaded<'_>) -> Run {
         ));
     }
     let runtimes = runtimes.iter().map(|(before, after)| (before, *after));
-    sink::text(&component(workloads.into_values().chain(runtimes)))?;
+    sink::pieces([component(workloads.into_values().chain(runtimes)).as_str()])?;
+    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Done);
     Ok(Outcome::Done)
 }
 

@@ -148,7 +148,7 @@ fn print(args: &Args, reports: &[Report], first: bool) -> Result<(), Failure> {
     if args.output == Some(Output::Json) {
         let items: Vec<Value> = reports.iter().map(Report::to_json).collect();
         let list = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "StatusList", "items": items});
-        return sink::text(&if args.watch { format!("{list}\n") } else { format!("{list:#}\n") });
+        return if args.watch { sink::json_line(&list) } else { sink::json(&list) };
     }
     if reports.is_empty() {
         notes::note(match (&args.who_has, args.live.scope.all_namespaces) {

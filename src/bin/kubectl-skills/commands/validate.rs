@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use self::report::{Judged, judge};
-use super::files::choose_profile;
+use super::files::{Fates, choose_profile, objects_seen};
 use crate::args::Report;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
@@ -14,6 +14,7 @@ use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::summary::{Summary, counted};
 
 mod report;
 
@@ -30,7 +31,7 @@ Examples:
   # Would the operator's current version still take this AgentRuntime?
   kubectl skills validate -f agent.yaml --profile head -o json
 
-Exit codes: 0 all are accepted; 1 findings; 2 usage; 3 bad input")]
+Exit codes: 0 all are accepted; 1 findings, or no AgentRuntime; 2 usage; 3 bad input")]
 pub struct Args {
     /// Namespace of objects that name none [default: default]
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
@@ -41,6 +42,9 @@ pub struct Args {
     /// Output format: text or json
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
     output: Report,
+    /// Exit with 0 also if there is no AgentRuntime in the input
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
+    allow_none: bool,
     #[command(flatten)]
     input: Input,
 }
@@ -50,7 +54,7 @@ pub fn run(args: &Args) -> Run {
     let inputs = args.input.read()?;
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let stream = Stream::read(&inputs.sources, namespace)?;
-    let (profile, _) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
+    let (profile, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     let mut errors = Vec::new();
     let mut documents = Vec::new();
     for source in &inputs.sources {
@@ -64,7 +68,7 @@ pub fn run(args: &Args) -> Run {
     }
     let judged = judge(&documents, profile, namespace);
     match args.output {
-        Report::Json => sink::text(&format!("{:#}\n", to_json(profile, &judged)))?,
+        Report::Json => sink::json(&to_json(profile, &judged))?,
         Report::Text => {
             sink::text(&judged.iter().map(Judged::lines).collect::<String>())?;
             for warning in judged.iter().flat_map(|one| one.warnings.iter().map(|found| one.line(found))) {
@@ -73,16 +77,15 @@ pub fn run(args: &Args) -> Run {
         }
     }
     let refused = judged.iter().filter(|one| !one.findings.is_empty()).count();
-    notes::note(&match (judged.len(), refused) {
-        (0, _) => "no AgentRuntime in the input".to_owned(),
-        (total, 0) => format!("{} accepted (profile {})", counted(total), profile.name),
-        (total, refused) => format!("{refused} of {} refused (profile {})", counted(total), profile.name),
+    objects_seen(&stream, &Fates::default());
+    let rules = format!("profile {} because {reason}", profile.name);
+    notes::summary(&match (judged.len(), refused) {
+        (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),
+        (total, 0) => format!("{} accepted; {rules}", counted(total, "AgentRuntime")),
+        (total, refused) => format!("{refused} of {} refused; {rules}", counted(total, "AgentRuntime")),
     });
-    Ok(if refused == 0 { Outcome::Done } else { Outcome::Found })
-}
-
-fn counted(number: usize) -> String {
-    if number == 1 { "1 AgentRuntime".to_owned() } else { format!("{number} AgentRuntimes") }
+    let in_order = refused == 0 && (args.allow_none || !judged.is_empty());
+    Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
 fn to_json(profile: &Profile, judged: &[Judged]) -> Value {

@@ -15,6 +15,7 @@ use kubectl_skills::yaml::{self, Step};
 use serde_json::{Value, json};
 
 use crate::objects::{Object, Parsed};
+use crate::printable;
 
 /// One thing to be told of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Judged {
 
     /// All findings, a line each.
     pub fn lines(&self) -> String {
-        self.findings.iter().map(|found| format!("{}\n", self.line(found))).collect()
+        self.findings.iter().map(|found| printable::line(&self.line(found)).into_owned() + "\n").collect()
     }
 
     /// As `-o json` prints it.

@@ -1,0 +1,79 @@
+//! Text of others made safe to print: what would steer a terminal, reorder or hide text is shown as an escape. All that the
+//! program prints for people passes here; the bytes of manifests do not, unless they go to a terminal.
+
+use std::borrow::Cow;
+
+/// Whether a character is printed as an escape. Line ends and tabs are not judged here.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            // Bidirectional marks, embeddings, overrides, isolates: text that reads otherwise than it is.
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+            // Without width: two names that look alike.
+            | '\u{00ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}'
+            // Line ends to some, tags, and fillers that show nothing.
+            | '\u{2028}' | '\u{2029}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn escaped<'t>(text: &'t str, keep: &[char], escape: impl Fn(&mut String, char)) -> Cow<'t, str> {
+    if !text.chars().any(|c| is_hostile(c) && !keep.contains(&c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hostile(c) && !keep.contains(&c) { escape(&mut out, c) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+fn as_rust(out: &mut String, c: char) {
+    out.extend(c.escape_default());
+}
+
+/// One message as one line: its line ends are escaped as well, so that no value begins a line of its own.
+pub fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, &[], as_rust)
+}
+
+/// Text of several lines.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, &['\n', '\t'], as_rust)
+}
+
+/// JSON text: the same value, each such character as JSON escapes it.
+pub fn json(text: &str) -> Cow<'_, str> {
+    escaped(text, &['\n'], |out, c| {
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name in somebody's manifest must not clear the screen, set its title, or begin a line that we never wrote.
+    #[test]
+    fn what_steers_reorders_or_hides_is_shown() {
+        assert_eq!(line("a\u{1b}[2Jb\r\nnote: forged\té"), "a\\u{1b}[2Jb\\r\\nnote: forged\\té");
+        assert_eq!(lines("a\u{9b}2J\n\tb\r\n"), "a\\u{9b}2J\n\tb\\r\n");
+        assert_eq!(
+            line("user\u{202e}gpj\u{200b}\u{2066}\u{e0041}"),
+            "user\\u{202e}gpj\\u{200b}\\u{2066}\\u{e0041}"
+        );
+        assert!(matches!(line("日本語 é 👍"), Cow::Borrowed(_)));
+    }
+
+    /// The value is the same: a program that reads it finds what was in the manifest.
+    #[test]
+    fn json_keeps_its_value() {
+        let value = serde_json::json!({"a\u{202e}": "\u{7f}\u{9b}\u{e0041}é\n"});
+        let text = format!("{value:#}");
+        let safe = json(&text);
+        assert!(safe.chars().all(|c| c == '\n' || !is_hostile(c)), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).ok(), Some(value));
+    }
+}
