@@ -16,12 +16,16 @@ mod fields;
 mod image_volumes;
 mod mesh;
 mod mounts;
+mod ownership;
+mod pod;
+mod record;
 mod removal;
 pub mod report;
 mod sandbox;
 pub mod session;
 mod status;
 mod target;
+mod work;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,6 +43,18 @@ use crate::yaml::Step;
 use change_set::Change;
 
 pub use status::StatusPlan;
+
+/// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RecordMode {
+    /// Never; one that is there is read, and left as it is. On clusters managedFields say who wrote what.
+    #[default]
+    Off,
+    /// Only where something of the author's could not be told from ours afterwards, such as a type label.
+    WhereAmbiguous,
+    /// Wherever anything is rendered: files that are written in place have no source to go back to.
+    Always,
+}
 
 /// How to plan.
 #[derive(Debug, Clone)]
@@ -61,6 +77,8 @@ pub struct Options {
     /// Each run begins as the operator's: an AgentRuntime without our finalizer gets it and nothing else happens, one
     /// that goes without it is let go (operator-spec.md section 5, steps 1 and 2).
     pub finalizers: bool,
+    /// Whether a record is kept; never with [`Options::exact`].
+    pub record: RecordMode,
 }
 
 impl Options {
@@ -75,6 +93,7 @@ impl Options {
             remove: false,
             restarts: false,
             finalizers: false,
+            record: RecordMode::Off,
         }
     }
 }
@@ -239,6 +258,8 @@ pub struct RuntimePlan {
     pub hash_input: String,
     /// The skills that are mounted.
     pub skills: Vec<PlannedSkill>,
+    /// Name of the container that skills are mounted into; none where no pod was planned.
+    pub container: Option<String>,
     /// The status to be written; none where the operator writes none in such a run.
     pub status: Option<StatusPlan>,
     /// Events, in order.
@@ -405,6 +426,7 @@ fn run(
         config_hash: ConfigHash::of(&input).as_str().to_owned(),
         hash_input: input,
         skills: Vec::new(),
+        container: None,
         status: None,
         events: Vec::new(),
         requeue_after_secs: 0,

@@ -49,6 +49,15 @@ pub const SPIFFE_HELPER: &str = "spiffe-helper-config";
 pub const SPIFFE_HELPER_KEY: &str = "helper.conf";
 /// Prefix of the volumes that carry skill images.
 pub const SKILL_VOLUME_PREFIX: &str = "skill-";
+/// Annotation on a workload's own metadata, never on its pod template: what a render wrote, and what was there before.
+pub const RECORD: &str = "skills.kagenti.dev/record";
+/// Our field manager on clusters, unless the command line names another.
+pub const FIELD_MANAGER: &str = "kubectl-skills";
+/// Field managers of the operator's own updates: controller-runtime names them after the program file, `/manager` in the
+/// operator's image.
+pub const OPERATOR_MANAGERS: [&str; 3] = ["manager", "kagenti-operator", "rossoctl-operator"];
+/// Annotation on a pod that names the container which tools take when none is named.
+pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Environment variable by which agents find their skills: paths, comma-separated.
 pub const SKILL_FOLDERS: &str = "SKILL_FOLDERS";
 

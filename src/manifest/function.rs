@@ -17,7 +17,7 @@ use crate::manifest::resource_list::{KIND, ResourceList};
 use crate::manifest::results::{ResultItem, Results, Severity, has_error};
 use crate::manifest::stream::{Source, Stream};
 use crate::manifest::summary::{Mood, Summary};
-use crate::plan::Options;
+use crate::plan::{Options, RecordMode};
 use crate::yaml::{Document, DocumentSlice, split};
 
 mod report;
@@ -317,6 +317,7 @@ fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<(Settings, 
             container: options.container.clone(),
             skill_folders: options.skill_folders,
             remove: options.remove.unwrap_or_default(),
+            record: RecordMode::WhereAmbiguous,
             ..Options::new(profile)
         },
         view: options.config_view.unwrap_or_default(),

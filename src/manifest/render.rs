@@ -25,7 +25,7 @@ use crate::manifest::stream::{Item, Stream};
 use crate::manifest::summary::Tally;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
-use crate::plan::{Action, Options, RuntimePlan, Warning};
+use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 use crate::yaml::Step;
 
@@ -50,7 +50,7 @@ impl Settings {
     /// A profile's rules and nothing else.
     pub fn new(profile: &'static Profile) -> Self {
         Self {
-            options: Options::new(profile),
+            options: Options { record: RecordMode::WhereAmbiguous, ..Options::new(profile) },
             view: ConfigView::default(),
             config: None,
             gates: GateSource::default(),

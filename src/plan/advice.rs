@@ -2,17 +2,16 @@
 //! operator would have left or hidden (operator-spec.md section 11); nothing here changes a result.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::fields::{find, text};
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, image_volumes};
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{MANAGED_BY, Names, SKILL_VOLUME_PREFIX};
+use crate::api::names::{MANAGED_BY, Names};
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
-use crate::go::strings::string_list;
 use crate::validate::webhook::PROTECTED_PATHS;
 
 /// Where Kubernetes' service account token really is: `/var/run` is a link to `/run` in most images.
@@ -43,7 +42,7 @@ impl Before {
             && text(workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
             && text(workload, &["spec", template, "metadata", "annotations", names.config_hash]) == hash;
         let volumes = find(workload, &["spec", template, "spec", "volumes"]).and_then(Value::as_array);
-        let ours = volumes.into_iter().flatten().filter(|volume| image_volumes::is_ours(volume));
+        let ours = volumes.into_iter().flatten().filter(|volume| image_volumes::is_skill_image(volume));
         Self { shortcut, volumes: ours.map(|volume| image_volumes::name_of(volume).to_owned()).collect() }
     }
 }
@@ -85,10 +84,9 @@ pub(super) fn add(
         }
     }
     let paths: Vec<Cow<'_, str>> = mounted.iter().map(|one| normalized(&one.skill.mount_path)).collect();
+    let outer = first_by_path(&paths);
     for (PlannedSkill { skill, .. }, path) in mounted.iter().zip(&paths) {
-        // No path is below itself.
-        let inside = paths.iter().position(|other| is_below(path, other));
-        if let Some(outer) = inside.map(|index| &mounted[index].skill) {
+        if let Some(outer) = around(path, &outer).map(|index| &mounted[index].skill) {
             let message = format!(
                 "skill {} is mounted at {}, inside the read-only volume of skill {}: the container starts only if that \
                  image has the directory",
@@ -97,6 +95,7 @@ pub(super) fn add(
             plan.warn("Q21", message);
         }
     }
+    drop(outer);
     drop(paths);
     plan.skills = mounted;
 }
@@ -108,31 +107,15 @@ pub(super) fn nested<'m>(
     skills: &[Skill],
 ) {
     let paths: Vec<Cow<'_, str>> = skills.iter().map(|skill| normalized(&skill.mount_path)).collect();
+    let outer = first_by_path(&paths);
     for (volume, path) in others {
-        let inner = normalized(path);
-        let Some(index) = paths.iter().position(|outer| is_below(&inner, outer)) else { continue };
+        let Some(index) = around(&normalized(path), &outer) else { continue };
         let message = format!(
             "volume {volume} is mounted at {path}, inside the read-only volume of skill {}: the container starts only if \
              that image has the directory",
             skills[index].name
         );
         plan.warn("Q21", message);
-    }
-}
-
-/// Warns of image volumes that go though the skills annotation, `recorded`, does not name them: they look like ours, and
-/// somebody may have written them by hand.
-pub(super) fn unrecorded(plan: &mut RuntimePlan, recorded: Option<&str>, dropped: &BTreeSet<String>) {
-    let known = recorded.and_then(|text| string_list(text).ok()).unwrap_or_default();
-    for volume in dropped {
-        let skill = volume.strip_prefix(SKILL_VOLUME_PREFIX).unwrap_or(volume);
-        if !known.iter().any(|name| name == skill) {
-            let message = format!(
-                "image volume {volume} is taken for a skill that is gone, and removed; if it is not one, call it something \
-                 that does not begin with {SKILL_VOLUME_PREFIX}"
-            );
-            plan.warn("", message);
-        }
     }
 }
 
@@ -169,6 +152,20 @@ fn normalized(path: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(format!("/{}", out.join("/")))
+}
+
+/// Normalized paths, each with the first skill that has it.
+fn first_by_path<'p>(paths: &'p [Cow<'_, str>]) -> HashMap<&'p str, usize> {
+    paths.iter().enumerate().rev().map(|(index, path)| (path.as_ref(), index)).collect()
+}
+
+/// The outermost of these paths that a normalized path is strictly inside of.
+fn around(path: &str, outer: &HashMap<&str, usize>) -> Option<usize> {
+    if path == "/" {
+        return None;
+    }
+    let ends = path.match_indices('/').map(|(end, _)| if end == 0 { "/" } else { &path[..end] });
+    ends.filter_map(|parent| outer.get(parent)).next().copied()
 }
 
 /// Whether a normalized path is strictly inside another one.

@@ -3,6 +3,8 @@
 //! Agents split the value at commas and strip blanks (ecosystem.md section 1). A value that comes from elsewhere
 //! (`valueFrom`) cannot be extended and is refused.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::api::names::SKILL_FOLDERS;
@@ -11,7 +13,7 @@ use crate::api::names::SKILL_FOLDERS;
 pub(super) const NOT_A_VALUE: &str =
     "the value of SKILL_FOLDERS comes from elsewhere (valueFrom), so no paths can be added to it";
 
-fn paths(value: &str) -> impl Iterator<Item = &str> {
+pub(super) fn paths(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|path| !path.is_empty())
 }
 
@@ -36,11 +38,23 @@ pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<
         return if wanted.is_empty() { Ok(None) } else { Err(index) };
     }
     let before = env[index].get("value").and_then(Value::as_str).unwrap_or_default();
-    let is_stale = |path: &&str| stale.iter().any(|one| one == path) && !wanted.contains(path);
-    let after = unique(paths(before).filter(|path| !is_stale(path)).chain(wanted.iter().copied()));
-    if unique(paths(before)) == after {
+    let (is_stale, all): (HashSet<&str>, HashSet<&str>) =
+        (stale.iter().map(String::as_str).collect(), wanted.iter().copied().collect());
+    // The author's blanks and repetitions stay.
+    let mut after: Vec<&str> = before
+        .split(',')
+        .filter(|path| all.contains(path.trim()) || !is_stale.contains(path.trim()))
+        .collect();
+    let there: HashSet<&str> = after.iter().map(|path| path.trim()).collect();
+    let missing: Vec<&str> =
+        unique(wanted.iter().copied()).into_iter().filter(|path| !there.contains(path)).collect();
+    if missing.is_empty() && after.len() == before.split(',').count() {
         return Ok(None);
     }
+    if after.iter().all(|path| path.trim().is_empty()) {
+        after.clear();
+    }
+    after.extend(missing);
     let mut out = env.to_vec();
     if after.is_empty() {
         out.remove(index);
@@ -48,6 +62,21 @@ pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<
         out[index]["value"] = after.join(",").into();
     }
     Ok(Some(out))
+}
+
+/// The value, where the variable is there with one.
+pub(super) fn value(env: &[Value]) -> Option<&str> {
+    env.get(position(env)?)?.get("value")?.as_str()
+}
+
+/// The list with another value of the variable.
+pub(super) fn with_value(env: &[Value], value: &str) -> Vec<Value> {
+    let mut out = env.to_vec();
+    match position(env) {
+        Some(index) => out[index]["value"] = value.into(),
+        None => out.push(json!({"name": SKILL_FOLDERS, "value": value})),
+    }
+    out
 }
 
 /// Whether the value ends with these paths in this order: the form in which we leave them.
@@ -61,13 +90,8 @@ pub(super) fn ends_with(env: &[Value], ours: &[String]) -> bool {
 }
 
 fn unique<'p>(all: impl Iterator<Item = &'p str>) -> Vec<&'p str> {
-    let mut out: Vec<&str> = Vec::new();
-    for path in all {
-        if !out.contains(&path) {
-            out.push(path);
-        }
-    }
-    out
+    let mut seen = HashSet::new();
+    all.filter(|path| seen.insert(*path)).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +111,7 @@ mod tests {
     fn the_users_paths_stay_first_and_none_comes_twice() {
         assert_eq!(merged(None, &["/a", "/b"], &[]).as_deref(), Some("/a,/b"));
         assert_eq!(merged(None, &[], &[]), None);
-        assert_eq!(merged(Some("/mine, /a"), &["/a", "/b"], &[]).as_deref(), Some("/mine,/a,/b"));
+        assert_eq!(merged(Some("/mine, /a"), &["/a", "/b"], &[]).as_deref(), Some("/mine, /a,/b"));
         assert_eq!(
             merged(Some("/b , /a"), &["/a", "/b"], &[]),
             None,

@@ -1,13 +1,14 @@
 //! The pod's volumes: existing ones and skills in, the new list out. Mounts of them are left to `mounts`.
 //!
-//! Source: operator-spec.md section 6 ("Volumes"). Without `exact` only what we can prove to be ours is touched: a volume
-//! with our prefix that is an image and nothing else (Q4).
+//! Source: operator-spec.md section 6 ("Volumes"). Without `exact` only what evidence says is ours is taken out, and what a
+//! skill needs and is there already is adopted (Q4).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::fields;
+use super::ownership::Ownership;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::api::pull_policy::default_pull_policy;
@@ -17,16 +18,33 @@ use crate::api::pull_policy::default_pull_policy;
 pub(super) struct Volumes {
     /// The new list.
     pub list: Vec<Value>,
-    /// Names of volumes of ours that go.
+    /// Names of volumes of ours that are taken out.
     pub dropped: HashSet<String>,
-    /// Names of volumes with our prefix that are not ours, and stay.
+    /// Names of volumes of the author's that no skill needs any more, and that are as they were before us.
+    pub restored: HashSet<String>,
+    /// Image volumes with the name of a skill that the author had, as they were.
+    pub adopted: Vec<Value>,
+    /// Names of volumes with our prefix that are no image volumes, and stay.
     pub foreign: Vec<String>,
-    /// Names of the skills whose image volumes were there before.
-    pub ours_before: HashSet<String>,
+    /// Names of image volumes with our prefix that stay, since nothing says that they are ours.
+    pub kept: Vec<String>,
     /// Skills (by index) whose volume meets one that is not ours, with the kind of that volume.
     pub collisions: Vec<(usize, String)>,
     /// Names of volumes that keep what somebody added to them.
     pub kept_changes: Vec<String>,
+    /// Names of all in the new list that have our prefix.
+    pub names: HashSet<String>,
+}
+
+impl Volumes {
+    /// Whether a mount of the volume is to be taken out: the volume of ours is, or is not even there.
+    pub(super) fn dangles(&self, volume: &str, own: &Ownership) -> bool {
+        if self.dropped.contains(volume) {
+            return true;
+        }
+        let Some(skill) = volume.strip_prefix(SKILL_VOLUME_PREFIX) else { return false };
+        own.volume(skill).is_some() && !self.names.contains(volume)
+    }
 }
 
 /// Name of the volume of a skill.
@@ -39,76 +57,86 @@ pub(super) fn name_of(item: &Value) -> &str {
     item.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether a volume is ours by name and shape: our prefix, an image, nothing else.
-pub(super) fn is_ours(volume: &Value) -> bool {
+/// Whether a volume has the name and the shape of ours: our prefix, an image, nothing else. Whose it is, [`Ownership`] says.
+pub(super) fn is_skill_image(volume: &Value) -> bool {
     name_of(volume).starts_with(SKILL_VOLUME_PREFIX)
         && fields::is_set(volume.get("image"))
         && volume.as_object().is_some_and(|map| map.keys().all(|key| key == "name" || key == "image"))
 }
 
-/// The operator's code: everything with the prefix goes or is built anew.
-pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Volumes {
+/// For each volume name the first skill that wants it.
+pub(super) fn by_volume(skills: &[Skill]) -> HashMap<String, usize> {
+    skills.iter().enumerate().rev().map(|(index, skill)| (volume_name(skill), index)).collect()
+}
+
+/// The operator's code: everything with the prefix is taken out or built anew.
+pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Vec<Value> {
     let names: Vec<String> = skills.iter().map(volume_name).collect();
     // A Go map from name to skill: of duplicates the last.
-    let wanted = |name: &str| names.iter().rposition(|known| known == name);
-    let mut taken: HashSet<String> = HashSet::new();
-    let mut out = Volumes { ours_before: skills_before(existing), ..Volumes::default() };
+    let wanted: HashMap<&str, usize> =
+        names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let mut taken: HashSet<&str> = HashSet::new();
+    let mut out = Vec::with_capacity(existing.len() + skills.len());
     for volume in existing {
         let name = name_of(volume);
         if !name.starts_with(SKILL_VOLUME_PREFIX) {
-            out.list.push(volume.clone());
-        } else if let Some(index) = wanted(name).filter(|_| !taken.contains(name)) {
-            out.list.push(fresh(&skills[index]));
-            taken.insert(name.to_owned());
-        } else {
-            out.dropped.insert(name.to_owned());
+            out.push(volume.clone());
+        } else if let Some(index) = wanted.get(name).filter(|_| taken.insert(name)) {
+            out.push(fresh(&skills[*index]));
         }
     }
-    let missing = skills.iter().zip(&names).filter(|(_, name)| !taken.contains(*name));
-    out.list.extend(missing.map(|(skill, _)| fresh(skill)));
+    let missing = skills.iter().zip(&names).filter(|(_, name)| !taken.contains(name.as_str()));
+    out.extend(missing.map(|(skill, _)| fresh(skill)));
     out
 }
 
-/// The same, but volumes that are not ours stay, and ours keep what the operator's rebuild would lose (Q11).
-pub(super) fn safe(existing: &[Value], skills: &[Skill]) -> Volumes {
-    let names: Vec<String> = skills.iter().map(volume_name).collect();
+/// The same, but what is not ours stays, and ours keep what the operator's rebuild would lose (Q11).
+pub(super) fn safe(existing: &[Value], skills: &[Skill], own: &Ownership) -> Volumes {
+    let wanted = by_volume(skills);
     let mut taken: HashSet<&str> = HashSet::new();
-    let mut out = Volumes { ours_before: skills_before(existing), ..Volumes::default() };
+    let mut out = Volumes::default();
     for volume in existing {
         let name = name_of(volume);
-        let wanted = names.iter().position(|known| known == name);
-        if !is_ours(volume) {
-            if name.starts_with(SKILL_VOLUME_PREFIX) {
-                out.foreign.push(name.to_owned());
-            }
-            if let Some(index) = wanted {
-                out.collisions.push((index, source_of(volume)));
-            }
+        let Some(skill) = name.strip_prefix(SKILL_VOLUME_PREFIX) else {
             out.list.push(volume.clone());
-        } else if let Some(index) = wanted.filter(|_| !taken.contains(name)) {
+            continue;
+        };
+        let index = wanted.get(name).copied();
+        if !is_skill_image(volume) {
+            out.foreign.push(name.to_owned());
+            out.collisions.extend(index.map(|index| (index, source_of(volume))));
+            out.list.push(volume.clone());
+        } else if let Some(index) = index.filter(|_| taken.insert(name)) {
+            if own.volume(skill).is_none() && own.volume_before(name).is_none() {
+                out.adopted.push(volume.clone());
+            }
             let (updated, kept) = updated(volume, &skills[index]);
             out.list.push(updated);
             if kept {
                 out.kept_changes.push(name.to_owned());
             }
-            taken.insert(name);
-        } else {
+        } else if own.volume(skill).is_some() {
             out.dropped.insert(name.to_owned());
+        } else if let Some(before) = own.volume_before(name) {
+            out.list.push(before.clone());
+            out.restored.insert(name.to_owned());
+        } else {
+            out.kept.push(name.to_owned());
+            out.list.push(volume.clone());
         }
     }
-    let missing = skills.iter().zip(&names).filter(|(_, name)| !taken.contains(name.as_str()));
-    out.list.extend(missing.map(|(skill, _)| fresh(skill)));
-    // A second copy that goes leaves the first one where it is.
-    for volume in &out.list {
-        out.dropped.remove(name_of(volume));
-    }
+    // A skill whose name a volume of another kind has is refused; its own volume is not added to it.
+    let foreign: HashSet<&str> = out.foreign.iter().map(String::as_str).collect();
+    let missing = skills.iter().filter(|skill| {
+        let name = volume_name(skill);
+        !taken.contains(name.as_str()) && !foreign.contains(name.as_str())
+    });
+    out.list.extend(missing.map(fresh));
+    // A second copy that is taken out leaves the first one where it is.
+    let names = out.list.iter().map(name_of).filter(|name| name.starts_with(SKILL_VOLUME_PREFIX));
+    out.names = names.map(str::to_owned).collect();
+    out.dropped.retain(|name| !out.names.contains(name));
     out
-}
-
-/// Names of skills whose image volumes are there.
-pub(super) fn skills_before(existing: &[Value]) -> HashSet<String> {
-    let ours = existing.iter().filter(|volume| is_ours(volume));
-    ours.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX)).map(str::to_owned).collect()
 }
 
 /// What kind of volume it is, such as `configMap`.
@@ -174,7 +202,19 @@ mod tests {
         }
     }
 
-    /// A ConfigMap skill of kagenti's backend that disappears takes the agent's knowledge with it.
+    /// A pod with these volumes, that an operator or an earlier version left with these names in its annotation.
+    fn left(existing: &[Value], names: &str) -> Value {
+        json!({
+            "metadata": {"annotations": {"kagenti.io/skills": names}},
+            "spec": {"template": {
+                "metadata": {"annotations": {"kagenti.io/config-hash": "00"}},
+                "spec": {"volumes": existing},
+            }},
+        })
+    }
+
+    /// A ConfigMap skill of kagenti's backend, or a volume written by hand, that disappears takes the agent's knowledge
+    /// with it.
     #[test]
     fn volumes_that_are_not_ours_stay() {
         let existing = [
@@ -183,9 +223,12 @@ mod tests {
             json!({"name": "skill-old", "image": {"reference": "old"}}),
             json!({"name": "skill-a", "image": {"reference": "a:1", "pullPolicy": "IfNotPresent"}}),
             json!({"name": "skill-b", "emptyDir": {}}),
+            json!({"name": "skill-own", "image": {"reference": "own:1"}}),
+            json!({"name": "skill-c", "image": {"reference": "mine:1"}}),
         ];
         let skills = [skill("a", "a:latest", ""), skill("b", "b:1", ""), skill("c", "c:1", "Never")];
-        let volumes = safe(&existing, &skills);
+        let own = Ownership::for_tests(&left(&existing, r#"["old","a"]"#));
+        let volumes = safe(&existing, &skills, &own);
         assert_eq!(
             volumes,
             Volumes {
@@ -194,24 +237,32 @@ mod tests {
                     existing[1].clone(),
                     json!({"name": "skill-a", "image": {"reference": "a:latest", "pullPolicy": "Always"}}),
                     existing[4].clone(),
-                    json!({"name": "skill-b", "image": {"reference": "b:1"}}),
+                    existing[5].clone(),
                     json!({"name": "skill-c", "image": {"reference": "c:1", "pullPolicy": "Never"}}),
                 ],
                 dropped: ["skill-old".to_owned()].into(),
+                adopted: vec![existing[6].clone()],
                 foreign: vec!["skill-0".into(), "skill-b".into()],
-                ours_before: ["old".to_owned(), "a".to_owned()].into(),
+                kept: vec!["skill-own".into()],
                 collisions: vec![(1, "emptyDir".into())],
-                kept_changes: Vec::new(),
+                names: ["0", "a", "b", "own", "c"].map(|name| format!("skill-{name}")).into(),
+                ..Volumes::default()
             }
         );
-        assert_eq!(exact(&existing, &skills).list.len(), 4, "the operator drops or rebuilds all but cache");
+        let untouched = Ownership::for_tests(&json!({"spec": {"template": {"spec": {"volumes": existing}}}}));
+        assert_eq!(safe(&existing, &[], &untouched).list, existing, "never rendered: nothing is ours");
+        assert_eq!(exact(&existing, &skills).len(), 4, "the operator drops or rebuilds all but cache");
     }
 
     #[test]
     fn a_pull_policy_set_by_hand_stays_and_a_default_follows_the_reference() {
         let policy = |before: &str, reference: &str, image: &str, wanted: &str| {
             let volume = json!({"name": "skill-a", "image": {"reference": reference, "pullPolicy": before}});
-            let after = safe(std::slice::from_ref(&volume), &[skill("a", image, wanted)]);
+            let after = safe(
+                std::slice::from_ref(&volume),
+                &[skill("a", image, wanted)],
+                &Ownership::for_tests(&json!({})),
+            );
             (after.list[0]["image"]["pullPolicy"].clone(), after.kept_changes.len())
         };
         assert_eq!(policy("IfNotPresent", "a:1", "a:2", ""), (json!("IfNotPresent"), 0));

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::image_volumes::{name_of, volume_name};
+use super::image_volumes::{Volumes, by_volume, name_of, volume_name};
+use super::ownership::Ownership;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 
@@ -19,13 +20,16 @@ pub(super) struct Mounts {
     pub list: Vec<Value>,
     /// Volumes and paths of mounts that are not ours: what a skill's path may not meet.
     pub others: Vec<(String, String)>,
+    /// The author's mounts of volumes that are adopted, as they were.
+    pub adopted: Vec<Value>,
     /// Paths of mounts that were changed by hand and stay.
     pub kept_changes: Vec<String>,
-    /// Paths of mounts of ours that go.
+    /// Paths of mounts of ours that are taken out.
     pub dropped_paths: Vec<String>,
 }
 
-fn path_of(mount: &Value) -> &str {
+/// The path of a mount.
+pub(super) fn path_of(mount: &Value) -> &str {
     mount.get("mountPath").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -43,39 +47,49 @@ pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Vec<Value> {
     kept.cloned().chain(skills.iter().map(fresh)).collect()
 }
 
-/// The mounts of the agent container. `foreign` are names of volumes with our prefix that are not ours.
-pub(super) fn safe(existing: &[Value], skills: &[Skill], foreign: &[String]) -> Mounts {
-    let foreign: HashSet<&str> = foreign.iter().map(String::as_str).collect();
+/// The mounts of the agent container.
+pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own: &Ownership) -> Mounts {
     let mut out = Mounts::default();
-    let volumes: Vec<String> = skills.iter().map(volume_name).collect();
+    let wanted = by_volume(skills);
+    let foreign: HashSet<&str> = volumes.foreign.iter().map(String::as_str).collect();
+    let adopted: HashSet<&str> = volumes.adopted.iter().map(name_of).collect();
     // For each skill the mount that serves it, if there is one at its path already.
     let mut serving: Vec<Option<Value>> = vec![None; skills.len()];
     // Skills that have such a mount: another mount of theirs is no stale one but somebody's second (Q11).
-    let served: Vec<bool> = skills
-        .iter()
-        .zip(&volumes)
-        .map(|(skill, volume)| {
-            existing.iter().any(|mount| name_of(mount) == volume && path_of(mount) == skill.mount_path)
-        })
-        .collect();
+    let mut served = vec![false; skills.len()];
+    for mount in existing {
+        if let Some(index) = wanted.get(name_of(mount)) {
+            served[*index] |= skills[*index].mount_path == path_of(mount);
+        }
+    }
     for mount in existing {
         let (name, path) = (name_of(mount), path_of(mount));
-        if !name.starts_with(SKILL_VOLUME_PREFIX) || foreign.contains(name) {
+        if volumes.dangles(name, own) {
+            out.dropped_paths.push(path.to_owned());
+            continue;
+        }
+        if volumes.restored.contains(name) {
+            match own.mount_before(mount) {
+                Some(before) => out.list.push(before.clone()),
+                None => out.dropped_paths.push(path.to_owned()),
+            }
+            continue;
+        }
+        let Some(&index) = wanted.get(name).filter(|_| !foreign.contains(name)) else {
             out.others.push((name.to_owned(), path.to_owned()));
             out.list.push(mount.clone());
             continue;
+        };
+        if adopted.contains(name) {
+            out.adopted.push(mount.clone());
         }
-        let skill = volumes.iter().position(|volume| volume == name);
-        if let Some(index) =
-            skill.filter(|index| skills[*index].mount_path == path && serving[*index].is_none())
-        {
+        let theirs = adopted.contains(name) || own.mount_before(mount).is_some();
+        if skills[index].mount_path == path && serving[index].is_none() {
             serving[index] = Some(read_only(mount));
             if !is_plain(mount) {
                 out.kept_changes.push(path.to_owned());
             }
-        } else if skill
-            .is_some_and(|index| !is_plain(mount) || (served[index] && skills[index].mount_path != path))
-        {
+        } else if theirs || !is_plain(mount) || (served[index] && skills[index].mount_path != path) {
             out.others.push((name.to_owned(), path.to_owned()));
             out.kept_changes.push(path.to_owned());
             out.list.push(mount.clone());
@@ -91,7 +105,7 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], foreign: &[String]) -> 
 }
 
 /// Whether a mount is as we write it; anything else about it somebody added.
-fn is_plain(mount: &Value) -> bool {
+pub(super) fn is_plain(mount: &Value) -> bool {
     mount
         .as_object()
         .is_some_and(|map| map.keys().all(|key| matches!(key.as_str(), "name" | "mountPath" | "readOnly")))
@@ -119,21 +133,6 @@ fn same_set(one: &[Value], other: &[Value]) -> bool {
     sorted(one).into_iter().zip(sorted(other)).all(|(a, b)| one[a] == other[b])
 }
 
-/// Paths at which these volumes are mounted.
-pub(super) fn paths_of(existing: &[Value], volumes: &HashSet<String>) -> Vec<String> {
-    let of_them = existing.iter().filter(|mount| volumes.contains(name_of(mount)));
-    of_them.map(|mount| path_of(mount).to_owned()).collect()
-}
-
-/// Mounts of other containers without those of volumes that go; none where all may stay.
-pub(super) fn without_dangling(existing: &[Value], dropped: &HashSet<String>) -> Option<Vec<Value>> {
-    let dangles = |mount: &&Value| dropped.contains(name_of(mount));
-    existing
-        .iter()
-        .any(|mount| dangles(&mount))
-        .then(|| existing.iter().filter(|mount| !dangles(mount)).cloned().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -153,7 +152,15 @@ mod tests {
             json!({"name": "skill-b", "mountPath": "/b-before", "readOnly": true}),
             json!({"name": "skill-old", "mountPath": "/old", "readOnly": true}),
         ];
-        let out = safe(&existing, &[skill("a", "/a"), skill("b", "/b")], &["skill-0".to_owned()]);
+        let own = Ownership::for_tests(&json!({
+            "metadata": {"annotations": {"skills.kagenti.dev/record": r#"{"skills":["a","b","old"]}"#}},
+        }));
+        let volumes = Volumes {
+            foreign: vec!["skill-0".into()],
+            names: ["skill-0", "skill-a", "skill-b"].map(str::to_owned).into(),
+            ..Volumes::default()
+        };
+        let out = safe(&existing, &[skill("a", "/a"), skill("b", "/b")], &volumes, &own);
         assert_eq!(
             out,
             Mounts {
@@ -164,13 +171,17 @@ mod tests {
                     json!({"name": "skill-b", "mountPath": "/b", "readOnly": true}),
                 ],
                 others: vec![("skill-0".into(), "/cm".into()), ("skill-a".into(), "/second".into())],
+                adopted: Vec::new(),
                 kept_changes: vec!["/a".into(), "/second".into()],
                 dropped_paths: vec!["/b-before".into(), "/old".into()],
             }
         );
+        assert_eq!(safe(&out.list, &[skill("a", "/a"), skill("b", "/b")], &volumes, &own).list, out.list);
+        let unknown = Ownership::for_tests(&json!({}));
         assert_eq!(
-            safe(&out.list, &[skill("a", "/a"), skill("b", "/b")], &["skill-0".to_owned()]).list,
-            out.list
+            safe(&existing, &[], &volumes, &unknown).list,
+            existing,
+            "a claim template called skill-*, or what nobody knows, stays"
         );
     }
 
@@ -182,6 +193,8 @@ mod tests {
             json!({"name": "cache", "mountPath": "/cache"}),
             json!({"name": "skill-a", "mountPath": "/a", "readOnly": true}),
         ];
-        assert_eq!(safe(&existing, &[skill("a", "/a"), skill("b", "/b")], &[]).list, existing);
+        let own = Ownership::for_tests(&json!({}));
+        let skills = [skill("a", "/a"), skill("b", "/b")];
+        assert_eq!(safe(&existing, &skills, &Volumes::default(), &own).list, existing);
     }
 }

@@ -1,16 +1,18 @@
-//! The plan of an AgentRuntime that goes, and of `--remove`: what is ours leaves the workload.
+//! The plan of an AgentRuntime that is being deleted, and of `--remove`: what is ours is taken out of the workload.
 //!
-//! Source: operator-spec.md section 8. With `exact` the operator's deletion. Without: for an AgentRuntime that is being
-//! deleted the same, but only of what is ours and leaving nothing that dangles; for `--remove` everything that a render adds.
+//! Source: operator-spec.md section 8. With `exact` the operator's deletion. Without: everything that evidence says is ours,
+//! and nothing that dangles stays; where nothing of ours is, nothing is written.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::apply::{PodFacts, exact_pod, image_volumes_before, safe_annotation, safe_pod};
+use super::apply::exact_pod;
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, text};
+use super::ownership::Entry;
 use super::sandbox::{end_restart, remove_on_deletion, set_template};
+use super::work::Work;
 use super::{Action, Options, Runtime, RuntimePlan};
 use crate::api::names::MANAGED_BY;
 use crate::api::object::Object;
@@ -32,22 +34,28 @@ pub(super) fn plan(
         plan.reason = "there is no workload to take anything out of".to_owned();
         return plan;
     };
-    let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
     let going = Object(runtime.object).is_being_deleted();
     let (after, touched, changed) = if options.exact {
         let mut after = workload.as_ref().clone();
+        let defaults_only = ConfigHash::of(&hash_input(options.profile, None, config));
         exact(&mut after, kind, options, defaults_only.as_str());
         let changed = after != *workload;
         (after, None, changed)
     } else {
-        let hash = (going && !options.remove).then(|| defaults_only.as_str());
-        let mut draft = Draft::new(workload.into_owned());
-        if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, &mut draft, options, hash) {
-            plan.problem(&rules::WORKLOAD_TYPE, &path, message, "correct the workload");
+        let hash = (going && !options.remove && options.profile.deletion.hash_to_defaults)
+            .then(|| ConfigHash::of(&hash_input(options.profile, None, config)));
+        let hash = hash.as_ref().map(ConfigHash::as_str);
+        match safe(&mut plan, runtime, kind, workload.into_owned(), options, hash) {
+            Ok(draft) => {
+                let changed = draft.is_touched();
+                let (after, touched) = draft.into_parts();
+                (after, Some(touched), changed)
+            }
+            Err(WrongType { path, message }) => {
+                plan.problem(&rules::WORKLOAD_TYPE, &path, message, "correct the workload");
+                (Value::Null, None, false)
+            }
         }
-        let changed = draft.is_touched();
-        let (after, touched) = draft.into_parts();
-        (after, Some(touched), changed)
     };
     if plan.is_refused() {
         return plan.failed();
@@ -98,57 +106,53 @@ fn exact(after: &mut Value, kind: WorkloadKind, options: &Options, defaults_only
     }
 }
 
-/// `hash`: what the pod template's hash becomes; none takes it out, and the type labels with it.
+/// `hash`: what a config hash that is there becomes, and then the type labels stay as well; none takes all of them out.
 fn safe(
     plan: &mut RuntimePlan,
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
-    draft: &mut Draft,
+    workload: Value,
     options: &Options,
     hash: Option<&str>,
-) -> Result<(), WrongType> {
+) -> Result<Draft, WrongType> {
     let profile = options.profile;
     let names = profile.names;
-    let labels = ["metadata", "labels"];
-    let template_labels = ["spec", kind.template_key(), "metadata", "labels"];
-    let template_annotations = ["spec", kind.template_key(), "metadata", "annotations"];
-    let mut facts = PodFacts::default();
+    let mut work = Work::new(plan, Draft::new(workload), runtime, kind, options, &[]);
     // Where the operator mounts, neither it nor we ever touch the pod of a Sandbox: what is there is its user's.
     if kind.is_typed() || !profile.mounts() {
-        facts.before = image_volumes_before(draft.value(), kind);
-        safe_pod(plan, kind, draft, &[], options, &mut facts)?;
+        work.pod()?;
     }
-    safe_annotation(plan, runtime, draft, &[], &facts, options)?;
+    work.annotation()?;
     if kind == WorkloadKind::Sandbox && options.restarts {
-        end_restart(draft, names)?;
+        end_restart(&mut work.draft, names)?;
     }
     // An operator that only observes writes the rest itself, and takes it out itself.
-    let renders_labels = profile.mounts() || profile.observer_render.type_label;
-    let renders_hash = profile.mounts() || profile.observer_render.config_hash;
-    if renders_hash {
-        match hash.filter(|_| profile.deletion.hash_to_defaults) {
-            Some(hash) => draft.set(&template_annotations, names.config_hash, hash)?,
-            None => draft.remove(&template_annotations, names.config_hash),
+    if profile.mounts() || profile.observer_render.type_label {
+        if hash.is_none() {
+            work.remove_entry(Entry::Type, &runtime.spec.agent_type)?;
+            work.remove_entry(Entry::PodType, &runtime.spec.agent_type)?;
         }
-    }
-    if renders_labels {
-        if hash.is_none() || !profile.deletion.hash_to_defaults {
-            for keys in [&labels[..], &template_labels] {
-                let found = find(draft.value(), keys).map(|labels| text(labels, &[names.type_label]));
-                if found.unwrap_or_default() == runtime.spec.agent_type {
-                    draft.remove(keys, names.type_label);
-                }
-            }
-        }
-        let manager = text(draft.value(), &["metadata", "labels", MANAGED_BY]).to_owned();
+        let manager = text(work.draft.value(), &["metadata", "labels", MANAGED_BY]).to_owned();
         if manager == names.managed_by_value {
-            draft.remove(&labels, MANAGED_BY);
+            work.remove_entry(Entry::ManagedBy, names.managed_by_value)?;
         } else if !manager.is_empty() {
-            plan.warn(
+            work.warn(
                 "Q17",
                 format!("the label {MANAGED_BY} says {manager} and is left; the operator would remove it"),
             );
         }
     }
-    Ok(())
+    if profile.mounts() || profile.observer_render.config_hash {
+        let keys = ["spec", kind.template_key(), "metadata", "annotations"];
+        let is_there =
+            find(work.draft.value(), &keys).is_some_and(|map| map.get(names.config_hash).is_some());
+        match hash {
+            Some(hash) if is_there => work.draft.set(&keys, names.config_hash, hash)?,
+            // An AgentRuntime that was never applied rolls no pod when it is deleted.
+            Some(_) => {}
+            None => work.draft.remove(&keys, names.config_hash),
+        }
+    }
+    work.record()?;
+    Ok(work.draft)
 }

@@ -109,7 +109,10 @@ fn q6_exact_leaves_mounts_of_other_containers_dangling() {
 
 #[test]
 fn q6_safe_takes_them_out_too() {
-    let scenario = Scenario::vector("deletion/sidecar-mount-dangles");
+    // As an operator leaves a workload: hash and annotation are there.
+    let scenario = Scenario::vector("deletion/sidecar-mount-dangles")
+        .set("workload|metadata|annotations", json!({"kagenti.io/skills": r#"["a"]"#}))
+        .set("workload|spec|template|metadata|annotations", json!({"kagenti.io/config-hash": "00"}));
     let ours = scenario.safe();
     let annotations = ours.workload["spec"]["template"]["metadata"]["annotations"].clone();
     assert_eq!(
@@ -117,6 +120,7 @@ fn q6_safe_takes_them_out_too() {
         edited(
             scenario.before(),
             &[
+                ("metadata|annotations", json!(null)),
                 (&at("volumes"), json!(null)),
                 (&at("containers|0|volumeMounts"), json!(null)),
                 (&at("containers|1|volumeMounts"), json!(null)),
@@ -206,7 +210,8 @@ fn q10_safe_warns_and_takes_the_container_that_is_named() {
     assert_eq!(
         sidecar_first().safe().warnings,
         [
-            "skills are mounted into the first container, envoy-proxy, which looks like a sidecar; --container names another [Q10]"
+            "skills are mounted into the first of 2 containers, envoy-proxy, which looks like a sidecar; --container or the \
+             pod's annotation kubectl.kubernetes.io/default-container names another [Q10]"
         ]
     );
     let scenario = sidecar_first().container("agent");

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test stops at bad data")]
 
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::plan::RecordMode;
 use serde_json::{Map, Value, json};
 
 use crate::vectors::{Case, cases};
@@ -51,6 +52,7 @@ pub struct Scenario {
     container: Option<String>,
     skill_folders: Option<bool>,
     remove: bool,
+    record: RecordMode,
 }
 
 impl Scenario {
@@ -68,7 +70,7 @@ impl Scenario {
 
     /// Any reconcile vector.
     pub fn new(case: Case) -> Self {
-        Self { case, container: None, skill_folders: None, remove: false }
+        Self { case, container: None, skill_folders: None, remove: false, record: RecordMode::Off }
     }
 
     /// A workload with two skills, as the operator left it.
@@ -126,6 +128,12 @@ impl Scenario {
         self
     }
 
+    /// With a record, as `render -i` keeps one.
+    pub fn record(mut self) -> Self {
+        self.record = RecordMode::Always;
+        self
+    }
+
     /// `--remove`.
     pub fn remove(mut self) -> Self {
         self.remove = true;
@@ -169,6 +177,7 @@ impl Scenario {
         cluster.options.container.clone_from(&self.container);
         cluster.options.skill_folders = self.skill_folders;
         cluster.options.remove = self.remove;
+        cluster.options.record = if exact { RecordMode::Off } else { self.record };
         let run = cluster.run();
         Outcome {
             workload: cluster.workload.clone(),

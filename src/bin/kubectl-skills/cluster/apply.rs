@@ -2,6 +2,7 @@
 //! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
 
 use http::Method;
+use kubectl_skills::api::names::OPERATOR_MANAGERS;
 use kubectl_skills::live::apply_configuration::{
     FieldPath, apply_configuration, missing, new_duplicate, removed_fields,
 };
@@ -12,11 +13,8 @@ use super::error::{ClusterError, Failure, FieldConflict};
 use super::paths::Resource;
 use super::requests::{Requests, escape_query};
 
-/// Our field manager, unless the command line names another.
-pub const FIELD_MANAGER: &str = "kubectl-skills";
-/// Managers under which the operator's own updates are recorded: controller-runtime names them after the program file,
-/// `/manager` in the operator's image. Of our fields only they are overruled without `--force-conflicts`.
-const OPERATOR_MANAGERS: [&str; 3] = ["manager", "kagenti-operator", "rossoctl-operator"];
+/// Of our fields only the operator's managers are overruled without `--force-conflicts`.
+pub use kubectl_skills::api::names::FIELD_MANAGER;
 
 /// How to write.
 #[derive(Debug, Clone)]

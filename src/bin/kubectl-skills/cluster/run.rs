@@ -226,7 +226,7 @@ impl ClusterRun {
             text += &format!(", {failed} failed");
         }
         text += &format!("; profile {} because {}", dialect.profile.name, dialect.reason);
-        if !self.settings.options.gate && dialect.profile.mounts() {
+        if !self.session.options().gate && dialect.profile.mounts() {
             text +=
                 &format!("; no skills are mounted: the feature gate {} is off", dialect.profile.skill_gate);
         }

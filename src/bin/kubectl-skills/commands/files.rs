@@ -7,7 +7,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::render::{self, Planned, Settings};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Mood, Summary, Tally, counted};
-use kubectl_skills::plan::{Action, Options, Warning};
+use kubectl_skills::plan::{Action, Options, RecordMode, Warning};
 
 use super::near_miss;
 
@@ -54,7 +54,7 @@ pub fn load<'s>(
         choose_profile(&stream, planning.profile)?
     };
     let settings = Settings {
-        options: Options { remove, ..planning.options(profile) },
+        options: Options { remove, record: RecordMode::WhereAmbiguous, ..planning.options(profile) },
         view: planning.view,
         config,
         gates: planning.gates.clone(),

@@ -1,0 +1,277 @@
+//! Whose is it: a workload in; for each volume, mount, label, annotation and name of a skill out whether it is ours, by
+//! evidence and never by what it is called. What is then done with it is left to the plan.
+//!
+//! The evidence, in this order: the record says that it was there before us; `metadata.managedFields` name who wrote it;
+//! the record says that we wrote it; the workload has the operator's config hash and the skills annotation names the
+//! skill, as operators that mount and earlier versions left it (docs/compatibility.md, "What is ours").
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::fields::{find, text};
+use super::image_volumes::name_of;
+use super::mounts::path_of;
+use super::record::Record;
+use super::{Options, Warning};
+use crate::api::names::{FIELD_MANAGER, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, SKILL_VOLUME_PREFIX};
+use crate::api::workload::WorkloadKind;
+use crate::go::strings::string_list;
+
+/// Why something is taken for ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// The record annotation says so.
+    Record,
+    /// Our field manager or the operator's wrote it, and nobody else states it.
+    ManagedFields,
+    /// The pod template has a config hash, and for a skill the annotation names it.
+    Stamp,
+}
+
+/// A label or annotation of one text that we write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// The type label of the workload.
+    Type,
+    /// The type label of the pod template.
+    PodType,
+    /// Who manages the workload.
+    ManagedBy,
+}
+
+impl Entry {
+    /// The map that it is in.
+    pub(super) fn keys(self, kind: WorkloadKind) -> &'static [&'static str] {
+        match (self, kind) {
+            (Self::Type | Self::ManagedBy, _) => &["metadata", "labels"],
+            (Self::PodType, WorkloadKind::Sandbox) => &["spec", "podTemplate", "metadata", "labels"],
+            (Self::PodType, _) => &["spec", "template", "metadata", "labels"],
+        }
+    }
+
+    /// Its key there.
+    pub(super) fn key(self, names: &'static Names) -> &'static str {
+        match self {
+            Self::Type | Self::PodType => names.type_label,
+            Self::ManagedBy => MANAGED_BY,
+        }
+    }
+
+    /// Its name in a record.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::PodType => "podType",
+            Self::ManagedBy => "managedBy",
+        }
+    }
+}
+
+/// What a workload says about who wrote what.
+#[derive(Debug)]
+pub(super) struct Ownership {
+    /// The record; none where there is none, or it cannot be read.
+    pub record: Option<Record>,
+    kind: WorkloadKind,
+    names: &'static Names,
+    managers: Managers,
+    /// The config hash of an operator that mounts, or ours, is on the pod template.
+    stamped: bool,
+    /// Names in the skills annotation.
+    named: HashSet<String>,
+    recorded: HashSet<String>,
+    /// Names of volumes that the author had.
+    before: HashSet<String>,
+}
+
+impl Ownership {
+    /// Looks at a workload before it is planned.
+    pub(super) fn of(
+        workload: &Value,
+        kind: WorkloadKind,
+        options: &Options,
+        warnings: &mut Vec<Warning>,
+    ) -> Self {
+        let names = options.profile.names;
+        let annotation = |key: &str| {
+            find(workload, &["metadata", "annotations"]).and_then(|map| map.get(key)).and_then(Value::as_str)
+        };
+        let mut unreadable = false;
+        let record = annotation(RECORD).and_then(|text| match Record::parse(text) {
+            Ok(record) => Some(record),
+            Err(error) => {
+                let message = format!(
+                    "the annotation {RECORD} cannot be read ({error}), so nothing is taken out by it; remove the annotation"
+                );
+                warnings.push(Warning { quirk: "", message });
+                unreadable = true;
+                None
+            }
+        });
+        let hash =
+            text(workload, &["spec", kind.template_key(), "metadata", "annotations", names.config_hash]);
+        // An operator that only observes stamps whatever it finds.
+        let stamped = !hash.is_empty() && options.profile.mounts() && record.is_none() && !unreadable;
+        let named = annotation(names.skills).and_then(|text| string_list(text).ok()).unwrap_or_default();
+        Self {
+            kind,
+            names,
+            managers: Managers::of(workload),
+            stamped,
+            named: named.into_iter().collect(),
+            recorded: record.iter().flat_map(|record| &record.skills).cloned().collect(),
+            before: record
+                .iter()
+                .flat_map(|record| &record.before.volumes)
+                .map(|volume| name_of(volume).to_owned())
+                .collect(),
+            record,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_tests(workload: &Value) -> Self {
+        let options = Options::new(&crate::api::profile::PROFILES[0]);
+        Self::of(workload, WorkloadKind::Deployment, &options, &mut Vec::new())
+    }
+
+    /// Whether the image volume of a skill is ours.
+    pub(super) fn volume(&self, skill: &str) -> Option<Evidence> {
+        let name = [SKILL_VOLUME_PREFIX, skill].concat();
+        if self.before.contains(&name) {
+            return None;
+        }
+        if !self.managers.is_empty() {
+            let pod = ["f:spec".to_owned(), format!("f:{}", self.kind.template_key()), "f:spec".to_owned()];
+            let path = [&pod[..], &["f:volumes".to_owned(), item("name", &name)]].concat();
+            match self.managers.of_item(&path) {
+                Some(true) => return Some(Evidence::ManagedFields),
+                Some(false) => return None,
+                None => {}
+            }
+        }
+        if self.recorded.contains(skill) {
+            return Some(Evidence::Record);
+        }
+        (self.stamped && self.named.contains(skill)).then_some(Evidence::Stamp)
+    }
+
+    /// Whether a mount of a skill's volume, in a container that is not the agent's, is one that we left there when it
+    /// was: `first` says that the container is the first one, which the operator takes.
+    pub(super) fn stray_mount(&self, container: &str, first: bool, mount: &Value) -> Option<Evidence> {
+        if self.mount_before(mount).is_some() {
+            return None;
+        }
+        if !self.managers.is_empty() {
+            let list = ["f:spec", &format!("f:{}", self.kind.template_key()), "f:spec", "f:containers"];
+            let path: Vec<String> = list
+                .iter()
+                .map(|key| (*key).to_owned())
+                .chain([
+                    item("name", container),
+                    "f:volumeMounts".to_owned(),
+                    item("mountPath", path_of(mount)),
+                ])
+                .collect();
+            match self.managers.of_item(&path) {
+                Some(true) => return Some(Evidence::ManagedFields),
+                Some(false) => return None,
+                None => {}
+            }
+        }
+        match &self.record {
+            Some(record) => (record.container == container).then_some(Evidence::Record),
+            None => (self.stamped && first).then_some(Evidence::Stamp),
+        }
+    }
+
+    /// Whether a label with the value that we write is ours.
+    pub(super) fn entry(&self, entry: Entry) -> Option<Evidence> {
+        if self.entry_before(entry).is_some() {
+            return None;
+        }
+        let keys = entry.keys(self.kind).iter().map(|key| format!("f:{key}"));
+        let path: Vec<String> = keys.chain([format!("f:{}", entry.key(self.names))]).collect();
+        match self.managers.of_item(&path) {
+            Some(true) => return Some(Evidence::ManagedFields),
+            Some(false) => return None,
+            None => {}
+        }
+        match self.record {
+            Some(_) => Some(Evidence::Record),
+            None => self.stamped.then_some(Evidence::Stamp),
+        }
+    }
+
+    /// Whether a name in the skills annotation is ours; `in_spec`: the AgentRuntime has a skill of that name.
+    pub(super) fn name(&self, name: &str, in_spec: bool) -> Option<Evidence> {
+        if self.recorded.contains(name) {
+            return Some(Evidence::Record);
+        }
+        self.volume(name).or_else(|| (self.stamped && in_spec).then_some(Evidence::Stamp))
+    }
+
+    /// What the author had at an entry.
+    pub(super) fn entry_before(&self, entry: Entry) -> Option<&str> {
+        let entries = self.record.as_ref().map_or(&[][..], |record| &record.before.entries);
+        entries.iter().find(|(key, _)| key == entry.name()).map(|(_, value)| value.as_str())
+    }
+
+    /// The image volume of that name as the author had it.
+    pub(super) fn volume_before(&self, name: &str) -> Option<&Value> {
+        self.record.as_ref()?.before.volumes.iter().find(|volume| name_of(volume) == name)
+    }
+
+    /// A mount as the author had it, by volume and path.
+    pub(super) fn mount_before(&self, mount: &Value) -> Option<&Value> {
+        let same = |other: &&Value| name_of(other) == name_of(mount) && path_of(other) == path_of(mount);
+        self.record.as_ref()?.before.mounts.iter().find(same)
+    }
+
+    /// Whether anything was rendered or configured here before.
+    pub(super) fn is_rendered(&self) -> bool {
+        self.stamped || self.record.is_some()
+    }
+}
+
+fn item(key: &str, value: &str) -> String {
+    format!("k:{}", Value::Object(Map::from_iter([(key.to_owned(), value.into())])))
+}
+
+/// The managers of an object's own fields, ours and the operator's apart from all others.
+#[derive(Debug, Default)]
+struct Managers(Vec<(bool, Value)>);
+
+impl Managers {
+    fn of(workload: &Value) -> Self {
+        let list = workload.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let entries = list.into_iter().flatten().filter(|entry| text(entry, &["subresource"]).is_empty());
+        Self(
+            entries
+                .map(|entry| {
+                    let manager = text(entry, &["manager"]);
+                    let ours = manager == FIELD_MANAGER || OPERATOR_MANAGERS.contains(&manager);
+                    (ours, entry.get("fieldsV1").cloned().unwrap_or_default())
+                })
+                .collect(),
+        )
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a field or an item of a list is ours alone; none where nobody states it. Who changed only something inside
+    /// an item does not state the item.
+    fn of_item(&self, path: &[String]) -> Option<bool> {
+        let states = |fields: &Value| {
+            let found = path.iter().try_fold(fields, |at, key| at.get(key));
+            let is_item = path.last().is_some_and(|key| key.starts_with("k:"));
+            found.is_some_and(|found| !is_item || found.get(".").is_some() || found.get("f:name").is_some())
+        };
+        let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(ours, _)| *ours).peekable();
+        all.peek()?;
+        Some(all.all(|ours| ours))
+    }
+}

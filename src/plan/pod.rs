@@ -1,0 +1,380 @@
+//! The pod of a workload: volumes, mounts and `SKILL_FOLDERS` of all containers, and which container is the agent's. What a
+//! list becomes is decided in `image_volumes`, `mounts` and `env`; this puts them in their places and says what is wrong.
+
+use serde_json::{Map, Value};
+
+use super::fields::{At, WrongType, find, items};
+use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
+use super::mounts::{is_plain, path_of};
+use super::work::Work;
+use super::{RuntimePlan, advice, env, mounts};
+use crate::api::agent_runtime::Skill;
+use crate::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
+use crate::validate::findings::{Finding, rules, skill_path};
+use crate::validate::preflight::{self, Mount};
+
+/// Containers that run alongside an agent and never are one: of the operator's injector, of service meshes, proxies, and
+/// collectors of secrets, logs and telemetry.
+const SIDECARS: [&str; 29] = [
+    "authbridge-proxy",
+    "authbridge",
+    "aws-otel-collector",
+    "client-registration",
+    "cloud-sql-proxy",
+    "cloudsql-proxy",
+    "config-reloader",
+    "consul-dataplane",
+    "daprd",
+    "datadog-agent",
+    "envoy",
+    "envoy-proxy",
+    "envoy-sidecar",
+    "filebeat",
+    "fluent-bit",
+    "fluentd",
+    "istio-proxy",
+    "jaeger-agent",
+    "kagenti-client-registration",
+    "kube-rbac-proxy",
+    "linkerd-proxy",
+    "nginx",
+    "oauth2-proxy",
+    "opa",
+    "otc-container",
+    "otel-collector",
+    "promtail",
+    "spiffe-helper",
+    "vault-agent",
+];
+
+/// A list of a container, as it should be.
+type Lists = Vec<(&'static str, Vec<Value>)>;
+
+/// A container that is not the agent's.
+struct Other<'c> {
+    name: &'c str,
+    /// Whether it is the first of `containers`, which the operator takes for the agent's.
+    first: bool,
+    list: &'static str,
+}
+
+impl Work<'_, '_> {
+    fn pod_keys(&self) -> [&'static str; 3] {
+        ["spec", self.kind.template_key(), "spec"]
+    }
+
+    /// Volumes, mounts and `SKILL_FOLDERS`.
+    pub(super) fn pod(&mut self) -> Result<(), WrongType> {
+        let keys = self.pod_keys();
+        let pod = self.draft.map(&keys)?;
+        if pod.is_none() && self.skills.is_empty() {
+            return Ok(());
+        }
+        let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(&keys)))?;
+        let volumes = image_volumes::safe(existing, self.skills, &self.own);
+        for (index, source) in &volumes.collisions {
+            let skill = &self.skills[*index];
+            self.plan.problem(
+                &rules::VOLUME_TAKEN,
+                &skill_path(*index, "name"),
+                format!(
+                    "skill {} needs the volume {}, and the workload has a volume of that name ({source}) that is not ours",
+                    skill.name,
+                    volume_name(skill)
+                ),
+                "rename the skill, or that volume",
+            );
+        }
+        defects(self.plan, self.skills);
+        self.tell_kept(&volumes.kept, &volumes.foreign);
+        for name in &volumes.kept_changes {
+            self.plan.warn(
+                "Q11",
+                format!("volume {name} keeps the pullPolicy that it has; the operator would remove it"),
+            );
+        }
+        let wanted = by_volume(self.skills);
+        self.next.before.volumes.retain(|volume| wanted.contains_key(name_of(volume)));
+        self.next.before.mounts.retain(|mount| wanted.contains_key(name_of(mount)));
+        self.ambiguous |= !volumes.adopted.is_empty();
+        self.next.before.volumes.extend(volumes.adopted.iter().cloned());
+        self.containers(&volumes)?;
+        self.draft.set_items(&keys, "volumes", volumes.list)
+    }
+
+    fn containers(&mut self, volumes: &Volumes) -> Result<(), WrongType> {
+        let keys = self.pod_keys();
+        let none = Map::new();
+        let at = At::Keys(&keys);
+        let agent = self.agent_container()?;
+        // The agent's first: which of its mounts are the author's is known then.
+        for list in ["containers", "initContainers", "ephemeralContainers"] {
+            let inside = At::Key(&at, list);
+            let count = items(self.draft.map(&keys)?.unwrap_or(&none), list, at)?.len();
+            for index in 0..count {
+                let containers = items(self.draft.map(&keys)?.unwrap_or(&none), list, at)?;
+                let Some(Value::Object(container)) = containers.get(index) else { continue };
+                let inside = At::Index(&inside, index);
+                let lists = |key| items(container, key, inside).map(<[Value]>::to_vec);
+                let (mounts, env) = (lists("volumeMounts")?, lists("env")?);
+                let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let lists = if list == "containers" && Some(index) == agent {
+                    self.plan.container = Some(name.clone());
+                    if !self.skills.is_empty() {
+                        self.next.container.clone_from(&name);
+                    }
+                    self.agent_lists(&name, &mounts, &env, inside, volumes)
+                } else {
+                    let other = Other { name: &name, first: list == "containers" && index == 0, list };
+                    self.other_lists(&other, &mounts, &env, inside, volumes)
+                };
+                for (key, items) in lists {
+                    self.draft.set_container_items(&keys, list, index, key, items);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Index of the agent container; none where there is no container and none is needed.
+    fn agent_container(&mut self) -> Result<Option<usize>, WrongType> {
+        let keys = self.pod_keys();
+        let none = Map::new();
+        let at = At::Keys(&keys);
+        let containers = items(self.draft.map(&keys)?.unwrap_or(&none), "containers", at)?;
+        let name =
+            |container: &Value| container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let all: Vec<String> = containers.iter().map(name).collect();
+        let position = |wanted: &str| all.iter().position(|name| name == wanted);
+        let inside = || At::Key(&at, "containers").steps();
+        if let Some(wanted) = &self.options.container {
+            let found = position(wanted);
+            if found.is_none() {
+                let message = format!("there is no container {wanted}");
+                self.plan.problem(&rules::CONTAINER, &inside(), message, format!("name one of: {}", all.join(", ")));
+            }
+            return Ok(found);
+        }
+        if self.options.remove
+            && let Some(found) = self.own.record.as_ref().and_then(|record| position(&record.container))
+        {
+            return Ok(Some(found));
+        }
+        let template =
+            find(self.draft.value(), &["spec", self.kind.template_key(), "metadata", "annotations"]);
+        let chosen = template.and_then(|map| map.get(DEFAULT_CONTAINER)).and_then(Value::as_str);
+        if let Some(chosen) = chosen {
+            if let Some(found) = position(chosen) {
+                return Ok(Some(found));
+            }
+            let message = format!(
+                "the annotation {DEFAULT_CONTAINER} names {chosen}, which is no container of the pod"
+            );
+            self.plan.warn("", message);
+        }
+        let Some(first) = all.first() else {
+            if !self.skills.is_empty() {
+                self.plan.problem(
+                    &rules::CONTAINER,
+                    &inside(),
+                    "there is no container to mount skills into",
+                    "give the pod a container",
+                );
+            }
+            return Ok(None);
+        };
+        let is_sidecar = |name: &String| SIDECARS.contains(&name.as_str());
+        if !self.skills.is_empty() && all.len() > 1 && !all[1..].iter().all(is_sidecar) {
+            let looks = if is_sidecar(first) { ", which looks like a sidecar" } else { "" };
+            let message = format!(
+                "skills are mounted into the first of {} containers, {first}{looks}; --container or the pod's annotation \
+                 {DEFAULT_CONTAINER} names another",
+                all.len()
+            );
+            self.plan.warn(if looks.is_empty() { "" } else { "Q10" }, message);
+        }
+        Ok(Some(0))
+    }
+
+    fn agent_lists(
+        &mut self,
+        name: &str,
+        existing: &[Value],
+        env: &[Value],
+        at: At<'_>,
+        volumes: &Volumes,
+    ) -> Lists {
+        let mounts = mounts::safe(existing, self.skills, volumes, &self.own);
+        let others: Vec<Mount<'_>> =
+            mounts.others.iter().map(|(volume, path)| Mount { volume, path }).collect();
+        let collides = |index: &usize| volumes.collisions.iter().any(|(other, _)| other == index);
+        for (index, finding) in preflight::check_mounts(name, &others, self.skills) {
+            if collides(&index) {
+                // A mount of the volume that is not ours; the collision says so.
+                continue;
+            }
+            self.plan.refuse(finding);
+        }
+        let claims = self.draft.value().pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+        let claims: Vec<&str> = claims
+            .into_iter()
+            .flatten()
+            .map(|claim| claim["metadata"]["name"].as_str().unwrap_or_default())
+            .collect();
+        let unknown = mounts.others.iter().filter(|(volume, _)| {
+            volume.starts_with(SKILL_VOLUME_PREFIX)
+                && !volumes.names.contains(volume)
+                && !claims.contains(&volume.as_str())
+        });
+        let quirk = self.quirk("Q4");
+        for (volume, path) in unknown {
+            let message = format!(
+                "the mount of {volume} at {path} is kept: nothing says that it is ours, and the pod has no such volume"
+            );
+            self.plan.warn(quirk, message);
+        }
+        let others = mounts.others.iter().map(|(volume, path)| (volume.as_str(), path.as_str()));
+        advice::nested(self.plan, others, self.skills);
+        for path in &mounts.kept_changes {
+            let message =
+                format!("the mount at {path} keeps what was added to it; the operator would replace it");
+            self.plan.warn("Q11", message);
+        }
+        self.next.before.mounts.extend(mounts.adopted);
+        self.remember_folders(env);
+        self.dropped_paths.clone_from(&mounts.dropped_paths);
+        let mut lists = vec![("volumeMounts", mounts.list)];
+        lists.extend(self.folders(env, at, true));
+        lists
+    }
+
+    /// Remembers `SKILL_FOLDERS` as its author had it.
+    fn remember_folders(&mut self, env: &[Value]) {
+        let Some(value) = env::value(env).filter(|_| !self.own.is_rendered() && !self.skills.is_empty())
+        else {
+            return;
+        };
+        let names: std::collections::HashSet<&str> = env::paths(value).collect();
+        let named = self.skills.iter().any(|skill| names.contains(skill.mount_path.as_str()));
+        self.ambiguous |= named || names.is_empty();
+        self.next.before.folders = Some(value.to_owned());
+    }
+
+    /// The mounts of a container that is not the agent's, without those that would dangle, and without those of ours that
+    /// were left there when it was the agent's.
+    fn other_lists(
+        &mut self,
+        container: &Other<'_>,
+        existing: &[Value],
+        env: &[Value],
+        at: At<'_>,
+        volumes: &Volumes,
+    ) -> Lists {
+        let named = self.options.container.is_some() || self.plan.container.is_some() || container.first;
+        let stray = |mount: &Value| {
+            named
+                && container.list == "containers"
+                && !self.skills.is_empty()
+                && is_plain(mount)
+                && self.skills.iter().any(|skill| volume_name(skill) == name_of(mount))
+                && self.own.stray_mount(container.name, container.first, mount).is_some()
+        };
+        let (mut kept, mut dangling, mut paths) = (Vec::new(), false, Vec::new());
+        for mount in existing {
+            let dangles = volumes.dangles(name_of(mount), &self.own);
+            if dangles || stray(mount) {
+                dangling |= dangles;
+                paths.push(path_of(mount).to_owned());
+            } else {
+                kept.push(mount.clone());
+            }
+        }
+        if paths.is_empty() {
+            return Lists::new();
+        }
+        let name = container.name;
+        if dangling {
+            let would = self.operator_would("leave them dangling");
+            let quirk = self.quirk("Q6");
+            self.warn(
+                quirk,
+                format!("mounts of removed skills are taken out of container {name} as well{would}"),
+            );
+        } else {
+            self.warn("", format!("the skills that were mounted into container {name} are taken out of it"));
+        }
+        let mut lists = vec![("volumeMounts", kept)];
+        if self.options.remove || !dangling {
+            // It was the agent container of an earlier render.
+            let agent = std::mem::replace(&mut self.dropped_paths, paths);
+            lists.extend(self.folders(env, at, false));
+            self.dropped_paths = agent;
+        }
+        lists
+    }
+
+    /// `SKILL_FOLDERS` of a container.
+    fn folders(&mut self, env: &[Value], at: At<'_>, agent: bool) -> Option<(&'static str, Vec<Value>)> {
+        let profile = self.options.profile;
+        let skills = if agent { self.skills } else { &[] };
+        let by_default = !profile.mounts() && profile.observer_render.skill_folders;
+        let wanted = self.options.skill_folders.unwrap_or(by_default);
+        // Whoever takes everything out and does not say whether that was in: only what looks as we leave it.
+        let forgotten = self.options.skill_folders.is_none()
+            && (self.options.remove || !agent)
+            && env::ends_with(env, &self.dropped_paths);
+        if !wanted && !forgotten {
+            return None;
+        }
+        let before = self.own.record.as_ref().and_then(|record| record.before.folders.clone());
+        let theirs: Vec<&str> = before.iter().flat_map(|text| env::paths(text)).collect();
+        self.dropped_paths.retain(|path| !theirs.contains(&path.as_str()));
+        let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
+        // Agents split the value at commas and strip blanks: such a path would be read as others, and added in every run.
+        for (index, path) in
+            paths.iter().enumerate().filter(|(_, path)| path.contains(',') || path.trim() != **path)
+        {
+            let field = skill_path(index, "mountPath");
+            let message = format!("SKILL_FOLDERS cannot name {path:?}: its paths are separated by commas");
+            let help = "choose another path, or render with --skill-folders=false";
+            self.plan.problem(&rules::SKILL_FOLDERS_PATH, &field, message, help);
+        }
+        match env::merge(env, &paths, &self.dropped_paths) {
+            Ok(None) => None,
+            Ok(Some(list)) => match before.filter(|_| skills.is_empty() && agent) {
+                Some(before)
+                    if env::value(&list).is_none_or(|left| env::paths(left).eq(env::paths(&before))) =>
+                {
+                    let list = if env::value(&list).is_some() { list } else { env.to_vec() };
+                    Some(("env", env::with_value(&list, &before)))
+                }
+                _ => Some(("env", list)),
+            },
+            Err(index) => {
+                let env = At::Key(&at, "env");
+                let field = At::Key(&At::Index(&env, index), "valueFrom").steps();
+                let help = "write the value itself, or render with --skill-folders=false";
+                self.plan.problem(&rules::SKILL_FOLDERS_SOURCE, &field, env::NOT_A_VALUE, help);
+                None
+            }
+        }
+    }
+}
+
+/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
+fn defects(plan: &mut RuntimePlan, skills: &[Skill]) {
+    let mut names = std::collections::HashSet::with_capacity(skills.len());
+    for (index, skill) in skills.iter().enumerate() {
+        for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
+            plan.refuse(finding);
+        }
+        if !names.insert(skill.name.as_str()) {
+            plan.problem(
+                &rules::VOLUME_TWICE,
+                &skill_path(index, "name"),
+                format!("skill {} is there twice, and a pod takes a volume once", skill.name),
+                "rename one of them, or remove it",
+            );
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A workload that is being planned, with everything that the plan of its labels, its annotation and its record needs:
+//! the object and whose each thing in it is in, changes in its draft and warnings in the plan out. The pod is in `pod`.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::annotation;
+use super::draft::Draft;
+use super::fields::{WrongType, find, text};
+use super::ownership::{Entry, Ownership};
+use super::record::Record;
+use super::{Options, RecordMode, Runtime, RuntimePlan};
+use crate::api::agent_runtime::Skill;
+use crate::api::names::{RECORD, SKILL_VOLUME_PREFIX};
+use crate::api::workload::WorkloadKind;
+
+/// A workload that is being planned.
+pub(super) struct Work<'w, 'r> {
+    pub plan: &'w mut RuntimePlan,
+    pub draft: Draft,
+    pub runtime: &'w Runtime<'r>,
+    pub kind: WorkloadKind,
+    pub options: &'w Options,
+    /// The skills that the pod gets.
+    pub skills: &'w [Skill],
+    /// Whose things were before the plan.
+    pub own: Ownership,
+    /// The record as it will be written.
+    pub next: Record,
+    /// Whether something of the author's could be taken for ours without a record.
+    pub ambiguous: bool,
+    /// Paths of mounts of ours that were taken out.
+    pub dropped_paths: Vec<String>,
+}
+
+impl<'w, 'r> Work<'w, 'r> {
+    pub(super) fn new(
+        plan: &'w mut RuntimePlan,
+        draft: Draft,
+        runtime: &'w Runtime<'r>,
+        kind: WorkloadKind,
+        options: &'w Options,
+        skills: &'w [Skill],
+    ) -> Self {
+        let own = Ownership::of(draft.value(), kind, options, &mut plan.warnings);
+        let mut next = own.record.clone().unwrap_or_default();
+        next.skills = skills.iter().map(|skill| skill.name.clone()).collect();
+        if skills.is_empty() {
+            next.container.clear();
+        }
+        let dropped_paths = Vec::new();
+        Self { plan, draft, runtime, kind, options, skills, own, next, ambiguous: false, dropped_paths }
+    }
+
+    pub(super) fn warn(&mut self, quirk: &'static str, message: impl Into<String>) {
+        self.plan.warn(quirk, message);
+    }
+
+    /// `; the operator would ...` where it mounts itself and would do harm.
+    pub(super) fn operator_would(&self, what: &str) -> String {
+        if self.options.profile.mounts() { format!("; the operator would {what}") } else { String::new() }
+    }
+
+    /// The quirk, where the operator mounts itself.
+    pub(super) fn quirk(&self, quirk: &'static str) -> &'static str {
+        if self.options.profile.mounts() { quirk } else { "" }
+    }
+
+    /// Sets a label, and remembers what its author had there.
+    pub(super) fn set_entry(&mut self, entry: Entry, value: &str) -> Result<(), WrongType> {
+        let (keys, key) = (entry.keys(self.kind), entry.key(self.options.profile.names));
+        let before = self.draft.map(keys)?.and_then(|map| map.get(key)).and_then(|value| value.as_str());
+        if let Some(before) = before
+            && self.own.entry(entry).is_none()
+            && self.own.entry_before(entry).is_none()
+        {
+            self.next.before.entries.push((entry.name().to_owned(), before.to_owned()));
+            self.ambiguous = true;
+        }
+        self.draft.set(keys, key, value)
+    }
+
+    /// Takes a label out that has the value that we write, or gives it the value that its author had.
+    pub(super) fn remove_entry(&mut self, entry: Entry, ours: &str) -> Result<(), WrongType> {
+        let (keys, key) = (entry.keys(self.kind), entry.key(self.options.profile.names));
+        let found = find(self.draft.value(), keys).map(|map| text(map, &[key])).unwrap_or_default();
+        if found.is_empty() || found != ours {
+            return Ok(());
+        }
+        if let Some(before) = self.own.entry_before(entry).map(str::to_owned) {
+            return self.draft.set(keys, key, before);
+        }
+        if self.own.entry(entry).is_some() {
+            self.draft.remove(keys, key);
+        } else {
+            let quirk = if entry == Entry::ManagedBy { self.quirk("Q17") } else { "" };
+            self.warn(
+                quirk,
+                format!(
+                    "the label {key} is kept: nothing says that kubectl-skills or the operator alone wrote it"
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// The skills annotation.
+    pub(super) fn annotation(&mut self) -> Result<(), WrongType> {
+        let key = self.options.profile.names.skills;
+        let keys = ["metadata", "annotations"];
+        let existing =
+            find(self.draft.value(), &keys).and_then(|map| map.get(key)).and_then(|text| text.as_str());
+        let existing = existing.map(str::to_owned);
+        let names: Vec<&str> = self.skills.iter().map(|skill| skill.name.as_str()).collect();
+        let in_spec: HashSet<&str> =
+            self.runtime.spec.skills.iter().map(|skill| skill.name.as_str()).collect();
+        let before = self.own.record.as_ref().and_then(|record| record.before.names.as_deref());
+        let is_ours = |name: &str| self.own.name(name, in_spec.contains(name)).is_some();
+        let wanted = annotation::wanted(existing.as_deref(), &names, is_ours, before);
+        if let Some(existing) = &existing
+            && self.own.record.is_none()
+            && !names.is_empty()
+        {
+            self.remember_names(existing, wanted.malformed, &in_spec);
+        }
+        if wanted.malformed {
+            let what = if names.is_empty() { "is kept" } else { "is replaced" };
+            let would = self.operator_would("remove it");
+            let quirk = self.quirk("Q5");
+            self.warn(
+                quirk,
+                format!(
+                    "the skills annotation is no list of names and {what}{}",
+                    if names.is_empty() { would } else { String::new() }
+                ),
+            );
+        } else if !wanted.foreign.is_empty() {
+            let quirk = self.quirk("Q5");
+            let message = format!(
+                "the skills annotation names skills of others, which are kept: {}{}",
+                wanted.foreign.join(", "),
+                self.operator_would("remove them")
+            );
+            self.warn(quirk, message);
+        }
+        match wanted.set {
+            None => Ok(()),
+            Some(Some(text)) => self.draft.set(&keys, key, text),
+            Some(None) => {
+                self.draft.remove(&keys, key);
+                Ok(())
+            }
+        }
+    }
+
+    /// Remembers the annotation of a workload that was never rendered, or of which only the operator's part is known.
+    fn remember_names(&mut self, existing: &str, malformed: bool, in_spec: &HashSet<&str>) {
+        let named = crate::go::strings::string_list(existing).unwrap_or_default();
+        let theirs: Vec<&String> = named
+            .iter()
+            .filter(|name| self.own.name(name, in_spec.contains(name.as_str())).is_none())
+            .collect();
+        if !malformed && theirs.is_empty() {
+            return;
+        }
+        let volumes = find(self.draft.value(), &["spec", self.kind.template_key(), "spec", "volumes"]);
+        let images: HashSet<&str> = volumes
+            .and_then(|volumes| volumes.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|volume| super::image_volumes::name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
+            .collect();
+        self.ambiguous |= malformed
+            || theirs.iter().any(|name| in_spec.contains(name.as_str()) || images.contains(name.as_str()));
+        self.next.before.names = Some(if theirs.len() == named.len() {
+            existing.to_owned()
+        } else {
+            annotation::text(theirs.into_iter().map(String::as_str))
+        });
+    }
+
+    /// Writes the record, keeps it as it should be where there is one, and takes it out where nothing is left to record.
+    pub(super) fn record(&mut self) -> Result<(), WrongType> {
+        let keys = ["metadata", "annotations"];
+        let is_there = find(self.draft.value(), &keys).is_some_and(|map| map.get(RECORD).is_some());
+        let says_nothing = self.next.skills.is_empty() && self.next.before.is_empty();
+        // Where the operator only observes, nothing but a record is ever taken for evidence.
+        let wanted = match self.options.record {
+            RecordMode::Off => return Ok(()),
+            RecordMode::WhereAmbiguous => {
+                self.own.record.is_some() || (self.ambiguous && self.options.profile.mounts())
+            }
+            RecordMode::Always => true,
+        };
+        if wanted && !says_nothing && !self.options.remove {
+            self.draft.set(&keys, RECORD, self.next.text())
+        } else {
+            if is_there && (self.own.record.is_some() || self.options.remove) {
+                self.draft.remove(&keys, RECORD);
+            }
+            Ok(())
+        }
+    }
+
+    /// Says which volumes and mounts with the name of a skill stay, since nothing says that they are ours.
+    pub(super) fn tell_kept(&mut self, kept: &[String], foreign: &[String]) {
+        let foreign: BTreeSet<&String> = foreign.iter().collect();
+        for name in foreign {
+            let would = self.operator_would("remove it");
+            let quirk = self.quirk("Q4");
+            self.warn(quirk, format!("volume {name} is not an image volume and is left{would}"));
+        }
+        for name in kept {
+            let would = self.operator_would("remove it");
+            let quirk = self.quirk("Q4");
+            let message = format!(
+                "image volume {name} and its mounts are kept: no skill of the AgentRuntime needs it, and nothing says that \
+                 kubectl-skills or the operator wrote it{would}"
+            );
+            self.warn(quirk, message);
+        }
+    }
+}
