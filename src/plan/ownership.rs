@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::fields::{find, text};
-use super::image_volumes::name_of;
+use super::image_volumes::{is_skill_image, name_of};
 use super::mounts::path_of;
 use super::record::Record;
 use super::{Options, Warning};
@@ -80,6 +80,8 @@ pub(super) struct Ownership {
     stamped: bool,
     /// Names in the skills annotation.
     named: HashSet<String>,
+    /// Names of skills whose image volumes are there.
+    mounted: HashSet<String>,
     recorded: HashSet<String>,
     /// Names of volumes that the author had.
     before: HashSet<String>,
@@ -113,6 +115,10 @@ impl Ownership {
             text(workload, &["spec", kind.template_key(), "metadata", "annotations", names.config_hash]);
         // An operator that only observes stamps whatever it finds.
         let stamped = !hash.is_empty() && options.profile.mounts() && record.is_none() && !unreadable;
+        let volumes = find(workload, &["spec", kind.template_key(), "spec", "volumes"]);
+        let images =
+            volumes.and_then(Value::as_array).into_iter().flatten().filter(|volume| is_skill_image(volume));
+        let mounted = images.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX));
         let named = annotation(names.skills).and_then(|text| string_list(text).ok()).unwrap_or_default();
         Self {
             kind,
@@ -120,6 +126,7 @@ impl Ownership {
             managers: Managers::of(workload),
             stamped,
             named: named.into_iter().collect(),
+            mounted: mounted.map(str::to_owned).collect(),
             recorded: record.iter().flat_map(|record| &record.skills).cloned().collect(),
             before: record
                 .iter()
@@ -209,7 +216,8 @@ impl Ownership {
         if self.recorded.contains(name) {
             return Some(Evidence::Record);
         }
-        self.volume(name).or_else(|| (self.stamped && in_spec).then_some(Evidence::Stamp))
+        let volume = self.mounted.contains(name).then(|| self.volume(name)).flatten();
+        volume.or_else(|| (self.stamped && in_spec).then_some(Evidence::Stamp))
     }
 
     /// What the author had at an entry.

@@ -151,7 +151,12 @@ impl Work<'_, '_> {
             let found = position(wanted);
             if found.is_none() {
                 let message = format!("there is no container {wanted}");
-                self.plan.problem(&rules::CONTAINER, &inside(), message, format!("name one of: {}", all.join(", ")));
+                self.plan.problem(
+                    &rules::CONTAINER,
+                    &inside(),
+                    message,
+                    format!("name one of: {}", all.join(", ")),
+                );
             }
             return Ok(found);
         }

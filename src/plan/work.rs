@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use serde_json::Value;
+
 use super::annotation;
 use super::draft::Draft;
-use super::fields::{WrongType, find, text};
+use super::fields::{WrongType, find};
 use super::ownership::{Entry, Ownership};
 use super::record::Record;
 use super::{Options, RecordMode, Runtime, RuntimePlan};
@@ -82,8 +84,8 @@ impl<'w, 'r> Work<'w, 'r> {
     /// Takes a label out that has the value that we write, or gives it the value that its author had.
     pub(super) fn remove_entry(&mut self, entry: Entry, ours: &str) -> Result<(), WrongType> {
         let (keys, key) = (entry.keys(self.kind), entry.key(self.options.profile.names));
-        let found = find(self.draft.value(), keys).map(|map| text(map, &[key])).unwrap_or_default();
-        if found.is_empty() || found != ours {
+        let found = find(self.draft.value(), keys).and_then(|map| map.get(key)).and_then(Value::as_str);
+        if found != Some(ours) {
             return Ok(());
         }
         if let Some(before) = self.own.entry_before(entry).map(str::to_owned) {

@@ -6,20 +6,24 @@ use crate::scenario::{Scenario, edited, labelled};
 
 const CONTAINER: &str = "workload|spec|template|spec|containers|0";
 
-/// A render that takes a hand-written volume out in silence costs its author an afternoon.
+/// A render that takes a hand-written volume out costs its author an afternoon.
 #[test]
-fn an_image_volume_that_nothing_records_is_not_removed_in_silence() {
+fn an_image_volume_that_nothing_records_is_kept_and_reported() {
     let own = json!({"name": "skill-own", "image": {"reference": "own:1"}});
-    let scenario = Scenario::configured().stale().set("workload|spec|template|spec|volumes|-", own);
+    let volumes = "workload|spec|template|spec|volumes|-";
+    let scenario = Scenario::configured().stale().set(volumes, own.clone());
     let ours = scenario.safe();
-    assert_eq!(ours.workload, Scenario::configured().before().clone());
+    let kept = Scenario::configured().set(volumes, own).before().clone();
+    assert_eq!(ours.workload, kept);
     assert!(
-        ours.warnings[0].starts_with("image volume skill-own is taken for a skill that is gone"),
+        ours.warnings[0].starts_with("image volume skill-own and its mounts are kept"),
         "{:?}",
         ours.warnings
     );
+    // Hash and annotation together are how an operator leaves a workload.
     let recorded =
         scenario.set("workload|metadata|annotations|kagenti.io/skills", json!(r#"["own","a","b"]"#)).safe();
+    assert_eq!(recorded.workload, Scenario::configured().before().clone());
     assert_eq!(recorded.warnings, [""; 0]);
 }
 
@@ -30,7 +34,7 @@ fn skill_folders_keep_the_users_order_and_a_value_from_elsewhere_is_refused() {
         |value: Value| Scenario::configured().set(&path, json!([{"name": "SKILL_FOLDERS", "value": value}]));
     let scenario = folders(json!("/mine, /app/skills/b")).skill_folders(true);
     let ours = scenario.safe();
-    let wanted = "/mine,/app/skills/b,/app/skills/a";
+    let wanted = "/mine, /app/skills/b,/app/skills/a";
     let path_in_workload = "spec|template|spec|containers|0|env|0|value";
     assert_eq!(ours.workload, edited(scenario.before(), &[(path_in_workload, json!(wanted))]));
     let elsewhere = Scenario::configured().set(
@@ -83,9 +87,10 @@ fn absent_null_and_empty_maps_on_the_way_are_made() {
 /// Both operators of today take an AgentRuntime with no skills, or an empty list, differently from one that is silent.
 #[test]
 fn an_observed_workload_is_left_by_silence_and_emptied_by_an_empty_list() {
-    let rendered = Scenario::vector("skills-volumes/one-skill").under("head").safe();
+    let rendered = Scenario::vector("skills-volumes/one-skill").under("head").record().safe();
     assert!(rendered.workload.to_string().contains("skill-a"));
-    let again = Scenario::vector("skills-volumes/no-skills").under("head").with_workload(&rendered.workload);
+    let again =
+        Scenario::vector("skills-volumes/no-skills").under("head").record().with_workload(&rendered.workload);
     assert_eq!(again.safe().workload, rendered.workload);
     let emptied = again.set("agentRuntime|spec|skills", json!([])).safe();
     assert_eq!(&emptied.workload, Scenario::vector("skills-volumes/one-skill").before());

@@ -135,6 +135,17 @@ fn q6_safe_takes_them_out_too() {
         scenario.safe().workload["spec"]["template"]["spec"]["initContainers"][0]["volumeMounts"].clone();
     assert_eq!(
         mounts,
+        json!([{"mountPath": "/app/skills/old", "name": "skill-old", "readOnly": true},
+            {"mountPath": "/a", "name": "skill-a"}]),
+        "nothing says that skill-old is the operator's, so it stays with its mounts"
+    );
+    let stamped = scenario
+        .set("workload|metadata|annotations", json!({"kagenti.io/skills": r#"["old"]"#}))
+        .set("workload|spec|template|metadata|annotations", json!({"kagenti.io/config-hash": "00"}));
+    let mounts =
+        stamped.safe().workload["spec"]["template"]["spec"]["initContainers"][0]["volumeMounts"].clone();
+    assert_eq!(
+        mounts,
         json!([{"mountPath": "/a", "name": "skill-a"}]),
         "a mount of a skill that stays, stays"
     );

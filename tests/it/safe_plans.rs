@@ -21,7 +21,7 @@ const SETTLED: usize = 4;
 
 /// Vectors with a name of their own in which we differ, and the quirks that say why. `reconcile-random` is held to the
 /// same rules, change by change, by [`explained`].
-const DIFFERENT: [(&str, &str); 36] = [
+const DIFFERENT: [(&str, &str); 38] = [
     ("already-configured/gate-turned-on-after-hash-stamped", "Q7"),
     ("already-configured/managed-by-other", "Q17"),
     ("already-configured/volume-tampered-not-healed", "Q7"),
@@ -32,6 +32,7 @@ const DIFFERENT: [(&str, &str); 36] = [
     ("deletion/only-skill-volumes", "Q26 Q4"),
     ("deletion/sidecar-mount-dangles", "Q26 Q4"),
     ("deletion/statefulset", "Q4"),
+    ("labels-annotations/skills-annotation-gate-off", "Q5"),
     ("labels-annotations/skills-annotation-html-name", "Q13"),
     ("labels-annotations/skills-annotation-malformed-removed-without-skills", "Q5"),
     ("sandbox/existing-skill-volumes-kept", "Q18"),
@@ -45,6 +46,7 @@ const DIFFERENT: [(&str, &str); 36] = [
     ("skills-volumes/configmap-volumes-no-skills-spec", "Q4"),
     ("skills-volumes/duplicate-skill-names-unvalidated", "Q13"),
     ("skills-volumes/empty-name-skill", "Q13"),
+    ("skills-volumes/empty-skills-list", "Q5"),
     ("skills-volumes/foreign-mount-same-path", "Q21"),
     ("skills-volumes/initcontainers-untouched", "Q4"),
     ("skills-volumes/long-name-58", "Q12"),

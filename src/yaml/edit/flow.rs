@@ -201,12 +201,22 @@ impl<'e> EditSession<'e> {
             // The comments take the entries' place, and any comma stays or goes with them.
             match (units.get(last + 1), lines::comma(text, end)) {
                 (None, None) => {
-                    if let Some(comma) = first.checked_sub(1).and_then(|at| lines::comma(text, units[at].1)) {
-                        self.splice(comma, comma + 1, "");
+                    let before = first.checked_sub(1).map(|at| units[at].1);
+                    match before.and_then(|before| Some((before, lines::comma(text, before)?))) {
+                        Some((before, comma)) if text[comma + 1..start].trim_matches(' ').is_empty() => {
+                            self.splice(before, end, kept);
+                        }
+                        Some((_, comma)) => {
+                            self.splice(comma, comma + 1, "");
+                            self.splice(start, end, kept);
+                        }
+                        None => self.splice(start, end, kept),
                     }
-                    self.splice(start, end, kept);
                 }
-                (_, comma) => self.splice(start, comma.map_or(end, |at| at + 1), kept),
+                (_, comma) => {
+                    let stop = comma.map_or(end, |at| lines::skip_blanks(text, at + 1));
+                    self.splice(start, stop, kept);
+                }
             }
             return;
         }

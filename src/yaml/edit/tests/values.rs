@@ -197,7 +197,7 @@ fn a_removed_entry_leaves_the_comments_around_its_items() {
         ("a: [x # c\n  ] # d\nb: 1\n", "# c\n# d\nb: 1\n"),
         ("b: 1\na: # c\n- x", "b: 1\n# c"),
         ("b: 1\r\na: # c\r\n- x\r\n", "b: 1\r\n# c\r\n"),
-        ("{b: 1, a: [x # c\n ]}", "{b: 1 # c\n}"),
+        ("{b: 1, a: [x # c\n ]}", "{b: 1 # c\n }"),
         ("{a: [x # c\n ], b: 1}", "{ # c\n b: 1}"),
         ("{a: [x # c\n ]}", "{ # c\n }"),
         ("a: { x: 1 }\nb: 1\n", "b: 1\n"),
