@@ -187,11 +187,10 @@ impl ClusterRun {
 
     /// Says what the run comes to: a line for each workload where that is wanted, and the summary. `done`: it was written.
     pub fn sum_up(&self, plans: &[LivePlan<'_>], done: bool) {
-        let of = |live: &LivePlan<'_>| live.errors.is_empty().then(|| live.plan.as_ref()).flatten().cloned();
         let dialect = &self.snapshot.dialect;
         let (mut skills, mut changed, mut failed) = (0, 0, 0);
         for live in plans {
-            let Some(plan) = of(live) else {
+            let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else {
                 failed += 1;
                 continue;
             };
