@@ -1,6 +1,12 @@
 //! The same objects through files, live objects, `plan -f`, `validate` and the webhook: one verdict each. The cases stand
 //! in `testdata/one_verdict.json`; the controller's decision is held to them in its own unit tests.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test writes files and stops at bad data"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
