@@ -58,8 +58,8 @@ fn manifests_are_tried_with_their_skills() {
 -    name: b
 --- live/apps.v1.Deployment.{namespace}.web
 +++ planned/apps.v1.Deployment.{namespace}.web
--    kagenti.io/skills: \"[\\\"a\\\",\\\"b\\\"]\"
-+    kagenti.io/skills: \"[\\\"a\\\"]\"
+-    kagenti.io/skills: '[\"a\",\"b\"]'
++    kagenti.io/skills: '[\"a\"]'
 -        image: quay.io/example/agent:1
 +        image: quay.io/example/agent:2
 -        - mountPath: /skills/b
