@@ -140,7 +140,8 @@ fn a_run_killed_anywhere_is_finished_by_the_next() {
             .spawn()
             .expect("a start");
         let lines = BufReader::new(child.stderr.take().expect("its requests")).lines();
-        let _ = lines.map_while(Result::ok).take(moment).last();
+        let is_request = |line: &String| line.starts_with("GET") || line.starts_with("PATCH");
+        let _ = lines.map_while(Result::ok).filter(is_request).take(moment).last();
         child.kill().expect("a running or ended program");
         child.wait().expect("an end");
         let live = deployments(&server);
