@@ -32,10 +32,11 @@ install: ## Installs the program into cargo's bin folder, where kubectl finds it
 	cargo install --path . --locked
 
 .PHONY: check
-check: ## Format, lints, the library's purity, documentation: everything short of tests
+check: ## Format, lints, each feature by itself, the library's purity, documentation: everything short of tests
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	hack/purity.sh
+	hack/features.sh
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n "$$script"; done
 

@@ -17,7 +17,7 @@ mod object_diff;
 mod objects;
 mod planning;
 mod printable;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "controller", feature = "webhook"))]
 mod server;
 mod sink;
 mod source;

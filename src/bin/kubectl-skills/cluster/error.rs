@@ -76,7 +76,7 @@ impl ClusterError {
     }
 
     /// The whole error without line breaks, for a log.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "controller", feature = "webhook"))]
     pub fn one_line(&self) -> String {
         self.to_string().replace('\n', ";").replace(";  ", "; ")
     }

@@ -75,7 +75,7 @@ impl Requests {
     }
 
     /// Gives up after so many attempts: for those who come again by themselves.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "controller", feature = "webhook"))]
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
@@ -121,7 +121,7 @@ impl Requests {
     }
 
     /// The connection, for those who make requests of their own.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "controller", feature = "webhook"))]
     pub fn client(&self) -> kube::Client {
         self.client.clone()
     }

@@ -60,6 +60,7 @@ pub struct Limits {
 impl Limits {
     /// For AdmissionReviews. The API server keeps idle connections for 90 s; `idle` is longer, so that it is not we who close
     /// one while a request is on its way. Objects are 3 MiB at most, and the old one comes with the new.
+    #[cfg(feature = "webhook")]
     pub const REVIEWS: Self = Self {
         connections: 512,
         share: 256,

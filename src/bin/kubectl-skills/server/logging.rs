@@ -1,9 +1,11 @@
 //! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
 //! are about; and, where the environment names a collector, traces ([`crate::controller::traces`]).
 
+#[cfg(feature = "controller")]
 use std::time::Duration;
 
 use clap::ValueEnum;
+#[cfg(feature = "controller")]
 use tokio::time::Instant;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
@@ -53,8 +55,8 @@ impl From<Level> for LevelFilter {
 #[cfg(feature = "otlp")]
 pub type Unsent = Option<crate::controller::traces::Traces>;
 /// Nothing.
-#[cfg(not(feature = "otlp"))]
-pub type Unsent = ();
+#[cfg(all(feature = "controller", not(feature = "otlp")))]
+pub type Unsent = Option<std::convert::Infallible>;
 
 /// Starts logging, once for a process; a second call changes nothing.
 pub fn start(format: Format, level: Level) {
@@ -66,6 +68,7 @@ pub fn start(format: Format, level: Level) {
 ///
 /// # Errors
 /// Variables for traces that cannot be understood.
+#[cfg(feature = "controller")]
 pub fn start_traced(
     format: Format,
     level: Level,
@@ -78,7 +81,7 @@ pub fn start_traced(
     }
     let _ = runtime;
     start(format, level);
-    Ok(Unsent::default())
+    Ok(None)
 }
 
 fn lines<S>(format: Format, level: Level) -> impl Layer<S>
@@ -105,9 +108,10 @@ where
 }
 
 /// Sends what is left.
+#[cfg(feature = "controller")]
 pub async fn end(unsent: Unsent) {
     #[cfg(not(feature = "otlp"))]
-    let () = unsent;
+    let _ = unsent;
     #[cfg(feature = "otlp")]
     if let Some(traces) = unsent {
         let ended = tokio::task::spawn_blocking(move || traces.end()).await;
@@ -118,6 +122,7 @@ pub async fn end(unsent: Unsent) {
 }
 
 /// A message that would be logged again and again: it is due when it changes, and then after twice the time each time.
+#[cfg(feature = "controller")]
 #[derive(Debug, Default)]
 pub struct Repeated {
     message: String,
@@ -127,11 +132,12 @@ pub struct Repeated {
 }
 
 /// The first repetition, and the longest time between two.
+#[cfg(feature = "controller")]
 const REPEATED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
+#[cfg(feature = "controller")]
 impl Repeated {
     /// One that is due only if it still holds after so long.
-    #[cfg(feature = "controller")]
     pub fn after(first: Duration) -> Self {
         Self { first, ..Self::default() }
     }
@@ -167,7 +173,7 @@ impl Repeated {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "controller"))]
 mod tests {
     use super::*;
 
