@@ -3,7 +3,7 @@
 //!
 //! Source: operator-spec.md section 3; visibility from the upstream commits before 67b8a5e.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::api::names::{
@@ -267,6 +267,14 @@ fn layers_of(map: &ConfigMap, names: &Names) -> impl Iterator<Item = Layer> {
     ]
     .into_iter()
     .filter_map(|(has, layer)| has.then_some(layer))
+}
+
+/// Whether a ConfigMap has a part in the configuration of one of these namespaces, seen or hidden.
+pub(crate) fn is_read_for(map: &ConfigMap, profile: &Profile, namespaces: &BTreeSet<&str>) -> bool {
+    layers_of(map, profile.names).any(|layer| match layer {
+        Layer::FeatureGates | Layer::Cluster => !namespaces.is_empty(),
+        _ => namespaces.contains(map.namespace.as_str()),
+    })
 }
 
 fn is_defaults(map: &ConfigMap, names: &Names) -> bool {

@@ -20,7 +20,7 @@ use crate::api::names::MANAGED_BY;
 use crate::api::object::{ConfigMap, Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
-use crate::config::layers::ConfigView;
+use crate::config::layers::{ConfigView, is_read_for};
 use crate::manifest::stream::{Item, Stream};
 use crate::manifest::summary::Tally;
 use crate::plan::claims::{Claimant, Claims};
@@ -216,7 +216,7 @@ impl<'p, 's> Planner<'p, 's> {
         let mut maps = stream.maps.clone();
         let in_stream: BTreeSet<(String, String)> =
             maps.iter().map(|map| (map.namespace.clone(), map.name.clone())).collect();
-        duplicate_maps(stream, &mut planned.errors);
+        duplicate_maps(stream, settings.options.profile, &mut planned.errors);
         let given = settings.config.iter().flatten();
         maps.extend(
             given.filter(|map| !in_stream.contains(&(map.namespace.clone(), map.name.clone()))).cloned(),
@@ -231,15 +231,17 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
+        let claims = claims(stream, planned);
         let mut workloads = HashMap::with_capacity(stream.workloads.len());
         for (index, item) in stream.workloads.iter().enumerate() {
-            if let Some(first) = workloads.insert(key(&item.id), index) {
+            if let Some(first) = workloads.insert(key(&item.id), index)
+                && claims.has(&(item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone()))
+            {
                 planned.errors.push(duplicate(stream, item, &stream.workloads[first]));
             }
         }
         let options = Options { gate, ..settings.options.clone() };
         let session = Session::new(options, settings.view, maps);
-        let claims = claims(stream, planned);
         let planner = Self { stream, session, workloads, claims, written: HashMap::new() };
         planner.orphans(planned);
         Some(planner)
@@ -392,9 +394,11 @@ fn duplicate(stream: &Stream<'_>, item: &Item, first: &Item) -> InputError {
     )
 }
 
-fn duplicate_maps(stream: &Stream<'_>, errors: &mut Vec<InputError>) {
+/// An error for each ConfigMap that is in the input twice and is a part of some AgentRuntime's configuration.
+fn duplicate_maps(stream: &Stream<'_>, profile: &Profile, errors: &mut Vec<InputError>) {
+    let namespaces: BTreeSet<&str> = stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
     let mut seen: BTreeMap<(&str, &str), &ConfigMap> = BTreeMap::new();
-    for map in &stream.maps {
+    for map in stream.maps.iter().filter(|map| is_read_for(map, profile, &namespaces)) {
         if let Some(first) = seen.insert((&map.namespace, &map.name), map) {
             errors.push(InputError {
                 origin: map.origin.clone(),

@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod bystanders;
 mod cli;
 mod cli_help;
 mod cli_in_place;
