@@ -29,12 +29,15 @@ pub struct Report {
     pub target: String,
     /// Whether the target exists.
     pub target_found: bool,
-    /// Skills that the plan mounts, as (name, image); those of the spec where there is no plan.
+    /// Skills that the plan mounts, as (name, image); where nothing can be planned those of the spec, unless the
+    /// AgentRuntime is being deleted.
     pub wanted: Vec<(String, String)>,
     /// Skill volumes in the live pod template.
     pub mounted: Vec<MountedSkill>,
     /// Names in the annotation; none without one; an error where it is no JSON list of strings.
     pub annotated: Option<Result<Vec<String>, String>>,
+    /// Names in the annotation that the plan takes out; where there is no plan, those that are not mounted as an image.
+    pub stale_names: Vec<String>,
     /// `status.linkedSkills`, and the condition SkillsMounted as `True` or the reason against it.
     pub reported: Option<String>,
     /// Hash that should be on the pod template; empty where no plan could be made, or none should be there.
@@ -69,16 +72,28 @@ pub fn report(
 ) -> Report {
     let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
     let template = workload.map(template).unwrap_or(&Value::Null);
-    let goes = |plan: &&RuntimePlan| matches!(plan.action, Action::Removed | Action::Skipped);
-    let wanted = match plan.filter(|plan| plan.action != Action::Error) {
+    let sound = plan.filter(|plan| plan.action != Action::Error);
+    // What is wanted is what the plan leaves behind, be it a write or none.
+    let planned = sound.and_then(|plan| plan.desired().or(workload));
+    let wanted = match sound {
         Some(plan) => {
             plan.skills.iter().map(|one| (one.skill.name.clone(), one.skill.image.clone())).collect()
         }
+        None if Object(runtime).is_being_deleted() => Vec::new(),
         None => items(runtime.pointer("/spec/skills"))
             .map(|skill| (text(skill, "/name"), text(skill, "/image")))
             .collect(),
     };
-    let annotation = workload.and_then(|workload| Object(workload).annotation(names.skills));
+    let mounted = mounted(template);
+    let annotated = workload.and_then(|workload| annotated(workload, names));
+    let stays = |name: &String| match planned.map(|planned| annotated_names(planned, names)) {
+        Some(planned) => planned.contains(name),
+        None => mounted.iter().any(|mounted| mounted.name == *name),
+    };
+    let stale_names = match &annotated {
+        Some(Ok(all)) => all.iter().filter(|name| !stays(name)).cloned().collect(),
+        _ => Vec::new(),
+    };
     Report {
         namespace: Object(runtime).namespace().to_owned(),
         name: Object(runtime).name().to_owned(),
@@ -89,19 +104,34 @@ pub fn report(
         ),
         target_found: workload.is_some(),
         wanted,
-        mounted: mounted(template),
-        annotated: annotation.map(|text| serde_json::from_str(text).map_err(|_| text.to_owned())),
+        mounted,
+        annotated,
+        stale_names,
         reported: reported(runtime),
-        hash_wanted: plan.filter(|plan| !goes(plan)).map(|plan| plan.config_hash.clone()).unwrap_or_default(),
-        hash_found: template
-            .pointer("/metadata/annotations")
-            .and_then(|annotations| annotations.get(names.config_hash)?.as_str())
-            .unwrap_or_default()
-            .to_owned(),
+        // A plan that skips the workload wants nothing of it.
+        hash_wanted: planned
+            .filter(|_| sound.is_some_and(|plan| plan.action != Action::Skipped))
+            .map(|planned| hash(planned, names))
+            .unwrap_or_default(),
+        hash_found: workload.map(|workload| hash(workload, names)).unwrap_or_default(),
         phase: phase(runtime),
         pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
     }
+}
+
+/// The names in the skills annotation; an error where it is no JSON list of strings.
+fn annotated(workload: &Value, names: &Names) -> Option<Result<Vec<String>, String>> {
+    let text = Object(workload).annotation(names.skills)?;
+    Some(serde_json::from_str(text).map_err(|_| text.to_owned()))
+}
+
+fn annotated_names(workload: &Value, names: &Names) -> Vec<String> {
+    annotated(workload, names).and_then(Result::ok).unwrap_or_default()
+}
+
+fn hash(workload: &Value, names: &Names) -> String {
+    Object(template(workload)).annotation(names.config_hash).unwrap_or_default().to_owned()
 }
 
 /// The pods of a workload that run its template as it is, which the config hash tells.
@@ -173,12 +203,9 @@ impl Report {
         }
         match &self.annotated {
             Some(Err(text)) => out.push(format!("the annotation is no JSON list: {text}")),
-            Some(Ok(names)) => {
-                for name in
-                    names.iter().filter(|name| !self.mounted.iter().any(|mounted| mounted.name == **name))
-                {
-                    out.push(format!("the annotation names {name}, which is not mounted as an image"));
-                }
+            Some(Ok(_)) => {
+                let told = |name| format!("the annotation names {name}, which is not to be mounted");
+                out.extend(self.stale_names.iter().map(told));
             }
             None if !self.wanted.is_empty() => out.push("there is no skills annotation".into()),
             None => {}
@@ -316,7 +343,7 @@ mod tests {
             [
                 "skill a is mounted from q.io/a:1, wanted q.io/a:2",
                 "skill b is not mounted",
-                "the annotation names gone, which is not mounted as an image",
+                "the annotation names gone, which is not to be mounted",
             ]
         );
         assert_eq!(

@@ -18,6 +18,7 @@ mod quirks_cluster;
 mod safe_plans;
 mod scenario;
 mod schema_oracle;
+mod status_and_plan;
 mod vectors;
 mod vectors_binary;
 mod vectors_hash;
