@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::process::{Controller, condition, events, eventually, images, live, merge, put, until_condition};
 use crate::coexist::owned;
 use crate::objects::{deployment, one, runtime, sandbox};
+use crate::proxy::{Proxy, Seen};
 use crate::server::Server;
 
 const SKILLS: [(&str, &str, &str); 2] =
@@ -14,6 +15,31 @@ const SKILLS: [(&str, &str, &str); 2] =
 
 fn versions(server: &Server, objects: &[&Value]) -> Vec<Value> {
     objects.iter().map(|object| live(server, object)["metadata"]["resourceVersion"].clone()).collect()
+}
+
+/// A controller that is killed between its event and the status has told the news once, and its successor adds nothing; told
+/// after the status, 44 of 800 were lost.
+#[test]
+fn an_event_outlives_a_controller_that_is_killed_before_the_status() {
+    let (server, namespace) = (Server::shared(), "ctl-killed");
+    server.namespace(namespace);
+    let (agent, workload) = (runtime(namespace, "weather", &SKILLS), deployment(namespace, "weather"));
+    put(server, &workload);
+    put(server, &agent);
+    let told = "Normal Configured Applied config to Deployment weather";
+    let refused = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503, "reason": "ServiceUnavailable",
+        "message": "not now"});
+    let status = |seen: &Seen| seen.method == "PATCH" && seen.path.ends_with("/agentruntimes/weather/status");
+    let proxy = Proxy::start(server, Box::new(move |seen| status(seen).then(|| (503, refused.clone()))));
+    let mut first = Controller::of_with(server, namespace, &["--server", &proxy.address], &[]);
+    eventually("a status", || proxy.seen().iter().any(|seen| seen.faulty).then_some(()));
+    first.kill();
+    assert_eq!(condition(server, &agent, "Ready"), "", "the status was written");
+    assert_eq!(events(server, &agent), [told]);
+
+    let _second = Controller::of(server, namespace);
+    until_condition(server, &agent, "Ready", "True Configured");
+    assert_eq!(events(server, &agent), [told]);
 }
 
 #[test]

@@ -105,6 +105,12 @@ impl Controller {
         assert!(sent.success());
     }
 
+    /// Ends it as the kernel does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a process");
+        self.child.wait().expect("an end");
+    }
+
     /// Asks it to end and waits; its exit code.
     pub fn end(mut self) -> (Option<i32>, Vec<Value>) {
         self.signal("TERM");

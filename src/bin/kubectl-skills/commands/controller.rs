@@ -280,9 +280,9 @@ impl Replica<'_> {
         let writes = Arc::new(self.requests().attempts(1).permitted_by(permit(fence.clone(), self.terms)));
         let (announcer, news) = Announcer::new(metrics.clone());
         let announcing = tokio::spawn(send_all(Arc::clone(&writes), news, metrics.clone()));
-        let context = Context::new(writes, self.planning(), metrics.clone(), self.args.dry_run);
+        let context = Context::new(writes, self.planning(), metrics.clone(), announcer, self.args.dry_run);
         let watches = Arc::new(self.requests());
-        let (the_loop, updates) = Loop::new(context, self.settings(gates), liveness, announcer, &watches);
+        let (the_loop, updates) = Loop::new(context, self.settings(gates), liveness, &watches);
         let (lead, leading) = watch::channel(false);
         let (end_election, election_ends) = watch::channel(false);
         let election = self.stand_for_election(fence, lead, election_ends);

@@ -19,7 +19,6 @@ use super::clock;
 use super::config::{Snapshot, read_gates_file};
 use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
-use super::events::{Announcer, News, about};
 use super::liveness::Liveness;
 use super::queue::{Again, Queue};
 use super::reconcile::execute::{Context, Outcome, execute, reason};
@@ -96,7 +95,6 @@ pub struct Loop {
     settings: Settings,
     metrics: Metrics,
     liveness: Arc<Liveness>,
-    announcer: Announcer,
     cache: Cache,
     queue: Queue<Key>,
     history: WriteHistory,
@@ -123,7 +121,6 @@ impl Loop {
         context: Context,
         settings: Settings,
         liveness: Arc<Liveness>,
-        announcer: Announcer,
         watches: &Arc<Requests>,
     ) -> (Self, mpsc::Receiver<(WatchId, Update)>) {
         let (to, updates) = mpsc::channel(WAITING);
@@ -139,7 +136,6 @@ impl Loop {
             settings,
             metrics,
             liveness,
-            announcer,
             cache,
             queue: Queue::default(),
             history: WriteHistory::default(),
@@ -424,7 +420,7 @@ impl Loop {
     fn end(&mut self, started: Started, outcome: Outcome) {
         let now = Instant::now();
         let Started { key, target, wanted, drift, skills, at, waited } = started;
-        let Outcome { runtime, workload, events, again, failed, backed_off } = outcome;
+        let Outcome { runtime, workload, again, failed, backed_off } = outcome;
         self.metrics.observe(Metric::QueueWait, waited);
         self.metrics.observe(Metric::ReconcileTime, now.duration_since(at));
         let result = match (failed, runtime.is_some() || workload.is_some()) {
@@ -437,16 +433,7 @@ impl Loop {
             self.metrics.count(Metric::Errors, &[failed]);
         }
         if let Some(object) = &runtime {
-            let time = clock::seconds();
-            for event in events {
-                self.announcer.announce(News { about: about(object), event, time: time.clone() });
-            }
             self.cache.wrote_runtime(object);
-        } else if let Some(object) = self.cache.runtime(&key).filter(|_| !events.is_empty()) {
-            let time = clock::seconds();
-            for event in events {
-                self.announcer.announce(News { about: about(&object), event, time: time.clone() });
-            }
         }
         if let Some(target) = &target {
             if let Some(object) = &workload {

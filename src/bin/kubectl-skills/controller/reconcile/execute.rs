@@ -1,5 +1,5 @@
 //! Sends a [`Decision`]: one write to the workload, one to the status, one for the finalizer, each only if it changes
-//! something. Every write names the resourceVersion that was planned with, and is refused by the fence if this replica does
+//! something. Events go before the status, which ends the news. Every write names the resourceVersion that was planned with, and is refused by the fence if this replica does
 //! not lead.
 
 use std::collections::{BTreeSet, HashSet};
@@ -24,10 +24,14 @@ use crate::cluster::restart::return_replicas;
 use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
 use crate::controller::contention::{BACKOFF, Contention};
+use crate::controller::events::{Announcer, News, about};
 use crate::controller::queue::Again;
 use crate::controller::trim::Trim;
 use crate::controller::watch_targets::resource;
 use crate::server::metrics::{Metric, Metrics};
+
+/// How long a run waits for its events before it goes on without them.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What all reconciliations share.
 pub struct Context {
@@ -37,6 +41,8 @@ pub struct Context {
     pub planning: Planning,
     /// Counters.
     pub metrics: Metrics,
+    /// Where events go.
+    pub announcer: Announcer,
     /// Nothing is written.
     pub dry_run: bool,
     /// Namespaces where a dry run has shown that the server keeps image volumes.
@@ -50,8 +56,6 @@ pub struct Outcome {
     pub runtime: Option<Value>,
     /// The workload as stored (what is kept of it), where it was written.
     pub workload: Option<Value>,
-    /// Events to be sent.
-    pub events: Vec<Event>,
     /// When the run comes again.
     pub again: Again,
     /// Why it failed, for metrics; empty where it did not.
@@ -62,8 +66,14 @@ pub struct Outcome {
 
 impl Context {
     /// Context that have written nothing yet.
-    pub fn new(requests: Arc<Requests>, planning: Planning, metrics: Metrics, dry_run: bool) -> Self {
-        Self { requests, planning, metrics, dry_run, proven: Mutex::default() }
+    pub fn new(
+        requests: Arc<Requests>,
+        planning: Planning,
+        metrics: Metrics,
+        announcer: Announcer,
+        dry_run: bool,
+    ) -> Self {
+        Self { requests, planning, metrics, announcer, dry_run, proven: Mutex::default() }
     }
 
     fn settings() -> Settings {
@@ -119,7 +129,6 @@ struct Run<'a> {
 
 /// How a run that got through ended.
 struct Ended {
-    events: Vec<Event>,
     again: Again,
     failed: &'static str,
     backed_off: Option<String>,
@@ -136,7 +145,7 @@ impl Run<'_> {
                 .is_some_and(|plan| plan.status.is_none() && plan.updates().is_empty())
             {
                 // The operator's first run does only that (`--exact`).
-                return Ok(self.ended(Vec::new(), Again::Now, ""));
+                return Ok(ended(Again::Now, ""));
             }
         }
         if *contention == Contention::Contested {
@@ -155,31 +164,28 @@ impl Run<'_> {
         }
         if self.decision.finalizer == Finalizer::Remove {
             self.remove_finalizer().await?;
-            return Ok(self.ended(Vec::new(), Again::No, ""));
+            return Ok(ended(Again::No, ""));
         }
-        let status = self.decision.status.take();
-        let changed = match status {
-            Some(status) => self.write_status(&status).await?,
-            None => false,
-        };
-        let events =
-            if changed || self.written { std::mem::take(&mut self.decision.events) } else { Vec::new() };
+        let events = std::mem::take(&mut self.decision.events);
+        match self.decision.status.take() {
+            Some(status) => {
+                self.write_status(&status, events).await?;
+            }
+            None if self.written => self.announce(events).await,
+            None => {}
+        }
         let again = match self.decision.requeue_secs {
             0 => Again::No,
             seconds => Again::After(Duration::from_secs(seconds.into())),
         };
-        Ok(self.ended(events, again, self.decision.refused))
-    }
-
-    fn ended(&self, events: Vec<Event>, again: Again, failed: &'static str) -> Ended {
-        Ended { events, again, failed, backed_off: None }
+        Ok(ended(again, self.decision.refused))
     }
 
     fn conclude(self, result: Result<Ended, ClusterError>) -> Outcome {
         let (runtime, workload) = (self.runtime, self.workload);
         match result {
-            Ok(Ended { events, again, failed, backed_off }) => {
-                Outcome { runtime, workload, events, again, failed, backed_off }
+            Ok(Ended { again, failed, backed_off }) => {
+                Outcome { runtime, workload, again, failed, backed_off }
             }
             Err(error) => {
                 let failed = reason(&error.failure);
@@ -191,14 +197,7 @@ impl Run<'_> {
                         tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the run failed")
                     }
                 }
-                Outcome {
-                    runtime,
-                    workload,
-                    events: Vec::new(),
-                    again: Again::Failed,
-                    failed,
-                    backed_off: None,
-                }
+                Outcome { runtime, workload, again: Again::Failed, failed, backed_off: None }
             }
         }
     }
@@ -227,7 +226,7 @@ impl Run<'_> {
         let failed = reason(&error.failure);
         if self.decision.is_being_deleted() {
             tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "cannot take our things out; the finalizer stays");
-            return Ok(self.ended(Vec::new(), Again::Failed, failed));
+            return Ok(ended(Again::Failed, failed));
         }
         let exact = self.context.planning.exact;
         let status_reason = match error.failure {
@@ -235,18 +234,15 @@ impl Run<'_> {
             _ => "ConfigApplyError",
         };
         let message = if error.said.is_empty() { error.message.clone() } else { error.said.clone() };
-        let changed = self.write_status(&failed_status(plan, status_reason, &message, exact)).await?;
-        if changed {
+        let status = failed_status(plan, status_reason, &message, exact);
+        let event = Event { warning: true, reason: status_reason, message };
+        let events = if exact { Vec::new() } else { vec![event] };
+        if self.write_status(&status, events).await? {
             tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the workload cannot be configured");
         }
-        let events = if changed && !exact {
-            vec![Event { warning: true, reason: status_reason, message }]
-        } else {
-            Vec::new()
-        };
         let again =
             if passing { Again::Failed } else { Again::After(Duration::from_secs(RETRY_SECS.into())) };
-        Ok(self.ended(events, again, failed))
+        Ok(ended(again, failed))
     }
 
     async fn write_workload(&mut self, plan: &RuntimePlan, target: &Target) -> Result<(), ClusterError> {
@@ -355,7 +351,7 @@ impl Run<'_> {
     /// Says who writes our fields back, and stops.
     async fn back_off(&mut self) -> Result<Ended, ClusterError> {
         let (Some(plan), Some(target)) = (self.decision.plan.clone(), self.decision.target.clone()) else {
-            return Ok(self.ended(Vec::new(), Again::No, ""));
+            return Ok(ended(Again::No, ""));
         };
         let live = self.read_whole(&target).await?;
         let desired = plan.desired().cloned().unwrap_or_default();
@@ -379,9 +375,11 @@ impl Run<'_> {
             )
         };
         tracing::warn!(runtime = %self.decision.key, message, "kept off");
-        self.write_status(&contested_status(&plan, &message)).await?;
-        let events = vec![Event { warning: true, reason: "FieldContested", message }];
-        Ok(Ended { events, again: Again::After(BACKOFF), failed: "FieldContested", backed_off: Some(who) })
+        let status = contested_status(&plan, &message);
+        // Each time: it says that it was tried once more.
+        self.announce(vec![Event { warning: true, reason: "FieldContested", message }]).await;
+        self.write_status(&status, Vec::new()).await?;
+        Ok(Ended { again: Again::After(BACKOFF), failed: "FieldContested", backed_off: Some(who) })
     }
 
     async fn add_finalizer(&mut self) -> Result<(), ClusterError> {
@@ -411,12 +409,38 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes a status where it says something new. Whether that is more than a number of pods, which is no event.
-    async fn write_status(&mut self, plan: &StatusPlan) -> Result<bool, ClusterError> {
+    /// Sends events and waits for them. They stand before the status does: whoever ends between the two finds the status as
+    /// it was, and its next run sends them again under the same name.
+    async fn announce(&self, events: Vec<Event>) {
+        let about = about(&self.decision.runtime);
+        let news = |event| News { about: about.clone(), event, time: self.now.clone() };
+        let sent: Vec<_> =
+            events.into_iter().map(|event| self.context.announcer.announce(news(event))).collect();
+        let all = async {
+            for one in sent {
+                // It ends by being dropped.
+                drop(one.await);
+            }
+        };
+        if tokio::time::timeout(ANNOUNCED_WITHIN, all).await.is_err() {
+            tracing::debug!(runtime = %self.decision.key, "events are slow; the status goes on without them");
+        }
+    }
+
+    /// Writes a status where it says something new, after the events of what is news. Whether it is more than a number of
+    /// pods, which is no event.
+    async fn write_status(&mut self, plan: &StatusPlan, events: Vec<Event>) -> Result<bool, ClusterError> {
         let old = self.decision.runtime.get("status").cloned().unwrap_or(Value::Null);
         let new = plan.apply(&old, self.decision.generation(), Some(&self.now));
-        let Some(patch) = status_patch(&old, &new) else { return Ok(false) };
-        let is_news = patch.as_object().is_some_and(|patch| patch.keys().any(|key| key != "configuredPods"));
+        let patch = status_patch(&old, &new);
+        let is_news = patch
+            .as_ref()
+            .and_then(Value::as_object)
+            .is_some_and(|patch| patch.keys().any(|key| key != "configuredPods"));
+        if is_news || self.written {
+            self.announce(events).await;
+        }
+        let Some(patch) = patch else { return Ok(false) };
         let patch = json!({"metadata": {"resourceVersion": self.version()}, "status": patch});
         let stored = self.patch_runtime("/status", &patch, "write the status of").await?;
         self.context.count("status");
@@ -449,6 +473,10 @@ impl Run<'_> {
         let what = format!("{doing} agentruntime {key}");
         self.context.requests.write(Method::PATCH, &path, "application/merge-patch+json", patch, &what).await
     }
+}
+
+fn ended(again: Again, failed: &'static str) -> Ended {
+    Ended { again, failed, backed_off: None }
 }
 
 /// What is new in a status, as a merge patch; none where nothing is.
@@ -533,14 +561,7 @@ fn report(context: &Context, decision: &Decision) -> Outcome {
         0 => Again::No,
         seconds => Again::After(Duration::from_secs(seconds.into())),
     };
-    Outcome {
-        runtime: None,
-        workload: None,
-        events: Vec::new(),
-        again,
-        failed: decision.refused,
-        backed_off: None,
-    }
+    Outcome { runtime: None, workload: None, again, failed: decision.refused, backed_off: None }
 }
 
 /// A failure as a label.
