@@ -152,6 +152,7 @@ pub fn apply_configuration(live: &Value, desired: &Value, ours: &[FieldPath]) ->
         }
     }
     state_pull_policies(&mut configuration, desired);
+    order_as(&mut configuration, desired, None);
     drop_empty_maps(&mut configuration);
     let mut object = Map::new();
     for key in ["apiVersion", "kind"] {
@@ -375,6 +376,31 @@ fn merge_at(root: &mut Value, steps: &[Step], value: &Value) {
     }
 }
 
+/// Puts the items of keyed lists into the order that they have in desired: the server orders live items as the
+/// configuration does, and the first container or an earlier environment variable means something.
+fn order_as(configuration: &mut Value, desired: &Value, field: Option<&str>) {
+    match (configuration, desired) {
+        (Value::Object(said), Value::Object(wanted)) => {
+            for (key, value) in said {
+                if let Some(wanted) = wanted.get(key) {
+                    order_as(value, wanted, Some(key));
+                }
+            }
+        }
+        (Value::Array(said), Value::Array(wanted)) => {
+            let Some(key) = field.and_then(list_key) else { return };
+            let place = |item: &Value| wanted.iter().position(|other| other.get(key) == item.get(key));
+            said.sort_by_cached_key(|item| place(item).unwrap_or(usize::MAX));
+            for item in said {
+                if let Some(at) = place(item) {
+                    order_as(item, &wanted[at], None);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 fn state_pull_policies(configuration: &mut Value, desired: &Value) {
     for template in ["template", "podTemplate"] {
         let pointer = format!("/spec/{template}/spec/volumes");
@@ -498,6 +524,29 @@ mod tests {
 
     fn ours() -> Vec<FieldPath> {
         our_fields(&desired(), &KAGENTI, "template", &[("skill-a", "/skills/a")])
+    }
+
+    /// `--container` after a run without it: the container named now came first in the patch, and so in the pod.
+    #[test]
+    fn containers_are_stated_in_the_order_of_the_pod() {
+        let mut after = desired();
+        let pod = FieldPath::fields(["spec", "template", "spec"]);
+        let proxy = pod.clone().field("containers").item("name", "proxy").field("image");
+        let cfg = pod.field("volumes").item("name", "cfg");
+        let mut wanted = expected();
+        wanted["spec"]["template"]["spec"]["containers"] = json!([{"name": "proxy", "image": "envoy:1"},
+            expected()["spec"]["template"]["spec"]["containers"][0]]);
+        wanted["spec"]["template"]["spec"]["volumes"] = json!([{"name": "cfg", "configMap": {"name": "cfg"}},
+            expected()["spec"]["template"]["spec"]["volumes"][0]]);
+        let ours = [ours(), vec![proxy, cfg]].concat();
+        assert_eq!(apply_configuration(&live(), &after, &ours), wanted);
+        for list in ["containers", "volumes"] {
+            after["spec"]["template"]["spec"][list].as_array_mut().unwrap().reverse();
+            wanted["spec"]["template"]["spec"][list].as_array_mut().unwrap().reverse();
+        }
+        let mut live = live();
+        live["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().reverse();
+        assert_eq!(apply_configuration(&live, &after, &ours), wanted);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod admission;
 mod certificates;
 mod coexist;
 mod conflicts;
+mod containers;
 mod controller;
 mod gate_off;
 mod http;
