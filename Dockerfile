@@ -19,7 +19,8 @@ COPY src ./src
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
     target=$(cat /target) && name=$(echo "$target" | tr a-z- A-Z_) && \
     export "CC_$(echo "$target" | tr - _)=clang" "AR_$(echo "$target" | tr - _)=llvm-ar" \
-      "CARGO_TARGET_${name}_LINKER=rust-lld" RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/src=." && \
+      "CARGO_TARGET_${name}_LINKER=rust-lld" RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/usr/local/cargo=cargo --remap-path-prefix=/src=." \
+      CFLAGS="-ffile-prefix-map=/usr/local/cargo=cargo" && \
     cargo build --release --locked --bin kubectl-skills --features controller --target "$target" && \
     install -D -m 0755 "target/$target/release/kubectl-skills" /out/kubectl-skills
 

@@ -15,8 +15,9 @@ help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Builds the optimised program: target/release/kubectl-skills
-	cargo build --release --locked
+build: ## Builds the optimised program, without paths of this machine: target/release/kubectl-skills
+	hack/release.sh
+	hack/paths.sh $${CARGO_TARGET_DIR:-target}/release/kubectl-skills
 
 .PHONY: demo
 demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
@@ -29,7 +30,7 @@ golden: ## Writes testdata/golden anew; read the diff before you commit it
 
 .PHONY: install
 install: ## Installs the program into cargo's bin folder, where kubectl finds it as a plugin
-	cargo install --path . --locked
+	eval "$$(hack/remap.sh)"; cargo install --path . --locked
 
 .PHONY: check
 check: ## Format, lints, each feature by itself, the library's purity, documentation: everything short of tests

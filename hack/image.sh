@@ -51,10 +51,11 @@ build() {
     fi
   fi
   # Paths of this machine must not be in the program, nor make it another one elsewhere.
-  CARGO_INCREMENTAL=0 RUSTFLAGS="-C target-feature=+crt-static -C linker=rust-lld --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-    cargo build --locked --bin kubectl-skills --features controller --profile "$profile" --target "$target" >&2
+  eval "$(RUSTFLAGS='-C target-feature=+crt-static -C linker=rust-lld' hack/remap.sh)"
+  CARGO_INCREMENTAL=0 cargo build --locked --bin kubectl-skills --features controller --profile "$profile" --target "$target" >&2
   folder=$profile
   [ "$profile" != dev ] || folder=debug
+  hack/paths.sh "$target_dir/$target/$folder/kubectl-skills" >&2 || die "the program names places of this machine"
   printf '%s\n' "$target_dir/$target/$folder/kubectl-skills"
 }
 
