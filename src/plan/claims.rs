@@ -104,7 +104,9 @@ impl<C: Borrow<Claimant>> Claimants<C> {
         let (kind, target) = workload;
         let oldest = self.oldest.map(|index| self.staying[index].borrow());
         if deleting {
-            return match oldest.or(self.all().next()) {
+            // Manifests are read for their deletion only where several share a target: one is not its own heir.
+            let oldest = oldest.filter(|oldest| oldest.name != name);
+            return match oldest.or_else(|| self.all().find(|other| other.name != name)) {
                 Some(heir) => Claim::PassedOn(heir.name.clone()),
                 None => Claim::Held,
             };
@@ -212,6 +214,8 @@ mod tests {
         assert_eq!(claim(&deleting, "a", false), Claim::Held);
         assert_eq!(claim(&deleting, "b", true), Claim::PassedOn("a".to_owned()));
         assert_eq!(claim(&deleting[1..], "b", true), Claim::Held);
+        let unread = [claimant("b", "", false)];
+        assert_eq!(claim(&unread, "b", true), Claim::Held, "its own heir");
     }
 
     /// 4,000 AgentRuntimes with one target took 54 s and 1.5 GB of messages; each message is bounded, the sum linear.

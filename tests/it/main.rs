@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod in_place_stress;
 mod one_verdict;
+mod one_verdict_vectors;
 mod program;
 mod quirks;
 mod quirks_cluster;

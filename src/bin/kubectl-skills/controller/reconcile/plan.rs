@@ -370,6 +370,91 @@ mod tests {
         }
     }
 
+    /// The same of each vector with an AgentRuntime and its workload, in the profiles that the controller runs in; the other
+    /// faces are held to these verdicts by `tests/it/one_verdict_vectors.rs`.
+    #[test]
+    fn one_verdict_with_files_and_cluster_over_all_vectors() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+        let recorded = std::fs::read_to_string(folder.join("one_verdict_vectors.json")).unwrap();
+        let recorded: std::collections::BTreeMap<String, String> = serde_json::from_str(&recorded).unwrap();
+        let (mut counts, mut differ) = (std::collections::BTreeMap::<&str, usize>::new(), Vec::new());
+        let profiles: Vec<_> =
+            kubectl_skills::api::profile::PROFILES.iter().filter(|one| one.mounts()).collect();
+        for profile in profiles {
+            let Ok(files) = std::fs::read_dir(folder.join("vectors").join(profile.name)) else { continue };
+            let paths = files.map(|file| file.unwrap().path());
+            let lines = paths
+                .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+                .map(|path| std::fs::read_to_string(path).unwrap());
+            for case in lines.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()) {
+                let case: Value = serde_json::from_str(&case).unwrap();
+                let id = format!("{} {}", profile.name, case["name"].as_str().unwrap());
+                let Some(wanted) = recorded.get(&id) else { continue };
+                let said = verdict_on(&case["input"], profile);
+                *counts.entry(said).or_default() += 1;
+                if said != wanted {
+                    differ.push(format!("{id}: the controller says {said}, recorded is {wanted}"));
+                }
+            }
+        }
+        println!("one verdict: the controller on {} vectors, {counts:?}", counts.values().sum::<usize>());
+        assert_eq!(differ, [""; 0]);
+        let mounting = |id: &&String| id.starts_with("pr332");
+        assert_eq!(counts.values().sum::<usize>(), recorded.keys().filter(mounting).count());
+    }
+
+    /// What the controller makes of a vector's input, in the words of the recorded verdicts.
+    fn verdict_on(input: &Value, profile: &'static Profile) -> &'static str {
+        use kubectl_skills::api::object::ConfigMap;
+        use kubectl_skills::config::gates::{FeatureGates, GatesFile};
+
+        let mut runtime = input["agentRuntime"].clone();
+        let namespace = Object(&runtime).namespace().to_owned();
+        let name = Object(&runtime).name().to_owned();
+        if Object(&runtime).is_being_deleted() {
+            // Without it the controller has nothing to wait for; what is to be taken out is the question here.
+            runtime["metadata"]["finalizers"] = json!([profile.names.finalizer]);
+        }
+        let about = [
+            Watched::Runtimes,
+            Watched::Workloads(WorkloadKind::Deployment),
+            Watched::Workloads(WorkloadKind::StatefulSet),
+            Watched::Workloads(WorkloadKind::Sandbox),
+        ];
+        let mut cache = Cache::new(about.map(|about| (about, about.kind().to_owned())));
+        let kinds = ["AgentRuntime", "Deployment", "StatefulSet", "Sandbox"];
+        for (source, kind) in kinds.into_iter().enumerate() {
+            cache.take(source, Update::Begin);
+            for object in [&runtime, &input["workload"]].into_iter().filter(|object| object["kind"] == kind) {
+                let mut object = object.clone();
+                object["metadata"]["resourceVersion"] = json!("1");
+                cache.take(source, Update::Put(object));
+            }
+            cache.take(source, Update::Complete);
+        }
+        let objects = input["objects"].as_array().map_or(&[][..], Vec::as_slice);
+        let maps = objects
+            .iter()
+            .filter(|object| object["kind"] == "ConfigMap")
+            .map(|map| ConfigMap::from_value(map, Origin::default()).unwrap());
+        let text = input["featureGatesFile"].as_str();
+        let text = text.filter(|text| FeatureGates::load(profile, Some(text)).is_ok()).map(str::to_owned);
+        let file = GatesFile { path: "gates.yaml".into(), text };
+        let gates = GateSource { file: Some(file), ..GateSource::default() };
+        let planning = Planning { profile, ..planning() };
+        let snapshot = Snapshot::new(planning.options(), planning.view, maps.collect(), &gates).unwrap();
+        let decision =
+            super::plan(&Key::new(&namespace, &name), &cache, &Arc::new(snapshot), &planning).unwrap();
+        let written = decision.plan.iter().any(|plan| !plan.updates().is_empty());
+        assert!(decision.refused.is_empty() || !written, "a refused plan writes");
+        match decision.refused {
+            "" if written => "written",
+            "" => "untouched",
+            "SpecInvalid" => "invalid",
+            _ => "refused",
+        }
+    }
+
     /// Of two that point at one workload the older one keeps it, and the younger one's end must not strip it.
     #[test]
     fn the_older_one_keeps_the_workload() {
