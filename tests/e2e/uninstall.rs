@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::objects::{deployment, gates_on, one, path_of, runtime};
 use crate::server::{CURRENT, Said, Server, fed};
 
-/// The shell commands of a section of the page, line by line.
-fn commands(heading: &str) -> Vec<String> {
+/// The shell commands of a section of a page, line by line.
+fn commands(page: &str, heading: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/deploy.md")).expect("the page");
+    let page = std::fs::read_to_string(root.join(page)).expect("the page");
     let section = page.split_once(&format!("\n## {heading}\n")).expect("the section").1;
     let section = section.split("\n## ").next().unwrap_or_default();
     let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
@@ -56,6 +56,9 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
         server.namespace(namespace);
     }
     server.create(&path_of(&gates_on()), &gates_on());
+    let pipeline = commands("README.md", "Use it");
+    let [render, status] = pipeline.as_slice() else { panic!("{pipeline:#?}") };
+    // The operator that mounts, and the newest one that has the API group of the example.
     for profile in ["pr332-merged", "head"] {
         shell.succeeds(&format!(
             "kubectl skills crd --profile {profile} | kubectl apply --server-side --force-conflicts -f -"
@@ -63,16 +66,14 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
         let schema =
             "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentruntimes.agent.kagenti.dev";
         assert_eq!(server.get(schema)["spec"]["group"], "agent.kagenti.dev");
-        let agents = "docs/examples/quickstart/weather.yaml";
-        let line = format!("kubectl skills render -f {agents} --config-from cluster | kubectl apply -f -");
         // The server's description of its API follows the CRD after a moment.
         let said = (0..50)
             .map(|_| {
                 std::thread::sleep(std::time::Duration::from_millis(200));
-                shell.run(&line)
+                shell.run(render)
             })
             .find(|said| said.stderr.contains(&format!("profile {profile}")))
-            .unwrap_or_else(|| panic!("the profile is not that of the cluster: {:?}", shell.run(&line)));
+            .unwrap_or_else(|| panic!("the profile is not that of the cluster: {:?}", shell.run(render)));
         assert_eq!(said.code, 0, "{profile}: {said:?}");
         assert!(
             !said.stderr.contains("unknown field") && !said.stderr.contains("rror"),
@@ -84,6 +85,9 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
             live["spec"]["template"]["spec"]["volumes"][0]["name"], "skill-forecast",
             "{profile}: {live}"
         );
+        let said = shell.succeeds(status);
+        assert!(!said.stderr.contains("rror"), "{profile}: {said:?}");
+        assert!(said.stdout.contains("forecast"), "{profile}: {said:?}");
     }
 }
 
@@ -92,7 +96,7 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
 fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out() {
     let server = Server::start(CURRENT, &["--controller-manager"]);
     let shell = Shell::new(&server);
-    let install = commands("Install");
+    let install = commands("docs/deploy.md", "Install");
     let (webhook, others): (Vec<&String>, Vec<&String>) =
         install.iter().partition(|line| line.contains("overlays/webhook") || line.contains("rollout"));
     assert!(others.len() >= 4 && webhook.len() == 3, "{install:#?}");
@@ -125,7 +129,7 @@ fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out()
     server.request("DELETE", &one(&agents[1].0), None);
     assert!(server.get(&one(&agents[1].0))["metadata"].get("deletionTimestamp").is_some());
 
-    for line in commands("Uninstall") {
+    for line in commands("docs/deploy.md", "Uninstall") {
         shell.succeeds(&line);
     }
     assert_eq!(server.request("GET", &one(&agents[1].0), None).0, 404, "it still waits");
