@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::controller::process::{Controller, until_condition};
 use crate::objects::{deployment, gates_on, path_of, runtime};
 use crate::server::Server;
 
@@ -114,8 +115,8 @@ fn what_its_owner_has_twice_stops_nothing() {
         json!([{"name": "PORT", "value": "1"}, {"name": "X", "value": "1"}, {"name": "PORT", "value": "2"}]);
     container["ports"] = json!([{"containerPort": 80}, {"containerPort": 80}]);
     let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
-    for object in [workload.clone(), agent] {
-        server.create(&path_of(&object), &object);
+    for object in [&workload, &agent] {
+        server.create(&path_of(object), object);
     }
     let diff = server.skills(&["diff", "-n", namespace]);
     assert_eq!(diff.code, 1, "{}", diff.stderr);
@@ -135,6 +136,13 @@ fn what_its_owner_has_twice_stops_nothing() {
     assert_eq!(server.skills(&["apply", "-n", namespace]).stdout, "deployment.apps/web unchanged\n");
     let said = server.skills(&["apply", "-n", namespace, "--remove"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
+    // Nor the controller.
+    let _controller = Controller::of(server, namespace);
+    until_condition(server, &agent, "Ready", "True Configured");
+    let stored = server.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/web"));
+    let after = &stored["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(after["env"], workload["spec"]["template"]["spec"]["containers"][0]["env"]);
+    assert_eq!(after["volumeMounts"][1]["mountPath"], "/skills/a");
 }
 
 /// While the gate is off the operator rolls pods and mounts nothing; we do not, and say why.

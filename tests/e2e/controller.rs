@@ -6,7 +6,7 @@ mod election;
 mod faults;
 mod lifecycle;
 mod others;
-mod process;
+pub mod process;
 mod traces;
 mod trouble;
 mod vectors;

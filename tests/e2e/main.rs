@@ -15,6 +15,7 @@ mod coexist;
 mod conflicts;
 mod containers;
 mod controller;
+mod deleted;
 mod gate_off;
 mod http;
 mod kubeconfig;
