@@ -39,6 +39,8 @@ check: ## Format, lints, each feature by itself, the library's purity, documenta
 	hack/purity.sh
 	hack/features.sh
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --no-default-features
+	$(MAKE) --no-print-directory outside
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n "$$script"; done
 
 .PHONY: deny
@@ -60,7 +62,7 @@ chaos: ## Two replicas of the controller on a real API server while everything b
 
 .PHONY: deploy
 deploy: ## Writes the generated files of deploy/ from the tables in src/
-	cargo run --locked --quiet --no-default-features --example deploy
+	cargo run --locked --quiet --no-default-features --features internals --example deploy
 
 .PHONY: deploy-check
 deploy-check: ## deploy/ through kustomize, Helm 3 and 4 and a real API server (needs Go, python3, curl and openssl)
@@ -113,3 +115,8 @@ AGENTS ?= 1000 5000
 bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU, memory, writes (needs Go, curl, python3, Linux)
 	cargo build --release --locked
 	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)
+
+.PHONY: outside
+outside: ## examples/outside, a program of another project, renders a manifest with the library's public names
+	cargo run --locked --quiet --manifest-path examples/outside/Cargo.toml --target-dir $${CARGO_TARGET_DIR:-target} \
+	  < docs/examples/quickstart/weather.yaml | grep -c 'reference: ghcr.io/acme/skills/forecast:1.4.0' >/dev/null

@@ -3,11 +3,13 @@
 
 pub mod agent_runtime;
 pub mod error;
+#[cfg(feature = "internals")]
 pub mod image_volume;
 pub mod names;
 pub mod nearest;
 pub mod object;
 pub mod profile;
+#[cfg(feature = "internals")]
 pub mod profile_detection;
 pub mod pull_policy;
 pub mod workload;

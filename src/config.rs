@@ -4,6 +4,7 @@
 //! their hash go out. Reading them, and what to do when a read fails, is left to the caller: an absent ConfigMap is
 //! empty here, a failed read must not come here at all.
 
+#[cfg(feature = "internals")]
 pub mod explain;
 pub mod gates;
 pub mod hash;

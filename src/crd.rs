@@ -10,6 +10,7 @@ pub mod fields;
 pub mod node;
 pub mod pattern;
 mod status;
+#[cfg(feature = "internals")]
 pub(crate) mod yaml_text;
 
 /// Plural of the resource in every profile.
@@ -49,6 +50,7 @@ pub fn definition(profile: &Profile) -> Value {
 }
 
 /// The definition as one YAML document, ending with a line feed.
+#[cfg(feature = "internals")]
 pub fn text(profile: &Profile) -> String {
     yaml_text::document(&definition(profile))
 }

@@ -20,6 +20,7 @@ mod ownership;
 mod pod;
 mod record;
 mod removal;
+#[cfg(feature = "internals")]
 pub mod report;
 mod sandbox;
 pub mod session;
@@ -46,6 +47,7 @@ pub use status::StatusPlan;
 
 /// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum RecordMode {
     /// Never; one that is there is read, and left as it is. On clusters managedFields say who wrote what.
     #[default]
@@ -58,6 +60,7 @@ pub enum RecordMode {
 
 /// How to plan.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Options {
     /// Whose rules.
     pub profile: &'static Profile,
@@ -139,6 +142,7 @@ pub struct Surroundings<'a> {
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum Action {
     /// The workload is changed to carry the skills.
     Configured,
@@ -167,6 +171,7 @@ impl Action {
 
 /// A skill and the volume that carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlannedSkill {
     /// The skill.
     pub skill: Skill,
@@ -176,6 +181,7 @@ pub struct PlannedSkill {
 
 /// Something that its reader should know and that stops nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Warning {
     /// The operator's quirk that is kept from doing harm, such as `Q5`; empty where there is none.
     pub quirk: &'static str,
@@ -192,6 +198,7 @@ impl fmt::Display for Warning {
 
 /// A condition that a run sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Condition {
     /// Type.
     pub kind: &'static str,
@@ -212,6 +219,7 @@ impl Condition {
 
 /// An event that a run emits.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Event {
     /// A warning, else normal.
     pub warning: bool,
@@ -230,6 +238,7 @@ impl Event {
 
 /// What happens to our finalizer on the AgentRuntime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum Finalizer {
     /// Nothing.
     Keep,

@@ -1,6 +1,7 @@
 //! Would the API server (CRD schema) and the operator's webhook accept an AgentRuntime, and in which words; and would
 //! the API server then take the workload. Order of the server: [`schema`], then [`webhook`]; [`preflight`] looks ahead.
 
+#[cfg(feature = "internals")]
 pub mod admission_review;
 pub mod findings;
 mod metadata;

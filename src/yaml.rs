@@ -19,7 +19,7 @@ pub mod scalar;
 pub mod split;
 
 pub use document::Document;
-pub use edit::{EditError, Editor, Place, Splice, apply, edit, edit_node};
+pub use edit::{EditError, Editor, Place, Splice, apply, edit};
 pub use error::SyntaxError;
 pub use path::Step;
 pub use split::{DocumentSlice, split};

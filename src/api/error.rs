@@ -4,8 +4,17 @@ use std::fmt;
 
 use crate::api::object::{ObjectRef, Origin};
 
-/// A defect of the input, told so that its author can mend it.
+/// A defect of the input, with its place, and how to mend it.
+///
+/// ```
+/// use kubectl_skills::{Source, Stream};
+///
+/// let sources = [Source { name: "weather.yaml".into(), text: "kind: Deployment\nspec: [\n".into() }];
+/// let errors = Stream::read(&sources, "default").expect_err("a list without an end");
+/// assert!(errors[0].to_string().starts_with("weather.yaml:3:1: "), "{}", errors[0]);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct InputError {
     /// Where the object was read.
     pub origin: Origin,

@@ -113,6 +113,7 @@ impl<'v> Object<'v> {
 
 /// Where an object was read: what error messages name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Origin {
     /// File name, `-` for standard input, or empty for the cluster.
     pub file: String,
@@ -134,6 +135,7 @@ impl fmt::Display for Origin {
 
 /// A ConfigMap as the config hash sees it. `binaryData` is never hashed and not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct ConfigMap {
     /// Namespace.
     pub namespace: String,

@@ -101,7 +101,15 @@ pub struct ObserverRender {
 }
 
 /// One dialect of the operator.
+///
+/// ```
+/// use kubectl_skills::Profile;
+///
+/// let profile = Profile::by_name("head").expect("a known profile");
+/// assert!(!profile.mounts(), "today's operator leaves the workload to its author");
+/// ```
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Profile {
     /// Name on the command line.
     pub name: &'static str,

@@ -65,6 +65,7 @@ pub enum GateDefault {
 
 /// Where the gates come from. [`GateSource::resolve`] is the only place that decides among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct GateSource {
     /// `--feature-gates`, over all.
     pub flags: Option<String>,

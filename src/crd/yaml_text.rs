@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 /// One document without a marker, ending with a line feed.
-pub fn document(value: &Value) -> String {
+pub(crate) fn document(value: &Value) -> String {
     let mut out = String::new();
     node(&mut out, value, 0, true);
     out
 }
 
 /// Documents with markers between them.
-pub fn documents(values: &[Value]) -> String {
+pub(crate) fn documents(values: &[Value]) -> String {
     values.iter().map(document).collect::<Vec<_>>().join("---\n")
 }
 

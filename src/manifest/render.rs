@@ -34,7 +34,17 @@ pub use edited::Edited;
 pub use profile::choose_profile;
 
 /// How to plan over files.
+///
+/// ```
+/// use kubectl_skills::{Profile, Settings};
+///
+/// let profile = Profile::by_name("pr332-merged").expect("a known profile");
+/// let mut settings = Settings::new(profile);
+/// settings.options.remove = true;
+/// settings.gates.flags = Some("skillImageVolumes=true".into());
+/// ```
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Settings {
     /// Options. [`Options::gate`] is not read: the gate comes from what follows.
     pub options: Options,
@@ -60,6 +70,7 @@ impl Settings {
 
 /// The plan of one AgentRuntime of the stream.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PlannedRuntime {
     /// Index in [`Stream::runtimes`].
     pub runtime: usize,
@@ -74,7 +85,18 @@ pub struct PlannedRuntime {
 }
 
 /// Plans, and everything that is said of them.
+///
+/// ```
+/// use kubectl_skills::{Planned, types::PlannedRuntime};
+///
+/// fn lines(planned: &Planned) -> Vec<String> {
+///     let line = |PlannedRuntime { plan, .. }: &_| format!("{}: {}", plan.id, plan.action.name());
+///     planned.plans.iter().map(line).chain(planned.errors.iter().map(ToString::to_string)).collect()
+/// }
+/// assert_eq!(lines(&Planned::default()), Vec::<String>::new());
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Planned {
     /// In the order of the stream. An AgentRuntime that cannot even be read has none.
     pub plans: Vec<PlannedRuntime>,
@@ -90,6 +112,7 @@ pub struct Planned {
 
 /// What became of one AgentRuntime, without its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The AgentRuntime.
     pub id: ObjectRef,
@@ -106,7 +129,19 @@ pub struct Report {
 }
 
 /// The edited stream.
+///
+/// ```
+/// use kubectl_skills::{Profile, Rendered, Settings, Source, Stream, render};
+///
+/// let sources = [Source { name: "-".into(), text: "kind: Deployment   # no AgentRuntime\n".into() }];
+/// let stream = Stream::read(&sources, "default").expect("manifests that can be read");
+/// let profile = Profile::by_name("head").expect("a known profile");
+/// let Rendered { edited, reports, .. } = render(&stream, &Settings::new(profile)).expect("nothing to refuse");
+/// assert!(reports.is_empty() && !edited.is_changed(0));
+/// assert_eq!(edited.chunks(0, &sources[0].text).collect::<String>(), sources[0].text);
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Rendered {
     /// The bytes.
     pub edited: Edited,
@@ -123,6 +158,19 @@ pub struct Rendered {
 }
 
 /// Plans every AgentRuntime of the stream. Never fails: what is wrong is collected.
+///
+/// ```
+/// use kubectl_skills::{Profile, Settings, Source, Stream, plan};
+///
+/// let text = "{apiVersion: agent.kagenti.dev/v1alpha1, kind: AgentRuntime, metadata: {name: weather}, spec: {type: agent, \
+///             targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}}}";
+/// let sources = [Source { name: "weather.yaml".into(), text: text.into() }];
+/// let stream = Stream::read(&sources, "default").expect("manifests that can be read");
+/// let profile = Profile::by_name("pr332-merged").expect("a known profile");
+/// let planned = plan(&stream, &Settings::new(profile));
+/// // The Deployment is missing. Whatever is wrong is collected, with its place.
+/// assert_eq!((planned.errors[0].origin.line, planned.errors[0].field.as_str()), (1, "spec.targetRef.name"));
+/// ```
 pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
@@ -151,7 +199,7 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
     collector.finish()
 }
 
-/// Plans and edits the whole stream, holding one plan at a time.
+/// Plans and edits the whole stream, holding one plan at a time; the example of the [crate] is one of it.
 ///
 /// # Errors
 /// Everything that is wrong with any AgentRuntime, its target or the text around them. There is no partial result.

@@ -20,7 +20,13 @@ use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
 /// Deepest nesting of lists in lists.
 const MAX_LISTS: usize = 8;
 
-/// A file.
+/// A file. The caller has read it; its name is for messages.
+///
+/// ```
+/// use kubectl_skills::Source;
+///
+/// let source = Source { name: "weather.yaml".into(), text: "kind: Deployment\n".into() };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// Name for messages; `-` for standard input.
@@ -74,6 +80,16 @@ struct Read<'s> {
 type At<'a> = (usize, usize, &'a DocumentSlice);
 
 /// The objects of all files.
+///
+/// ```
+/// use kubectl_skills::{Source, Stream};
+///
+/// let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: weather}}";
+/// let sources = [Source { name: "weather.json".into(), text: text.into() }];
+/// let stream = Stream::read(&sources, "team1").expect("manifests that can be read");
+/// assert_eq!(stream.workloads[0].id.to_string(), "Deployment team1/weather");
+/// assert_eq!(stream.object(&stream.workloads[0]).expect("a value")["metadata"]["name"], "weather");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Stream<'s> {
     /// AgentRuntimes, in order.

@@ -30,6 +30,7 @@ impl Op {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// Field path such as `spec.template.spec.volumes[2]`. An index counts in the list in which the item is: the new
     /// one, or for what was removed the old one.

@@ -8,6 +8,7 @@ use crate::api::profile::Profile;
 
 /// The status that a run wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct StatusPlan {
     /// Conditions to be set, in the order in which new ones are appended.
     pub set: Vec<Condition>,

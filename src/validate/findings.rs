@@ -25,6 +25,7 @@ pub enum Severity {
 
 /// A rule that findings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Rule {
     /// Stable id for machines.
     pub id: &'static str,
@@ -104,6 +105,7 @@ pub mod rules {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct Finding {
     /// The rule that is broken.
     pub rule: &'static Rule,

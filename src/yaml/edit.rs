@@ -47,6 +47,7 @@ pub struct Splice {
 
 /// Why a document cannot be edited, told so that its author can mend it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub struct EditError {
     /// Field path such as `spec.template.spec.volumes`; empty for the whole document.
     pub path: String,
@@ -252,7 +253,7 @@ impl<'e, 't> Editor<'e, 't> {
     }
 }
 
-/// One step down, like [`super::path::Step`], but without memory of its own.
+/// One step down, like `path::Step`, but without memory of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'v> {
     /// The entry of a mapping with this key.

@@ -8,6 +8,7 @@ use super::{Document, fast, json, reader};
 use texts::{any_text, damage, document, scalar_text};
 
 #[path = "../../examples/oracle/texts.rs"]
+#[expect(unreachable_pub, reason = "a module of an example too")]
 mod texts;
 
 /// Says whether the quick reader took the text.

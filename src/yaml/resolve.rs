@@ -35,8 +35,8 @@ impl<'t> Document<'t> {
     /// Numbers are what Go's JSON makes of them: `1.0` is the integer 1.
     ///
     /// # Errors
-    /// Values Go cannot turn into JSON (`.nan`, null keys, ...), aliases beyond Go's limits or [`ALIAS_BUDGET`], nesting
-    /// beyond [`MAX_VALUE_DEPTH`].
+    /// Values Go cannot turn into JSON (`.nan`, null keys, ...), aliases beyond Go's limits or `ALIAS_BUDGET`, nesting
+    /// beyond `MAX_VALUE_DEPTH`.
     pub fn to_value(&self) -> Result<Value, SyntaxError> {
         self.node_value(0)
     }

@@ -6,7 +6,14 @@ use crate::api::names::{KAGENTI, ROSSOCTL};
 use crate::api::profile::{PROFILES, Profile};
 use crate::manifest::stream::Stream;
 
-/// Chooses the profile. `auto` looks at the API group of the AgentRuntimes and at their fields.
+/// Chooses the profile, and says why. `auto` looks at the API group of the AgentRuntimes and at their fields.
+///
+/// ```
+/// use kubectl_skills::{Stream, choose_profile};
+///
+/// let (profile, why) = choose_profile(&Stream::default(), "auto").expect("AgentRuntimes of one group at most");
+/// assert_eq!((profile.name, why.as_str()), ("pr332-merged", "there is no AgentRuntime in the input"));
+/// ```
 ///
 /// # Errors
 /// An unknown name; AgentRuntimes of both groups under `auto`.

@@ -53,7 +53,7 @@ impl Votes {
 
 impl Style {
     /// Learns from a node and what is below it, so that an object is edited alike in a file of its own and in a list.
-    pub fn of(document: &Document<'_>, node: NodeId) -> Style {
+    pub(super) fn of(document: &Document<'_>, node: NodeId) -> Style {
         let (text, tree) = (document.text, &document.tree);
         let (mut steps, mut offsets, mut dashes) = (Votes::default(), Votes::default(), Votes::default());
         let (mut single, mut double) = (0, 0);
@@ -133,7 +133,7 @@ impl Style {
     }
 
     /// Quoting of a mapping's or sequence's neighbourhood: its own scalars and those just below it.
-    pub fn scalars(&self, text: &str, tree: &Tree, near: &[NodeId]) -> Scalars {
+    pub(super) fn scalars(&self, text: &str, tree: &Tree, near: &[NodeId]) -> Scalars {
         if self.json {
             return Scalars::JSON;
         }
@@ -156,7 +156,7 @@ impl Style {
     }
 
     /// Spacing of a flow collection: its own where it has entries, else the document's.
-    pub fn flow<'a>(&self, text: &str, tree: &Tree, id: NodeId, scalars: Scalars) -> FlowLayout<'a> {
+    pub(super) fn flow<'a>(&self, text: &str, tree: &Tree, id: NodeId, scalars: Scalars) -> FlowLayout<'a> {
         let node = tree.node(id);
         let (is_map, is_flow) = match node.kind {
             NodeKind::Mapping { flow } => (true, flow),
