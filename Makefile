@@ -38,6 +38,7 @@ check: ## Format, lints, each feature by itself, the library's purity, documenta
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	hack/purity.sh
 	hack/features.sh
+	hack/size.py --check
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --no-default-features
 	$(MAKE) --no-print-directory outside
@@ -120,3 +121,7 @@ bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU,
 outside: ## examples/outside, a program of another project, renders a manifest with the library's public names
 	cargo run --locked --quiet --manifest-path examples/outside/Cargo.toml --target-dir $${CARGO_TARGET_DIR:-target} \
 	  < docs/examples/quickstart/weather.yaml | grep -c 'reference: ghcr.io/acme/skills/forecast:1.4.0' >/dev/null
+
+.PHONY: size
+size: ## Lines by folder, the longest files and functions, crates by feature, and which way folders import (needs python3)
+	hack/size.py

@@ -23,7 +23,5 @@ pub mod queue;
 pub mod reconcile;
 pub mod rights;
 pub mod run_loop;
-#[cfg(feature = "otlp")]
-pub mod traces;
 pub mod trim;
 pub mod watch_targets;

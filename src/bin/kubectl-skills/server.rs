@@ -6,6 +6,8 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod slots;
+#[cfg(feature = "otlp")]
+pub mod traces;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};

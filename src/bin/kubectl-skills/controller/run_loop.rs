@@ -27,7 +27,7 @@ use super::watch_targets::{Scope, watch_targets};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
 use crate::cluster::watch::{Update, WatchId, watch};
-use crate::server::logging::Repeated;
+use crate::server::logging::{RUN, Repeated};
 use crate::server::metrics::{Metric, Metrics};
 use kubectl_skills::config::gates::GateSource;
 
@@ -41,8 +41,6 @@ const PODS_SETTLE: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_secs(2);
 /// After so many failures in a row what passes by itself is told in the status: at the fifth, some four seconds later.
 const PERSISTS: u32 = 4;
-/// Name of the span that a run is in.
-pub const RUN: &str = "run";
 /// Updates that may wait to be taken in.
 const WAITING: usize = 256;
 

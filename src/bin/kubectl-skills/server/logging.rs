@@ -1,5 +1,5 @@
 //! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
-//! are about; and, where the environment names a collector, traces ([`crate::controller::traces`]).
+//! are about; and, where the environment names a collector, traces ([`super::traces`]).
 
 #[cfg(feature = "controller")]
 use std::time::Duration;
@@ -12,6 +12,9 @@ use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Name of the span that a run of the controller is in.
+pub const RUN: &str = "run";
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -53,7 +56,7 @@ impl From<Level> for LevelFilter {
 
 /// What has to be sent when the program ends; none where there are no traces.
 #[cfg(feature = "otlp")]
-pub type Unsent = Option<crate::controller::traces::Traces>;
+pub type Unsent = Option<super::traces::Traces>;
 /// Nothing.
 #[cfg(all(feature = "controller", not(feature = "otlp")))]
 pub type Unsent = Option<std::convert::Infallible>;
@@ -75,7 +78,7 @@ pub fn start_traced(
     runtime: &tokio::runtime::Handle,
 ) -> Result<Unsent, String> {
     #[cfg(feature = "otlp")]
-    if let Some((layer, traces)) = crate::controller::traces::layer(runtime)? {
+    if let Some((layer, traces)) = super::traces::layer(runtime)? {
         drop(tracing_subscriber::registry().with(lines(format, level)).with(layer).try_init());
         return Ok(Some(traces));
     }
