@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::profile::Profile;
+#[cfg(feature = "internals")]
+use crate::yaml::emit;
 
 pub mod fields;
 pub mod node;
 pub mod pattern;
 mod status;
-#[cfg(feature = "internals")]
-pub(crate) mod yaml_text;
 
 /// Plural of the resource in every profile.
 pub const PLURAL: &str = "agentruntimes";
@@ -52,7 +52,7 @@ pub fn definition(profile: &Profile) -> Value {
 /// The definition as one YAML document, ending with a line feed.
 #[cfg(feature = "internals")]
 pub fn text(profile: &Profile) -> String {
-    yaml_text::document(&definition(profile))
+    emit::document(&definition(profile))
 }
 
 fn columns(profile: &Profile) -> Vec<Value> {

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::profile::Profile;
-use crate::crd::{PLURAL, yaml_text};
+use crate::crd::PLURAL;
 use crate::go::quote::go_quote;
 use crate::validate::webhook::PROTECTED_PATHS;
+use crate::yaml::emit;
 
 /// What a cluster does with an object that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub fn objects(profile: &Profile, binding: &Binding) -> Vec<Value> {
 
 /// The objects as YAML documents.
 pub fn text(profile: &Profile, binding: &Binding) -> String {
-    yaml_text::documents(&objects(profile, binding))
+    emit::documents(&objects(profile, binding))
 }
 
 fn policy(name: &str, spec: Map<String, Value>) -> Value {

@@ -6,6 +6,7 @@ use crate::crd;
 use crate::install::admission_policy::{self, Action, Binding};
 use crate::install::rbac::{self, Grant, NAME, Place, Task};
 use crate::install::webhook_registration::{self, Address, Registration};
+use crate::yaml;
 
 /// The command that writes the files.
 pub const COMMAND: &str = "make deploy";
@@ -93,7 +94,7 @@ fn chart_rules() -> String {
                 let rules = rbac::rules(profile, &grant, &[place]);
                 let suffix = if read_only { ".read" } else { "" };
                 let text: String =
-                    rules.iter().map(|rule| crd::yaml_text::document(&serde_json::json!([rule]))).collect();
+                    rules.iter().map(|rule| yaml::emit::document(&serde_json::json!([rule]))).collect();
                 let text = text.replace(profile.names.group, "{{ include \"kubectl-skills.group\" . }}");
                 out.push_str(&format!(
                     "{{{{- define \"kubectl-skills.rules.{task_name}.{place_name}{suffix}\" }}}}\n{text}{{{{- end }}}}\n"

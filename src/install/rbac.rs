@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::api::profile::Profile;
-use crate::crd::yaml_text;
+use crate::yaml::emit;
 
 /// Name of roles, bindings and the service account.
 pub const NAME: &str = "kubectl-skills";
@@ -295,7 +295,7 @@ pub fn objects(profile: &Profile, grant: &Grant) -> Vec<Value> {
 
 /// The objects as YAML documents.
 pub fn text(profile: &Profile, grant: &Grant) -> String {
-    yaml_text::documents(&objects(profile, grant))
+    emit::documents(&objects(profile, grant))
 }
 
 fn bind(out: &mut Vec<Value>, grant: &Grant, namespace: Option<&str>, name: &str, rules: Vec<Value>) {

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::names::VERSION;
 use crate::api::profile::Profile;
-use crate::crd::{PLURAL, yaml_text};
+use crate::crd::PLURAL;
 use crate::validate::webhook::WEBHOOK_NAME;
+use crate::yaml::emit;
 
 /// Where the API server finds the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub fn configuration(profile: &Profile, name: &str, registration: &Registration)
 
 /// The object as YAML.
 pub fn text(profile: &Profile, name: &str, registration: &Registration) -> String {
-    yaml_text::document(&configuration(profile, name, registration))
+    emit::document(&configuration(profile, name, registration))
 }
 
 #[cfg(test)]

@@ -221,6 +221,20 @@ fn spaces(out: &mut String, count: usize) {
     out.extend(std::iter::repeat_n(' ', count));
 }
 
+/// One document without a marker, laid out as kubectl prints it, ending with a line feed.
+pub fn document(value: &Value) -> String {
+    let layout = BlockLayout { step: 2, offset: 0, dash: 2, eol: "\n", scalars: Scalars::default() };
+    let mut out = String::new();
+    block(&mut out, value, 0, layout);
+    out.push('\n');
+    out
+}
+
+/// Documents with markers between them.
+pub fn documents(values: &[Value]) -> String {
+    values.iter().map(document).collect::<Vec<_>>().join("---\n")
+}
+
 /// Writes a value as block lines from `column` on, without the first line's indent and without a final break.
 pub fn block(out: &mut String, value: &Value, column: usize, layout: BlockLayout<'_>) {
     match value {
@@ -376,6 +390,21 @@ mod tests {
         let mut out = String::new();
         scalar(&mut out, value, scalars, flow_style);
         out
+    }
+
+    /// Every reader must give back the value that was written; texts that look like other types most of all.
+    #[test]
+    fn an_independent_reader_gives_back_the_value() {
+        let value = json!({
+            "words": ["yes", "No", "null", "~", "true", "1", "1e3", ".5", ".inf", "0x1", "", " a", "a ", "a: b", "a #b",
+                "- a", "&a", "*a", "!a", "|", "> ", "'", "\"", "{", "[", "a\nb", "ä", "@", "`", "%", "?", "a:", "^/.*"],
+            "empty": {"map": {}, "list": []},
+            "nested": [{"a": [{"b": 1, "c": [true, null, 1.5]}], "d": {"e": "f"}}, [["x"], []]],
+            "on": {"a b": 1},
+        });
+        let text = document(&value);
+        let read: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(read, value, "{text}");
     }
 
     /// Each of these, written bare, becomes a number, boolean, null, date or syntax error in some reader.

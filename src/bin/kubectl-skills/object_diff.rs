@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 
 use kubectl_skills::api::object::{Object, ObjectRef};
 use kubectl_skills::plan::change_set::{Change, changes};
-use kubectl_skills::yaml::emit::{self, BlockLayout, Scalars};
+use kubectl_skills::yaml::emit;
 
 use crate::exit::{Failure, Outcome};
 use crate::printable;
@@ -98,11 +98,7 @@ pub fn yaml(value: &Value) -> String {
     if value.is_null() {
         return String::new();
     }
-    let layout = BlockLayout { step: 2, offset: 0, dash: 2, eol: "\n", scalars: Scalars::default() };
-    let mut out = String::new();
-    emit::block(&mut out, value, 0, layout);
-    out.push('\n');
-    out
+    emit::document(value)
 }
 
 /// Shows the pairs that differ: by the program of KUBECTL_EXTERNAL_DIFF where that is set, else as one unified diff.
