@@ -1,6 +1,8 @@
 //! What differs between two objects: trees in, a list of single changes out, for people and for `plan -o json`.
 //! Carrying them out is left to `yaml::edit` and to server-side apply, which compare for themselves.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::yaml::Step;
@@ -78,7 +80,7 @@ fn compare(before: &Value, after: &Value, path: &mut Vec<Step>, out: &mut Vec<Ch
 }
 
 fn lists(old: &[Value], new: &[Value], path: &mut Vec<Step>, out: &mut Vec<Change>) {
-    let identity = IDENTITIES.into_iter().find(|key| is_identity(old, key) && is_identity(new, key));
+    let identity = identity(old, new);
     let partner = |list: &[Value], index: usize, item: &Value| match identity {
         Some(key) => list.iter().position(|other| other.get(key) == item.get(key)),
         None => (index < list.len()).then_some(index),
@@ -100,10 +102,13 @@ fn lists(old: &[Value], new: &[Value], path: &mut Vec<Step>, out: &mut Vec<Chang
     }
 }
 
-/// Whether every item has that field as a text, each its own.
-fn is_identity(list: &[Value], key: &str) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    list.iter().all(|item| item.get(key).and_then(Value::as_str).is_some_and(|text| seen.insert(text)))
+/// The field that tells the items of both lists apart: each item of either has it as a text of its own.
+pub(crate) fn identity(old: &[Value], new: &[Value]) -> Option<&'static str> {
+    let is_identity = |list: &[Value], key: &str| {
+        let mut seen = HashSet::new();
+        list.iter().all(|item| item.get(key).and_then(Value::as_str).is_some_and(|text| seen.insert(text)))
+    };
+    IDENTITIES.into_iter().find(|key| is_identity(old, key) && is_identity(new, key))
 }
 
 fn change(path: &[Step], op: Op, from: Option<&Value>, to: Option<&Value>) -> Change {

@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-/// Fields by which the items of a list are told apart, in the order in which they are tried.
-const IDENTITIES: [&str; 2] = ["name", "mountPath"];
+use crate::plan::change_set::identity;
 
 /// The operations from `before` to `after`.
 pub(super) fn operations(before: &Value, after: &Value) -> Vec<Value> {
@@ -51,10 +50,7 @@ fn replace(before: &Value, after: &Value, path: &str, out: &mut Vec<Value>) {
 /// Changes items in place, takes out those that go, puts in those that come. False if that cannot be said so: items
 /// without an identity of their own, or in another order.
 fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool {
-    let Some(identity) = IDENTITIES.into_iter().find(|key| is_identity(old, key) && is_identity(new, key))
-    else {
-        return false;
-    };
+    let Some(identity) = identity(old, new) else { return false };
     let partner =
         |list: &[Value], item: &Value| list.iter().position(|other| other[identity] == item[identity]);
     let stay: Vec<usize> = new.iter().filter_map(|item| partner(old, item)).collect();
@@ -87,12 +83,6 @@ fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool
         }
     }
     true
-}
-
-/// Whether every item has that field as a text, each its own.
-fn is_identity(list: &[Value], key: &str) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    list.iter().all(|item| item.get(key).and_then(Value::as_str).is_some_and(|text| seen.insert(text)))
 }
 
 /// A pointer one key deeper.
