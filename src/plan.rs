@@ -211,6 +211,11 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// A condition.
+    pub fn new(kind: &'static str, status: bool, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, status, reason, message: message.into() }
+    }
+
     /// Status as the API has it.
     pub fn status_text(&self) -> &'static str {
         if self.status { "True" } else { "False" }

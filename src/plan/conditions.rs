@@ -14,16 +14,6 @@ use crate::go::strings::string_list;
 /// Seconds until a workload that could not be configured is tried again (operator-spec.md section 5, step 9).
 const RETRY_SECS: u32 = 30;
 
-/// A condition.
-pub(super) fn condition(
-    kind: &'static str,
-    status: bool,
-    reason: &'static str,
-    message: impl Into<String>,
-) -> Condition {
-    Condition { kind, status, reason, message: message.into() }
-}
-
 /// The skills annotation of the workload before, where the operator reads it.
 pub(super) fn linked(workload: &Value, options: &Options) -> String {
     match options.profile.skills {
@@ -56,7 +46,7 @@ pub(super) fn configured(
     status.configured_pods = Some(configured_pods(runtime, around.pods, options.profile.names));
     let short = plan.config_hash.get(..12).unwrap_or_default();
     let message = format!("Workload {name} configured with config-hash {short}");
-    status.set.push(condition("Ready", true, "Configured", message));
+    status.set.push(Condition::new("Ready", true, "Configured", message));
     plan.event(false, "Configured", format!("Applied config to {} {name}", kind.name()));
     plan.status = Some(status);
 }
@@ -73,7 +63,7 @@ pub(super) fn refused(
     let mut status = StatusPlan::in_phase(plan.profile, "Error");
     resolved(plan, runtime, kind, config, around, &mut status);
     let messages: Vec<&str> = plan.problems().iter().map(|problem| problem.message.as_str()).collect();
-    status.set.push(condition("Ready", false, "ConfigApplyError", messages.join("; ")));
+    status.set.push(Condition::new("Ready", false, "ConfigApplyError", messages.join("; ")));
     if !options.exact {
         // What an earlier run mounted is not known to be there still (Q23).
         status.remove.push("SkillsMounted");
@@ -91,7 +81,7 @@ fn resolved(
     status: &mut StatusPlan,
 ) {
     let name = &runtime.spec.target_ref.name;
-    status.set.push(condition(
+    status.set.push(Condition::new(
         "TargetResolved",
         true,
         "TargetFound",
@@ -101,9 +91,9 @@ fn resolved(
     let warnings = config.warnings();
     if warnings.is_empty() {
         let message = "Configuration resolved successfully";
-        status.set.push(condition("ConfigResolved", true, "ConfigResolved", message));
+        status.set.push(Condition::new("ConfigResolved", true, "ConfigResolved", message));
     } else {
-        status.set.push(condition("ConfigResolved", true, "ConfigWarning", warnings.join("; ")));
+        status.set.push(Condition::new("ConfigResolved", true, "ConfigWarning", warnings.join("; ")));
     }
     for warning in warnings {
         plan.event(true, "ConfigWarning", warning.clone());
@@ -118,7 +108,7 @@ fn card(runtime: &Runtime<'_>, kind: WorkloadKind, around: &Surroundings<'_>, st
         if is_set(runtime.object.pointer("/status/card")) {
             status.clear_card = true;
             let message = "Card discovery is disabled; stale card data cleared";
-            status.set.push(condition("CardSynced", false, "CardDiscoveryDisabled", message));
+            status.set.push(Condition::new("CardSynced", false, "CardDiscoveryDisabled", message));
         }
         return;
     };
@@ -126,7 +116,7 @@ fn card(runtime: &Runtime<'_>, kind: WorkloadKind, around: &Surroundings<'_>, st
         let (kind, name) = (kind.name(), &runtime.spec.target_ref.name);
         let message =
             format!("no Service matches workload {kind}/{name} in namespace {}", runtime.id.namespace);
-        status.set.push(condition("CardSynced", false, "ServiceNotFound", message));
+        status.set.push(Condition::new("CardSynced", false, "ServiceNotFound", message));
     }
 }
 
@@ -156,7 +146,7 @@ fn mounted(
     } else {
         (true, "SkillsApplied", format!("{count} skill image(s) mounted"), None)
     };
-    status.set.push(condition("SkillsMounted", mounted, reason, message));
+    status.set.push(Condition::new("SkillsMounted", mounted, reason, message));
     if let Some(event) = event {
         plan.event(true, "SkillsNotMounted", event);
     }
@@ -187,7 +177,7 @@ fn observed(
             status.remove.push("SkillsDiscovered");
         } else {
             let message = format!("{} linked skill(s) discovered from workload annotation", linked.len());
-            status.set.push(condition("SkillsDiscovered", true, "SkillsFound", message));
+            status.set.push(Condition::new("SkillsDiscovered", true, "SkillsFound", message));
         }
     }
     status.linked_skills = Some(linked);

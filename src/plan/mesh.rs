@@ -5,7 +5,6 @@
 
 use serde_json::Value;
 
-use super::conditions::condition;
 use super::{Condition, Runtime, RuntimePlan, Surroundings};
 use crate::api::names::{MANAGED_BY, SPIFFE_HELPER};
 use crate::api::object::{ConfigMap, Origin};
@@ -52,17 +51,17 @@ pub(super) fn conditions(
     let name = &runtime.id.namespace;
     plan.event(false, "IstioMeshEnrolled", format!("Namespace {name} labeled for Istio ambient mesh"));
     let enrolled = format!("Namespace {name} enrolled in Istio ambient mesh");
-    let mut out = vec![condition("IstioMeshEnrolled", true, "NamespaceLabeled", enrolled)];
+    let mut out = vec![Condition::new("IstioMeshEnrolled", true, "NamespaceLabeled", enrolled)];
     if runtime.spec.mtls_mode == "disabled" {
         return out;
     }
     if kind == WorkloadKind::Sandbox {
         let message = "Sandbox workload; SPIRE availability assumed (webhook handles injection)";
-        out.push(condition("MTLSReady", true, "SPIREAssumed", message));
+        out.push(Condition::new("MTLSReady", true, "SPIREAssumed", message));
     } else {
         let message = "mTLS requires SPIRE; either deploy SPIRE or set mTLSMode: disabled";
         plan.event(true, "SPIREUnavailable", message);
-        out.push(condition("MTLSReady", false, "SPIREUnavailable", message));
+        out.push(Condition::new("MTLSReady", false, "SPIREUnavailable", message));
     }
     out
 }

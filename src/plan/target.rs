@@ -1,8 +1,7 @@
 //! An AgentRuntime's `targetRef` and what a look at it found in, the workload and its kind or the operator's reason
 //! against it out. Source: operator-spec.md section 5, step 3.
 
-use super::conditions::condition;
-use super::{Options, RuntimePlan, StatusPlan, fields};
+use super::{Condition, Options, RuntimePlan, StatusPlan, fields};
 use crate::api::agent_runtime::TargetRef;
 use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules};
@@ -46,11 +45,11 @@ pub(super) fn not_found(mut plan: RuntimePlan, problem: Finding, options: &Optio
     plan.event(true, "TargetNotFound", message.clone());
     plan.requeue_after_secs = plan.profile.target_not_found_requeue_secs;
     let mut status = StatusPlan {
-        set: vec![condition("TargetResolved", false, "TargetNotFound", message.clone())],
+        set: vec![Condition::new("TargetResolved", false, "TargetNotFound", message.clone())],
         ..StatusPlan::in_phase(plan.profile, "Error")
     };
     if !options.exact {
-        status.set.push(condition("Ready", false, "TargetNotFound", message));
+        status.set.push(Condition::new("Ready", false, "TargetNotFound", message));
         status.remove.push("SkillsMounted");
     }
     plan.status = Some(status);

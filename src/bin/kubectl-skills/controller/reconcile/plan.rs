@@ -185,15 +185,6 @@ fn claim(key: &Key, target: &Target, deleting: bool, cache: &Cache) -> Claim {
     claimants.claim((target.0.name(), target.1.name()), key.name(), deleting)
 }
 
-fn condition(
-    kind: &'static str,
-    status: bool,
-    reason: &'static str,
-    message: impl Into<String>,
-) -> Condition {
-    Condition { kind, status, reason, message: message.into() }
-}
-
 fn error_status(profile: &Profile) -> StatusPlan {
     StatusPlan {
         phase: profile.status_phase.then_some("Error"),
@@ -212,7 +203,7 @@ fn refuse(decision: &mut Decision, profile: &Profile, reason: &'static str, mess
         return;
     }
     let mut status = error_status(profile);
-    status.set.push(condition("Ready", false, reason, message.clone()));
+    status.set.push(Condition::new("Ready", false, reason, message.clone()));
     status.remove.push("SkillsMounted");
     decision.status = Some(status);
     decision.events.push(Event { warning: true, reason, message });
@@ -227,8 +218,8 @@ fn finalizer_of_deleted(runtime: &Value, profile: &Profile) -> Finalizer {
 fn yield_target(decision: &mut Decision, profile: &Profile, message: String) {
     decision.refused = "TargetAmbiguous";
     let mut status = error_status(profile);
-    status.set.push(condition("TargetResolved", false, "TargetAmbiguous", message.clone()));
-    status.set.push(condition("Ready", false, "TargetAmbiguous", message.clone()));
+    status.set.push(Condition::new("TargetResolved", false, "TargetAmbiguous", message.clone()));
+    status.set.push(Condition::new("Ready", false, "TargetAmbiguous", message.clone()));
     status.remove.push("SkillsMounted");
     decision.status = Some(status);
     decision.events.push(Event { warning: true, reason: "TargetAmbiguous", message });
@@ -245,7 +236,7 @@ fn refuse_beside_operator(decision: &mut Decision, operator: &Key) {
         "the operator runs as Deployment {operator} and writes the same fields; nothing is written beside it"
     );
     decision.status = Some(StatusPlan {
-        set: vec![condition(ACTIVE, false, "OperatorRunning", message.clone())],
+        set: vec![Condition::new(ACTIVE, false, "OperatorRunning", message.clone())],
         ..StatusPlan::default()
     });
     decision.events.push(Event { warning: true, reason: "OperatorRunning", message });
@@ -260,7 +251,7 @@ pub fn failed_status(plan: &RuntimePlan, reason: &'static str, message: &str, ex
         .into_iter()
         .filter(|condition| matches!(condition.kind, "TargetResolved" | "ConfigResolved" | "CardSynced"))
         .collect();
-    set.push(condition("Ready", false, reason, message));
+    set.push(Condition::new("Ready", false, reason, message));
     let mut remove = vec![ACTIVE];
     if !exact {
         // Nobody knows what is mounted now; an older claim would be one of luck (Q9, Q23).
@@ -280,7 +271,7 @@ pub fn failed_status(plan: &RuntimePlan, reason: &'static str, message: &str, ex
 pub fn contested_status(plan: &RuntimePlan, message: &str) -> StatusPlan {
     let mut status = failed_status(plan, "FieldContested", message, false);
     status.remove.retain(|kind| *kind != ACTIVE);
-    status.set.push(condition(ACTIVE, false, "FieldContested", message));
+    status.set.push(Condition::new(ACTIVE, false, "FieldContested", message));
     status
 }
 
