@@ -138,14 +138,6 @@ impl FeatureGates {
         Ok(gates)
     }
 
-    /// Reads the gates from the operator's ConfigMap, as its manager would once that is mounted.
-    ///
-    /// # Errors
-    /// As [`FeatureGates::load`].
-    pub fn from_config_map(profile: &Profile, map: &ConfigMap) -> Result<Self, GatesError> {
-        Self::load(profile, map.data.get(GATES_KEY).map(String::as_str))
-    }
-
     /// Sets gates from a flag such as `skillImageVolumes=true,envoyProxy=false`. Unlike in a file, every gate may be
     /// turned off.
     ///
@@ -254,7 +246,6 @@ fn unknown(profile: &Profile, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::object::Origin;
 
     fn profile(name: &str) -> &'static Profile {
         Profile::by_name(name).unwrap()
@@ -310,15 +301,17 @@ mod tests {
     /// The ConfigMap's key is what the manager's file would be; a ConfigMap without it counts as an empty file.
     #[test]
     fn the_config_map_is_read_as_the_file() {
-        let mut map = ConfigMap { origin: Origin::default(), ..ConfigMap::default() };
-        assert_eq!(
-            FeatureGates::from_config_map(profile("head"), &map),
-            Ok(FeatureGates::defaults(profile("head")))
-        );
+        let names = profile("head").names;
+        let mut map = ConfigMap {
+            namespace: names.system_namespace.to_owned(),
+            name: names.feature_gates.to_owned(),
+            ..ConfigMap::default()
+        };
+        let of = |map: &ConfigMap| GateSource::default().resolve(profile("head"), std::slice::from_ref(map));
+        assert_eq!(of(&map), Ok(FeatureGates::defaults(profile("head"))));
         map.data.insert(GATES_KEY.to_owned(), "SkillDiscovery: yes".to_owned());
         map.data.insert("skillDiscovery".to_owned(), "false".to_owned());
-        let gates = FeatureGates::from_config_map(profile("head"), &map).unwrap();
-        assert!(gates.skills(profile("head")));
+        assert!(of(&map).is_ok_and(|gates| gates.skills(profile("head"))));
     }
 
     /// Flags over the file, the file over the ConfigMap; a broken source is an error that names it, in the same words

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -131,14 +131,6 @@ impl<'t> Document<'t> {
         (!special.iter().any(|special| special.eq_ignore_ascii_case(word))).then_some(word)
     }
 
-    /// The node an alias stands for.
-    ///
-    /// # Errors
-    /// An unknown anchor, or an anchor whose value contains the alias.
-    pub fn alias_target(&self, id: NodeId) -> Result<NodeId, SyntaxError> {
-        Ok(Resolver::new(self).target(id)?)
-    }
-
     /// The name of a node's anchor, without `&`.
     pub fn anchor(&self, id: NodeId) -> Option<&'t str> {
         props(self, id).0
@@ -147,34 +139,6 @@ impl<'t> Document<'t> {
     /// A node's tag as written, with its `!`.
     pub fn tag(&self, id: NodeId) -> Option<&'t str> {
         props(self, id).1
-    }
-
-    /// All keys that repeat an earlier key of their mapping: the node of the later key, and the key as Go sees it.
-    /// Kubernetes takes the last unless it is asked to be strict. Merged keys do not count.
-    pub fn duplicate_keys(&self) -> Vec<(NodeId, String)> {
-        let resolver = Resolver::new(self);
-        let mut found = Vec::new();
-        let mut seen: HashSet<Cow<'t, str>> = HashSet::new();
-        for (id, node) in self.tree.nodes.iter().enumerate() {
-            if !matches!(node.kind, NodeKind::Mapping { .. }) {
-                continue;
-            }
-            seen.clear();
-            let id = id as NodeId;
-            for (key, _) in self.tree.entries(id) {
-                if resolver.is_merge(key) {
-                    continue;
-                }
-                if let Ok(text) = resolver.key(key, Around::Parent(id), 0) {
-                    if seen.contains(&text) {
-                        found.push((key, text.into_owned()));
-                    } else {
-                        seen.insert(text);
-                    }
-                }
-            }
-        }
-        found
     }
 }
 
