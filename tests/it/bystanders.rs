@@ -49,7 +49,7 @@ fn map(namespace: &str, name: &str) -> String {
 }
 
 fn run(verb: &[&str], text: &str) -> Said {
-    fed(verb, text.to_owned())
+    fed(verb, text)
 }
 
 /// A folder often holds several variants of a workload that has nothing to do with agents.

@@ -2,6 +2,12 @@
 //! verdict each. The verdicts stand in `testdata/one_verdict_vectors.json`, and the controller's decision is held to them
 //! in its own unit tests. `UPDATE_GOLDEN=1` writes them anew as [`Session::judge`] has them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test reads and writes its data and stops at bad data"
+)]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

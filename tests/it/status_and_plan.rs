@@ -1,5 +1,7 @@
 //! `status` and `plan` have one idea of what is wanted: a workload has findings exactly when the plan changes it.
 
+#![allow(clippy::expect_used, reason = "a test stops at bad data")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
