@@ -3,6 +3,7 @@
 
 pub mod agent_runtime;
 pub mod error;
+pub mod image_reference;
 #[cfg(feature = "internals")]
 pub mod image_volume;
 pub mod names;

@@ -5,6 +5,7 @@
 pub mod admission_review;
 pub mod findings;
 mod metadata;
+mod placeholders;
 pub mod preflight;
 pub mod schema;
 mod schema_rules;

@@ -12,6 +12,7 @@ use crate::api::agent_runtime::Skill;
 use crate::api::names::{MANAGED_BY, Names};
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
+use crate::validate::preflight::normalized;
 use crate::validate::webhook::PROTECTED_PATHS;
 
 /// Where Kubernetes' service account token really is: `/var/run` is a link to `/run` in most images.
@@ -133,25 +134,6 @@ fn hidden(plan: &mut RuntimePlan, config: &ResolvedConfig) {
         );
         plan.warn("Q1", message);
     }
-}
-
-/// A path without empty and `.` segments, with `..` taken at its word.
-fn normalized(path: &str) -> Cow<'_, str> {
-    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
-    if path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain)) {
-        return Cow::Borrowed(path);
-    }
-    let mut out: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    Cow::Owned(format!("/{}", out.join("/")))
 }
 
 /// Normalized paths, each with the first skill that has it.

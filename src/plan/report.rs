@@ -46,7 +46,7 @@ fn runtime(plan: &RuntimePlan, changes: &[Change]) -> Value {
         "namespace": plan.id.namespace, "name": plan.id.name,
         "target": {"apiVersion": plan.target.api_version, "kind": plan.target.kind, "name": plan.target.name},
         "action": plan.action.name(), "reason": plan.reason, "configHash": plan.config_hash, "hashInput": plan.hash_input,
-        "skills": skills, "conditions": conditions, "events": events, "requeueAfterSeconds": plan.requeue_after_secs,
+        "skills": skills, "container": plan.container, "conditions": conditions, "events": events, "requeueAfterSeconds": plan.requeue_after_secs,
         "changes": changes, "warnings": texts(&plan.warnings),
     })
 }

@@ -246,7 +246,7 @@ impl Rules {
 
 /// What will keep the pod from starting, though API server and webhook take the AgentRuntime.
 pub fn look_ahead(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
-    spec.skills.iter().enumerate().flat_map(|(index, skill)| preflight::check_skill(index, skill))
+    preflight::check(spec)
 }
 
 /// The object as it would be created: without what only the server sets.

@@ -11,7 +11,7 @@ use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::object::{Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::validate::findings::Severity;
-use crate::validate::preflight::check_skill;
+use crate::validate::preflight;
 use crate::validate::webhook::{Operation, Rivals, verdict};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -148,12 +148,10 @@ impl Review {
         }
         let mut answer = Answer::allowed();
         if extra.strict && profile.mounts() {
-            for (index, skill) in spec.skills.iter().enumerate() {
-                for finding in check_skill(index, skill) {
-                    match finding.rule.severity {
-                        Severity::Error => return Answer::refused(403, finding.to_string()),
-                        Severity::Warning => answer.warnings.push(finding.to_string()),
-                    }
+            for finding in preflight::check(spec) {
+                match finding.rule.severity {
+                    Severity::Error => return Answer::refused(403, finding.to_string()),
+                    Severity::Warning => answer.warnings.push(finding.to_string()),
                 }
             }
         }

@@ -19,7 +19,8 @@ pub enum About {
 pub enum Severity {
     /// The API server or the webhook refuses the object, or the plan cannot be carried out: nothing is written.
     Error,
-    /// The API server takes the workload, but its container may not start: written, and reported.
+    /// The API server takes the workload, but its container may not start, or not run what its author meant: written, and
+    /// reported.
     Warning,
 }
 
@@ -83,14 +84,22 @@ pub mod rules {
     pub const VOLUME_TWICE: Rule = runtime("volume-twice");
     /// A skill without an image.
     pub const IMAGE_EMPTY: Rule = runtime("image-empty");
-    /// White space in an image reference.
-    pub const IMAGE_BLANK: Rule = may_not_start("image-blank");
+    /// Text that the kubelet does not read as an image reference.
+    pub const IMAGE_REFERENCE: Rule = Rule { quirk: "Q27", ..runtime("image-reference") };
+    /// An image without a tag, or with the tag `latest`.
+    pub const IMAGE_MOVES: Rule = may_not_start("image-moves");
+    /// A field that something was to be put into before us.
+    pub const PLACEHOLDER: Rule = may_not_start("placeholder");
     /// A skill without a mountPath.
     pub const MOUNT_PATH_EMPTY: Rule = runtime("mount-path-empty");
     /// A relative mountPath.
     pub const MOUNT_PATH_RELATIVE: Rule = may_not_start("mount-path-relative");
     /// A colon in a mountPath.
     pub const MOUNT_PATH_COLON: Rule = may_not_start("mount-path-colon");
+    /// A mountPath that is the root of the file system.
+    pub const MOUNT_PATH_ROOT: Rule = Rule { quirk: "Q28", ..runtime("mount-path-root") };
+    /// A mountPath that hides a folder of the system.
+    pub const MOUNT_PATH_SYSTEM: Rule = Rule { quirk: "Q28", ..may_not_start("mount-path-system") };
     /// A mountPath that the container or another skill has already.
     pub const MOUNT_PATH_TAKEN: Rule = Rule { quirk: "Q21", ..runtime("mount-path-taken") };
     /// A mountPath that `SKILL_FOLDERS` cannot name.

@@ -3,20 +3,93 @@
 //!
 //! Source: operator-spec.md section 11 (Q12, Q21) and the API server's validation of pod templates, Kubernetes 1.37.2:
 //! volume names are DNS labels of at most 63 characters, mount paths are unique by text in a container, an image
-//! reference is required but never parsed, and relative paths and colons pass.
+//! reference is required but never parsed, and relative paths and colons pass. The kubelet parses references.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::api::agent_runtime::Skill;
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill};
+use crate::api::image_reference;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 
 use crate::crd::pattern::dns_label;
 use crate::go::quote::go_quote;
 
 use super::findings::{Finding, rules, skill_path};
+use super::placeholders;
 
 /// Longest volume name, in characters.
 const VOLUME_NAME_MAX: usize = 63;
+
+/// Folders that programs of an image need. Not those that the webhook protects ([`super::webhook::PROTECTED_PATHS`]).
+const SYSTEM_FOLDERS: [&str; 41] = [
+    "/bin",
+    "/boot",
+    "/etc",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/passwd",
+    "/etc/pki",
+    "/etc/resolv.conf",
+    "/etc/ssl",
+    "/etc/ssl/certs",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/local/sbin",
+    "/usr/local/share",
+    "/usr/sbin",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/run",
+    "/var/tmp",
+];
+
+/// What is wrong with an AgentRuntime's skills by themselves, and which of its fields still hold a placeholder.
+pub fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
+    let skills = spec.skills.iter().enumerate();
+    skills.flat_map(|(index, skill)| check_skill(index, skill)).chain(placeholders::check(spec))
+}
+
+/// A path without empty and `.` segments, with `..` taken at its word.
+pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
+    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    if path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain)) {
+        return Cow::Borrowed(path);
+    }
+    let mut out: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    Cow::Owned(format!("/{}", out.join("/")))
+}
 
 /// A mount that a container has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,16 +138,39 @@ pub fn check_skill(index: usize, skill: &Skill) -> Vec<Finding> {
             &rules::IMAGE_EMPTY,
             format!("the image of skill {} is empty; name an OCI image", skill.name),
         );
-    } else if skill.image.contains(char::is_whitespace) {
-        report(
-            "image",
-            &rules::IMAGE_BLANK,
-            format!(
-                "the image {} of skill {} contains white space and cannot be pulled; remove it",
-                go_quote(&skill.image),
-                skill.name
+    } else if placeholders::first(&skill.image).is_none() {
+        match image_reference::parse(&skill.image) {
+            None => {
+                let white =
+                    if skill.image.contains(char::is_whitespace) { "contains white space and " } else { "" };
+                report(
+                    "image",
+                    &rules::IMAGE_REFERENCE,
+                    format!(
+                        "the image {} of skill {} {white}is no image reference, so the pod would end in InvalidImageName; write \
+                         it as registry/name:tag or registry/name@sha256:digest, in lower case and without a scheme",
+                        go_quote(&skill.image),
+                        skill.name
+                    ),
+                );
+            }
+            Some(pin) if pin.moves() => report(
+                "image",
+                &rules::IMAGE_MOVES,
+                format!(
+                    "the image {} of skill {} has {}, which moves: pods that start later may get another skill, and the config \
+                     hash does not change; name a version or a digest",
+                    skill.image,
+                    skill.name,
+                    if skill.image.ends_with(":latest") {
+                        "the tag latest"
+                    } else {
+                        "no tag and so the tag latest"
+                    }
+                ),
             ),
-        );
+            Some(_) => {}
+        }
     }
     let path = &skill.mount_path;
     if path.is_empty() {
@@ -90,6 +186,32 @@ pub fn check_skill(index: usize, skill: &Skill) -> Vec<Finding> {
             format!(
                 "the mountPath {} of skill {} is relative, and runtimes differ in what that means; begin it with /",
                 go_quote(path),
+                skill.name
+            ),
+        );
+    }
+    let real = normalized(path);
+    if path.starts_with('/') && real == "/" {
+        report(
+            "mountPath",
+            &rules::MOUNT_PATH_ROOT,
+            format!(
+                "the mountPath {} of skill {} is the root of the container's file system, and no container starts like that; \
+                 give it a folder of its own, such as /skills/{}",
+                go_quote(path),
+                skill.name,
+                skill.name
+            ),
+        );
+    } else if path.starts_with('/') && SYSTEM_FOLDERS.contains(&&*real) {
+        report(
+            "mountPath",
+            &rules::MOUNT_PATH_SYSTEM,
+            format!(
+                "the mountPath {} of skill {} hides what the container's image has there, and is read-only; give it a folder of \
+                 its own, such as /skills/{}",
+                go_quote(path),
+                skill.name,
                 skill.name
             ),
         );
@@ -160,8 +282,8 @@ mod tests {
     /// 57 characters are the most that fit; at 58 the CRD still says yes and the workload update fails for good.
     #[test]
     fn a_name_of_58_characters_is_refused_as_a_volume() {
-        assert!(broken(&skill(&"a".repeat(57), "i", "/p")).is_empty());
-        let findings = check_skill(3, &skill(&"a".repeat(58), "i", "/p"));
+        assert!(broken(&skill(&"a".repeat(57), "i:1", "/p")).is_empty());
+        let findings = check_skill(3, &skill(&"a".repeat(58), "i:1", "/p"));
         assert_eq!(
             findings,
             [Finding::new(
@@ -178,15 +300,57 @@ mod tests {
 
     #[test]
     fn what_the_crd_would_refuse_is_told_without_a_crd() {
-        assert_eq!(broken(&skill("A_b", "i", "/p")), [&rules::VOLUME_NAME]);
+        assert_eq!(broken(&skill("A_b", "i:1", "/p")), [&rules::VOLUME_NAME]);
         assert_eq!(
             broken(&skill("a\nb", "", "")),
             [&rules::VOLUME_NAME, &rules::IMAGE_EMPTY, &rules::MOUNT_PATH_EMPTY]
         );
         assert_eq!(
             broken(&skill("a", " ", "x:y")),
-            [&rules::IMAGE_BLANK, &rules::MOUNT_PATH_RELATIVE, &rules::MOUNT_PATH_COLON]
+            [&rules::IMAGE_REFERENCE, &rules::MOUNT_PATH_RELATIVE, &rules::MOUNT_PATH_COLON]
         );
+    }
+
+    /// C4: the API server takes any text for a reference; the kubelet does not, and the pod never starts. A placeholder
+    /// (B5) is what will be replaced before anything is pulled.
+    #[test]
+    fn references_are_sound_and_do_not_move() {
+        let digest = "0123456789abcdef".repeat(4);
+        for (image, wanted) in [
+            ("oci://Reg.Example/Skills/Forecast:1:2", Some(&rules::IMAGE_REFERENCE)),
+            ("r/s@sha256:abc", Some(&rules::IMAGE_REFERENCE)),
+            ("r/s:", Some(&rules::IMAGE_REFERENCE)),
+            (" r/s:1", Some(&rules::IMAGE_REFERENCE)),
+            ("r/s", Some(&rules::IMAGE_MOVES)),
+            ("r.io:5000/s", Some(&rules::IMAGE_MOVES)),
+            ("r/s:latest", Some(&rules::IMAGE_MOVES)),
+            (&format!("r/s:latest@sha256:{digest}"), None),
+            (&format!("r/s@sha256:{digest}"), None),
+            ("r/s:1", None),
+            ("r/s:${TAG}", None),
+            ("{{ .x }}", None),
+        ] {
+            assert_eq!(broken(&skill("a", image, "/p")), Vec::from_iter(wanted), "{image}");
+        }
+    }
+
+    /// C4: a folder of its own below a system's is right, the folder itself takes the system away.
+    #[test]
+    fn mounts_over_the_system_are_found_in_every_spelling() {
+        for (path, wanted) in [
+            ("/", Some(&rules::MOUNT_PATH_ROOT)),
+            ("//.", Some(&rules::MOUNT_PATH_ROOT)),
+            ("/agent/..", Some(&rules::MOUNT_PATH_ROOT)),
+            ("/etc", Some(&rules::MOUNT_PATH_SYSTEM)),
+            ("/usr/bin", Some(&rules::MOUNT_PATH_SYSTEM)),
+            ("/usr//bin/", Some(&rules::MOUNT_PATH_SYSTEM)),
+            ("/app/../lib64", Some(&rules::MOUNT_PATH_SYSTEM)),
+            ("/usr/bin/skills", None),
+            ("/etcetera", None),
+            ("/skills/a", None),
+        ] {
+            assert_eq!(broken(&skill("a", "i:1", path)), Vec::from_iter(wanted), "{path}");
+        }
     }
 
     /// The API server compares as text; a finding for `/data/` would refuse what works.

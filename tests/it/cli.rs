@@ -255,8 +255,8 @@ fn plan_is_a_table_or_one_object() {
         said.parts(),
         (
             0,
-            "NAME      TARGET               ACTION       SKILLS   CHANGES   REASON\n\
-             weather   Deployment/weather   configured   pdf      6         1 skill is to be mounted\n",
+            "NAME      TARGET               ACTION       SKILLS   CONTAINER   CHANGES   REASON\n\
+             weather   Deployment/weather   configured   pdf      agent       6         1 skill is to be mounted\n",
             would_change().as_str()
         )
     );
@@ -274,7 +274,7 @@ fn plan_is_a_table_or_one_object() {
                 "action": "configured", "reason": "1 skill is to be mounted",
                 "configHash": HASH, "hashInput": HASH_INPUT,
                 "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "volume": "skill-pdf"}],
-                "conditions": [
+                "container": "agent", "conditions": [
                     condition("ConfigResolved", "ConfigResolved", "Configuration resolved successfully"),
                     condition("Ready", "Configured", "Workload weather configured with config-hash d50a0886c902"),
                     condition("SkillsMounted", "SkillsApplied", "1 skill image(s) mounted"),

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, SERVICE, program, said};
+use crate::program::{DEPLOYMENT, Folder, RUNTIME, SERVICE, program, recorded, said};
 
 fn manifests() -> Folder {
     Folder::with(&[
@@ -57,7 +57,7 @@ fn only_files_in_which_something_changes_are_written() {
     );
     let after = ["a/deployment.yaml", "a/runtime.yaml", "a/service.yaml"].map(inode);
     assert_eq!((before[0] == after[0], before[1] == after[1], before[2] == after[2]), (false, true, true));
-    assert_eq!(folder.read("a/deployment.yaml"), RENDERED);
+    assert_eq!(folder.read("a/deployment.yaml"), recorded());
     let mode = std::fs::metadata(folder.path("a/deployment.yaml")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(names(&folder, "a"), ["deployment.yaml", "runtime.yaml", "service.yaml"]);
@@ -68,20 +68,49 @@ fn only_files_in_which_something_changes_are_written() {
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
 }
 
-/// The next run would find no skills there: who renders in place must know that the list of them has gone.
+/// A4: the list of skills stands nowhere else. Who wants the workload alone to list them says so.
 #[test]
-fn skills_that_leave_their_manifest_are_told() {
+fn skills_leave_their_manifest_only_where_that_is_asked_for() {
     let folder = manifests();
-    let said = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
-    assert!(
-        said.stderr.contains(
-            "note: the CRD of profile head has no spec.skills: 1 AgentRuntime(s) are written without it"
-        ),
-        "{said:?}"
+    let refused = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
+    let error = "error: the CRD of profile head has no spec.skills, so -i would take the list of skills out of 1 AgentRuntime(s), \
+                 and it stands nowhere else; nothing was written (keep these files as the source and render into others (without \
+                 -i), or give --drop-skills if the workloads alone are to list the skills from now on)\n";
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.stderr.ends_with(error), "{refused:?}");
+    assert_eq!(
+        (folder.read("a/deployment.yaml").as_str(), folder.read("a/runtime.yaml").as_str()),
+        (DEPLOYMENT, RUNTIME)
     );
+    let dropped = folder.skills(&["render", "-i", "--drop-skills", "-f", "a", "--profile", "head"]);
+    assert_eq!(dropped.code, 0, "{dropped:?}");
     assert!(!folder.read("a/runtime.yaml").contains("skills:"), "the CRD would drop them");
-    let said = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
-    assert!(!said.stderr.contains("spec.skills"), "told once, where it happens: {said:?}");
+    let again = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
+    assert_eq!(again.code, 0, "nothing is left to lose: {again:?}");
+    // The record knows what was mounted, though no manifest lists it any more.
+    assert_eq!(folder.skills(&["render", "-i", "--remove", "-f", "a", "--profile", "head"]).code, 0);
+    assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+/// A file that is written in place has no source: what its author had there is kept in it, as data.
+#[test]
+fn the_record_gives_back_what_the_author_wrote() {
+    let own = DEPLOYMENT
+        .replace("  namespace: team1\n", "  namespace: team1\n  labels: {kagenti.io/type: agent}\n")
+        + "      volumes:\n        - name: skill-pdf # by hand\n          image: {reference: quay.io/acme/pdf:0}\n";
+    let folder = manifests();
+    for (flags, is_there) in [(&[][..], true), (&["--no-record"][..], false), (&["--exact"][..], false)] {
+        folder.write("a/deployment.yaml", &own);
+        let said = folder.skills(&[&["render", "-i", "-f", "a"], flags].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        let text = folder.read("a/deployment.yaml");
+        assert_eq!(text.contains("skills.kagenti.dev/record"), is_there, "{flags:?}: {text}");
+        if is_there {
+            assert_eq!(folder.skills(&["render", "--check", "-f", "a"]).code, 0, "{text}");
+            assert_eq!(folder.skills(&["render", "-i", "--remove", "-f", "a"]).code, 0);
+            assert_eq!(folder.read("a/deployment.yaml"), own);
+        }
+    }
 }
 
 /// `links` is not where the file stands: only who names it, or its folder, has it written.
@@ -109,7 +138,7 @@ fn a_link_is_followed_but_not_out_of_what_was_named() {
         assert!(
             std::fs::symlink_metadata(folder.path("links/deployment.yaml")).expect("a link").is_symlink()
         );
-        assert_eq!(folder.read("a/deployment.yaml"), RENDERED);
+        assert_eq!(folder.read("a/deployment.yaml"), recorded());
         assert_eq!(names(&folder, "links"), ["deployment.yaml"]);
     }
 }
@@ -126,7 +155,7 @@ fn what_is_no_file_is_skipped_in_a_folder_and_refused_by_name() {
     assert_eq!(said.code, 0, "{said:?}");
     let note = "note: skipped what is no regular file: a/.#deployment.yaml, a/pipe.yaml, a/zero.yaml\n";
     assert!(said.stderr.contains(note), "{said:?}");
-    assert_eq!(folder.read("a/deployment.yaml"), RENDERED);
+    assert_eq!(folder.read("a/deployment.yaml"), recorded());
     for (name, error) in [
         (
             "a/pipe.yaml",
@@ -157,7 +186,7 @@ fn hard_links_are_reported_and_extended_attributes_kept() {
     assert!(said.stderr.contains(warning), "{said:?}");
     assert_eq!(
         (folder.read("a/deployment.yaml").as_str(), folder.read("other").as_str()),
-        (RENDERED, DEPLOYMENT)
+        (recorded().as_str(), DEPLOYMENT)
     );
     // Some file systems of test machines have none.
     if has_attributes {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, program, said};
+use crate::program::{DEPLOYMENT, Folder, RUNTIME, program, recorded, said};
 
 const FILES: usize = 60;
 
@@ -39,7 +39,7 @@ impl Agents {
         let agents = Self {
             folder: Folder::with(&[]),
             old: (0..count).map(|number| numbered(DEPLOYMENT, number)).collect(),
-            new: (0..count).map(|number| numbered(RENDERED, number)).collect(),
+            new: (0..count).map(|number| numbered(&recorded(), number)).collect(),
         };
         agents.reset();
         agents

@@ -183,3 +183,10 @@ spec:
           image:
             reference: quay.io/acme/pdf:1
 ";
+
+/// What `render -i` makes of it: the same with a record of what is ours.
+pub fn recorded() -> String {
+    let names = "    kagenti.io/skills: '[\"pdf\"]'\n";
+    let record = "    skills.kagenti.dev/record: '{\"skills\":[\"pdf\"],\"container\":\"agent\"}'\n";
+    RENDERED.replace(names, &[names, record].concat())
+}

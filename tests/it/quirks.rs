@@ -304,6 +304,60 @@ fn q12_safe_refuses_it() {
     assert_eq!(Scenario::vector("skills-volumes/long-name-57").safe().problems, [""; 0]);
 }
 
+/// Q26: an AgentRuntime that never did anything restarts the pods of its target when it is deleted.
+#[test]
+fn q26_exact_stamps_a_workload_that_was_never_configured() {
+    let theirs = Scenario::vector("deletion/never-configured-workload").operator();
+    let annotations = &theirs.workload["spec"]["template"]["metadata"]["annotations"];
+    assert!(annotations["kagenti.io/config-hash"].is_string(), "{annotations}");
+}
+
+#[test]
+fn q26_safe_writes_nothing() {
+    let scenario = Scenario::vector("deletion/never-configured-workload");
+    let ours = scenario.safe();
+    assert_eq!((&ours.workload, ours.problems.len()), (scenario.before(), 0));
+}
+
+fn with_skill(field: &str, value: &str) -> Scenario {
+    Scenario::vector("skills-volumes/one-skill")
+        .set(&format!("agentRuntime|spec|skills|0|{field}"), json!(value))
+}
+
+/// Q27: the API server takes any text for a reference, and the kubelet then says InvalidImageName for ever.
+#[test]
+fn q27_exact_mounts_what_is_no_reference() {
+    let theirs = with_skill("image", "oci://Reg/Skills:1:2").operator();
+    let volume = &theirs.workload["spec"]["template"]["spec"]["volumes"][0];
+    assert_eq!(volume["image"]["reference"], "oci://Reg/Skills:1:2");
+}
+
+#[test]
+fn q27_safe_refuses_it() {
+    let scenario = with_skill("image", "oci://Reg/Skills:1:2");
+    let ours = scenario.safe();
+    assert_eq!((&ours.workload, ours.problems.len()), (scenario.before(), 1));
+    assert!(ours.problems[0].contains("is no image reference"), "{:?}", ours.problems);
+}
+
+/// Q28: no container starts with another file system in the place of its own.
+#[test]
+fn q28_exact_mounts_over_the_root() {
+    let theirs = with_skill("mountPath", "/").operator();
+    let mount = &theirs.workload["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][0];
+    assert_eq!(mount["mountPath"], "/");
+}
+
+#[test]
+fn q28_safe_refuses_it_and_warns_of_folders_of_the_system() {
+    let scenario = with_skill("mountPath", "/");
+    let ours = scenario.safe();
+    assert_eq!((&ours.workload, ours.problems.len()), (scenario.before(), 1));
+    let ours = with_skill("mountPath", "/usr/bin").safe();
+    assert_eq!(ours.problems, [""; 0]);
+    assert!(ours.warnings.iter().any(|warning| warning.ends_with("[Q28]")), "{:?}", ours.warnings);
+}
+
 /// Q17: Helm takes the label for its own and refuses an upgrade without it.
 #[test]
 fn q17_exact_takes_the_label_of_another_manager() {

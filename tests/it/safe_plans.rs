@@ -21,7 +21,7 @@ const SETTLED: usize = 4;
 
 /// Vectors with a name of their own in which we differ, and the quirks that say why. `reconcile-random` is held to the
 /// same rules, change by change, by [`explained`].
-const DIFFERENT: [(&str, &str); 38] = [
+const DIFFERENT: [(&str, &str); 39] = [
     ("already-configured/gate-turned-on-after-hash-stamped", "Q7"),
     ("already-configured/managed-by-other", "Q17"),
     ("already-configured/volume-tampered-not-healed", "Q7"),
@@ -50,6 +50,7 @@ const DIFFERENT: [(&str, &str); 38] = [
     ("skills-volumes/foreign-mount-same-path", "Q21"),
     ("skills-volumes/initcontainers-untouched", "Q4"),
     ("skills-volumes/long-name-58", "Q12"),
+    ("skills-volumes/mountpath-root", "Q28"),
     ("skills-volumes/no-containers", "Q9"),
     ("skills-volumes/no-skills-strips-existing", "Q4"),
     ("skills-volumes/replace-all-skills", "Q4"),
@@ -168,6 +169,8 @@ fn reason_of(message: &str) -> Option<&'static str> {
         ("not found in namespace", "Q23"),
         ("unsupported workload kind", "Q23"),
         ("unexpected GroupVersion string", "Q23"),
+        ("is no image reference", "Q27"),
+        ("is the root of the container's file system", "Q28"),
     ];
     known.iter().find(|(part, _)| message.contains(part)).map(|(_, quirk)| *quirk)
 }

@@ -6,7 +6,7 @@ use crate::table::Table;
 
 /// One row for each plan with the number of its changes; `namespaces` adds a column.
 pub fn plan_table<'p>(namespaces: bool, plans: impl IntoIterator<Item = (&'p RuntimePlan, usize)>) -> String {
-    let mut head = vec!["NAME", "TARGET", "ACTION", "SKILLS", "CHANGES", "REASON"];
+    let mut head = vec!["NAME", "TARGET", "ACTION", "SKILLS", "CONTAINER", "CHANGES", "REASON"];
     if namespaces {
         head.insert(0, "NAMESPACE");
     }
@@ -14,11 +14,20 @@ pub fn plan_table<'p>(namespaces: bool, plans: impl IntoIterator<Item = (&'p Run
     for (plan, changes) in plans {
         let skills: Vec<&str> = plan.skills.iter().map(|planned| planned.skill.name.as_str()).collect();
         let skills = if skills.is_empty() { "<none>".to_owned() } else { skills.join(",") };
+        let container = plan.container.clone().filter(|_| !plan.skills.is_empty());
+        let container = container.unwrap_or_else(|| "<none>".to_owned());
         let changes = if plan.action == Action::Error { "<unset>".to_owned() } else { changes.to_string() };
         let target = format!("{}/{}", plan.target.kind, plan.target.name);
         let reason = if plan.reason.is_empty() { "<none>".to_owned() } else { plan.reason.clone() };
-        let mut cells =
-            vec![plan.id.name.clone(), target, plan.action.name().to_owned(), skills, changes, reason];
+        let mut cells = vec![
+            plan.id.name.clone(),
+            target,
+            plan.action.name().to_owned(),
+            skills,
+            container,
+            changes,
+            reason,
+        ];
         if namespaces {
             cells.insert(0, plan.id.namespace.clone());
         }

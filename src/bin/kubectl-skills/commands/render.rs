@@ -8,14 +8,13 @@ use kubectl_skills::manifest::kustomize_patch::component;
 use kubectl_skills::manifest::render::{Edited, Rendered, Report, edit, render};
 use kubectl_skills::manifest::stream::{Item, Source};
 use kubectl_skills::manifest::summary::Mood;
-use kubectl_skills::plan::Action;
+use kubectl_skills::plan::{Action, RecordMode};
 use serde_json::{Value, json};
 
 use super::files::{Fates, Loaded, load, tell};
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
-use crate::notes;
 use crate::objects;
 use crate::printable;
 use crate::sink;
@@ -46,6 +45,20 @@ pub struct Args {
     /// were given.
     #[arg(short = 'i', long, conflicts_with_all = ["output", "kustomize"])]
     in_place: bool,
+    /// With -i: take skills out of AgentRuntimes whose CRD does not know them any more
+    ///
+    /// In the profiles whose CRD has no spec.skills, an AgentRuntime is printed without its skills. Written in place, the list
+    /// of skills would be gone from the files, and no later run could change or take out what this one mounts by it; so -i
+    /// refuses such files without this flag.
+    #[arg(long, requires = "in_place", conflicts_with = "remove")]
+    drop_skills: bool,
+    /// With -i: write no record of what is ours into workloads
+    ///
+    /// The record is the annotation skills.kagenti.dev/record of the workload itself, never of its pods. It says which skills
+    /// were mounted and what stood there before, so that --remove gives back what the author wrote; without it only a config
+    /// hash is evidence, and what could be the author's stays. --exact writes none either.
+    #[arg(long, requires = "in_place")]
+    no_record: bool,
     /// Print only what would change, and exit with 1 if anything would
     #[arg(long, conflicts_with_all = ["output", "in_place"])]
     check: bool,
@@ -89,7 +102,11 @@ pub fn run(args: &Args) -> Run {
         ));
     }
     let planning = args.planning.resolve()?;
-    let loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
+    let mut loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
+    if args.in_place {
+        // A file written in place has no source to go back to.
+        loaded.settings.options.record = if args.no_record { RecordMode::Off } else { RecordMode::Always };
+    }
     if args.check {
         return check(&loaded, args.allow_none);
     }
@@ -101,12 +118,8 @@ pub fn run(args: &Args) -> Run {
     tell(&rendered.notes, &rendered.warnings, reports);
     let edited = &rendered.edited;
     if args.in_place {
-        if rendered.without_skills > 0 {
-            notes::note(&format!(
-                "the CRD of profile {} has no spec.skills: {} AgentRuntime(s) are written without it, and a later run finds no \
-                 skills there; keep manifests that list skills, and render into other files",
-                loaded.settings.options.profile.name, rendered.without_skills
-            ));
+        if rendered.without_skills > 0 && !args.drop_skills {
+            return Err(lists_would_go(rendered.without_skills, loaded.settings.options.profile.name));
         }
         write(&inputs, edited)?;
         loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
@@ -120,6 +133,18 @@ pub fn run(args: &Args) -> Run {
     }
     loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
     Ok(Outcome::Done)
+}
+
+/// The only list of skills would leave the author's files for ever.
+fn lists_would_go(runtimes: usize, profile: &str) -> Failure {
+    Failure::input(
+        format!(
+            "the CRD of profile {profile} has no spec.skills, so -i would take the list of skills out of {runtimes} \
+             AgentRuntime(s), and it stands nowhere else; nothing was written"
+        ),
+        "keep these files as the source and render into others (without -i), or give --drop-skills if the workloads alone are \
+         to list the skills from now on",
+    )
 }
 
 fn fates(rendered: &Rendered) -> Fates {

@@ -1,0 +1,160 @@
+//! Image references: text in, what its tag or digest is out. Whether a registry has the image is left to others.
+//!
+//! Source: `ParseNormalizedNamed` of `distribution/reference` 0.6.0, which the kubelet asks; a text that it refuses ends in
+//! `InvalidImageName`.
+
+/// Longest path of a name, without its registry, in bytes.
+const LONGEST_PATH: usize = 255;
+
+/// By what a reference names its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin<'t> {
+    /// A digest, which never names another image.
+    Digest,
+    /// A tag, and whether a digest stands after it; `latest` where there is neither.
+    Tag {
+        /// The tag.
+        tag: &'t str,
+        /// Whether there is a digest too.
+        digest: bool,
+    },
+}
+
+impl Pin<'_> {
+    /// Whether the reference is made to name another image from time to time: no tag, or `latest`.
+    pub fn moves(self) -> bool {
+        self == Self::Tag { tag: "latest", digest: false }
+    }
+}
+
+/// Reads a reference; none for text that is none.
+pub fn parse(reference: &str) -> Option<Pin<'_>> {
+    // Text of 64 hex digits is an image id, not a name.
+    if reference.len() == 64 && reference.bytes().all(is_lower_hex) {
+        return None;
+    }
+    let (domain, remainder) = split_domain(reference);
+    let (named, digest) = match remainder.split_once('@') {
+        Some((named, digest)) => (named, Some(digest)),
+        None => (remainder, None),
+    };
+    let (path, tag) = match named.split_once(':') {
+        Some((path, tag)) => (path, Some(tag)),
+        None => (named, None),
+    };
+    // A first part with a dot or an upper-case letter that is no domain may still be one of the name's.
+    let joined = domain.filter(|domain| !is_domain(domain));
+    let official = domain.is_none_or(|domain| matches!(domain, "docker.io" | "index.docker.io"));
+    let prefix = match joined {
+        Some(domain) => domain.len() + 1,
+        None if official && !path.contains('/') => "library/".len(),
+        None => 0,
+    };
+    let sound = joined.is_none_or(is_path_component)
+        && path.split('/').all(is_path_component)
+        && prefix + path.len() <= LONGEST_PATH
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest);
+    sound.then_some(match (tag, digest) {
+        (None, Some(_)) => Pin::Digest,
+        (tag, digest) => Pin::Tag { tag: tag.unwrap_or("latest"), digest: digest.is_some() },
+    })
+}
+
+/// The part before the first slash is a registry where it looks like one; else the name is Docker Hub's.
+fn split_domain(reference: &str) -> (Option<&str>, &str) {
+    match reference.split_once('/') {
+        Some((first, rest))
+            if first.contains(['.', ':'])
+                || first == "localhost"
+                || first.chars().any(char::is_uppercase) =>
+        {
+            (Some(first), rest)
+        }
+        _ => (None, reference),
+    }
+}
+
+fn is_domain(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port))
+                if address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') && !address.is_empty() =>
+            {
+                return port.is_empty() || port.strip_prefix(':').is_some_and(is_digits);
+            }
+            _ => return false,
+        },
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.split('.').all(label) && port.is_none_or(is_digits)
+}
+
+/// Lower-case letters and digits, separated by `.`, `_`, `__` or any number of `-`.
+fn is_path_component(text: &str) -> bool {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
+    alphanumeric(first)
+        && alphanumeric(last)
+        && bytes
+            .split(|&b| alphanumeric(b))
+            .all(|run| matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-'))
+}
+
+fn is_tag(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    text.len() <= 128
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+}
+
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else { return false };
+    // The digest library knows these three and refuses any other.
+    let length = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return false,
+    };
+    hex.len() == length && hex.bytes().all(is_lower_hex)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_lower_hex(b: u8) -> bool {
+    b.is_ascii_digit() || (b'a'..=b'f').contains(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kubelet refuses and we pass never starts; what we refuse and it takes cannot be written.
+    #[test]
+    fn references_are_read_as_by_the_kubelet() {
+        let lines = include_str!("../../testdata/values/image-references.jsonl").lines();
+        for line in lines {
+            let (reference, wanted): (String, String) = serde_json::from_str(line).unwrap();
+            let found = match parse(&reference) {
+                None => "bad",
+                Some(Pin::Digest | Pin::Tag { digest: true, .. }) => "fixed",
+                Some(pin) if pin.moves() => "moving",
+                Some(_) => "tagged",
+            };
+            assert_eq!(found, wanted, "{reference:?}");
+        }
+    }
+}
