@@ -216,7 +216,8 @@ impl Ownership {
         if self.recorded.contains(name) {
             return Some(Evidence::Record);
         }
-        let volume = self.mounted.contains(name).then(|| self.volume(name)).flatten();
+        // A name is no evidence of itself: what was never mounted may be anybody's.
+        let volume = self.volume(name).filter(|why| *why != Evidence::Stamp || self.mounted.contains(name));
         volume.or_else(|| (self.stamped && in_spec).then_some(Evidence::Stamp))
     }
 

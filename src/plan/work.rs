@@ -13,6 +13,7 @@ use super::record::Record;
 use super::{Options, RecordMode, Runtime, RuntimePlan};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{RECORD, SKILL_VOLUME_PREFIX};
+use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 
 /// A workload that is being planned.
@@ -120,7 +121,8 @@ impl<'w, 'r> Work<'w, 'r> {
         let wanted = annotation::wanted(existing.as_deref(), &names, is_ours, before);
         if let Some(existing) = &existing
             && self.own.record.is_none()
-            && !names.is_empty()
+            && !self.options.remove
+            && !Object(self.runtime.object).is_being_deleted()
         {
             self.remember_names(existing, wanted.malformed, &in_spec);
         }

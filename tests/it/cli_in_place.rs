@@ -97,7 +97,7 @@ fn skills_leave_their_manifest_only_where_that_is_asked_for() {
 fn the_record_gives_back_what_the_author_wrote() {
     let own = DEPLOYMENT
         .replace("  namespace: team1\n", "  namespace: team1\n  labels: {kagenti.io/type: agent}\n")
-        + "      volumes:\n        - name: skill-pdf # by hand\n          image: {reference: quay.io/acme/pdf:0}\n";
+        + "      volumes:\n        - name: skill-pdf # by hand\n          image:\n            reference: quay.io/acme/pdf:0\n";
     let folder = manifests();
     for (flags, is_there) in [(&[][..], true), (&["--no-record"][..], false), (&["--exact"][..], false)] {
         folder.write("a/deployment.yaml", &own);

@@ -349,13 +349,12 @@ fn q28_exact_mounts_over_the_root() {
 }
 
 #[test]
-fn q28_safe_refuses_it_and_warns_of_folders_of_the_system() {
+fn q28_safe_refuses_it() {
     let scenario = with_skill("mountPath", "/");
     let ours = scenario.safe();
     assert_eq!((&ours.workload, ours.problems.len()), (scenario.before(), 1));
-    let ours = with_skill("mountPath", "/usr/bin").safe();
-    assert_eq!(ours.problems, [""; 0]);
-    assert!(ours.warnings.iter().any(|warning| warning.ends_with("[Q28]")), "{:?}", ours.warnings);
+    // A folder of the system is warned of by whoever judges: tests/it/one_verdict.rs.
+    assert_eq!(with_skill("mountPath", "/usr/bin").safe().problems, [""; 0]);
 }
 
 /// Q17: Helm takes the label for its own and refuses an upgrade without it.

@@ -253,3 +253,133 @@ fn a_render_means_the_plan_and_can_be_taken_back() {
     // Cases that are refused show little.
     assert!(rendered.get() * 4 > all.get() * 3, "{} of {} were rendered", rendered.get(), all.get());
 }
+
+/// A workload with what its author wrote by hand and that looks like ours: volumes with the name of a skill, their mounts,
+/// names in the annotation, labels, paths.
+fn look_alike(dice: &mut Dice<'_>, profile: &'static Profile, name: &str) -> Value {
+    let kind = dice.pick(&[WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::Sandbox]);
+    let mut out = workload(dice, kind, name);
+    let template = kind.template_key();
+    let names = profile.names;
+    let mut volumes = Vec::new();
+    let mut mounts = Vec::new();
+    for skill in SKILLS.iter().take(dice.roll(4)) {
+        let mut volume = json!({"name": format!("skill-{skill}")});
+        match dice.roll(4) {
+            0 => volume["configMap"] = json!({"name": "x"}),
+            1 => volume["emptyDir"] = json!({}),
+            _ => volume["image"] = json!({"reference": "ghcr.io/me/mine:3"}),
+        }
+        if dice.one_in(2) {
+            mounts.push(
+                json!({"name": volume["name"], "mountPath": format!("/mine/{skill}"), "readOnly": true}),
+            );
+        }
+        volumes.push(volume);
+    }
+    if !volumes.is_empty() {
+        out["spec"][template]["spec"]["volumes"] = Value::Array(volumes);
+    }
+    if !mounts.is_empty() {
+        let container = dice.roll(out["spec"][template]["spec"]["containers"].as_array().map_or(1, Vec::len));
+        out["spec"][template]["spec"]["containers"][container]["volumeMounts"] = Value::Array(mounts);
+    }
+    if dice.one_in(3) {
+        let text = dice.pick(&["[\"triage\"]", "[\"forecast\",\"triage\"]", "no list"]);
+        out["metadata"]["annotations"] = json!({"team": "x"});
+        out["metadata"]["annotations"][names.skills] = json!(text);
+    }
+    let value = dice.pick(&["agent", "tool", "other"]);
+    if dice.one_in(3) {
+        out["metadata"]["labels"] = json!({"app": name});
+        out["metadata"]["labels"][names.type_label] = json!(value);
+    }
+    if dice.one_in(3) {
+        out["spec"][template]["metadata"]["labels"][names.type_label] = json!(value);
+    }
+    if dice.one_in(4) {
+        out["metadata"]["labels"] = json!({"app": name});
+        out["metadata"]["labels"][MANAGED_BY] = json!(dice.pick(&["Helm", names.managed_by_value]));
+    }
+    out
+}
+
+/// Never rendered: what of the input is not in the output, by name of volume, mount, label or annotation name.
+fn lost(before: &Value, after: &Value, template: &str) -> Vec<String> {
+    let list = |object: &Value, at: &str| -> Vec<(String, String)> {
+        let items = object.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
+        let text = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
+        items.iter().map(|item| (text(item, "name"), text(item, "mountPath"))).collect()
+    };
+    let mut out = Vec::new();
+    let pod = format!("/spec/{template}/spec");
+    let containers = list(before, &format!("{pod}/containers")).len();
+    let lists = (0..containers).map(|index| format!("{pod}/containers/{index}/volumeMounts"));
+    for at in lists.chain([format!("{pod}/volumes")]) {
+        let left = list(after, &at);
+        out.extend(
+            list(before, &at).iter().filter(|item| !left.contains(item)).map(|item| format!("{at} {item:?}")),
+        );
+    }
+    for at in ["/metadata/labels", "/metadata/annotations"] {
+        let keys = before.pointer(at).and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+        out.extend(
+            keys.filter(|key| after.pointer(at).is_none_or(|map| map.get(*key).is_none()))
+                .map(|key| format!("{at} {key}")),
+        );
+    }
+    out
+}
+
+fn never_rendered(bytes: &[u8]) -> Result<bool, TestCaseError> {
+    let mut dice = Dice { bytes, at: 0 };
+    let profile = &crate::api::profile::PROFILES[dice.roll(crate::api::profile::PROFILES.len())];
+    let mut settings = Settings::new(profile);
+    // Where the operator only observes, nothing but a record is evidence, and `render -i` alone always writes one.
+    let always = dice.one_in(2) || !profile.mounts();
+    settings.options.record = if always { RecordMode::Always } else { RecordMode::WhereAmbiguous };
+    let before = look_alike(&mut dice, profile, "weather");
+    let kind =
+        WorkloadKind::parse(before["kind"].as_str().unwrap_or_default()).unwrap_or(WorkloadKind::Deployment);
+    let mut agent = runtime(&mut dice, kind, "weather");
+    agent["apiVersion"] = json!(format!("{}/v1alpha1", profile.names.group));
+    let deployment = Author::write(&mut dice, &before);
+    let text = joined(&[deployment, Author::write(&mut dice, &agent)]);
+    // What a name collides with is refused, and then nothing is written.
+    let Ok(once) = run(&text, &settings) else { return Ok(false) };
+    let after = workloads(&once).remove("weather").unwrap_or_default();
+    prop_assert_eq!(
+        lost(&bare(&before), &after, kind.template_key()),
+        Vec::<String>::new(),
+        "{}\nof\n{}",
+        once,
+        text
+    );
+    // Observers' AgentRuntimes are printed without skills; the author's file still has them.
+    let mut remove = settings.clone();
+    remove.options.remove = true;
+    let back = run(&once, &remove).map_err(|error| TestCaseError::fail(format!("{error:?}\n{once}")))?;
+    prop_assert_eq!(
+        workloads(&back),
+        workloads(&text),
+        "{} --remove of\n{}\nof\n{}\ngave\n{}",
+        profile.name,
+        once,
+        text,
+        back
+    );
+    Ok(true)
+}
+
+/// A manifest that was never rendered loses nothing, whatever its things are called, and `--remove` gives it back.
+#[test]
+fn never_rendered_loses_nothing() {
+    let (rendered, all) = (Cell::new(0), Cell::new(0));
+    let result = TestRunner::new(config()).run(&prop::collection::vec(any::<u8>(), 0..500), |bytes| {
+        all.set(all.get() + 1);
+        rendered.set(rendered.get() + usize::from(never_rendered(&bytes)?));
+        Ok(())
+    });
+    assert!(result.is_ok(), "{}", result.err().map(|error| error.to_string()).unwrap_or_default());
+    assert!(rendered.get() * 2 > all.get(), "{} of {} were rendered", rendered.get(), all.get());
+}
