@@ -757,3 +757,38 @@ fn text_of_others_is_shown_and_not_obeyed() {
         }
     }
 }
+
+/// F1: new items stand where the author's items do, also where a dash stands alone or before a comment; the same bytes with
+/// CRLF and through `fn`.
+#[test]
+fn a_dash_alone_or_before_a_comment_sets_no_indentation() {
+    for dash in ["-", "- # the agent"] {
+        let author = DEPLOYMENT
+            .replace("        - name: agent\n", &format!("        {dash}\n          name: agent\n"));
+        let input = format!("{author}---\n{RUNTIME}");
+        let said = fed(&["render", "-f", "-"], &input);
+        let rendered =
+            RENDERED.replace("        - name: agent\n", &format!("        {dash}\n          name: agent\n"));
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (0, format!("{rendered}---\n{RUNTIME}").as_str()),
+            "{said:?}"
+        );
+        assert_eq!(fed(&["fn"], &input).stdout, said.stdout);
+        let crlf = fed(&["render", "-f", "-"], input.replace('\n', "\r\n"));
+        assert_eq!(crlf.stdout, said.stdout.replace('\n', "\r\n"));
+        assert_eq!(fed(&["render", "--remove", "-f", "-"], &said.stdout).stdout, input);
+    }
+}
+
+/// E3: the CRD takes 20 skills, and more are refused with its words before anything is planned with them.
+#[test]
+fn too_many_skills_are_refused() {
+    let skills: String = (0..10_000)
+        .map(|at| format!("    - {{name: s{at}, image: 'r.io/s:{at}', mountPath: /skills/s{at}}}\n"))
+        .collect();
+    let (head, _) = RUNTIME.split_once("    - name: pdf").expect("the skill");
+    let said = fed(&["render", "-f", "-"], format!("{DEPLOYMENT}---\n{head}{skills}"));
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""));
+    assert!(said.stderr.contains("spec.skills: Too many: 10000: must have at most 20 items"), "{said:?}");
+}
