@@ -12,6 +12,13 @@ const HEAD: &str = "\
 `kubectl skills VERB` and `kubectl-skills VERB` are the same program.
 ";
 
+const LIMITS: &str = "
+## Limits
+
+* `spec.skills` takes 20 skills, as the CRD does; more are refused before anything is planned (with `--exact` they are planned).
+* A manifest is held in memory with its objects: one Deployment of 68 MB and 500,000 containers takes 960 MB, some 14 times its text.
+";
+
 /// Prints the text.
 pub fn run(root: Command) -> Run {
     let mut root = root.term_width(120);
@@ -21,6 +28,7 @@ pub fn run(root: Command) -> Run {
     for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         section(&mut out, &format!("kubectl skills {}", verb.get_name()), verb);
     }
+    out.push_str(LIMITS);
     sink::text(&out)?;
     Ok(Outcome::Done)
 }
