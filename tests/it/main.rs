@@ -2,6 +2,7 @@
 
 mod bystanders;
 mod cli;
+mod cli_cases;
 mod cli_help;
 mod cli_in_place;
 mod compatibility;

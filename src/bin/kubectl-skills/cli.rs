@@ -1,14 +1,17 @@
 //! The command line as a whole: the verbs, the flags of all of them, and which code runs a verb.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
-use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
 use crate::exit::{Failure, Run};
 use crate::notes;
+
+pub mod config_file;
+mod defaults;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -41,6 +44,9 @@ pub struct Args {
     /// Print a line for each object; -vv prints each request to the API server as well
     #[arg(short = 'v', long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
+    /// Configuration file with defaults of flags [default: .kubectl-skills.yaml in the folder of the first manifest, or above it]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -110,10 +116,16 @@ pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
 
 /// Reads the command line. Help and the version are failures here, as for clap: nothing is left to run.
 pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
-    let args = Args::try_parse_from(words).map_err(Failure::CommandLine)?;
-    colours(args.color);
-    notes::set(args.quiet, args.verbose);
-    Ok(args)
+    let matches = Args::command().try_get_matches_from(words.clone()).map_err(Failure::CommandLine)?;
+    let typed = Args::from_arg_matches(&matches).map_err(Failure::CommandLine)?;
+    colours(typed.color);
+    notes::set(typed.quiet, typed.verbose);
+    let (command, Some(used)) = defaults::from_file(Args::command(), &matches)? else { return Ok(typed) };
+    if notes::lists_objects() {
+        notes::note(&used.to_string());
+    }
+    let matches = command.try_get_matches_from(words).map_err(Failure::CommandLine)?;
+    Args::from_arg_matches(&matches).map_err(Failure::CommandLine)
 }
 
 fn colours(color: Color) {

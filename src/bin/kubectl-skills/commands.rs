@@ -34,6 +34,9 @@ pub mod version;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+/// Verbs that serve until they are stopped.
+pub const SERVERS: [&str; 2] = ["controller", "webhook"];
+
 /// Completion in a build without it.
 #[cfg(not(feature = "cluster"))]
 pub mod complete {

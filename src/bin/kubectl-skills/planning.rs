@@ -14,7 +14,7 @@ use crate::source;
 /// Namespace of objects that name none, as for kubectl without a cluster.
 pub const DEFAULT_NAMESPACE: &str = "default";
 /// The word that stands for a cluster among the files of `--config-from`.
-const CLUSTER: &str = "cluster";
+pub const CLUSTER: &str = "cluster";
 
 /// Whose rules a plan follows, and what it takes for granted.
 #[derive(Debug, Clone, Default)]

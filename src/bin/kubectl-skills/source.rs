@@ -19,8 +19,12 @@ mod read;
 mod skipped;
 mod walk;
 
+pub use exclude::check as exclude_pattern;
 use read::{STDIN, named_file, stdin_bytes, utf8};
 pub use read::{read_stdin, read_text};
+
+/// Name of the configuration file, which lies among manifests and is none.
+pub const CONFIG_FILE: &str = ".kubectl-skills.yaml";
 
 /// Which manifests.
 #[derive(Debug, Clone, Default, Args)]

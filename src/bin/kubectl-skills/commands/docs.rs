@@ -2,6 +2,7 @@
 
 use clap::Command;
 
+use crate::cli::config_file::{KEYS, Key};
 use crate::exit::{Outcome, Run};
 use crate::sink;
 
@@ -19,6 +20,22 @@ const LIMITS: &str = "
 * A manifest is held in memory with its objects: one Deployment of 68 MB and 500,000 containers takes 960 MB, some 14 times its text.
 ";
 
+const FILE: &str = "
+## Configuration file
+
+A file `.kubectl-skills.yaml` gives the defaults of flags that a folder of manifests always needs.
+It is looked for in the folder of the first `-f` or `-k`, then in the folders above it; without manifests, from the working directory on.
+`--config FILE` names another, and `-v` says which one was read.
+Each key is named as its flag; what the command line says counts instead, a list as a whole.
+A key that a verb has no flag for is for other verbs, and `namespace` does not count with `-A`.
+Paths are relative to the file.
+A key that is unknown and a value of a wrong type are errors with their place.
+`fn`, `controller` and `webhook` read it only where `--config` names it: what they do hangs on their own configuration.
+
+| key | for example |
+|---|---|
+";
+
 /// Prints the text.
 pub fn run(root: Command) -> Run {
     let mut root = root.term_width(120);
@@ -27,6 +44,10 @@ pub fn run(root: Command) -> Run {
     section(&mut out, "kubectl skills", &root);
     for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         section(&mut out, &format!("kubectl skills {}", verb.get_name()), verb);
+    }
+    out.push_str(FILE);
+    for Key { name, example, .. } in &KEYS {
+        out.push_str(&format!("| `{name}` | `{name}: {example}` |\n"));
     }
     out.push_str(LIMITS);
     sink::text(&out)?;

@@ -26,6 +26,8 @@ pub struct Loaded<'s> {
     pub settings: Settings,
     /// Why this profile.
     pub reason: String,
+    /// Namespace of objects that name none.
+    pub namespace: String,
 }
 
 impl Subject {
@@ -43,7 +45,8 @@ pub fn load<'s>(
     remove: bool,
     cluster: &ClusterArgs,
 ) -> Result<Loaded<'s>, Failure> {
-    let stream = Stream::read(&inputs.sources, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
+    let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+    let stream = Stream::read(&inputs.sources, namespace)?;
     let mut config = planning.config.files.clone();
     let (profile, reason) = if planning.config.cluster {
         let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
@@ -59,7 +62,7 @@ pub fn load<'s>(
         config,
         gates: planning.gates.clone(),
     };
-    Ok(Loaded { stream, settings, reason })
+    Ok(Loaded { stream, settings, reason, namespace: namespace.to_owned() })
 }
 
 /// The profile for manifests, and why; none given: the manifests decide.
@@ -84,7 +87,7 @@ impl Loaded<'_> {
     /// Says what the run came to: a line for each object where that is wanted, and the summary.
     pub fn sum_up(&self, fates: Fates, tally: &Tally, mood: Mood) {
         let summary = Summary::of(&self.stream, &self.settings, &self.reason, tally, mood);
-        objects_seen(&self.stream, &fates);
+        objects_seen(&self.stream, &self.namespace, &fates);
         notes::summary(&summary.to_string());
     }
 
@@ -132,7 +135,7 @@ impl Fates {
 }
 
 /// A line for each object of the input (`-v`), and a warning for each that looks like an AgentRuntime and is none.
-pub fn objects_seen(stream: &Stream<'_>, fates: &Fates) {
+pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: &Fates) {
     if !notes::lists_objects() && !near_miss::may_be(stream) {
         return;
     }
@@ -144,7 +147,7 @@ pub fn objects_seen(stream: &Stream<'_>, fates: &Fates) {
                     notes::warning(&format!("{}: {text}", object.origin()));
                 }
                 let id = Object(object.value).reference();
-                let namespace = if id.namespace.is_empty() { DEFAULT_NAMESPACE } else { &id.namespace };
+                let namespace = if id.namespace.is_empty() { default_namespace } else { &id.namespace };
                 let key = (id.kind.clone(), namespace.to_owned(), id.name.clone());
                 let fate = fates.0.get(&key).map_or("untouched", String::as_str);
                 notes::object(&format!("{} {namespace}/{}: {fate}", id.kind.to_lowercase(), id.name));

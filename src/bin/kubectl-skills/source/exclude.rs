@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::exit::Failure;
 
@@ -14,23 +14,32 @@ pub(super) struct Exclude {
     folders: GlobSet,
 }
 
+/// Why a text is no pattern.
+pub fn check(pattern: &str) -> Result<(), String> {
+    glob(pattern.strip_suffix('/').unwrap_or(pattern)).map(|_| ())
+}
+
+fn glob(path: &str) -> Result<Glob, String> {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    if path.is_empty() || path.starts_with('!') {
+        return Err("no pattern that leaves something out".to_owned());
+    }
+    let anywhere = if path.contains('/') { "" } else { "**/" };
+    let path = format!("{anywhere}{}", path.trim_start_matches('/'));
+    let glob = GlobBuilder::new(&path).literal_separator(true).backslash_escape(true).build();
+    glob.map_err(|error| error.kind().to_string())
+}
+
 impl Exclude {
     pub(super) fn new(patterns: &[String]) -> Result<Self, Failure> {
-        let wrong = |pattern: &str, why: &str| Failure::Usage(format!("--exclude {pattern}: {why}"));
         let (mut all, mut folders) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for pattern in patterns {
             let (path, into) = match pattern.strip_suffix('/') {
                 Some(path) => (path, &mut folders),
                 None => (pattern.as_str(), &mut all),
             };
-            let path = path.strip_prefix("./").unwrap_or(path);
-            if path.is_empty() || path.starts_with('!') {
-                return Err(wrong(pattern, "no pattern that leaves something out"));
-            }
-            let anywhere = if path.contains('/') { "" } else { "**/" };
-            let path = format!("{anywhere}{}", path.trim_start_matches('/'));
-            let glob = GlobBuilder::new(&path).literal_separator(true).backslash_escape(true).build();
-            into.add(glob.map_err(|error| wrong(pattern, &error.kind().to_string()))?);
+            let wrong = |why: String| Failure::Usage(format!("--exclude {pattern}: {why}"));
+            into.add(glob(path).map_err(wrong)?);
         }
         let build = |set: GlobSetBuilder| set.build().map_err(|error| Failure::Usage(error.to_string()));
         Ok(Self { all: build(all)?, folders: build(folders)? })

@@ -9,7 +9,7 @@ use kubectl_skills::api::error::InputError;
 use super::exclude::Exclude;
 use super::kustomization::{self, Kustomization};
 use super::skipped::Skipped;
-use super::{defect, read};
+use super::{CONFIG_FILE, defect, read};
 
 /// Files of a folder that hold manifests, as for kubectl.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -89,6 +89,9 @@ impl Walk {
             return self.skipped.charts.push(folder.to_owned());
         }
         for path in paths {
+            if path.file_name().is_some_and(|name| name == CONFIG_FILE) {
+                continue;
+            }
             let is_folder = path.is_dir();
             if !self.exclude.is_empty()
                 && path.strip_prefix(root).is_ok_and(|path| self.exclude.matches(path, is_folder))
