@@ -100,6 +100,13 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 oracle: ## 320,000 texts read and 156,000 written alongside Go's sigs.k8s.io/yaml (ORACLE_SEED draws others; needs Go)
 	oracle=$$(hack/tools.sh go-oracle); cargo run --locked --example oracle -- "$$oracle" $(ORACLE_SEED)
 
+.PHONY: completion-check
+completion-check: ## Completion driven in bash, zsh and fish in a pseudo-terminal (needs python3; installs zsh and fish by apt where they lack)
+	missing=(); for shell in zsh fish; do command -v "$$shell" >/dev/null || missing+=("$$shell"); done; \
+	if [ $${#missing[@]} -gt 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}"; fi
+	cargo build --locked
+	python3 hack/completion-check.py "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills"
+
 .PHONY: docs
 docs: ## docs/cli.md from the help of the program
 	cargo run --locked --bin kubectl-skills -- __docs > docs/cli.md.new

@@ -92,6 +92,6 @@ fn the_name_that_kubectl_completes_with_completes() {
     }
     assert_eq!(
         skills(&["completion", "kubectl"]).stdout,
-        "#!/bin/sh\nexec kubectl-skills __complete \"$@\"\n"
+        "#!/bin/sh\nexec kubectl-skills __complete -- \"$@\"\n"
     );
 }

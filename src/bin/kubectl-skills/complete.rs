@@ -38,7 +38,13 @@ pub struct Suggestion {
 }
 
 /// The script `kubectl_complete-skills`.
-pub const SHIM: &str = "#!/bin/sh\nexec kubectl-skills __complete \"$@\"\n";
+pub const SHIM: &str = "#!/bin/sh\nexec kubectl-skills __complete -- \"$@\"\n";
+/// The scripts for shells. Each asks the program, so that all of them know what it knows.
+pub const BASH: &str = include_str!("complete/bash.sh");
+/// See [`BASH`].
+pub const ZSH: &str = include_str!("complete/zsh.zsh");
+/// See [`BASH`].
+pub const FISH: &str = include_str!("complete/fish.fish");
 
 /// Answers one request of kubectl. `look_up` gets what is asked for and the words typed before; what it cannot find out it
 /// leaves out, for a completion must never fail loudly.

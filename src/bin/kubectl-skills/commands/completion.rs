@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Command, ValueEnum};
 use clap_complete::Shell;
 
-use crate::complete::SHIM;
+use crate::complete::{BASH, FISH, SHIM, ZSH};
 use crate::exit::{Outcome, Run};
 use crate::sink;
 
@@ -38,21 +38,18 @@ enum Target {
 
 /// Runs the verb.
 pub fn run(args: &Args, mut root: Command) -> Run {
-    let shell = match args.target {
-        Target::Kubectl => None,
-        Target::Bash => Some(Shell::Bash),
-        Target::Zsh => Some(Shell::Zsh),
-        Target::Fish => Some(Shell::Fish),
-        Target::PowerShell => Some(Shell::PowerShell),
-    };
-    let text = match shell {
-        None => SHIM.to_owned(),
-        Some(shell) => {
+    let text = match args.target {
+        Target::Kubectl => SHIM.to_owned(),
+        Target::Bash => BASH.to_owned(),
+        Target::Zsh => ZSH.to_owned(),
+        Target::Fish => FISH.to_owned(),
+        Target::PowerShell => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut root, "kubectl-skills", &mut script);
+            clap_complete::generate(Shell::PowerShell, &mut root, "kubectl-skills", &mut script);
             String::from_utf8_lossy(&script).into_owned()
         }
     };
-    sink::text(&text)?;
+    // As it is: a script has tabs in it.
+    sink::pieces([text.as_str()])?;
     Ok(Outcome::Done)
 }
