@@ -35,6 +35,7 @@ fn the_help_of_each_verb_has_examples_and_exit_codes() {
         assert!(codes.starts_with('0') && codes.contains("; 2 usage"), "{verb}: {codes}");
         assert!(said.stdout.contains(&format!("\nUsage: kubectl skills {verb}")), "{verb}: {}", said.stdout);
         assert_eq!(skills(&[&verb, "-h"]).code, 0, "{verb}");
+        assert_eq!(skills(&["help", &verb]), said, "{verb}");
     }
     let version = skills(&["--version"]);
     assert_eq!(version.parts(), (0, concat!("kubectl-skills ", env!("CARGO_PKG_VERSION"), "\n"), ""));

@@ -100,8 +100,13 @@ pub enum Color {
     Never,
 }
 
-/// The command line; called by a name that stands for a verb, with that verb inserted.
+/// The command line; called by a name that stands for a verb, with that verb inserted; `help VERB` as `VERB --help`.
 pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+        return words;
+    }
     let name = words.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
     let verb = if name == "kubectl_complete-skills" {
         commands::complete::NAME

@@ -65,7 +65,7 @@ pub struct ClusterArgs {
 #[command(next_help_heading = "Cluster")]
 pub struct ScopeArgs {
     /// AgentRuntimes by name; all of the namespace where none is given
-    #[arg(value_name = "AGENTRUNTIME")]
+    #[arg(value_name = "AGENTRUNTIME", value_parser = parse_name)]
     pub names: Vec<String>,
     /// All namespaces
     #[arg(short = 'A', long)]
@@ -96,6 +96,17 @@ impl ClusterArgs {
             Some(limit) => Some(limit),
         }
     }
+}
+
+/// Refuses a file where a name is wanted: no AgentRuntime would be found, and the user would look for it in the cluster.
+fn parse_name(text: &str) -> Result<String, String> {
+    let is_file =
+        text.contains('/') || [".yaml", ".yml", ".json"].iter().any(|ending| text.ends_with(ending));
+    if is_file {
+        return Err("a name of an AgentRuntime is wanted; manifests are given to render, diff, plan, hash and validate with -f"
+            .to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads a duration as Go writes it: a sum of decimal numbers with ns, us, ms, s, m or h; a bare number is seconds, as
