@@ -2,8 +2,8 @@
 
 mod bystanders;
 mod cli;
-mod cli_help;
 mod cli_cases;
+mod cli_help;
 mod cli_in_place;
 mod compatibility;
 mod deploy_files;

@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(told("- a\n"), "a/.kubectl-skills.yaml:1:1: must be keys and values, found array\n");
         assert_eq!(
             told("profile: head\n---\nexact: true\n"),
-            "a/.kubectl-skills.yaml:3: a second document: the configuration is one\n"
+            "a/.kubectl-skills.yaml:2: a second document: the configuration is one\n"
         );
     }
 }
