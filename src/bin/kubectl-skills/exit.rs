@@ -28,7 +28,7 @@ pub enum Failure {
     Input(Vec<InputError>),
     /// The cluster refused or failed.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a build without a cluster"))]
-    Remote(Vec<String>),
+    Remote(Vec<RemoteError>),
     /// A file or program, and what the system said.
     Io(String, std::io::Error),
 }
@@ -55,6 +55,16 @@ impl From<GatesError> for Failure {
     fn from(error: GatesError) -> Self {
         Self::input(error.to_string(), "")
     }
+}
+
+/// What the cluster refused, or how it failed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a build without a cluster"))]
+pub struct RemoteError {
+    /// What happened, in part in the server's words.
+    pub message: String,
+    /// How to go on, in lines; may be empty.
+    pub help: String,
 }
 
 impl From<InputError> for Failure {
@@ -87,7 +97,9 @@ impl Failure {
             }
             Self::Usage(message) => notes::error(message),
             Self::Input(errors) => errors.iter().for_each(|error| notes::error(&error.to_string())),
-            Self::Remote(messages) => messages.iter().for_each(|message| notes::error(message)),
+            Self::Remote(errors) => {
+                errors.iter().for_each(|error| notes::error_with_help(&error.message, &error.help))
+            }
             Self::Io(what, error) => notes::error(&format!("{what}: {error}")),
         }
     }

@@ -69,6 +69,14 @@ pub fn error(text: &str) {
     line(&"error:".red(), text);
 }
 
+/// The same with what mends it on lines of its own, indented.
+pub fn error_with_help(text: &str, help: &str) {
+    error(text);
+    for help in help.lines() {
+        let _ = writeln!(anstream::stderr(), "  {}", printable::line(help));
+    }
+}
+
 fn said(kind: &dyn Display, text: &str) {
     if !QUIET.load(Ordering::Relaxed) {
         line(kind, text);

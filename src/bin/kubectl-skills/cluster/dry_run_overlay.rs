@@ -131,9 +131,7 @@ async fn try_all(
     if errors.is_empty() {
         return Ok(merged.into_iter().flatten().collect());
     }
-    Err(exit::Failure::Remote(
-        errors.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect(),
-    ))
+    Err(exit::Failure::Remote(errors.into_iter().filter_map(Result::err).map(Into::into).collect()))
 }
 
 /// A workload as the server would store it in the place of the one that is there, or newly; by dry run.

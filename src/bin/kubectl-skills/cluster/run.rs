@@ -21,7 +21,7 @@ use super::error::{ClusterError, Failure as Kind};
 use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
-use crate::exit::Failure;
+use crate::exit::{Failure, RemoteError};
 use crate::notes;
 use crate::planning::Planning;
 
@@ -38,9 +38,15 @@ pub struct ClusterRun {
     gates: GateSource,
 }
 
+impl From<ClusterError> for RemoteError {
+    fn from(ClusterError { message, help, .. }: ClusterError) -> Self {
+        Self { message, help }
+    }
+}
+
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
-        Self::Remote(vec![error.to_string()])
+        Self::Remote(vec![error.into()])
     }
 }
 
@@ -274,7 +280,8 @@ pub fn read_maps(found: &[Value]) -> Result<Vec<ConfigMap>, Failure> {
     let read = |map| {
         ConfigMap::from_value(map, Origin::default()).map_err(|message| {
             let (namespace, name) = Object(map).key();
-            Failure::Remote(vec![format!("ConfigMap {namespace}/{name}: {message}")])
+            let message = format!("ConfigMap {namespace}/{name}: {message}");
+            Failure::Remote(vec![RemoteError { message, help: String::new() }])
         })
     };
     found.iter().map(read).collect()

@@ -16,7 +16,7 @@ use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::run::{ClusterRun, block_on};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
-use crate::exit::{Failure, Outcome, Run, unless_errors};
+use crate::exit::{Failure, Outcome, RemoteError, Run, unless_errors};
 use crate::notes;
 use crate::object_diff::{self, Pair};
 use crate::sink;
@@ -102,8 +102,8 @@ pub fn conclude(outcome: Outcome, input: Vec<InputError>, cluster: Vec<ClusterEr
         notes::error(&error.to_string());
     }
     let mut seen = BTreeSet::new();
-    let messages = cluster.iter().map(ToString::to_string);
-    Err(Failure::Remote(messages.filter(|message| seen.insert(message.clone())).collect()))
+    let errors = cluster.into_iter().map(RemoteError::from);
+    Err(Failure::Remote(errors.filter(|error| seen.insert(error.clone())).collect()))
 }
 
 /// What there would be with `apply`; where somebody else owns a field of it, what there would be with his leave.
