@@ -5,6 +5,8 @@ pub mod function;
 #[cfg(feature = "internals")]
 pub mod function_config;
 pub mod kustomize_patch;
+#[cfg(feature = "internals")]
+pub mod no_object;
 pub mod render;
 #[cfg(feature = "internals")]
 pub mod resource_list;
@@ -12,3 +14,4 @@ pub mod resource_list;
 pub mod results;
 pub mod stream;
 pub mod summary;
+pub mod typed_list;

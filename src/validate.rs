@@ -9,4 +9,5 @@ mod placeholders;
 pub mod preflight;
 pub mod schema;
 mod schema_rules;
+pub mod unknown_fields;
 pub mod webhook;

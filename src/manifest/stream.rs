@@ -12,6 +12,7 @@ use crate::api::error::InputError;
 use crate::api::names::{AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SPIFFE_HELPER};
 use crate::api::object::{ConfigMap, ObjectRef, Origin};
 use crate::api::workload::WorkloadKind;
+use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 use crate::yaml::prefilter::may_matter;
 use crate::yaml::split::Documents;
@@ -47,6 +48,8 @@ pub struct Item {
     document: usize,
     node: NodeId,
     path: Vec<Step>,
+    /// Kind and apiVersion that its list gives it; none where it says them itself.
+    from_list: Option<ItemType>,
 }
 
 impl Item {
@@ -58,6 +61,11 @@ impl Item {
     /// Whether it is an item of a list.
     pub fn is_in_list(&self) -> bool {
         !self.path.is_empty()
+    }
+
+    /// Kind and apiVersion that its list gives it; its text has neither.
+    pub(crate) fn from_list(&self) -> Option<&ItemType> {
+        self.from_list.as_ref()
     }
 
     /// Its node in the position tree of its document.
@@ -139,9 +147,14 @@ impl<'s> Stream<'s> {
     /// What Kubernetes' reader would refuse in it.
     pub fn object(&self, item: &Item) -> Result<Value, InputError> {
         let read = &self.documents[item.document];
-        read.document
+        let mut value = read
+            .document
             .node_value(item.node)
-            .map_err(|error| self.syntax((read.source, read.number, &read.slice), error, Some(&item.id)))
+            .map_err(|error| self.syntax((read.source, read.number, &read.slice), error, Some(&item.id)))?;
+        if let Some(given) = &item.from_list {
+            given.add_to(&mut value);
+        }
+        Ok(value)
     }
 
     /// A document that was read.
@@ -253,7 +266,16 @@ impl<'s> Reader<'s, '_> {
         let mut lines = Lines { text, at: 0, line: slice.line };
         let objects = (self.stream.runtimes.len(), self.stream.workloads.len());
         let index = self.stream.documents.len();
-        if let Err(error) = self.object(&document, 0, index, at, &mut Vec::new(), &mut lines) {
+        if is_array_of_objects(&document) {
+            self.errors.push(InputError {
+                message: "the document is an array of objects, and Kubernetes reads one object a document"
+                    .into(),
+                help: ARRAY_HELP.into(),
+                ..self.stream.syntax(at, SyntaxError { message: String::new(), line: 1, column: 1 }, None)
+            });
+            return;
+        }
+        if let Err(error) = self.object(&document, 0, index, at, (&mut Vec::new(), None), &mut lines) {
             self.errors.push(error);
             return;
         }
@@ -274,23 +296,30 @@ impl<'s> Reader<'s, '_> {
         node: NodeId,
         index: usize,
         at: At<'_>,
-        path: &mut Vec<Step>,
+        (path, list): (&mut Vec<Step>, Option<&ItemType>),
         lines: &mut Lines<'_>,
     ) -> Result<(), InputError> {
         let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
         if !matches!(document.tree.node(node).kind, NodeKind::Mapping { .. } | NodeKind::Alias) {
             return Ok(());
         }
-        let kind = text_at(document, node, &["kind"]).map_err(fail)?;
+        let mut kind = text_at(document, node, &["kind"]).map_err(fail)?;
+        let mut api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
+        let from_list = list.filter(|_| kind.is_empty() && api_version.is_empty()).cloned();
+        if let Some(given) = &from_list {
+            kind = Cow::Owned(given.kind.clone());
+            api_version = Cow::Owned(given.api_version.clone());
+        }
         if (kind.ends_with("List"))
             && path.len() < 2 * MAX_LISTS
             && let Some(items) = document.entry(node, "items")
             && matches!(document.tree.node(items).kind, NodeKind::Sequence { .. })
         {
+            let list = ItemType::of(&kind, &api_version);
             path.push("items".into());
             for (position, item) in document.tree.children(items).enumerate() {
                 path.push(position.into());
-                let result = self.object(document, item, index, at, path, lines);
+                let result = self.object(document, item, index, at, (path, list.as_ref()), lines);
                 path.pop();
                 result?;
             }
@@ -300,7 +329,6 @@ impl<'s> Reader<'s, '_> {
         // A list without items is no object.
         self.stream.objects += usize::from(!kind.ends_with("List"));
         let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
-        let api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);
         let is_workload = WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group);
@@ -330,7 +358,7 @@ impl<'s> Reader<'s, '_> {
         } else {
             Default::default()
         };
-        let item = Item { id, origin, target, document: index, node, path: path.clone() };
+        let item = Item { id, origin, target, document: index, node, path: path.clone(), from_list };
         if is_runtime {
             self.stream.runtimes.push(item)
         } else {
@@ -361,6 +389,19 @@ impl<'s> Reader<'s, '_> {
             Err(message) => Err(InputError { origin, object: Some(id), message, ..InputError::default() }),
         }
     }
+}
+
+const ARRAY_HELP: &str = "give them as the items of a List: jq '{apiVersion: \"v1\", kind: \"List\", items: .}' FILE | \
+                          kubectl skills ... -f -";
+
+/// Whether a document is an array with an object of Kubernetes in it; arrays of other things, such as patches, are nobody's.
+fn is_array_of_objects(document: &Document<'_>) -> bool {
+    let is_object = |item| ["apiVersion", "kind"].iter().all(|key| document.entry(item, key).is_some());
+    matches!(document.tree.node(0).kind, NodeKind::Sequence { .. })
+        && document
+            .tree
+            .children(0)
+            .any(|item| matches!(document.tree.node(item).kind, NodeKind::Mapping { .. }) && is_object(item))
 }
 
 const DIALECTS: [&Names; 2] = [&KAGENTI, &ROSSOCTL];

@@ -209,8 +209,15 @@ impl Rules {
         }
     }
 
+    /// The fields of `spec` that no CRD knows, with the field that may be meant.
+    pub fn unknown_fields(&self, object: &Value) -> Vec<Finding> {
+        let skills = self.skills.as_ref().map(|(_, validator)| validator);
+        self.validator.unknown_fields(skills, object)
+    }
+
     /// Adds what is wrong. What the schema refuses is not asked about further, as by the API server.
     fn check(&self, id: &ObjectRef, object: &Value, spec: &AgentRuntimeSpec, findings: &mut Vec<Finding>) {
+        findings.extend(self.unknown_fields(object));
         let before = findings.len();
         if !self.validator.certainly_accepts(object) {
             findings

@@ -92,6 +92,8 @@ pub mod rules {
     pub const PLACEHOLDER: Rule = may_not_start("placeholder");
     /// A skill without a mountPath.
     pub const MOUNT_PATH_EMPTY: Rule = runtime("mount-path-empty");
+    /// A field that the CRD does not know, and the API server drops.
+    pub const UNKNOWN_FIELD: Rule = may_not_start("unknown-field");
     /// A relative mountPath.
     pub const MOUNT_PATH_RELATIVE: Rule = may_not_start("mount-path-relative");
     /// A colon in a mountPath.

@@ -20,6 +20,7 @@ use crate::crd::node::{Node, Shape};
 use super::findings::{Finding, rules};
 use super::metadata;
 use super::schema_rules::{self, Path};
+use super::unknown_fields::unknown_fields;
 use crate::go::quote::go_quote;
 use crate::go::value::json_type_name;
 use crate::yaml::Step;
@@ -80,6 +81,12 @@ impl Validator {
     /// The validator of the profile's CRD.
     pub fn new(profile: &Profile) -> Self {
         Self { root: agent_runtime(profile), api_version: format!("{}/{VERSION}", profile.names.group) }
+    }
+
+    /// The fields of `spec` that the server does not know, nor that of another CRD, and drops.
+    pub fn unknown_fields(&self, other: Option<&Self>, object: &Value) -> Vec<Finding> {
+        let schemas: Vec<&Node> = [self].into_iter().chain(other).map(|one| &one.root).collect();
+        unknown_fields(&schemas, object)
     }
 
     /// What a `POST` of the object would be answered. The namespace may be absent: the request names it.
@@ -204,7 +211,7 @@ fn prune(value: &mut Value, node: Option<&Node>, path: &str, paths: &mut Vec<Str
     }
 }
 
-fn items_of(node: Option<&Node>) -> Option<&Node> {
+pub(super) fn items_of(node: Option<&Node>) -> Option<&Node> {
     match node.map(|node| &node.shape) {
         Some(Shape::Array(items)) => Some(items),
         _ => None,

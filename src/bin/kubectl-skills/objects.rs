@@ -4,6 +4,7 @@
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::Origin;
 use kubectl_skills::manifest::stream::Source;
+use kubectl_skills::manifest::typed_list;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::Value;
 
@@ -38,8 +39,7 @@ pub fn documents<'t>(
             continue;
         }
         let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
-        let read = Document::parse(text).and_then(|document| Ok((document.to_value()?, document)));
-        match read {
+        match read(text) {
             Ok((value, document)) => out.push(Parsed { origin, slice, document, value }),
             Err(error) => errors.push(syntax(origin, &slice, error)),
         }
@@ -52,13 +52,18 @@ pub fn readable(source: &Source) -> Vec<Parsed<'_>> {
     let mut out = Vec::new();
     for (index, slice) in yaml::split(&source.text).into_iter().enumerate() {
         let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
-        let read = Document::parse(slice.text(&source.text))
-            .and_then(|document| Ok((document.to_value()?, document)));
-        if let Ok((value, document)) = read {
+        if let Ok((value, document)) = read(slice.text(&source.text)) {
             out.push(Parsed { origin, slice, document, value });
         }
     }
     out
+}
+
+fn read(text: &str) -> Result<(Value, Document<'_>), SyntaxError> {
+    let document = Document::parse(text)?;
+    let mut value = document.to_value()?;
+    typed_list::complete(&mut value);
+    Ok((value, document))
 }
 
 fn syntax(origin: Origin, slice: &DocumentSlice, error: SyntaxError) -> InputError {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::manifest::stream::{Item, Stream};
+use crate::manifest::typed_list::ItemType;
 use crate::yaml::edit::Buffers;
 use crate::yaml::node::NodeId;
 use crate::yaml::{EditError, Editor, Place, Splice};
@@ -125,7 +126,10 @@ impl<'p, 's> Collector<'p, 's> {
         }
     }
 
-    fn item(&mut self, item: &'p Item, desired: Desired<'p>) {
+    fn item(&mut self, item: &'p Item, mut desired: Desired<'p>) {
+        if item.from_list().is_some() {
+            ItemType::take_from(desired.value.to_mut());
+        }
         let (index, node) = (item.document(), item.node());
         let stream = self.stream;
         let list = self.lists.entry(index).or_insert_with(|| List {

@@ -139,6 +139,7 @@ pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: &Fates)
     if !notes::lists_objects() && !near_miss::may_be(stream) {
         return;
     }
+    let mut skipped_functions = Vec::new();
     for source in stream.sources() {
         // What cannot be read here was not read before either: it cannot matter.
         for parsed in objects::readable(source) {
@@ -147,12 +148,21 @@ pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: &Fates)
                     notes::warning(&format!("{}: {text}", object.origin()));
                 }
                 let id = Object(object.value).reference();
+                if near_miss::is_skipped_function(object.value) {
+                    skipped_functions.push(format!("{} {}", id.kind, id.name));
+                }
                 let namespace = if id.namespace.is_empty() { default_namespace } else { &id.namespace };
                 let key = (id.kind.clone(), namespace.to_owned(), id.name.clone());
                 let fate = fates.0.get(&key).map_or("untouched", String::as_str);
                 notes::object(&format!("{} {namespace}/{}: {fate}", id.kind.to_lowercase(), id.name));
             }
         }
+    }
+    if let Some(first) = skipped_functions.first() {
+        notes::note(&format!(
+            "the input holds {first}, a configuration of this function: the build that made it did not run the function \
+             (kustomize: list it under transformers:, not resources:, and build with --enable-alpha-plugins --enable-exec)"
+        ));
     }
 }
 

@@ -1,8 +1,10 @@
-//! Objects that look like an AgentRuntime and are none: a kind or a group with a slip in it. Without a word they would be
-//! left out as any Service is.
+//! Objects by which something was meant that will not happen: what looks like an AgentRuntime and is none, and a
+//! configuration of our function that a build did not run. Without a word they would be left out as any Service is.
 
 use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
+use kubectl_skills::api::object::Object;
+use kubectl_skills::manifest::function_config;
 use kubectl_skills::manifest::stream::Stream;
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
         lines.filter(|line| line.trim_start_matches([' ', '-', '"', '{']).starts_with("kind")).count()
     };
     stream.runtimes.is_empty()
+        || stream.sources().iter().any(|source| is_about_function(&source.text))
         || stream.sources().iter().map(|source| named(&source.text)).sum::<usize>() > stream.runtimes.len()
 }
 
@@ -36,4 +39,22 @@ pub fn of(object: &Value) -> Option<String> {
     Some(format!(
         "{AGENT_RUNTIME} of apiVersion {api_version:?} is not read: did you mean {group_meant}/v1alpha1?"
     ))
+}
+
+/// The annotation by which an object is the configuration of a function.
+const FUNCTION: &str = "config.kubernetes.io/function";
+/// The annotation of what stays in the repository, as kpt and kustomize read it.
+const LOCAL: &str = "config.kubernetes.io/local-config";
+/// Our name in a path or an image.
+const PROGRAM: &str = "kubectl-skills";
+
+fn is_about_function(text: &str) -> bool {
+    text.contains(function_config::KIND) || (text.contains(FUNCTION) && text.contains(PROGRAM))
+}
+
+/// Whether an object configures our function and stands among what a build has made: the build did not run it.
+pub fn is_skipped_function(object: &Value) -> bool {
+    let object = Object(object);
+    let names_us = object.annotation(FUNCTION).is_some_and(|function| function.contains(PROGRAM));
+    (names_us || object.str("/kind") == function_config::KIND) && object.annotation(LOCAL) != Some("true")
 }

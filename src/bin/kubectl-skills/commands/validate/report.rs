@@ -7,7 +7,7 @@ use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
-use kubectl_skills::plan::session::look_ahead;
+use kubectl_skills::plan::session::{Rules, look_ahead};
 use kubectl_skills::validate::findings::{Severity, rules};
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};
@@ -78,6 +78,7 @@ struct Candidate<'p> {
 /// read, so that everything is told at once.
 pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &str) -> Vec<Judged> {
     let validator = Validator::new(profile);
+    let rules = Rules::new(profile);
     let candidates: Vec<Candidate<'_>> = documents
         .iter()
         .flat_map(Parsed::objects)
@@ -110,7 +111,7 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
                 Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
                 None => Claim::Held,
             };
-            one(candidate, profile, targets.get(candidate.id.namespace.as_str()), &claim)
+            one(candidate, profile, &rules, targets.get(candidate.id.namespace.as_str()), &claim)
         })
         .collect()
 }
@@ -129,6 +130,7 @@ impl Candidate<'_> {
 fn one(
     candidate: &Candidate<'_>,
     profile: &'static Profile,
+    rules: &Rules,
     targets: Option<&Targets>,
     claim: &Claim,
 ) -> Judged {
@@ -148,12 +150,17 @@ fn one(
     };
     let mut findings: Vec<Finding> =
         report.errors.iter().map(|error| at("schema", &error.to_string(), &error.path)).collect();
+    let unknown = rules.unknown_fields(object.value);
     let mut warnings: Vec<Finding> = report
         .pruned_paths
         .iter()
         .map(|path| {
             let field = yaml::path::parse(path).unwrap_or_default();
-            at("schema", &format!("unknown field {path:?}: the API server drops it"), &field)
+            let message = match unknown.iter().find(|unknown| unknown.path == field) {
+                Some(unknown) => unknown.message.clone(),
+                None => format!("unknown field {path:?}: the API server drops it"),
+            };
+            at("schema", &message, &field)
         })
         .collect();
     if let Some(spec) = spec {
