@@ -12,6 +12,7 @@ use crate::api::error::InputError;
 use crate::api::object::{Object, Origin};
 use crate::config::gates::{GateSource, GatesFile};
 use crate::manifest::function_config::{self, FunctionConfig};
+use crate::manifest::no_object::no_object;
 use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
 use crate::manifest::results::{ResultItem, Results, Severity, has_error};
@@ -57,6 +58,9 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
     }
     let given = file.map(read_file).transpose()?;
     let mut sources = vec![Source { name: STDIN.into(), text }];
+    if let Some(error) = no_object(&sources[0]) {
+        return Err(vec![error]);
+    }
     let early = flags.namespace.clone().or_else(|| given.as_ref()?.namespace.clone());
     let early = early.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let (list, options) = {

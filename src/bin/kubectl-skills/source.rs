@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::Origin;
+use kubectl_skills::manifest::no_object::no_object;
 use kubectl_skills::manifest::stream::Source;
 use kubectl_skills::yaml;
 
@@ -88,6 +89,12 @@ impl Input {
         let Reader { walk, mut errors, .. } = reader;
         if errors.is_empty() && !inputs.sources.iter().any(|source| has_object(&source.text)) {
             errors.push(nothing(&inputs.sources));
+        } else if errors.is_empty() {
+            let none: Vec<InputError> = inputs.sources.iter().map_while(no_object).collect();
+            // Beside manifests, a text is whatever its folder needs.
+            if none.len() == inputs.sources.len() {
+                errors = none;
+            }
         }
         if !errors.is_empty() {
             return Err(Failure::Input(errors));
