@@ -792,3 +792,14 @@ fn too_many_skills_are_refused() {
     assert_eq!((said.code, said.stdout.as_str()), (3, ""));
     assert!(said.stderr.contains("spec.skills: Too many: 10000: must have at most 20 items"), "{said:?}");
 }
+
+/// kustomize's legacy plugins give the function's configuration as a word: it is no configuration file of the program.
+#[test]
+fn the_function_takes_its_configuration_as_a_word() {
+    let config = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillsFunction\nmetadata: {name: x}\nspec: {profile: head}\n";
+    let folder = Folder::with(&[("skills.yaml", config)]);
+    let said = fed(&["fn", &folder.path("skills.yaml")], stream());
+    let summary = said.stderr.lines().last().unwrap_or_default();
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(summary.contains("; profile head because "), "{}", said.stderr);
+}

@@ -45,7 +45,7 @@ Exit codes: 0 done; 1 a result in the list is an error, and its items are as the
 pub struct Args {
     /// Configuration of the function for plain manifests: SkillsFunction, ConfigMap or AgentRuntime
     #[arg(value_name = "CONFIG")]
-    config: Option<PathBuf>,
+    function_config: Option<PathBuf>,
     /// Namespace of objects that name none [default: default]
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Run {
         return Ok(Outcome::Done);
     }
     let flags = flags(args)?;
-    let file = match &args.config {
+    let file = match &args.function_config {
         Some(path) => Some(Source { name: path.display().to_string(), text: source::read_text(path)? }),
         None => None,
     };
