@@ -334,13 +334,13 @@ holds_for_helm() {
 test_helm4_plugin_equals_render() {
   export HELM_PLUGINS=$examples/helm
   helm template demo "$examples/helm/chart" -n weather >plain
-  helm template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills >rendered
+  helm template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills --post-renderer-args=-n --post-renderer-args=weather >rendered
   holds_for_helm
 }
 
 test_helm3_program_equals_render() {
   helm3 template demo "$examples/helm/chart" -n weather >plain
-  helm3 template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills --post-renderer-args fn >rendered
+  helm3 template demo "$examples/helm/chart" -n weather --post-renderer kubectl-skills --post-renderer-args=fn --post-renderer-args=-n --post-renderer-args=weather >rendered
   holds_for_helm
 }
 
@@ -358,7 +358,7 @@ test_helm_stops_at_an_error_and_says_why() {
 # Runs the generate command of plugin.yaml as argocd-cmp-server does: in the application's folder, by its own words.
 argocd_generate() {
   gojq '[.spec.generate | .command[], .args[]]' "$examples/argocd/plugin.yaml" >generate.json
-  (cd "$1" && python3 -c 'import json, os, sys; words = json.load(open(sys.argv[1])); os.execvp(words[0], words)' "$OLDPWD/generate.json")
+  (cd "$1" && ARGOCD_APP_NAMESPACE=weather python3 -c 'import json, os, sys; words = json.load(open(sys.argv[1])); os.execvp(words[0], words)' "$OLDPWD/generate.json")
 }
 
 test_argocd_generate_equals_render() {

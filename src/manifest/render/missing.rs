@@ -13,11 +13,7 @@ pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {
     }
     let workloads = || stream.workloads.iter();
     if let Some(found) = workloads().find(|item| item.id.kind == *kind && item.id.name == *name) {
-        return format!(
-            "there is one in namespace {} at {}, and an AgentRuntime takes workloads of its own namespace, {namespace}: correct \
-             metadata.namespace of either",
-            found.id.namespace, found.origin
-        );
+        return other_namespace(stream, runtime, found);
     }
     if let Some(found) = workloads().find(|item| item.id.name == *name && item.id.namespace == *namespace) {
         return format!(
@@ -48,4 +44,22 @@ pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {
             .to_owned();
     }
     usual.to_owned()
+}
+
+/// The help for a workload of another namespace. Charts often write a namespace into some manifests only.
+fn other_namespace(stream: &Stream<'_>, runtime: &Item, found: &Item) -> String {
+    let names_none =
+        |item| stream.object(item).is_ok_and(|object| Object(&object).str("/metadata/namespace").is_empty());
+    let (own, other) = (&runtime.id.namespace, &found.id.namespace);
+    let there = format!("there is one in namespace {other} at {}", found.origin);
+    let rule = format!("an AgentRuntime takes workloads of its own namespace, {own}");
+    let (who, namespace) = match (names_none(found), names_none(runtime)) {
+        (true, false) => ("its manifest", own),
+        (false, true) => ("that of the AgentRuntime", other),
+        _ => return format!("{there}, and {rule}: correct metadata.namespace of either"),
+    };
+    format!(
+        "{there}, and {rule}; {who} names no namespace: say which with -n {namespace} (a SkillsFunction with \
+         spec.namespace: {namespace}), or write metadata.namespace"
+    )
 }

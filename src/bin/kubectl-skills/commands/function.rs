@@ -35,7 +35,8 @@ Examples:
   kpt fn eval . --exec 'kubectl-skills fn' -- profile=pr332-merged
 
   # As Helm 3's post-renderer
-  helm template demo chart --post-renderer kubectl-skills --post-renderer-args fn
+  helm template demo chart -n team1 --post-renderer kubectl-skills --post-renderer-args=fn \\
+    --post-renderer-args=-n --post-renderer-args=team1
 
   # What kustomize's legacy plugins do, by hand
   kustomize build . | kubectl skills fn skills.yaml

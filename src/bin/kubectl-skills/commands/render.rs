@@ -25,7 +25,7 @@ use crate::source::{Input, Inputs};
 #[command(after_help = "\
 Examples:
   # Between kustomize and kubectl; with bash's pipefail a failure in front is one of the whole
-  set -o pipefail; kustomize build . | kubectl skills render -f - | kubectl apply -f -
+  set -o pipefail; kustomize build . | kubectl skills render -n team1 -f - | kubectl apply -n team1 -f -
 
   # Keep rendered manifests in Git: write them in place, and let CI fail where somebody forgot to
   kubectl skills render -f manifests -R -i

@@ -39,8 +39,8 @@ impl Skipped {
         let mut out = Vec::new();
         if let Some(first) = self.charts.first() {
             out.push(format!(
-                "skipped Helm charts, whose templates are no manifests: {}; render what they make: helm template NAME {} | \
-                 kubectl skills render -f -",
+                "skipped Helm charts, whose templates are no manifests: {}; render what they make: helm template NAME {} -n NS | \
+                 kubectl skills render -n NS -f -",
                 names(&self.charts),
                 first.display()
             ));
