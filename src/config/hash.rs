@@ -149,10 +149,9 @@ impl ConfigHash {
         Self(hex)
     }
 
-    /// Takes a hash as found in an annotation or on the command line; nothing but 64 lower-case hex digits is one.
+    /// Takes a hash as found in an annotation; nothing but 64 lower-case hex digits is one.
     pub fn parse(text: &str) -> Option<Self> {
-        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+        (text.len() == 64 && is_hex(text)).then(|| Self(text.to_owned()))
     }
 
     /// All 64 digits.
@@ -169,6 +168,40 @@ impl ConfigHash {
 impl fmt::Display for ConfigHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The first digits of a config hash, or all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashPrefix(String);
+
+impl HashPrefix {
+    /// Fewest digits that are taken for a hash.
+    pub const SHORTEST: usize = 8;
+
+    /// Takes 8 to 64 lower-case hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        ((Self::SHORTEST..=64).contains(&text.len()) && is_hex(text)).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether a hash begins so.
+    pub fn begins(&self, hash: &ConfigHash) -> bool {
+        hash.0.starts_with(&self.0)
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&ConfigHash> for HashPrefix {
+    fn from(hash: &ConfigHash) -> Self {
+        Self(hash.0.clone())
     }
 }
 

@@ -134,6 +134,23 @@ fn hash(workload: &Value, names: &Names) -> String {
     Object(template(workload)).annotation(names.config_hash).unwrap_or_default().to_owned()
 }
 
+/// What a run has left in a workload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// The config hash; empty for none.
+    pub hash: String,
+    /// Name and image of each skill.
+    pub images: Vec<(String, String)>,
+}
+
+impl Stamp {
+    /// Of a workload as it is.
+    pub fn of(workload: &Value, names: &Names) -> Self {
+        let skills = mounted(template(workload)).into_iter();
+        Self { hash: hash(workload, names), images: skills.map(|skill| (skill.name, skill.image)).collect() }
+    }
+}
+
 /// The pods of a workload that run its template as it is, which the config hash tells.
 fn pod_reports(pods: &[Value], workload: &Value, names: &Names) -> Vec<PodReport> {
     let template = template(workload);
@@ -180,6 +197,20 @@ impl Report {
         self.wanted.iter().any(|(name, image)| name == skill || image_has(image))
             || self.mounted.iter().any(|mounted| mounted.name == skill || image_has(&mounted.image))
             || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
+    }
+
+    /// What [`Report::findings`] come to, in one word: `ok`; `missing`, the workload is not there; `stripped`, pods lack a
+    /// skill of their template; `drifted`, the workload is not as planned.
+    pub fn state(&self) -> &'static str {
+        if !self.target_found {
+            "missing"
+        } else if self.findings().is_empty() {
+            "ok"
+        } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
+            "stripped"
+        } else {
+            "drifted"
+        }
     }
 
     /// What is wrong, in words; empty when all agree.
@@ -252,7 +283,7 @@ impl Report {
             "pods": self.pods.as_ref().map(|pods| {
                 pods.iter().map(|pod| json!({"name": pod.name, "lacks": pod.lacks})).collect::<Vec<_>>()
             }),
-            "changes": self.changes, "findings": self.findings(),
+            "changes": self.changes, "state": self.state(), "findings": self.findings(),
         })
     }
 }

@@ -77,7 +77,7 @@ fn status_tells_who_has_a_skill_and_what_changes() {
         (said.code, said.stdout.as_str()),
         (
             0,
-            "NAME   TARGET           SKILLS   MOUNTED   STATE\nweb    Deployment/web   a        a         ok\n"
+            "NAME   TARGET           SKILLS   MOUNTED   STATE   REASON\nweb    Deployment/web   a        a         ok      <none>\n"
         ),
         "{}",
         said.stderr

@@ -86,7 +86,7 @@ pub struct Subject {
     /// Namespace: of objects in manifests that name none, or in the cluster
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// Output format: text or json
+    /// Output format: text, json or yaml
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
     pub output: Report,
     #[command(flatten)]
@@ -124,4 +124,6 @@ pub enum Report {
     Text,
     /// One JSON object.
     Json,
+    /// The same as YAML.
+    Yaml,
 }

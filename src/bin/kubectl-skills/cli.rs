@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
@@ -29,7 +30,7 @@ Examples:
   kubectl skills diff -f agent.yaml
 
   # Between kustomize and kubectl
-  kustomize build . | kubectl skills render -f - | kubectl apply -f -
+  kustomize build . | kubectl skills render -n team1 -f - | kubectl apply -n team1 -f -
 
 Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usage; 3 bad input; 4 the cluster refused or \
 failed. 'kubectl skills VERB --help' has examples of each verb."
@@ -121,7 +122,8 @@ pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
 
 /// Reads the command line. Help and the version are failures here, as for clap: nothing is left to run.
 pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
-    let matches = Args::command().try_get_matches_from(words.clone()).map_err(Failure::CommandLine)?;
+    let matches =
+        Args::command().try_get_matches_from(words.clone()).map_err(|error| without_files(&words, error))?;
     let typed = Args::from_arg_matches(&matches).map_err(Failure::CommandLine)?;
     colours(typed.color);
     notes::set(typed.quiet, typed.verbose);
@@ -131,6 +133,27 @@ pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
     }
     let matches = command.try_get_matches_from(words).map_err(Failure::CommandLine)?;
     Args::from_arg_matches(&matches).map_err(Failure::CommandLine)
+}
+
+/// Manifests given to a verb that reads none: clap would advise to pass `-f` as a value.
+fn without_files(words: &[OsString], error: clap::Error) -> Failure {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.as_str(),
+        _ => return Failure::CommandLine(error),
+    };
+    let command = Args::command();
+    let verb = words.iter().skip(1).find_map(|word| command.find_subcommand(word));
+    match verb.map(clap::Command::get_name) {
+        Some(verb @ ("apply" | "status" | "doctor"))
+            if ["-f", "--filename", "-k", "--kustomize", "-R"].contains(&flag) =>
+        {
+            Failure::Usage(format!(
+                "{verb} works on the AgentRuntimes of a cluster and reads no manifests: '{flag}' is of render, diff, plan, hash \
+                 and validate; to apply manifests: kubectl skills render -f FILE | kubectl apply -f -"
+            ))
+        }
+        _ => Failure::CommandLine(error),
+    }
 }
 
 fn colours(color: Color) {

@@ -12,6 +12,7 @@ use kubectl_skills::api::object::{Object, ObjectRef};
 use kubectl_skills::plan::change_set::{Change, changes};
 use kubectl_skills::yaml::emit;
 
+use crate::args::Report;
 use crate::exit::{Failure, Outcome};
 use crate::printable;
 use crate::sink;
@@ -117,12 +118,12 @@ pub fn show(pairs: &[Pair], labels: (&str, &str)) -> Result<Outcome, Failure> {
     }
 }
 
-/// The pairs that differ as `diff -o json` prints them.
-pub fn show_json(pairs: &[Pair]) -> Result<Outcome, Failure> {
+/// The pairs that differ as `diff -o json` and `-o yaml` print them.
+pub fn show_object(format: Report, pairs: &[Pair]) -> Result<Outcome, Failure> {
     let objects: Vec<Value> = pairs.iter().filter(|pair| pair.differs()).map(object_json).collect();
     let outcome = if objects.is_empty() { Outcome::Done } else { Outcome::Found };
     let diff = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diff", "objects": objects});
-    sink::json(&diff)?;
+    sink::object(format, &diff)?;
     Ok(outcome)
 }
 

@@ -3,8 +3,10 @@
 use std::io::{ErrorKind, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kubectl_skills::yaml::emit;
 use serde_json::Value;
 
+use crate::args::Report;
 use crate::exit::Failure;
 use crate::printable;
 
@@ -25,6 +27,16 @@ pub fn text(text: &str) -> Result<(), Failure> {
 /// Writes a value to stdout as JSON, indented.
 pub fn json(value: &Value) -> Result<(), Failure> {
     exact([&*printable::json(&format!("{value:#}\n"))])
+}
+
+/// Writes a value to stdout as YAML, as kubectl lays it out.
+pub fn yaml(value: &Value) -> Result<(), Failure> {
+    exact([&*printable::lines(&emit::document(value))])
+}
+
+/// Writes a value to stdout for machines.
+pub fn object(format: Report, value: &Value) -> Result<(), Failure> {
+    if format == Report::Yaml { yaml(value) } else { json(value) }
 }
 
 /// Writes a value to stdout as one line of JSON.

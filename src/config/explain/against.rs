@@ -4,7 +4,7 @@
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
 use crate::api::object::ConfigMap;
 use crate::api::profile::{PROFILES, Profile};
-use crate::config::hash::{ConfigHash, hash_input};
+use crate::config::hash::{ConfigHash, HashPrefix, hash_input};
 use crate::config::layers::{ConfigView, resolve};
 use crate::go::json::string_array;
 
@@ -28,6 +28,8 @@ pub struct Inputs<'a> {
     pub namespace: &'a str,
     /// Which of the ConfigMaps the hash sees.
     pub view: ConfigView,
+    /// Name and image of each skill that the workload mounts: a tag may have moved since.
+    pub mounted: &'a [(String, String)],
 }
 
 /// Changes that together give the hash.
@@ -55,9 +57,9 @@ pub struct Against {
 /// Searches single changes of the inputs, then pairs of them, for those that give `hash`.
 ///
 /// Changes are: another profile or config view, a ConfigMap or one of its keys missing, a line break more or less at the
-/// end of a value, another defaults ConfigMap of the namespace, defaults only, a field of the spec missing, and skills
-/// missing or in another order.
-pub fn against(inputs: &Inputs<'_>, hash: &ConfigHash) -> Against {
+/// end of a value, another defaults ConfigMap of the namespace, defaults only, a field of the spec missing, skills missing or
+/// in another order, and skills from the images that are mounted.
+pub fn against(inputs: &Inputs<'_>, hash: &HashPrefix) -> Against {
     // Others cannot matter, by any profile's names.
     let maps: Vec<ConfigMap> = inputs
         .maps
@@ -104,7 +106,7 @@ pub fn against(inputs: &Inputs<'_>, hash: &ConfigHash) -> Against {
 }
 
 struct Search<'s> {
-    hash: &'s ConfigHash,
+    hash: &'s HashPrefix,
     maps: &'s [ConfigMap],
     namespace: &'s str,
     bytes: usize,
@@ -126,7 +128,7 @@ impl Search<'_> {
         let input = hash_input(variant.profile, variant.spec.as_ref(), &config);
         self.out.tried += 1;
         self.bytes += input.len();
-        if ConfigHash::of(&input) != *self.hash {
+        if !self.hash.begins(&ConfigHash::of(&input)) {
             return false;
         }
         let differs = changes.iter().map(|change| change.told.clone()).collect();
@@ -261,7 +263,7 @@ fn changes(inputs: &Inputs<'_>, maps: &[ConfigMap]) -> Vec<Change> {
     } else {
         push("only ConfigMaps in the operator's cache are seen".into(), Kind::View(ConfigView::Cache));
     }
-    spec_changes(inputs.spec, &mut push);
+    spec_changes(inputs.spec, inputs.mounted, &mut push);
     for profile in PROFILES.iter().filter(|profile| profile.name != inputs.profile.name) {
         push(format!("profile {} instead of {}", profile.name, inputs.profile.name), Kind::Profile(profile));
     }
@@ -301,7 +303,11 @@ fn changes(inputs: &Inputs<'_>, maps: &[ConfigMap]) -> Vec<Change> {
     out
 }
 
-fn spec_changes(spec: Option<&AgentRuntimeSpec>, push: &mut impl FnMut(String, Kind)) {
+fn spec_changes(
+    spec: Option<&AgentRuntimeSpec>,
+    mounted: &[(String, String)],
+    push: &mut impl FnMut(String, Kind),
+) {
     let Some(spec) = spec else {
         for agent_type in ["agent", "tool"] {
             let spec = AgentRuntimeSpec { agent_type: agent_type.to_owned(), ..AgentRuntimeSpec::default() };
@@ -320,6 +326,25 @@ fn spec_changes(spec: Option<&AgentRuntimeSpec>, push: &mut impl FnMut(String, K
             push(told, Kind::Spec(part, Box::new(Some(changed))));
         }
     };
+    let moved = moved(&spec.skills, mounted);
+    let told: Vec<String> = moved
+        .iter()
+        .map(|(index, image)| {
+            format!(
+                "spec.skills[{index}].image {image}, which is mounted, instead of {}",
+                spec.skills[*index].image
+            )
+        })
+        .collect();
+    let singles = moved.iter().zip(&told).map(|(one, told)| (std::slice::from_ref(one), told.clone()));
+    let all = (moved.len() > 1).then(|| (moved.as_slice(), told.join(", and ")));
+    for (images, told) in all.into_iter().chain(singles) {
+        change(told, Part::Skills, &|spec| {
+            for (index, image) in images {
+                (*image).clone_into(&mut spec.skills[*index].image);
+            }
+        });
+    }
     change("without spec.skills".into(), Part::Skills, &|spec| spec.skills.clear());
     change("without spec.skills[].pullPolicy".into(), Part::Skills, &|spec| {
         spec.skills.iter_mut().for_each(|skill| skill.pull_policy.clear());
@@ -361,6 +386,14 @@ fn spec_changes(spec: Option<&AgentRuntimeSpec>, push: &mut impl FnMut(String, K
             if mode.is_empty() { "without spec.mtlsMode".into() } else { format!("spec.mtlsMode {mode}") };
         change(told, Part::MtlsMode, &|spec| mode.clone_into(&mut spec.mtls_mode));
     }
+}
+
+/// The skills that are mounted from another image than they name, with that image.
+fn moved<'m>(skills: &[Skill], mounted: &'m [(String, String)]) -> Vec<(usize, &'m str)> {
+    let of =
+        |skill: &Skill| mounted.iter().find(|(name, image)| *name == skill.name && *image != skill.image);
+    let all = skills.iter().enumerate();
+    all.filter_map(|(index, skill)| Some((index, of(skill)?.1.as_str()))).collect()
 }
 
 /// Orders in which skills may stand: all of a few, of many by name, backwards, and with one moved to the front or end.
@@ -407,7 +440,7 @@ mod tests {
     }
 
     fn told(inputs: &Inputs<'_>, hash: &ConfigHash) -> Vec<Vec<String>> {
-        let found = against(inputs, hash);
+        let found = against(inputs, &hash.into());
         for explanation in &found.explanations {
             assert_eq!(ConfigHash::of(&explanation.input), *hash);
         }
@@ -432,6 +465,7 @@ mod tests {
             maps: &maps,
             namespace: "team",
             view: ConfigView::Full,
+            mounted: &[],
         };
         assert_eq!(told(&here, &hash_of(&here)), [Vec::<String>::new()]);
 
@@ -480,7 +514,7 @@ mod tests {
         );
 
         let head = Inputs { profile: profile("head"), ..here.clone() };
-        let found = against(&here, &hash_of(&head));
+        let found = against(&here, &(&hash_of(&head)).into());
         let profiles: Vec<&str> = found.explanations.iter().map(|explanation| explanation.profile).collect();
         // Without a spiffe-helper ConfigMap four dialects hash the same.
         assert_eq!(profiles, ["two-layer", "identity-removed", "spiffe-helper", "head"]);
@@ -500,6 +534,7 @@ mod tests {
             maps: &maps,
             namespace: "team",
             view: ConfigView::Full,
+            mounted: &[],
         };
         let there = Inputs { spec: Some(&other), ..here.clone() };
         assert_eq!(
@@ -524,8 +559,9 @@ mod tests {
             maps: &maps,
             namespace: "team",
             view: ConfigView::Full,
+            mounted: &[],
         };
-        let found = against(&inputs, &ConfigHash::of("something else"));
+        let found = against(&inputs, &(&ConfigHash::of("something else")).into());
         assert!(
             found.explanations.is_empty() && !found.complete && found.tried <= MAX_TRIED,
             "{}",

@@ -24,11 +24,14 @@ pub struct Connection {
 /// Name by which flags without a kubeconfig are looked up in the one made for them.
 const FROM_FLAGS: &str = "from-flags";
 
+/// Verbs that can work on manifests in place of a cluster.
+const READS_FILES: [&str; 3] = ["diff", "plan", "hash"];
+
 /// Connects for a verb. No request is sent yet, but an exec credential plugin may run.
 pub async fn connect(args: &ClusterArgs, verb: &str, trace: bool) -> Result<Connection, ClusterError> {
     // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = configuration(args).await?;
+    let mut config = configuration(args, verb).await?;
     config.headers.push((http::header::USER_AGENT, user_agent(verb)?));
     let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
@@ -59,7 +62,7 @@ fn user_agent(verb: &str) -> Result<http::HeaderValue, ClusterError> {
         .map_err(|error| ClusterError::new(Failure::Configuration, error.to_string()))
 }
 
-async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
+async fn configuration(args: &ClusterArgs, verb: &str) -> Result<Config, ClusterError> {
     let kubeconfig = read_kubeconfig(args.kubeconfig.as_deref())?;
     let mut config = match kubeconfig {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, args).await?,
@@ -69,7 +72,11 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, ClusterError> {
                 Failure::Configuration,
                 "no cluster is configured: no kubeconfig, and not inside a pod",
             )
-            .help("give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f")
+            .help(if READS_FILES.contains(&verb) {
+                "give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f"
+            } else {
+                "give --kubeconfig FILE, or set KUBECONFIG"
+            })
         })?,
     };
     // Retries are ours: kube-rs knows nothing of Retry-After beyond its own three attempts.

@@ -10,6 +10,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
+use super::args::parse_timeout;
 use super::discovery::{Dialect, dialect, sandboxes};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
@@ -143,7 +144,14 @@ async fn select(
                 .as_deref()
                 .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
             let message = format!("agentruntimes not found in {namespace}: {}", missing.join(", "));
-            ClusterError::new(Failure::NotFound, message).help("'kubectl get agentruntimes -A' lists them")
+            let limit = missing
+                .iter()
+                .find(|name| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok());
+            let help = match limit {
+                Some(limit) => format!("a time limit is written with an equals sign: --wait={limit}"),
+                None => "'kubectl get agentruntimes -A' lists them".to_owned(),
+            };
+            ClusterError::new(Failure::NotFound, message).help(help)
         });
         return Ok((found, error));
     }

@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Run {
     let pairs = pairs(stream, &planned)?;
     let outcome = match args.subject.output {
         Report::Text => object_diff::show(&pairs, ("input", "planned"))?,
-        Report::Json => object_diff::show_json(&pairs)?,
+        format => object_diff::show_object(format, &pairs)?,
     };
     loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
     unless_errors(outcome, planned.errors)

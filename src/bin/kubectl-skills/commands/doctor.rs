@@ -55,8 +55,8 @@ pub fn run(args: &Args) -> Run {
         };
         let rows = examine(&cluster).await?;
         match args.output {
-            Report::Json => sink::json(&to_json(&rows))?,
             Report::Text => sink::text(&to_text(&rows))?,
+            format => sink::object(format, &to_json(&rows))?,
         }
         let failed = rows.iter().any(|row| row.state == State::Failed);
         Ok(if failed { Outcome::Found } else { Outcome::Done })

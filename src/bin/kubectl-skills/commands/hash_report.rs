@@ -2,13 +2,15 @@
 //! for manifests and for a cluster.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::explain::{Against, Inputs, Row, against, explain};
-use kubectl_skills::config::hash::ConfigHash;
+use kubectl_skills::config::hash::HashPrefix;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
+use kubectl_skills::live::status_report::Stamp;
 use kubectl_skills::plan::RuntimePlan;
 use serde_json::{Value, json};
 
@@ -25,9 +27,20 @@ pub struct HashOptions {
     /// Each layer and value that went in, with its source.
     pub explain: bool,
     /// A hash to be explained by other inputs.
-    pub against: Option<ConfigHash>,
+    pub against: Option<Foreign>,
     /// Output format.
     pub output: Report,
+}
+
+/// Where a hash that is to be explained comes from.
+#[derive(Debug, Clone)]
+pub enum Foreign {
+    /// The command line.
+    Given(HashPrefix),
+    /// The workload of each AgentRuntime, in this file.
+    File(PathBuf),
+    /// The same in the cluster.
+    Live,
 }
 
 /// The output under construction.
@@ -65,7 +78,8 @@ impl<'a> HashReport<'a> {
     }
 
     /// Adds an AgentRuntime; warnings about its namespace's configuration are told at once, each once.
-    pub fn add(&mut self, plan: &RuntimePlan, spec: Option<&AgentRuntimeSpec>) {
+    /// `workload`: the one whose hash is to be explained, or whose images may be older.
+    pub fn add(&mut self, plan: &RuntimePlan, spec: Option<&AgentRuntimeSpec>, workload: Option<&Value>) {
         let id = &plan.id;
         let config = self.layers.for_namespace(&id.namespace);
         for warning in config.warnings() {
@@ -86,15 +100,32 @@ impl<'a> HashReport<'a> {
             ));
             item["inputs"] = rows.iter().map(row_json).collect();
         }
-        if let Some(foreign) = &self.options.against {
+        let stamp = workload.map(|workload| Stamp::of(workload, self.profile.names)).unwrap_or_default();
+        let foreign = match &self.options.against {
+            None => None,
+            Some(Foreign::Given(prefix)) => Some(prefix.clone()),
+            Some(Foreign::File(_) | Foreign::Live) => {
+                let found = HashPrefix::parse(&stamp.hash);
+                if found.is_none() {
+                    let target = format!("{} {}", plan.target.kind, plan.target.name);
+                    let which = if workload.is_some() { "has no config hash" } else { "is not there" };
+                    notes::warning(&format!("{id}: nothing to explain: {target} {which}"));
+                }
+                found
+            }
+        };
+        if let Some(foreign) = foreign {
             let inputs = Inputs {
                 profile: self.profile,
                 spec,
                 maps: self.maps,
                 namespace: &id.namespace,
                 view: self.view,
+                mounted: &stamp.images,
             };
-            let found = against(&inputs, foreign);
+            let found = against(&inputs, &foreign);
+            let foreign = foreign.as_str();
+            item["againstHash"] = foreign.into();
             self.told.push_str(&format!(
                 "\n{} against {foreign}\n{}",
                 printable::line(&id.to_string()),
@@ -112,10 +143,10 @@ impl<'a> HashReport<'a> {
     /// Prints all of it.
     pub fn print(self) -> Result<(), Failure> {
         match self.options.output {
-            Report::Json => {
+            format @ (Report::Json | Report::Yaml) => {
                 let list = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "HashList",
                                   "items": self.items});
-                sink::json(&list)
+                sink::object(format, &list)
             }
             Report::Text if self.told.is_empty() => sink::text(&self.table.to_string()),
             Report::Text => sink::text(self.told.trim_start_matches('\n')),
@@ -124,8 +155,17 @@ impl<'a> HashReport<'a> {
 }
 
 /// Reads `--against`.
-pub fn parse_against(text: &str) -> Result<ConfigHash, String> {
-    ConfigHash::parse(text).ok_or_else(|| "a config hash has 64 lower-case hex digits".to_owned())
+pub fn parse_against(text: &str) -> Result<Foreign, String> {
+    match text {
+        "live" => Ok(Foreign::Live),
+        text => HashPrefix::parse(text).map(Foreign::Given).ok_or_else(|| {
+            format!(
+                "a config hash has 64 lower-case hex digits, of which the first {} are enough; 'live' takes that of the \
+                 workload in the cluster, and --against-file that of a manifest",
+                HashPrefix::SHORTEST
+            )
+        }),
+    }
 }
 
 fn explained(rows: &[Row]) -> String {

@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::live::LivePlan;
+use kubectl_skills::live::{LivePlan, target};
 use kubectl_skills::plan::RuntimePlan;
 use kubectl_skills::plan::change_set::Change;
 use kubectl_skills::plan::report::plan_object;
+use serde_json::Value;
 
-use crate::args::{Report, Subject};
+use crate::args::{LiveArgs, Report, Subject};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, prepare};
 use crate::cluster::carry_out::{Task, prepare_all, task};
+use crate::cluster::connect::connect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::run::{ClusterRun, block_on};
+use crate::cluster::snapshot::{Scope, Workloads, read_targets};
 use crate::commands::hash_report::{HashOptions, HashReport};
 use crate::commands::plan_table::plan_table;
 use crate::exit::{Failure, Outcome, RemoteError, Run, unless_errors};
@@ -86,7 +89,7 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
         }
         let outcome = match options.output {
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
-            Report::Json => object_diff::show_json(&pairs)?,
+            format => object_diff::show_object(format, &pairs)?,
         };
         run.sum_up(&plans, false);
         conclude(outcome, input, errors)
@@ -139,10 +142,10 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
             })
             .collect();
         match subject.output {
-            Report::Json => {
+            format @ (Report::Json | Report::Yaml) => {
                 let pairs = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.as_slice()));
                 let object = plan_object(run.session.options().profile.name, pairs, &[]);
-                sink::json(&object)?;
+                sink::object(format, &object)?;
             }
             Report::Text => {
                 notes::warnings(with_changes.iter().flat_map(|(_, plan, _)| {
@@ -160,17 +163,30 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
 /// The config hash of each AgentRuntime, what went into it, and what could explain another.
 pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
     block_on(async {
+        let in_file = options.workloads_of_file(subject.namespace.as_deref())?;
         let run = open("hash", subject, false).await?;
         let session = &run.session;
         let plans = run.plan();
         let mut report = HashReport::new(options, session.options().profile, session.maps(), session.view());
         for live in &plans {
             let Some(plan) = &live.plan else { continue };
-            report.add(plan, AgentRuntimeSpec::from_object(live.runtime).ok().as_ref());
+            let workload = match &in_file {
+                Some(workloads) => workloads.get(&target(live.runtime)),
+                None => live.workload,
+            };
+            report.add(plan, AgentRuntimeSpec::from_object(live.runtime).ok().as_ref(), workload);
         }
         report.print()?;
         run.sum_up(&plans, false);
         let unread = plans.iter().filter(|live| live.plan.is_none());
         unless_errors(Outcome::Done, unread.flat_map(|live| live.errors.clone()).collect())
+    })
+}
+
+/// The workloads of AgentRuntimes in manifests as they are in the cluster.
+pub fn workloads(runtimes: &[Value], live: &LiveArgs) -> Result<Workloads, Failure> {
+    block_on(async {
+        let connection = connect(&live.cluster, "hash", notes::lists_requests()).await?;
+        Ok(read_targets(&connection.requests, &Scope::default(), runtimes.iter()).await?)
     })
 }

@@ -74,7 +74,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         progress.end();
         let outcome = match options.output {
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
-            Report::Json => object_diff::show_json(&pairs)?,
+            format => object_diff::show_object(format, &pairs)?,
         };
         let input = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
         conclude(outcome, input, errors)

@@ -49,10 +49,10 @@ pub fn run(args: &Args) -> Run {
         })
         .collect();
     match args.subject.output {
-        Report::Json => {
+        format @ (Report::Json | Report::Yaml) => {
             let pairs = plans.iter().map(|(plan, changes)| (*plan, changes.as_slice()));
             let object = plan_object(loaded.settings.options.profile.name, pairs, &others(&planned.warnings));
-            sink::json(&object)?;
+            sink::object(format, &object)?;
         }
         Report::Text => {
             let first = plans.first().map(|(plan, _)| plan.id.namespace.as_str());

@@ -16,7 +16,7 @@ pub fn plan_table<'p>(namespaces: bool, plans: impl IntoIterator<Item = (&'p Run
         let skills = if skills.is_empty() { "<none>".to_owned() } else { skills.join(",") };
         let container = plan.container.clone().filter(|_| !plan.skills.is_empty());
         let container = container.unwrap_or_else(|| "<none>".to_owned());
-        let changes = if plan.action == Action::Error { "<unset>".to_owned() } else { changes.to_string() };
+        let changes = if plan.action == Action::Error { "<none>".to_owned() } else { changes.to_string() };
         let target = format!("{}/{}", plan.target.kind, plan.target.name);
         let reason = if plan.reason.is_empty() { "<none>".to_owned() } else { plan.reason.clone() };
         let mut cells = vec![

@@ -42,8 +42,8 @@ pub struct Args {
     /// Watch, and print what changes
     #[arg(short = 'w', long)]
     watch: bool,
-    /// Output format: more columns, or JSON
-    #[arg(short = 'o', long, value_enum, value_name = "wide|json", hide_possible_values = true)]
+    /// Output format: more columns, JSON, YAML, or names as kubectl takes them
+    #[arg(short = 'o', long, value_enum, value_name = "wide|json|yaml|name", hide_possible_values = true)]
     output: Option<Output>,
     #[command(flatten)]
     planning: PlanningArgs,
@@ -55,6 +55,8 @@ pub struct Args {
 enum Output {
     Wide,
     Json,
+    Yaml,
+    Name,
 }
 
 /// Runs the verb.
@@ -67,7 +69,7 @@ pub fn run(args: &Args) -> Run {
         let missing = run.snapshot.missing.clone();
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
-            print(args, &shown, true)?;
+            print(args, group_of(&run), &shown, true)?;
         }
         if let Some(missing) = missing {
             return Err(missing.into());
@@ -97,7 +99,7 @@ async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run 
             Err(error) => return Err(error.into()),
         }
         run.read_unwatched().await?;
-        shown = news(args, shown, look(args, &run))?;
+        shown = news(args, group_of(&run), shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -110,7 +112,8 @@ async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run 
 async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
     loop {
         tokio::time::sleep(PAUSE).await;
-        shown = news(args, shown, look(args, &open(args).await?))?;
+        let run = open(args).await?;
+        shown = news(args, group_of(&run), shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -118,10 +121,10 @@ async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
 }
 
 /// Prints reports that were not shown so.
-fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Report>, Failure> {
+fn news(args: &Args, group: &str, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Report>, Failure> {
     let changed: Vec<Report> = reports.iter().filter(|report| !shown.contains(report)).cloned().collect();
     if !changed.is_empty() {
-        print(args, &changed, false)?;
+        print(args, group, &changed, false)?;
     }
     Ok(reports)
 }
@@ -129,6 +132,11 @@ fn news(args: &Args, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Rep
 async fn open(args: &Args) -> Result<ClusterRun, Failure> {
     ClusterRun::open("status", &args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, true)
         .await
+}
+
+/// The API group of the AgentRuntimes.
+fn group_of(run: &ClusterRun) -> &'static str {
+    run.session.options().profile.names.group
 }
 
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
@@ -144,11 +152,25 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
     reports
 }
 
-fn print(args: &Args, reports: &[Report], first: bool) -> Result<(), Failure> {
-    if args.output == Some(Output::Json) {
+fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {
+    let list = || {
         let items: Vec<Value> = reports.iter().map(Report::to_json).collect();
-        let list = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "StatusList", "items": items});
-        return if args.watch { sink::json_line(&list) } else { sink::json(&list) };
+        json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "StatusList", "items": items})
+    };
+    match args.output {
+        Some(Output::Json) if args.watch => return sink::json_line(&list()),
+        Some(Output::Json) => return sink::json(&list()),
+        Some(Output::Yaml) => {
+            if !first {
+                sink::text("---\n")?;
+            }
+            return sink::yaml(&list());
+        }
+        Some(Output::Name) => {
+            let line = |report: &Report| format!("agentruntime.{group}/{}\n", report.name);
+            return sink::text(&reports.iter().map(line).collect::<String>());
+        }
+        Some(Output::Wide) | None => {}
     }
     if reports.is_empty() {
         notes::note(match (&args.who_has, args.live.scope.all_namespaces) {
@@ -168,8 +190,10 @@ fn table(args: &Args, reports: &[Report], first: bool) -> String {
         head.insert(0, "NAMESPACE");
     }
     if wide {
-        head.extend(["ANNOTATION", "STATUS", "HASH", "WANTED-HASH", "FINDINGS"]);
+        head.extend(["ANNOTATION", "STATUS", "HASH", "WANTED-HASH"]);
     }
+    // Free text, and so the last.
+    head.push("REASON");
     let mut table = Table::new(&head);
     for report in reports {
         table.row(cells(args, report, wide));
@@ -181,14 +205,12 @@ fn table(args: &Args, reports: &[Report], first: bool) -> String {
 
 fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let findings = report.findings();
-    let state = match findings.as_slice() {
-        [] => "ok".to_owned(),
-        [only] => only.clone(),
-        [first, more @ ..] => format!("{first} (and {} more)", more.len()),
+    let reason = match findings.as_slice() {
+        [] => "<none>".to_owned(),
+        [first, more @ ..] if !wide && !more.is_empty() => format!("{first} (and {} more)", more.len()),
+        all => all.join("; "),
     };
     let list = |names: Vec<&str>| if names.is_empty() { "<none>".to_owned() } else { names.join(",") };
-    // For people the finding itself, which is free text and so the last column; wide, it has a column of its own.
-    let state = if wide && !findings.is_empty() { "not ok".to_owned() } else { state };
     let mut cells = vec![
         report.name.clone(),
         report.target.clone(),
@@ -201,7 +223,7 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
                 .map(|skill| skill.name.as_str())
                 .collect(),
         ),
-        state,
+        report.state().to_owned(),
     ];
     if args.live.scope.all_namespaces {
         cells.insert(0, report.namespace.clone());
@@ -220,8 +242,8 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
             (Some(text), "") => text.clone(),
             (Some(text), phase) => format!("{phase}/{text}"),
         };
-        let told = if findings.is_empty() { "<none>".to_owned() } else { findings.join("; ") };
-        cells.extend([annotated, status, short(&report.hash_found), short(&report.hash_wanted), told]);
+        cells.extend([annotated, status, short(&report.hash_found), short(&report.hash_wanted)]);
     }
+    cells.push(reason);
     cells
 }

@@ -39,7 +39,7 @@ pub struct Args {
     /// Whose rules: auto, or a profile's name as 'version' lists them
     #[arg(long, default_value = "auto", value_name = "NAME")]
     profile: String,
-    /// Output format: text or json
+    /// Output format: text, json or yaml
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
     output: Report,
     /// Exit with 0 also if there is no AgentRuntime in the input
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Run {
     }
     let judged = judge(&documents, profile, namespace);
     match args.output {
-        Report::Json => sink::json(&to_json(profile, &judged))?,
+        format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
             sink::text(&judged.iter().map(Judged::lines).collect::<String>())?;
             for warning in judged.iter().flat_map(|one| one.warnings.iter().map(|found| one.line(found))) {

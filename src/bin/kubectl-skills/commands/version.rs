@@ -28,7 +28,7 @@ pub struct Args {
     /// Profile: auto, or a name
     #[arg(long, default_value = "auto", value_name = "NAME")]
     profile: String,
-    /// Output format: text or json
+    /// Output format: text, json or yaml
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
     output: Report,
     #[command(flatten)]
@@ -40,10 +40,10 @@ pub fn run(args: &Args) -> Run {
     let inputs = if args.input.given() { args.input.read()? } else { Inputs::default() };
     let stream = Stream::read(&inputs.sources, "default")?;
     let (chosen, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
-    sink::text(&match args.output {
-        Report::Json => format!("{:#}\n", to_json(chosen, &reason)),
-        Report::Text => to_text(chosen, &reason),
-    })?;
+    match args.output {
+        Report::Text => sink::text(&to_text(chosen, &reason))?,
+        format => sink::object(format, &to_json(chosen, &reason))?,
+    }
     Ok(Outcome::Done)
 }
 
