@@ -67,7 +67,7 @@ mod tests {
         for (text, what) in [
             (
                 "{{{{\n<html>",
-                "-:2:1: there is no object in the input: it is a template that was not rendered",
+                "-:2:7: there is no object in the input: it is a template that was not rendered",
             ),
             (
                 "<html><body>502 Bad Gateway</body></html>\n",

@@ -803,3 +803,37 @@ fn the_function_takes_its_configuration_as_a_word() {
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(summary.contains("; profile head because "), "{}", said.stderr);
 }
+
+/// An error page or an unrendered template in front of a pipe would be applied, or look like success.
+#[test]
+fn text_without_an_object_is_refused() {
+    let help = "(see whether the program before this one failed)";
+    for (text, what) in [
+        ("{{{{\n<html>", "-:2:7: there is no object in the input: it is a template that was not rendered"),
+        ("<html>502</html>\n", "-:1:1: there is no object in the input: it is HTML or XML"),
+    ] {
+        for words in [&["fn"][..], &["render", "-f", "-"], &["plan", "-f", "-"], &["validate", "-f", "-"]] {
+            assert_eq!(
+                fed(words, text).parts(),
+                (3, "", format!("error: {what} {help}\n").as_str()),
+                "{words:?}"
+            );
+        }
+    }
+}
+
+/// The function says what the verbs say of typed lists, arrays and unknown fields.
+#[test]
+fn the_function_reads_lists_and_fields_as_the_verbs_do() {
+    let page = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/input.in").join(name);
+        std::fs::read_to_string(path).expect("an input")
+    };
+    for name in ["typed-list.yaml", "array.json", "field-misspelt.yaml", "namespace-missing.yaml"] {
+        let (by_fn, by_render) = (fed(&["fn"], page(name)), fed(&["render", "-f", "-"], page(name)));
+        assert_eq!((by_fn.code, &by_fn.stdout), (by_render.code, &by_render.stdout), "{name}");
+        for line in by_render.stderr.lines().filter(|line| line.starts_with("warning")) {
+            assert!(by_fn.stderr.lines().any(|said| said == line), "{name}: {line}: {by_fn:?}");
+        }
+    }
+}

@@ -186,7 +186,7 @@ pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
 /// The workloads of AgentRuntimes in manifests as they are in the cluster.
 pub fn workloads(runtimes: &[Value], live: &LiveArgs) -> Result<Workloads, Failure> {
     block_on(async {
-        let connection = connect(&live.cluster, "hash", notes::lists_requests()).await?;
+        let connection = connect(&live.cluster, "hash-against-live", notes::lists_requests()).await?;
         Ok(read_targets(&connection.requests, &Scope::default(), runtimes.iter()).await?)
     })
 }

@@ -35,7 +35,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     let Subject { live, namespace, planning, .. } = subject;
     block_on(async {
         let planning = planning.resolve()?;
-        let connection = connect(&live.cluster, "diff", notes::lists_requests()).await?;
+        let connection = connect(&live.cluster, "diff-live", notes::lists_requests()).await?;
         let requests = &connection.requests;
         let manifests = Stream::read(&inputs.sources, namespace.as_deref().unwrap_or(&connection.namespace))?;
         let progress = Progress::start("trying the manifests");
