@@ -100,6 +100,20 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 oracle: ## 320,000 texts read and 156,000 written alongside Go's sigs.k8s.io/yaml (ORACLE_SEED draws others; needs Go)
 	oracle=$$(hack/tools.sh go-oracle); cargo run --locked --example oracle -- "$$oracle" $(ORACLE_SEED)
 
+# The folder for `make corpus`, and the profiles' names, the seconds and other options of hack/corpus.py.
+DIR ?= docs/examples
+CORPUS ?=
+
+.PHONY: corpus
+corpus: ## Tries the program on a copy of your manifests: make corpus DIR=../deploy; counts, refusals, differences (needs Go, python3)
+	cargo build --locked --quiet
+	oracle=$$(hack/tools.sh go-oracle); python3 hack/corpus.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --oracle "$$oracle" $(CORPUS) $(DIR)
+
+.PHONY: corpus-check
+corpus-check: ## docs/examples through hack/corpus.py, and four kinds of damage that it has to find (needs Go, python3)
+	cargo build --locked --quiet
+	oracle=$$(hack/tools.sh go-oracle); hack/corpus-check.sh "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" "$$oracle"
+
 .PHONY: completion-check
 completion-check: ## Completion driven in bash, zsh and fish in a pseudo-terminal (needs python3; installs zsh and fish by apt where they lack)
 	missing=(); for shell in zsh fish; do command -v "$$shell" >/dev/null || missing+=("$$shell"); done; \
