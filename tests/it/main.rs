@@ -17,6 +17,7 @@ mod one_verdict_vectors;
 mod program;
 mod quirks;
 mod quirks_cluster;
+mod refused_values;
 mod safe_plans;
 mod scenario;
 mod schema_oracle;

@@ -1,5 +1,7 @@
 //! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes in manifests.
 
+use std::collections::HashSet;
+
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::objects;
 use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::Input;
+use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
@@ -55,12 +58,14 @@ pub fn run(args: &Args) -> Run {
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let stream = Stream::read(&inputs.sources, namespace)?;
     let (profile, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
-    let mut errors = Vec::new();
+    let mut errors = unreadable_targets(&stream);
+    let unreadable: HashSet<_> = errors.iter().map(place).collect();
     let mut documents = Vec::new();
     for source in &inputs.sources {
         match objects::documents(source, |text| text.contains("AgentRuntime")) {
             Ok(more) => documents.extend(more),
-            Err(more) => errors.extend(more),
+            // A list may hold both.
+            Err(more) => errors.extend(more.into_iter().filter(|error| !unreadable.contains(&place(error)))),
         }
     }
     if !errors.is_empty() {
@@ -86,6 +91,28 @@ pub fn run(args: &Args) -> Run {
     });
     let in_order = refused == 0 && (args.allow_none || !judged.is_empty());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
+}
+
+/// Workloads of AgentRuntimes with a value that Kubernetes refuses, such as `.inf`: a plan could not be carried out either.
+/// Of other workloads nothing is asked.
+fn unreadable_targets(stream: &Stream<'_>) -> Vec<InputError> {
+    let targets: HashSet<_> = stream
+        .runtimes
+        .iter()
+        .map(|item| (item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str()))
+        .collect();
+    stream
+        .workloads
+        .iter()
+        .filter(|item| {
+            targets.contains(&(item.id.kind.as_str(), item.id.namespace.as_str(), item.id.name.as_str()))
+        })
+        .filter_map(|item| stream.object(item).err())
+        .collect()
+}
+
+fn place(error: &InputError) -> (String, usize, usize) {
+    (error.origin.file.clone(), error.origin.line, error.column)
 }
 
 fn to_json(profile: &Profile, judged: &[Judged]) -> Value {
