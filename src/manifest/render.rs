@@ -5,6 +5,8 @@
 //! hangs on the size of the text and not on the number of objects.
 
 mod edited;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod generated;
 mod missing;
 mod profile;
 #[cfg(test)]

@@ -14,6 +14,8 @@ mod block;
 mod comments;
 mod dirty;
 mod flow;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod generated;
 mod lines;
 mod list_diff;
 mod list_match;

@@ -169,13 +169,16 @@ const EMPTY: [&str; 8] = ["[]", "{}", "[ ]", "{ }", "null", "~", "Null", "NULL"]
 fn has_empty(text: &str) -> bool {
     split(text).iter().any(|slice| {
         let value = value(&text[slice.start..slice.end]);
-        generated::bare(&value) != value
+        crate::yaml::edit::generated::bare(&value) != value
     })
 }
 
 /// All documents as one value, in which absent, null and empty are one.
 fn meaning(text: &str) -> Vec<Value> {
-    split(text).iter().map(|slice| generated::bare(&value(&text[slice.start..slice.end]))).collect()
+    split(text)
+        .iter()
+        .map(|slice| crate::yaml::edit::generated::bare(&value(&text[slice.start..slice.end])))
+        .collect()
 }
 
 /// Comments of a fixture: none has a `#` with a blank before it in a string.
