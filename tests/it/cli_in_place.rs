@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use crate::program::{DEPLOYMENT, Folder, RUNTIME, SERVICE, program, recorded, said};
+use crate::program::{DEPLOYMENT, Folder, RUNTIME, SERVICE, fed, program, recorded, said};
 
 fn manifests() -> Folder {
     Folder::with(&[
@@ -90,6 +90,25 @@ fn skills_leave_their_manifest_only_where_that_is_asked_for() {
     // The record knows what was mounted, though no manifest lists it any more.
     assert_eq!(folder.skills(&["render", "-i", "--remove", "-f", "a", "--profile", "head"]).code, 0);
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+/// A render to stdout has its source, and leaves no record where nothing is ambiguous: what it printed is kept, with a
+/// warning for each thing.
+#[test]
+fn where_the_operator_observes_only_a_record_is_the_way_back() {
+    let folder = manifests();
+    let printed = folder.skills(&["render", "-f", "a", "--profile", "head"]).stdout;
+    assert!(
+        printed.contains("name: skill-pdf") && !printed.contains("skills.kagenti.dev/record"),
+        "{printed}"
+    );
+    let back = fed(&["render", "--remove", "-f", "-", "--profile", "head"], &printed);
+    assert_eq!((back.code, back.stdout.as_str()), (0, printed.as_str()));
+    for kept in
+        ["image volume skill-pdf and its mounts are kept", "names skills of others, which are kept: pdf"]
+    {
+        assert!(back.stderr.contains(kept), "{back:?}");
+    }
 }
 
 /// A file that is written in place has no source: what its author had there is kept in it, as data.
