@@ -182,8 +182,8 @@ class Reader:
         if not texts:
             return []
         lines = "".join(json.dumps(text) + "\n" for text in texts)
-        done = subprocess.run([self.oracle], input=lines, capture_output=True, text=True, timeout=self.seconds, check=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        done = subprocess.run([self.oracle], input=lines.encode(), capture_output=True, timeout=self.seconds, check=True)
+        return [json.loads(line) for line in done.stdout.split(b"\n") if line]
 
     def files(self, texts):
         """By file: its documents, and what each means."""
@@ -257,7 +257,8 @@ class Unit:
         """Runs the program in place; its exit code and errors, or none where it failed."""
         command = [self.options.program, "render", "-q", "-i", "--profile", self.profile, *flags, "-f", str(folder)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=self.options.timeout)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
+                                  timeout=self.options.timeout)
         except subprocess.TimeoutExpired:
             self.differs("failed", "", f"no end within {self.options.timeout} s: {' '.join(command[1:])}")
             return None
@@ -488,7 +489,13 @@ def main():
         def work(job):
             if time.monotonic() - started > options.seconds:
                 return None
-            return try_folder(options, *job)
+            try:
+                return try_folder(options, *job)
+            except (subprocess.SubprocessError, RecursionError, ValueError) as error:
+                # One folder must not end the run; nor may it pass for held.
+                part = Tally()
+                part.differences.append(("failed", str(job[1]), "any", f"hack/corpus.py: {error!r}"[:500]))
+                return part
 
         jobs = [(root.resolve(), folder, names) for root in options.roots for folder, names in folders(root.resolve())]
         for part in pool.map(work, jobs):
