@@ -64,7 +64,7 @@ impl Item {
     }
 
     /// Kind and apiVersion that its list gives it; its text has neither.
-    pub(crate) fn from_list(&self) -> Option<&ItemType> {
+    pub(crate) fn type_of_list(&self) -> Option<&ItemType> {
         self.from_list.as_ref()
     }
 

@@ -127,7 +127,7 @@ impl<'p, 's> Collector<'p, 's> {
     }
 
     fn item(&mut self, item: &'p Item, mut desired: Desired<'p>) {
-        if item.from_list().is_some() {
+        if item.type_of_list().is_some() {
             ItemType::take_from(desired.value.to_mut());
         }
         let (index, node) = (item.document(), item.node());
