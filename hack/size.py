@@ -24,6 +24,7 @@ PROGRAM = [
     ["sink"],
     ["object_diff", "objects", "source", "in_place"],
     ["planning"],
+    ["config_file"],
     ["complete"],
     ["cluster"],
     ["args"],

@@ -11,6 +11,8 @@ use crate::exit::Failure;
 use crate::planning::{ConfigFrom, Planning, chosen_profile};
 use crate::source::{self, Input};
 
+pub use crate::sink::Report;
+
 #[cfg(feature = "cluster")]
 pub use crate::cluster::args::{ClusterArgs, LiveArgs};
 
@@ -114,16 +116,4 @@ impl From<View> for ConfigView {
             View::Full => Self::Full,
         }
     }
-}
-
-/// For people or for machines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Report {
-    /// Text for people.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// The same as YAML.
-    Yaml,
 }

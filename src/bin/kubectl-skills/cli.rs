@@ -11,7 +11,6 @@ use crate::commands;
 use crate::exit::{Failure, Run};
 use crate::notes;
 
-pub mod config_file;
 mod defaults;
 
 /// The whole command line.

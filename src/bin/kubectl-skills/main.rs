@@ -8,6 +8,7 @@ mod cluster;
 mod commands;
 #[cfg(feature = "cluster")]
 mod complete;
+mod config_file;
 #[cfg(feature = "controller")]
 mod controller;
 mod exit;

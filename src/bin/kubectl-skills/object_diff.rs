@@ -12,10 +12,10 @@ use kubectl_skills::api::object::{Object, ObjectRef};
 use kubectl_skills::plan::change_set::{Change, changes};
 use kubectl_skills::yaml::emit;
 
-use crate::args::Report;
 use crate::exit::{Failure, Outcome};
 use crate::printable;
 use crate::sink;
+use crate::sink::Report;
 
 /// Where `kubectl apply` remembers what it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

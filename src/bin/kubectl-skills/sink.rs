@@ -3,12 +3,24 @@
 use std::io::{ErrorKind, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::ValueEnum;
 use kubectl_skills::yaml::emit;
 use serde_json::Value;
 
-use crate::args::Report;
 use crate::exit::Failure;
 use crate::printable;
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
 
 /// Whoever read our output has gone: `kubectl skills status -w | head -1`.
 static CLOSED: AtomicBool = AtomicBool::new(false);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command};
 
-use super::config_file::{self, KEYS};
 use crate::commands::{self, function};
+use crate::config_file::{self, KEYS};
 use crate::exit::Failure;
 use crate::source::{self, CONFIG_FILE};
 

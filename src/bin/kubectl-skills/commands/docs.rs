@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use crate::cli::config_file::{KEYS, Key};
+use crate::config_file::{KEYS, Key};
 use crate::exit::{Outcome, Run};
 use crate::sink;
 

@@ -14,6 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Name of the span that a run of the controller is in.
+#[cfg(any(feature = "controller", feature = "otlp"))]
 pub const RUN: &str = "run";
 
 /// How lines are written.
