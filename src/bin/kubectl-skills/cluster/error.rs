@@ -257,7 +257,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 impl fmt::Display for ClusterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        if self.help.is_empty() { Ok(()) } else { write!(f, " ({})", self.help) }
+        if self.help.is_empty() { Ok(()) } else { write!(f, "\n  {}", self.help) }
     }
 }
 
