@@ -123,7 +123,7 @@ pub enum Lookup<'a> {
     Absent,
 }
 
-/// What a plan depends on beside the two objects.
+/// What a plan depends on alongside the two objects.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The operator's ConfigMaps, of all namespaces concerned.

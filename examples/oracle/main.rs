@@ -1,9 +1,9 @@
-//! `make oracle`: reads YAML and writes strings beside Go. Needs the path of the program built from hack/oracle, which says
+//! `make oracle`: reads YAML and writes strings alongside Go. Needs the path of the program built from hack/oracle, which says
 //! how sigs.k8s.io/yaml reads a document; prints counts and disagreements, and exits with 1 if there is one.
 //!
 //! What we read must be what Go reads, value for value; what Go refuses we must refuse. Each text is read as a whole, by
 //! the port of Go's reader alone, and document by document, as manifests are read. What we write (through the editor, as
-//! key and as value, in block and flow, beside neighbours of every quoting) must read in Go as the string that was meant.
+//! key and as value, in block and flow, alongside neighbours of every quoting) must read in Go as the string that was meant.
 //!
 //! Documents that are JSON objects are compared with `encoding/json`, which Kubernetes tries first.
 
@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 mod texts;
 
-/// Scalars that are drawn at random, beside the listed ones.
+/// Scalars that are drawn at random, alongside the listed ones.
 const RANDOM_SCALARS: usize = 20_000;
 /// Texts of generated documents, most of them damaged.
 const DAMAGED: usize = 39_936;
@@ -33,7 +33,7 @@ const SCALAR_TEXTS: usize = 60_091;
 /// Texts of every kind, from another seed: the second argument, or [`RANDOM_SEED`].
 const RANDOM: usize = 100_000;
 const RANDOM_SEED: u64 = 0x6a09_e667_f3bc_c908;
-/// Strings that are drawn at random to be written, beside the listed ones.
+/// Strings that are drawn at random to be written, alongside the listed ones.
 const RANDOM_STRINGS: usize = 5_000;
 /// Disagreements that are printed in full.
 const SHOWN: usize = 40;

@@ -232,7 +232,7 @@ impl Writer<'_, '_> {
             return self.block(column + more, sequence, depth + 1, true);
         }
         if nested {
-            // A compact collection behind the dash.
+            // A compact collection after the dash.
             let gap = self.tape.draw(3) + 1;
             self.indent(gap);
             let sequence = self.tape.rarely(4);

@@ -1,5 +1,5 @@
 //! Edits any document towards any value: an edit is carried out rightly or refused, never a defect found by its own
-//! check; carried out, the text is YAML again, and a second edit finds nothing to do. The text behind the first NUL is
+//! check; carried out, the text is YAML again, and a second edit finds nothing to do. The text after the first NUL is
 //! the program by which the wanted value is made from the document's own.
 #![no_main]
 

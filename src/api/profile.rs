@@ -87,7 +87,7 @@ pub struct CrdShape {
     pub card_fetched: bool,
 }
 
-/// What `render` writes into a workload in a profile whose operator only observes, beside volumes, mounts and the
+/// What `render` writes into a workload in a profile whose operator only observes, alongside volumes, mounts and the
 /// skills annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObserverRender {

@@ -254,7 +254,7 @@ fn namespace_config(
     config
 }
 
-/// The parts that a ConfigMap has by name and label: it can be a namespace's defaults beside another part
+/// The parts that a ConfigMap has by name and label: it can be a namespace's defaults alongside another part
 /// (vector hash/cluster-cm-also-ns-defaults).
 fn layers_of(map: &ConfigMap, names: &Names) -> impl Iterator<Item = Layer> {
     let system = map.namespace == names.system_namespace;

@@ -209,7 +209,7 @@ pub struct Need {
     pub verb: &'static str,
     /// API group; empty for the core.
     pub group: &'static str,
-    /// Resource, with the subresource behind a slash.
+    /// Resource, with the subresource after a slash.
     pub resource: &'static str,
     /// Namespace; none for all.
     pub namespace: Option<String>,

@@ -1,4 +1,4 @@
-//! What server-side apply is told: live and desired workload in, the smallest object that states our fields out.
+//! What server-side apply sends: live and desired workload in, the smallest object that states our fields out.
 //!
 //! Also which fields a run takes away, in the notation of `metadata.managedFields`. Sending is left to the binary.
 //!

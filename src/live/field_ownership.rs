@@ -66,7 +66,7 @@ fn leaves(fields: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
     }
 }
 
-/// `managedFields` with the paths given to the Apply entry of `manager`, beside whoever owns them: what nobody owns can
+/// `managedFields` with the paths given to the Apply entry of `manager`, alongside whoever owns them: what nobody owns can
 /// be taken away only by a manager that held it.
 pub fn claim(object: &Value, paths: &[FieldPath], manager: &str) -> Value {
     let mut list = entries(object).to_vec();

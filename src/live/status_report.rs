@@ -73,7 +73,7 @@ pub fn report(
     let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
     let template = workload.map(template).unwrap_or(&Value::Null);
     let sound = plan.filter(|plan| plan.action != Action::Error);
-    // What is wanted is what the plan leaves behind, be it a write or none.
+    // What is wanted is what the plan leaves, be it a write or none.
     let planned = sound.and_then(|plan| plan.desired().or(workload));
     let wanted = match sound {
         Some(plan) => {

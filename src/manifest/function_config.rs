@@ -81,7 +81,7 @@ pub const OPTIONS: [FunctionOption; 13] = [
     FunctionOption {
         name: "config",
         kind: OptionKind::ConfigMaps,
-        text: "The operator's ConfigMaps that go into the config hash, beside those among the items",
+        text: "The operator's ConfigMaps that go into the config hash, alongside those among the items",
     },
     FunctionOption {
         name: "container",
@@ -116,7 +116,7 @@ pub const OPTIONS: [FunctionOption; 13] = [
     FunctionOption {
         name: "agentRuntimes",
         kind: OptionKind::AgentRuntimes,
-        text: "AgentRuntimes beside those among the items; they are carried out and not printed",
+        text: "AgentRuntimes alongside those among the items; they are carried out and not printed",
     },
 ];
 

@@ -52,7 +52,7 @@ pub struct Settings {
     pub options: Options,
     /// Which ConfigMaps the hash sees.
     pub view: ConfigView,
-    /// ConfigMaps given beside the stream; those of the stream count before them. None: none were given.
+    /// ConfigMaps given alongside the stream; those of the stream count before them. None: none were given.
     pub config: Option<Vec<ConfigMap>>,
     /// Where the feature gates come from; its default is not read: it depends on [`Settings::config`].
     pub gates: GateSource,
@@ -237,7 +237,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
 /// What becomes of the workload before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Workload {
-    /// It is kept beside the plan.
+    /// It is kept alongside the plan.
     Kept,
     /// The plan is made of it.
     Taken,

@@ -57,7 +57,7 @@ pub struct ResourceList {
     place: Place,
 }
 
-/// Where results go. Items are all behind `FromStart`, and all before `FromEnd`.
+/// Where results go. Items are all after `FromStart`, and all before `FromEnd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// There are results already; their node is found anew.
@@ -66,7 +66,7 @@ enum Place {
     Block { from_end: usize, column: usize },
     /// The same, before `items`: the text ends inside of a block scalar, which a break would make longer.
     BlockBefore { from_start: usize, column: usize },
-    /// Behind the last entry between braces.
+    /// After the last entry between braces.
     Flow { from_end: usize },
 }
 

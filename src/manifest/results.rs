@@ -85,7 +85,7 @@ impl ResultItem {
         }
     }
 
-    /// The item of `results`. A field goes out only beside a resource, as the format demands; a resource only with a
+    /// The item of `results`. A field goes out only alongside a resource, as the format demands; a resource only with a
     /// name.
     pub fn to_value(&self) -> Value {
         let mut out = Map::new();

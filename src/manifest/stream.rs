@@ -174,7 +174,7 @@ impl<'s> Stream<'s> {
         (found.source, found.slice.start)
     }
 
-    /// One behind the last byte of a document.
+    /// One after the last byte of a document.
     pub(crate) fn end(&self, document: usize) -> usize {
         self.documents[document].slice.end
     }

@@ -1,4 +1,4 @@
-//! What a plan says beside its result: the workload before and the AgentRuntime in, warnings out. Each names what the
+//! What a plan says alongside its result: the workload before and the AgentRuntime in, warnings out. Each names what the
 //! operator would have left or hidden (operator-spec.md section 11); nothing here changes a result.
 
 use std::borrow::Cow;

@@ -48,7 +48,7 @@ pub struct Change {
 /// Fields by which the items of a Kubernetes list are told apart, in the order in which they are tried.
 const IDENTITIES: [&str; 2] = ["name", "mountPath"];
 
-/// All changes from `before` to `after`, in the order of `after`, what was removed behind its siblings. Items of lists
+/// All changes from `before` to `after`, in the order of `after`, what was removed after its siblings. Items of lists
 /// whose items all have a name of their own are matched by it, others by position.
 pub fn changes(before: &Value, after: &Value) -> Vec<Change> {
     let mut out = Vec::new();
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A reader of a plan must see that one volume came, not that every volume behind it changed.
+    /// A reader of a plan must see that one volume came, not that every volume after it changed.
     #[test]
     fn items_are_matched_by_name() {
         let before = json!({"a": 1, "volumes": [{"name": "x", "emptyDir": {}}, {"name": "y"}], "gone": null});

@@ -1,4 +1,4 @@
-//! What the operator makes beside the workload: ConfigMaps that a namespace lacks, and from `head` on the namespace's place
+//! What the operator makes alongside the workload: ConfigMaps that a namespace lacks, and from `head` on the namespace's place
 //! in the mesh. Only with `exact`, for what is hashed and what the status says; nothing of it is ours to write.
 //!
 //! Source: operator-spec.md section 5, step 6; vectors `configmap-templates/*` and `head/skill-discovery/*`.

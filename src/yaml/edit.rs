@@ -41,7 +41,7 @@ use super::node::NodeId;
 pub struct Splice {
     /// First byte replaced.
     pub start: usize,
-    /// One behind the last byte replaced; equals `start` for an insertion.
+    /// One after the last byte replaced; equals `start` for an insertion.
     pub end: usize,
     /// What comes there.
     pub text: String,

@@ -65,7 +65,7 @@ struct Scanned {
     style: ScalarStyle,
     start: usize,
     end: usize,
-    /// Behind the `:` that makes it a key.
+    /// After the `:` that makes it a key.
     colon: Option<usize>,
 }
 
@@ -94,7 +94,7 @@ impl<'t> Reader<'t> {
     }
 
     fn document(&mut self) -> Sure<()> {
-        // Content on the first line may stand behind `---`, where less is allowed than on a line of its own.
+        // Content on the first line may stand after `---`, where less is allowed than on a line of its own.
         if self.text.first() == Some(&b' ') {
             let first = self.text.iter().position(|b| *b != b' ');
             if first.is_some_and(|at| !matches!(self.text[at], b'\n' | b'\r' | b'#')) {
@@ -110,7 +110,7 @@ impl<'t> Reader<'t> {
     }
 
     fn byte(&self, at: usize) -> u8 {
-        // Behind the end is like the end of a line.
+        // After the end is like the end of a line.
         self.text.get(at).copied().unwrap_or(b'\n')
     }
 
@@ -142,7 +142,7 @@ impl<'t> Reader<'t> {
             || (self.byte(at) == b'#' && at > 0 && matches!(self.text[at - 1], b' ' | b'\n')))
     }
 
-    /// From behind a node to the next line with content.
+    /// From after a node to the next line with content.
     fn finish_line(&mut self) -> Sure<()> {
         let at = self.skip_spaces(self.at);
         if !self.ends_content(at)? {
@@ -212,7 +212,7 @@ impl<'t> Reader<'t> {
         if let Some(chain) = chain {
             match chain.last {
                 NONE => {
-                    debug_assert_eq!(id, chain.parent + 1, "the first child stands behind its parent");
+                    debug_assert_eq!(id, chain.parent + 1, "the first child stands after its parent");
                     self.nodes[chain.parent as usize].filled = true;
                 }
                 last => self.nodes[last as usize].next = id,
@@ -286,7 +286,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// From behind the colon of a key.
+    /// From after the colon of a key.
     fn mapping_value(&mut self, column: isize, chain: &mut Chain) -> Sure<()> {
         let colon = self.at;
         self.at = self.skip_spaces(colon);
@@ -331,7 +331,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// What stands behind a dash on its line; a collection there begins at column `inner`.
+    /// What stands after a dash on its line; a collection there begins at column `inner`.
     fn item(&mut self, column: isize, inner: isize, chain: &mut Chain) -> Sure<()> {
         if self.is_dash()? {
             return self.sequence(inner, Some(chain));
@@ -424,7 +424,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The name behind `&` or `*`.
+    /// The name after `&` or `*`.
     fn name(&mut self) -> Sure<&'t [u8]> {
         let start = self.at + 1;
         let mut end = start;

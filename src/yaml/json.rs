@@ -61,7 +61,7 @@ impl Reader<'_> {
     fn link(&mut self, parent: NodeId, last: &mut NodeId, child: NodeId) {
         match *last {
             NONE => {
-                debug_assert_eq!(child, parent + 1, "the first child stands behind its parent");
+                debug_assert_eq!(child, parent + 1, "the first child stands after its parent");
                 self.nodes[parent as usize].filled = true;
             }
             last => self.nodes[last as usize].next = child,

@@ -20,8 +20,8 @@ pub enum ScalarStyle {
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeKind {
-    /// A scalar. An empty value (`key:`) is a plain scalar with `start == end`, right behind the indicator that
-    /// announces it (`:` or `-`), or behind its properties.
+    /// A scalar. An empty value (`key:`) is a plain scalar with `start == end`, right after the indicator that
+    /// announces it (`:` or `-`), or after its properties.
     Scalar(ScalarStyle),
     /// A mapping; its children alternate key, value.
     Mapping {
@@ -53,11 +53,11 @@ pub struct Node {
     /// First byte of the content. Block mapping: of its first key (or that key's properties, or `?`). Block sequence: of its first `-`.
     /// Block scalar: of `|` or `>`. Flow collection: of its bracket. Quoted scalar: of its quote.
     pub start: u32,
-    /// One behind the last byte of the content. Block collection: the `end` of its last child (not of comments behind
-    /// it). Block scalar: behind its last content line's break (all that belongs to it by chomping included).
-    /// Flow collection and quoted scalar: behind the closing bracket or quote.
+    /// One after the last byte of the content. Block collection: the `end` of its last child (not of comments after
+    /// it). Block scalar: after its last content line's break (all that belongs to it by chomping included).
+    /// Flow collection and quoted scalar: after the closing bracket or quote.
     pub end: u32,
-    /// It has children. The first is the node behind it.
+    /// It has children. The first is the node after it.
     pub filled: bool,
     /// Next sibling, or [`NONE`].
     pub next: NodeId,

@@ -36,7 +36,7 @@ impl From<usize> for Step {
     }
 }
 
-/// A single step as it stands behind another: `.name`, `[0]`, `[kagenti.io/skills]`, `["0"]`.
+/// A single step as it stands after another: `.name`, `[0]`, `[kagenti.io/skills]`, `["0"]`.
 ///
 /// Keys with dots and other special characters are put in brackets as the API server does; those that could be
 /// mistaken for an index or for the end of a bracket are JSON strings.
@@ -114,7 +114,7 @@ pub fn parse(text: &str) -> Result<Vec<Step>, String> {
                 return Err(format!("field path {text:?} has an empty key"));
             }
         } else if !rest.starts_with('[') {
-            return Err(format!("field path {text:?} needs a dot or a bracket behind `]`"));
+            return Err(format!("field path {text:?} needs a dot or a bracket after `]`"));
         }
     }
 }

@@ -37,7 +37,7 @@ static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
 /// Whether a document could be, or hold as an item of a list, an AgentRuntime, a workload, or a ConfigMap the operator
 /// reads. `false` is certain; `true` is a guess.
 ///
-/// A kind or name of interest can hide only behind an escape in double quotes, behind an escaped line break, or in a
+/// A kind or name of interest can hide only after an escape in double quotes, after an escaped line break, or in a
 /// `!!binary` value: documents that might hold one of these are never left out. All else (aliases, merge keys, quotes,
 /// comments, block scalars, duplicate keys) shows the word as it is. Documents without one plain `kind: Word` line,
 /// and lists, are left out only if they are JSON that does not mention a list.

@@ -20,11 +20,11 @@ pub struct DocumentSlice {
     /// of the first line with content. Where a scalar, a property or (which is an error) a block collection stands on
     /// the marker's line, the marker itself; with directives, the first of them.
     pub start: usize,
-    /// One behind the last byte: the start of the next marker's line, or the end of the text.
+    /// One after the last byte: the start of the next marker's line, or the end of the text.
     pub end: usize,
     /// Line of `start`, from 1.
     pub line: usize,
-    /// Column of `start`, from 1; 4 right behind a `---`.
+    /// Column of `start`, from 1; 4 right after a `---`.
     pub column: usize,
     /// A `---` announces it.
     pub explicit: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Documents<'t> {
     text: &'t str,
     markers: Markers<'t>,
     lines: LineCounter<'t>,
-    /// Behind the last marker.
+    /// After the last marker.
     from: usize,
     /// Whether that was `---`.
     explicit: bool,
@@ -156,7 +156,7 @@ impl Iterator for Documents<'_> {
     }
 }
 
-/// Whether what stands behind `---` on its line means something else on a line of its own: no block collection may
+/// Whether what stands after `---` on its line means something else on a line of its own: no block collection may
 /// begin there.
 fn needs_marker(behind: &str) -> bool {
     let first = behind.trim_start_matches([' ', '\t']).chars().next();
@@ -432,7 +432,7 @@ mod tests {
         let text = "a: 1\n--- {b: 2}\n---\nc: 3\n";
         let slices = split(text);
         assert_eq!(slices[0].place(1, 4), (1, 4));
-        // `{` is the second character behind `---`.
+        // `{` is the second character after `---`.
         assert_eq!(slices[1].place(1, 2), (2, 5));
         assert_eq!(slices[2].place(2, 1), (4, 1));
     }

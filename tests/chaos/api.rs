@@ -163,7 +163,7 @@ impl User {
     }
 }
 
-/// 404 without an object behind it: the kind is not served (yet).
+/// 404 without an object after it: the kind is not served (yet).
 fn is_unserved(code: u16, answer: &Value) -> bool {
     code == 404 && answer.pointer("/details/name").is_none()
 }

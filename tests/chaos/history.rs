@@ -1,5 +1,5 @@
 //! Everything that was ever stored, in the order in which it was, and who stored it: etcd's own history (nothing is
-//! compacted during the run) beside the API server's audit log.
+//! compacted during the run) alongside the API server's audit log.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -133,7 +133,7 @@ fn versions(server: &Server) -> Vec<Version> {
         assert!(answer.get("error").is_none(), "{answer}");
         let events = answer.pointer("/result/events").and_then(Value::as_array);
         let mut versions = events.into_iter().flatten().filter_map(version);
-        // Others write on, such as the API server its own lease; what comes behind the mark is no more of the story.
+        // Others write on, such as the API server its own lease; what comes after the mark is no more of the story.
         ended = versions.any(|mut version| {
             version.before = last.insert(version.name.clone(), version.revision).unwrap_or_default();
             out.push(version);

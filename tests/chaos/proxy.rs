@@ -66,7 +66,7 @@ struct Watch {
 
 struct State {
     place: Place,
-    /// Name of the process behind, in the place of its user agent.
+    /// Name of the process behind it, in the place of its user agent.
     agent: Mutex<String>,
     parted: watch::Sender<bool>,
     /// Counts up when all connections are cut.
@@ -116,7 +116,7 @@ impl Proxy {
         proxy
     }
 
-    /// Names the process behind; for connections from now on.
+    /// Names the process behind it; for connections from now on.
     pub fn name(&self, agent: &str) {
         agent.clone_into(&mut lock(&self.state.agent));
     }

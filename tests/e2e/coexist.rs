@@ -1,4 +1,4 @@
-//! Beside the user's own tools: `kubectl apply` of the original manifest, client-side and server-side, and others' fields.
+//! Alongside the user's own tools: `kubectl apply` of the original manifest, client-side and server-side, and others' fields.
 
 use serde_json::{Value, json};
 
@@ -175,6 +175,6 @@ fn the_operators_fields_are_adopted_and_others_are_not() {
     );
     let said = server.skills(&["apply", "-n", namespace, "--force-conflicts"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
-    // Forced is what we want; what helm has beside it is helm's, whatever it is called.
+    // Forced is what we want; what helm has alongside it is helm's, whatever it is called.
     assert_eq!(volumes(&live(server, namespace)), ["cache", "skill-a", "skill-old", "skill-b"]);
 }

@@ -53,7 +53,7 @@ fn set_up(namespace: &str) -> &'static Server {
     server
 }
 
-/// A skill of a ConfigMap is named in the manifest; the image skill beside it must not cost it, nor start a fight.
+/// A skill of a ConfigMap is named in the manifest; the image skill alongside it must not cost it, nor start a fight.
 #[test]
 fn the_advice_of_a_conflict_works_with_every_manager() {
     for (number, manager) in MANAGERS.iter().enumerate() {
@@ -104,7 +104,7 @@ fn the_advice_of_a_conflict_works_with_every_manager() {
     }
 }
 
-/// The server takes names that a list has twice, with a warning; a patch of our fields alone is fine beside them.
+/// The server takes names that a list has twice, with a warning; a patch of our fields alone is fine alongside them.
 #[test]
 fn what_its_owner_has_twice_stops_nothing() {
     let namespace = "conflicts-twice";

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A Deployment of one agent container and a sidecar behind it.
+/// A Deployment of one agent container and a sidecar after it.
 pub fn deployment(namespace: &str, name: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::objects::{deployment, gates_on, path_of, runtime, sandbox};
 use crate::server::Server;
 
-/// The YAML behind a heading of the page.
+/// The YAML after a heading of the page.
 fn yaml_of(page: &str, heading: &str) -> String {
     let rest = page.split_once(heading).unwrap_or_else(|| panic!("no {heading:?}")).1;
     let block = rest.split_once("```yaml\n").expect("a block").1;

@@ -1,4 +1,4 @@
-//! What people type beside diff and apply: status, its watch, doctor, dry runs, --wait, completion through the real kubectl.
+//! What people type alongside diff and apply: status, its watch, doctor, dry runs, --wait, completion through the real kubectl.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};

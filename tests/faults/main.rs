@@ -296,7 +296,7 @@ fn interrupted(server: &Server, after: usize, more: &[Duration]) -> (Said, Durat
     (said(child.wait_with_output().expect("an end")), started.elapsed())
 }
 
-/// Ctrl-C in the middle of a rollout: nothing new is begun, what was begun is told, and the next run does the rest.
+/// Ctrl-C in the middle of a rollout: nothing new is begun, what was begun is reported, and the next run does the rest.
 #[test]
 fn ctrl_c_ends_between_two_workloads() {
     let cluster = Cluster::of(24);

@@ -427,7 +427,7 @@ fn input_without_objects_is_refused() {
     assert!(said.stderr.contains("'-f -' to read standard input"), "{said:?}");
 }
 
-/// All defects are told, each with file and place; nothing is printed of the rest.
+/// All defects are reported, each with file and place; nothing is printed of the rest.
 #[test]
 fn input_that_cannot_be_read_is_told_with_its_place() {
     let folder = Folder::with(&[

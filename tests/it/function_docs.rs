@@ -1,4 +1,4 @@
-//! docs/function.md and the JSON schema beside it, held against what the function reads.
+//! docs/function.md and the JSON schema alongside it, held against what the function reads.
 
 #![allow(clippy::disallowed_methods, reason = "a test may read files")]
 

@@ -72,7 +72,7 @@ impl Client {
         self.stream.flush().expect("an open connection");
     }
 
-    /// The head of a request with that many bytes behind it.
+    /// The head of a request with that many bytes after it.
     pub fn head(method: &str, path: &str, kind: &str, length: usize) -> String {
         format!(
             "{method} {path} HTTP/1.1\r\nHost: webhook\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"

@@ -1,7 +1,7 @@
 //! What kubectl asks of `kubectl_complete-skills`: the words typed so far in, lines of `value<TAB>description` and a last
 //! `:DIRECTIVE` out. Also the text of that file, for who installs it.
 //!
-//! Protocol: kubectl 1.26 on runs an executable of that name with the words behind `kubectl skills`, the last of which may
+//! Protocol: kubectl 1.26 on runs an executable of that name with the words after `kubectl skills`, the last of which may
 //! be empty (kubernetes/kubernetes#105867). The directive is Cobra's: 4 for no file names, 0 for file names as well.
 
 use clap::{Arg, Command};

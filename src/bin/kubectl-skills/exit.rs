@@ -1,4 +1,4 @@
-//! How a run ends: what a verb came to in, the exit code out. Errors are told here and nowhere else.
+//! How a run ends: what a verb came to in, the exit code out. Errors are reported here and nowhere else.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -134,7 +134,7 @@ fn print_help(help: &clap::Error) -> Result<(), Failure> {
     }
 }
 
-/// What `conclude` would say of errors that stand beside a finished output.
+/// What `conclude` would say of errors that stand alongside a finished output.
 pub fn unless_errors(outcome: Outcome, errors: Vec<InputError>) -> Run {
     if errors.is_empty() { Ok(outcome) } else { Err(Failure::Input(errors)) }
 }

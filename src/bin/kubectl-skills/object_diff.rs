@@ -160,7 +160,7 @@ fn unified(pair: &Pair, (before, after): (&str, &str)) -> String {
     out
 }
 
-/// Runs an external program on two directories with a file for each object. Its arguments come behind the directories, as
+/// Runs an external program on two directories with a file for each object. Its arguments come after the directories, as
 /// kubectl has it, but all of them: kubectl drops those with other characters than letters, digits, `-` and `=`.
 fn external(program: &str, pairs: &[&Pair], (before, after): (&str, &str)) -> Result<Outcome, Failure> {
     let failed = |error| Failure::Io("temporary directory for KUBECTL_EXTERNAL_DIFF".into(), error);

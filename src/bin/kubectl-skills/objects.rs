@@ -26,7 +26,7 @@ pub struct Object<'p> {
     pub value: &'p Value,
 }
 
-/// Reads the documents that `matters` says yes to. All that cannot be read are told.
+/// Reads the documents that `matters` says yes to. All that cannot be read are reported.
 pub fn documents<'t>(
     source: &'t Source,
     matters: impl Fn(&str) -> bool,

@@ -91,7 +91,7 @@ impl Input {
             errors.push(nothing(&inputs.sources));
         } else if errors.is_empty() {
             let none: Vec<InputError> = inputs.sources.iter().map_while(no_object).collect();
-            // Beside manifests, a text is whatever its folder needs.
+            // Alongside manifests, a text is whatever its folder needs.
             if none.len() == inputs.sources.len() {
                 errors = none;
             }

@@ -1,4 +1,4 @@
-//! Columns padded as kubectl pads them: three spaces between, nothing behind the last, NAME first.
+//! Columns padded as kubectl pads them: three spaces between, nothing after the last, NAME first.
 
 use std::fmt;
 

@@ -102,7 +102,7 @@ fn about(stream: &Stream<'_>, id: &ObjectRef, severity: Severity, message: Strin
     ResultItem { file, resource_ref: Some(id.clone()), ..plain(severity, message) }
 }
 
-/// The object of an item; none if it cannot be read, which is told elsewhere.
+/// The object of an item; none if it cannot be read, which is reported elsewhere.
 fn object(stream: &Stream<'_>, id: &ObjectRef) -> Option<Value> {
     let item = stream.runtimes.iter().chain(&stream.workloads).find(|item| item.id == *id)?;
     stream.object(item).ok()

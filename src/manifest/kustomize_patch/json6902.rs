@@ -76,7 +76,7 @@ fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool
     let mut length = stay.len();
     for (index, item) in new.iter().enumerate() {
         if partner(old, item).is_none() {
-            // Behind all others an item may come also when others have come before it.
+            // After all others an item may come also when others have come before it.
             let at = if index == length { "-".to_owned() } else { index.to_string() };
             out.push(json!({"op": "add", "path": format!("{path}/{at}"), "value": item}));
             length += 1;

@@ -286,7 +286,7 @@ impl<'e> EditSession<'e> {
                 next = going;
             }
         }
-        // New items behind one another look to the same neighbour.
+        // New items after one another look to the same neighbour.
         let mut learnt: Option<(usize, usize, BlockLayout<'e>)> = None;
         for step in moves {
             match *step {
@@ -326,7 +326,7 @@ impl<'e> EditSession<'e> {
         Ok(())
     }
 
-    /// Writes an item as its neighbour is written: flow or block, behind the dash or below it.
+    /// Writes an item as its neighbour is written: flow or block, after the dash or below it.
     fn write_item(
         &self,
         text: &mut String,
@@ -412,7 +412,7 @@ impl<'e> EditSession<'e> {
         }
     }
 
-    /// Behind the colon of a key and the anchor of its value.
+    /// After the colon of a key and the anchor of its value.
     pub(super) fn behind_colon(&self, key: NodeId, value: Node) -> Result<usize, EditError> {
         let colon = self.colon(key, false)?;
         if value.props == value.start {
@@ -433,7 +433,7 @@ impl<'e> EditSession<'e> {
         }
     }
 
-    /// The colon behind a key; a key after `? ` is refused.
+    /// The colon after a key; a key after `? ` is refused.
     pub(super) fn colon(&self, key: NodeId, flow: bool) -> Result<usize, EditError> {
         lines::colon(self.text, self.document.tree.node(key).end as usize, flow).ok_or_else(|| {
             self.refuse(
@@ -456,7 +456,7 @@ impl<'e> EditSession<'e> {
         self.insert_lines(end, column, &text);
     }
 
-    /// Inserts lines behind the line on which content ends at `end`.
+    /// Inserts lines after the line on which content ends at `end`.
     fn insert_lines(&mut self, end: usize, column: usize, text: &str) {
         let at = lines::next_line(self.text, end);
         let eol = lines::eol(self.text, at);
@@ -491,7 +491,7 @@ impl<'e> EditSession<'e> {
             return;
         }
         let at = start + indicator.find('+').unwrap_or(indicator.len());
-        // Several items may be added behind it, and it may have been changed to something else.
+        // Several items may be added after it, and it may have been changed to something else.
         let done = |splice: &Splice| {
             (splice.start == at && splice.text == "-") || (splice.start..splice.end).contains(&start)
         };

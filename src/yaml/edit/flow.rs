@@ -133,7 +133,7 @@ impl<'e> EditSession<'e> {
         Ok(())
     }
 
-    /// Inserts entries before the old entry `before`, or behind the last.
+    /// Inserts entries before the old entry `before`, or after the last.
     fn insert_units(
         &mut self,
         units: &[(usize, usize)],

@@ -156,7 +156,7 @@ impl Author<'_, '_> {
     fn end_line(&mut self) {
         if self.comments && self.dice.one_in(6) {
             let comment = self.dice.pick(&[" # why", "\t# tab", "   # \"quoted\" it's", "  "]);
-            // Kubernetes' reader takes no tab behind a dash.
+            // Kubernetes' reader takes no tab after a dash.
             let behind_dash = self.out.ends_with('-') || self.out.ends_with("- ");
             self.out.push_str(if behind_dash && comment.starts_with('\t') { " # why" } else { comment });
         }

@@ -19,7 +19,7 @@ pub(super) fn lone_return(document: &Document<'_>) -> Option<usize> {
     lone().or_else(|| if document.json { None } else { other() })
 }
 
-/// First byte of the line that holds `at`; behind the byte order mark in the first line.
+/// First byte of the line that holds `at`; after the byte order mark in the first line.
 pub(super) fn start_of_line(text: &str, at: usize) -> usize {
     match memchr::memrchr(b'\n', &text.as_bytes()[..at]) {
         Some(newline) => newline + 1,
@@ -28,7 +28,7 @@ pub(super) fn start_of_line(text: &str, at: usize) -> usize {
     }
 }
 
-/// First byte of the line behind the one on which content ends at `end`. Content that ends with its break (a block
+/// First byte of the line after the one on which content ends at `end`. Content that ends with its break (a block
 /// scalar) ends at that byte already.
 pub(super) fn next_line(text: &str, end: usize) -> usize {
     let bytes = text.as_bytes();
@@ -107,13 +107,13 @@ pub(super) fn skip_trivia(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Offset of the `:` behind an implicit key that ends at `key_end`; none behind an explicit (`? `) key.
+/// Offset of the `:` after an implicit key that ends at `key_end`; none after an explicit (`? `) key.
 pub(super) fn colon(text: &str, key_end: usize, flow: bool) -> Option<usize> {
     let at = if flow { skip_trivia(text, key_end) } else { skip_blanks(text, key_end) };
     (text.as_bytes().get(at) == Some(&b':')).then_some(at)
 }
 
-/// Offset of the comma behind a flow entry that ends at `end`.
+/// Offset of the comma after a flow entry that ends at `end`.
 pub(super) fn comma(text: &str, end: usize) -> Option<usize> {
     let at = skip_trivia(text, end);
     (text.as_bytes().get(at) == Some(&b',')).then_some(at)

@@ -150,7 +150,7 @@ impl<'e> EditSession<'e> {
                         let line = lines::start_of_line(self.text, start);
                         self.splice(line, lines::next_line(self.text, end), "");
                     } else if lines::is_first_on_line(self.text, start) {
-                        // A comment behind it stays, as a line of its own.
+                        // A comment after it stays, as a line of its own.
                         self.splice(start, lines::skip_blanks(self.text, stop), "");
                     } else {
                         let from = self.text[..start].trim_end_matches([' ', '\t']).len();

@@ -27,9 +27,9 @@ pub(super) struct Style {
     pub json: bool,
     /// Flow collections at the root: one entry a line, indented by this more per level.
     pub unit: Option<String>,
-    /// Flow collections at the root: `:` with a space behind it.
+    /// Flow collections at the root: `:` with a space after it.
     pub colon_space: bool,
-    /// Flow collections at the root: `,` with a space behind it.
+    /// Flow collections at the root: `,` with a space after it.
     pub comma_space: bool,
 }
 
@@ -218,12 +218,12 @@ pub(super) fn unit_end(text: &str, tree: &Tree, is_map: bool, first: NodeId) -> 
     let mut end = node.end as usize;
     if is_map {
         end = end.max(tree.node(node.next).end as usize);
-        // An empty value ends behind its colon, wherever the reader puts an empty node.
+        // An empty value ends after its colon, wherever the reader puts an empty node.
         if let Some(colon) = lines::colon(text, node.end as usize, true) {
             end = end.max(colon + 1);
         }
     }
-    // The space behind a colon without a value belongs to it: Go refuses `a:,`.
+    // The space after a colon without a value belongs to it: Go refuses `a:,`.
     end + usize::from(text[..end].ends_with(':') && text[end..].starts_with(' '))
 }
 

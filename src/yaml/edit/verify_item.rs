@@ -9,7 +9,7 @@ use super::{Buffers, EditError, Splice, apply_into, lines};
 use crate::yaml::document::Document;
 use crate::yaml::node::{NONE, NodeId, NodeKind};
 
-/// First byte of an item's lines, and one behind the last.
+/// First byte of an item's lines, and one after the last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lines {
     start: usize,

@@ -78,7 +78,7 @@ impl Reader<'_> {
         if self.text[start..].starts_with("\u{feff}".as_bytes()) { Err(Unsure) } else { Ok(()) }
     }
 
-    /// Behind the closing quote.
+    /// After the closing quote.
     fn single_quoted(&self, start: usize) -> Sure<usize> {
         let mut at = start + 1;
         loop {
@@ -91,7 +91,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Behind the closing quote.
+    /// After the closing quote.
     fn double_quoted(&self, start: usize) -> Sure<usize> {
         let mut at = start + 1;
         loop {

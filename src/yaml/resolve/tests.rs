@@ -1,4 +1,4 @@
-//! Values beside what Go made of the same texts, limits, and what is refused on purpose.
+//! Values alongside what Go made of the same texts, limits, and what is refused on purpose.
 
 use serde_json::{Value, json};
 

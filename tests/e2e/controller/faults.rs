@@ -66,7 +66,7 @@ fn fault(case: &Value, over: &Arc<AtomicBool>) -> Fault {
     })
 }
 
-/// A case on stage, with the proxy in front of it and the controller behind.
+/// A case on stage, with the proxy in front of it and the controller behind it.
 struct Play {
     scene: Scene,
     proxy: Proxy,
@@ -183,7 +183,7 @@ fn a_failure_that_stays_is_told_and_tried_again_soon(server: &Server, namespace:
     until_condition(server, &play.scene.runtime, "Ready", "True Configured");
 }
 
-/// The operator says that there is no such workload. Here nothing is planned from half a picture.
+/// The operator says that there is no such workload. Here nothing is planned from half a snapshot.
 fn a_list_that_fails_is_no_missing_workload(server: &Server, namespace: &str) {
     let mut play = Play::new(server, &case_of("status/get-workload-internal-error"), namespace);
     play.scene.wanted.status = json!([]);

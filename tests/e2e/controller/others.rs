@@ -1,4 +1,4 @@
-//! Beside other writers.
+//! Alongside other writers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -270,7 +270,7 @@ impl Prepared {
     }
 
     /// The planned object put in the place of the live one, as a dry run. A merge patch rather than a PUT, which would
-    /// need the right to update beside that to patch.
+    /// need the right to update alongside that to patch.
     async fn replace_dry_run(&self, requests: &Requests, settings: &Settings) -> Result<Value, ClusterError> {
         let path =
             format!("{}?fieldManager={}&dryRun=All", self.write.path(), escape_query(&settings.manager));

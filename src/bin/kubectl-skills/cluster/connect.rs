@@ -260,7 +260,7 @@ fn overlay_cluster(cluster: &mut Cluster, args: &ClusterArgs) {
         cluster.certificate_authority_data = None;
     }
     if args.insecure_skip_tls_verify {
-        // As kubectl has it: a certificate authority beside it would be a contradiction.
+        // As kubectl has it: a certificate authority alongside it would be a contradiction.
         cluster.insecure_skip_tls_verify = Some(true);
         cluster.certificate_authority = None;
         cluster.certificate_authority_data = None;

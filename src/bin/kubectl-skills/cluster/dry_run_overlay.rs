@@ -103,7 +103,7 @@ fn key_of(item: &Item) -> Key {
     (item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone())
 }
 
-/// Tries a server-side apply of every object. All refusals are told, not only the first.
+/// Tries a server-side apply of every object. All refusals are reported, not only the first.
 async fn try_all(
     requests: &Requests,
     objects: Vec<(&Item, Value)>,

@@ -143,7 +143,7 @@ struct Kept {
     store: Store<Value>,
 }
 
-/// The picture and its watches, which end with it.
+/// The snapshot and its watches, which end with it.
 pub struct Informer {
     requests: Arc<Requests>,
     scope: Scope,
@@ -203,7 +203,7 @@ impl Informer {
                     }
                 }
                 Err(_) if self.is_whole() => return Ok(()),
-                // Half a picture says nothing: a new kind of target is still being listed.
+                // Half a snapshot says nothing: a new kind of target is still being listed.
                 Err(_) => until = Instant::now() + SETTLES,
             }
         }
@@ -257,7 +257,7 @@ impl Informer {
         }
     }
 
-    /// Brings a picture up to date.
+    /// Brings a snapshot up to date.
     pub fn show(&self, snapshot: &mut Snapshot) {
         let runtimes = self.kept.first().map(|kept| kept.store.objects());
         snapshot.runtimes = runtimes.into_iter().flat_map(|all| all.values().cloned()).collect();

@@ -26,7 +26,7 @@ struct Shared {
 }
 
 impl Progress {
-    /// Begins beside lines on stdout: shown only where those go elsewhere than to the terminal.
+    /// Begins alongside lines on stdout: shown only where those go elsewhere than to the terminal.
     pub fn beside_output(what: &str) -> Self {
         if std::io::stdout().is_terminal() { Self { shared: None, thread: None } } else { Self::start(what) }
     }

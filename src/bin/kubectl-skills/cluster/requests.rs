@@ -132,7 +132,7 @@ impl Requests {
     }
 
     /// Reads a list whole, page by page. None where the server does not serve that kind (404). When a page's token
-    /// expired (410) the list is begun again, since pages of two moments do not make one picture.
+    /// expired (410) the list is begun again, since pages of two moments do not make one snapshot.
     pub async fn list(&self, path: &str, selector: &str, what: &str) -> Result<Option<List>, ClusterError> {
         let end = self.end();
         let mut restarts = 0;

@@ -1,4 +1,4 @@
-//! One run on a cluster: arguments in, a connection, a picture and the settings to plan over it out. Plans and writes
+//! One run on a cluster: arguments in, a connection, a snapshot and the settings to plan over it out. Plans and writes
 //! nothing itself.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub struct ClusterRun {
     pub requests: Arc<Requests>,
     /// What it is about.
     pub scope: Scope,
-    /// The picture.
+    /// The snapshot.
     pub snapshot: Snapshot,
     /// Profile, gate and the operator's ConfigMaps, from the cluster or from files.
     pub session: Session,

@@ -1,5 +1,5 @@
-//! One picture of the cluster per run: AgentRuntimes, their targets, the operator's ConfigMaps, by lists. Secrets are
-//! never read. Only 404 is absence; any other failure is an error, and nothing is planned from half a picture.
+//! One snapshot of the cluster per run: AgentRuntimes, their targets, the operator's ConfigMaps, by lists. Secrets are
+//! never read. Only 404 is absence; any other failure is an error, and nothing is planned from half a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub struct Scope {
 /// Workloads by kind, namespace and name.
 pub type Workloads = BTreeMap<WorkloadKey, Value>;
 
-/// The picture.
+/// The snapshot.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Whose rules.
@@ -62,7 +62,7 @@ pub struct Snapshot {
     pub missing: Option<ClusterError>,
 }
 
-/// Reads the picture.
+/// Reads the snapshot.
 pub async fn read(
     requests: &Requests,
     scope: &Scope,

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Complete a command line, as kubectl asks for it
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// Words behind `kubectl skills`; the last may be empty
+    /// Words after `kubectl skills`; the last may be empty
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `controller`: the loop that keeps workloads as their AgentRuntimes say, and the admission webhook beside it.
+//! `controller`: the loop that keeps workloads as their AgentRuntimes say, and the admission webhook alongside it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> Run {
     unless_errors(outcome, planned.errors)
 }
 
-/// What is planned beside what stands in the manifests, in the order of the AgentRuntimes.
+/// What is planned alongside what stands in the manifests, in the order of the AgentRuntimes.
 pub fn pairs(stream: &Stream<'_>, planned: &Planned) -> Result<Vec<Pair>, InputError> {
     let mut pairs = Vec::new();
     for one in &planned.plans {

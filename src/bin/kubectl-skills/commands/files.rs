@@ -91,7 +91,7 @@ impl Loaded<'_> {
         notes::summary(&summary.to_string());
     }
 
-    /// All ConfigMaps that hashes were made over; those of the manifests count before those beside them.
+    /// All ConfigMaps that hashes were made over; those of the manifests count before those alongside them.
     pub fn maps(&self) -> Vec<ConfigMap> {
         let own = &self.stream.maps;
         let key = |map: &ConfigMap| (map.namespace.clone(), map.name.clone());
@@ -202,7 +202,7 @@ fn from_cluster(
     super::no_cluster("--config-from cluster")
 }
 
-/// Refuses flags about a cluster beside manifests: they would be about nothing.
+/// Refuses flags about a cluster alongside manifests: they would be about nothing.
 pub fn refuse_live(live: &LiveArgs) -> Result<(), Failure> {
     #[cfg(feature = "cluster")]
     {

@@ -77,7 +77,7 @@ impl<'a> HashReport<'a> {
         }
     }
 
-    /// Adds an AgentRuntime; warnings about its namespace's configuration are told at once, each once.
+    /// Adds an AgentRuntime; warnings about its namespace's configuration are reported at once, each once.
     /// `workload`: the one whose hash is to be explained, or whose images may be older.
     pub fn add(&mut self, plan: &RuntimePlan, spec: Option<&AgentRuntimeSpec>, workload: Option<&Value>) {
         let id = &plan.id;

@@ -24,7 +24,7 @@ use crate::notes;
 use crate::object_diff::{self, Pair};
 use crate::sink;
 
-/// What `diff` was told beside the scope.
+/// What `diff` was told alongside the scope.
 #[derive(Debug, Clone)]
 pub struct DiffOptions {
     /// The server merges, by dry run; else the plan is shown as it is.
@@ -96,7 +96,7 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
     })
 }
 
-/// The end of a `diff`: every error is told; the cluster's decide the exit code over the input's.
+/// The end of a `diff`: every error is reported; the cluster's decide the exit code over the input's.
 pub fn conclude(outcome: Outcome, input: Vec<InputError>, cluster: Vec<ClusterError>) -> Run {
     if cluster.is_empty() {
         return unless_errors(outcome, input);

@@ -98,7 +98,7 @@ fn scope_of(manifests: &Stream<'_>, live: &LiveArgs) -> Scope {
     Scope { namespace, operator_namespace: live.scope.operator_namespace.clone(), ..Scope::default() }
 }
 
-/// The AgentRuntimes of the manifests, and the workloads with their skills, each beside what is there now.
+/// The AgentRuntimes of the manifests, and the workloads with their skills, each alongside what is there now.
 async fn pairs(
     requests: &Requests,
     over: &Overlay,

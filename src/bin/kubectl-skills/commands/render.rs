@@ -231,7 +231,7 @@ fn write(inputs: &Inputs, edited: &Edited) -> Run {
     in_place::write(&changes, &inputs.roots)
 }
 
-/// All texts behind one another, documents kept apart. A single one comes out as it is.
+/// All texts after one another, documents kept apart. A single one comes out as it is.
 fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
     let mut out: Vec<&str> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
@@ -250,7 +250,7 @@ fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
         });
         match first {
             Some(line) if line.starts_with("---") => {}
-            // Directives may stand only behind the end of a document.
+            // Directives may stand only after the end of a document.
             Some(line) if line.starts_with('%') => out.extend(["...", eol]),
             _ => out.extend(["---", eol]),
         }

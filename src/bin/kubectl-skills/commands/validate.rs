@@ -25,7 +25,7 @@ mod report;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema) and the webhook. What they accept
-and what will not work all the same is told as warnings.
+and what will not work all the same is reported as warnings.
 
 Examples:
   # Before a commit

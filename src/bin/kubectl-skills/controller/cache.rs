@@ -1,4 +1,4 @@
-//! The picture of the cluster: updates of the watches in, what changed and what is there out. Nothing here asks for
+//! The snapshot of the cluster: updates of the watches in, what changed and what is there out. Nothing here asks for
 //! anything, and nothing is planned before [`Cache::synced`].
 //!
 //! Objects are kept as JSON text, a third of what they take as values; a plan reads two of them.
@@ -104,7 +104,7 @@ struct SourceState {
     what: String,
 }
 
-/// The picture.
+/// The snapshot.
 #[derive(Debug)]
 pub struct Cache {
     about: Vec<Watched>,
@@ -123,7 +123,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty picture of what the sources will tell.
+    /// An empty snapshot of what the sources will tell.
     pub fn new(sources: impl IntoIterator<Item = (Watched, String)>) -> Self {
         let (about, states): (Vec<_>, Vec<_>) = sources
             .into_iter()

@@ -1,6 +1,6 @@
 //! The ConfigMaps as they were at one moment: where they are in, all of them at one version of the cluster out.
 //!
-//! Each watch tells of its own ConfigMaps in its own time, so what they have told never is one picture: of two ConfigMaps
+//! Each watch tells of its own ConfigMaps in its own time, so what they have told never is one snapshot: of two ConfigMaps
 //! that change one after the other the second may be seen first, and a hash of the new one and the old other would roll
 //! pods for a configuration that never was. The watches say when to read, and this is what is read.
 
@@ -40,7 +40,7 @@ pub fn places(sources: &[(Watched, WatchTarget<Trim>)]) -> Vec<Place> {
 /// Reads them all, as they were when the first list was read.
 ///
 /// # Errors
-/// One list that failed is enough: what is left of the others is no picture.
+/// One list that failed is enough: what is left of the others is no snapshot.
 pub async fn read(requests: &Requests, places: &[Place]) -> Result<Vec<ConfigMap>, ClusterError> {
     let Some((first, others)) = places.split_first() else { return Ok(Vec::new()) };
     let (version, mut all) = list(requests, first, None).await?;

@@ -222,7 +222,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Two runs over one object at once would plan over the same picture and write twice.
+    /// Two runs over one object at once would plan over the same snapshot and write twice.
     #[test]
     fn a_key_is_never_out_twice_and_comes_again_when_added_meanwhile() {
         let now = Instant::now();

@@ -1,7 +1,7 @@
 //! Runs as OTLP traces. In: the environment variables of the OpenTelemetry specification (`OTEL_EXPORTER_OTLP_ENDPOINT`
 //! and its like); out: a layer for the log, and a guard that sends what is left. Without an endpoint there is neither.
 //!
-//! A trace is one run for one AgentRuntime, and below it the requests that the run makes. What happens beside runs, such
+//! A trace is one run for one AgentRuntime, and below it the requests that the run makes. What happens alongside runs, such
 //! as the renewal of a lease, makes no trace.
 
 use std::time::Duration;

@@ -58,7 +58,7 @@ impl Certificates {
         Ok((Arc::new(certificates), Loaded(content)))
     }
 
-    /// Reads the files again and again; returns only when dropped. What cannot be used is told once and changes nothing.
+    /// Reads the files again and again; returns only when dropped. What cannot be used is reported once and changes nothing.
     pub async fn reload(self: Arc<Self>, loaded: Loaded, every: Duration) {
         let mut used = loaded.0;
         let mut complaint = String::new();
@@ -73,7 +73,7 @@ impl Certificates {
                 if content == used {
                     return Ok(None);
                 }
-                // Two files cannot be replaced at one moment: a key beside another's certificate is read again.
+                // Two files cannot be replaced at one moment: a key alongside another's certificate is read again.
                 parse(&self.files, &content).map(|key| Some((content, key)))
             });
             match outcome {

@@ -310,7 +310,7 @@ fn editing_back_to_the_original_value_gives_the_original_bytes_in_every_style() 
     assert!(bad.is_empty(), "{} bad\n{}", bad.len(), bad.join("\n"));
 }
 
-/// Fixed looks of all styles (`edited.*` beside `input.*`), so that a change of taste is seen.
+/// Fixed looks of all styles (`edited.*` alongside `input.*`), so that a change of taste is seen.
 /// `UPDATE_GOLDEN=1` writes them anew; look at the difference before it is committed.
 #[test]
 fn added_lines_look_like_their_neighbours() {

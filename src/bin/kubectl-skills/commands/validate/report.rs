@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::objects::{Object, Parsed};
 use crate::printable;
 
-/// One thing to be told of an object.
+/// One thing to be said of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Who says it: `schema`, `webhook`, or of warnings `preflight`.
@@ -27,7 +27,7 @@ pub struct Finding {
     column: usize,
 }
 
-/// An AgentRuntime with all that is to be told of it.
+/// An AgentRuntime with all that is to be said of it.
 #[derive(Debug)]
 pub struct Judged {
     file: String,
@@ -72,10 +72,10 @@ struct Candidate<'p> {
     spec: Option<AgentRuntimeSpec>,
 }
 
-/// Judges every AgentRuntime of the documents, each as if it were created beside all others.
+/// Judges every AgentRuntime of the documents, each as if it were created alongside all others.
 ///
 /// The API server asks the webhook only about objects that pass the schema. Here it is asked about all that can be
-/// read, so that everything is told at once.
+/// read, so that everything is reported at once.
 pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &str) -> Vec<Judged> {
     let validator = Validator::new(profile);
     let rules = Rules::new(profile);

@@ -512,7 +512,7 @@ fn with_system_fields(desired: &Value, live: &Value) -> Value {
     desired
 }
 
-/// Managers beside us that own what differs from what we want.
+/// Managers other than us that own what differs from what we want.
 fn contenders(live: &Value, seen: &Value, desired: &Value, ours: &[FieldPath]) -> String {
     let changed = ours.iter().filter(|path| path.find(seen) != path.find(desired));
     let removed = removed_fields(seen, desired);

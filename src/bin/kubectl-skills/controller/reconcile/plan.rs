@@ -22,7 +22,7 @@ use crate::controller::config::Snapshot;
 pub const ACTIVE: &str = "ControllerActive";
 /// Seconds until a run that failed is made again (operator-spec.md section 5, step 9).
 pub const RETRY_SECS: u32 = 30;
-/// Seconds until it is looked whether the operator still runs, beside noticing that it went.
+/// Seconds until it is looked whether the operator still runs, alongside noticing that it went.
 const OPERATOR_SECS: u32 = 600;
 
 /// How plans are made.
@@ -233,7 +233,7 @@ fn refuse_beside_operator(decision: &mut Decision, operator: &Key) {
         return;
     }
     let message = format!(
-        "the operator runs as Deployment {operator} and writes the same fields; nothing is written beside it"
+        "the operator runs as Deployment {operator} and writes the same fields; nothing is written alongside it"
     );
     decision.status = Some(StatusPlan {
         set: vec![Condition::new(ACTIVE, false, "OperatorRunning", message.clone())],
