@@ -127,7 +127,7 @@ docs: ## docs/cli.md from the help of the program
 	mv docs/cli.md.new docs/cli.md
 
 .PHONY: bench
-bench: ## CPU, memory and start-up beside the same transform written with kyaml (needs Go, python3, Linux)
+bench: ## CPU, memory and start-up alongside the same transform written with kyaml (needs Go, python3, Linux)
 	bench/run.sh --rounds $(ROUNDS)
 
 # AgentRuntimes created at once in `make bench-controller`.
