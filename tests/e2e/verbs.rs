@@ -90,9 +90,14 @@ fn status_tells_who_has_a_skill_and_what_changes() {
     let mut lines =
         BufReader::new(child.stdout.take().expect("its output")).lines().map(|line| line.expect("text"));
     let first: Vec<String> = lines.by_ref().take(3).collect();
-    assert!(
-        first[0].starts_with("NAME") && first[1].starts_with("other") && first[2].ends_with("ok"),
-        "{first:?}"
+    let rows: Vec<Vec<&str>> = first.iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(
+        rows,
+        [
+            ["NAME", "TARGET", "SKILLS", "MOUNTED", "STATE", "REASON"],
+            ["other", "Deployment/other", "b", "b", "ok", "<none>"],
+            ["web", "Deployment/web", "a", "a", "ok", "<none>"],
+        ]
     );
     let newer = json!({"spec": {"skills": [{"name": "a", "image": "quay.io/example/a:2", "mountPath": "/skills/x"}]}});
     server.merge(&runtime(namespace, "web", &[]), "kubectl", &newer);
