@@ -104,6 +104,12 @@ pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// The end of a summary: whose rules were followed and why, and the gate that keeps skills from being mounted.
+pub fn whose_rules(profile: &str, reason: &str, gate_off: Option<&str>) -> String {
+    let gate = gate_off.map(|gate| format!("; no skills are mounted: the feature gate {gate} is off"));
+    format!("; profile {profile} because {reason}{}", gate.unwrap_or_default())
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.agents == 0 {
@@ -124,10 +130,7 @@ impl fmt::Display for Summary {
             let untouched = self.objects.saturating_sub(workloads.len() + agents_changed);
             write!(f, ", {} untouched", counted(untouched, "object"))?;
         }
-        write!(f, "; profile {} because {}", self.profile, self.reason)?;
-        if let Some(gate) = self.gate_off {
-            write!(f, "; no skills are mounted: the feature gate {gate} is off")?;
-        }
+        f.write_str(&whose_rules(self.profile, &self.reason, self.gate_off))?;
         if self.compiled_defaults {
             f.write_str(
                 "; hashes use compiled defaults, for no operator ConfigMap is given (--config-from)",

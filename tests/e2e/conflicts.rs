@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::controller::process::{Controller, until_condition};
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::Server;
 
 const ANNOTATION: &str = "kagenti.io/skills";
@@ -44,22 +44,13 @@ const MANAGERS: [Manager; 5] = [
     },
 ];
 
-fn set_up(namespace: &str) -> &'static Server {
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
-    server
-}
-
 /// A skill of a ConfigMap is named in the manifest; the image skill alongside it must not cost it, nor start a fight.
 #[test]
 fn the_advice_of_a_conflict_works_with_every_manager() {
     for (number, manager) in MANAGERS.iter().enumerate() {
         let namespace = format!("conflicts-{number}");
         let namespace = namespace.as_str();
-        let server = set_up(namespace);
+        let server = Server::with_gate_on(namespace);
         let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
         server.create(&path_of(&agent), &agent);
         let mut manifest = deployment(namespace, "web");
@@ -108,7 +99,7 @@ fn the_advice_of_a_conflict_works_with_every_manager() {
 #[test]
 fn what_its_owner_has_twice_stops_nothing() {
     let namespace = "conflicts-twice";
-    let server = set_up(namespace);
+    let server = Server::with_gate_on(namespace);
     let mut workload = deployment(namespace, "web");
     let container = &mut workload["spec"]["template"]["spec"]["containers"][0];
     container["env"] =
@@ -149,7 +140,7 @@ fn what_its_owner_has_twice_stops_nothing() {
 #[test]
 fn no_pod_rolls_for_nothing_while_the_gate_is_off() {
     let namespace = "conflicts-gate";
-    let server = set_up(namespace);
+    let server = Server::with_gate_on(namespace);
     let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
     for object in [deployment(namespace, "web"), agent] {
         server.create(&path_of(&object), &object);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::Server;
 
 /// Names of the containers in order, each with the paths of its mounts.
@@ -31,11 +31,7 @@ fn all(mounts: [&[&str]; 3]) -> Vec<(String, Vec<String>)> {
 #[test]
 fn another_container_gets_the_skills_and_the_order_stays() {
     for (namespace, server_side) in [("containers-client", false), ("containers-server", true)] {
-        let server = Server::shared();
-        server.namespace(namespace);
-        let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-        server.request("POST", "/api/v1/namespaces", Some(&system));
-        server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+        let server = Server::with_gate_on(namespace);
         let mut manifest = deployment(namespace, "web");
         let pod = &mut manifest["spec"]["template"]["spec"];
         let list = pod["containers"].as_array_mut().expect("containers");

@@ -2,17 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::objects::{deployment, gates_on, one, path_of, runtime, sandbox};
+use crate::objects::{deployment, one, path_of, runtime, sandbox};
 use crate::server::Server;
-
-fn set_up(namespace: &str) -> &'static Server {
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
-    server
-}
 
 /// An agent that waits for another's finalizer once it is deleted.
 fn waiting(namespace: &str, kind: &str) -> Value {
@@ -45,7 +36,7 @@ fn look(server: &Server, namespace: &str) -> (String, usize, Vec<String>) {
 #[test]
 fn status_and_plan_are_of_one_mind_until_the_end() {
     for (namespace, kind) in [("deleted-deployment", "Deployment"), ("deleted-sandbox", "Sandbox")] {
-        let server = set_up(namespace);
+        let server = Server::with_gate_on(namespace);
         let workload =
             if kind == "Sandbox" { sandbox(namespace, "web") } else { deployment(namespace, "web") };
         let agent = waiting(namespace, kind);
@@ -80,7 +71,7 @@ fn status_and_plan_are_of_one_mind_until_the_end() {
 #[test]
 fn who_is_deleted_before_it_was_applied_leaves_no_trace() {
     let namespace = "deleted-early";
-    let server = set_up(namespace);
+    let server = Server::with_gate_on(namespace);
     let (workload, agent) = (deployment(namespace, "web"), waiting(namespace, "Deployment"));
     for object in [&workload, &agent] {
         server.create(&path_of(object), object);

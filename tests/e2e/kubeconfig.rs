@@ -3,16 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::{Server, fed};
 
 fn set_up(namespace: &str) -> &'static Server {
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system =
-        serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     let skills = [("a", "quay.io/example/a:1", "/skills/a")];
     for object in [deployment(namespace, "web"), runtime(namespace, "web", &skills)] {
         server.create(&path_of(&object), &object);

@@ -1,18 +1,9 @@
 //! `diff -f --live`: manifests, with their skills, against the cluster.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::Server;
-
-fn set_up(namespace: &str) -> &'static Server {
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
-    server
-}
 
 fn list(objects: &[&Value]) -> String {
     objects.iter().map(|object| format!("---\n{object}\n")).collect()
@@ -22,7 +13,7 @@ fn list(objects: &[&Value]) -> String {
 #[test]
 fn manifests_are_tried_with_their_skills() {
     let namespace = "live-files";
-    let server = set_up(namespace);
+    let server = Server::with_gate_on(namespace);
     let skills = |tag: &str| format!("quay.io/example/a:{tag}");
     let (old, new) = (skills("1"), skills("2"));
     let manifest = deployment(namespace, "web");
@@ -96,7 +87,7 @@ fn manifests_are_tried_with_their_skills() {
 #[test]
 fn what_is_not_there_yet_is_shown_whole() {
     let namespace = "live-files-new";
-    let server = set_up(namespace);
+    let server = Server::with_gate_on(namespace);
     let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
     let manifest = deployment(namespace, "web");
     let args = ["diff", "-f", "-", "--live"];

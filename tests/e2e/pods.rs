@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::certificates::Authority;
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::Server;
 
 const REGISTRATIONS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
@@ -145,11 +145,7 @@ fn check(said: &str, name: &str) -> Value {
 #[test]
 fn a_webhook_that_strips_pods_is_seen_before_the_write_and_after() {
     let namespace = "pods-stripped";
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     for object in [
         deployment(namespace, "web"),
         runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]),
@@ -213,11 +209,7 @@ fn a_webhook_that_strips_pods_is_seen_before_the_write_and_after() {
 #[test]
 fn who_may_not_create_pods_is_told_that_it_is_unknown() {
     let namespace = "pods-unknown";
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     for object in [
         deployment(namespace, "web"),
         runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::objects::{deployment, gates_on, path_of, runtime, sandbox};
+use crate::objects::{deployment, path_of, runtime, sandbox};
 use crate::server::Server;
 
 /// The YAML after a heading of the page.
@@ -18,11 +18,7 @@ fn yaml_of(page: &str, heading: &str) -> String {
 #[test]
 fn the_documented_roles_are_enough() {
     let namespace = "rights";
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     let mut restarted = runtime(namespace, "box", &[]);
     restarted["spec"]["targetRef"] =
         json!({"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "name": "box"});

@@ -10,11 +10,7 @@ use crate::server::Server;
 #[test]
 fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
     for (namespace, server_side) in [("sandbox-client", false), ("sandbox-server", true)] {
-        let server = Server::shared();
-        server.namespace(namespace);
-        let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-        server.request("POST", "/api/v1/namespaces", Some(&system));
-        server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+        let server = Server::with_gate_on(namespace);
         let manifest = sandbox(namespace, "box");
         let flags: &[&str] =
             if server_side { &["apply", "--server-side", "-f", "-"] } else { &["apply", "-f", "-"] };

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{self, Request};
-use crate::objects::one;
+use crate::objects::{gates_on, one, path_of};
 
 /// Server with image volumes.
 pub const CURRENT: &str = "1.37.2";
@@ -54,6 +54,17 @@ impl Server {
         let sandboxes = sandboxes.to_str().expect("a path");
         STOPWATCH.with(|_| ());
         SHARED.get_or_init(|| Self::start(CURRENT, &["--controller-manager", "--crd", sandboxes]))
+    }
+
+    /// The shared server with a new namespace, and the gate over skills on.
+    pub fn with_gate_on(namespace: &str) -> &'static Self {
+        let server = Self::shared();
+        server.namespace(namespace);
+        // Several tests make these, and the first one wins.
+        let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
+        server.request("POST", "/api/v1/namespaces", Some(&system));
+        server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+        server
     }
 
     /// A server of its own, for tests about all namespaces.
@@ -209,7 +220,7 @@ impl Server {
     }
 
     pub fn namespace(&self, name: &str) {
-        let body = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         self.create("/api/v1/namespaces", &body);
     }
 

@@ -6,15 +6,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::{Server, fed};
 
 fn set_up(namespace: &str) -> &'static Server {
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     for (name, image) in [("web", "quay.io/example/a:1"), ("other", "quay.io/example/b:1")] {
         let mut workload = deployment(namespace, name);
         // Without nodes no pod becomes ready: a rollout of none is done as soon as it is seen.

@@ -4,18 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::objects::{deployment, gates_on, path_of, runtime};
+use crate::objects::{deployment, path_of, runtime};
 use crate::server::Server;
 
 /// A second run after one that was killed, or after the operator's, must not hand traffic to agents that are not there yet.
 #[test]
 fn a_workload_that_is_unchanged_is_waited_for_as_well() {
     let namespace = "waits-unchanged";
-    let server = Server::shared();
-    server.namespace(namespace);
-    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kagenti-system"}});
-    server.request("POST", "/api/v1/namespaces", Some(&system));
-    server.request("POST", &path_of(&gates_on()), Some(&gates_on()));
+    let server = Server::with_gate_on(namespace);
     for object in [
         deployment(namespace, "web"),
         runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]),

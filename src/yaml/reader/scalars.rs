@@ -269,14 +269,7 @@ impl<'t> Scanner<'t> {
                 self.chars.skip();
             }
         }
-        self.chars.skip_blanks_and_comment()?;
-        if !is_breakz(self.chars.here()) {
-            return Err(self.error("did not find expected comment or line break", start));
-        }
-        if is_break(self.chars.here()) {
-            self.chars.need(2)?;
-            self.chars.skip_line();
-        }
+        self.end_line(start)?;
         // 0 stands for an indentation that the first line decides.
         let mut indent = if increment > 0 { self.indent.max(0) + increment } else { 0 };
         let (mut leading_break, mut trailing_breaks) = (None, String::new());

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::chars::{Chars, Failure, Mark, is_blank, is_blankz, is_break};
+use super::chars::{Chars, Failure, Mark, is_blank, is_blankz, is_break, is_breakz};
 use crate::yaml::node::ScalarStyle;
 
 /// Nesting that Go's scanner still takes, of flow collections and of indentation each.
@@ -131,6 +131,19 @@ impl<'t> Scanner<'t> {
     /// An error at the mark.
     pub(super) fn error(&self, problem: &'static str, context: Mark) -> Failure {
         Failure::new(problem, self.chars.mark, context, true)
+    }
+
+    /// Skips the rest of a line, on which only a comment may stand. `start` is where what it ends began.
+    pub(super) fn end_line(&mut self, start: Mark) -> Result<(), Failure> {
+        self.chars.skip_blanks_and_comment()?;
+        if !is_breakz(self.chars.here()) {
+            return Err(self.error("did not find expected comment or line break", start));
+        }
+        if is_break(self.chars.here()) {
+            self.chars.need(2)?;
+            self.chars.skip_line();
+        }
+        Ok(())
     }
 
     /// A token that was scanned from `start` up to the mark.

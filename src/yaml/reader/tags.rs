@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::TagDirectives;
-use super::chars::{Failure, Mark, is_blank, is_blankz, is_break, is_breakz, is_word};
+use super::chars::{Failure, Mark, is_blank, is_blankz, is_word};
 use super::scanner::{Scanner, Spanned, Token};
 
 /// What the tags of YAML's own types begin with; written `!!`.
@@ -152,14 +152,7 @@ impl<'t> Scanner<'t> {
             "TAG" => self.scan_tag_directive(start)?,
             _ => return Err(self.error("found unknown directive name", start)),
         };
-        self.chars.skip_blanks_and_comment()?;
-        if !is_breakz(self.chars.here()) {
-            return Err(self.error("did not find expected comment or line break", start));
-        }
-        if is_break(self.chars.here()) {
-            self.chars.need(2)?;
-            self.chars.skip_line();
-        }
+        self.end_line(start)?;
         Ok(self.spanned(token, start))
     }
 

@@ -9,7 +9,7 @@ use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
-use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::manifest::summary::{counted, whose_rules};
 use kubectl_skills::plan::session::Session;
 use kubectl_skills::plan::{Action, Options};
 use serde_json::Value;
@@ -230,11 +230,9 @@ impl ClusterRun {
         if failed > 0 {
             text += &format!(", {failed} failed");
         }
-        text += &format!("; profile {} because {}", dialect.profile.name, dialect.reason);
-        if !self.session.options().gate && dialect.profile.mounts() {
-            text +=
-                &format!("; no skills are mounted: the feature gate {} is off", dialect.profile.skill_gate);
-        }
+        let profile = dialect.profile;
+        let gate_off = (!self.session.options().gate && profile.mounts()).then_some(profile.skill_gate);
+        text += &whose_rules(profile.name, &dialect.reason, gate_off);
         notes::summary(&text);
     }
 
