@@ -9,7 +9,7 @@
 # In:  KUBEBUILDER_ASSETS, if set, is taken for the default version and nothing is built; else hack/apiserver/build.sh.
 # Out: `start` returns when /readyz says so and leaves in D: kubeconfig (user admin, group system:masters), tokens.csv
 #      (admin, writer, viewer, nobody: the last three without any right until a test grants some), logs and pids.
-#      With --owner the servers end when that process does.
+#      With --owner the servers end when that process does, and etcd's data goes.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -118,6 +118,8 @@ YAML
       trap '' HUP INT
       while kill -0 "$owner" 2>/dev/null && [ -f "$dir/kube-apiserver.pid" ]; do sleep 1; done
       stop "$dir"
+      # Logs stay for who looks for a failure; what etcd held, some 130 MB each time, would only fill the disk.
+      rm -rf "$dir/etcd"
     ) >/dev/null 2>&1 </dev/null &
     disown
   fi
