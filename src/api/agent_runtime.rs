@@ -13,6 +13,8 @@ pub struct Skill {
     pub mount_path: String,
     /// `Always`, `Never`, `IfNotPresent` or empty.
     pub pull_policy: String,
+    /// Folder of the image that is mounted in place of its root; empty for the root. SkillBindings only.
+    pub sub_path: String,
 }
 
 /// `spec.targetRef`.
@@ -81,11 +83,11 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn wrong(field: &str, wanted: &str, value: &Value) -> FieldError {
+pub(super) fn wrong(field: &str, wanted: &str, value: &Value) -> FieldError {
     FieldError { field: field.to_owned(), message: format!("must be {wanted}, found {}", type_name(value)) }
 }
 
-fn object<'v>(parent: &'v Value, key: &str, field: &str) -> Result<Option<&'v Value>, FieldError> {
+pub(super) fn object<'v>(parent: &'v Value, key: &str, field: &str) -> Result<Option<&'v Value>, FieldError> {
     match parent.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value @ Value::Object(_)) => Ok(Some(value)),
@@ -93,7 +95,7 @@ fn object<'v>(parent: &'v Value, key: &str, field: &str) -> Result<Option<&'v Va
     }
 }
 
-fn string(parent: &Value, key: &str, field: &str) -> Result<String, FieldError> {
+pub(super) fn string(parent: &Value, key: &str, field: &str) -> Result<String, FieldError> {
     match parent.get(key) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.clone()),
@@ -102,7 +104,7 @@ fn string(parent: &Value, key: &str, field: &str) -> Result<String, FieldError> 
 }
 
 /// A text of a skill; its field is written out only where something is wrong with it.
-fn of_skill(skill: &Value, index: usize, key: &str) -> Result<String, FieldError> {
+pub(super) fn of_skill(skill: &Value, index: usize, key: &str) -> Result<String, FieldError> {
     string(skill, key, "")
         .map_err(|error| FieldError { field: format!("spec.skills[{index}].{key}"), ..error })
 }
@@ -169,6 +171,7 @@ impl AgentRuntimeSpec {
                         image: take(of_skill(item, index, "image"), &mut errors),
                         mount_path: take(of_skill(item, index, "mountPath"), &mut errors),
                         pull_policy: take(of_skill(item, index, "pullPolicy"), &mut errors),
+                        sub_path: String::new(),
                     });
                 }
             }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::api::names::{MANAGED_BY, Names};
 use crate::api::pull_policy::default_pull_policy;
+use crate::api::workload::PodTemplate;
 
 /// One step of the way to a field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -254,9 +255,14 @@ pub fn missing(stored: &Value, configuration: &Value) -> Option<Value> {
 
 /// The fields of ours that a workload should have, whoever wrote them: labels, annotations, and for each skill its volume
 /// and its mounts, in whichever containers they are. Skills are (volume name, mount path).
-pub fn our_fields(desired: &Value, names: &Names, template: &str, skills: &[(&str, &str)]) -> Vec<FieldPath> {
+pub fn our_fields(
+    desired: &Value,
+    names: &Names,
+    paths: &PodTemplate,
+    skills: &[(&str, &str)],
+) -> Vec<FieldPath> {
     let root = FieldPath::default();
-    let of_template = FieldPath::fields(["spec", template]);
+    let of_template = FieldPath::fields(paths.template.iter().copied());
     let mut out = vec![root.clone().field("metadata").field("annotations").field(names.skills)];
     for at in [&root, &of_template] {
         out.push(at.clone().field("metadata").field("labels").field(names.type_label));
@@ -479,6 +485,7 @@ fn walk_removed(live: &Value, desired: &Value, at: &mut FieldPath, out: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::workload::WorkloadKind;
     use crate::api::names::KAGENTI;
     use serde_json::json;
 
@@ -523,7 +530,7 @@ mod tests {
     }
 
     fn ours() -> Vec<FieldPath> {
-        our_fields(&desired(), &KAGENTI, "template", &[("skill-a", "/skills/a")])
+        our_fields(&desired(), &KAGENTI, WorkloadKind::Deployment.paths(), &[("skill-a", "/skills/a")])
     }
 
     /// `--container` after a run without it: the container named now came first in the patch, and so in the pod.

@@ -36,13 +36,15 @@ impl Before {
         hash: &str,
         names: &Names,
     ) -> Self {
-        let template = kind.template_key();
+        let template = |keys, key| find(workload, keys).map_or("", |map| text(map, &[key]));
+        let paths = kind.paths();
         let agent_type = runtime.spec.agent_type.as_str();
         let shortcut = text(workload, &["metadata", "labels", names.type_label]) == agent_type
             && text(workload, &["metadata", "labels", MANAGED_BY]) == names.managed_by_value
-            && text(workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
-            && text(workload, &["spec", template, "metadata", "annotations", names.config_hash]) == hash;
-        let volumes = find(workload, &["spec", template, "spec", "volumes"]).and_then(Value::as_array);
+            && template(paths.labels, names.type_label) == agent_type
+            && template(paths.annotations, names.config_hash) == hash;
+        let volumes =
+            find(workload, paths.pod).and_then(|pod| pod.get("volumes")).and_then(Value::as_array);
         let ours = volumes.into_iter().flatten().filter(|volume| image_volumes::is_skill_image(volume));
         Self { shortcut, volumes: ours.map(|volume| image_volumes::name_of(volume).to_owned()).collect() }
     }

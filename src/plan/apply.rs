@@ -51,9 +51,9 @@ fn exact(
     options: &Options,
 ) {
     let names = options.profile.names;
-    let template = kind.template_key();
+    let paths = kind.paths();
     let agent_type = runtime.spec.agent_type.as_str();
-    let old_hash = sandbox::template_entry(&workload, kind, "annotations", names.config_hash);
+    let old_hash = sandbox::template_entry(&workload, paths.annotations, names.config_hash);
     let skills = runtime.spec.skills.as_slice();
     let mounts = options.profile.mounts() && options.gate && kind.is_typed();
     if mounts {
@@ -61,10 +61,10 @@ fn exact(
     }
     let configured = text(&workload, &["metadata", "labels", names.type_label]) == agent_type
         && text(&workload, &["metadata", "labels", MANAGED_BY]) == names.managed_by_value
-        && text(&workload, &["spec", template, "metadata", "labels", names.type_label]) == agent_type
+        && find(&workload, paths.labels).map_or("", |map| text(map, &[names.type_label])) == agent_type
         && old_hash == plan.config_hash
         && (!options.profile.mtls_annotation
-            || sandbox::template_entry(&workload, kind, "annotations", names.mtls_mode)
+            || sandbox::template_entry(&workload, paths.annotations, names.mtls_mode)
                 == mtls_mode(runtime));
     if configured {
         plan.action = Action::Unchanged;
@@ -73,20 +73,20 @@ fn exact(
     }
     let mut after = workload.into_owned();
     let labels = [(names.type_label, agent_type), (MANAGED_BY, names.managed_by_value)];
-    sandbox::set_metadata(&mut after, kind, "labels", &labels);
+    sandbox::set(&mut after, kind, &["metadata", "labels"], &labels);
     if options.profile.mounts() {
         let annotation = (options.gate && !skills.is_empty())
             .then(|| annotation::text(skills.iter().map(|skill| skill.name.as_str())));
         sandbox::set_or_remove_annotation(&mut after, kind, names.skills, annotation.as_deref());
     }
-    sandbox::set_template(&mut after, kind, "labels", &[(names.type_label, agent_type)]);
+    sandbox::set(&mut after, kind, paths.labels, &[(names.type_label, agent_type)]);
     let hash = plan.config_hash.clone();
     let mut annotations = vec![(names.config_hash, hash.as_str())];
     if options.profile.mtls_annotation {
         annotations.push((names.mtls_mode, mtls_mode(runtime)));
     }
-    sandbox::set_template(&mut after, kind, "annotations", &annotations);
-    if mounts && let Ok(pod) = map_mut(&mut after, &["spec", template, "spec"]) {
+    sandbox::set(&mut after, kind, paths.annotations, &annotations);
+    if mounts && let Ok(pod) = map_mut(&mut after, paths.pod) {
         exact_pod(pod, skills);
     }
     plan.action = Action::Configured;
@@ -169,13 +169,13 @@ fn safe(
             "skills are not mounted into a Sandbox, and the annotation that would say so is not written",
         );
     }
-    let annotations = ["spec", kind.template_key(), "metadata", "annotations"];
+    let annotations = kind.paths().annotations;
     let old_hash =
-        find(work.draft.value(), &annotations).map(|map| text(map, &[hash_key])).unwrap_or_default();
+        find(work.draft.value(), annotations).map(|map| text(map, &[hash_key])).unwrap_or_default();
     let restarts = !old_hash.is_empty() && old_hash != work.plan.config_hash;
     if !observes || profile.observer_render.config_hash {
         let hash = work.plan.config_hash.clone();
-        work.draft.set(&annotations, hash_key, hash)?;
+        work.draft.set(annotations, hash_key, hash)?;
     }
     work.record()?;
     let changed = work.draft.is_touched();

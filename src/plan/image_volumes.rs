@@ -199,6 +199,7 @@ mod tests {
             image: image.into(),
             mount_path: format!("/s/{name}"),
             pull_policy: policy.into(),
+            ..Skill::default()
         }
     }
 

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn skill(name: &str, path: &str) -> Skill {
-        Skill { name: name.into(), image: "i".into(), mount_path: path.into(), pull_policy: String::new() }
+        Skill { name: name.into(), image: "i".into(), mount_path: path.into(), ..Skill::default() }
     }
 
     #[test]

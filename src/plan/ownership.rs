@@ -45,8 +45,7 @@ impl Entry {
     pub(super) fn keys(self, kind: WorkloadKind) -> &'static [&'static str] {
         match (self, kind) {
             (Self::Type | Self::ManagedBy, _) => &["metadata", "labels"],
-            (Self::PodType, WorkloadKind::Sandbox) => &["spec", "podTemplate", "metadata", "labels"],
-            (Self::PodType, _) => &["spec", "template", "metadata", "labels"],
+            (Self::PodType, kind) => kind.paths().labels,
         }
     }
 
@@ -112,10 +111,10 @@ impl Ownership {
             }
         });
         let hash =
-            text(workload, &["spec", kind.template_key(), "metadata", "annotations", names.config_hash]);
+            find(workload, kind.paths().annotations).map_or("", |map| text(map, &[names.config_hash]));
         // An operator that only observes stamps whatever it finds.
         let stamped = !hash.is_empty() && options.profile.mounts() && record.is_none() && !unreadable;
-        let volumes = find(workload, &["spec", kind.template_key(), "spec", "volumes"]);
+        let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
         let images =
             volumes.and_then(Value::as_array).into_iter().flatten().filter(|volume| is_skill_image(volume));
         let mounted = images.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX));
@@ -150,8 +149,7 @@ impl Ownership {
             return None;
         }
         if !self.managers.is_empty() {
-            let pod = ["f:spec".to_owned(), format!("f:{}", self.kind.template_key()), "f:spec".to_owned()];
-            let path = [&pod[..], &["f:volumes".to_owned(), item("name", &name)]].concat();
+            let path = self.pod_fields(["f:volumes".to_owned(), item("name", &name)]);
             match self.managers.of_item(&path) {
                 Some(true) => return Some(Evidence::ManagedFields),
                 Some(false) => return None,
@@ -164,6 +162,11 @@ impl Ownership {
         (self.stamped && self.named.contains(skill)).then_some(Evidence::Stamp)
     }
 
+    /// A field below the pod, as managedFields name it.
+    fn pod_fields<const N: usize>(&self, below: [String; N]) -> Vec<String> {
+        self.kind.paths().pod.iter().map(|key| format!("f:{key}")).chain(below).collect()
+    }
+
     /// Whether a mount of a skill's volume, in a container that is not the agent's, is one that we left there when it
     /// was: `first` says that the container is the first one, which the operator takes.
     pub(super) fn stray_mount(&self, container: &str, first: bool, mount: &Value) -> Option<Evidence> {
@@ -171,16 +174,12 @@ impl Ownership {
             return None;
         }
         if !self.managers.is_empty() {
-            let list = ["f:spec", &format!("f:{}", self.kind.template_key()), "f:spec", "f:containers"];
-            let path: Vec<String> = list
-                .iter()
-                .map(|key| (*key).to_owned())
-                .chain([
-                    item("name", container),
-                    "f:volumeMounts".to_owned(),
-                    item("mountPath", path_of(mount)),
-                ])
-                .collect();
+            let path = self.pod_fields([
+                "f:containers".to_owned(),
+                item("name", container),
+                "f:volumeMounts".to_owned(),
+                item("mountPath", path_of(mount)),
+            ]);
             match self.managers.of_item(&path) {
                 Some(true) => return Some(Evidence::ManagedFields),
                 Some(false) => return None,

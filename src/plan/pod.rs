@@ -59,18 +59,18 @@ struct Other<'c> {
 }
 
 impl Work<'_, '_> {
-    fn pod_keys(&self) -> [&'static str; 3] {
-        ["spec", self.kind.template_key(), "spec"]
+    fn pod_keys(&self) -> &'static [&'static str] {
+        self.kind.paths().pod
     }
 
     /// Volumes, mounts and `SKILL_FOLDERS`.
     pub(super) fn pod(&mut self) -> Result<(), WrongType> {
         let keys = self.pod_keys();
-        let pod = self.draft.map(&keys)?;
+        let pod = self.draft.map(keys)?;
         if pod.is_none() && self.skills.is_empty() {
             return Ok(());
         }
-        let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(&keys)))?;
+        let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(keys)))?;
         let volumes = image_volumes::safe(existing, self.skills, &self.own);
         for (index, source) in &volumes.collisions {
             let skill = &self.skills[*index];
@@ -99,20 +99,20 @@ impl Work<'_, '_> {
         self.ambiguous |= !volumes.adopted.is_empty();
         self.next.before.volumes.extend(volumes.adopted.iter().cloned());
         self.containers(&volumes)?;
-        self.draft.set_items(&keys, "volumes", volumes.list)
+        self.draft.set_items(keys, "volumes", volumes.list)
     }
 
     fn containers(&mut self, volumes: &Volumes) -> Result<(), WrongType> {
         let keys = self.pod_keys();
         let none = Map::new();
-        let at = At::Keys(&keys);
+        let at = At::Keys(keys);
         let agent = self.agent_container()?;
         // The agent's first: which of its mounts are the author's is known then.
         for list in ["containers", "initContainers", "ephemeralContainers"] {
             let inside = At::Key(&at, list);
-            let count = items(self.draft.map(&keys)?.unwrap_or(&none), list, at)?.len();
+            let count = items(self.draft.map(keys)?.unwrap_or(&none), list, at)?.len();
             for index in 0..count {
-                let containers = items(self.draft.map(&keys)?.unwrap_or(&none), list, at)?;
+                let containers = items(self.draft.map(keys)?.unwrap_or(&none), list, at)?;
                 let Some(Value::Object(container)) = containers.get(index) else { continue };
                 let inside = At::Index(&inside, index);
                 let lists = |key| items(container, key, inside).map(<[Value]>::to_vec);
@@ -129,7 +129,7 @@ impl Work<'_, '_> {
                     self.other_lists(&other, &mounts, &env, inside, volumes)
                 };
                 for (key, items) in lists {
-                    self.draft.set_container_items(&keys, list, index, key, items);
+                    self.draft.set_container_items(keys, list, index, key, items);
                 }
             }
         }
@@ -140,8 +140,8 @@ impl Work<'_, '_> {
     fn agent_container(&mut self) -> Result<Option<usize>, WrongType> {
         let keys = self.pod_keys();
         let none = Map::new();
-        let at = At::Keys(&keys);
-        let containers = items(self.draft.map(&keys)?.unwrap_or(&none), "containers", at)?;
+        let at = At::Keys(keys);
+        let containers = items(self.draft.map(keys)?.unwrap_or(&none), "containers", at)?;
         let name =
             |container: &Value| container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let all: Vec<String> = containers.iter().map(name).collect();
@@ -166,7 +166,7 @@ impl Work<'_, '_> {
             return Ok(Some(found));
         }
         let template =
-            find(self.draft.value(), &["spec", self.kind.template_key(), "metadata", "annotations"]);
+            find(self.draft.value(), self.kind.paths().annotations);
         let chosen = template.and_then(|map| map.get(DEFAULT_CONTAINER)).and_then(Value::as_str);
         if let Some(chosen) = chosen {
             if let Some(found) = position(chosen) {

@@ -11,7 +11,7 @@ use super::apply::exact_pod;
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, text};
 use super::ownership::Entry;
-use super::sandbox::{end_restart, remove_on_deletion, set_template};
+use super::sandbox::{end_restart, remove_on_deletion, set};
 use super::work::Work;
 use super::{Action, Options, Runtime, RuntimePlan};
 use crate::api::names::MANAGED_BY;
@@ -73,26 +73,16 @@ pub(super) fn plan(
 fn exact(after: &mut Value, kind: WorkloadKind, options: &Options, defaults_only: &str) {
     let names = options.profile.names;
     let deletion = options.profile.deletion;
-    let template = ["spec", kind.template_key(), "metadata"];
+    let paths = kind.paths();
     if deletion.hash_to_defaults {
-        set_template(after, kind, "annotations", &[(names.config_hash, defaults_only)]);
+        set(after, kind, paths.annotations, &[(names.config_hash, defaults_only)]);
     } else {
-        remove_on_deletion(
-            after,
-            kind,
-            &[template[0], template[1], template[2], "annotations"],
-            names.config_hash,
-        );
-        remove_on_deletion(after, kind, &[template[0], template[1], template[2], "labels"], names.type_label);
+        remove_on_deletion(after, kind, paths.annotations, names.config_hash);
+        remove_on_deletion(after, kind, paths.labels, names.type_label);
         remove_on_deletion(after, kind, &["metadata", "labels"], names.type_label);
     }
     if deletion.mtls_annotation {
-        remove_on_deletion(
-            after,
-            kind,
-            &[template[0], template[1], template[2], "annotations"],
-            names.mtls_mode,
-        );
+        remove_on_deletion(after, kind, paths.annotations, names.mtls_mode);
     }
     remove_on_deletion(after, kind, &["metadata", "labels"], MANAGED_BY);
     if deletion.skills_annotation {
@@ -100,7 +90,7 @@ fn exact(after: &mut Value, kind: WorkloadKind, options: &Options, defaults_only
     }
     if deletion.volumes
         && kind.is_typed()
-        && let Ok(pod) = map_mut(after, &["spec", kind.template_key(), "spec"])
+        && let Ok(pod) = map_mut(after, paths.pod)
     {
         exact_pod(pod, &[]);
     }
@@ -143,14 +133,14 @@ fn safe(
         }
     }
     if profile.mounts() || profile.observer_render.config_hash {
-        let keys = ["spec", kind.template_key(), "metadata", "annotations"];
+        let keys = kind.paths().annotations;
         let is_there =
-            find(work.draft.value(), &keys).is_some_and(|map| map.get(names.config_hash).is_some());
+            find(work.draft.value(), keys).is_some_and(|map| map.get(names.config_hash).is_some());
         match hash {
-            Some(hash) if is_there => work.draft.set(&keys, names.config_hash, hash)?,
+            Some(hash) if is_there => work.draft.set(keys, names.config_hash, hash)?,
             // An AgentRuntime that was never applied rolls no pod when it is deleted.
             Some(_) => {}
-            None => work.draft.remove(&keys, names.config_hash),
+            None => work.draft.remove(keys, names.config_hash),
         }
     }
     work.record()?;

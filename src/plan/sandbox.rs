@@ -19,23 +19,13 @@ fn string_map<'v>(object: &'v Value, keys: &[&str]) -> Option<&'v Map<String, Va
 }
 
 /// An entry of a map in the pod template's metadata; empty where there is none.
-pub(super) fn template_entry(workload: &Value, kind: WorkloadKind, map: &str, key: &str) -> String {
-    let entry =
-        string_map(workload, &["spec", kind.template_key(), "metadata", map]).and_then(|map| map.get(key));
+pub(super) fn template_entry(workload: &Value, map: &[&str], key: &str) -> String {
+    let entry = string_map(workload, map).and_then(|map| map.get(key));
     entry.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Sets entries of a map in the workload's metadata.
-pub(super) fn set_metadata(workload: &mut Value, kind: WorkloadKind, map: &str, entries: &[(&str, &str)]) {
-    set(workload, kind, &["metadata", map], entries);
-}
-
-/// Sets entries of a map in the pod template's metadata.
-pub(super) fn set_template(workload: &mut Value, kind: WorkloadKind, map: &str, entries: &[(&str, &str)]) {
-    set(workload, kind, &["spec", kind.template_key(), "metadata", map], entries);
-}
-
-fn set(workload: &mut Value, kind: WorkloadKind, keys: &[&str], entries: &[(&str, &str)]) {
+/// Sets entries of a map, such as the labels of the pod template.
+pub(super) fn set(workload: &mut Value, kind: WorkloadKind, keys: &[&str], entries: &[(&str, &str)]) {
     if !kind.is_typed() {
         // A field on the way that is no map makes `SetNestedStringMap` fail, and the error is dropped.
         let passable = (1..keys.len()).all(|end| find(workload, &keys[..end]).is_none_or(Value::is_object));
@@ -131,7 +121,7 @@ pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
     let Some(mut workload) = plan.desired().cloned() else { return };
     let (field, stopped, _) = run_state(&workload);
     replace(&mut workload, &["spec", field], stopped);
-    set_metadata(&mut workload, WorkloadKind::Sandbox, "annotations", &[(names.restart_pending, "true")]);
+    set(&mut workload, WorkloadKind::Sandbox, &["metadata", "annotations"], &[(names.restart_pending, "true")]);
     plan.write(workload, None);
 }
 

@@ -166,7 +166,7 @@ impl<'w, 'r> Work<'w, 'r> {
         if !malformed && theirs.is_empty() {
             return;
         }
-        let volumes = find(self.draft.value(), &["spec", self.kind.template_key(), "spec", "volumes"]);
+        let volumes = find(self.draft.value(), self.kind.paths().pod).and_then(|pod| pod.get("volumes"));
         let images: HashSet<&str> = volumes
             .and_then(|volumes| volumes.as_array())
             .into_iter()

@@ -32,6 +32,7 @@ pub(super) fn spec() -> AgentRuntimeSpec {
         image: format!("r/{name}:1"),
         mount_path: format!("/skills/{name}"),
         pull_policy: policy.to_owned(),
+        ..Skill::default()
     };
     AgentRuntimeSpec {
         agent_type: "agent".to_owned(),

@@ -69,7 +69,7 @@ pub(super) fn workload(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> V
         template["metadata"]["annotations"] = json!({"team": "on"});
     }
     let mut out = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": {"name": name}, "spec": {}});
-    out["spec"][kind.template_key()] = template;
+    out["spec"][kind.paths().template[1]] = template;
     match dice.roll(4) {
         0 => {}
         1 => out["metadata"]["labels"] = json!({}),
@@ -146,7 +146,7 @@ pub(super) fn workloads(text: &str) -> BTreeMap<String, Value> {
 fn look_alike(dice: &mut Dice<'_>, profile: &'static Profile, name: &str) -> Value {
     let kind = dice.pick(&[WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::Sandbox]);
     let mut out = workload(dice, kind, name);
-    let template = kind.template_key();
+    let template = kind.paths().template[1];
     let names = profile.names;
     let mut volumes = Vec::new();
     let mut mounts = Vec::new();
@@ -239,7 +239,7 @@ pub fn never_rendered(bytes: &[u8]) -> Result<bool, String> {
     // What a name collides with is refused, and then nothing is written.
     let Ok(once) = run(&text, &settings) else { return Ok(false) };
     let after = workloads(&once).remove("weather").unwrap_or_default();
-    let lost = lost(&bare(&before), &after, kind.template_key());
+    let lost = lost(&bare(&before), &after, kind.paths().template[1]);
     if !lost.is_empty() {
         return Err(format!("{} lost {lost:?}\n{once}\nof\n{text}", profile.name));
     }

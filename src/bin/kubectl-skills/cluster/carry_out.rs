@@ -76,7 +76,7 @@ pub fn ours(
         .iter()
         .map(|planned| (planned.volume.as_str(), planned.skill.mount_path.as_str()))
         .collect();
-    our_fields(desired, plan.profile.names, kind.template_key(), &skills)
+    our_fields(desired, plan.profile.names, kind.paths(), &skills)
 }
 
 /// Tries all tasks by dry run, in order.

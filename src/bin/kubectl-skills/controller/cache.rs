@@ -327,7 +327,7 @@ impl Cache {
     }
 
     fn pods_changed(&self, workload: &Key, changed: &mut Changed) {
-        for kind in WorkloadKind::ALL {
+        for kind in WorkloadKind::OF_OPERATOR {
             changed.pods_of.extend(self.claims(&(kind, workload.clone())).cloned());
         }
     }

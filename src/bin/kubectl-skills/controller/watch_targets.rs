@@ -70,7 +70,7 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
             selected(&scope.selector),
             Trim::Runtime,
         );
-        for kind in WorkloadKind::ALL {
+        for kind in WorkloadKind::OF_OPERATOR {
             let Some(resource) = workload(kind.name()) else { continue };
             let transform = if kind.is_typed() { Trim::Workload(names) } else { Trim::Sandbox };
             let what = format!("{} in {place}", resource.plural);
