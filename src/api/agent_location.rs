@@ -25,6 +25,17 @@ pub enum Discovery {
     Folder,
 }
 
+/// Names of all runtimes, in order.
+pub static NAMES: [&str; 9] = {
+    let mut names = [""; 9];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = AGENT_LOCATIONS[index].name;
+        index += 1;
+    }
+    names
+};
+
 /// Where one runtime looks.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AgentLocation {

@@ -169,6 +169,6 @@ pub(super) fn required(name: &'static str, node: Node) -> Field {
     Field { name, required: true, node }
 }
 
-fn non_empty(description: &'static str) -> Node {
+pub(super) fn non_empty(description: &'static str) -> Node {
     Node { min_length: Some(1), ..text(description) }
 }

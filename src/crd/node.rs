@@ -56,12 +56,25 @@ pub struct Node {
     pub min_length: Option<usize>,
     /// Greatest length in characters.
     pub max_length: Option<usize>,
-    /// Greatest number of items.
+    /// Least number of items.
+    pub min_items: Option<usize>,
+    /// Greatest number of items, or of entries of a map.
     pub max_items: Option<usize>,
     /// Least value.
     pub minimum: Option<i32>,
     /// Greatest value.
     pub maximum: Option<i32>,
+    /// Rules in CEL over the node as `self`, which the API server alone evaluates.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule in CEL (`x-kubernetes-validations`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What must be true.
+    pub expression: String,
+    /// What the server says where it is not.
+    pub message: String,
 }
 
 impl Node {
@@ -76,9 +89,11 @@ impl Node {
             pattern: None,
             min_length: None,
             max_length: None,
+            min_items: None,
             max_items: None,
             minimum: None,
             maximum: None,
+            rules: Vec::new(),
         }
     }
 
@@ -105,6 +120,7 @@ impl Node {
         let mut put = |key: &str, value: Value| {
             out.insert(key.to_owned(), value);
         };
+        let is_map = matches!(self.shape, Shape::Map(_));
         if let Shape::Map(values) = &self.shape {
             put("additionalProperties", values.to_value());
         }
@@ -124,13 +140,16 @@ impl Node {
             put("items", items.to_value());
         }
         if let Some(items) = self.max_items {
-            put("maxItems", json!(items));
+            put(if is_map { "maxProperties" } else { "maxItems" }, json!(items));
         }
         if let Some(length) = self.max_length {
             put("maxLength", json!(length));
         }
         if let Some(maximum) = self.maximum {
             put("maximum", json!(maximum));
+        }
+        if let Some(items) = self.min_items {
+            put(if is_map { "minProperties" } else { "minItems" }, json!(items));
         }
         if let Some(length) = self.min_length {
             put("minLength", json!(length));
@@ -156,6 +175,14 @@ impl Node {
         match type_word(&self.shape) {
             Some(word) => put("type", json!(word)),
             None => put("x-kubernetes-preserve-unknown-fields", json!(true)),
+        }
+        if !self.rules.is_empty() {
+            let rules: Vec<Value> = self
+                .rules
+                .iter()
+                .map(|rule| json!({"message": rule.message, "rule": rule.expression}))
+                .collect();
+            put("x-kubernetes-validations", Value::Array(rules));
         }
         Value::Object(out)
     }

@@ -1,5 +1,5 @@
-//! The five regular expressions of the AgentRuntime CRD, each with a matcher written for it: text in, match or not.
-//! No regex engine: the set is closed, all five are anchored classes, and `tests/it/schema_oracle.rs` holds the
+//! The regular expressions of the CRDs, each with a matcher written for it: text in, match or not.
+//! No regex engine: the set is closed, all are anchored classes, and `tests/it/schema_oracle.rs` holds the
 //! matchers against the API server's own.
 //!
 //! Go's `$` without flags is the end of the text, so a final line feed does not match.
@@ -33,6 +33,31 @@ pub static SKILL_NAME: Pattern = Pattern {
 
 /// `spec.skills[].mountPath`. Not anchored at its end: anything may follow the slash, line feeds too.
 pub static MOUNT_PATH: Pattern = Pattern { text: r"^/.*", matches: |text| text.starts_with('/') };
+
+/// `spec.home` of a SkillBinding: absolute, without empty segments and what ends a list of paths.
+pub static HOME: Pattern = Pattern {
+    text: r"^/([^/,:\s]+(/[^/,:\s]+)*)?$",
+    matches: |text| {
+        let segment = |segment: &str| {
+            !segment.is_empty() && !segment.contains([',', ':', ' ', '\t', '\n', '\u{c}', '\r'])
+        };
+        text.strip_prefix('/').is_some_and(|rest| rest.is_empty() || rest.split('/').all(segment))
+    },
+};
+
+/// `spec.targetRef.apiVersion` of a SkillBinding.
+pub static API_VERSION: Pattern = Pattern {
+    text: r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?v[0-9][a-z0-9]*$",
+    matches: |text| {
+        let version = match text.split_once('/') {
+            None => text,
+            Some((group, version)) if dns_subdomain(group) => version,
+            Some(_) => return false,
+        };
+        let rest = version.strip_prefix('v').unwrap_or_default().as_bytes();
+        rest.first().is_some_and(u8::is_ascii_digit) && rest.iter().copied().all(lower_alphanumeric)
+    },
+};
 
 /// `status.conditions[].reason`.
 pub static CONDITION_REASON: Pattern = Pattern {
@@ -103,6 +128,27 @@ mod tests {
     #[test]
     fn anything_may_follow_the_slash_of_a_mount_path() {
         assert_eq!(split(&MOUNT_PATH, &["/", "/a\nb", "/..", " /a", "a", "", "\n/a"]), ["/", "/a\nb", "/.."]);
+    }
+
+    #[test]
+    fn bindings_match_as_in_go() {
+        let texts = ["/", "/root", "/home/a", "", "root", "/a/", "//", "/a//b", "/a,b", "/a b", "/a\n"];
+        assert_eq!(split(&HOME, &texts), ["/", "/root", "/home/a"]);
+        let texts = [
+            "v1",
+            "apps/v1",
+            "a.b/v1alpha1",
+            "",
+            "apps",
+            "apps/",
+            "/v1",
+            "a/b/v1",
+            "A/v1",
+            "v",
+            "vx",
+            "v1\n",
+        ];
+        assert_eq!(split(&API_VERSION, &texts), ["v1", "apps/v1", "a.b/v1alpha1"]);
     }
 
     #[test]

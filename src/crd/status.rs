@@ -151,7 +151,7 @@ fn skill() -> Node {
     )
 }
 
-fn condition() -> Node {
+pub(super) fn condition() -> Node {
     let field = |name, node| Field { name, required: true, node };
     object(
         "One condition.",
@@ -181,7 +181,7 @@ fn condition() -> Node {
     )
 }
 
-fn generation(description: &'static str, minimum: Option<i32>) -> Node {
+pub(super) fn generation(description: &'static str, minimum: Option<i32>) -> Node {
     Node { format: Some("int64"), minimum, ..Node::new(Shape::Integer, description) }
 }
 
@@ -189,7 +189,7 @@ fn flag(description: &'static str) -> Node {
     Node::new(Shape::Boolean, description)
 }
 
-fn texts(description: &'static str) -> Node {
+pub(super) fn texts(description: &'static str) -> Node {
     list(text(""), description)
 }
 

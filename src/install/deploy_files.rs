@@ -42,6 +42,8 @@ pub fn files() -> Vec<(String, String)> {
         );
         put("overlays/policy/policy.yaml", admission_policy::text(profile, &shipped_binding()));
     }
+    put("crd/skillbindings.yaml", crd::skill_binding::yaml());
+    put("chart/files/crd/skillbindings.yaml", crd::skill_binding::yaml());
     put("chart/templates/_rules.tpl", chart_rules());
     for profile in &PROFILES {
         put(&format!("chart/files/crd/{}.yaml", profile.name), crd::text(profile));

@@ -143,6 +143,13 @@ fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<S
             validate(child, item, Path::Index(&path, index), errors);
         }
     }
+    if let Some(min) = node.min_items.filter(|min| items.len() < *min) {
+        let unit = if min == 1 { "item" } else { "items" };
+        let text = go_value(&Value::Array(items.to_vec()));
+        errors.push(
+            path.error(format!("Invalid value: {text}: {path} in body should have at least {min} {unit}")),
+        );
+    }
     if let Some(max) = node.max_items.filter(|max| items.len() > *max) {
         let unit = if max == 1 { "item" } else { "items" };
         errors.push(path.error(format!("Too many: {}: must have at most {max} {unit}", items.len())));
