@@ -2,5 +2,7 @@
 
 pub mod admission_policy;
 pub mod deploy_files;
+pub mod inject_policy;
+mod inject_target;
 pub mod rbac;
 pub mod webhook_registration;

@@ -72,7 +72,7 @@ pub fn objects(profile: &Profile, binding: &Binding) -> Vec<Value> {
         }
         spec.insert("validations".into(), Value::Array(validations));
         out.push(policy(&name, spec));
-        out.push(bound(&name, binding, None));
+        out.push(bound(&name, binding.action, &binding.namespaces, None));
     }
     let name = rival_policy_name(profile);
     let mut spec = spec(profile, binding);
@@ -84,7 +84,7 @@ pub fn objects(profile: &Profile, binding: &Binding) -> Vec<Value> {
     out.push(policy(&name, spec));
     // No namespace: the parameters are then those of the judged object's namespace.
     let params = json!({"selector": {}, "parameterNotFoundAction": "Allow"});
-    out.push(bound(&name, binding, Some(params)));
+    out.push(bound(&name, binding.action, &binding.namespaces, Some(params)));
     out
 }
 
@@ -123,8 +123,9 @@ fn spec(profile: &Profile, binding: &Binding) -> Map<String, Value> {
     spec
 }
 
-fn bound(name: &str, binding: &Binding, params: Option<Value>) -> Value {
-    let action = match binding.action {
+/// The binding of a policy, of the same name.
+pub(super) fn bound(name: &str, action: Action, namespaces: &[String], params: Option<Value>) -> Value {
+    let action = match action {
         Action::Deny => "Deny",
         Action::Warn => "Warn",
         Action::Audit => "Audit",
@@ -134,11 +135,11 @@ fn bound(name: &str, binding: &Binding, params: Option<Value>) -> Value {
     if let Some(params) = params {
         spec.insert("paramRef".into(), params);
     }
-    if !binding.namespaces.is_empty() {
+    if !namespaces.is_empty() {
         spec.insert(
             "matchResources".into(),
             json!({"namespaceSelector": {"matchExpressions": [
-                {"key": "kubernetes.io/metadata.name", "operator": "In", "values": binding.namespaces},
+                {"key": "kubernetes.io/metadata.name", "operator": "In", "values": namespaces},
             ]}}),
         );
     }
@@ -152,7 +153,7 @@ fn bound(name: &str, binding: &Binding, params: Option<Value>) -> Value {
 }
 
 /// `message` is what remains where the expression's outcome cannot be shown: longer than 5 KiB, or failed.
-fn rule(expression: &str, message_expression: &str, message: &str) -> Value {
+pub(super) fn rule(expression: &str, message_expression: &str, message: &str) -> Value {
     json!({
         "expression": expression,
         "messageExpression": message_expression,

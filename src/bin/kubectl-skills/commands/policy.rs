@@ -1,13 +1,15 @@
-//! `policy`: the webhook's rules as a ValidatingAdmissionPolicy.
+//! `policy`: the webhook's rules as a ValidatingAdmissionPolicy, or the policies that write skills into pods.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::install::admission_policy::{Action, Binding, objects, text};
+use kubectl_skills::install::admission_policy::{self, Action, Binding};
+use kubectl_skills::install::inject_policy::{self, Injection};
+use kubectl_skills::yaml::emit;
 
 use crate::exit::{Outcome, Run};
 use crate::planning::profile_by_name;
 use crate::sink;
 
-/// Print the rules of the admission webhook as ValidatingAdmissionPolicies, for clusters without the webhook
+/// Print admission policies: the rules of the webhook, for clusters without it, or those that write skills into pods
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -17,12 +19,18 @@ Examples:
   # First only warn, and only in one namespace
   kubectl skills policy --action warn --namespaces team1 | kubectl apply -f -
 
+  # Let the API server write the skills of SkillBindings with 'delivery: Pod' into pods (Kubernetes 1.36 or newer)
+  kubectl skills policy --inject | kubectl apply --server-side -f -
+
 Exit codes: 0 done; 2 usage")]
 pub struct Args {
     /// Profile, as 'version' lists them
     #[arg(long, default_value = "pr332-merged", value_name = "NAME")]
     profile: String,
-    /// What happens to an AgentRuntime that breaks a rule: deny, warn or audit
+    /// The policies that write the skills of SkillBindings with 'delivery: Pod' into pods when they are created
+    #[arg(long, conflicts_with_all = ["profile", "pass_deleting"])]
+    inject: bool,
+    /// What happens to an AgentRuntime that breaks a rule, or to a pod that cannot have its skills: deny, warn or audit
     #[arg(long, value_enum, default_value_t = Chosen::Deny, value_name = "ACTION", hide_possible_values = true)]
     action: Chosen,
     /// Namespaces in which the rules hold; all by default
@@ -51,21 +59,22 @@ enum Format {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    let profile = profile_by_name(&args.profile)?;
-    let binding = Binding {
-        action: match args.action {
-            Chosen::Deny => Action::Deny,
-            Chosen::Warn => Action::Warn,
-            Chosen::Audit => Action::Audit,
-        },
-        namespaces: args.namespaces.clone(),
-        pass_deleting: args.pass_deleting,
+    let action = match args.action {
+        Chosen::Deny => Action::Deny,
+        Chosen::Warn => Action::Warn,
+        Chosen::Audit => Action::Audit,
+    };
+    let namespaces = args.namespaces.clone();
+    let objects = if args.inject {
+        inject_policy::objects(&Injection { action, namespaces })
+    } else {
+        let profile = profile_by_name(&args.profile)?;
+        admission_policy::objects(profile, &Binding { action, namespaces, pass_deleting: args.pass_deleting })
     };
     sink::text(&match args.output {
-        Format::Yaml => text(profile, &binding),
+        Format::Yaml => emit::documents(&objects),
         Format::Json => {
-            let list =
-                serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects(profile, &binding)});
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
             format!("{list:#}\n")
         }
     })?;
