@@ -15,4 +15,5 @@ pub mod profile;
 #[cfg(feature = "internals")]
 pub mod profile_detection;
 pub mod pull_policy;
+pub mod skill_binding;
 pub mod workload;

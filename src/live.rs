@@ -12,9 +12,11 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::object::{Object, ObjectRef, Origin};
+use crate::api::workload::WorkloadKind;
 use crate::plan::RuntimePlan;
+use crate::plan::bindings::{Binding, Bindings, Lead, Order, leads};
 pub use crate::plan::claims::WorkloadKey;
-use crate::plan::claims::{Claimant, Claims};
+use crate::plan::claims::{Claim, Claimant, Claims};
 use crate::plan::session::{Case, Session};
 use crate::validate::findings::{About, Finding};
 
@@ -25,71 +27,186 @@ pub struct Inventory<'a> {
     pub runtimes: &'a [Value],
     /// Namespace and name of those to be planned.
     pub selected: &'a BTreeSet<(String, String)>,
-    /// Their targets. One that is not here does not exist.
+    /// SkillBindings of the namespaces concerned.
+    pub bindings: &'a [Value],
+    /// Namespace and name of those to be planned.
+    pub selected_bindings: &'a BTreeSet<(String, String)>,
+    /// Targets of both, and all workloads of a namespace where a SkillBinding chooses by labels. One that is not here does not
+    /// exist.
     pub workloads: &'a BTreeMap<WorkloadKey, Value>,
     /// Pods, for `configuredPods`.
     pub pods: &'a [Value],
 }
 
-/// What came of one AgentRuntime.
+/// Of nothing.
+static NONE: BTreeSet<(String, String)> = BTreeSet::new();
+
+impl<'a> Inventory<'a> {
+    /// Of a cluster without SkillBindings.
+    pub fn without_bindings(
+        runtimes: &'a [Value],
+        selected: &'a BTreeSet<(String, String)>,
+        workloads: &'a BTreeMap<WorkloadKey, Value>,
+        pods: &'a [Value],
+    ) -> Self {
+        Self { runtimes, selected, bindings: &[], selected_bindings: &NONE, workloads, pods }
+    }
+}
+
+/// What came of one AgentRuntime, or of one workload that SkillBindings alone are about.
 #[derive(Debug)]
 pub struct LivePlan<'a> {
-    /// Identity of the runtime.
+    /// Identity of who leads.
     pub id: ObjectRef,
-    /// The runtime.
+    /// The AgentRuntime or SkillBinding that leads.
     pub runtime: &'a Value,
-    /// Its target, if it exists.
+    /// The workload, if it exists.
     pub workload: Option<&'a Value>,
-    /// The plan; none if the runtime cannot be read.
+    /// Its kind, if that is known.
+    pub kind: Option<WorkloadKind>,
+    /// The plan; none if the object that leads cannot be read.
     pub plan: Option<RuntimePlan>,
     /// Why it cannot be carried out.
     pub errors: Vec<InputError>,
 }
 
-/// Plans the selected runtimes, in the order of the inventory.
+/// Plans what the selected objects ask for: AgentRuntimes in the order of the inventory, then SkillBindings.
 pub fn plan<'a>(inventory: &Inventory<'a>, session: &Session) -> Vec<LivePlan<'a>> {
-    let claims = claims(inventory.runtimes);
-    let selected = |runtime: &&Value| inventory.selected.contains(&Object(runtime).key());
-    let plan_one =
-        |runtime| judge(runtime, inventory.workloads.get(&target(runtime)), inventory.pods, session, &claims);
-    inventory.runtimes.iter().filter(selected).map(plan_one).collect()
+    let moment = Moment::of(inventory, session);
+    let selected = |order: &&Order| {
+        let of_binding = |index: &usize| {
+            let id = &moment.bindings.all()[*index].id;
+            inventory.selected_bindings.contains(&(id.namespace.clone(), id.name.clone()))
+        };
+        let leads = match &order.lead {
+            Lead::Runtime(index) => inventory.selected.contains(&Object(&inventory.runtimes[*index]).key()),
+            Lead::Binding(index) => of_binding(index),
+        };
+        leads || order.bindings.iter().any(of_binding)
+    };
+    let mut out: Vec<LivePlan<'a>> =
+        moment.orders.iter().filter(selected).filter_map(|order| moment.judge(order, None)).collect();
+    // To judge one that cannot be read says why.
+    let unreadable = inventory.bindings.iter().filter(|object| {
+        let id = Object(object).reference();
+        inventory.selected_bindings.contains(&Object(object).key())
+            && !moment.bindings.all().iter().any(|binding| binding.id == id)
+    });
+    out.extend(unreadable.map(|object| moment.case(object, None, Vec::new())));
+    out
 }
 
-/// Plans one runtime anew over a workload that was read again.
+/// Plans anew, over a workload that was read again, what an object leads.
 pub fn replan<'a>(
     runtime: &'a Value,
     workload: &'a Value,
     inventory: &Inventory<'a>,
     session: &Session,
 ) -> LivePlan<'a> {
-    judge(runtime, Some(workload), inventory.pods, session, &claims(inventory.runtimes))
+    let moment = Moment::of(inventory, session);
+    let same = |order: &&Order| {
+        let at = order.workload.map(|index| moment.keys[index]);
+        std::ptr::eq(moment.lead(order).unwrap_or(&Value::Null), runtime)
+            && at.is_none_or(|(kind, _, name)| {
+                (kind.as_str(), name.as_str()) == (Object(workload).kind(), Object(workload).name())
+            })
+    };
+    let again = moment.orders.iter().find(same).and_then(|order| moment.judge(order, Some(workload)));
+    again.unwrap_or_else(|| moment.case(runtime, Some(workload), Vec::new()))
 }
 
-fn judge<'a>(
-    runtime: &'a Value,
-    workload: Option<&'a Value>,
-    pods: &'a [Value],
-    session: &Session,
-    claims: &Claims,
-) -> LivePlan<'a> {
-    let object = Object(runtime);
-    let id = object.reference();
-    let judged = session.judge(Case {
-        id: id.clone(),
-        origin: Origin::default(),
-        object: runtime,
-        claim: claims.claim(&target(runtime), &id.name, object.is_being_deleted()),
-        workload: workload.map(Cow::Borrowed),
-        pods,
-    });
-    let errors = judged.errors().map(|finding| error(runtime, finding)).collect();
-    LivePlan { id, runtime, workload, plan: judged.plan, errors }
+/// Who leads which plan at one moment.
+struct Moment<'a, 'i> {
+    inventory: &'i Inventory<'a>,
+    session: &'i Session,
+    claims: Claims,
+    bindings: Bindings,
+    /// Of each binding.
+    objects: Vec<Option<&'a Value>>,
+    keys: Vec<&'a WorkloadKey>,
+    orders: Vec<Order>,
 }
 
-fn error(runtime: &Value, finding: &Finding) -> InputError {
-    let object = match finding.rule.about {
-        About::Runtime => Object(runtime).reference(),
-        About::Workload => {
+impl<'a, 'i> Moment<'a, 'i> {
+    fn of(inventory: &'i Inventory<'a>, session: &'i Session) -> Self {
+        let options = session.options();
+        let claims = claims(inventory.runtimes);
+        let bindings =
+            Bindings::new(inventory.bindings.iter().filter_map(|object| {
+                Binding::of(Object(object).reference(), Origin::default(), object).ok()
+            }));
+        let by_key: BTreeMap<(String, String), &Value> =
+            inventory.bindings.iter().map(|object| (Object(object).key(), object)).collect();
+        let key = |id: &ObjectRef| (id.namespace.clone(), id.name.clone());
+        let objects = bindings.all().iter().map(|binding| by_key.get(&key(&binding.id)).copied()).collect();
+        let keys: Vec<&WorkloadKey> = inventory.workloads.keys().collect();
+        let index_of: BTreeMap<&WorkloadKey, usize> =
+            keys.iter().enumerate().map(|(index, key)| (*key, index)).collect();
+        let mut of_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        if !bindings.is_empty() && !options.exact {
+            for (index, (key, workload)) in inventory.workloads.iter().enumerate() {
+                let group = Object(workload).api_version().split_once('/').map_or("", |(group, _)| group);
+                let kind = options.kinds.find(&key.0, group).filter(|_| bindings.ask_for(key));
+                let found = kind.map(|kind| bindings.of(kind, key, workload)).unwrap_or_default();
+                if !found.is_empty() {
+                    of_workload.insert(index, found);
+                }
+            }
+        }
+        let runtimes = inventory.runtimes.iter().map(|runtime| {
+            let object = Object(runtime);
+            let key = target(runtime);
+            let claim = claims.claim(&key, object.name(), object.is_being_deleted());
+            (
+                index_of.get(&key).copied(),
+                claim == Claim::Held && leads(options.profile, options.exact, runtime),
+            )
+        });
+        let orders = bindings.orders(runtimes, &of_workload);
+        Self { inventory, session, claims, bindings, objects, keys, orders }
+    }
+
+    fn lead(&self, order: &Order) -> Option<&'a Value> {
+        match order.lead {
+            Lead::Runtime(index) => self.inventory.runtimes.get(index),
+            Lead::Binding(index) => self.objects[index],
+        }
+    }
+
+    fn judge(&self, order: &Order, again: Option<&'a Value>) -> Option<LivePlan<'a>> {
+        let object = self.lead(order)?;
+        let found = order.workload.and_then(|index| self.inventory.workloads.get(self.keys[index]));
+        let bindings = order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect();
+        Some(self.case(object, again.or(found), bindings))
+    }
+
+    fn case(&self, object: &'a Value, workload: Option<&'a Value>, bindings: Vec<&Binding>) -> LivePlan<'a> {
+        let view = Object(object);
+        let id = view.reference();
+        let judged = self.session.judge(Case {
+            id: id.clone(),
+            origin: Origin::default(),
+            object,
+            claim: self.claims.claim(&target(object), &id.name, view.is_being_deleted()),
+            workload: workload.map(Cow::Borrowed),
+            pods: self.inventory.pods,
+            bindings,
+        });
+        let errors = judged.errors().map(|finding| error(object, workload, finding)).collect();
+        let group = |workload: &Value| {
+            Object(workload).api_version().split_once('/').map_or("", |(group, _)| group).to_owned()
+        };
+        let kinds = self.session.options().kinds;
+        let kind = workload.and_then(|found| kinds.find(Object(found).kind(), &group(found)));
+        LivePlan { id, runtime: object, workload, kind, plan: judged.plan, errors }
+    }
+}
+
+fn error(runtime: &Value, workload: Option<&Value>, finding: &Finding) -> InputError {
+    let object = match (finding.rule.about, workload) {
+        (About::Runtime, _) => finding.of.clone().unwrap_or_else(|| Object(runtime).reference()),
+        (About::Workload, Some(workload)) => Object(workload).reference(),
+        (About::Workload, None) => {
             let (kind, namespace, name) = target(runtime);
             let api_version = Object(runtime).str("/spec/targetRef/apiVersion").to_owned();
             ObjectRef { api_version, kind, namespace, name }

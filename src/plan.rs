@@ -7,6 +7,7 @@
 mod advice;
 mod annotation;
 mod apply;
+pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
@@ -33,13 +34,15 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
+use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
-use crate::api::workload::WorkloadKind;
+use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
-use crate::validate::findings::{Finding, Rule};
+use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::Step;
 use change_set::Change;
 
@@ -82,6 +85,8 @@ pub struct Options {
     pub finalizers: bool,
     /// Whether a record is kept; never with [`Options::exact`].
     pub record: RecordMode,
+    /// The kinds that a SkillBinding can point at.
+    pub kinds: Kinds,
 }
 
 impl Options {
@@ -97,6 +102,7 @@ impl Options {
             restarts: false,
             finalizers: false,
             record: RecordMode::Off,
+            kinds: Kinds::default(),
         }
     }
 }
@@ -112,6 +118,47 @@ pub struct Runtime<'a> {
     pub object: &'a Value,
     /// Its spec.
     pub spec: AgentRuntimeSpec,
+    /// What SkillBindings say about the same workload.
+    pub bound: Bound,
+}
+
+impl Runtime<'_> {
+    /// Skills of a list, and those that SkillBindings add to it.
+    fn with_bound(&self, own: &[Skill]) -> Vec<Skill> {
+        own.iter().chain(self.bound.skills.iter().map(|(skill, _, _)| skill)).cloned().collect()
+    }
+
+    /// Gives problems with skills that were added to those who added them.
+    fn attribute(&self, plan: &mut RuntimePlan) {
+        let Outcome::Refused(findings) = &mut plan.outcome else { return };
+        let own = plan.skills.len().saturating_sub(self.bound.skills.len());
+        for finding in findings.iter_mut().filter(|finding| finding.rule.about == About::Runtime) {
+            let [_, list, Step::Index(index), ..] = finding.path.as_mut_slice() else { continue };
+            if *list == "skills".into()
+                && let Some((_, whose, at)) = index.checked_sub(own).and_then(|at| self.bound.skills.get(at))
+            {
+                finding.of = Some(whose.clone());
+                *index = *at;
+            }
+        }
+    }
+}
+
+/// What SkillBindings say about a workload.
+#[derive(Debug, Clone, Default)]
+pub struct Bound {
+    /// The [`Runtime`] is a SkillBinding itself: no operator has any part in its plan.
+    pub leads: bool,
+    /// Skills of SkillBindings that add to the list, by name of the SkillBinding; each with whose it is and its index there.
+    pub skills: Vec<(Skill, ObjectRef, usize)>,
+    /// Names of the SkillBindings that add to the list.
+    pub names: Vec<String>,
+    /// The agent container.
+    pub container: Option<String>,
+    /// Where the agent looks for skills.
+    pub location: Option<&'static AgentLocation>,
+    /// The folder that the agent is to be led to, where [`Bound::location`] needs one.
+    pub root: Option<String>,
 }
 
 /// What a look at the target found. A failed look is an error of the caller's and never comes here.
@@ -266,12 +313,14 @@ pub struct RuntimePlan {
     pub action: Action,
     /// Why, in a few words.
     pub reason: String,
-    /// The config hash, 64 hex digits.
+    /// The config hash, 64 hex digits; empty for a SkillBinding.
     pub config_hash: String,
     /// The bytes hashed.
     pub hash_input: String,
     /// The skills that are mounted.
     pub skills: Vec<PlannedSkill>,
+    /// Names of the SkillBindings that add to them, in order.
+    pub added: Vec<String>,
     /// Name of the container that skills are mounted into; none where no pod was planned.
     pub container: Option<String>,
     /// The status to be written; none where the operator writes none in such a run.
@@ -306,6 +355,13 @@ struct Writes {
 }
 
 impl RuntimePlan {
+    /// Who it is of: an AgentRuntime by its name alone, a SkillBinding with its kind; then the SkillBindings that add to it.
+    pub fn whose(&self) -> String {
+        let prefix = |kind: &str| if kind == SKILL_BINDING { "skillbinding/" } else { "" };
+        let added = self.added.iter().map(|name| format!(",skillbinding/{name}"));
+        std::iter::once(format!("{}{}", prefix(&self.id.kind), self.id.name)).chain(added).collect()
+    }
+
     /// The workload after each write of this run, in order; empty if nothing is written or the plan is refused.
     pub fn updates(&self) -> &[Value] {
         match &self.outcome {
@@ -430,16 +486,22 @@ fn run(
         Cow::Owned(ConfigLayers::new(options.profile, &maps, around.view))
     };
     let config = layers.for_namespace(&runtime.id.namespace);
-    let input = hash_input(options.profile, Some(&runtime.spec), config);
+    let (hash, input) = if runtime.bound.leads {
+        (String::new(), String::new())
+    } else {
+        let input = hash_input(options.profile, Some(&runtime.spec), config);
+        (ConfigHash::of(&input).as_str().to_owned(), input)
+    };
     let mut plan = RuntimePlan {
         id: runtime.id.clone(),
         target: runtime.spec.target_ref.clone(),
         profile: options.profile,
         action: Action::Skipped,
         reason: String::new(),
-        config_hash: ConfigHash::of(&input).as_str().to_owned(),
+        config_hash: hash,
         hash_input: input,
         skills: Vec::new(),
+        added: runtime.bound.names.clone(),
         container: None,
         status: None,
         events: Vec::new(),
@@ -450,7 +512,8 @@ fn run(
         outcome: Outcome::Sound(Writes::default()),
     };
     let names = options.profile.names;
-    let has_finalizer = Object(runtime.object).finalizers().any(|finalizer| finalizer == names.finalizer);
+    let finalizer = if runtime.bound.leads { BINDING_FINALIZER } else { names.finalizer };
+    let has_finalizer = Object(runtime.object).finalizers().any(|one| one == finalizer);
     let deleting = Object(runtime.object).is_being_deleted();
     if deleting || options.remove {
         if deleting && !has_finalizer && (options.exact || options.finalizers) {
@@ -469,10 +532,12 @@ fn run(
             return plan;
         }
     }
-    let (kind, workload) = match target::resolve(&runtime.spec.target_ref, workload, &runtime.id.namespace) {
-        Ok(found) => found,
-        Err(problem) => return target::not_found(plan, problem, options),
-    };
+    let kinds = runtime.bound.leads.then_some(options.kinds);
+    let (kind, workload) =
+        match target::resolve(&runtime.spec.target_ref, workload, &runtime.id.namespace, kinds) {
+            Ok(found) => found,
+            Err(problem) => return target::not_found(plan, problem, options),
+        };
     if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(&workload, names) {
         return sandbox::finish_restart(plan, workload.into_owned(), options);
     }
@@ -481,8 +546,12 @@ fn run(
         (!options.exact).then(|| advice::Before::of(&workload, runtime, kind, &plan.config_hash, names));
     let linked = conditions::linked(&workload, options);
     let mut plan = apply::plan(plan, runtime, kind, workload, options);
+    runtime.attribute(&mut plan);
     if let Some(before) = before {
         advice::add(&mut plan, &before, kind, config, options);
+    }
+    if runtime.bound.leads {
+        return if plan.is_refused() { plan.failed() } else { plan };
     }
     if !plan.is_refused() {
         conditions::configured(&mut plan, runtime, kind, &linked, config, around, options);

@@ -9,5 +9,6 @@ mod placeholders;
 pub mod preflight;
 pub mod schema;
 mod schema_rules;
+pub mod skill_binding;
 pub mod unknown_fields;
 pub mod webhook;

@@ -35,6 +35,12 @@ pub struct Names {
 pub const VERSION: &str = "v1alpha1";
 /// Kind of the resource that lists the skills.
 pub const AGENT_RUNTIME: &str = "AgentRuntime";
+/// API group of [`SKILL_BINDING`], whatever the operator.
+pub const SKILLS_GROUP: &str = "skills.kagenti.dev";
+/// Kind of the resource that lists skills for any workload, with any operator and with none; version [`VERSION`].
+pub const SKILL_BINDING: &str = "SkillBinding";
+/// Finalizer of the controller on a SkillBinding, while it takes its skills out of workloads.
+pub const BINDING_FINALIZER: &str = "skills.kagenti.dev/cleanup";
 /// Label on the workload that says who configured it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label by which the operator's cache picks ConfigMaps in its own namespace.

@@ -112,6 +112,11 @@ impl WorkloadKind {
         }
     }
 
+    /// A word that no manifest of the kind is without, and few others have.
+    pub fn word(self) -> &'static str {
+        if self == Self::KnativeService { self.group() } else { self.name() }
+    }
+
     /// The API group.
     pub fn group(self) -> &'static str {
         match self {
@@ -194,7 +199,9 @@ impl Kinds {
 
 fn custom_kind(text: &str) -> Result<CustomKind, String> {
     let wrong = |what: &str| {
-        format!("--pod-template-path {text}: {what}; write KIND.GROUP=path, such as Workflow.example.com=spec.template")
+        format!(
+            "--pod-template-path {text}: {what}; write KIND.GROUP=path, such as Workflow.example.com=spec.template"
+        )
     };
     let (whose, path) = text.split_once('=').ok_or_else(|| wrong("there is no ="))?;
     let (name, group) = whose.split_once('.').ok_or_else(|| wrong("the kind has no group"))?;
@@ -204,7 +211,9 @@ fn custom_kind(text: &str) -> Result<CustomKind, String> {
     }
     let plain = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if keys.len() < 2 || !keys.iter().all(plain) {
-        return Err(wrong("the path is no way of two or more keys, as spec.template is; lists are not entered"));
+        return Err(wrong(
+            "the path is no way of two or more keys, as spec.template is; lists are not entered",
+        ));
     }
     let keep = |text: &str| -> &'static str { String::leak(text.to_owned()) };
     let keys: Vec<&'static str> = keys.into_iter().map(keep).collect();
@@ -233,9 +242,16 @@ mod tests {
         assert_eq!(kinds.find("Workflow", "other.com"), None);
         assert_eq!(kinds.find("CronJob", "batch"), Some(WorkloadKind::CronJob));
         assert_eq!(kinds.find("Service", ""), None, "a Service of the core group runs nothing");
-        for wrong in
-            ["", "Workflow", "Workflow=spec.template", "W.g=", "W.g=spec", "W.g=spec..a", "W.g=a[0].b", ".g=a.b"]
-        {
+        for wrong in [
+            "",
+            "Workflow",
+            "Workflow=spec.template",
+            "W.g=",
+            "W.g=spec",
+            "W.g=spec..a",
+            "W.g=a[0].b",
+            ".g=a.b",
+        ] {
             let error = Kinds::with(&[wrong.to_owned()]).unwrap_err();
             assert!(error.contains("write KIND.GROUP=path"), "{wrong}: {error}");
         }

@@ -485,8 +485,8 @@ fn walk_removed(live: &Value, desired: &Value, at: &mut FieldPath, out: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::workload::WorkloadKind;
     use crate::api::names::KAGENTI;
+    use crate::api::workload::WorkloadKind;
     use serde_json::json;
 
     fn live() -> Value {

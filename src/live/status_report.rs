@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::names::{Names, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
+use crate::api::workload::{Kinds, WorkloadKind};
 use crate::plan::{Action, RuntimePlan};
 
 /// A skill that is in the live pod template.
@@ -25,6 +26,10 @@ pub struct Report {
     pub namespace: String,
     /// Name.
     pub name: String,
+    /// `AgentRuntime` or `SkillBinding`.
+    pub kind: String,
+    /// Whose plan it is, as tables have it: all that mount skills into the workload.
+    pub whose: String,
     /// `Deployment/weather`.
     pub target: String,
     /// Whether the target exists.
@@ -69,9 +74,13 @@ pub fn report(
     plan: Option<&RuntimePlan>,
     pods: Option<&[Value]>,
     names: &Names,
+    kinds: Kinds,
 ) -> Report {
+    let template = |workload| template_of(workload, kinds);
+    let hash =
+        |workload| Object(template(workload)).annotation(names.config_hash).unwrap_or_default().to_owned();
     let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
-    let template = workload.map(template).unwrap_or(&Value::Null);
+    let found = workload.map(template).unwrap_or(&Value::Null);
     let sound = plan.filter(|plan| plan.action != Action::Error);
     // What is wanted is what the plan leaves, be it a write or none.
     let planned = sound.and_then(|plan| plan.desired().or(workload));
@@ -84,7 +93,7 @@ pub fn report(
             .map(|skill| (text(skill, "/name"), text(skill, "/image")))
             .collect(),
     };
-    let mounted = mounted(template);
+    let mounted = mounted(found);
     let annotated = workload.and_then(|workload| annotated(workload, names));
     let stays = |name: &String| match planned.map(|planned| annotated_names(planned, names)) {
         Some(planned) => planned.contains(name),
@@ -97,11 +106,17 @@ pub fn report(
     Report {
         namespace: Object(runtime).namespace().to_owned(),
         name: Object(runtime).name().to_owned(),
-        target: format!(
-            "{}/{}",
-            text(runtime, "/spec/targetRef/kind"),
-            text(runtime, "/spec/targetRef/name")
-        ),
+        kind: Object(runtime).kind().to_owned(),
+        whose: plan.map_or_else(|| Object(runtime).name().to_owned(), RuntimePlan::whose),
+        target: match (plan, workload) {
+            (Some(plan), _) if !plan.target.name.is_empty() => {
+                format!("{}/{}", plan.target.kind, plan.target.name)
+            }
+            (_, Some(workload)) => format!("{}/{}", Object(workload).kind(), Object(workload).name()),
+            _ => {
+                format!("{}/{}", text(runtime, "/spec/targetRef/kind"), text(runtime, "/spec/targetRef/name"))
+            }
+        },
         target_found: workload.is_some(),
         wanted,
         mounted,
@@ -111,11 +126,11 @@ pub fn report(
         // A plan that skips the workload wants nothing of it.
         hash_wanted: planned
             .filter(|_| sound.is_some_and(|plan| plan.action != Action::Skipped))
-            .map(|planned| hash(planned, names))
+            .map(hash)
             .unwrap_or_default(),
-        hash_found: workload.map(|workload| hash(workload, names)).unwrap_or_default(),
+        hash_found: workload.map(hash).unwrap_or_default(),
         phase: phase(runtime),
-        pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, names))),
+        pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, found, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
     }
 }
@@ -130,10 +145,6 @@ fn annotated_names(workload: &Value, names: &Names) -> Vec<String> {
     annotated(workload, names).and_then(Result::ok).unwrap_or_default()
 }
 
-fn hash(workload: &Value, names: &Names) -> String {
-    Object(template(workload)).annotation(names.config_hash).unwrap_or_default().to_owned()
-}
-
 /// What a run has left in a workload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -146,14 +157,15 @@ pub struct Stamp {
 impl Stamp {
     /// Of a workload as it is.
     pub fn of(workload: &Value, names: &Names) -> Self {
-        let skills = mounted(template(workload)).into_iter();
-        Self { hash: hash(workload, names), images: skills.map(|skill| (skill.name, skill.image)).collect() }
+        let template = template_of(workload, Kinds::default());
+        let skills = mounted(template).into_iter();
+        let hash = Object(template).annotation(names.config_hash).unwrap_or_default().to_owned();
+        Self { hash, images: skills.map(|skill| (skill.name, skill.image)).collect() }
     }
 }
 
 /// The pods of a workload that run its template as it is, which the config hash tells.
-fn pod_reports(pods: &[Value], workload: &Value, names: &Names) -> Vec<PodReport> {
-    let template = template(workload);
+fn pod_reports(pods: &[Value], workload: &Value, template: &Value, names: &Names) -> Vec<PodReport> {
     let Some(wanted) = Object(template).annotation(names.config_hash) else { return Vec::new() };
     let skills = mounted(template);
     let current = pods
@@ -275,7 +287,7 @@ impl Report {
             Some(Err(text)) => json!(text),
         };
         json!({
-            "namespace": self.namespace, "name": self.name, "target": self.target, "targetFound": self.target_found,
+            "kind": self.kind, "namespace": self.namespace, "name": self.name, "whose": self.whose, "target": self.target, "targetFound": self.target_found,
             "wanted": self.wanted.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
             "mounted": mounted, "annotated": annotated, "reported": self.reported,
             "configHash": {"wanted": self.hash_wanted, "found": self.hash_found},
@@ -288,11 +300,13 @@ impl Report {
     }
 }
 
-fn template(workload: &Value) -> &Value {
-    ["/spec/template", "/spec/podTemplate"]
-        .iter()
-        .find_map(|pointer| workload.pointer(pointer))
-        .unwrap_or(&Value::Null)
+fn template_of(workload: &Value, kinds: Kinds) -> &Value {
+    let object = Object(workload);
+    let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
+    // Of a workload that was trimmed only the kind may be left.
+    let kind = kinds.find(object.kind(), group).or(WorkloadKind::parse(object.kind()));
+    let keys = kind.unwrap_or(WorkloadKind::Deployment).paths().template;
+    keys.iter().try_fold(workload, |at, key| at.get(*key)).unwrap_or(&Value::Null)
 }
 
 fn mounted(template: &Value) -> Vec<MountedSkill> {
@@ -367,7 +381,7 @@ mod tests {
     /// The operator reports SkillsMounted=True from the spec alone (Q9): only a look at the pod template tells.
     #[test]
     fn what_the_status_hides_is_found() {
-        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI);
+        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI, Kinds::default());
         assert_eq!(report.reported.as_deref(), Some("mounted"));
         assert_eq!(
             report.findings(),
@@ -401,7 +415,7 @@ mod tests {
             pod("weather-0", "weather", "10", stripped.clone()),
             pod("other-1", "other", "11", stripped),
         ];
-        let report = report(&runtime(), Some(&workload), None, Some(&pods), &KAGENTI);
+        let report = report(&runtime(), Some(&workload), None, Some(&pods), &KAGENTI, Kinds::default());
         let lacks = |name: &str, lacks: &[&str]| PodReport {
             name: name.into(),
             lacks: lacks.iter().map(|skill| (*skill).to_owned()).collect(),
@@ -415,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_skill_is_found_by_name_and_by_image() {
-        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI);
+        let report = report(&runtime(), Some(&workload()), None, None, &KAGENTI, Kinds::default());
         for (skill, found) in
             [("a", true), ("gone", true), ("q.io/b", true), ("q.io/c", false), ("aa", false), ("io", false)]
         {
@@ -426,7 +440,7 @@ mod tests {
     #[test]
     fn a_missing_target_is_the_only_finding() {
         assert_eq!(
-            report(&runtime(), None, None, None, &KAGENTI).findings(),
+            report(&runtime(), None, None, None, &KAGENTI, Kinds::default()).findings(),
             ["Deployment/weather does not exist"]
         );
     }

@@ -296,8 +296,8 @@ impl Run<'_> {
             }
             notes.extend(planned.notes.iter().cloned());
             let mut results = report::findings(stream, &planned);
-            if stream.runtimes.is_empty() && options.allow_none != Some(true) {
-                let message = "there is no AgentRuntime in the input: nothing was checked (allowNone: true accepts that)";
+            if stream.asks_nothing() && options.allow_none != Some(true) {
+                let message = "there is no AgentRuntime or SkillBinding in the input: nothing was checked (allowNone: true accepts that)";
                 results.push(plain(Severity::Error, message));
             }
             let summary = sum_up(&planned.tally, Mood::Would);

@@ -8,6 +8,7 @@ mod edited;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod generated;
 mod missing;
+mod orders;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,9 @@ use crate::api::object::{ConfigMap, Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
 use crate::config::layers::{ConfigView, is_read_for};
-use crate::manifest::stream::{Item, Stream};
+use crate::manifest::stream::{Item, Lead, Stream};
 use crate::manifest::summary::Tally;
+use crate::plan::bindings::Bindings;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
@@ -33,6 +35,7 @@ use crate::yaml::Step;
 
 use edited::Desired;
 pub use edited::Edited;
+use orders::Order;
 pub use profile::choose_profile;
 
 /// How to plan over files.
@@ -74,8 +77,8 @@ impl Settings {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PlannedRuntime {
-    /// Index in [`Stream::runtimes`].
-    pub runtime: usize,
+    /// The AgentRuntime or SkillBinding that leads it.
+    pub lead: Lead,
     /// Index in [`Stream::workloads`]; none where the target is not there.
     pub workload: Option<usize>,
     /// The workload before; none in a plan that is only to be edited.
@@ -176,8 +179,8 @@ pub struct Rendered {
 pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
-    for index in 0..stream.runtimes.len() {
-        if let Some(one) = planner.plan(index, Workload::Kept, &mut planned.errors) {
+    for order in std::mem::take(&mut planner.orders) {
+        if let Some(one) = planner.plan(&order, Workload::Kept, &mut planned.errors) {
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             planned.plans.push(one);
         }
@@ -194,9 +197,9 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
         return Err(planned.errors.clone());
     }
     let mut collector = edited::Collector::new(stream);
-    for PlannedRuntime { runtime, workload, plan, runtime_after, .. } in &planned.plans {
+    for PlannedRuntime { lead, workload, plan, runtime_after, .. } in &planned.plans {
         collector.workload(*workload, plan.desired().map(Cow::Borrowed).map(Desired::anywhere));
-        collector.runtime(*runtime, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
+        collector.lead(*lead, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
     }
     collector.finish()
 }
@@ -211,8 +214,8 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     let mut collector = edited::Collector::new(stream);
     let mut without_skills = 0;
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
-        for index in 0..stream.runtimes.len() {
-            let Some(one) = planner.plan(index, Workload::Taken, &mut planned.errors) else { continue };
+        for order in std::mem::take(&mut planner.orders) {
+            let Some(one) = planner.plan(&order, Workload::Taken, &mut planned.errors) else { continue };
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             let mut plan = one.plan;
             let desired = plan.take_desired();
@@ -220,7 +223,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
             without_skills += usize::from(one.runtime_after.is_some());
             if planned.errors.is_empty() {
                 collector.workload(one.workload, desired.map(|(value, touched)| Desired::at(value, touched)));
-                collector.runtime(index, one.runtime_after.map(|value| Desired::at(value, None)));
+                collector.lead(one.lead, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
             reports.push(Report { id, target, action, reason, skills: skills.len(), warnings });
@@ -254,8 +257,9 @@ fn key(id: &ObjectRef) -> Key<'_> {
 struct Planner<'p, 's> {
     stream: &'p Stream<'s>,
     session: Session,
-    workloads: HashMap<Key<'p>, usize>,
     claims: Claims,
+    bindings: Bindings,
+    orders: Vec<Order>,
     /// With `exact` several runtimes may write one workload in turn: what the last one left.
     written: HashMap<usize, Value>,
 }
@@ -282,29 +286,38 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let claims = claims(stream, planned);
+        let bindings = orders::bindings(stream);
+        orders::twice(&stream.bindings, |item, first| planned.errors.push(duplicate(stream, item, first)));
         let mut workloads = HashMap::with_capacity(stream.workloads.len());
         for (index, item) in stream.workloads.iter().enumerate() {
             if let Some(first) = workloads.insert(key(&item.id), index)
-                && claims.has(&(item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone()))
+                && (claims.has(&orders::workload_key(item)) || bindings.name(&orders::workload_key(item)))
             {
                 planned.errors.push(duplicate(stream, item, &stream.workloads[first]));
             }
         }
         let options = Options { gate, ..settings.options.clone() };
+        let orders = match orders::of(stream, &options, &claims, &bindings, &workloads) {
+            Ok(orders) => orders,
+            Err(errors) => {
+                planned.errors.extend(errors);
+                return None;
+            }
+        };
         let session = Session::new(options, settings.view, maps);
-        let planner = Self { stream, session, workloads, claims, written: HashMap::new() };
+        let planner = Self { stream, session, claims, bindings, orders, written: HashMap::new() };
         planner.orphans(planned);
         Some(planner)
     }
 
     fn plan(
         &mut self,
-        index: usize,
+        order: &Order,
         before: Workload,
         errors: &mut Vec<InputError>,
     ) -> Option<PlannedRuntime> {
         let stream = self.stream;
-        let item = &stream.runtimes[index];
+        let item = stream.lead(order.lead);
         let object = match stream.object(item) {
             Ok(object) => object,
             Err(error) => {
@@ -312,10 +325,7 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
-        let found = self
-            .workloads
-            .get(&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str()))
-            .copied();
+        let found = order.workload;
         let value = match found.map(|found| self.workload(found)).transpose() {
             Ok(value) => value,
             Err(error) => {
@@ -336,16 +346,24 @@ impl<'p, 's> Planner<'p, 's> {
             claim: self.claims.claim(&target, &item.id.name, Object(&object).is_being_deleted()),
             workload,
             pods: &[],
+            bindings: order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect(),
         });
-        errors.extend(judged.errors().map(|finding| self.error(item, found, finding)));
+        for finding in judged.errors() {
+            let error = self.error(item, found, finding);
+            // A SkillBinding of several workloads is judged with each.
+            if self.bindings.is_empty() || !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
         let plan = judged.plan?;
-        let runtime_after = self.without_skills(&object);
+        let runtime_after =
+            matches!(order.lead, Lead::Runtime(_)).then(|| self.without_skills(&object)).flatten();
         if self.session.options().exact
             && let (Some(found), Some(desired)) = (found, plan.desired())
         {
             self.written.insert(found, desired.clone());
         }
-        Some(PlannedRuntime { runtime: index, workload: found, before, plan, runtime_after })
+        Some(PlannedRuntime { lead: order.lead, workload: found, before, plan, runtime_after })
     }
 
     /// A finding with its place in the manifests.
@@ -353,7 +371,10 @@ impl<'p, 's> Planner<'p, 's> {
         let stream = self.stream;
         let whose = match (finding.rule.about, workload) {
             (About::Workload, Some(found)) => &stream.workloads[found],
-            _ => runtime,
+            _ => {
+                let other = finding.of.as_ref();
+                other.and_then(|of| stream.bindings.iter().find(|item| item.id == *of)).unwrap_or(runtime)
+            }
         };
         let help = if *finding.rule == rules::TARGET_NOT_FOUND && workload.is_none() {
             missing::help(stream, runtime, &finding.help)

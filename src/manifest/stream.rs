@@ -9,12 +9,14 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::names::{AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SPIFFE_HELPER};
+use crate::api::names::{
+    AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, SPIFFE_HELPER,
+};
 use crate::api::object::{ConfigMap, ObjectRef, Origin};
-use crate::api::workload::WorkloadKind;
+use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
-use crate::yaml::prefilter::may_matter;
+use crate::yaml::prefilter::{WideFilter, may_matter};
 use crate::yaml::split::Documents;
 use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
 
@@ -36,6 +38,16 @@ pub struct Source {
     pub text: String,
 }
 
+/// Who leads a plan, by its index in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub enum Lead {
+    /// In [`Stream::runtimes`].
+    Runtime(usize),
+    /// In [`Stream::bindings`].
+    Binding(usize),
+}
+
 /// An object in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -43,7 +55,7 @@ pub struct Item {
     pub id: ObjectRef,
     /// Where it stands.
     pub origin: Origin,
-    /// `spec.targetRef` of an AgentRuntime, as kind and name.
+    /// `spec.targetRef` of an AgentRuntime or SkillBinding, as kind and name.
     pub target: (String, String),
     document: usize,
     node: NodeId,
@@ -102,7 +114,9 @@ type At<'a> = (usize, usize, &'a DocumentSlice);
 pub struct Stream<'s> {
     /// AgentRuntimes, in order.
     pub runtimes: Vec<Item>,
-    /// Deployments, StatefulSets and Sandboxes, in order.
+    /// SkillBindings, in order.
+    pub bindings: Vec<Item>,
+    /// Deployments, StatefulSets and Sandboxes, in order; where there are SkillBindings, all kinds that they can point at.
     pub workloads: Vec<Item>,
     /// ConfigMaps that the operator reads, in order.
     pub maps: Vec<ConfigMap>,
@@ -118,12 +132,45 @@ impl<'s> Stream<'s> {
     /// # Errors
     /// All documents that are no YAML, and objects whose name or kind cannot be read.
     pub fn read(sources: &'s [Source], default_namespace: &str) -> Result<Self, Vec<InputError>> {
+        Self::read_with(sources, default_namespace, Kinds::default())
+    }
+
+    /// The same, with further kinds of workload for SkillBindings.
+    ///
+    /// # Errors
+    /// As [`Stream::read`].
+    pub fn read_with(
+        sources: &'s [Source],
+        default_namespace: &str,
+        kinds: Kinds,
+    ) -> Result<Self, Vec<InputError>> {
+        let word = memchr::memmem::Finder::new(SKILL_BINDING);
+        let has_word = sources.iter().any(|source| word.find(source.text.as_bytes()).is_some());
+        let kinds = Some(kinds).filter(|_| has_word);
+        let stream = Self::read_kinds(sources, default_namespace, kinds)?;
+        if kinds.is_none() && !stream.bindings.is_empty() {
+            // Its kind is written with an escape.
+            return Self::read_kinds(sources, default_namespace, Some(Kinds::default()));
+        }
+        Ok(stream)
+    }
+
+    /// `kinds`: those of SkillBindings; none where there is none, and the operator's kinds are enough.
+    fn read_kinds(
+        sources: &'s [Source],
+        default_namespace: &str,
+        kinds: Option<Kinds>,
+    ) -> Result<Self, Vec<InputError>> {
         let mut reader = Reader {
             stream: Stream { sources, ..Stream::default() },
             errors: Vec::new(),
             default_namespace,
+            kinds,
             tree: Tree::default(),
         };
+        let wide = kinds.map(|kinds| WideFilter::new(kinds.all().map(WorkloadKind::word)));
+        let may_matter =
+            |text: &str| may_matter(text) || wide.as_ref().is_some_and(|wide| wide.may_matter(text));
         for (index, source) in sources.iter().enumerate() {
             for (number, slice) in Documents::of(&source.text).enumerate() {
                 if may_matter(slice.text(&source.text)) {
@@ -134,6 +181,28 @@ impl<'s> Stream<'s> {
             }
         }
         if reader.errors.is_empty() { Ok(reader.stream) } else { Err(reader.errors) }
+    }
+
+    /// Whether nothing in it asks for anything: no AgentRuntime and no SkillBinding.
+    pub fn asks_nothing(&self) -> bool {
+        self.runtimes.is_empty() && self.bindings.is_empty()
+    }
+
+    /// Who leads a plan.
+    pub fn lead(&self, lead: Lead) -> &Item {
+        match lead {
+            Lead::Runtime(index) => &self.runtimes[index],
+            Lead::Binding(index) => &self.bindings[index],
+        }
+    }
+
+    /// The AgentRuntimes, then the SkillBindings.
+    pub fn asking(&self) -> impl Iterator<Item = &Item> {
+        self.runtimes.iter().chain(&self.bindings)
+    }
+
+    fn kept(&self) -> (usize, usize, usize) {
+        (self.runtimes.len(), self.bindings.len(), self.workloads.len())
     }
 
     /// The files.
@@ -231,6 +300,7 @@ struct Reader<'s, 'n> {
     stream: Stream<'s>,
     errors: Vec<InputError>,
     default_namespace: &'n str,
+    kinds: Option<Kinds>,
     /// Memory of the last document's tree.
     tree: Tree,
 }
@@ -264,7 +334,7 @@ impl<'s> Reader<'s, '_> {
             }
         };
         let mut lines = Lines { text, at: 0, line: slice.line };
-        let objects = (self.stream.runtimes.len(), self.stream.workloads.len());
+        let objects = self.stream.kept();
         let index = self.stream.documents.len();
         if is_array_of_objects(&document) {
             self.errors.push(InputError {
@@ -279,7 +349,7 @@ impl<'s> Reader<'s, '_> {
             self.errors.push(error);
             return;
         }
-        if objects == (self.stream.runtimes.len(), self.stream.workloads.len()) {
+        if objects == self.stream.kept() {
             self.tree = document.tree;
         } else {
             // The copy has no room to grow, and the room of this tree serves the next document.
@@ -331,9 +401,13 @@ impl<'s> Reader<'s, '_> {
         let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);
-        let is_workload = WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group);
+        let is_binding = kind == SKILL_BINDING && group == SKILLS_GROUP;
+        let is_workload = match self.kinds {
+            Some(kinds) => kinds.find(&kind, group).is_some(),
+            None => WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group),
+        };
         let is_map = kind == "ConfigMap" && api_version == "v1";
-        if !is_runtime && !is_workload && !is_map {
+        if !is_runtime && !is_binding && !is_workload && !is_map {
             return Ok(());
         }
         let text = |keys: &[&str]| text_at(document, node, keys).map_err(fail);
@@ -352,7 +426,7 @@ impl<'s> Reader<'s, '_> {
         if is_map {
             return self.config_map(document, node, at, id, origin);
         }
-        let target = if is_runtime {
+        let target = if is_runtime || is_binding {
             let part = |key| text(&["spec", "targetRef", key]).map(Cow::into_owned);
             (part("kind")?, part("name")?)
         } else {
@@ -361,6 +435,8 @@ impl<'s> Reader<'s, '_> {
         let item = Item { id, origin, target, document: index, node, path: path.clone(), from_list };
         if is_runtime {
             self.stream.runtimes.push(item)
+        } else if is_binding {
+            self.stream.bindings.push(item)
         } else {
             self.stream.workloads.push(item)
         }

@@ -81,7 +81,7 @@ impl Summary {
             && profile.mounts()
             && !stream.runtimes.is_empty();
         Self {
-            agents: stream.runtimes.len(),
+            agents: stream.runtimes.len() + stream.bindings.len(),
             objects: stream.objects,
             profile: profile.name,
             reason: reason.to_owned(),
@@ -113,7 +113,11 @@ pub fn whose_rules(profile: &str, reason: &str, gate_off: Option<&str>) -> Strin
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.agents == 0 {
-            return write!(f, "no AgentRuntime in {}: nothing to do", counted(self.objects, "object"));
+            return write!(
+                f,
+                "no AgentRuntime or SkillBinding in {}: nothing to do",
+                counted(self.objects, "object")
+            );
         }
         let Tally { workloads, agents_changed, skills, failed, .. } = &self.tally;
         write!(f, "{}", counted(self.agents, "agent"))?;

@@ -43,8 +43,7 @@ impl Before {
             && text(workload, &["metadata", "labels", MANAGED_BY]) == names.managed_by_value
             && template(paths.labels, names.type_label) == agent_type
             && template(paths.annotations, names.config_hash) == hash;
-        let volumes =
-            find(workload, paths.pod).and_then(|pod| pod.get("volumes")).and_then(Value::as_array);
+        let volumes = find(workload, paths.pod).and_then(|pod| pod.get("volumes")).and_then(Value::as_array);
         let ours = volumes.into_iter().flatten().filter(|volume| image_volumes::is_skill_image(volume));
         Self { shortcut, volumes: ours.map(|volume| image_volumes::name_of(volume).to_owned()).collect() }
     }

@@ -64,8 +64,7 @@ fn exact(
         && find(&workload, paths.labels).map_or("", |map| text(map, &[names.type_label])) == agent_type
         && old_hash == plan.config_hash
         && (!options.profile.mtls_annotation
-            || sandbox::template_entry(&workload, paths.annotations, names.mtls_mode)
-                == mtls_mode(runtime));
+            || sandbox::template_entry(&workload, paths.annotations, names.mtls_mode) == mtls_mode(runtime));
     if configured {
         plan.action = Action::Unchanged;
         plan.reason = "labels and config hash are as they should be".to_owned();
@@ -136,13 +135,17 @@ fn safe(
 ) -> Result<(), WrongType> {
     let profile = options.profile;
     let observes = !profile.mounts();
-    if observes && runtime.object.pointer("/spec/skills").is_none_or(Value::is_null) {
+    let says_nothing = runtime.object.pointer("/spec/skills").is_none_or(Value::is_null);
+    if observes && says_nothing && runtime.bound.skills.is_empty() {
         plan.reason = "the AgentRuntime says nothing of skills".to_owned();
         return Ok(());
     }
     // The operators that mount never do so in Sandboxes (section 7); where it is left to the workload's manifest, it works.
     let touches_pod = observes || (options.gate && kind.is_typed());
-    let skills: &[Skill] = if touches_pod { &runtime.spec.skills } else { &[] };
+    let own: &[Skill] = if touches_pod { &runtime.spec.skills } else { &[] };
+    let touches_pod = touches_pod || !runtime.bound.skills.is_empty();
+    let all = runtime.with_bound(own);
+    let skills = all.as_slice();
     plan.skills = planned(skills);
     let before = match workload {
         Cow::Borrowed(workload) => Some(workload),
@@ -150,7 +153,7 @@ fn safe(
     };
     let hash_key = profile.names.config_hash;
     let mut work = Work::new(plan, Draft::new(workload.into_owned()), runtime, kind, options, skills);
-    if !observes || profile.observer_render.type_label {
+    if !runtime.bound.leads && (!observes || profile.observer_render.type_label) {
         safe_labels(&mut work)?;
     }
     if touches_pod {
@@ -173,7 +176,7 @@ fn safe(
     let old_hash =
         find(work.draft.value(), annotations).map(|map| text(map, &[hash_key])).unwrap_or_default();
     let restarts = !old_hash.is_empty() && old_hash != work.plan.config_hash;
-    if !observes || profile.observer_render.config_hash {
+    if !runtime.bound.leads && (!observes || profile.observer_render.config_hash) {
         let hash = work.plan.config_hash.clone();
         work.draft.set(annotations, hash_key, hash)?;
     }

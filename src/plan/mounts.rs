@@ -34,10 +34,13 @@ pub(super) fn path_of(mount: &Value) -> &str {
 }
 
 fn fresh(skill: &Skill) -> Value {
-    let mut mount = Map::with_capacity(3);
+    let mut mount = Map::with_capacity(4);
     mount.insert("name".into(), volume_name(skill).into());
     mount.insert("mountPath".into(), skill.mount_path.as_str().into());
     mount.insert("readOnly".into(), true.into());
+    if !skill.sub_path.is_empty() {
+        mount.insert("subPath".into(), skill.sub_path.as_str().into());
+    }
     Value::Object(mount)
 }
 
@@ -85,8 +88,13 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own:
         }
         let theirs = adopted.contains(name) || own.mount_before(mount).is_some();
         if skills[index].mount_path == path && serving[index].is_none() {
-            serving[index] = Some(read_only(mount));
-            if !is_plain(mount) {
+            let mut mount = read_only(mount);
+            let plain = is_plain(&mount);
+            if !skills[index].sub_path.is_empty() {
+                mount["subPath"] = skills[index].sub_path.as_str().into();
+            }
+            serving[index] = Some(mount);
+            if !plain && skills[index].sub_path.is_empty() {
                 out.kept_changes.push(path.to_owned());
             }
         } else if theirs || !is_plain(mount) || (served[index] && skills[index].mount_path != path) {

@@ -110,8 +110,7 @@ impl Ownership {
                 None
             }
         });
-        let hash =
-            find(workload, kind.paths().annotations).map_or("", |map| text(map, &[names.config_hash]));
+        let hash = find(workload, kind.paths().annotations).map_or("", |map| text(map, &[names.config_hash]));
         // An operator that only observes stamps whatever it finds.
         let stamped = !hash.is_empty() && options.profile.mounts() && record.is_none() && !unreadable;
         let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));

@@ -1,15 +1,16 @@
 //! The pod of a workload: volumes, mounts and `SKILL_FOLDERS` of all containers, and which container is the agent's. What a
 //! list becomes is decided in `image_volumes`, `mounts` and `env`; this puts them in their places and says what is wrong.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
 use super::{RuntimePlan, advice, env, mounts};
+use crate::api::agent_location::Discovery;
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
+use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::{self, Mount};
 
@@ -136,6 +137,11 @@ impl Work<'_, '_> {
         Ok(())
     }
 
+    /// The agent container that the command line or a SkillBinding names, the command line first.
+    fn named_container(&self) -> Option<&str> {
+        self.options.container.as_deref().or(self.runtime.bound.container.as_deref())
+    }
+
     /// Index of the agent container; none where there is no container and none is needed.
     fn agent_container(&mut self) -> Result<Option<usize>, WrongType> {
         let keys = self.pod_keys();
@@ -147,7 +153,7 @@ impl Work<'_, '_> {
         let all: Vec<String> = containers.iter().map(name).collect();
         let position = |wanted: &str| all.iter().position(|name| name == wanted);
         let inside = || At::Key(&at, "containers").steps();
-        if let Some(wanted) = &self.options.container {
+        if let Some(wanted) = self.named_container() {
             let found = position(wanted);
             if found.is_none() {
                 let message = format!("there is no container {wanted}");
@@ -165,8 +171,7 @@ impl Work<'_, '_> {
         {
             return Ok(Some(found));
         }
-        let template =
-            find(self.draft.value(), self.kind.paths().annotations);
+        let template = find(self.draft.value(), self.kind.paths().annotations);
         let chosen = template.and_then(|map| map.get(DEFAULT_CONTAINER)).and_then(Value::as_str);
         if let Some(chosen) = chosen {
             if let Some(found) = position(chosen) {
@@ -275,7 +280,7 @@ impl Work<'_, '_> {
         at: At<'_>,
         volumes: &Volumes,
     ) -> Lists {
-        let named = self.options.container.is_some() || self.plan.container.is_some() || container.first;
+        let named = self.named_container().is_some() || self.plan.container.is_some() || container.first;
         let stray = |mount: &Value| {
             named
                 && container.list == "containers"
@@ -318,8 +323,54 @@ impl Work<'_, '_> {
         lists
     }
 
-    /// `SKILL_FOLDERS` of a container.
+    /// The variable by which the agent is led to its skills.
     fn folders(&mut self, env: &[Value], at: At<'_>, agent: bool) -> Option<(&'static str, Vec<Value>)> {
+        match self.runtime.bound.location.map(|location| location.discovery) {
+            None | Some(Discovery::Folders(SKILL_FOLDERS)) => self.skill_folders(env, at, agent),
+            Some(Discovery::Root(variable)) => self.root_variable(variable, env, at, agent),
+            _ => None,
+        }
+    }
+
+    /// A variable that holds the folder of all skills.
+    fn root_variable(
+        &mut self,
+        variable: &'static str,
+        env: &[Value],
+        at: At<'_>,
+        agent: bool,
+    ) -> Option<(&'static str, Vec<Value>)> {
+        let root = self.runtime.bound.root.clone()?;
+        let found = env.iter().rposition(|one| name_of(one) == variable);
+        let is_ours = || found.is_some_and(|index| env[index] == json!({"name": variable, "value": root}));
+        let mut list = env.to_vec();
+        match found {
+            _ if !agent || self.skills.is_empty() => {
+                // Whoever has a record of skills had the variable from us, or the same from somebody else.
+                let index = found.filter(|_| self.own.is_rendered() && is_ours())?;
+                list.remove(index);
+            }
+            None => list.push(json!({"name": variable, "value": root})),
+            Some(_) if is_ours() => return None,
+            Some(index) => {
+                let inside = At::Key(&at, "env");
+                let field = At::Index(&inside, index).steps();
+                let message = format!("{variable} says something else than {root}, where the skills are");
+                let help = format!("set {variable} to {root}, or leave it out");
+                self.plan.problem(&rules::SKILL_FOLDERS_SOURCE, &field, message, help);
+                return None;
+            }
+        }
+        Some(("env", list))
+    }
+
+    /// `SKILL_FOLDERS` of a container.
+    fn skill_folders(
+        &mut self,
+        env: &[Value],
+        at: At<'_>,
+        agent: bool,
+    ) -> Option<(&'static str, Vec<Value>)> {
         let profile = self.options.profile;
         let skills = if agent { self.skills } else { &[] };
         let by_default = !profile.mounts() && profile.observer_render.skill_folders;

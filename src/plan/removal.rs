@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::apply::exact_pod;
+use super::apply::{exact_pod, planned};
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, text};
 use super::ownership::Entry;
@@ -29,7 +29,12 @@ pub(super) fn plan(
     config: &ResolvedConfig,
     options: &Options,
 ) -> RuntimePlan {
-    let kind = WorkloadKind::parse(&runtime.spec.target_ref.kind);
+    let target = &runtime.spec.target_ref;
+    let kind = if runtime.bound.leads {
+        options.kinds.find(&target.kind, target.api_version.split_once('/').map_or("", |(group, _)| group))
+    } else {
+        WorkloadKind::parse(&target.kind)
+    };
     let (Some(kind), Some(workload)) = (kind, workload) else {
         plan.reason = "there is no workload to take anything out of".to_owned();
         return plan;
@@ -61,8 +66,10 @@ pub(super) fn plan(
         return plan.failed();
     }
     plan.action = if changed { Action::Removed } else { Action::Unchanged };
-    plan.reason = if going { "the AgentRuntime is being deleted" } else { "everything of ours is taken out" }
-        .to_owned();
+    plan.reason = match going {
+        true => format!("the {} is being deleted", runtime.id.kind),
+        false => "everything of ours is taken out".to_owned(),
+    };
     // The operator sends its update also when nothing changes.
     if changed || options.exact {
         plan.write(after, touched);
@@ -107,9 +114,12 @@ fn safe(
 ) -> Result<Draft, WrongType> {
     let profile = options.profile;
     let names = profile.names;
-    let mut work = Work::new(plan, Draft::new(workload), runtime, kind, options, &[]);
+    // What SkillBindings add outlives the AgentRuntime.
+    let left = if options.remove { Vec::new() } else { runtime.with_bound(&[]) };
+    plan.skills = planned(&left);
+    let mut work = Work::new(plan, Draft::new(workload), runtime, kind, options, &left);
     // Where the operator mounts, neither it nor we ever touch the pod of a Sandbox: what is there is its user's.
-    if kind.is_typed() || !profile.mounts() {
+    if kind.is_typed() || !profile.mounts() || !left.is_empty() {
         work.pod()?;
     }
     work.annotation()?;
@@ -134,8 +144,7 @@ fn safe(
     }
     if profile.mounts() || profile.observer_render.config_hash {
         let keys = kind.paths().annotations;
-        let is_there =
-            find(work.draft.value(), keys).is_some_and(|map| map.get(names.config_hash).is_some());
+        let is_there = find(work.draft.value(), keys).is_some_and(|map| map.get(names.config_hash).is_some());
         match hash {
             Some(hash) if is_there => work.draft.set(keys, names.config_hash, hash)?,
             // An AgentRuntime that was never applied rolls no pod when it is deleted.

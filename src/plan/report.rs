@@ -24,7 +24,7 @@ fn runtime(plan: &RuntimePlan, changes: &[Change]) -> Value {
         .iter()
         .map(|planned| {
             json!({"name": planned.skill.name, "image": planned.skill.image, "mountPath": planned.skill.mount_path,
-                   "pullPolicy": planned.skill.pull_policy, "volume": planned.volume})
+                   "pullPolicy": planned.skill.pull_policy, "subPath": planned.skill.sub_path, "volume": planned.volume})
         })
         .collect();
     let mut conditions: Vec<_> = plan.status.iter().flat_map(|status| &status.set).collect();
@@ -43,7 +43,7 @@ fn runtime(plan: &RuntimePlan, changes: &[Change]) -> Value {
         .map(|change| json!({"path": change.path, "op": change.op.name(), "from": change.from, "to": change.to}))
         .collect();
     json!({
-        "namespace": plan.id.namespace, "name": plan.id.name,
+        "kind": plan.id.kind, "namespace": plan.id.namespace, "name": plan.id.name, "added": plan.added,
         "target": {"apiVersion": plan.target.api_version, "kind": plan.target.kind, "name": plan.target.name},
         "action": plan.action.name(), "reason": plan.reason, "configHash": plan.config_hash, "hashInput": plan.hash_input,
         "skills": skills, "container": plan.container, "conditions": conditions, "events": events, "requeueAfterSeconds": plan.requeue_after_secs,

@@ -121,7 +121,12 @@ pub(super) fn begin_restart(plan: &mut RuntimePlan, names: &Names) {
     let Some(mut workload) = plan.desired().cloned() else { return };
     let (field, stopped, _) = run_state(&workload);
     replace(&mut workload, &["spec", field], stopped);
-    set(&mut workload, WorkloadKind::Sandbox, &["metadata", "annotations"], &[(names.restart_pending, "true")]);
+    set(
+        &mut workload,
+        WorkloadKind::Sandbox,
+        &["metadata", "annotations"],
+        &[(names.restart_pending, "true")],
+    );
     plan.write(workload, None);
 }
 

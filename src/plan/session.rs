@@ -6,23 +6,24 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings};
 use super::claims::Claim;
-use super::{Action, Options, Runtime, RuntimePlan, Surroundings, Warning, run};
-use crate::api::agent_runtime::AgentRuntimeSpec;
-use crate::api::names;
+use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
+use crate::api::agent_location::AgentLocation;
+use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
+use crate::api::names::{self, SKILLS_GROUP, VERSION};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
+use crate::api::skill_binding::{Delivery, is_binding};
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{About, Finding, Severity, rules};
 use crate::validate::preflight;
 use crate::validate::schema::Validator;
-use crate::validate::webhook::{Operation, Rivals, verdict};
+use crate::validate::skill_binding;
+use crate::validate::webhook::{LAST_WITH_SKILLS, Operation, Rivals, verdict};
 use crate::yaml;
 
-/// The last profile whose CRD and webhook know `spec.skills` and every rule about it.
-const LAST_WITH_SKILLS: &str = "no-trace";
-
-/// An AgentRuntime and all that its plan depends on and that is not the session's.
+/// An AgentRuntime or a SkillBinding, and all that its plan depends on and that is not the session's.
 #[derive(Debug, Clone)]
 pub struct Case<'a> {
     /// Its identity; the namespace is the one that it is in, also if the object names none.
@@ -37,6 +38,9 @@ pub struct Case<'a> {
     pub workload: Option<Cow<'a, Value>>,
     /// Pods, for `configuredPods`.
     pub pods: &'a [Value],
+    /// SkillBindings that add to its skills, in order: those of the workload where the object leads
+    /// ([`crate::plan::bindings::leads`]), without itself.
+    pub bindings: Vec<&'a Binding>,
 }
 
 /// What came of one AgentRuntime.
@@ -114,7 +118,10 @@ impl Session {
 
     /// Judges an AgentRuntime and plans its run.
     pub fn judge(&self, case: Case<'_>) -> Judged {
-        let Case { id, origin, object, claim, workload, pods } = case;
+        if is_binding(Object(case.object)) {
+            return self.judge_binding(case);
+        }
+        let Case { id, origin, object, claim, workload, pods, bindings } = case;
         let mut findings = self.wrong_group(&id);
         let spec = match AgentRuntimeSpec::from_object(object) {
             Ok(spec) => spec,
@@ -132,6 +139,10 @@ impl Session {
             _ => None,
         };
         findings.extend(claim.finding().filter(|_| strict));
+        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        self.check_bindings(&bindings, &mut findings);
+        findings.extend(clashes((&id, &origin, &spec.skills), None, &bindings));
+        let bound = bound(&bindings, None);
         let around = Surroundings {
             maps: &self.maps,
             layers: &self.layers,
@@ -140,16 +151,30 @@ impl Session {
             namespace: None,
             services: None,
         };
-        let runtime = Runtime { id: id.clone(), origin, object, spec };
+        let runtime = Runtime { id: id.clone(), origin, object, spec, bound };
         let workload = workload.filter(|_| passed_on.is_none());
         let mut plan = run(&runtime, workload, &around, &self.options);
         if let Some(to) = passed_on {
             plan.action = Action::Skipped;
             plan.reason = format!("it is being deleted, and its workload is that of AgentRuntime {to} now");
         }
+        if profile_mounts_beside(&self.options, &bindings, &plan) {
+            plan.warnings.push(Warning { quirk: "", message: BESIDE_A_MOUNTING_OPERATOR.to_owned() });
+        }
+        self.concluded(id, findings, plan)
+    }
+
+    /// Puts what was found before a plan, and its own problems, together.
+    fn concluded(&self, id: ObjectRef, mut findings: Vec<Finding>, mut plan: RuntimePlan) -> Judged {
         let before_plan = findings.len();
+        // Lists that do not go together meet in volumes and mounts as well.
+        let clash = findings.iter().any(|earlier| *earlier.rule == rules::BINDING_CLASH);
         let known = |problem: &Finding| {
-            let mut paths = findings.iter().filter(|earlier| earlier.is_error()).map(|earlier| &earlier.path);
+            if clash && problem.rule.about == About::Runtime {
+                return true;
+            }
+            let same = |earlier: &&Finding| earlier.is_error() && earlier.of == problem.of;
+            let mut paths = findings.iter().filter(same).map(|earlier| &earlier.path);
             problem.rule.about == About::Runtime
                 && paths.any(|path| !path.is_empty() && problem.path.starts_with(path))
         };
@@ -166,6 +191,76 @@ impl Session {
         Judged { id, findings, before_plan, plan: Some(plan) }
     }
 
+    /// Judges a SkillBinding that leads, and plans its workload as today's operators leave it.
+    fn judge_binding(&self, case: Case<'_>) -> Judged {
+        let Case { id, origin, object, workload, bindings, .. } = case;
+        let (mut findings, binding) = self.rules.read_binding(&id, &origin, object);
+        let Some(binding) = binding else {
+            return Judged { id, before_plan: findings.len(), findings, plan: None };
+        };
+        let strict = !self.options.remove && !binding.deleting;
+        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        if strict {
+            findings.extend(skill_binding::unknown_fields(object));
+            findings.extend(skill_binding::check_spec(&id, &binding.spec, self.rules.of_skills()));
+            self.check_bindings(&bindings, &mut findings);
+            findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
+        }
+        let target = binding.spec.target_ref().cloned().or_else(|| workload.as_deref().map(reference));
+        let is_found = workload.is_some();
+        let has_target = target.is_some();
+        let spec = AgentRuntimeSpec {
+            target_ref: target.unwrap_or_default(),
+            skills: binding.template_skills().to_vec(),
+            ..AgentRuntimeSpec::default()
+        };
+        let runtime =
+            Runtime { id: id.clone(), origin, object, spec, bound: bound(&bindings, Some(&binding)) };
+        let around = Surroundings {
+            maps: &self.maps,
+            layers: &self.layers,
+            view: self.view,
+            pods: &[],
+            namespace: None,
+            services: None,
+        };
+        let options = Options {
+            profile: profile_of_bindings(self.options.profile),
+            exact: false,
+            remove: self.options.remove,
+            ..self.options.clone()
+        };
+        let mut plan = run(&runtime, workload.filter(|_| !self.options.exact), &around, &options);
+        plan.status = None;
+        plan.events.clear();
+        let delivered = binding.spec.delivery == Delivery::Pod && plan.action != Action::Error;
+        let skipped = if self.options.exact {
+            Some("the operator knows no SkillBinding, and --exact does what it does".to_owned())
+        } else if !has_target && !is_found && strict {
+            Some("no workload of its namespace has the labels that its selector asks for".to_owned())
+        } else {
+            None
+        };
+        if let Some(reason) = skipped {
+            // Nothing of what was said about a target that nobody looked for.
+            plan.outcome = Outcome::Sound(Writes::default());
+            plan.action = Action::Skipped;
+            plan.reason = reason;
+        } else if delivered && strict {
+            plan.reason = "its skills are delivered to pods as these are created".to_owned();
+        }
+        lead_by_argument(&binding, &mut plan);
+        self.concluded(id, findings, plan)
+    }
+
+    fn check_bindings(&self, bindings: &[&Binding], findings: &mut Vec<Finding>) {
+        for binding in bindings {
+            let found = skill_binding::check_spec(&binding.id, &binding.spec, self.rules.of_skills());
+            findings
+                .extend(found.into_iter().map(|finding| Finding { of: Some(binding.id.clone()), ..finding }));
+        }
+    }
+
     /// An AgentRuntime of another group is none of this operator's.
     fn wrong_group(&self, id: &ObjectRef) -> Vec<Finding> {
         let profile = self.options.profile;
@@ -179,6 +274,55 @@ impl Session {
             help: "choose a profile of its group with --profile, or leave it out".to_owned(),
             ..Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)
         }]
+    }
+}
+
+/// What is said of SkillBindings next to an AgentRuntime of an operator that mounts.
+const BESIDE_A_MOUNTING_OPERATOR: &str = "an operator of this profile takes out volumes of skills that its AgentRuntime does not \
+                                          list; move the SkillBinding's skills into the AgentRuntime where such an operator runs";
+
+fn profile_mounts_beside(options: &Options, bindings: &[&Binding], plan: &RuntimePlan) -> bool {
+    options.profile.mounts() && !bindings.is_empty() && plan.action != Action::Skipped
+}
+
+/// A runtime that finds its skills by an argument is led there by the author of the workload alone.
+fn lead_by_argument(binding: &Binding, plan: &mut RuntimePlan) {
+    let argument = |location: &AgentLocation| location.argument(binding.spec.home.as_deref()).ok().flatten();
+    if let Some((location, argument)) = binding.spec.runtime.and_then(|one| Some((one, argument(one)?)))
+        && !plan.skills.is_empty()
+    {
+        let message = format!(
+            "runtime {} finds its skills by an argument, which belongs to the workload's author: give its container {argument}",
+            location.name
+        );
+        plan.warnings.push(Warning { quirk: "", message });
+    }
+}
+
+/// What bindings say together; `lead` leads, the others add to it.
+fn bound(others: &[&Binding], lead: Option<&Binding>) -> Bound {
+    let first = lead.or(others.first().copied());
+    let spec = first.map(|binding| &binding.spec);
+    let skills = others.iter().flat_map(|binding| {
+        let listed = binding.template_skills().iter().enumerate();
+        listed.map(|(index, skill)| (skill.clone(), binding.id.clone(), index))
+    });
+    Bound {
+        leads: lead.is_some(),
+        skills: skills.collect(),
+        names: others.iter().map(|binding| binding.id.name.clone()).collect(),
+        container: spec.and_then(|spec| spec.container.clone()),
+        location: spec.and_then(|spec| spec.runtime),
+        root: spec.and_then(|spec| spec.runtime?.root(spec.home.as_deref()).ok()),
+    }
+}
+
+fn reference(workload: &Value) -> TargetRef {
+    let object = Object(workload);
+    TargetRef {
+        api_version: object.api_version().to_owned(),
+        kind: object.kind().to_owned(),
+        name: object.name().to_owned(),
     }
 }
 
@@ -199,6 +343,46 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The rules for skills.
+    fn of_skills(&self) -> (&'static Profile, &Validator) {
+        match &self.skills {
+            Some((profile, validator)) => (profile, validator),
+            None => (self.profile, &self.validator),
+        }
+    }
+
+    /// Reads a SkillBinding; what is wrong with its version, and why it cannot be read.
+    fn read_binding(
+        &self,
+        id: &ObjectRef,
+        origin: &Origin,
+        object: &Value,
+    ) -> (Vec<Finding>, Option<Binding>) {
+        let mut findings = Vec::new();
+        if !is_known_version(&id.api_version) {
+            let message =
+                format!("is of apiVersion {}, and {SKILLS_GROUP}/{VERSION} is read", id.api_version);
+            findings.push(Finding::new(&rules::GROUP, vec!["apiVersion".into()], message));
+        }
+        match Binding::of(id.clone(), origin.clone(), object) {
+            Ok(binding) => (findings, Some(binding)),
+            Err(wrong) => {
+                findings.extend(wrong.into_iter().map(unreadable));
+                (findings, None)
+            }
+        }
+    }
+
+    /// All that is wrong with a SkillBinding by itself.
+    pub fn check_binding(&self, id: &ObjectRef, object: &Value) -> Vec<Finding> {
+        let (mut findings, binding) = self.read_binding(id, &Origin::default(), object);
+        findings.extend(skill_binding::unknown_fields(object));
+        if let Some(binding) = binding {
+            findings.extend(skill_binding::check_spec(id, &binding.spec, self.of_skills()));
+        }
+        findings
+    }
+
     /// The rules of a profile.
     pub fn new(profile: &'static Profile) -> Self {
         let skills = Profile::by_name(LAST_WITH_SKILLS).filter(|_| !profile.crd.skills);

@@ -1,9 +1,9 @@
-//! An AgentRuntime's `targetRef` and what a look at it found in, the workload and its kind or the operator's reason
-//! against it out. Source: operator-spec.md section 5, step 3.
+//! A `targetRef` and what a look at it found in, the workload and its kind or the reason against it out, for AgentRuntimes in
+//! the operator's words. Source: operator-spec.md section 5, step 3.
 
 use super::{Condition, Options, RuntimePlan, StatusPlan, fields};
 use crate::api::agent_runtime::TargetRef;
-use crate::api::workload::WorkloadKind;
+use crate::api::workload::{Kinds, WorkloadKind};
 use crate::validate::findings::{Finding, rules};
 
 /// The target and its kind, in the operator's order of checks.
@@ -11,13 +11,12 @@ pub(super) fn resolve<W>(
     target: &TargetRef,
     workload: Option<W>,
     namespace: &str,
+    kinds: Option<Kinds>,
 ) -> Result<(WorkloadKind, W), Finding> {
     let TargetRef { api_version, kind, name } = target;
     let problem = |field: &str, message: String, help: &str| Finding {
-        rule: &rules::TARGET_NOT_FOUND,
-        path: fields::path(&["spec", "targetRef", field]),
-        message,
         help: help.to_owned(),
+        ..Finding::new(&rules::TARGET_NOT_FOUND, fields::path(&["spec", "targetRef", field]), message)
     };
     // As `schema.ParseGroupVersion`: at most one slash.
     if api_version.matches('/').count() > 1 {
@@ -25,9 +24,20 @@ pub(super) fn resolve<W>(
             format!("invalid apiVersion {api_version}: unexpected GroupVersion string: {api_version}");
         return Err(problem("apiVersion", message, "write it as group/version, such as apps/v1"));
     }
-    let Some(known) = WorkloadKind::parse(kind) else {
-        let message = format!("unsupported workload kind: {kind}");
-        return Err(problem("kind", message, "use Deployment, StatefulSet or Sandbox, spelled exactly so"));
+    let known = match kinds {
+        None => WorkloadKind::parse(kind),
+        Some(kinds) => kinds.find(kind, api_version.split_once('/').map_or("", |(group, _)| group)),
+    };
+    let Some(known) = known else {
+        let message = match kinds {
+            None => format!("unsupported workload kind: {kind}"),
+            Some(_) => format!("{api_version} {kind} is no kind whose pod template is known"),
+        };
+        let help = match kinds {
+            None => "use Deployment, StatefulSet or Sandbox, spelled exactly so".to_owned(),
+            Some(kinds) => unknown_kind(kinds, kind),
+        };
+        return Err(problem("kind", message, &help));
     };
     match workload {
         Some(workload) => Ok((known, workload)),
@@ -36,6 +46,14 @@ pub(super) fn resolve<W>(
             Err(problem("name", message, "create the workload, or correct targetRef"))
         }
     }
+}
+
+fn unknown_kind(kinds: Kinds, kind: &str) -> String {
+    if let Some(other) = kinds.named(kind).filter(|other| !other.api_version().is_empty()) {
+        return format!("a {kind} that skills are mounted into is of apiVersion {}", other.api_version());
+    }
+    let all: Vec<&str> = kinds.all().map(WorkloadKind::name).collect();
+    format!("use one of {}; --pod-template-path adds others", all.join(", "))
 }
 
 /// The run of an AgentRuntime whose target cannot be resolved. With `exact` the conditions of earlier runs stay; without,

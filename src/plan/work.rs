@@ -114,8 +114,9 @@ impl<'w, 'r> Work<'w, 'r> {
             find(self.draft.value(), &keys).and_then(|map| map.get(key)).and_then(|text| text.as_str());
         let existing = existing.map(str::to_owned);
         let names: Vec<&str> = self.skills.iter().map(|skill| skill.name.as_str()).collect();
+        let bound = self.runtime.bound.skills.iter().map(|(skill, _, _)| skill);
         let in_spec: HashSet<&str> =
-            self.runtime.spec.skills.iter().map(|skill| skill.name.as_str()).collect();
+            self.runtime.spec.skills.iter().chain(bound).map(|skill| skill.name.as_str()).collect();
         let before = self.own.record.as_ref().and_then(|record| record.before.names.as_deref());
         let is_ours = |name: &str| self.own.name(name, in_spec.contains(name)).is_some();
         let wanted = annotation::wanted(existing.as_deref(), &names, is_ours, before);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::api::object::ObjectRef;
 use crate::yaml::{self, Step};
 
 /// Which object a finding is about, and so whose file has to be corrected.
@@ -72,6 +73,8 @@ pub mod rules {
     pub const WEBHOOK_PROTECTED_PATH: Rule = runtime("webhook-protected-path");
     /// Another AgentRuntime has the workload: our rule ([`crate::plan::claims`]).
     pub const TARGET_CLAIMED: Rule = Rule { quirk: "Q15", ..runtime("target-claimed") };
+    /// Two lists of skills for one workload that do not go together ([`crate::plan::bindings`]).
+    pub const BINDING_CLASH: Rule = runtime("binding-clash");
     /// The target cannot be resolved.
     pub const TARGET_NOT_FOUND: Rule = runtime("target-not-found");
     /// The name of a skill's volume is too long.
@@ -126,12 +129,14 @@ pub struct Finding {
     pub message: String,
     /// How to mend it; empty if the message says it.
     pub help: String,
+    /// The object that it is about, where that is neither the AgentRuntime or SkillBinding that is judged nor its workload.
+    pub of: Option<ObjectRef>,
 }
 
 impl Finding {
     /// A finding whose message says how to mend it.
     pub fn new(rule: &'static Rule, path: Vec<Step>, message: impl Into<String>) -> Self {
-        Self { rule, path, message: message.into(), help: String::new() }
+        Self { rule, path, message: message.into(), help: String::new(), of: None }
     }
 
     /// Whether it keeps anything from being written.

@@ -52,7 +52,14 @@ fn walk(schemas: &[&Node], value: &Value, path: &mut Vec<Step>, out: &mut Vec<Fi
 }
 
 fn unknown(schemas: &[&Node], key: &str, path: &[Step]) -> Finding {
-    let names = schemas.iter().flat_map(|schema| schema.fields()).map(|field| field.name);
+    let names: Vec<&str> =
+        schemas.iter().flat_map(|schema| schema.fields()).map(|field| field.name).collect();
+    unknown_of(&names, key, path)
+}
+
+/// A field that is none of those known.
+pub(super) fn unknown_of(names: &[&str], key: &str, path: &[Step]) -> Finding {
+    let names = names.iter().copied();
     let meant = nearest(key, names).filter(|name| is_slip_of(key, name));
     let question = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
     let field = display(path).to_string();

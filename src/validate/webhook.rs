@@ -19,6 +19,9 @@ pub const WEBHOOK_NAME: &str = "vagentruntime.kb.io";
 /// Path prefixes that pr332-merged and no-trace refuse, in the order in which they are tried.
 pub const PROTECTED_PATHS: [&str; 4] = ["/proc", "/sys", "/dev", "/var/run/secrets"];
 
+/// The last profile whose CRD and webhook know `spec.skills` and every rule about it.
+pub(crate) const LAST_WITH_SKILLS: &str = "no-trace";
+
 /// What is asked of the webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {

@@ -58,6 +58,21 @@ pub fn may_matter(doc: &str) -> bool {
     !dull || hides_text(bytes)
 }
 
+/// The same for kinds that matter only where there are SkillBindings.
+pub struct WideFilter(Vec<Finder<'static>>);
+
+impl WideFilter {
+    /// Looks for a word of each kind: its name, or its group where other groups have kinds of that name.
+    pub fn new(words: impl IntoIterator<Item = &'static str>) -> Self {
+        Self(words.into_iter().chain(["SkillBinding"]).map(Finder::new).collect())
+    }
+
+    /// Whether a document could hold one of them. `false` is certain after [`may_matter`] has said so, too.
+    pub fn may_matter(&self, doc: &str) -> bool {
+        self.0.iter().any(|word| word.find(doc.as_bytes()).is_some())
+    }
+}
+
 /// Whether one of [`KINDS`] stands anywhere. Capital letters are few, so one search for the first of each is enough.
 fn holds_kind(bytes: &[u8]) -> bool {
     let begins = |at: usize| KINDS.iter().any(|kind| bytes[at..].starts_with(kind.as_bytes()));

@@ -48,7 +48,7 @@ pub fn differences(
     let gate = GateSource::default().resolve(profile, &maps).expect("gates").skills(profile);
     let options = Options { gate, restarts: true, finalizers: true, ..Options::new(profile) };
     let session = Session::new(options, ConfigView::Full, maps);
-    let inventory = Inventory { runtimes: &runtimes, selected: &selected, workloads: &workloads, pods: &[] };
+    let inventory = Inventory::without_bindings(&runtimes, &selected, &workloads, &[]);
     for planned in live::plan(&inventory, &session) {
         let id = format!("{}/{}", planned.id.namespace, planned.id.name);
         out.extend(planned.errors.iter().map(|error| format!("{id}: {error:?}")));

@@ -65,7 +65,7 @@ fn files_are_joined_with_separators_only_where_they_lack() {
         (
             0,
             "%YAML 1.1\n---\nkind: E\n---\n# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n",
-            "summary: no AgentRuntime in 4 objects: nothing to do\n"
+            "summary: no AgentRuntime or SkillBinding in 4 objects: nothing to do\n"
         )
     );
     let said = folder.skills(&["render", "-R", "-f", "m", "-f", "5.yaml"]);
@@ -74,7 +74,7 @@ fn files_are_joined_with_separators_only_where_they_lack() {
         (
             0,
             "\u{feff}# first\nkind: B\n---\n# second\nkind: A\n---\n{\"kind\": \"C\"}\n---\nkind: D\n...\n%YAML 1.1\n---\nkind: E\n",
-            "summary: no AgentRuntime in 5 objects: nothing to do\n"
+            "summary: no AgentRuntime or SkillBinding in 5 objects: nothing to do\n"
         )
     );
 }
@@ -389,7 +389,7 @@ spec:
     );
     assert_eq!(
         fed(&["validate", "-f", "-"], DEPLOYMENT).parts(),
-        (1, "", "summary: no AgentRuntime in 1 object: nothing to do\n")
+        (1, "", "summary: no AgentRuntime or SkillBinding in 1 object: nothing to do\n")
     );
     assert_eq!(fed(&["validate", "--allow-none", "-f", "-"], DEPLOYMENT).code, 0);
 }
@@ -663,8 +663,9 @@ fn nothing_found_is_said_and_fails_a_check() {
         ),
     ] {
         let input = stream.replace(from, to);
-        let expected =
-            format!("warning: -:18: {warning}\nsummary: no AgentRuntime in 3 objects: nothing to do\n");
+        let expected = format!(
+            "warning: -:18: {warning}\nsummary: no AgentRuntime or SkillBinding in 3 objects: nothing to do\n"
+        );
         for (args, code) in [
             (&["render", "--check", "-f", "-"][..], 1),
             (&["render", "--check", "--allow-none", "-f", "-"], 0),

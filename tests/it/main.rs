@@ -21,6 +21,7 @@ mod refused_values;
 mod safe_plans;
 mod scenario;
 mod schema_oracle;
+mod skill_bindings;
 mod status_and_plan;
 mod vectors;
 mod vectors_binary;

@@ -115,7 +115,7 @@ fn live_objects_get_what_files_get() {
         let selected: BTreeSet<_> = runtimes.iter().map(|runtime| Object(runtime).key()).collect();
         let key = ("Deployment".to_owned(), "n".to_owned(), "w".to_owned());
         let workloads = BTreeMap::from([(key, workload())]);
-        let inventory = Inventory { runtimes, selected: &selected, workloads: &workloads, pods: &[] };
+        let inventory = Inventory::without_bindings(runtimes, &selected, &workloads, &[]);
         let session = Session::new(Options::new(profile()), ConfigView::Full, Vec::new());
         let mut warnings = Vec::new();
         let verdicts = live::plan(&inventory, &session)

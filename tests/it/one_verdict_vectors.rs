@@ -114,6 +114,7 @@ impl Vector {
             claim: Claim::Held,
             workload: Some(Cow::Borrowed(&self.workload)),
             pods: &[],
+            bindings: Vec::new(),
         });
         match &judged.plan {
             Some(plan) if judged.refused_before_plan().is_none() => word(plan),
@@ -126,8 +127,7 @@ impl Vector {
         let selected = BTreeSet::from([Object(&self.runtime).key()]);
         let own = Object(&self.workload).reference();
         let workloads = BTreeMap::from([((own.kind, own.namespace, own.name), self.workload.clone())]);
-        let inventory =
-            Inventory { runtimes: &runtimes, selected: &selected, workloads: &workloads, pods: &[] };
+        let inventory = Inventory::without_bindings(&runtimes, &selected, &workloads, &[]);
         let live = live::plan(&inventory, &self.session()).remove(0);
         assert_eq!(live.errors.is_empty(), live.plan.as_ref().is_some_and(|plan| plan.problems().is_empty()));
         live.plan.as_ref().map_or("refused", word)

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::{PROFILES, Profile};
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::live::{self, Inventory};
@@ -35,8 +36,7 @@ impl Moment {
         let key = live::target(&self.runtimes[0]);
         let workloads = BTreeMap::from([(key, self.workload.clone())]);
         let selected = BTreeSet::from([Object(&self.runtimes[0]).key()]);
-        let inventory =
-            Inventory { runtimes: &self.runtimes, selected: &selected, workloads: &workloads, pods: &[] };
+        let inventory = Inventory::without_bindings(&self.runtimes, &selected, &workloads, &[]);
         let options = Options { gate: self.gate, restarts: self.restarts, ..Options::new(self.profile) };
         // Defaults of the namespace, so that the hash of a deleted AgentRuntime is not that of nothing.
         let map = json!({"metadata": {"name": "defaults", "namespace": "n",
@@ -45,7 +45,14 @@ impl Moment {
         let session = Session::new(options, ConfigView::Full, maps);
         let planned = live::plan(&inventory, &session).remove(0);
         let plan = planned.plan.expect("a plan");
-        let report = report(&self.runtimes[0], Some(&self.workload), Some(&plan), None, self.profile.names);
+        let report = report(
+            &self.runtimes[0],
+            Some(&self.workload),
+            Some(&plan),
+            None,
+            self.profile.names,
+            Kinds::default(),
+        );
         let changes = plan.changes(&self.workload).iter().map(|change| change.path.clone()).collect();
         let after = plan.desired().unwrap_or(&self.workload).clone();
         Said { action: plan.action, changes, after, report }

@@ -10,7 +10,7 @@ use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::{ConfigMap, ObjectRef, Origin};
 use kubectl_skills::config::gates::FeatureGates;
 use kubectl_skills::config::layers::{ConfigLayers, ConfigView};
-use kubectl_skills::plan::{Finalizer, Lookup, Options, Runtime, Surroundings, Warning, plan};
+use kubectl_skills::plan::{Bound, Finalizer, Lookup, Options, Runtime, Surroundings, Warning, plan};
 use kubectl_skills::validate::findings::Finding;
 use serde_json::{Map, Value, json};
 
@@ -158,7 +158,13 @@ impl<'c> Cluster<'c> {
             services: discovery.then_some(&[]),
         };
         let lookup = if self.workload.is_null() { Lookup::Absent } else { Lookup::Found(&self.workload) };
-        let planned = Runtime { id: id.clone(), origin: Origin::default(), object: &runtime, spec };
+        let planned = Runtime {
+            id: id.clone(),
+            origin: Origin::default(),
+            object: &runtime,
+            spec,
+            bound: Bound::default(),
+        };
         let plan = plan(&planned, lookup, &around, &self.options);
         self.warnings.extend(plan.warnings.iter().cloned());
         self.problems.extend_from_slice(plan.problems());

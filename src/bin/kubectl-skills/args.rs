@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::{GateSource, GatesFile};
 use kubectl_skills::config::layers::ConfigView;
 
@@ -57,6 +58,9 @@ pub struct PlanningArgs {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub skill_folders: Option<bool>,
+    /// A further kind that a SkillBinding can point at, and where its pod template is; repeatable
+    #[arg(long, value_name = "KIND.GROUP=PATH")]
+    pub pod_template_path: Vec<String>,
 }
 
 fn gates_file(path: &std::path::Path) -> Result<GatesFile, Failure> {
@@ -78,6 +82,7 @@ impl PlanningArgs {
             config: ConfigFrom::read(&self.config_from)?,
             container: self.container.clone(),
             skill_folders: self.skill_folders,
+            kinds: Kinds::with(&self.pod_template_path).map_err(Failure::Usage)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::stream::{Source, Stream};
@@ -33,6 +34,8 @@ pub struct Planning {
     pub container: Option<String>,
     /// Whether `SKILL_FOLDERS` is written; none: as the profile has it.
     pub skill_folders: Option<bool>,
+    /// The kinds that SkillBindings can point at.
+    pub kinds: Kinds,
 }
 
 impl Planning {
@@ -42,6 +45,7 @@ impl Planning {
             exact: self.exact,
             container: self.container.clone(),
             skill_folders: self.skill_folders,
+            kinds: self.kinds,
             ..Options::new(profile)
         }
     }

@@ -104,7 +104,7 @@ fn about(stream: &Stream<'_>, id: &ObjectRef, severity: Severity, message: Strin
 
 /// The object of an item; none if it cannot be read, which is reported elsewhere.
 fn object(stream: &Stream<'_>, id: &ObjectRef) -> Option<Value> {
-    let item = stream.runtimes.iter().chain(&stream.workloads).find(|item| item.id == *id)?;
+    let item = stream.asking().chain(&stream.workloads).find(|item| item.id == *id)?;
     stream.object(item).ok()
 }
 

@@ -145,7 +145,7 @@ fn an_empty_list_stays_an_empty_list() {
         let out = run(&text);
         assert_eq!((out.text, out.failed), (text, false));
         let summary = out.summary.map(|summary| summary.to_string());
-        assert_eq!(summary.as_deref(), Some("no AgentRuntime in 0 objects: nothing to do"));
+        assert_eq!(summary.as_deref(), Some("no AgentRuntime or SkillBinding in 0 objects: nothing to do"));
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::manifest::stream::{Item, Stream};
+use crate::manifest::stream::{Item, Lead, Stream};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::edit::Buffers;
 use crate::yaml::node::NodeId;
@@ -107,10 +107,10 @@ impl<'p, 's> Collector<'p, 's> {
         }
     }
 
-    /// The same for an AgentRuntime.
-    pub(super) fn runtime(&mut self, index: usize, desired: Option<Desired<'p>>) {
+    /// The same for who leads a plan.
+    pub(super) fn lead(&mut self, lead: Lead, desired: Option<Desired<'p>>) {
         if let Some(desired) = desired {
-            self.object(&self.stream.runtimes[index], desired);
+            self.object(self.stream.lead(lead), desired);
         }
     }
 

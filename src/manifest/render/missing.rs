@@ -1,6 +1,8 @@
 //! Why a target may be missing: what is in the stream instead, as a help for people.
 
+use crate::api::names::SKILL_BINDING;
 use crate::api::object::Object;
+use crate::api::workload::WorkloadKind;
 use crate::manifest::kustomize_patch::PREVIOUS_NAMES;
 use crate::manifest::stream::{Item, Stream};
 
@@ -11,7 +13,10 @@ pub(super) fn help(stream: &Stream<'_>, runtime: &Item, usual: &str) -> String {
     if name.is_empty() {
         return usual.to_owned();
     }
-    let workloads = || stream.workloads.iter();
+    let is_binding = runtime.id.kind == SKILL_BINDING;
+    // An AgentRuntime cannot point at the others.
+    let workloads =
+        || stream.workloads.iter().filter(|item| is_binding || WorkloadKind::parse(&item.id.kind).is_some());
     if let Some(found) = workloads().find(|item| item.id.kind == *kind && item.id.name == *name) {
         return other_namespace(stream, runtime, found);
     }
@@ -52,10 +57,15 @@ fn other_namespace(stream: &Stream<'_>, runtime: &Item, found: &Item) -> String 
         |item| stream.object(item).is_ok_and(|object| Object(&object).str("/metadata/namespace").is_empty());
     let (own, other) = (&runtime.id.namespace, &found.id.namespace);
     let there = format!("there is one in namespace {other} at {}", found.origin);
-    let rule = format!("an AgentRuntime takes workloads of its own namespace, {own}");
+    let rule = format!(
+        "a{} {} takes workloads of its own namespace, {own}",
+        if runtime.id.kind.starts_with('A') { "n" } else { "" },
+        runtime.id.kind
+    );
+    let of_runtime = format!("that of the {}", runtime.id.kind);
     let (who, namespace) = match (names_none(found), names_none(runtime)) {
         (true, false) => ("its manifest", own),
-        (false, true) => ("that of the AgentRuntime", other),
+        (false, true) => (of_runtime.as_str(), other),
         _ => return format!("{there}, and {rule}: correct metadata.namespace of either"),
     };
     format!(

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::api::names::{KAGENTI, ROSSOCTL};
+use crate::api::names::{KAGENTI, Names, ROSSOCTL};
+use crate::api::object::Object;
 use crate::api::profile::{PROFILES, Profile};
 use crate::manifest::stream::Stream;
 
@@ -54,6 +55,21 @@ pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profi
                 chosen("head", "AgentRuntimes of group agent.kagenti.dev have no spec.skills")
             }
         }
+        (None, None) if !stream.bindings.is_empty() => {
+            let kagenti = stream
+                .workloads
+                .iter()
+                .any(|item| stream.object(item).is_ok_and(|object| is_configured(&object, &KAGENTI)));
+            match kagenti {
+                true => chosen("head", "workloads have labels of kagenti.io"),
+                false => chosen("rossoctl", "SkillBindings go with every operator, and that is the newest"),
+            }
+        }
         (None, None) => chosen("pr332-merged", "there is no AgentRuntime in the input"),
     }
+}
+
+/// Whether a workload says that an operator with these names has to do with it.
+fn is_configured(object: &Value, names: &Names) -> bool {
+    Object(object).label(names.type_label).is_some() || Object(object).annotation(names.skills).is_some()
 }

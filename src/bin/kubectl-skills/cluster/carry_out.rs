@@ -40,11 +40,11 @@ pub struct Done {
 }
 
 /// The task of a plan; none where nothing is to be written.
-pub fn task<'a>(live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
+pub fn task<'a>(run: &ClusterRun, live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
     let desired = wanted(live, plan)?;
     let workload = live.workload?;
-    let kind = WorkloadKind::parse(&plan.target.kind)?;
-    let resource = paths::of_workload(workload)?;
+    let kind = live.kind?;
+    let resource = run.snapshot.resources.get(&kind).copied().or_else(|| paths::of_workload(workload))?;
     Some(Task {
         runtime: live.runtime,
         title: format!("{}.{}/{}", kind.name().to_lowercase(), kind.group(), plan.target.name),
@@ -172,7 +172,7 @@ pub async fn again(run: &ClusterRun, task: &Task<'_>) -> Result<Option<Write>, C
     if let Some(error) = fresh.errors.first() {
         return Err(ClusterError::new(Failure::Other, error.to_string()));
     }
-    Ok(fresh.plan.as_ref().and_then(|plan| self::task(&fresh, plan)).map(|task| task.write))
+    Ok(fresh.plan.as_ref().and_then(|plan| self::task(run, &fresh, plan)).map(|task| task.write))
 }
 
 async fn read(

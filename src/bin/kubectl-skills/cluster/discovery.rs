@@ -4,6 +4,7 @@
 use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, VERSION};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::profile_detection::detect;
+use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
 use super::error::{ClusterError, Failure};
@@ -64,6 +65,25 @@ pub async fn sandboxes(requests: &Requests) -> Result<Resource, ClusterError> {
             "{GROUP}/v1alpha1 and {GROUP}/v1beta1 are supported: serve one of them, or update kubectl-skills"
         ))
     })
+}
+
+/// Where a kind that the command line adds is; none where the cluster does not serve it.
+pub async fn resource_of(requests: &Requests, kind: WorkloadKind) -> Result<Option<Resource>, ClusterError> {
+    let what = format!("read the kinds of {}", kind.group());
+    let Some(group) = requests.get(&format!("/apis/{}", kind.group()), &what).await? else { return Ok(None) };
+    let Some(version) = group.pointer("/preferredVersion/groupVersion").and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let base = format!("/apis/{version}");
+    let Some(list) = requests.get(&base, &what).await? else { return Ok(None) };
+    let all = list.get("resources").and_then(Value::as_array).into_iter().flatten();
+    let plural = all
+        .filter(|one| one.get("kind").and_then(Value::as_str) == Some(kind.name()))
+        .filter_map(|one| one.get("name")?.as_str())
+        .find(|name| !name.contains('/'));
+    // As long as the program lives, as the kind itself.
+    Ok(plural
+        .map(|plural| Resource { base: String::leak(base.clone()), plural: String::leak(plural.to_owned()) }))
 }
 
 /// The OpenAPI schema of AgentRuntime in a group; none where the group is not served.

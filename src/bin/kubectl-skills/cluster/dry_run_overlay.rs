@@ -1,12 +1,12 @@
 //! Manifests laid over a cluster by server dry runs: what would be there once they were applied. Files' objects in, the
 //! objects as the server would store them out. Nothing is written; what skills make of them is left to the plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use http::Method;
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::live::target;
 use kubectl_skills::manifest::stream::{Item, Stream};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::error::{ClusterError, Failure};
 use super::paths::{self, Resource};
 use super::requests::{Requests, escape_query};
-use super::snapshot::{Scope, Workloads, key, read_runtimes, read_targets};
+use super::snapshot::{Scope, Workloads, key, read_bindings, read_runtimes, read_workloads};
 use crate::exit;
 
 /// Whose apply is tried: that of `kubectl apply --server-side`.
@@ -33,6 +33,12 @@ pub struct Overlay {
     pub runtimes: Vec<Value>,
     /// The AgentRuntimes that the manifests are about, by namespace and name: their own, and those of their workloads.
     pub selected: BTreeSet<(String, String)>,
+    /// SkillBindings of the manifests as they are in the cluster.
+    pub bindings_before: Vec<Value>,
+    /// All SkillBindings of the namespaces concerned, those of the manifests as they would be.
+    pub bindings: Vec<Value>,
+    /// Those that the manifests are about.
+    pub selected_bindings: BTreeSet<(String, String)>,
     /// Targets of those, as they are.
     pub workloads_before: Workloads,
     /// Targets of those, as they would be.
@@ -44,13 +50,20 @@ pub async fn lay(
     requests: &Requests,
     manifests: &Stream<'_>,
     profile: &Profile,
+    kinds: Kinds,
 ) -> Result<Overlay, exit::Failure> {
-    let all = manifests.runtimes.iter().chain(&manifests.workloads);
+    let all = manifests.asking().chain(&manifests.workloads);
     let namespaces: BTreeSet<&str> = all.map(|item| item.id.namespace.as_str()).collect();
     let mut found = Vec::new();
-    for namespace in namespaces {
-        found.extend(read_runtimes(requests, &scope(namespace), profile).await?);
+    for namespace in &namespaces {
+        match read_runtimes(requests, &scope(namespace), profile).await {
+            // SkillBindings need no operator.
+            Err(error) if error.failure == Failure::NotFound && manifests.runtimes.is_empty() => {}
+            other => found.extend(other?),
+        }
     }
+    let Bindings { before: bindings_before, all: bindings, own: own_bindings } =
+        lay_bindings(requests, manifests, &namespaces).await?;
     let own: BTreeSet<(String, String)> =
         manifests.runtimes.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
     let (runtimes_before, mut runtimes): (Vec<_>, Vec<_>) =
@@ -70,18 +83,40 @@ pub async fn lay(
     runtimes.sort_by_cached_key(key);
 
     let given: BTreeSet<Key> = manifests.workloads.iter().map(key_of).collect();
+    let chooses = |binding: &Value| binding.pointer("/spec/selector").is_some_and(|chosen| !chosen.is_null());
+    let given_in = |namespace: &str| given.iter().any(|(_, at, _)| at == namespace);
+    let bindings_concerned = |binding: &&Value| {
+        let (namespace, _) = key(binding);
+        own_bindings.contains(&key(binding))
+            || given.contains(&target(binding))
+            || (chooses(binding) && given_in(&namespace))
+    };
+    let selected_bindings: BTreeSet<_> = bindings.iter().filter(bindings_concerned).map(key).collect();
     let concerned = |runtime: &&Value| own.contains(&key(runtime)) || given.contains(&target(runtime));
     let selected: BTreeSet<_> = runtimes.iter().filter(concerned).map(key).collect();
     let targets: BTreeSet<Key> = runtimes.iter().filter(concerned).map(target).collect();
-    let workloads_before =
-        read_targets(requests, &Scope::default(), runtimes.iter().filter(concerned)).await?;
+    let workloads_before = read_workloads(
+        requests,
+        &Scope::default(),
+        (&runtimes, &selected),
+        (&bindings, &selected_bindings),
+        (kinds, &BTreeMap::new()),
+    )
+    .await?;
+    let named: BTreeSet<Key> = bindings.iter().filter(bindings_concerned).map(target).collect();
+    let chosen: BTreeSet<String> =
+        bindings.iter().filter(|binding| chooses(binding)).map(|binding| key(binding).0).collect();
     let mut objects = Vec::new();
-    for item in manifests.workloads.iter().filter(|item| targets.contains(&key_of(item))) {
+    let is_wanted = |item: &&Item| {
+        targets.contains(&key_of(item))
+            || named.contains(&key_of(item))
+            || chosen.contains(&item.id.namespace)
+    };
+    for item in manifests.workloads.iter().filter(is_wanted) {
         objects.push((item, manifests.object(item)?));
     }
     let merged = try_all(requests, objects, |item| {
-        WorkloadKind::parse(&item.id.kind)
-            .and_then(|kind| paths::workload(kind.name()))
+        paths::workload(&item.id.kind)
             .map(|resource| resource.list(Some(&item.id.namespace)))
             .unwrap_or_default()
     })
@@ -92,7 +127,56 @@ pub async fn lay(
         let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         workloads.insert((kind, namespace, name), object);
     }
-    Ok(Overlay { runtimes_before, runtimes, selected, workloads_before, workloads })
+    Ok(Overlay {
+        runtimes_before,
+        runtimes,
+        selected,
+        bindings_before,
+        bindings,
+        selected_bindings,
+        workloads_before,
+        workloads,
+    })
+}
+
+/// The SkillBindings before and with the manifests.
+struct Bindings {
+    before: Vec<Value>,
+    all: Vec<Value>,
+    /// Those of the manifests.
+    own: BTreeSet<(String, String)>,
+}
+
+async fn lay_bindings(
+    requests: &Requests,
+    manifests: &Stream<'_>,
+    namespaces: &BTreeSet<&str>,
+) -> Result<Bindings, exit::Failure> {
+    let own: BTreeSet<(String, String)> =
+        manifests.bindings.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
+    let mut found = Vec::new();
+    let mut is_served = false;
+    for namespace in namespaces {
+        let read = read_bindings(requests, &scope(namespace)).await?;
+        is_served |= read.is_some();
+        found.extend(read.into_iter().flatten());
+    }
+    let (before, mut all): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|binding| own.contains(&key(binding)));
+    let mut objects = Vec::new();
+    for item in &manifests.bindings {
+        let mut object = manifests.object(item)?;
+        object["metadata"]["namespace"] = item.id.namespace.as_str().into();
+        objects.push((item, object));
+    }
+    if is_served {
+        all.extend(try_all(requests, objects, |item| paths::skill_bindings(Some(&item.id.namespace))).await?);
+    } else {
+        // Where nobody serves them they stay in Git, and say there what they say.
+        all.extend(objects.into_iter().map(|(_, object)| object));
+    }
+    all.sort_by_cached_key(key);
+    Ok(Bindings { before, all, own })
 }
 
 fn scope(namespace: &str) -> Scope {

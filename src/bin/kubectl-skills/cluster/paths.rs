@@ -1,8 +1,9 @@
 //! URL paths of the kinds that we read and write.
 
-use kubectl_skills::api::names::VERSION;
+use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
 /// A kind as URLs name it.
@@ -27,14 +28,26 @@ pub const CONFIG_MAPS: Resource = Resource { base: "/api/v1", plural: "configmap
 /// Pods.
 pub const PODS: Resource = Resource { base: "/api/v1", plural: "pods" };
 
-/// The resource of a workload kind that an AgentRuntime can point at.
+/// The resource of a kind of workload; none for those of the command line, whose plural only the cluster knows.
+pub fn of_kind(kind: WorkloadKind) -> Option<Resource> {
+    let (base, plural) = match kind {
+        WorkloadKind::Deployment => return Some(DEPLOYMENTS),
+        WorkloadKind::StatefulSet => return Some(STATEFUL_SETS),
+        WorkloadKind::Sandbox => return Some(SANDBOXES),
+        WorkloadKind::DaemonSet => ("/apis/apps/v1", "daemonsets"),
+        WorkloadKind::ReplicaSet => ("/apis/apps/v1", "replicasets"),
+        WorkloadKind::Job => ("/apis/batch/v1", "jobs"),
+        WorkloadKind::CronJob => ("/apis/batch/v1", "cronjobs"),
+        WorkloadKind::Rollout => ("/apis/argoproj.io/v1alpha1", "rollouts"),
+        WorkloadKind::KnativeService => ("/apis/serving.knative.dev/v1", "services"),
+        WorkloadKind::Custom(_) => return None,
+    };
+    Some(Resource { base, plural })
+}
+
+/// The resource of a workload kind, by its name alone: no two of them share one.
 pub fn workload(kind: &str) -> Option<Resource> {
-    match kind {
-        "Deployment" => Some(DEPLOYMENTS),
-        "StatefulSet" => Some(STATEFUL_SETS),
-        "Sandbox" => Some(SANDBOXES),
-        _ => None,
-    }
+    WorkloadKind::ALL.into_iter().find(|known| known.name() == kind).and_then(of_kind)
 }
 
 /// The resource of a workload that was read, in the version in which it was.
@@ -43,6 +56,11 @@ pub fn of_workload(workload: &Value) -> Option<Resource> {
     let resource = self::workload(object.kind())?;
     let beta = object.api_version() == "agents.x-k8s.io/v1beta1";
     Some(if resource == SANDBOXES && beta { SANDBOXES_BETA } else { resource })
+}
+
+/// Path of the SkillBindings; all namespaces for none.
+pub fn skill_bindings(namespace: Option<&str>) -> String {
+    collection(&format!("/apis/{SKILLS_GROUP}/{VERSION}"), "skillbindings", namespace)
 }
 
 /// Path of the AgentRuntimes of a dialect; all namespaces for none.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::manifest::summary::{counted, whose_rules};
@@ -88,7 +89,7 @@ impl ClusterRun {
             operator_namespace: args.scope.operator_namespace.clone(),
         };
         let progress = Progress::start("reading the cluster");
-        let snapshot = snapshot::read(&connection.requests, &scope, planning.profile).await;
+        let snapshot = snapshot::read(&connection.requests, &scope, planning.profile, planning.kinds).await;
         progress.end();
         let mut snapshot = snapshot?;
         if let Some(missing) = snapshot.missing.take_if(|_| !pods) {
@@ -144,6 +145,7 @@ impl ClusterRun {
             && !options.exact
             && !options.remove
             && options.profile.mounts()
+            && !is_binding(Object(live.runtime))
             && live.runtime.pointer("/metadata/deletionTimestamp").is_none()
             && names_skills.is_some_and(|skills| !skills.is_empty())
     }
@@ -186,6 +188,8 @@ impl ClusterRun {
         Inventory {
             runtimes: &self.snapshot.runtimes,
             selected: &self.snapshot.selected,
+            bindings: &self.snapshot.bindings,
+            selected_bindings: &self.snapshot.selected_bindings,
             workloads: &self.snapshot.workloads,
             pods: self.snapshot.pods.as_deref().unwrap_or_default(),
         }
@@ -217,7 +221,7 @@ impl ClusterRun {
         };
         if plans.is_empty() {
             let more = if self.scope.namespace.is_some() { " (-A looks in all namespaces)" } else { "" };
-            return notes::summary(&format!("no AgentRuntime found in {place}{more}"));
+            return notes::summary(&format!("no AgentRuntime or SkillBinding found in {place}{more}"));
         }
         let verb = if done { "changed" } else { "would change" };
         let mut text = format!(

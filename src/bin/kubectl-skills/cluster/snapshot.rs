@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SKILLS_GROUP, SPIFFE_HELPER, VERSION};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
 use super::args::parse_timeout;
-use super::discovery::{Dialect, dialect, sandboxes};
+use super::discovery::{self, Dialect, dialect, sandboxes};
 use super::error::{ClusterError, Failure};
-use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
-use super::requests::{Requests, escape_query};
+use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload};
+use super::requests::{List, Requests, escape_query};
 
 /// Requests under way at the same time.
 const CONCURRENCY: usize = 8;
@@ -38,6 +39,9 @@ pub struct Scope {
     pub operator_namespace: Option<String>,
 }
 
+/// Namespaces and names.
+type Keys = BTreeSet<(String, String)>;
+
 /// Workloads by kind, namespace and name.
 pub type Workloads = BTreeMap<WorkloadKey, Value>;
 
@@ -50,8 +54,14 @@ pub struct Snapshot {
     pub runtimes: Vec<Value>,
     /// Of those, the ones that the run is about, as (namespace, name).
     pub selected: BTreeSet<(String, String)>,
+    /// All SkillBindings of those namespaces, by namespace and name; none where the cluster does not serve them.
+    pub bindings: Vec<Value>,
+    /// Of those, the ones that the run is about.
+    pub selected_bindings: BTreeSet<(String, String)>,
     /// Workloads by (kind, namespace, name). A target that is not here does not exist.
     pub workloads: Workloads,
+    /// Where kinds of the command line are.
+    pub resources: BTreeMap<WorkloadKind, Resource>,
     /// The operator's ConfigMaps, by namespace and name.
     pub config_maps: Vec<Value>,
     /// Pods of the namespaces concerned; none unless they were asked for, or where they could not be read.
@@ -67,19 +77,46 @@ pub async fn read(
     requests: &Requests,
     scope: &Scope,
     chosen: Option<&'static Profile>,
+    kinds: Kinds,
 ) -> Result<Snapshot, ClusterError> {
-    let dialect = dialect(requests, chosen).await?;
+    let (dialect, bindings) = tokio::join!(dialect(requests, chosen), read_bindings(requests, scope));
+    let bindings = bindings?;
+    let dialect = or_without_operator(dialect, bindings.is_some())?;
     let profile = dialect.profile;
-    let (runtimes, config_maps) = tokio::try_join!(read_runtimes(requests, scope, profile), async {
-        if scope.config { read_config(requests, scope, profile).await } else { Ok(Vec::new()) }
-    })?;
-    let (selected, missing) = select(requests, scope, profile, &runtimes).await?;
-    let workloads = read_workloads(requests, scope, &runtimes, &selected).await?;
+    let (runtimes, config_maps) = tokio::try_join!(
+        async {
+            match read_runtimes(requests, scope, profile).await {
+                // With SkillBindings a cluster needs no operator.
+                Err(error) if error.failure == Failure::NotFound && bindings.is_some() => Ok(Vec::new()),
+                other => other,
+            }
+        },
+        async { if scope.config { read_config(requests, scope, profile).await } else { Ok(Vec::new()) } }
+    )?;
+    let is_served = bindings.is_some();
+    let bindings = bindings.unwrap_or_default();
+    let (selected, selected_bindings, missing) =
+        select(requests, scope, profile, &runtimes, (is_served, &bindings)).await?;
+    let mut resources = BTreeMap::new();
+    for kind in kinds.all().filter(|kind| matches!(kind, WorkloadKind::Custom(_))) {
+        resources.extend(discovery::resource_of(requests, kind).await?.map(|resource| (kind, resource)));
+    }
+    let workloads = read_workloads(
+        requests,
+        scope,
+        (&runtimes, &selected),
+        (&bindings, &selected_bindings),
+        (kinds, &resources),
+    )
+    .await?;
     let mut snapshot = Snapshot {
         dialect,
         runtimes,
         selected,
+        bindings,
+        selected_bindings,
         workloads,
+        resources,
         config_maps,
         pods: None,
         without_pods: None,
@@ -124,26 +161,63 @@ pub async fn read_runtimes(
     Ok(list.items)
 }
 
-/// Which of the AgentRuntimes the run is about. All of a namespace are read also where few are asked for: whether two
+/// All SkillBindings of the scope's namespaces, by namespace and name; none where the cluster does not serve them.
+pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<Vec<Value>>, ClusterError> {
+    // Whoever may not list them gets the same answer whether they are served or not; discovery is open to all.
+    let group = format!("/apis/{SKILLS_GROUP}/{VERSION}");
+    if requests.get(&group, &format!("read the kinds of {SKILLS_GROUP}/{VERSION}")).await?.is_none() {
+        return Ok(None);
+    }
+    let namespace = scope.namespace.as_deref();
+    let what = format!("list skillbindings{}", of(namespace));
+    let list = requests.list(&skill_bindings(namespace), "", &what).await?;
+    Ok(list.map(|mut list| {
+        list.items.sort_by_cached_key(key);
+        list.items
+    }))
+}
+
+/// The dialect; where the cluster serves SkillBindings and no AgentRuntime, that of the newest operator.
+pub fn or_without_operator(
+    dialect: Result<Dialect, ClusterError>,
+    bindings: bool,
+) -> Result<Dialect, ClusterError> {
+    match dialect {
+        Err(error) if error.failure == Failure::NotFound && bindings => {
+            let profile = Profile::by_name("rossoctl").ok_or(error)?;
+            let reason = "the cluster serves SkillBindings and no AgentRuntime".to_owned();
+            Ok(Dialect { profile, reason, warnings: Vec::new() })
+        }
+        other => other,
+    }
+}
+
+/// Which of the AgentRuntimes and SkillBindings the run is about. All of a namespace are read also where few are asked for: whether two
 /// of them claim one workload can be seen in no other way.
 async fn select(
     requests: &Requests,
     scope: &Scope,
     profile: &Profile,
     runtimes: &[Value],
-) -> Result<(BTreeSet<(String, String)>, Option<ClusterError>), ClusterError> {
-    let all: BTreeSet<_> = runtimes.iter().map(key).collect();
+    (is_served, bindings): (bool, &[Value]),
+) -> Result<(Keys, Keys, Option<ClusterError>), ClusterError> {
+    let all: Keys = runtimes.iter().map(key).collect();
+    let all_bindings: Keys = bindings.iter().map(key).collect();
     if !scope.names.is_empty() {
         let wanted: BTreeSet<&str> = scope.names.iter().map(String::as_str).collect();
-        let found: BTreeSet<_> = all.into_iter().filter(|(_, name)| wanted.contains(name.as_str())).collect();
-        let missing: Vec<&str> =
-            wanted.into_iter().filter(|name| !found.iter().any(|(_, found)| found == name)).collect();
+        let named = |all: Keys| -> Keys {
+            all.into_iter().filter(|(_, name)| wanted.contains(name.as_str())).collect()
+        };
+        let (found, found_bindings) = (named(all), named(all_bindings));
+        let is_there = |name: &&&str| found.iter().chain(&found_bindings).any(|(_, found)| found == **name);
+        let missing: Vec<&str> = wanted.iter().filter(|name| !is_there(name)).copied().collect();
         let error = (!missing.is_empty()).then(|| {
             let namespace = scope
                 .namespace
                 .as_deref()
                 .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
-            let message = format!("agentruntimes not found in {namespace}: {}", missing.join(", "));
+            let kinds = if is_served { "agentruntimes or skillbindings" } else { "agentruntimes" };
+            let message = format!("{kinds} not found in {namespace}: {}", missing.join(", "));
             let limit = missing
                 .iter()
                 .find(|name| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok());
@@ -153,14 +227,23 @@ async fn select(
             };
             ClusterError::new(Failure::NotFound, message).help(help)
         });
-        return Ok((found, error));
+        return Ok((found, found_bindings, error));
     }
-    let Some(selector) = &scope.selector else { return Ok((all, None)) };
+    let Some(selector) = &scope.selector else { return Ok((all, all_bindings, None)) };
     let query = format!("labelSelector={}", escape_query(selector));
     let namespace = scope.namespace.as_deref();
     let what = format!("list agentruntimes with {selector:?}{}", of(namespace));
     let list = requests.list(&agent_runtimes(profile, namespace), &query, &what).await?;
-    Ok((list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default(), None))
+    let keys = |list: Option<List>| -> Keys {
+        list.map(|list| list.items.iter().map(key).collect()).unwrap_or_default()
+    };
+    let chosen_bindings = if is_served {
+        let what = format!("list skillbindings with {selector:?}{}", of(namespace));
+        keys(requests.list(&skill_bindings(namespace), &query, &what).await?)
+    } else {
+        Keys::new()
+    };
+    Ok((keys(list), chosen_bindings, None))
 }
 
 /// The operator's ConfigMaps by five requests, seven for one namespace, however many ConfigMaps and namespaces there are.
@@ -210,14 +293,64 @@ pub async fn read_config(
     Ok(maps.into_values().collect())
 }
 
-async fn read_workloads(
+/// The workloads that the chosen AgentRuntimes and SkillBindings are about; where one chooses by labels, all of its namespace.
+pub async fn read_workloads(
     requests: &Requests,
     scope: &Scope,
-    runtimes: &[Value],
-    selected: &BTreeSet<(String, String)>,
+    (runtimes, selected): (&[Value], &Keys),
+    (bindings, selected_bindings): (&[Value], &Keys),
+    (kinds, resources): (Kinds, &BTreeMap<WorkloadKind, Resource>),
 ) -> Result<Workloads, ClusterError> {
     let selected = runtimes.iter().filter(|runtime| selected.contains(&key(runtime)));
-    read_targets(requests, scope, selected).await
+    let mut out = read_targets(requests, scope, selected).await?;
+    let chosen: Vec<&Value> =
+        bindings.iter().filter(|binding| selected_bindings.contains(&key(binding))).collect();
+    let mut wanted: BTreeMap<WorkloadKind, Keys> = BTreeMap::new();
+    let mut selecting = BTreeSet::new();
+    for binding in chosen {
+        let (kind, namespace, name) = live::target(binding);
+        let group =
+            Object(binding).str("/spec/targetRef/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        if binding.pointer("/spec/selector").is_some_and(|selector| !selector.is_null()) {
+            selecting.insert(namespace);
+        } else if let Some(kind) = kinds.find(&kind, group)
+            && !name.is_empty()
+            && !out.contains_key(&(kind.name().to_owned(), namespace.clone(), name.clone()))
+        {
+            wanted.entry(kind).or_default().insert((namespace, name));
+        }
+    }
+    for kind in kinds.all() {
+        let Some(resource) = resources.get(&kind).copied().or_else(|| of_kind(kind)) else { continue };
+        let named = wanted.remove(&kind).unwrap_or_default();
+        if named.is_empty() && selecting.is_empty() {
+            continue;
+        }
+        let resource = if resource.is_sandbox() { sandboxes(requests).await? } else { resource };
+        let mut found = if named.len() <= FEW {
+            read_each(requests, resource, &named).await?
+        } else {
+            read_listed(requests, scope, resource, &named).await?
+        };
+        for namespace in &selecting {
+            let what = format!("list {}{}", resource.plural, of(Some(namespace)));
+            let list = requests.list(&resource.list(Some(namespace)), "", &what).await?;
+            // What a Deployment or a CronJob has made is changed with it.
+            let own = list.into_iter().flat_map(|list| list.items).filter(|item| !has_controller(item));
+            found.extend(own.map(|item| (key(&item), item)));
+        }
+        out.extend(
+            found
+                .into_iter()
+                .map(|((namespace, name), value)| ((kind.name().to_owned(), namespace, name), value)),
+        );
+    }
+    Ok(out)
+}
+
+fn has_controller(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten().any(|owner| owner.get("controller") == Some(&Value::Bool(true)))
 }
 
 /// The targets of AgentRuntimes, by kind, namespace and name.

@@ -153,7 +153,7 @@ async fn apply(args: &Args) -> Run {
     for live in &plans {
         tally.input.extend(live.errors.iter().cloned());
         let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
-        match task(live, plan) {
+        match task(&run, live, plan) {
             Some(_) if run.rolls_for_nothing(live) => tally.input.push(run.gate_is_off(live)),
             Some(task) => tasks.push(task),
             None if plan.action == Action::Skipped => {}
@@ -351,7 +351,7 @@ impl Place {
     /// The target of a plan; none where it does not exist.
     fn of(live: &LivePlan<'_>) -> Option<Self> {
         let plan = live.plan.as_ref().filter(|_| live.workload.is_some())?;
-        let resource = paths::workload(&plan.target.kind)?;
+        let resource = paths::of_workload(live.workload?)?;
         let (namespace, name) = (live.id.namespace.clone(), plan.target.name.clone());
         Some(Self { title: title_of(plan), resource, namespace, name })
     }
@@ -393,7 +393,6 @@ async fn wait_for(run: &ClusterRun, places: &[Place], limit: Duration, tally: &m
 }
 
 fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
-    let group =
-        kubectl_skills::api::workload::WorkloadKind::parse(&plan.target.kind).map_or("", |kind| kind.group());
+    let group = plan.target.api_version.split_once('/').map_or("", |(group, _)| group);
     format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
 }

@@ -95,7 +95,8 @@ pub fn run(args: &Args) -> Run {
 pub fn pairs(stream: &Stream<'_>, planned: &Planned) -> Result<Vec<Pair>, InputError> {
     let mut pairs = Vec::new();
     for one in &planned.plans {
-        if let (Some(item), Some(after)) = (stream.runtimes.get(one.runtime), &one.runtime_after) {
+        if let Some(after) = &one.runtime_after {
+            let item = stream.lead(one.lead);
             pairs.push(Pair::of(&item.id, &stream.object(item)?, after));
         }
         let workload = one.workload.and_then(|index| stream.workloads.get(index));

@@ -46,7 +46,7 @@ pub fn load<'s>(
     cluster: &ClusterArgs,
 ) -> Result<Loaded<'s>, Failure> {
     let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
-    let stream = Stream::read(&inputs.sources, namespace)?;
+    let stream = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;
     let mut config = planning.config.files.clone();
     let (profile, reason) = if planning.config.cluster {
         let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
@@ -188,8 +188,7 @@ fn from_cluster(
     given: Option<&'static Profile>,
     stream: &Stream<'_>,
 ) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
-    let namespaces: BTreeSet<&str> =
-        stream.runtimes.iter().map(|runtime| runtime.id.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = stream.asking().map(|runtime| runtime.id.namespace.as_str()).collect();
     crate::cluster::run::config_of(cluster, given, &namespaces, || Ok(choose_profile(stream, None)?.0))
 }
 

@@ -56,7 +56,7 @@ pub struct Args {
     /// Change nothing: what is not carried out is an error
     #[arg(long)]
     validate: bool,
-    /// With --validate: no error if there is no AgentRuntime in the input
+    /// With --validate: no error if there is no AgentRuntime or SkillBinding in the input
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
     allow_none: bool,
     /// Print the JSON schema of the kind SkillsFunction

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::ObjectRef;
 use kubectl_skills::api::workload::WorkloadKind;
-use kubectl_skills::manifest::stream::{Source, Stream};
+use kubectl_skills::manifest::stream::{Lead, Source, Stream};
 use kubectl_skills::manifest::summary::Mood;
 use serde_json::Value;
 
@@ -78,11 +78,11 @@ pub fn run(args: &Args) -> Run {
         Some(Foreign::Live) => Some(live_workloads(args, &loaded)?),
         _ => options.workloads_of_file(args.subject.namespace.as_deref())?,
     };
-    for one in &planned.plans {
+    // A SkillBinding has no part in the operator's hash.
+    for one in planned.plans.iter().filter(|one| matches!(one.lead, Lead::Runtime(_))) {
         // Both were read for the plan.
-        let object =
-            loaded.stream.runtimes.get(one.runtime).map(|item| loaded.stream.object(item)).transpose()?;
-        let spec = object.and_then(|object| AgentRuntimeSpec::from_object(&object).ok());
+        let object = loaded.stream.object(loaded.stream.lead(one.lead))?;
+        let spec = AgentRuntimeSpec::from_object(&object).ok();
         let plan = &one.plan;
         let workload = match &foreign {
             Some(workloads) => workloads.get(&(

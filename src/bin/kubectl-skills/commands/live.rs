@@ -65,7 +65,7 @@ pub fn diff(subject: &Subject, options: &DiffOptions) -> Run {
         let tasks: Vec<_> = plans
             .iter()
             .filter(|live| live.errors.is_empty())
-            .filter_map(|live| live.plan.as_ref().and_then(|plan| task(live, plan)))
+            .filter_map(|live| live.plan.as_ref().and_then(|plan| task(&run, live, plan)))
             .collect();
         let mut pairs = Vec::new();
         if options.server_side {

@@ -2,8 +2,9 @@
 //! written.
 
 use futures_util::{StreamExt as _, stream};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::config::gates::GateSource;
-use kubectl_skills::live::{self, Inventory, LivePlan, target};
+use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::plan::Options;
 use kubectl_skills::plan::session::Session;
@@ -21,7 +22,7 @@ use crate::cluster::paths;
 use crate::cluster::progress::Progress;
 use crate::cluster::requests::Requests;
 use crate::cluster::run::{block_on, read_maps};
-use crate::cluster::snapshot::{Scope, key, read_config};
+use crate::cluster::snapshot::{Scope, key, or_without_operator, read_config};
 use crate::exit::Run;
 use crate::notes;
 use crate::object_diff::{self, Pair};
@@ -37,9 +38,11 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         let planning = planning.resolve()?;
         let connection = connect(&live.cluster, "diff-live", notes::lists_requests()).await?;
         let requests = &connection.requests;
-        let manifests = Stream::read(&inputs.sources, namespace.as_deref().unwrap_or(&connection.namespace))?;
+        let namespace = namespace.as_deref().unwrap_or(&connection.namespace);
+        let manifests = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;
         let progress = Progress::start("trying the manifests");
-        let dialect = dialect(requests, planning.profile).await?;
+        let dialect =
+            or_without_operator(dialect(requests, planning.profile).await, !manifests.bindings.is_empty())?;
         dialect.warnings.iter().for_each(|warning| notes::warning(warning));
         let profile = dialect.profile;
         let mut maps = manifests.maps.clone();
@@ -51,7 +54,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
             !manifests.maps.iter().any(|own| own.namespace == one.namespace && own.name == one.name)
         };
         maps.extend(beside.into_iter().filter(is_new));
-        let over = dry_run_overlay::lay(requests, &manifests, profile).await?;
+        let over = dry_run_overlay::lay(requests, &manifests, profile, planning.kinds).await?;
         let operator_namespace = live.scope.operator_namespace.clone();
         let gates = GateSource { operator_namespace, ..planning.gates.clone() };
         let gate = gates.resolve(profile, &maps)?.skills(profile);
@@ -60,6 +63,8 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         let inventory = Inventory {
             runtimes: &over.runtimes,
             selected: &over.selected,
+            bindings: &over.bindings,
+            selected_bindings: &over.selected_bindings,
             workloads: &over.workloads,
             pods: &[],
         };
@@ -81,14 +86,15 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     })
 }
 
+fn key_of_workload(workload: &Value) -> (String, String, String) {
+    let (namespace, name) = key(workload);
+    (Object(workload).kind().to_owned(), namespace, name)
+}
+
 /// Where the operator's ConfigMaps are looked for: in the one namespace that the manifests are about, or in all.
 fn scope_of(manifests: &Stream<'_>, live: &LiveArgs) -> Scope {
-    let mut namespaces: Vec<&str> = manifests
-        .runtimes
-        .iter()
-        .chain(&manifests.workloads)
-        .map(|item| item.id.namespace.as_str())
-        .collect();
+    let mut namespaces: Vec<&str> =
+        manifests.asking().chain(&manifests.workloads).map(|item| item.id.namespace.as_str()).collect();
     namespaces.sort_unstable();
     namespaces.dedup();
     let namespace = match namespaces.as_slice() {
@@ -107,20 +113,24 @@ async fn pairs(
     options: &DiffOptions,
 ) -> (Vec<Pair>, Vec<ClusterError>) {
     let mut pairs = Vec::new();
-    for item in &manifests.runtimes {
-        let own = |runtime: &&Value| key(runtime) == (item.id.namespace.clone(), item.id.name.clone());
-        let before = over.runtimes_before.iter().find(own).unwrap_or(&Value::Null);
-        if let Some(after) = over.runtimes.iter().find(own) {
-            pairs.push(Pair::new(before, after, options.show_managed_fields));
+    let runtimes = (&manifests.runtimes, &over.runtimes_before, &over.runtimes);
+    let bindings = (&manifests.bindings, &over.bindings_before, &over.bindings);
+    for (items, before, after) in [runtimes, bindings] {
+        for item in items {
+            let own = |object: &&Value| key(object) == (item.id.namespace.clone(), item.id.name.clone());
+            let before = before.iter().find(own).unwrap_or(&Value::Null);
+            if let Some(after) = after.iter().find(own) {
+                pairs.push(Pair::new(before, after, options.show_managed_fields));
+            }
         }
     }
     let manager = options.manager.as_deref().unwrap_or(FIELD_MANAGER);
     let tries = plans.iter().filter(|live| live.errors.is_empty()).filter_map(|live| {
         let workload = live.workload?;
-        let before = over.workloads_before.get(&target(live.runtime));
+        let before = over.workloads_before.get(&key_of_workload(workload));
         let wanted = live.plan.as_ref().and_then(|plan| wanted(live, plan)).cloned();
         Some(async move {
-            let after = match (wanted, paths::workload(&target(live.runtime).0)) {
+            let after = match (wanted, paths::of_workload(workload)) {
                 (Some(wanted), Some(resource)) => {
                     dry_run_overlay::stored(requests, resource, &wanted, before.is_some(), manager).await?
                 }

@@ -1,25 +1,26 @@
-//! Objects by which something was meant that will not happen: what looks like an AgentRuntime and is none, and a
+//! Objects by which something was meant that will not happen: what looks like an AgentRuntime or SkillBinding and is none, and a
 //! configuration of our function that a build did not run. Without a word they would be left out as any Service is.
 
-use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
+use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::manifest::function_config;
 use kubectl_skills::manifest::stream::Stream;
 use serde_json::Value;
 
-/// What an AgentRuntime's kind ends in, if the slip is not there; a search for it is quick.
-const TAIL: &str = "untime";
+/// What the kinds end in, if the slip is not there; a search for it is quick.
+const TAILS: [&str; 2] = ["untime", "inding"];
 
-/// Whether a look at every object is worth while: no AgentRuntime was found, or more lines name such a kind than were found.
+/// Whether a look at every object is worth while: nothing that asks was found, or more lines name such a kind than were found.
 pub fn may_be(stream: &Stream<'_>) -> bool {
     let named = |text: &str| {
-        let lines = text.match_indices(TAIL).filter_map(|(at, _)| text[..at].rsplit('\n').next());
+        let found = TAILS.iter().flat_map(|tail| text.match_indices(tail));
+        let lines = found.filter_map(|(at, _)| text[..at].rsplit('\n').next());
         lines.filter(|line| line.trim_start_matches([' ', '-', '"', '{']).starts_with("kind")).count()
     };
-    stream.runtimes.is_empty()
+    stream.asks_nothing()
         || stream.sources().iter().any(|source| is_about_function(&source.text))
-        || stream.sources().iter().map(|source| named(&source.text)).sum::<usize>() > stream.runtimes.len()
+        || stream.sources().iter().map(|source| named(&source.text)).sum::<usize>() > stream.asking().count()
 }
 
 /// What is wrong with an object that was meant to be an AgentRuntime; none for any other.
@@ -27,6 +28,16 @@ pub fn of(object: &Value) -> Option<String> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (kind, api_version) = (text("kind"), text("apiVersion"));
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if kind == SKILL_BINDING || is_slip_of(kind, SKILL_BINDING) {
+        let wanted = format!("{SKILLS_GROUP}/{VERSION}");
+        return match (kind == SKILL_BINDING, group == SKILLS_GROUP) {
+            (true, true) => None,
+            (true, false) => Some(format!(
+                "{SKILL_BINDING} of apiVersion {api_version:?} is not read: did you mean {wanted}?"
+            )),
+            _ => Some(format!("kind {kind:?} is not read: did you mean {SKILL_BINDING}?")),
+        };
+    }
     let known = [KAGENTI.group, ROSSOCTL.group];
     let meant_kind = kind == AGENT_RUNTIME || is_slip_of(kind, AGENT_RUNTIME);
     if !meant_kind || (kind == AGENT_RUNTIME && known.contains(&group)) {

@@ -19,15 +19,8 @@ pub fn plan_table<'p>(namespaces: bool, plans: impl IntoIterator<Item = (&'p Run
         let changes = if plan.action == Action::Error { "<none>".to_owned() } else { changes.to_string() };
         let target = format!("{}/{}", plan.target.kind, plan.target.name);
         let reason = if plan.reason.is_empty() { "<none>".to_owned() } else { plan.reason.clone() };
-        let mut cells = vec![
-            plan.id.name.clone(),
-            target,
-            plan.action.name().to_owned(),
-            skills,
-            container,
-            changes,
-            reason,
-        ];
+        let mut cells =
+            vec![plan.whose(), target, plan.action.name().to_owned(), skills, container, changes, reason];
         if namespaces {
             cells.insert(0, plan.id.namespace.clone());
         }

@@ -62,7 +62,7 @@ pub struct Args {
     /// Print only what would change, and exit with 1 if anything would
     #[arg(long, conflicts_with_all = ["output", "in_place"])]
     check: bool,
-    /// With --check: exit with 0 also if there is no AgentRuntime in the input
+    /// With --check: exit with 0 also if there is no AgentRuntime or SkillBinding in the input
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
     allow_none: bool,
     /// Take everything of ours out again
@@ -165,7 +165,7 @@ fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
     let mut changed: Vec<&Item> = Vec::new();
     for one in &planned.plans {
         if one.runtime_after.is_some() {
-            changed.extend(stream.runtimes.get(one.runtime));
+            changed.push(stream.lead(one.lead));
         }
         if one.plan.desired().is_some() && one.plan.desired() != one.before.as_ref() {
             changed.extend(one.workload.and_then(|index| stream.workloads.get(index)));
@@ -177,7 +177,7 @@ fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
     };
     sink::text(&changed.iter().map(line).collect::<String>())?;
     loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
-    let in_order = changed.is_empty() && (allow_none || !stream.runtimes.is_empty());
+    let in_order = changed.is_empty() && (allow_none || !stream.asks_nothing());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
@@ -194,7 +194,8 @@ fn patches(loaded: &Loaded<'_>) -> Run {
         if let (Some(index), Some(before), Some(after)) = (one.workload, &one.before, one.plan.desired()) {
             workloads.entry(index).or_insert((before, after)).1 = after;
         }
-        if let (Some(item), Some(after)) = (loaded.stream.runtimes.get(one.runtime), &one.runtime_after) {
+        if let Some(after) = &one.runtime_after {
+            let item = loaded.stream.lead(one.lead);
             runtimes.push((loaded.stream.object(item).map_err(|error| Failure::Input(vec![error]))?, after));
         }
     }
@@ -202,7 +203,7 @@ fn patches(loaded: &Loaded<'_>) -> Run {
     // take them away.
     let carried =
         planned.plans.iter().find(|one| !one.plan.skills.is_empty() && one.plan.action == Action::Unchanged);
-    if let Some(item) = carried.and_then(|one| loaded.stream.runtimes.get(one.runtime)) {
+    if let Some(item) = carried.map(|one| loaded.stream.lead(one.lead)) {
         return Err(Failure::input(
             format!(
                 "{}: {}: its workload carries its skills already, so there is nothing to patch",

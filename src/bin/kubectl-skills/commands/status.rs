@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::live::status_report::{Report, report};
 use serde_json::{Value, json};
 
@@ -140,11 +141,11 @@ fn group_of(run: &ClusterRun) -> &'static str {
 }
 
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
-    let names = run.session.options().profile.names;
+    let (names, kinds) = (run.session.options().profile.names, run.session.options().kinds);
     let mut reports = Vec::new();
     for live in run.plan() {
         let pods = run.snapshot.pods.as_deref();
-        reports.push(report(live.runtime, live.workload, live.plan.as_ref(), pods, names));
+        reports.push(report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds));
     }
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
@@ -167,16 +168,19 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
             return sink::yaml(&list());
         }
         Some(Output::Name) => {
-            let line = |report: &Report| format!("agentruntime.{group}/{}\n", report.name);
+            let line = |report: &Report| match report.kind.as_str() {
+                SKILL_BINDING => format!("skillbinding.{SKILLS_GROUP}/{}\n", report.name),
+                _ => format!("agentruntime.{group}/{}\n", report.name),
+            };
             return sink::text(&reports.iter().map(line).collect::<String>());
         }
         Some(Output::Wide) | None => {}
     }
     if reports.is_empty() {
         notes::note(match (&args.who_has, args.live.scope.all_namespaces) {
-            (Some(_), _) => "no AgentRuntime has that skill",
-            (None, true) => "no AgentRuntimes found",
-            (None, false) => "no AgentRuntimes found; -A looks in all namespaces",
+            (Some(_), _) => "nothing has that skill",
+            (None, true) => "no AgentRuntimes or SkillBindings found",
+            (None, false) => "no AgentRuntimes or SkillBindings found; -A looks in all namespaces",
         });
         return Ok(());
     }
@@ -212,7 +216,7 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     };
     let list = |names: Vec<&str>| if names.is_empty() { "<none>".to_owned() } else { names.join(",") };
     let mut cells = vec![
-        report.name.clone(),
+        report.whose.clone(),
         report.target.clone(),
         list(report.wanted.iter().map(|(name, _)| name.as_str()).collect()),
         list(

@@ -15,6 +15,7 @@ use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::names::SKILL_BINDING;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
@@ -45,7 +46,7 @@ pub struct Args {
     /// Output format: text, json or yaml
     #[arg(short = 'o', long, value_enum, default_value_t = Report::Text, value_name = "FORMAT", hide_possible_values = true)]
     output: Report,
-    /// Exit with 0 also if there is no AgentRuntime in the input
+    /// Exit with 0 also if there is no AgentRuntime or SkillBinding in the input
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
     allow_none: bool,
     #[command(flatten)]
@@ -62,7 +63,8 @@ pub fn run(args: &Args) -> Run {
     let unreadable: HashSet<_> = errors.iter().map(place).collect();
     let mut documents = Vec::new();
     for source in &inputs.sources {
-        match objects::documents(source, |text| text.contains("AgentRuntime")) {
+        match objects::documents(source, |text| text.contains("AgentRuntime") || text.contains(SKILL_BINDING))
+        {
             Ok(more) => documents.extend(more),
             // A list may hold both.
             Err(more) => errors.extend(more.into_iter().filter(|error| !unreadable.contains(&place(error)))),
@@ -86,19 +88,26 @@ pub fn run(args: &Args) -> Run {
     let rules = format!("profile {} because {reason}", profile.name);
     notes::summary(&match (judged.len(), refused) {
         (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),
-        (total, 0) => format!("{} accepted; {rules}", counted(total, "AgentRuntime")),
-        (total, refused) => format!("{refused} of {} refused; {rules}", counted(total, "AgentRuntime")),
+        (_, 0) => format!("{} accepted; {rules}", kinds(&judged)),
+        (_, refused) => format!("{refused} of {} refused; {rules}", kinds(&judged)),
     });
     let in_order = refused == 0 && (args.allow_none || !judged.is_empty());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
+}
+
+/// `2 AgentRuntimes and 1 SkillBinding`.
+fn kinds(judged: &[Judged]) -> String {
+    let bindings = judged.iter().filter(|one| one.id.kind == SKILL_BINDING).count();
+    let count = |count: usize, kind| (count > 0).then(|| counted(count, kind));
+    let all = [count(judged.len() - bindings, "AgentRuntime"), count(bindings, SKILL_BINDING)];
+    all.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 /// Workloads of AgentRuntimes with a value that Kubernetes refuses, such as `.inf`: a plan could not be carried out either.
 /// Of other workloads nothing is asked.
 fn unreadable_targets(stream: &Stream<'_>) -> Vec<InputError> {
     let targets: HashSet<_> = stream
-        .runtimes
-        .iter()
+        .asking()
         .map(|item| (item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str()))
         .collect();
     stream

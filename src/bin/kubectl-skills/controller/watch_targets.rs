@@ -6,7 +6,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
 
 use super::trim::Trim;
-use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, workload};
+use crate::cluster::paths::{CONFIG_MAPS, DEPLOYMENTS, PODS, Resource, agent_runtimes, of_kind, workload};
 use crate::cluster::requests::escape_query;
 use crate::cluster::watch::{WatchId, WatchTarget};
 
@@ -113,13 +113,9 @@ fn named(name: &str) -> String {
     format!("fieldSelector={}", escape_query(&format!("metadata.name={name}")))
 }
 
-/// The resource of a kind of workload.
+/// The resource of a kind of workload that an AgentRuntime points at.
 pub fn resource(kind: WorkloadKind) -> Resource {
-    match kind {
-        WorkloadKind::Deployment => crate::cluster::paths::DEPLOYMENTS,
-        WorkloadKind::StatefulSet => crate::cluster::paths::STATEFUL_SETS,
-        WorkloadKind::Sandbox => crate::cluster::paths::SANDBOXES,
-    }
+    of_kind(kind).unwrap_or(DEPLOYMENTS)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Judges AgentRuntimes: documents in, findings and warnings with their places out. Verdicts are the library's.
+//! Judges AgentRuntimes and SkillBindings: documents in, findings and warnings with their places out. Verdicts are the library's.
 
 use std::collections::HashMap;
 
@@ -6,6 +6,7 @@ use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
 use kubectl_skills::plan::session::{Rules, look_ahead};
 use kubectl_skills::validate::findings::{Severity, rules};
@@ -27,11 +28,12 @@ pub struct Finding {
     column: usize,
 }
 
-/// An AgentRuntime with all that is to be said of it.
+/// An object with all that is to be said of it.
 #[derive(Debug)]
 pub struct Judged {
     file: String,
-    id: ObjectRef,
+    /// Its identity.
+    pub id: ObjectRef,
     /// Why it is refused.
     pub findings: Vec<Finding>,
     /// What is accepted and will not work, or not as it is written.
@@ -72,7 +74,7 @@ struct Candidate<'p> {
     spec: Option<AgentRuntimeSpec>,
 }
 
-/// Judges every AgentRuntime of the documents, each as if it were created alongside all others.
+/// Judges every AgentRuntime of the documents, each as if it were created alongside all others, then every SkillBinding.
 ///
 /// The API server asks the webhook only about objects that pass the schema. Here it is asked about all that can be
 /// read, so that everything is reported at once.
@@ -104,16 +106,34 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     let targets: HashMap<&str, Targets> =
         targets.into_iter().map(|(namespace, all)| (namespace, Targets::new(all))).collect();
     let claims = Claims::new(claimants);
-    candidates
-        .iter()
-        .map(|candidate| {
-            let claim = match &candidate.spec {
-                Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
-                None => Claim::Held,
-            };
-            one(candidate, profile, &rules, targets.get(candidate.id.namespace.as_str()), &claim)
-        })
-        .collect()
+    let bindings = documents.iter().flat_map(Parsed::objects).filter(|object| {
+        is_binding(object::Object(object.value)) && !object::Object(object.value).is_being_deleted()
+    });
+    let bindings = bindings.map(|object| of_binding(&object, &rules, namespace));
+    let runtimes = candidates.iter().map(|candidate| {
+        let claim = match &candidate.spec {
+            Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
+            None => Claim::Held,
+        };
+        one(candidate, profile, &rules, targets.get(candidate.id.namespace.as_str()), &claim)
+    });
+    runtimes.chain(bindings).collect()
+}
+
+fn of_binding(object: &Object<'_>, rules: &Rules, namespace: &str) -> Judged {
+    let id = object::Object(object.value).reference_in(namespace);
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+    for found in rules.check_binding(&id, object.value) {
+        let (line, column) = object.place(&found.path);
+        let by = if *found.rule == rules::SCHEMA || *found.rule == rules::SPEC_TYPE {
+            "schema"
+        } else {
+            "preflight"
+        };
+        let said = Finding { by, message: found.to_string(), line, column };
+        if found.is_error() { findings.push(said) } else { warnings.push(said) }
+    }
+    Judged { file: object.origin().file, id, findings, warnings }
 }
 
 impl Candidate<'_> {

@@ -176,6 +176,7 @@ fn case<'a>(runtime: &'a Value, claim: Claim, workload: Option<&'a Value>, pods:
         claim,
         workload: workload.map(Cow::Borrowed),
         pods,
+        bindings: Vec::new(),
     }
 }
 

@@ -1,0 +1,273 @@
+//! Which SkillBindings a workload has: bindings in; for a workload those that are about it out, in the order in which their
+//! skills are mounted. Collecting them is left to the callers, judging them to the session.
+//!
+//! One rule everywhere. The skills of a workload are those of the AgentRuntime that has its claim, then those of its
+//! SkillBindings by name. An AgentRuntime leads where it has anything to say: where its operator mounts, or where it lists
+//! skills; else the first SkillBinding does, and the workload is planned as today's operators leave it. One skill or one
+//! mount path twice is an error that names both, and nothing of that workload is written.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::claims::WorkloadKey;
+use super::fields::find;
+use crate::api::agent_runtime::{FieldError, Skill};
+use crate::api::names::{ROSSOCTL, SKILLS_GROUP};
+use crate::api::object::{Object, ObjectRef, Origin};
+use crate::api::profile::Profile;
+use crate::api::skill_binding::{BindingTarget, Delivery, SkillBindingSpec};
+use crate::api::workload::WorkloadKind;
+use crate::validate::findings::{Finding, rules, skill_path};
+
+/// A SkillBinding that can be read.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Its identity; the namespace is the one that it is in, also if the object names none.
+    pub id: ObjectRef,
+    /// Where it was read.
+    pub origin: Origin,
+    /// Its spec.
+    pub spec: SkillBindingSpec,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+impl Binding {
+    /// Reads a SkillBinding.
+    ///
+    /// # Errors
+    /// As [`SkillBindingSpec::from_object`].
+    pub fn of(id: ObjectRef, origin: Origin, object: &Value) -> Result<Self, Vec<FieldError>> {
+        let spec = SkillBindingSpec::from_object(object)?;
+        Ok(Self { id, origin, spec, deleting: Object(object).is_being_deleted() })
+    }
+
+    /// The skills that it puts into the pod template.
+    pub(super) fn template_skills(&self) -> &[Skill] {
+        if self.deleting || self.spec.delivery == Delivery::Pod { &[] } else { &self.spec.skills }
+    }
+
+    fn shown(&self) -> String {
+        if self.origin.file.is_empty() {
+            format!("SkillBinding {}", self.id.name)
+        } else {
+            format!("SkillBinding {} ({})", self.id.name, self.origin)
+        }
+    }
+}
+
+/// Who leads a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lead {
+    /// An AgentRuntime, by its index.
+    Runtime(usize),
+    /// A SkillBinding, by its index.
+    Binding(usize),
+}
+
+/// One plan to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Who leads.
+    pub lead: Lead,
+    /// Index of the workload; none where there is none.
+    pub workload: Option<usize>,
+    /// The SkillBindings that add to it, in order, as indexes of [`Bindings::all`].
+    pub bindings: Vec<usize>,
+}
+
+/// The SkillBindings of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings {
+    all: Vec<Binding>,
+    by_target: HashMap<WorkloadKey, Vec<usize>>,
+    /// By namespace.
+    by_selector: HashMap<String, Vec<usize>>,
+}
+
+impl Bindings {
+    /// Indexes bindings; linear in their number but for sorting them by name.
+    pub fn new(bindings: impl IntoIterator<Item = Binding>) -> Self {
+        let mut all: Vec<Binding> = bindings.into_iter().collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut out = Self::default();
+        for (index, binding) in all.iter().enumerate() {
+            match &binding.spec.target {
+                Some(BindingTarget::Ref(target)) => {
+                    let key = (target.kind.clone(), binding.id.namespace.clone(), target.name.clone());
+                    out.by_target.entry(key).or_default().push(index);
+                }
+                Some(BindingTarget::Selector(_)) => {
+                    out.by_selector.entry(binding.id.namespace.clone()).or_default().push(index);
+                }
+                None => {}
+            }
+        }
+        out.all = all;
+        out
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> &[Binding] {
+        &self.all
+    }
+
+    /// Whether any of a namespace selects workloads by labels, so that all of them have to be looked at.
+    pub fn selects_in(&self, namespace: &str) -> bool {
+        self.by_selector.contains_key(namespace)
+    }
+
+    /// Whether one names the workload.
+    pub fn name(&self, key: &WorkloadKey) -> bool {
+        self.by_target.contains_key(key)
+    }
+
+    /// Whether any could be about a workload, as far as its name tells.
+    pub fn ask_for(&self, key: &WorkloadKey) -> bool {
+        self.selects_in(&key.1) || self.by_target.contains_key(key)
+    }
+
+    /// Those of a workload, by name, as indexes of [`Bindings::all`].
+    pub fn of(&self, kind: WorkloadKind, key: &WorkloadKey, workload: &Value) -> Vec<usize> {
+        let labels = find(workload, kind.paths().labels);
+        let selecting = self.by_selector.get(&key.1).into_iter().flatten().filter(|index| {
+            matches!(&self.all[**index].spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
+        });
+        let mut out: Vec<usize> =
+            self.by_target.get(key).into_iter().flatten().chain(selecting).copied().collect();
+        out.sort_unstable();
+        out
+    }
+
+    /// All plans to be made: those that AgentRuntimes lead, in their order, then those of SkillBindings in the order of the
+    /// workloads, then SkillBindings without a workload.
+    ///
+    /// `runtimes`: the workload of each AgentRuntime, if it is there, and whether it leads there. `of_workload`: by workload the
+    /// SkillBindings about it ([`Bindings::of`]).
+    pub fn orders(
+        &self,
+        runtimes: impl IntoIterator<Item = (Option<usize>, bool)>,
+        of_workload: &BTreeMap<usize, Vec<usize>>,
+    ) -> Vec<Order> {
+        let mut led = HashSet::new();
+        let mut out: Vec<Order> = Vec::new();
+        for (index, (workload, leads)) in runtimes.into_iter().enumerate() {
+            let bound = workload.filter(|_| leads).and_then(|workload| of_workload.get(&workload));
+            led.extend(workload.filter(|_| bound.is_some()));
+            let bindings = bound.cloned().unwrap_or_default();
+            out.push(Order { lead: Lead::Runtime(index), workload, bindings });
+        }
+        let mut placed = HashSet::new();
+        for (workload, bound) in of_workload.iter().filter(|(_, bound)| !bound.is_empty()) {
+            placed.extend(bound.iter().copied());
+            if led.contains(workload) {
+                continue;
+            }
+            let mut bindings = bound.clone();
+            let first = bindings.iter().position(|index| !self.all[*index].deleting).unwrap_or(0);
+            let lead = Lead::Binding(bindings.remove(first));
+            out.push(Order { lead, workload: Some(*workload), bindings });
+        }
+        let alone = (0..self.all.len()).filter(|index| !placed.contains(index));
+        out.extend(alone.map(|index| Order {
+            lead: Lead::Binding(index),
+            workload: None,
+            bindings: Vec::new(),
+        }));
+        out
+    }
+}
+
+/// Whether an AgentRuntime says anything of its workload's skills, so that SkillBindings add to its list.
+pub fn leads(profile: &Profile, exact: bool, runtime: &Value) -> bool {
+    exact || profile.mounts() || runtime.pointer("/spec/skills").is_some_and(|skills| !skills.is_null())
+}
+
+/// The profile by which a SkillBinding is carried out: that of the newest operator with the names of the one in use. It
+/// writes what belongs to the author of a workload, and leaves the hash and labels to the operator.
+pub fn profile_of_bindings(profile: &'static Profile) -> &'static Profile {
+    if !profile.mounts() {
+        return profile;
+    }
+    let name = if std::ptr::eq(profile.names, &ROSSOCTL) { "rossoctl" } else { "head" };
+    Profile::by_name(name).unwrap_or(profile)
+}
+
+/// What several lists say about one workload that does not go together. `own`: who leads, with its skills.
+pub(super) fn clashes(
+    own: (&ObjectRef, &Origin, &[Skill]),
+    lead: Option<&Binding>,
+    others: &[&Binding],
+) -> Vec<Finding> {
+    let mut out = Vec::new();
+    let (id, origin, skills) = own;
+    let whose = if origin.file.is_empty() {
+        format!("{} {}", id.kind, id.name)
+    } else {
+        format!("{} {} ({origin})", id.kind, id.name)
+    };
+    let mut names: HashMap<&str, String> = HashMap::new();
+    let mut paths: HashMap<&str, String> = HashMap::new();
+    for skill in skills {
+        names.entry(&skill.name).or_insert_with(|| whose.clone());
+        paths.entry(&skill.mount_path).or_insert_with(|| whose.clone());
+    }
+    let mut settings: Vec<(&Binding, String)> = lead.map(|lead| (lead, whose.clone())).into_iter().collect();
+    for binding in others {
+        let about = |path, message, help: &str| Finding {
+            of: Some(binding.id.clone()),
+            help: help.to_owned(),
+            ..Finding::new(&rules::BINDING_CLASH, path, message)
+        };
+        for (index, skill) in binding.spec.skills.iter().enumerate() {
+            if let Some(other) = names.get(skill.name.as_str()) {
+                let message = format!("{other} has a skill {} for the same workload", skill.name);
+                out.push(about(skill_path(index, "name"), message, "rename one of them, or remove it"));
+            } else if let Some(other) =
+                paths.get(skill.mount_path.as_str()).filter(|_| !skill.mount_path.is_empty())
+            {
+                let message = format!("{other} has a skill at {} for the same workload", skill.mount_path);
+                out.push(about(
+                    skill_path(index, "mountPath"),
+                    message,
+                    "choose another path for one of them",
+                ));
+            }
+        }
+        for (first, shown) in settings.iter().take(1) {
+            let field = |key| vec!["spec".into(), key];
+            let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+            if first.spec.container != binding.spec.container {
+                let message = format!(
+                    "{shown} names the container {}, and a workload has one agent container",
+                    said(&first.spec.container)
+                );
+                out.push(about(field("container".into()), message, "name the same container in both"));
+            }
+            if first.spec.runtime != binding.spec.runtime {
+                let name = first.spec.runtime.map_or("none", |runtime| runtime.name);
+                let message = format!("{shown} names the runtime {name}, and a workload has one");
+                out.push(about(field("runtime".into()), message, "name the same runtime in both"));
+            }
+        }
+        if settings.is_empty() {
+            settings.push((binding, binding.shown()));
+        }
+        for skill in &binding.spec.skills {
+            names.entry(&skill.name).or_insert_with(|| binding.shown());
+            paths.entry(&skill.mount_path).or_insert_with(|| binding.shown());
+        }
+    }
+    out
+}
+
+/// The apiVersion that a SkillBinding is read in.
+pub(super) fn is_known_version(api_version: &str) -> bool {
+    api_version == format!("{SKILLS_GROUP}/{}", crate::api::names::VERSION)
+}

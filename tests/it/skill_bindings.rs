@@ -1,0 +1,199 @@
+//! SkillBindings over files and over live objects: one plan, one verdict. The cases stand in `testdata/skill_bindings.json`,
+//! in a short form that is spelled out here.
+
+#![allow(clippy::expect_used, reason = "a test stops at bad data")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubectl_skills::api::object::Object;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::live::{self, Inventory};
+use kubectl_skills::manifest::render::{Settings, plan_all};
+use kubectl_skills::manifest::stream::{Source, Stream};
+use kubectl_skills::plan::session::Session;
+use kubectl_skills::plan::{Options, RuntimePlan};
+use serde_json::{Value, json};
+
+fn api_version(kind: &str, profile: &Profile) -> String {
+    match kind {
+        "AgentRuntime" => format!("{}/v1alpha1", profile.names.group),
+        "SkillBinding" => "skills.kagenti.dev/v1alpha1".to_owned(),
+        "Job" | "CronJob" => "batch/v1".to_owned(),
+        _ => "apps/v1".to_owned(),
+    }
+}
+
+/// An object of a case as a cluster has it.
+fn object(short: &Value, profile: &Profile) -> Value {
+    let kind = short["kind"].as_str().expect("a kind");
+    let mut out = json!({"apiVersion": api_version(kind, profile), "kind": kind,
+        "metadata": {"namespace": "n", "name": short["name"], "creationTimestamp": "2026-01-01T00:00:00Z"}});
+    if short["deleting"] == true {
+        out["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    }
+    let labels = short.get("labels").cloned().unwrap_or_else(|| json!({"app": "w"}));
+    let template =
+        json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "agent", "image": "i"}]}});
+    out["spec"] = match kind {
+        "CronJob" => json!({"jobTemplate": {"spec": {"template": template}}}),
+        "AgentRuntime" | "SkillBinding" => short["spec"].clone(),
+        _ => json!({"template": template}),
+    };
+    if kind == "AgentRuntime" {
+        out["spec"]["type"] = "agent".into();
+    }
+    if let Some((kind, name)) = out["spec"]["targetRef"].as_str().and_then(|text| text.split_once('/')) {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        out["spec"]["targetRef"] =
+            json!({"apiVersion": api_version(&kind, profile), "kind": kind, "name": name});
+    }
+    for skill in out.pointer_mut("/spec/skills").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(name) = skill.as_str().map(str::to_owned) {
+            *skill = json!({"name": name, "image": "i:1", "mountPath": format!("/s/{name}")});
+        }
+    }
+    out
+}
+
+/// What came of a case: by workload, or by who leads where there is none, whose plan it is, the action and the skills.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    plans: BTreeMap<String, String>,
+    errors: BTreeSet<String>,
+}
+
+impl Said {
+    fn add(&mut self, plan: &RuntimePlan, has_workload: bool) {
+        let at = if has_workload && plan.action != kubectl_skills::plan::Action::Skipped {
+            format!("{}/{}", plan.target.kind, plan.target.name)
+        } else {
+            format!("{}/{}", plan.id.kind, plan.id.name)
+        };
+        let skills: Vec<&str> = plan.skills.iter().map(|one| one.skill.name.as_str()).collect();
+        self.plans.insert(at, format!("{}: {} {}", plan.whose(), plan.action.name(), skills.join(",")));
+    }
+}
+
+struct Case {
+    why: String,
+    objects: Vec<Value>,
+    options: Options,
+    wanted: Said,
+    raw: Value,
+}
+
+fn cases() -> Vec<Case> {
+    let all: Vec<Value> =
+        serde_json::from_str(include_str!("../../testdata/skill_bindings.json")).expect("the cases");
+    all.into_iter()
+        .map(|raw| {
+            let profile = Profile::by_name(raw["profile"].as_str().unwrap_or_default()).expect("a profile");
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let plans = raw["plans"].as_object().into_iter().flatten();
+            let errors = raw["errors"].as_array().into_iter().flatten();
+            Case {
+                why: text(&raw["why"]),
+                objects: raw["objects"]
+                    .as_array()
+                    .expect("objects")
+                    .iter()
+                    .map(|one| object(one, profile))
+                    .collect(),
+                options: Options { exact: raw["exact"] == true, ..Options::new(profile) },
+                wanted: Said {
+                    plans: plans.map(|(at, said)| (at.clone(), text(said))).collect(),
+                    errors: errors.map(text).collect(),
+                },
+                raw,
+            }
+        })
+        .collect()
+}
+
+fn error(error: &kubectl_skills::api::error::InputError) -> String {
+    let whose = error.object.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("{whose}: {}: {}", error.field, error.message)
+}
+
+fn check(face: &str, case: &Case, mut said: Said) {
+    if !case.wanted.errors.is_empty() {
+        // What is refused has no plan that counts.
+        said.plans.clear();
+    }
+    assert_eq!(said, case.wanted, "{face}: {}", case.why);
+}
+
+/// Two ways to read one list would mount different skills from Git and on the cluster.
+#[test]
+fn files_and_live_objects_get_one_plan() {
+    for case in cases() {
+        let text: String = case.objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        // In files nothing has a creation time, and an order of documents means nothing.
+        for reversed in [false, true] {
+            let mut documents: Vec<&str> = text.split_inclusive('\n').collect();
+            if reversed {
+                documents = documents.chunks(2).rev().flatten().copied().collect();
+            }
+            let sources = [Source { name: "-".into(), text: documents.concat() }];
+            let stream = Stream::read(&sources, "n").expect("objects");
+            let settings = Settings { options: case.options.clone(), ..Settings::new(case.options.profile) };
+            let planned = plan_all(&stream, &settings);
+            let mut said = Said::default();
+            planned.plans.iter().for_each(|one| said.add(&one.plan, one.workload.is_some()));
+            // Errors name files; who is first there depends on nothing but names.
+            said.errors = planned.errors.iter().map(|one| strip_places(&error(one))).collect();
+            check("files", &case, said);
+        }
+        let of_kind = |kind: &str| -> Vec<Value> {
+            case.objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
+        };
+        let (runtimes, bindings) = (of_kind("AgentRuntime"), of_kind("SkillBinding"));
+        let keys = |all: &[Value]| all.iter().map(|one| Object(one).key()).collect::<BTreeSet<_>>();
+        let workloads =
+            case.objects.iter().filter(|one| one["kind"] != "SkillBinding" && one["kind"] != "AgentRuntime");
+        let workloads: BTreeMap<_, _> = workloads
+            .map(|one| {
+                let id = Object(one).reference();
+                ((id.kind, id.namespace, id.name), one.clone())
+            })
+            .collect();
+        let (selected, selected_bindings) = (keys(&runtimes), keys(&bindings));
+        let inventory = Inventory {
+            bindings: &bindings,
+            selected_bindings: &selected_bindings,
+            ..Inventory::without_bindings(&runtimes, &selected, &workloads, &[])
+        };
+        let session = Session::new(case.options.clone(), ConfigView::default(), Vec::new());
+        let mut said = Said::default();
+        for live in live::plan(&inventory, &session) {
+            said.errors.extend(live.errors.iter().map(error));
+            if let Some(plan) = &live.plan {
+                said.add(plan, live.workload.is_some());
+                if let Some(wanted) = case.raw.get("mount") {
+                    let pod =
+                        plan.desired().and_then(|object| object.pointer("/spec/template/spec/containers/0"));
+                    let pod = pod.expect("a container");
+                    assert_eq!(
+                        (&pod["volumeMounts"][0]["mountPath"], &pod["env"][0]),
+                        (wanted, &case.raw["env"]),
+                        "{}",
+                        case.why
+                    );
+                }
+            }
+        }
+        check("live", &case, said);
+    }
+}
+
+/// `(-:5)`, where a message of files names a place.
+fn strip_places(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (-:") {
+        out.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}
