@@ -11,6 +11,7 @@ pub mod image_volume;
 pub mod names;
 pub mod nearest;
 pub mod object;
+pub mod pod_owner;
 pub mod profile;
 #[cfg(feature = "internals")]
 pub mod profile_detection;

@@ -19,6 +19,7 @@ mod mesh;
 mod mounts;
 mod ownership;
 mod pod;
+pub mod pod_injection;
 mod record;
 mod removal;
 #[cfg(feature = "internals")]

@@ -6,6 +6,8 @@ pub mod admission_review;
 pub mod findings;
 mod metadata;
 mod placeholders;
+#[cfg(feature = "internals")]
+pub mod pod_review;
 pub mod preflight;
 pub mod schema;
 mod schema_rules;

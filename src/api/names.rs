@@ -39,6 +39,10 @@ pub const AGENT_RUNTIME: &str = "AgentRuntime";
 pub const SKILLS_GROUP: &str = "skills.kagenti.dev";
 /// Kind of the resource that lists skills for any workload, with any operator and with none; version [`VERSION`].
 pub const SKILL_BINDING: &str = "SkillBinding";
+/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas.
+pub const INJECTED: &str = "skills.kagenti.dev/injected";
+/// Label by which a pod wants no injection, with the value `false`.
+pub const INJECT: &str = "skills.kagenti.dev/inject";
 /// Finalizer of the controller on a SkillBinding, while it takes its skills out of workloads.
 pub const BINDING_FINALIZER: &str = "skills.kagenti.dev/cleanup";
 /// Label on the workload that says who configured it.

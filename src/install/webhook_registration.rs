@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::names::VERSION;
+use crate::api::names::{INJECT, VERSION};
 use crate::api::profile::Profile;
 use crate::crd::PLURAL;
 use crate::validate::webhook::WEBHOOK_NAME;
@@ -45,21 +45,65 @@ pub fn path(profile: &Profile) -> String {
     format!("/validate-{}-{VERSION}-agentruntime", profile.names.group.replace('.', "-"))
 }
 
-/// The object, named `name`.
-pub fn configuration(profile: &Profile, name: &str, registration: &Registration) -> Value {
+/// The path at which pods are reviewed for their skills.
+pub const INJECT_PATH: &str = "/inject-pods";
+/// Seconds that the API server waits for a pod's skills: they come from memory.
+pub const INJECT_TIMEOUT_SECONDS: u32 = 5;
+/// Label of a namespace whose pods get skills, with the value `enabled`.
+pub const INJECT_NAMESPACE: &str = "skills.kagenti.dev/injection";
+
+fn client(registration: &Registration, path: &str) -> Map<String, Value> {
     let mut client = Map::new();
     if !registration.ca_bundle.is_empty() {
         client.insert("caBundle".into(), json!(registration.ca_bundle));
     }
     match &registration.address {
         Address::Service { namespace, name } => {
-            let service = json!({"namespace": namespace, "name": name, "path": path(profile), "port": 443});
+            let service = json!({"namespace": namespace, "name": name, "path": path, "port": 443});
             client.insert("service".into(), service);
         }
         Address::Url(base) => {
-            client.insert("url".into(), json!(format!("{}{}", base.trim_end_matches('/'), path(profile))));
+            client.insert("url".into(), json!(format!("{}{path}", base.trim_end_matches('/'))));
         }
     }
+    client
+}
+
+/// The MutatingWebhookConfiguration, named `name`, by which pods get the skills of SkillBindings. Namespaces opt in by the
+/// label [`INJECT_NAMESPACE`], or are named; a pod opts out by the label [`INJECT`].
+///
+/// With [`Registration::fail_open`] a pod may come without its skills, and `status` lists it; else no pod of those namespaces
+/// comes while nobody answers.
+pub fn injection(name: &str, registration: &Registration) -> Value {
+    let namespaces = if registration.namespaces.is_empty() {
+        json!({"key": INJECT_NAMESPACE, "operator": "In", "values": ["enabled"]})
+    } else {
+        json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": registration.namespaces})
+    };
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [{
+            "name": format!("inject.{}", crate::crd::skill_binding::name()),
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": client(registration, INJECT_PATH),
+            "failurePolicy": if registration.fail_open { "Ignore" } else { "Fail" },
+            "sideEffects": "None",
+            "timeoutSeconds": INJECT_TIMEOUT_SECONDS,
+            "reinvocationPolicy": "IfNeeded",
+            "namespaceSelector": {"matchExpressions": [namespaces]},
+            "objectSelector": {"matchExpressions": [{"key": INJECT, "operator": "NotIn", "values": ["false"]}]},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"], "scope": "Namespaced",
+            }],
+        }],
+    })
+}
+
+/// The object, named `name`.
+pub fn configuration(profile: &Profile, name: &str, registration: &Registration) -> Value {
+    let client = client(registration, &path(profile));
     let mut webhook = Map::new();
     webhook.insert("name".into(), json!(WEBHOOK_NAME));
     webhook.insert("admissionReviewVersions".into(), json!(["v1"]));

@@ -12,16 +12,17 @@ use serde_json::Value;
 
 use super::claims::WorkloadKey;
 use super::fields::find;
-use crate::api::agent_runtime::{FieldError, Skill};
+use crate::api::agent_runtime::{FieldError, Skill, TargetRef};
 use crate::api::names::{ROSSOCTL, SKILLS_GROUP};
 use crate::api::object::{Object, ObjectRef, Origin};
+use crate::api::pod_owner::Owner;
 use crate::api::profile::Profile;
 use crate::api::skill_binding::{BindingTarget, Delivery, SkillBindingSpec};
 use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules, skill_path};
 
 /// A SkillBinding that can be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Binding {
     /// Its identity; the namespace is the one that it is in, also if the object names none.
     pub id: ObjectRef,
@@ -143,6 +144,33 @@ impl Bindings {
             self.by_target.get(key).into_iter().flatten().chain(selecting).copied().collect();
         out.sort_unstable();
         out
+    }
+
+    /// Those of a namespace that are about a pod, by name: by its owners, or by its labels.
+    pub fn of_pod(&self, namespace: &str, owners: &[Owner], labels: Option<&Value>) -> Vec<&Binding> {
+        let group =
+            |target: &TargetRef| target.api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let is_named = |index: &usize| {
+            let target = self.all[*index].spec.target_ref();
+            target.is_some_and(|target| {
+                owners.iter().any(|owner| owner.is(&group(target), &target.kind, &target.name))
+            })
+        };
+        let key = |owner: &Owner| (owner.kind.clone(), namespace.to_owned(), owner.name.clone());
+        let exact =
+            owners.iter().filter(|owner| !owner.is_cut).filter_map(|owner| self.by_target.get(&key(owner)));
+        let mut out: Vec<usize> = exact.flatten().copied().filter(is_named).collect();
+        if owners.iter().any(|owner| owner.is_cut) {
+            let here = (0..self.all.len()).filter(|index| self.all[*index].id.namespace == namespace);
+            out.extend(here.filter(is_named));
+        }
+        let selecting = self.by_selector.get(namespace).into_iter().flatten().copied();
+        out.extend(selecting.filter(|index| {
+            matches!(&self.all[*index].spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
+        }));
+        out.sort_unstable();
+        out.dedup();
+        out.into_iter().map(|index| &self.all[index]).collect()
     }
 
     /// All plans to be made: those that AgentRuntimes lead, in their order, then those of SkillBindings in the order of the

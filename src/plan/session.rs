@@ -10,7 +10,7 @@ use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings};
 use super::claims::Claim;
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
-use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names::{self, SKILLS_GROUP, VERSION};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
@@ -142,7 +142,7 @@ impl Session {
         let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
         self.check_bindings(&bindings, &mut findings);
         findings.extend(clashes((&id, &origin, &spec.skills), None, &bindings));
-        let bound = bound(&bindings, None);
+        let bound = bound(&bindings, None, Binding::template_skills);
         let around = Surroundings {
             maps: &self.maps,
             layers: &self.layers,
@@ -214,8 +214,13 @@ impl Session {
             skills: binding.template_skills().to_vec(),
             ..AgentRuntimeSpec::default()
         };
-        let runtime =
-            Runtime { id: id.clone(), origin, object, spec, bound: bound(&bindings, Some(&binding)) };
+        let runtime = Runtime {
+            id: id.clone(),
+            origin,
+            object,
+            spec,
+            bound: bound(&bindings, Some(&binding), Binding::template_skills),
+        };
         let around = Surroundings {
             maps: &self.maps,
             layers: &self.layers,
@@ -300,11 +305,15 @@ fn lead_by_argument(binding: &Binding, plan: &mut RuntimePlan) {
 }
 
 /// What bindings say together; `lead` leads, the others add to it.
-fn bound(others: &[&Binding], lead: Option<&Binding>) -> Bound {
+pub(super) fn bound(
+    others: &[&Binding],
+    lead: Option<&Binding>,
+    skills_of: impl Fn(&Binding) -> &[Skill],
+) -> Bound {
     let first = lead.or(others.first().copied());
     let spec = first.map(|binding| &binding.spec);
     let skills = others.iter().flat_map(|binding| {
-        let listed = binding.template_skills().iter().enumerate();
+        let listed = skills_of(binding).iter().enumerate();
         listed.map(|(index, skill)| (skill.clone(), binding.id.clone(), index))
     });
     Bound {

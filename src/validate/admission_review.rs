@@ -14,8 +14,8 @@ use crate::validate::findings::Severity;
 use crate::validate::preflight;
 use crate::validate::webhook::{Operation, Rivals, verdict};
 
-const API_VERSION: &str = "admission.k8s.io/v1";
-const KIND: &str = "AdmissionReview";
+pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
+pub(super) const KIND: &str = "AdmissionReview";
 
 /// What the webhook is asked.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ pub mod certificate;
 mod certificate_expiry;
 pub mod claimants;
 pub mod handler;
+pub mod injection;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::install::webhook_registration;
+use kubectl_skills::plan::Options as PlanOptions;
 use kubectl_skills::validate::admission_review::Extra;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use certificate::{Certificates, Files};
 use claimants::Claimants;
 use handler::{Reviewer, Unknown};
+use injection::Injection;
 
 use crate::cluster::args::parse_timeout;
 use crate::cluster::requests::Requests;
@@ -53,6 +56,9 @@ pub struct Options {
     /// What becomes of an AgentRuntime when the others of its namespace cannot be read; the operator's webhook allows it
     #[arg(long, value_enum, default_value_t = Unknown::Allow, value_name = "allow|refuse", hide_possible_values = true)]
     pub unknown_rivals: Unknown,
+    /// Put the skills of SkillBindings with 'delivery: Pod' into pods as they are created
+    #[arg(long)]
+    pub inject: bool,
     /// How long requests are still taken after the signal to end, until nobody sends any
     #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = parse_timeout)]
     pub shutdown_delay: Duration,
@@ -62,6 +68,7 @@ pub struct Options {
 pub struct Webhook {
     reviewer: Arc<Reviewer>,
     claimants: Arc<Claimants>,
+    injection: Option<Arc<Injection>>,
     listener: tokio::net::TcpListener,
     slots: Arc<Slots>,
     acceptor: TlsAcceptor,
@@ -94,9 +101,15 @@ impl Webhook {
             .await
             .map_err(|(what, error)| format!("{what}: {error}"))?;
         let extra = Extra { strict: options.strict, pass_deleting: options.pass_deleting };
+        let requests = Arc::new(requests);
+        let injection = options.inject.then(|| {
+            let (requests, namespaces) = (Arc::clone(&requests), namespaces.clone());
+            Arc::new(Injection::new(requests, namespaces, &PlanOptions::new(profile), metrics.clone()))
+        });
         let claimants = Arc::new(Claimants::new(requests, profile, namespaces));
-        let reviewer =
+        let mut reviewer =
             Reviewer::new(profile, extra, options.unknown_rivals, Arc::clone(&claimants), Arc::clone(health));
+        reviewer.injection.clone_from(&injection);
         let reviewer = Arc::new(reviewer);
         let slots = Slots::new(Limits::REVIEWS.connections, Limits::REVIEWS.share, Some(metrics.clone()));
         health.add(Arc::clone(&reviewer) as Arc<dyn HealthCheck>);
@@ -108,13 +121,21 @@ impl Webhook {
             strict = extra.strict,
             "the webhook listens"
         );
-        Ok(Self { reviewer, claimants, listener, slots, acceptor, certificates, loaded, options })
+        Ok(Self { reviewer, claimants, injection, listener, slots, acceptor, certificates, loaded, options })
     }
 
     /// Answers until `stop` is true, then a little longer: whoever was sent here before is still answered.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let (end, ends) = watch::channel(false);
-        let watches = tokio::spawn(async move { self.claimants.run().await });
+        let watches = tokio::spawn(async move {
+            let injection = async {
+                match &self.injection {
+                    Some(injection) => injection.run().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::join!(self.claimants.run(), injection);
+        });
         let reload =
             tokio::spawn(Arc::clone(&self.certificates).reload(self.loaded, self.options.certificates_every));
         let serving = tokio::spawn(serve(

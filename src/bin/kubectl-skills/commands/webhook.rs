@@ -10,6 +10,7 @@ use crate::cluster::connect::connect;
 use crate::cluster::discovery::dialect;
 use crate::cluster::requests::Requests;
 use crate::cluster::run::block_on;
+use crate::cluster::snapshot::or_without_operator;
 use crate::exit::{Failure, Outcome, Run};
 use crate::planning::chosen_profile;
 use crate::server::connections::stopped;
@@ -18,7 +19,7 @@ use crate::server::logging::{self, Format, Level};
 use crate::server::{HealthArgs, stop_signal};
 use crate::webhook::{Options, Webhook};
 
-/// Serve the admission webhook of AgentRuntimes: the operator's verdicts in its words
+/// Serve admission webhooks: the operator's verdicts on AgentRuntimes in its words, and skills for new pods
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -27,6 +28,9 @@ Examples:
 
   # On a workstation, for a test cluster
   kubectl-skills webhook --webhook-address 127.0.0.1:9443 --certificates ./certificates --profile pr332-merged
+
+  # Skills of SkillBindings with 'delivery: Pod' as well, on any operator and on none
+  kubectl-skills webhook --certificates /certificates --inject
 
 Exit codes: 0 ended by a signal; 2 usage; 3 no certificate, or the address is taken; 4 no connection to the cluster")]
 pub struct Args {
@@ -64,7 +68,8 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
 
 async fn open(args: &Args, chosen: Option<&'static Profile>) -> Result<Webhook, Failure> {
     let connection = connect(&args.cluster, "webhook", false).await?;
-    let dialect = dialect(&connection.requests, chosen).await?;
+    // SkillBindings need no operator.
+    let dialect = or_without_operator(dialect(&connection.requests, chosen).await, args.options.inject)?;
     for warning in &dialect.warnings {
         tracing::warn!("{warning}");
     }

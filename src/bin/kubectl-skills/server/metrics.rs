@@ -88,7 +88,9 @@ metrics! {
     ReconcileTime = "reconcile_seconds" [],
     /// AdmissionReviews answered.
     Reviews = "webhook_reviews_total" ["allowed"],
-    /// Requests that were no AdmissionReview of an AgentRuntime.
+    /// Pods reviewed for their skills, by what became of them: injected, unchanged, untargeted, refused, unknown.
+    Injections = "webhook_injections_total" ["outcome"],
+    /// Requests that were no AdmissionReview of an AgentRuntime, nor of a new pod.
     Unreadable = "webhook_unreadable_total" [],
     /// Reviews answered without knowing the other AgentRuntimes of the namespace.
     ClaimantsUnknown = "webhook_rivals_unknown_total" [],

@@ -52,10 +52,10 @@ pub struct Claimants {
 
 impl Claimants {
     /// Nothing is read yet: see [`Claimants::run`]. `requests` should not repeat what failed: a client waits meanwhile.
-    pub fn new(requests: Requests, profile: &'static Profile, namespaces: Vec<String>) -> Self {
+    pub fn new(requests: Arc<Requests>, profile: &'static Profile, namespaces: Vec<String>) -> Self {
         let watches = namespaces.len().max(1);
         let stores = RwLock::new((0..watches).map(|_| Store::default()).collect());
-        Self { requests: Arc::new(requests), profile, namespaces, stores }
+        Self { requests, profile, namespaces, stores }
     }
 
     /// Watches; returns only when dropped.
@@ -73,7 +73,8 @@ impl Claimants {
                 path: agent_runtimes(self.profile, namespace),
                 selector: String::new(),
                 metadata_only: false,
-                optional: false,
+                // Where SkillBindings are all that is served, nobody claims anything.
+                optional: true,
                 transform: TargetOnly,
             };
             tokio::spawn(watch(Arc::clone(&self.requests), target, to.clone()));
@@ -160,7 +161,7 @@ mod tests {
     async fn a_retargeted_or_deleted_runtime_claims_nothing_any_more() {
         // Nothing answers there: what is not known already stays unknown.
         let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let requests = Requests::new(kube::Client::try_from(config).unwrap(), None, false);
+        let requests = Arc::new(Requests::new(kube::Client::try_from(config).unwrap(), None, false));
         let profile = Profile::by_name("pr332-merged").unwrap();
         let claimants = Claimants::new(requests, profile, Vec::new());
         assert!(!claimants.is_ready());

@@ -13,6 +13,7 @@ use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
 
 use super::claimants::Claimants;
+use super::injection::Injection;
 use crate::server::connections::{Handler, Reply, text, typed};
 use crate::server::health::{Health, HealthCheck};
 use crate::server::metrics::{Metric, Metrics};
@@ -33,6 +34,8 @@ pub struct Reviewer {
     extra: Extra,
     unknown: Unknown,
     claimants: Arc<Claimants>,
+    /// Where pods are reviewed for their skills as well.
+    pub injection: Option<Arc<Injection>>,
     health: Arc<Health>,
     leaving: AtomicBool,
 }
@@ -50,7 +53,16 @@ impl Reviewer {
         for allowed in ["true", "false"] {
             health.metrics.add(Metric::Reviews, &[allowed], 0.0);
         }
-        Self { profile, path, extra, unknown, claimants, health, leaving: AtomicBool::new(false) }
+        Self {
+            profile,
+            path,
+            extra,
+            unknown,
+            claimants,
+            injection: None,
+            health,
+            leaving: AtomicBool::new(false),
+        }
     }
 
     /// From now on `/readyz` says no, so that no new connections are sent here.
@@ -115,15 +127,24 @@ impl HealthCheck for Reviewer {
         if self.leaving.load(Ordering::Relaxed) {
             return Some("shutting down".to_owned());
         }
-        (!self.claimants.is_ready()).then(|| "the AgentRuntimes have not been listed yet".to_owned())
+        if !self.claimants.is_ready() {
+            return Some("the AgentRuntimes have not been listed yet".to_owned());
+        }
+        let injection = self.injection.as_ref().filter(|injection| !injection.is_ready());
+        injection.map(|_| "the SkillBindings have not been listed yet".to_owned())
     }
 }
 
 impl Handler for Reviewer {
     async fn answer(&self, request: &Request<Bytes>) -> Reply {
-        if request.uri().path() == self.path {
+        let injection =
+            self.injection.as_ref().filter(|_| request.uri().path() == webhook_registration::INJECT_PATH);
+        if injection.is_some() || request.uri().path() == self.path {
             if request.method() == Method::POST {
-                return self.review(request).await;
+                return match injection {
+                    Some(injection) => injection.answer(request),
+                    None => self.review(request).await,
+                };
             }
             let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "POST an AdmissionReview\n");
             reply.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));

@@ -1,0 +1,271 @@
+//! Skills into a pod that is being created: the pod and the SkillBindings about it in, a JSON patch or the reason against it
+//! out. The pod gets what a render would have written into its template, by the same code.
+//!
+//! Which SkillBindings are about a pod, `bindings` says by owner and labels; transport is left to the binary.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::bindings::{Binding, clashes};
+use super::session::bound;
+use super::{Options, Outcome, Runtime, Surroundings, run};
+use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
+use crate::api::names::INJECTED;
+use crate::api::object::{Object, Origin};
+use crate::api::skill_binding::Delivery;
+use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::validate::findings::Finding;
+use crate::yaml::Place;
+
+/// What becomes of a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Injected {
+    /// It is as it should be.
+    Unchanged,
+    /// It gets its skills by this JSON patch (RFC 6902).
+    Patched {
+        /// The operations.
+        patch: Vec<Value>,
+        /// `binding/skill` for each skill.
+        given: Vec<String>,
+        /// What its creator should know.
+        warnings: Vec<String>,
+    },
+    /// It cannot have them.
+    Refused(Vec<Finding>),
+}
+
+/// Puts skills into pods, by the rules of one profile.
+#[derive(Debug)]
+pub struct Injector {
+    options: Options,
+    layers: ConfigLayers,
+}
+
+impl Injector {
+    /// An injector; of the options the profile and the kinds count.
+    pub fn new(options: &Options) -> Self {
+        let profile = super::bindings::profile_of_bindings(options.profile);
+        let options = Options { kinds: options.kinds, ..Options::new(profile) };
+        Self { layers: ConfigLayers::new(profile, &[], ConfigView::default()), options }
+    }
+
+    /// The pod with the skills of these SkillBindings, in order. Those that are not delivered to pods are left out.
+    pub fn inject(&self, pod: &Value, bindings: &[&Binding]) -> Injected {
+        let bindings: Vec<&Binding> = bindings
+            .iter()
+            .copied()
+            .filter(|binding| binding.spec.delivery == Delivery::Pod && !binding.deleting)
+            .collect();
+        let Some((lead, others)) = bindings.split_first() else { return Injected::Unchanged };
+        let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
+        if !clashes.is_empty() {
+            return Injected::Refused(clashes);
+        }
+        // The plan of a workload whose template is the pod.
+        let name = Object(pod).name();
+        let workload = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"template": {"metadata": pod.get("metadata"), "spec": pod.get("spec")}},
+        });
+        let target_ref =
+            TargetRef { api_version: "apps/v1".into(), kind: "Deployment".into(), name: name.to_owned() };
+        let spec =
+            AgentRuntimeSpec { target_ref, skills: lead.spec.skills.clone(), ..AgentRuntimeSpec::default() };
+        let listed = json!({"spec": {"skills": []}});
+        let mut bound = bound(others, Some(lead), |binding| &binding.spec.skills);
+        let given = annotated(pod, &bindings);
+        if given.len() == bindings.iter().map(|binding| binding.spec.skills.len()).sum::<usize>() {
+            // A sidecar that is put first meanwhile is not the agent.
+            bound.container = served(pod, lead).or(bound.container);
+        }
+        let runtime =
+            Runtime { id: lead.id.clone(), origin: Origin::default(), object: &listed, spec, bound };
+        let around = Surroundings {
+            maps: &[],
+            layers: &self.layers,
+            view: ConfigView::default(),
+            pods: &[],
+            namespace: None,
+            services: None,
+        };
+        let mut plan = run(&runtime, Some(Cow::Owned(workload)), &around, &self.options);
+        if let Outcome::Refused(findings) = plan.outcome {
+            return Injected::Refused(findings);
+        }
+        let warnings = plan.warnings.iter().map(ToString::to_string).collect();
+        let Some((after, touched)) = plan.take_desired() else { return Injected::Unchanged };
+        let mut patch: Vec<Value> =
+            touched.iter().flatten().filter_map(|place| operation(pod, &after, place)).collect();
+        let all: Vec<String> = bindings
+            .iter()
+            .flat_map(|binding| {
+                binding.spec.skills.iter().map(|skill| format!("{}/{}", binding.id.name, skill.name))
+            })
+            .collect();
+        if patch.is_empty() && given.len() == all.len() {
+            return Injected::Unchanged;
+        }
+        patch.extend(annotation(pod, &all));
+        Injected::Patched { patch, given: all, warnings }
+    }
+}
+
+/// What the annotation says already.
+fn entries(pod: &Value) -> Vec<&str> {
+    Object(pod)
+        .annotation(INJECTED)
+        .unwrap_or_default()
+        .split(',')
+        .filter(|entry| !entry.is_empty())
+        .collect()
+}
+
+fn annotated(pod: &Value, bindings: &[&Binding]) -> Vec<String> {
+    let entries = entries(pod);
+    let all = bindings.iter().flat_map(|binding| {
+        binding.spec.skills.iter().map(|skill| format!("{}/{}", binding.id.name, skill.name))
+    });
+    all.filter(|entry| entries.contains(&entry.as_str())).collect()
+}
+
+/// The container that has a skill of the binding already.
+fn served(pod: &Value, binding: &Binding) -> Option<String> {
+    let skill = binding.spec.skills.first()?;
+    let containers = pod.pointer("/spec/containers")?.as_array()?;
+    let has = |container: &&Value| {
+        let mounts = container.get("volumeMounts").and_then(Value::as_array);
+        mounts.into_iter().flatten().any(|mount| {
+            mount.get("mountPath").and_then(Value::as_str) == Some(&skill.mount_path)
+                && mount.get("name").and_then(Value::as_str)
+                    == Some(&super::image_volumes::volume_name(skill))
+        })
+    };
+    containers.iter().find(has)?.get("name")?.as_str().map(str::to_owned)
+}
+
+/// One change of the pod; none for what is outside of it.
+fn operation(pod: &Value, after: &Value, place: &[Place<'static>]) -> Option<Value> {
+    let [Place::Key("spec"), Place::Key("template"), inside @ ..] = place else { return None };
+    let pointer: String = inside
+        .iter()
+        .map(|step| match step {
+            Place::Key(key) => format!("/{}", escaped(key)),
+            Place::Index(index) => format!("/{index}"),
+        })
+        .collect();
+    let wanted = after.pointer(&format!("/spec/template{pointer}"));
+    match (pod.pointer(&pointer), wanted) {
+        (_, Some(wanted)) => Some(json!({"op": "add", "path": pointer, "value": wanted})),
+        (Some(_), None) => Some(json!({"op": "remove", "path": pointer})),
+        (None, None) => None,
+    }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// Says which SkillBinding gave what; entries of others stay.
+fn annotation(pod: &Value, all: &[String]) -> Vec<Value> {
+    let mut entries: Vec<&str> = entries(pod);
+    let missing: Vec<&str> =
+        all.iter().map(String::as_str).filter(|entry| !entries.contains(entry)).collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    entries.extend(missing);
+    let mut out = Vec::new();
+    if pod.pointer("/metadata/annotations").is_none_or(Value::is_null) {
+        out.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    }
+    let path = format!("/metadata/annotations/{}", escaped(INJECTED));
+    out.push(json!({"op": "add", "path": path, "value": entries.join(",")}));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::profile::Profile;
+
+    fn binding(name: &str, spec: Value) -> Binding {
+        let object = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",
+            "metadata": {"name": name, "namespace": "n"}, "spec": spec});
+        Binding::of(Object(&object).reference(), Origin::default(), &object).expect("a binding")
+    }
+
+    fn inject(pod: &Value, bindings: &[&Binding]) -> Injected {
+        let profile = Profile::by_name("head").expect("a profile");
+        Injector::new(&Options::new(profile)).inject(pod, bindings)
+    }
+
+    fn skills(names: &[&str]) -> Value {
+        names.iter().map(|name| json!({"name": name, "image": format!("i/{name}:1"), "mountPath": format!("/s/{name}")})).collect()
+    }
+
+    fn target() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"})
+    }
+
+    /// A pod that comes without its skills answers without them, and nobody sees why.
+    #[test]
+    fn a_pod_gets_volumes_mounts_variable_and_who_gave_them() {
+        let one = binding("one", json!({"targetRef": target(), "delivery": "Pod", "skills": skills(&["a"])}));
+        let two = binding("two", json!({"targetRef": target(), "delivery": "Pod", "skills": skills(&["b"])}));
+        let workload = binding("w", json!({"targetRef": target(), "skills": skills(&["c"])}));
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [
+            {"name": "agent", "env": [{"name": "SKILL_FOLDERS", "value": "/mine"}]}, {"name": "envoy"}]}});
+        let Injected::Patched { patch, given, warnings } = inject(&pod, &[&one, &two, &workload]) else {
+            panic!("no patch");
+        };
+        assert_eq!((given, warnings), (vec!["one/a".to_owned(), "two/b".to_owned()], Vec::new()));
+        let mount = |name: &str| json!({"name": format!("skill-{name}"), "mountPath": format!("/s/{name}"), "readOnly": true});
+        let volume = |name: &str| json!({"name": format!("skill-{name}"), "image": {"reference": format!("i/{name}:1")}});
+        assert_eq!(
+            Value::Array(patch),
+            json!([
+                {"op": "add", "path": "/spec/containers/0/volumeMounts", "value": [mount("a"), mount("b")]},
+                {"op": "add", "path": "/spec/containers/0/env", "value": [{"name": "SKILL_FOLDERS", "value": "/mine,/s/a,/s/b"}]},
+                {"op": "add", "path": "/spec/volumes", "value": [volume("a"), volume("b")]},
+                {"op": "add", "path": "/metadata/annotations", "value": {}},
+                {"op": "add", "path": "/metadata/annotations/skills.kagenti.dev~1injected", "value": "one/a,two/b"},
+            ])
+        );
+    }
+
+    /// The API server calls again after other webhooks; one of them may have put a sidecar first.
+    #[test]
+    fn a_second_call_changes_nothing() {
+        let one = binding("one", json!({"targetRef": target(), "delivery": "Pod", "skills": skills(&["a"])}));
+        let pod = json!({"metadata": {"name": "p", "annotations": {INJECTED: "one/a"}}, "spec": {
+            "containers": [
+                {"name": "istio-proxy"},
+                {"name": "agent", "env": [{"name": "SKILL_FOLDERS", "value": "/s/a"}],
+                 "volumeMounts": [{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]}],
+            "volumes": [{"name": "skill-a", "image": {"reference": "i/a:1", "pullPolicy": "IfNotPresent"}}]}});
+        assert_eq!(inject(&pod, &[&one]), Injected::Unchanged);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_reason() {
+        let one = binding("one", json!({"targetRef": target(), "delivery": "Pod", "skills": skills(&["a"])}));
+        let two = binding("two", json!({"targetRef": target(), "delivery": "Pod", "skills": skills(&["a"])}));
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "agent",
+            "env": [{"name": "SKILL_FOLDERS", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]}],
+            "volumes": [{"name": "skill-a", "emptyDir": {}}]}});
+        let said = |injected: Injected| match injected {
+            Injected::Refused(findings) => {
+                findings.iter().map(|one| one.message.clone()).collect::<Vec<_>>().join("; ")
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            said(inject(&pod, &[&one])),
+            "skill a needs the volume skill-a, and the workload has a volume of that name (emptyDir) that is not ours; \
+             the value of SKILL_FOLDERS comes from elsewhere (valueFrom), so no paths can be added to it"
+        );
+        assert_eq!(said(inject(&pod, &[&one, &two])), "SkillBinding one has a skill a for the same workload");
+    }
+}
