@@ -2,7 +2,7 @@
 # A real API server on loopback for tests and for trying things out.
 #
 #   hack/apiserver.sh assets [--version V]     prints the directory with the server programs, building them if need be
-#   hack/apiserver.sh start  --dir D [--version V] [--controller-manager] [--crd FILE]... [--owner PID]
+#   hack/apiserver.sh start  --dir D [--version V] [--controller-manager] [--more-controllers LIST] [--crd FILE]... [--owner PID]
 #                            [-- extra kube-apiserver arguments]
 #   hack/apiserver.sh stop   --dir D
 #
@@ -146,19 +146,20 @@ YAML
   if [ "$controller_manager" = yes ]; then
     launch "$dir" kube-controller-manager "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --secure-port 0 \
       --leader-elect=false --service-account-private-key-file "$dir/sa.key" \
-      --controllers deployment-controller,replicaset-controller,statefulset-controller,namespace-controller,garbage-collector-controller
+      --controllers deployment-controller,replicaset-controller,statefulset-controller,namespace-controller,garbage-collector-controller${more_controllers:+,$more_controllers}
   fi
   printf '%s\n' "$dir/kubeconfig"
 }
 
 command=${1:-}
 shift || true
-dir='' version=$default_version controller_manager=no owner='' crds=() extra=()
+dir='' version=$default_version controller_manager=no more_controllers='' owner='' crds=() extra=()
 while [ $# -gt 0 ]; do
   case $1 in
     --dir) dir=$2; shift 2 ;;
     --version) version=${2#v}; shift 2 ;;
     --controller-manager) controller_manager=yes; shift ;;
+    --more-controllers) more_controllers=$2; shift 2 ;;
     --crd) crds+=("$2"); shift 2 ;;
     --owner) owner=$2; shift 2 ;;
     --) shift; extra=("$@"); break ;;

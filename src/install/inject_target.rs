@@ -19,26 +19,22 @@ pub(super) fn is_wanted() -> String {
 
 /// Whether the pod is one of the target's, or of those that the selector picks.
 pub(super) fn is_target() -> String {
+    let kind = format!("{TARGET}.apiVersion.split('/')[0] + '/' + {TARGET}.kind");
+    let deployment = by_replica_set("pod-template-hash");
+    let rollout = by_replica_set("rollouts-pod-template-hash");
+    // A Job of a CronJob is called after it and the minute of its schedule.
+    let minute = format!("o.name.substring({TARGET}.name.size() + 1).matches('^[0-9]{{8,}}$')");
+    let cron_job = owned_by("Job", "batch", &format!("o.name.startsWith({TARGET}.name + '-') && {minute}"));
+    let knative = format!("{LABELS}[?'serving.knative.dev/service'].orValue('') == {TARGET}.name");
+    let owner = format!(
+        "{OWNERS}.exists(o, o.?controller.orValue(false) && o.kind == {TARGET}.kind && o.name == {TARGET}.name && \
+         o.apiVersion.split('/')[0] == {TARGET}.apiVersion.split('/')[0])"
+    );
+    let selector = selector();
     format!(
         "has({TARGET}) ? ({kind} == 'apps/Deployment' ? {deployment} : {kind} == 'argoproj.io/Rollout' ? {rollout} : \
          {kind} == 'batch/CronJob' ? {cron_job} : {kind} == 'serving.knative.dev/Service' ? {knative} : {owner}) : \
-         ({selector})",
-        kind = format!("{TARGET}.apiVersion.split('/')[0] + '/' + {TARGET}.kind"),
-        deployment = by_replica_set("pod-template-hash"),
-        rollout = by_replica_set("rollouts-pod-template-hash"),
-        cron_job = owned_by(
-            "Job",
-            "batch",
-            &format!(
-                "o.name.startsWith({TARGET}.name + '-') && o.name.substring({TARGET}.name.size() + 1).matches('^[0-9]{{8,}}$')"
-            )
-        ),
-        knative = format!("{LABELS}[?'serving.knative.dev/service'].orValue('') == {TARGET}.name"),
-        owner = format!(
-            "{OWNERS}.exists(o, o.?controller.orValue(false) && o.kind == {TARGET}.kind && o.name == {TARGET}.name && \
-             o.apiVersion.split('/')[0] == {TARGET}.apiVersion.split('/')[0])"
-        ),
-        selector = selector(),
+         ({selector})"
     )
 }
 

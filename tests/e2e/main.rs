@@ -18,6 +18,7 @@ mod controller;
 mod deleted;
 mod gate_off;
 mod http;
+mod inject_policy;
 mod kubeconfig;
 mod live_files;
 mod objects;
@@ -31,6 +32,7 @@ mod rights;
 mod sandbox;
 mod scale;
 mod server;
+mod skill_binding;
 #[path = "../webhook/tls.rs"]
 mod tls;
 mod uninstall;

@@ -81,3 +81,14 @@ pub fn path_of(object: &Value) -> String {
     };
     format!("{base}/namespaces/{}/{plural}", text("/metadata/namespace"))
 }
+
+/// A SkillBinding for a Deployment of the same name.
+pub fn skill_binding(namespace: &str, name: &str, skills: &[(&str, &str, &str)]) -> Value {
+    let mut object = runtime(namespace, name, skills);
+    object["apiVersion"] = json!("skills.kagenti.dev/v1alpha1");
+    object["kind"] = json!("SkillBinding");
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.remove("type");
+    }
+    object
+}
