@@ -336,12 +336,11 @@ fn pods_that_are_none_of_ours_are_left() {
             .collect::<Vec<_>>()
     };
     assert_eq!(names(&sound), ["skill-pdf"]);
+    let mut mirror = with("/metadata/annotations", json!({"kubernetes.io/config.mirror": "x"}));
+    mirror["spec"]["nodeName"] = json!("node");
     for left in [
         with("/spec/os", json!({"name": "windows"})),
-        with(
-            "/metadata/annotations",
-            json!({"kubernetes.io/config.mirror": "x", "kubernetes.io/config.source": "file"}),
-        ),
+        mirror,
         with("/metadata/labels", json!({"app": "web", "skills.kagenti.dev/inject": "false"})),
         with("/metadata/labels/app", json!("other")),
         with("/metadata/labels/app", json!("template")),
@@ -429,6 +428,8 @@ fn without_the_crd_pods_wait_and_without_the_policies_they_do_not() {
     let user = pod("default", &json!({}), &spec);
     assert_eq!(dry_run(&server, &user).0, 201);
     server.request("DELETE", crd, None);
+    until("the CRD to be gone", || server.request("GET", crd, None).0 == 404);
+    server.restart_api_server("KILL");
     until("pods to be refused", || dry_run(&server, &user).0 != 201);
     assert_eq!(dry_run(&server, &system).0, 201, "a cluster comes up without SkillBindings");
     server.kubectl(&["delete", "-f", "-"], &inject_policy::text(&Injection::default()));

@@ -175,7 +175,7 @@ fn objects_are_taken_or_refused_in_the_servers_words() {
         ),
         (
             skill(&json!({"subPath": "/a"})),
-            "spec.skills[0].subPath: Invalid value: \"a/..\": must be a relative path without ..",
+            "spec.skills[0].subPath: Invalid value: \"/a\": must be a relative path without ..",
         ),
         (
             skill(&json!({"subPath": "a/.."})),

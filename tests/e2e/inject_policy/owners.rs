@@ -35,6 +35,11 @@ fn workload(kind: &str, name: &str) -> (String, Value) {
     let job = json!({"template": template(name, &json!({"restartPolicy": "Never"}))});
     let spec = match kind {
         "Job" => job,
+        "DaemonSet" => {
+            // The node of this test is never ready.
+            let template = template(name, &json!({"tolerations": [{"operator": "Exists"}]}));
+            json!({"selector": selector, "template": template})
+        }
         "CronJob" => json!({"schedule": "* * * * *", "jobTemplate": {"spec": job}}),
         "StatefulSet" => {
             json!({"selector": selector, "serviceName": name, "template": template(name, &json!({}))})
