@@ -156,10 +156,29 @@ fn variables() -> Vec<Variable> {
     vec![
         ("annotations", "object.metadata.?annotations.orValue({})".to_owned()),
         ("containers", "object.spec.containers.map(c, c.name)".to_owned()),
+        ("names", format!("params.spec.skills.map(s, '{SKILL_VOLUME_PREFIX}' + s.name)")),
+        ("paths", format!("params.spec.skills.map(s, {})", cel::mount_path("params.spec", "s"))),
+        (
+            "injected",
+            format!(
+                "{key} in variables.annotations && variables.annotations[{key}] != '' ? \
+                 variables.annotations[{key}].split(',') : []",
+                key = cel::text(INJECTED)
+            ),
+        ),
+        // The container that was given the skills already: a sidecar that is put before it meanwhile changes nothing.
+        (
+            "served",
+            "variables.injected.exists(e, e.startsWith(params.metadata.name + '/')) ? object.spec.containers.filter(c, \
+             c.?volumeMounts.orValue([]).exists(m, m.name == variables.names[0] && m.mountPath == variables.paths[0])) \
+             : []"
+                .to_owned(),
+        ),
         (
             "container",
             format!(
                 "has(params.spec.container) ? params.spec.container : \
+                 variables.served.size() > 0 ? variables.served[0].name : \
                  {default_container} in variables.annotations && \
                  variables.annotations[{default_container}] in variables.containers ? \
                  variables.annotations[{default_container}] : variables.containers[0]"
@@ -170,8 +189,6 @@ fn variables() -> Vec<Variable> {
         ("volumes", "object.spec.?volumes.orValue([])".to_owned()),
         ("mounts", "variables.agents.size() > 0 ? variables.agents[0].?volumeMounts.orValue([]) : []".to_owned()),
         ("env", "variables.agents.size() > 0 ? variables.agents[0].?env.orValue([]) : []".to_owned()),
-        ("names", format!("params.spec.skills.map(s, '{SKILL_VOLUME_PREFIX}' + s.name)")),
-        ("paths", format!("params.spec.skills.map(s, {})", cel::mount_path("params.spec", "s"))),
         ("lists", format!("!has(params.spec.runtime) || params.spec.runtime in {by_list}")),
         (
             "variable",
@@ -197,14 +214,6 @@ fn variables() -> Vec<Variable> {
             "missing",
             "variables.lists ? variables.values.filter(p, !variables.value.split(',').exists(f, f.trim() == p)) : []"
                 .to_owned(),
-        ),
-        (
-            "injected",
-            format!(
-                "{key} in variables.annotations && variables.annotations[{key}] != '' ? \
-                 variables.annotations[{key}].split(',') : []",
-                key = cel::text(INJECTED)
-            ),
         ),
     ]
 }

@@ -272,6 +272,55 @@ fn two_bindings_for_one_pod_are_both_there() {
     assert!(["one/one,two/two", "two/two,one/one"].contains(&injected), "{injected}");
 }
 
+/// Injectors of sidecars run after the policies, which are then asked once more: with another first container.
+#[test]
+fn a_sidecar_that_is_put_first_later_gets_no_skills() {
+    let server = server();
+    server.namespace("sidecar");
+    let put_first = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": "sidecar-first"},
+        "spec": {
+            "failurePolicy": "Fail", "reinvocationPolicy": "Never",
+            "matchConstraints": {"resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+            ]},
+            "matchConditions": [
+                {"name": "asked-for", "expression": "object.metadata.?labels.orValue({})[?'sidecar'].orValue('') == 'first'"},
+                // After the skills, whichever policy comes first.
+                {"name": "later", "expression": "has(object.spec.volumes)"},
+            ],
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+                "[JSONPatch{op: 'add', path: '/spec/containers/0', value: Object.spec.containers{name: 'proxy', image: 'p:1'}}]"
+            }}],
+        },
+    });
+    let bound = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": "sidecar-first"}, "spec": {"policyName": "sidecar-first"},
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [put_first, bound]});
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &list.to_string());
+    bind(server, "sidecar", "web", &by_label("web", &json!({})));
+    until_seen(server);
+    let spec = json!({"containers": [container("agent", &json!({}))]});
+    let pod = pod("sidecar", &json!({"app": "web", "sidecar": "first"}), &spec);
+    let mut stored = Value::Null;
+    until("the sidecar", || {
+        stored = dry_run(server, &pod).1;
+        stored["spec"]["containers"].as_array().is_some_and(|containers| containers.len() == 2)
+    });
+    assert_eq!(given(&stored, 0), (Vec::new(), Value::Null), "the sidecar");
+    assert_eq!(
+        given(&stored, 1),
+        (
+            vec!["skill-pdf at /skills/pdf".to_owned()],
+            json!([{"name": "SKILL_FOLDERS", "value": "/skills/pdf"}])
+        )
+    );
+    server.kubectl(&["delete", "-f", "-"], &list.to_string());
+}
+
 /// Each runtime is led to its skills in its own way, and no variable is written that it does not read.
 #[test]
 fn runtimes_get_their_variable_or_none() {
