@@ -17,7 +17,9 @@ use crate::crd::cel;
 use crate::crd::skill_binding::{self, PLURAL};
 use crate::yaml::emit;
 
-/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas.
+/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas. And label, with the
+/// value `true`, of every pod of a SkillBinding: only those are looked at again, for the server evaluates a policy once
+/// for each SkillBinding of the namespace, whosever the pod is.
 pub const INJECTED: &str = "skills.kagenti.dev/injected";
 /// Label of a pod that wants no injection, with the value `false`.
 pub const INJECT: &str = "skills.kagenti.dev/inject";
@@ -68,6 +70,7 @@ pub fn objects(injection: &Injection) -> Vec<Value> {
         "MutatingAdmissionPolicy",
         &mutation_name(),
         injection,
+        json!({"key": INJECT, "operator": "NotIn", "values": ["false"]}),
         &[
             ("variables", named(mutation_variables)),
             ("reinvocationPolicy", json!("IfNeeded")),
@@ -86,6 +89,7 @@ pub fn objects(injection: &Injection) -> Vec<Value> {
         "ValidatingAdmissionPolicy",
         &refusal_name(),
         injection,
+        json!({"key": INJECTED, "operator": "In", "values": ["true"]}),
         &[("variables", named(refusal_variables)), ("validations", Value::Array(refusals()))],
     );
     vec![
@@ -104,7 +108,7 @@ pub fn text(injection: &Injection) -> String {
 }
 
 /// A policy over new pods, evaluated once for each SkillBinding of the pod's namespace.
-fn policy(kind: &str, name: &str, injection: &Injection, more: &[(&str, Value)]) -> Value {
+fn policy(kind: &str, name: &str, injection: &Injection, labelled: Value, more: &[(&str, Value)]) -> Value {
     // Who only wants to be warned does not want pods to wait either.
     let failure = if injection.action == Action::Deny { "Fail" } else { "Ignore" };
     let mut spec = json!({
@@ -114,7 +118,7 @@ fn policy(kind: &str, name: &str, injection: &Injection, more: &[(&str, Value)])
             "namespaceSelector": {"matchExpressions": [
                 {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": SYSTEM_NAMESPACES},
             ]},
-            "objectSelector": {"matchExpressions": [{"key": INJECT, "operator": "NotIn", "values": ["false"]}]},
+            "objectSelector": {"matchExpressions": [labelled]},
             "resourceRules": [
                 {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
             ],
@@ -219,7 +223,7 @@ fn variables() -> Vec<Variable> {
 }
 
 /// The patch, in one piece: JSON patches are known in the mutation alone, and variables are read once for all mutations of
-/// a policy. Nothing is written where the agent's container is not there: the refusal says so.
+/// a policy. Where the agent's container is not there, only the label is written, and the refusal says so.
 fn patch() -> String {
     let add = |path: &str, value: &str| format!("JSONPatch{{op: 'add', path: {path}, value: {value}}}");
     let at = |list: &str| format!("variables.at[0] + '/{list}'");
@@ -272,7 +276,14 @@ fn patch() -> String {
              .filter(e, !(e in variables.injected))).join(',')"
         )
     );
-    format!("variables.at.size() == 0 ? [] : {volumes} + {mounts} + {read_only} + {variable} + {annotation}")
+    let label = format!(
+        "(has(object.metadata.labels) ? [] : [{}]) + [{}]",
+        add("'/metadata/labels'", "{}"),
+        add(&format!("'/metadata/labels/' + jsonpatch.escapeKey({})", cel::text(INJECTED)), "'true'")
+    );
+    format!(
+        "{label} + (variables.at.size() == 0 ? [] : {volumes} + {mounts} + {read_only} + {variable} + {annotation})"
+    )
 }
 
 /// What is not as wanted in the pod as it would be stored; each a list of places in `spec.skills`.

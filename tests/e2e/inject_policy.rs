@@ -378,6 +378,8 @@ fn pods_that_are_none_of_ours_are_left() {
     let names = |pod: &Value| {
         let (code, stored) = dry_run(server, pod);
         assert_eq!(code, 201, "{stored}");
+        let label = stored["metadata"]["labels"].get("skills.kagenti.dev/injected");
+        assert_eq!(label.is_some(), stored["spec"].get("volumes").is_some(), "{stored}");
         let volumes = stored["spec"]["volumes"].as_array().cloned().unwrap_or_default();
         volumes
             .iter()
