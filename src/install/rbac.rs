@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::names::SKILLS_GROUP;
 use crate::api::profile::Profile;
 use crate::yaml::emit;
 
@@ -18,6 +19,8 @@ pub enum Task {
     Election,
     /// The admission webhook.
     Webhook,
+    /// The admission webhook that puts skills into pods.
+    Injection,
 }
 
 /// Where a right is needed.
@@ -120,6 +123,7 @@ pub const RIGHTS: &[Right] = &[
         "the lease of the leader",
     ),
     right(Task::Webhook, Watched, AgentRuntime, &["agentruntimes"], WATCH, "rivals for a target"),
+    right(Task::Injection, Watched, Named(SKILLS_GROUP), &["skillbindings"], WATCH, "what pods get"),
 ];
 
 const WORKLOADS: &[&str] = &["deployments", "statefulsets"];
@@ -330,6 +334,7 @@ pub fn markdown(profile: &Profile) -> String {
             Task::Loop => "loop",
             Task::Election => "election",
             Task::Webhook => "webhook",
+            Task::Injection => "webhook --inject",
         };
         let place = match right.place {
             Watched => "watched namespaces",

@@ -15,7 +15,7 @@ use crate::api::names::INJECTED;
 use crate::api::object::{Object, Origin};
 use crate::api::skill_binding::Delivery;
 use crate::config::layers::{ConfigLayers, ConfigView};
-use crate::validate::findings::Finding;
+use crate::validate::findings::{Finding, rules, skill_path};
 use crate::yaml::Place;
 
 /// What becomes of a pod.
@@ -62,6 +62,10 @@ impl Injector {
         let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
         if !clashes.is_empty() {
             return Injected::Refused(clashes);
+        }
+        let taken = taken_over(pod, &bindings);
+        if !taken.is_empty() {
+            return Injected::Refused(taken);
         }
         // The plan of a workload whose template is the pod.
         let name = Object(pod).name();
@@ -110,6 +114,33 @@ impl Injector {
         patch.extend(annotation(pod, &all));
         Injected::Patched { patch, given: all, warnings }
     }
+}
+
+/// Image volumes of a skill's name that hold another image. A template's would be adopted, for a template says who wrote
+/// what; a pod does not.
+fn taken_over(pod: &Value, bindings: &[&Binding]) -> Vec<Finding> {
+    let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
+    let mut out = Vec::new();
+    for binding in bindings {
+        for (index, skill) in binding.spec.skills.iter().enumerate() {
+            let name = super::image_volumes::volume_name(skill);
+            let mut all = volumes.into_iter().flatten();
+            let Some(found) = all.find(|volume| super::image_volumes::name_of(volume) == name) else {
+                continue;
+            };
+            let reference = Object(found).str("/image/reference");
+            if !reference.is_empty() && reference != skill.image {
+                let message = format!(
+                    "skill {} needs the volume {name}, and the pod has one of that name with the image {reference}",
+                    skill.name
+                );
+                let mut finding = Finding::new(&rules::VOLUME_TAKEN, skill_path(index, "name"), message);
+                finding.help = "rename the skill, or that volume".to_owned();
+                out.push(finding);
+            }
+        }
+    }
+    out
 }
 
 /// What the annotation says already.

@@ -5,6 +5,7 @@
 mod cost;
 mod generated;
 mod owners;
+mod webhook;
 
 use std::path::Path;
 use std::sync::OnceLock;

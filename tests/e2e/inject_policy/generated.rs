@@ -6,15 +6,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kubectl_skills::api::agent_location::{AgentLocation, Discovery};
 use kubectl_skills::{Profile, Settings, Source, Stream, plan};
 use serde_json::{Value, json};
 
 use super::{bind, dry_run, server, until_seen};
+use crate::server::Server;
 
-const CASES: usize = 500;
+pub(super) const CASES: usize = 500;
 /// Cases of one namespace: each of its SkillBindings is asked about each of its pods.
-const TOGETHER: usize = 10;
+pub(super) const TOGETHER: usize = 10;
 const SEED: u64 = 20_261_127;
 
 /// Draws that are the same in every run (splitmix64).
@@ -40,13 +40,13 @@ impl Draw {
 }
 
 /// A pod template, the SkillBinding for it, and how its pods show whose they are.
-struct Case {
-    name: String,
-    spec: Value,
+pub(super) struct Case {
+    pub name: String,
+    pub spec: Value,
     annotations: Value,
     labels: Value,
     owners: Value,
-    binding: Value,
+    pub binding: Value,
 }
 
 const SKILLS: [&str; 6] = ["pdf", "ocr", "git", "sql", "a", "web-search"];
@@ -70,7 +70,7 @@ const FOLDERS: [&str; 8] = [
     "/app/skills/pdf",
 ];
 
-fn case(number: usize) -> Case {
+pub(super) fn case(number: usize) -> Case {
     let mut draw = Draw(SEED + u64::try_from(number).expect("a number"));
     let name = format!("w{number}");
     let runtime = match draw.below(10) {
@@ -281,7 +281,7 @@ fn owned(draw: &mut Draw, name: &str, binding: &mut Value) -> (Value, Value) {
 
 impl Case {
     /// A pod of the workload, with a template's pod or with what became of it.
-    fn pod(&self, namespace: &str, spec: &Value) -> Value {
+    pub(super) fn pod(&self, namespace: &str, spec: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
@@ -292,26 +292,11 @@ impl Case {
         })
     }
 
-    fn location(&self) -> Option<&'static AgentLocation> {
-        self.binding["runtime"].as_str().and_then(AgentLocation::by_name)
-    }
-
-    /// The skills with the paths that the runtime gives.
-    fn skills(&self) -> Vec<Value> {
-        let mut skills = self.binding["skills"].as_array().cloned().unwrap_or_default();
-        for skill in &mut skills {
-            if let (None, Some(location)) = (skill.get("mountPath"), self.location()) {
-                let name = skill["name"].as_str().expect("a name");
-                skill["mountPath"] = json!(location.mount_path(Some("/home/agent"), name).expect("a path"));
-            }
-        }
-        skills
-    }
-
     /// Whether the template has an image volume of a skill's name that is not the skill as it is wanted.
-    fn takes_over(&self) -> bool {
+    pub(super) fn takes_over(&self) -> bool {
         let volumes = self.spec["volumes"].as_array().cloned().unwrap_or_default();
-        self.skills().iter().any(|skill| {
+        let skills = self.binding["skills"].as_array().cloned().unwrap_or_default();
+        skills.iter().any(|skill| {
             let name = format!("skill-{}", skill["name"].as_str().expect("a name"));
             volumes.iter().any(|volume| {
                 volume["name"] == name.as_str() && volume["image"]["reference"] != skill["image"]
@@ -319,62 +304,37 @@ impl Case {
         })
     }
 
-    /// The pod of the template as `render` leaves it; none where it refuses.
-    fn rendered(&self) -> Option<Value> {
-        let by_list =
-            self.location().is_none_or(|location| matches!(location.discovery, Discovery::Folders(_)));
-        let runtime = json!({
-            "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime", "metadata": {"name": "it"},
-            "spec": {"type": "agent", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"},
-                     "skills": self.skills()},
+    /// The pod of the template as `render` leaves it with the same SkillBinding, delivered to the workload; none where it
+    /// refuses.
+    pub(super) fn rendered(&self) -> Option<Value> {
+        let mut spec = self.binding.clone();
+        if let Some(spec) = spec.as_object_mut() {
+            spec.remove("selector");
+            spec.insert("delivery".to_owned(), json!("Workload"));
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"});
+            spec.insert("targetRef".to_owned(), target);
+        }
+        let binding = json!({
+            "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding", "metadata": {"name": "it"}, "spec": spec,
         });
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "it"},
             "spec": {"template": {"metadata": {"annotations": self.annotations}, "spec": self.spec}},
         });
-        let sources = [Source { name: "it".to_owned(), text: format!("{deployment}\n---\n{runtime}\n") }];
+        let sources = [Source { name: "it".to_owned(), text: format!("{deployment}\n---\n{binding}\n") }];
         let stream = Stream::read(&sources, "default").expect("manifests");
-        let mut settings = Settings::new(Profile::by_name("head").expect("a profile"));
-        settings.options.container = self.binding["container"].as_str().map(str::to_owned);
-        settings.options.skill_folders = Some(by_list);
-        let planned = plan(&stream, &settings);
+        let planned = plan(&stream, &Settings::new(Profile::by_name("head").expect("a profile")));
         if !planned.errors.is_empty() {
             return None;
         }
         let one = planned.plans.first().expect("a plan");
-        let mut spec =
-            one.plan.desired().map_or(&deployment, |after| after)["spec"]["template"]["spec"].clone();
-        let agent = one.plan.container.as_deref().expect("a container");
-        match self.location().map(|location| (location, location.discovery)) {
-            Some((location, Discovery::Root(variable))) => {
-                let root = location.root(None).expect("a root");
-                with_root(&mut spec, agent, variable, &root).then_some(spec)
-            }
-            _ => Some(spec),
-        }
-    }
-}
-
-/// Sets a variable that is not there; false where it is, with another value.
-fn with_root(spec: &mut Value, agent: &str, variable: &str, root: &str) -> bool {
-    let containers = spec["containers"].as_array_mut().expect("containers");
-    let container = containers.iter_mut().find(|container| container["name"] == agent).expect("the agent");
-    if container["env"].is_null() {
-        container["env"] = json!([]);
-    }
-    let env = container["env"].as_array_mut().expect("a list");
-    match env.iter().rfind(|entry| entry["name"] == variable) {
-        Some(entry) => entry["value"] == root,
-        None => {
-            env.push(json!({"name": variable, "value": root}));
-            true
-        }
+        Some(one.plan.desired().map_or(&deployment, |after| after)["spec"]["template"]["spec"].clone())
     }
 }
 
 /// The mounts of every container in the order of their paths: where a mount that is there serves a skill, `render` moves
 /// it among the skills', and an order of mounts means nothing.
-fn in_order(pod: &Value) -> Value {
+pub(super) fn in_order(pod: &Value) -> Value {
     let mut spec = pod["spec"].clone();
     for container in spec["containers"].as_array_mut().expect("containers") {
         if let Some(mounts) = container["volumeMounts"].as_array_mut() {
@@ -389,15 +349,31 @@ fn in_order(pod: &Value) -> Value {
 fn a_pod_gets_what_render_writes_into_its_template() {
     let server = server();
     server.namespace("plain");
-    let namespace = |number: usize| format!("generated-{}", number / TOGETHER);
+    let cases = bound_cases(server, |_| {});
+    until_seen(server);
+    compare(server, "policies", &cases);
+}
+
+/// The cases, with their SkillBindings in namespaces of their own; `label` may change such a namespace.
+pub(super) fn bound_cases(server: &Server, label: impl Fn(&str)) -> Vec<Case> {
     let cases: Vec<Case> = (0..CASES).map(case).collect();
     for (number, case) in cases.iter().enumerate() {
         if number % TOGETHER == 0 {
             server.namespace(&namespace(number));
+            label(&namespace(number));
         }
         bind(server, &namespace(number), &case.name, &case.binding);
     }
-    until_seen(server);
+    cases
+}
+
+fn namespace(number: usize) -> String {
+    format!("generated-{}", number / TOGETHER)
+}
+
+/// Holds what `injector` makes of each case's pod to what `render` writes, after the server's defaults in both. There is a
+/// namespace `plain` in which nothing is injected.
+pub(super) fn compare(server: &Server, injector: &str, cases: &[Case]) {
     let next = AtomicUsize::new(0);
     let [same, refused, taken_over, reordered] = [(); 4].map(|()| AtomicUsize::new(0));
     let differing = std::sync::Mutex::new(Vec::new());
@@ -408,7 +384,7 @@ fn a_pod_gets_what_render_writes_into_its_template() {
         let Some(spec) = case.rendered() else {
             refused.fetch_add(1, Ordering::Relaxed);
             if code != 403 {
-                problem(&format!("render refuses it, and the policies do not: {code}\n{}", case.binding));
+                problem(&format!("render refuses it, and the {injector} do not: {code}\n{}", case.binding));
             }
             return;
         };
@@ -429,7 +405,10 @@ fn a_pod_gets_what_render_writes_into_its_template() {
         } else if in_order(&injected) == in_order(&plain) {
             reordered.fetch_add(1, Ordering::Relaxed);
         } else {
-            problem(&format!("{}\n  policy {}\n  render {}", case.binding, injected["spec"], plain["spec"]));
+            problem(&format!(
+                "{}\n  {injector} {}\n  render {}",
+                case.binding, injected["spec"], plain["spec"]
+            ));
         }
     };
     std::thread::scope(|scope| {
@@ -448,7 +427,8 @@ fn a_pod_gets_what_render_writes_into_its_template() {
     let differing = differing.into_inner().expect("a list");
     let counts = [same, reordered, refused, taken_over].map(AtomicUsize::into_inner);
     println!(
-        "the same, the same but for the order of mounts, refused by both, refused by the policies alone: {counts:?}"
+        "{injector}: the same, the same but for the order of mounts, refused by both, refused by the {injector} alone: \
+         {counts:?}"
     );
     assert!(differing.is_empty(), "{} differ:\n{}", differing.len(), differing.join("\n"));
     assert!(
