@@ -97,7 +97,7 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 	hack/fuzz.sh $(FUZZ_SECONDS)
 
 .PHONY: oracle
-oracle: ## 320,000 texts read and 156,000 written alongside Go's sigs.k8s.io/yaml (ORACLE_SEED draws others; needs Go)
+oracle: ## 335,000 texts read and 156,000 written alongside Go's sigs.k8s.io/yaml (ORACLE_SEED draws others; needs Go)
 	oracle=$$(hack/tools.sh go-oracle); cargo run --locked --example oracle -- "$$oracle" $(ORACLE_SEED)
 
 # The folder for `make corpus`, and the profiles' names, the seconds and other options of hack/corpus.py.

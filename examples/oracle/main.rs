@@ -66,6 +66,7 @@ fn run(oracle: &str, seed: u64) -> Result<bool, String> {
     }
     let scalars: Vec<String> = scalars.iter().flat_map(|scalar| documents_around(scalar)).collect();
     let mut holds = reading(oracle, "scalars in their places", &scalars)?;
+    holds &= reading(oracle, "indentation indicators in their places", &texts::indicators())?;
     holds &= reading(oracle, "generated and damaged documents", &draw_texts(&mut draw, DAMAGED, &[damaged]))?;
     holds &= reading(
         oracle,

@@ -394,6 +394,37 @@ pub fn scalar_text(tape: &[u16]) -> String {
     text
 }
 
+/// Block scalars with an indentation indicator below every kind of key, item and property, which it counts from.
+pub fn indicators() -> Vec<String> {
+    fn nest(before: &str, column: usize, levels: usize, out: &mut Vec<String>) {
+        for place in ["k: ", "- ", "? ", "<<: "] {
+            for props in ["", "&s ", "!!str ", "&s !!str "] {
+                let body = " ".repeat(column + 5);
+                out.push(format!("{before}{place}{props}|2\n\n{body}x\n{body} y\n"));
+            }
+        }
+        if levels == 0 {
+            return;
+        }
+        let (same, more) = (" ".repeat(column), " ".repeat(column + 2));
+        for compact in ["- ", "? "] {
+            nest(&format!("{before}{compact}"), column + 2, levels - 1, out);
+        }
+        nest(&format!("{before}<<:\n{same}- "), column + 2, levels - 1, out);
+        for place in ["k:", "<<:", "-", "?"] {
+            for props in ["", " &p", " !t", " &p !t"] {
+                nest(&format!("{before}{place}{props}\n{more}"), column + 2, levels - 1, out);
+            }
+            for props in ["&p", "!t", "!t &p"] {
+                nest(&format!("{before}{place}\n{more}{props}\n{more}"), column + 2, levels - 1, out);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    nest("", 0, 2, &mut out);
+    out
+}
+
 /// Anything at all, of the characters that mean something.
 pub fn any_text(tape: &[u16]) -> String {
     const PARTS: &[&str] = &[

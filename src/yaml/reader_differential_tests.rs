@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::node::{NodeKind, ScalarStyle, Tree};
 use super::reader::is_ordinary;
 use super::{Document, fast, json, reader};
-use texts::{any_text, damage, document, scalar_text};
+use texts::{any_text, damage, document, indicators, scalar_text};
 
 #[path = "../../examples/oracle/texts.rs"]
 #[expect(unreachable_pub, reason = "a module of an example too")]
@@ -100,6 +100,15 @@ fn option_env_cases() -> Option<u32> {
 
 fn tape(longest: usize) -> impl Strategy<Value = Vec<u16>> {
     proptest::collection::vec(any::<u16>(), 0..longest)
+}
+
+/// As below for indentation indicators, which only the port reads, below keys, items and properties that both read.
+#[test]
+fn the_quick_reader_agrees_with_the_port_on_indentation_indicators() -> Result<(), TestCaseError> {
+    for text in indicators() {
+        prop_assert!(!check(&text)?, "{}", text);
+    }
+    Ok(())
 }
 
 proptest! {

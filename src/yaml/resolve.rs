@@ -192,8 +192,15 @@ enum Around {
     Parent(NodeId),
 }
 
-/// Takes an entry of a mapping: its key, unless that is refused when all else has been decoded, and the node of its value.
-type Entry<'f, 't> = dyn FnMut(Result<Cow<'t, str>, Refusal>, NodeId) -> Result<(), Refusal> + 'f;
+/// An entry, and the mapping it is written in, which is another one where it is merged.
+struct Entry<'t> {
+    mapping: NodeId,
+    /// Unless it is refused when all else has been decoded.
+    key: Result<Cow<'t, str>, Refusal>,
+    value: NodeId,
+}
+
+type Take<'f, 't> = dyn FnMut(Entry<'t>) -> Result<(), Refusal> + 'f;
 
 struct Resolver<'d, 't> {
     document: &'d Document<'t>,
@@ -439,8 +446,8 @@ impl<'d, 't> Resolver<'d, 't> {
             NodeKind::Mapping { .. } => {
                 let mut map = Map::with_capacity(tree.entries(id).count());
                 let mut late = Late::default();
-                self.fill(id, depth, &mut |key, value| {
-                    let value = self.value(value, Around::Parent(id), depth + 1);
+                self.fill(id, depth, &mut |Entry { mapping, key, value }| {
+                    let value = self.value(value, Around::Parent(mapping), depth + 1);
                     match (key, value) {
                         (Ok(key), Ok(value)) => {
                             late.replace(&key);
@@ -478,12 +485,12 @@ impl<'d, 't> Resolver<'d, 't> {
     }
 
     /// Hands over the entries of a mapping and all it merges, in the order Go sets them: what comes later wins.
-    fn fill(&self, id: NodeId, depth: usize, entry: &mut Entry<'_, 't>) -> Result<(), Refusal> {
+    fn fill(&self, id: NodeId, depth: usize, take: &mut Take<'_, 't>) -> Result<(), Refusal> {
         for (key, value) in self.document.tree.entries(id) {
             if let Some(word) = self.word(key) {
-                entry(Ok(Cow::Borrowed(word)), value)?;
+                take(Entry { mapping: id, key: Ok(Cow::Borrowed(word)), value })?;
             } else if self.is_merge(key) {
-                self.merge(value, depth + 1, entry)?;
+                self.merge(value, depth + 1, take)?;
             } else {
                 let key = self.key_of(key, value, Around::Parent(id), depth + 1);
                 if let Err(refusal) = key.as_ref()
@@ -491,13 +498,13 @@ impl<'d, 't> Resolver<'d, 't> {
                 {
                     return key.map(|_| ());
                 }
-                entry(key, value)?;
+                take(Entry { mapping: id, key, value })?;
             }
         }
         Ok(())
     }
 
-    fn merge(&self, id: NodeId, depth: usize, entry: &mut Entry<'_, 't>) -> Result<(), Refusal> {
+    fn merge(&self, id: NodeId, depth: usize, take: &mut Take<'_, 't>) -> Result<(), Refusal> {
         let tree = &self.document.tree;
         let refuse = |id| Err(self.refusal(id, &Fault::MergeValue));
         let kind = tree.node(id).kind;
@@ -505,11 +512,11 @@ impl<'d, 't> Resolver<'d, 't> {
             self.enter(id, depth)?;
         }
         match kind {
-            NodeKind::Mapping { .. } => self.fill(id, depth, entry),
+            NodeKind::Mapping { .. } => self.fill(id, depth, take),
             NodeKind::Alias => self.follow(id, |target| match tree.node(target).kind {
                 NodeKind::Mapping { .. } => {
                     self.enter(target, depth + 1)?;
-                    self.fill(target, depth + 1, entry)
+                    self.fill(target, depth + 1, take)
                 }
                 _ => refuse(id),
             }),
@@ -518,7 +525,7 @@ impl<'d, 't> Resolver<'d, 't> {
                 let items: Vec<_> = tree.children(id).collect();
                 for item in items.into_iter().rev() {
                     match tree.node(item).kind {
-                        NodeKind::Mapping { .. } | NodeKind::Alias => self.merge(item, depth + 1, entry)?,
+                        NodeKind::Mapping { .. } | NodeKind::Alias => self.merge(item, depth + 1, take)?,
                         _ => return refuse(item),
                     }
                 }
@@ -581,17 +588,17 @@ impl<'d, 't> Resolver<'d, 't> {
             }
             return Ok(true);
         }
-        let mut own: HashMap<Cow<'t, str>, NodeId> = HashMap::new();
-        self.fill(id, depth, &mut |key, value| {
-            own.insert(key?, value);
+        let mut own: HashMap<Cow<'t, str>, (NodeId, NodeId)> = HashMap::new();
+        self.fill(id, depth, &mut |Entry { mapping, key, value }| {
+            own.insert(key?, (mapping, value));
             Ok(())
         })?;
         if own.len() != map.len() {
             return Ok(false);
         }
-        for (key, value) in own {
+        for (key, (mapping, value)) in own {
             let Some(other) = map.get(key.as_ref()) else { return Ok(false) };
-            if !self.equals(value, other, Around::Unknown, depth + 1)? {
+            if !self.equals(value, other, Around::Parent(mapping), depth + 1)? {
                 return Ok(false);
             }
         }

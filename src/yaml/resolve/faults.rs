@@ -136,6 +136,12 @@ impl Fault<'_> {
     }
 }
 
+/// What nil is within a collection.
+const NIL: &str = "interface {}(nil)";
+
+/// A key as Go sorts them when it prints a map: nil first, numbers by their value.
+type GoKey = (bool, Option<i64>, String);
+
 impl Resolver<'_, '_> {
     /// A node in Go's own syntax, as `%#v` prints what it is decoded to; empty where no error needs it.
     pub(super) fn in_go_syntax(&self, id: NodeId) -> String {
@@ -170,19 +176,49 @@ impl Resolver<'_, '_> {
                 format!("[]interface {{}}{{{}}}", items.join(", "))
             }
             NodeKind::Mapping { .. } => {
-                let pair = |(key, value)| (self.interface(key), self.interface(value));
-                let last_of_each: BTreeMap<String, String> = tree.entries(id).map(pair).collect();
+                let mut last_of_each = BTreeMap::new();
+                self.collect_syntax(id, &mut last_of_each);
                 let entries: Vec<String> =
-                    last_of_each.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+                    last_of_each.iter().map(|((_, _, key), value)| format!("{key}:{value}")).collect();
                 format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
             }
+        }
+    }
+
+    /// The entries of a mapping, or of what is merged, in the order Go sets them.
+    fn collect_syntax(&self, id: NodeId, entries: &mut BTreeMap<GoKey, String>) {
+        let tree = &self.document.tree;
+        match tree.node(id).kind {
+            NodeKind::Mapping { .. } => {
+                for (key, value) in tree.entries(id) {
+                    if self.is_merge(key) {
+                        self.collect_syntax(value, entries);
+                    } else {
+                        let key = self.interface(key);
+                        entries.insert((key != NIL, key.parse().ok(), key), self.interface(value));
+                    }
+                }
+            }
+            NodeKind::Sequence { .. } => {
+                let items: Vec<NodeId> = tree.children(id).collect();
+                items.into_iter().rev().for_each(|item| self.collect_syntax(item, entries));
+            }
+            NodeKind::Alias => {
+                // The budget of aliases bounds this; what is more is named by nobody.
+                let _ = self.follow(id, |target| {
+                    self.enter(target, 0)?;
+                    self.collect_syntax(target, entries);
+                    Ok(())
+                });
+            }
+            NodeKind::Scalar(_) => {}
         }
     }
 
     /// A node within a collection: nil has the collection's type there.
     fn interface(&self, id: NodeId) -> String {
         match self.syntax(id) {
-            nil if nil == "<nil>" => "interface {}(nil)".to_owned(),
+            nil if nil == "<nil>" => NIL.to_owned(),
             other => other,
         }
     }

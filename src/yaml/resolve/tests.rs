@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::yaml::resolve::{ALIAS_BUDGET, MAX_VALUE_DEPTH};
+use crate::yaml::resolve::{ALIAS_BUDGET, MAX_VALUE_DEPTH, first_document};
 use crate::yaml::{Document, SyntaxError, split};
 
 fn read(text: &str) -> Result<Value, SyntaxError> {
@@ -71,6 +71,46 @@ fn what_go_reads_otherwise_than_yaml_1_2_is_read_as_go_reads_it() {
         ("- a\tb\n", json!(["a\tb"])),
     ] {
         assert_eq!(read(text), Ok(value), "{text:?}");
+    }
+}
+
+/// An indentation indicator counts from the mapping that it is written in, not from the one that it is merged into, and
+/// not from an anchor, a tag or an alias.
+#[test]
+fn indentation_indicators_count_from_the_collection_they_are_written_in() {
+    let lines = "|2\n\n         x\n          y\n";
+    for (before, value) in [
+        ("<<:\n    k: ", json!({"k": "\n   x\n    y\n"})),
+        ("<<: &p !t\n    k: &s !!str ", json!({"k": "\n   x\n    y\n"})),
+        ("<<:\n    !t &p\n    k: ", json!({"k": "\n   x\n    y\n"})),
+        ("<<:\n- z: a\n- k: ", json!({"k": "\n     x\n      y\n", "z": "a"})),
+        ("<<:\n  <<:\n    - k: ", json!({"k": "\n x\n  y\n"})),
+        ("a: b\n? <<\n:\n    k: ", json!({"a": "b", "k": "\n   x\n    y\n"})),
+        ("a: &a\n- &p !t\n  - &s\n   ", json!({"a": [["\n     x\n      y\n"]]})),
+        ("- <<: {z: a}\n  ? ", json!([{"\n     x\n      y\n": null, "z": "a"}])),
+        ("k: &s !!str ", json!({"k": "\n       x\n        y\n"})),
+    ] {
+        let text = format!("{before}{lines}");
+        assert_eq!(read(&text), Ok(value.clone()), "{text:?}");
+        assert_eq!(first_document(&text), Ok(value), "{text:?}");
+    }
+    let alias = "a: &a\n    k: |2\n         x\nb:\n  <<: *a\n  c: d\n";
+    let merged = json!({"a": {"k": "   x\n"}, "b": {"k": "   x\n", "c": "d"}});
+    assert_eq!(read(alias), Ok(merged));
+}
+
+/// A mapping that is a key is named by Go with what it merges, sorted.
+#[test]
+fn a_merge_in_a_key_is_named_as_go_decodes_it() {
+    for (text, key) in [
+        ("? {a: ~, ~: b}\n", r#"{interface {}(nil):"b", "a":interface {}(nil)}"#),
+        ("? {10: a, 9: b}\n", r#"{9:"b", 10:"a"}"#),
+        ("? <<: {a: b, c: d}\n  a: x\n", r#"{"a":"x", "c":"d"}"#),
+        ("? <<: [{a: b}, {a: c, d: ~}]\n", r#"{"a":"b", "d":interface {}(nil)}"#),
+        ("a: &a {b: c}\n? <<: *a\n", r#"{"b":"c"}"#),
+    ] {
+        let words = format!("yaml: invalid map key: map[interface {{}}]interface {{}}{key}");
+        assert_eq!(first_document(text), Err(words), "{text:?}");
     }
 }
 
