@@ -44,7 +44,7 @@ use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{About, Finding, Rule};
-use crate::yaml::Step;
+use crate::yaml::{Place, Step};
 use change_set::Change;
 
 pub use status::StatusPlan;
@@ -78,8 +78,8 @@ pub struct Options {
     pub skill_folders: Option<bool>,
     /// Takes everything of ours out again.
     pub remove: bool,
-    /// Whether a Sandbox is restarted, through `spec.replicas`, when its hash changes. Not for files: nobody wants the
-    /// phases of a restart in Git.
+    /// Whether a Sandbox is restarted, through `spec.replicas`, when what its pod gets changes. Not for files and where a
+    /// difference is shown: nobody wants to read the phases of a restart, and one that is under way is shown at its end.
     pub restarts: bool,
     /// Each run begins as the operator's: an AgentRuntime without our finalizer gets it and nothing else happens, one
     /// that goes without it is let go (operator-spec.md section 5, steps 1 and 2).
@@ -405,6 +405,13 @@ impl RuntimePlan {
         self.warnings.push(Warning { quirk, message: message.into() });
     }
 
+    /// Whether the last write is known to touch no other place than this one.
+    fn touches_only(&self, keys: &[&str]) -> bool {
+        let Outcome::Sound(Writes { touched: Some(touched), .. }) = &self.outcome else { return false };
+        let keys: Vec<Place<'_>> = keys.iter().map(|key| Place::Key(key)).collect();
+        touched.iter().all(|path| *path == keys)
+    }
+
     /// One more write; nothing if the plan is refused.
     fn write(&mut self, after: Value, touched: Option<Vec<draft::Path>>) {
         if let Outcome::Sound(writes) = &mut self.outcome {
@@ -539,14 +546,15 @@ fn run(
             Ok(found) => found,
             Err(problem) => return target::not_found(plan, problem, options),
         };
-    if kind == WorkloadKind::Sandbox && sandbox::restart_is_pending(&workload, names) {
+    let in_phases = (options.exact || options.restarts) && !runtime.bound.leads;
+    if kind == WorkloadKind::Sandbox && in_phases && sandbox::restart_is_pending(&workload, names) {
         return sandbox::finish_restart(plan, workload.into_owned(), options);
     }
     plan.created = created;
     let before =
         (!options.exact).then(|| advice::Before::of(&workload, runtime, kind, &plan.config_hash, names));
     let linked = conditions::linked(&workload, options);
-    let mut plan = apply::plan(plan, runtime, kind, workload, options);
+    let mut plan = apply::plan(plan, runtime, kind, workload, config, options);
     runtime.attribute(&mut plan);
     if let Some(before) = before {
         advice::add(&mut plan, &before, kind, config, options);

@@ -61,6 +61,9 @@ pub const SPIFFE_HELPER_KEY: &str = "helper.conf";
 pub const SKILL_VOLUME_PREFIX: &str = "skill-";
 /// Annotation on a workload's own metadata, never on its pod template: what a render wrote, and what was there before.
 pub const RECORD: &str = "skills.kagenti.dev/record";
+/// Annotation on a Sandbox's own metadata where its config hash covers skills, which are never mounted into it: that hash
+/// and the one of what its pod gets, 12 digits of each.
+pub const RESTART_HASH: &str = "skills.kagenti.dev/restart-hash";
 /// Our field manager on clusters, unless the command line names another.
 pub const FIELD_MANAGER: &str = "kubectl-skills";
 /// Field managers of the operator's own updates: controller-runtime names them after the program file, `/manager` in the

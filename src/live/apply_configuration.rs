@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::names::{MANAGED_BY, Names};
+use crate::api::names::{MANAGED_BY, Names, RESTART_HASH};
 use crate::api::pull_policy::default_pull_policy;
 use crate::api::workload::PodTemplate;
 
@@ -263,7 +263,8 @@ pub fn our_fields(
 ) -> Vec<FieldPath> {
     let root = FieldPath::default();
     let of_template = FieldPath::fields(paths.template.iter().copied());
-    let mut out = vec![root.clone().field("metadata").field("annotations").field(names.skills)];
+    let annotations = root.clone().field("metadata").field("annotations");
+    let mut out = vec![annotations.clone().field(names.skills), annotations.field(RESTART_HASH)];
     for at in [&root, &of_template] {
         out.push(at.clone().field("metadata").field("labels").field(names.type_label));
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fields::{find, text};
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, image_volumes};
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{MANAGED_BY, Names};
+use crate::api::names::{MANAGED_BY, Names, RESTART_HASH};
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::{Ignored, Layer, ResolvedConfig};
 use crate::validate::preflight::normalized;
@@ -58,7 +58,8 @@ pub(super) fn add(
     options: &Options,
 ) {
     if options.profile.mounts() {
-        if before.shortcut && plan.action == Action::Configured {
+        let only_notes = plan.touches_only(&["metadata", "annotations", RESTART_HASH]);
+        if before.shortcut && plan.action == Action::Configured && !only_notes {
             plan.warn(
                 "Q7",
                 "the workload is not as the AgentRuntime says and is mended; the operator would leave it, since labels \

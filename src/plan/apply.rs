@@ -15,6 +15,7 @@ use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, mounts, sandbox
 use crate::api::agent_runtime::Skill;
 use crate::api::names::MANAGED_BY;
 use crate::api::workload::WorkloadKind;
+use crate::config::layers::ResolvedConfig;
 use crate::validate::findings::rules;
 
 /// Plans the workload.
@@ -23,12 +24,14 @@ pub(super) fn plan(
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
     workload: Cow<'_, Value>,
+    config: &ResolvedConfig,
     options: &Options,
 ) -> RuntimePlan {
     let mut plan = plan;
     if options.exact {
         exact(&mut plan, runtime, kind, workload, options);
-    } else if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, workload, options) {
+    } else if let Err(WrongType { path, message }) = safe(&mut plan, runtime, kind, workload, config, options)
+    {
         plan.problem(&rules::WORKLOAD_TYPE, &path, message, "correct the workload");
     }
     plan
@@ -131,6 +134,7 @@ fn safe(
     runtime: &Runtime<'_>,
     kind: WorkloadKind,
     workload: Cow<'_, Value>,
+    config: &ResolvedConfig,
     options: &Options,
 ) -> Result<(), WrongType> {
     let profile = options.profile;
@@ -175,10 +179,22 @@ fn safe(
     let annotations = kind.paths().annotations;
     let old_hash =
         find(work.draft.value(), annotations).map(|map| text(map, &[hash_key])).unwrap_or_default();
-    let restarts = !old_hash.is_empty() && old_hash != work.plan.config_hash;
+    let hash = work.plan.config_hash.clone();
+    let mut restarts = !old_hash.is_empty() && old_hash != hash;
+    if kind == WorkloadKind::Sandbox && !observes && !runtime.bound.leads {
+        let old_hash = old_hash.to_owned();
+        let changes = sandbox::pod_changes(&mut work.draft, runtime, config, options, (&old_hash, &hash))?;
+        if restarts && !changes {
+            work.warn("Q29", "the Sandbox is not restarted: what has changed is never mounted into it");
+        }
+        restarts &= changes;
+    }
     if !runtime.bound.leads && (!observes || profile.observer_render.config_hash) {
-        let hash = work.plan.config_hash.clone();
         work.draft.set(annotations, hash_key, hash)?;
+    }
+    // Nobody wants to read of the phases: both ends at once.
+    if kind == WorkloadKind::Sandbox && !options.restarts {
+        sandbox::end_restart(&mut work.draft, profile.names)?;
     }
     work.record()?;
     let changed = work.draft.is_touched();

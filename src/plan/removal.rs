@@ -14,7 +14,7 @@ use super::ownership::Entry;
 use super::sandbox::{end_restart, remove_on_deletion, set};
 use super::work::Work;
 use super::{Action, Options, Runtime, RuntimePlan};
-use crate::api::names::MANAGED_BY;
+use crate::api::names::{MANAGED_BY, RESTART_HASH};
 use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 use crate::config::hash::{ConfigHash, hash_input};
@@ -123,8 +123,9 @@ fn safe(
         work.pod()?;
     }
     work.annotation()?;
-    if kind == WorkloadKind::Sandbox && options.restarts {
+    if kind == WorkloadKind::Sandbox {
         end_restart(&mut work.draft, names)?;
+        work.draft.remove(&["metadata", "annotations"], RESTART_HASH);
     }
     // An operator that only observes writes the rest itself, and takes it out itself.
     if profile.mounts() || profile.observer_render.type_label {

@@ -1,14 +1,17 @@
-//! What is different where the operator handles an object without Go structs: how it sets maps, and the two phases of a
-//! Sandbox's restart. The setters serve all kinds. Source: operator-spec.md section 7 and the last paragraph of section 6.
+//! What is different where the operator handles an object without Go structs: how it sets maps, when a Sandbox restarts, and
+//! the two phases of that. The setters serve all kinds. Source: operator-spec.md section 7 and the last paragraph of section 6.
 
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::fields::{WrongType, find, map_mut, remove_empty_map};
-use super::{Action, Options, RuntimePlan};
-use crate::api::names::Names;
+use super::{Action, Options, Runtime, RuntimePlan};
+use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::names::{Names, RESTART_HASH};
 use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
+use crate::config::hash::{ConfigHash, hash_input};
+use crate::config::layers::ResolvedConfig;
 
 /// Annotation by which a Sandbox keeps its pod.
 const POD_NAME: &str = "agents.x-k8s.io/pod-name";
@@ -114,6 +117,33 @@ fn run_state(sandbox: &Value) -> (&'static str, Value, Value) {
 pub(super) fn runs(sandbox: &Value) -> bool {
     let (field, stopped, _) = run_state(sandbox);
     find(sandbox, &["spec", field]) != Some(&stopped)
+}
+
+/// Remembers on a Sandbox which configuration its pod gets, and says whether that is another one than before. The config
+/// hash covers skills as well, which an operator that mounts never mounts there. Without the annotation, and where the
+/// config hash has changed since, its pod got all that the hash covers (Q29).
+pub(super) fn pod_changes(
+    draft: &mut Draft,
+    runtime: &Runtime<'_>,
+    config: &ResolvedConfig,
+    options: &Options,
+    (old_hash, new_hash): (&str, &str),
+) -> Result<bool, WrongType> {
+    let annotations = ["metadata", "annotations"];
+    let digits = |hash: &str| hash.chars().take(12).collect::<String>();
+    let spec = AgentRuntimeSpec { skills: Vec::new(), ..runtime.spec.clone() };
+    let wanted = digits(ConfigHash::of(&hash_input(options.profile, Some(&spec), config)).as_str());
+    let (old_hash, new_hash) = (digits(old_hash), digits(new_hash));
+    let before = string_map(draft.value(), &annotations)
+        .and_then(|map| map.get(RESTART_HASH)?.as_str()?.split_once('/'))
+        .and_then(|(of, pod)| (of == old_hash).then(|| pod.to_owned()))
+        .unwrap_or_else(|| old_hash.clone());
+    if wanted == new_hash {
+        draft.remove(&annotations, RESTART_HASH);
+    } else {
+        draft.set(&annotations, RESTART_HASH, format!("{new_hash}/{wanted}"))?;
+    }
+    Ok(before != wanted)
 }
 
 /// Phase 1: a second write, down to no replica. What the plan wants is in its last update already.

@@ -67,6 +67,76 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
     }
 }
 
+/// The agent would be down for nothing: skills are never mounted into a Sandbox.
+#[test]
+fn a_changed_skill_restarts_no_sandbox_and_diff_shows_where_a_restart_ends() {
+    let namespace = "sandbox-skills";
+    let server = Server::with_gate_on(namespace);
+    let manifest = sandbox(namespace, "box");
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest.to_string());
+    let skills = |tag: &str| json!([{"name": "a", "image": format!("x/a:{tag}"), "mountPath": "/skills/a"}]);
+    let runtime = json!({
+        "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime", "metadata": {"name": "box", "namespace": namespace},
+        "spec": {"type": "agent", "skills": skills("1"),
+            "targetRef": {"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "name": "box"}}
+    });
+    server.create(&path_of(&runtime), &runtime);
+    let path = format!("{}/box", path_of(&manifest));
+    let apply = || {
+        let said = server.skills(&["apply", "-n", namespace]);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        said
+    };
+    apply();
+    let first = server.get(&path);
+    let hash = "/spec/podTemplate/metadata/annotations/kagenti.io~1config-hash";
+    let kept = "/metadata/annotations/skills.kagenti.dev~1restart-hash";
+    server.merge(&runtime, "kubectl", &json!({"spec": {"skills": skills("2")}}));
+    let said = apply();
+    assert!(
+        said.stderr.contains("the Sandbox is not restarted") && said.stderr.contains("[Q29]"),
+        "{}",
+        said.stderr
+    );
+    let second = server.get(&path);
+    assert_ne!(second.pointer(hash), first.pointer(hash));
+    let pod = |object: &Value| {
+        object.pointer(kept).and_then(|text| text.as_str()?.split_once('/')).map(|(_, pod)| pod.to_owned())
+    };
+    assert!(pod(&first).is_some() && pod(&first) == pod(&second), "{second}");
+    // Its template alone, in one write: it never went to no replica.
+    assert_eq!(
+        second["metadata"]["generation"].as_u64(),
+        first["metadata"]["generation"].as_u64().map(|before| before + 1)
+    );
+    let unchanged = "sandbox.agents.x-k8s.io/box unchanged\n";
+    assert_eq!(apply().stdout, unchanged);
+
+    // Between the phases of a restart, with a change that came in the middle.
+    let between =
+        json!({"metadata": {"annotations": {"kagenti.io/restart-pending": "true"}}, "spec": {"replicas": 0}});
+    server.merge(&manifest, "kubectl-skills", &between);
+    server.merge(&runtime, "kubectl", &json!({"spec": {"type": "tool"}}));
+    let diff = server.skills(&["diff", "-n", namespace]);
+    assert_eq!(diff.code, 1, "{}", diff.stderr);
+    for line in [
+        "-  replicas: 0",
+        "+  replicas: 1",
+        "+        kagenti.io/type: tool",
+        "-    kagenti.io/restart-pending: \"true\"",
+    ] {
+        assert!(diff.stdout.lines().any(|found| found == line), "{line}\n{}", diff.stdout);
+    }
+    apply();
+    let after = server.get(&path);
+    assert_eq!(after["spec"]["replicas"], 1);
+    assert_eq!(after.pointer("/metadata/annotations/kagenti.io~1restart-pending"), None);
+    assert_eq!(after["spec"]["podTemplate"]["metadata"]["labels"]["kagenti.io/type"], "tool");
+    assert_eq!(apply().stdout, unchanged);
+    assert_eq!(server.skills(&["apply", "-n", namespace, "--remove"]).code, 0);
+    assert_eq!(server.get(&path).pointer(kept), None);
+}
+
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// Sandboxes as agent-sandbox has them from v1beta1 on (its `api/v1beta1/sandbox_types.go`): `operatingMode` in the place of

@@ -1,7 +1,7 @@
 //! The quirks of a pod, Q4 to Q12 and Q17 to Q21 of docs/compatibility.md: with `exact` what the operator writes, without
 //! it what we do, as whole objects.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scenario::{Scenario, edited, labelled};
 
@@ -399,7 +399,10 @@ fn q18_exact_annotates_a_sandbox() {
 fn q18_safe_does_not_and_takes_the_claim_back() {
     let scenario = Scenario::vector("sandbox/fresh");
     let ours = scenario.safe();
-    assert_eq!(ours.workload, labelled(scenario.before(), &ours.hash, ""));
+    let key = "metadata|annotations|skills.kagenti.dev/restart-hash";
+    let hashes = json!(format!("{}/57de3ab75a7e", &ours.hash[..12]));
+    let wanted = edited(&labelled(scenario.before(), &ours.hash, ""), &[(key, hashes)]);
+    assert_eq!(ours.workload, wanted);
     assert_eq!(ours.quirks(), ["Q18"]);
     let claimed = scenario.with_workload(&Scenario::vector("sandbox/fresh").operator().workload);
     assert_eq!(claimed.safe().workload, ours.workload);
@@ -440,9 +443,75 @@ fn q19_safe_keeps_labels_and_a_sandbox_that_sleeps() {
         .set("workload|spec|replicas", json!(0))
         .set("workload|spec|podTemplate|metadata|annotations|kagenti.io/config-hash", json!("before"));
     assert_eq!(asleep.safe().workload["spec"]["replicas"], 0);
-    assert_eq!(asleep.safe().workload["metadata"].get("annotations"), None, "and no restart is begun");
+    let pending = &asleep.safe().workload["metadata"]["annotations"]["kagenti.io/restart-pending"];
+    assert_eq!(pending, &Value::Null, "and no restart is begun");
     let pending = &asleep.operator().workload["metadata"]["annotations"]["kagenti.io/restart-pending"];
     assert_eq!(pending, "true", "the operator begins one, which ends with one replica");
+}
+
+/// Q29: nothing of a skill is ever in the pod of a Sandbox. The Sandbox that we left, with an AgentRuntime that has changed
+/// since.
+fn left_with_two_skills(path: &str, value: Value) -> Scenario {
+    let scenario = Scenario::vector("sandbox/fresh").set("workload|spec|replicas", json!(1));
+    let left = scenario.safe().workload;
+    scenario.with_workload(&left).set(path, value)
+}
+
+/// An AgentRuntime's skills, another one, and none.
+fn other_skills() -> [Value; 3] {
+    [
+        json!([{"name": "a", "image": "x/a:2", "mountPath": "/app/a"}]),
+        json!([{"name": "z", "image": "x/z:1", "mountPath": "/z", "pullPolicy": "Always"}]),
+        Value::Null,
+    ]
+}
+
+#[test]
+fn q29_exact_restarts_a_sandbox_for_skills_that_it_never_gets() {
+    for skills in other_skills() {
+        let theirs = left_with_two_skills("agentRuntime|spec|skills", skills).operator().workload;
+        assert_eq!(theirs["spec"]["replicas"], 0);
+        assert_eq!(theirs["metadata"]["annotations"]["kagenti.io/restart-pending"], "true");
+    }
+}
+
+#[test]
+fn q29_safe_restarts_it_for_what_it_gets() {
+    let hash = "workload|spec|podTemplate|metadata|annotations|kagenti.io/config-hash";
+    for skills in other_skills() {
+        let scenario = left_with_two_skills("agentRuntime|spec|skills", skills.clone());
+        let ours = scenario.safe();
+        let fresh = Scenario::vector("sandbox/fresh").set("workload|spec|replicas", json!(1));
+        let fresh = fresh.set("agentRuntime|spec|skills", skills).safe();
+        assert_eq!(
+            (&ours.workload, &ours.hash),
+            (&fresh.workload, &fresh.hash),
+            "as if it was never otherwise"
+        );
+        assert_ne!(
+            ours.hash,
+            scenario.before()["spec"]["podTemplate"]["metadata"]["annotations"]["kagenti.io/config-hash"]
+        );
+        assert!(ours.quirks().contains(&"Q29"), "{:?}", ours.warnings);
+        // A hash that another one wrote since says nothing of what its pod got.
+        let stale = scenario.set(hash, json!("0123456789abcdef")).safe().workload;
+        assert_eq!(stale["metadata"]["annotations"]["kagenti.io/restart-pending"], "true");
+        // Taken out, nothing of it stays.
+        let out = fresh_without_ours(&ours.workload);
+        assert_eq!(&out, Scenario::vector("sandbox/fresh").set("workload|spec|replicas", json!(1)).before());
+    }
+    // The skills and what it gets.
+    let both = left_with_two_skills("agentRuntime|spec|skills", other_skills()[0].clone());
+    let both = both.set("agentRuntime|spec|trace", json!({"endpoint": "http://otel:4317"})).safe();
+    assert_eq!(both.workload["spec"]["replicas"], 0);
+    assert!(!both.quirks().contains(&"Q29"), "{:?}", both.warnings);
+    // Without skills, before and after, the config hash alone says it.
+    let plain = Scenario::vector("sandbox/fresh").set("agentRuntime|spec|skills", Value::Null);
+    assert_eq!(plain.safe().workload["metadata"].get("annotations"), None);
+}
+
+fn fresh_without_ours(workload: &Value) -> Value {
+    Scenario::vector("sandbox/fresh").with_workload(workload).remove().safe().workload
 }
 
 /// Q20: a client that is older than the API server drops what it does not know. `exact` plans over what that client has read.

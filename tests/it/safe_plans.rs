@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::plan::change_set::changes;
+use kubectl_skills::plan::change_set::{Change, changes};
 use serde_json::Value;
 
 use crate::scenario::Scenario;
@@ -21,9 +21,10 @@ const SETTLED: usize = 4;
 
 /// Vectors with a name of their own in which we differ, and the quirks that say why. `reconcile-random` is held to the
 /// same rules, change by change, by [`explained`].
-const DIFFERENT: [(&str, &str); 39] = [
+const DIFFERENT: [(&str, &str); 41] = [
     ("already-configured/gate-turned-on-after-hash-stamped", "Q7"),
     ("already-configured/managed-by-other", "Q17"),
+    ("already-configured/sandbox", "Q29"),
     ("already-configured/volume-tampered-not-healed", "Q7"),
     ("already-configured/volumes-missing-not-healed", "Q7"),
     ("configmap-templates/all-copied", "Q1"),
@@ -35,13 +36,14 @@ const DIFFERENT: [(&str, &str); 39] = [
     ("labels-annotations/skills-annotation-gate-off", "Q5"),
     ("labels-annotations/skills-annotation-html-name", "Q13"),
     ("labels-annotations/skills-annotation-malformed-removed-without-skills", "Q5"),
-    ("sandbox/existing-skill-volumes-kept", "Q18"),
-    ("sandbox/fresh", "Q18"),
-    ("sandbox/podtemplate-no-metadata", "Q18"),
-    ("sandbox/restart-pending-other-value", "Q18"),
-    ("sandbox/spec-missing", "Q18"),
-    ("sandbox/unknown-fields-kept", "Q18"),
-    ("sandbox/update-fails-in-phase1", "Q18"),
+    ("sandbox/existing-skill-volumes-kept", "Q18 Q29"),
+    ("sandbox/fresh", "Q18 Q29"),
+    ("sandbox/fresh-gate-off", "Q29"),
+    ("sandbox/podtemplate-no-metadata", "Q18 Q29"),
+    ("sandbox/restart-pending-other-value", "Q18 Q29"),
+    ("sandbox/spec-missing", "Q18 Q29"),
+    ("sandbox/unknown-fields-kept", "Q18 Q29"),
+    ("sandbox/update-fails-in-phase1", "Q18 Q29"),
     ("skills-volumes/configmap-volume-named-skill-0", "Q4"),
     ("skills-volumes/configmap-volumes-no-skills-spec", "Q4"),
     ("skills-volumes/duplicate-skill-names-unvalidated", "Q13"),
@@ -142,8 +144,7 @@ fn difference(case: &Case) -> Result<BTreeSet<&'static str>, String> {
         let quirk = if shortcut && !change.path.starts_with("metadata.labels") {
             "Q7"
         } else {
-            explained(&change.path, case, &warned)
-                .ok_or_else(|| format!("{change:?} (warned of {warned:?})"))?
+            explained(change, case, &warned).ok_or_else(|| format!("{change:?} (warned of {warned:?})"))?
         };
         quirks.insert(quirk);
     }
@@ -176,7 +177,15 @@ fn reason_of(message: &str) -> Option<&'static str> {
 }
 
 /// The quirk of a change; it must have been warned of.
-fn explained(path: &str, case: &Case, warned: &BTreeSet<&str>) -> Option<&'static str> {
+fn explained(change: &Change, case: &Case, warned: &BTreeSet<&str>) -> Option<&'static str> {
+    let path = change.path.as_str();
+    // Warned of only where it keeps a Sandbox running.
+    let restart_hash = "skills.kagenti.dev/restart-hash";
+    let alone =
+        change.to.as_ref().and_then(Value::as_object).is_some_and(|map| map.keys().eq([restart_hash]));
+    if alone || path.contains(restart_hash) {
+        return Some("Q29");
+    }
     let candidates: &[&'static str] = if path.starts_with("metadata.labels") {
         &["Q17"]
     } else if path.starts_with("metadata.annotations") {

@@ -137,7 +137,7 @@ impl ClusterRun {
     }
 
     /// Whether writing a plan would restart pods and mount nothing of what the AgentRuntime names: the operator does so
-    /// while its gate is off.
+    /// while its gate is off. Skills alone restart no Sandbox.
     pub fn rolls_for_nothing(&self, live: &LivePlan<'_>) -> bool {
         let options = self.session.options();
         let names_skills = live.runtime.pointer("/spec/skills").and_then(Value::as_array);
@@ -146,6 +146,7 @@ impl ClusterRun {
             && !options.remove
             && options.profile.mounts()
             && !is_binding(Object(live.runtime))
+            && live.runtime.pointer("/spec/targetRef/kind").is_none_or(|kind| kind != "Sandbox")
             && live.runtime.pointer("/metadata/deletionTimestamp").is_none()
             && names_skills.is_some_and(|skills| !skills.is_empty())
     }
