@@ -114,6 +114,10 @@ corpus-check: ## docs/examples through hack/corpus.py, and four kinds of damage 
 	cargo build --locked --quiet
 	oracle=$$(hack/tools.sh go-oracle); hack/corpus-check.sh "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" "$$oracle"
 
+.PHONY: flood
+flood: ## The webhook while one address wants 2,000 idle and 2,000 slow connections (FLOOD=500 for others): times of the reviews of another
+	ulimit -n 16384; FLOOD=$${FLOOD:-2000} cargo test --locked --test webhook -- flood --nocapture
+
 .PHONY: completion-check
 completion-check: ## Completion driven in bash, zsh and fish in a pseudo-terminal (needs python3; installs zsh and fish by apt where they lack)
 	missing=(); for shell in zsh fish; do command -v "$$shell" >/dev/null || missing+=("$$shell"); done; \

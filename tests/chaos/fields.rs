@@ -86,7 +86,12 @@ pub fn workload_of_its_owner(workload: &Value) -> Value {
     drop_keys(
         &mut object,
         "/metadata/annotations",
-        &["kagenti.io/skills", "kagenti.io/restart-pending", "agents.x-k8s.io/pod-name"],
+        &[
+            "kagenti.io/skills",
+            "kagenti.io/restart-pending",
+            "skills.kagenti.dev/restart-hash",
+            "agents.x-k8s.io/pod-name",
+        ],
     );
     if workload["kind"] == "Sandbox" {
         // Down and up again, in a restart.
