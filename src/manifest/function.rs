@@ -315,6 +315,7 @@ fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<(Settings, 
     let name = options.profile.as_deref().unwrap_or("auto");
     let (profile, reason) = render::choose_profile(stream, name)
         .map_err(|message| vec![InputError { message, ..InputError::default() }])?;
+    let reason = if name == "auto" { reason } else { "the functionConfig names it".to_owned() };
     let settings = Settings {
         options: Options {
             exact: options.exact.unwrap_or_default(),

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
 use crate::exit::{Failure, Run};
 use crate::notes;
+use crate::planning;
 
 mod defaults;
 
@@ -131,6 +133,11 @@ pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
         notes::note(&used.to_string());
     }
     let matches = command.try_get_matches_from(words).map_err(Failure::CommandLine)?;
+    let is_default =
+        |(_, typed): (&str, &ArgMatches)| typed.value_source("profile") == Some(ValueSource::DefaultValue);
+    if used.keys.contains(&"profile") && matches.subcommand().is_some_and(is_default) {
+        planning::profile_is_from(used.path.display().to_string());
+    }
     Args::from_arg_matches(&matches).map_err(Failure::CommandLine)
 }
 

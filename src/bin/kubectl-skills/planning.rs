@@ -1,6 +1,8 @@
 //! The rules that a plan follows: flags resolved, files read, names looked up. What was typed is left to `args`; nothing
 //! here knows the command line.
 
+use std::sync::OnceLock;
+
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::Kinds;
@@ -76,6 +78,20 @@ impl ConfigFrom {
         }
         Ok(out)
     }
+}
+
+/// The configuration file that names the profile, where the command line does not.
+static PROFILE_FILE: OnceLock<String> = OnceLock::new();
+
+/// Remembers that the profile comes from this configuration file.
+pub fn profile_is_from(file: String) {
+    // A run reads one configuration file.
+    let _ = PROFILE_FILE.set(file);
+}
+
+/// Why a profile that was named is taken.
+pub fn named_by() -> String {
+    format!("{} names it", PROFILE_FILE.get().map_or("--profile", String::as_str))
 }
 
 /// The profile of that name.

@@ -21,7 +21,7 @@ use crate::manifest::stream::Stream;
 pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profile, String), String> {
     if name != "auto" {
         return match Profile::by_name(name) {
-            Some(profile) => Ok((profile, "--profile names it".to_owned())),
+            Some(profile) => Ok((profile, "it is named".to_owned())),
             None => {
                 let known: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
                 Err(format!("no profile is called {name}; known are auto, {}", known.join(", ")))

@@ -24,15 +24,32 @@ pub struct Connection {
 /// Name by which flags without a kubeconfig are looked up in the one made for them.
 const FROM_FLAGS: &str = "from-flags";
 
-/// Verbs that can work on manifests in place of a cluster.
-const READS_FILES: [&str; 3] = ["diff", "plan", "hash"];
+/// Who connects.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    verb: &'static str,
+    /// It can work on manifests in place of a cluster.
+    or_files: bool,
+}
+
+impl Caller {
+    /// A verb that needs a cluster for what it was asked.
+    pub const fn of(verb: &'static str) -> Self {
+        Self { verb, or_files: false }
+    }
+
+    /// A verb that was asked about a cluster and could have been about manifests.
+    pub const fn or_files(verb: &'static str) -> Self {
+        Self { verb, or_files: true }
+    }
+}
 
 /// Connects for a verb. No request is sent yet, but an exec credential plugin may run.
-pub async fn connect(args: &ClusterArgs, verb: &str, trace: bool) -> Result<Connection, ClusterError> {
+pub async fn connect(args: &ClusterArgs, caller: Caller, trace: bool) -> Result<Connection, ClusterError> {
     // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = configuration(args, verb).await?;
-    config.headers.push((http::header::USER_AGENT, user_agent(verb)?));
+    let mut config = configuration(args, caller).await?;
+    config.headers.push((http::header::USER_AGENT, user_agent(caller.verb)?));
     let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let client = match config.auth_info.exec.take() {
@@ -62,7 +79,7 @@ fn user_agent(verb: &str) -> Result<http::HeaderValue, ClusterError> {
         .map_err(|error| ClusterError::new(Failure::Configuration, error.to_string()))
 }
 
-async fn configuration(args: &ClusterArgs, verb: &str) -> Result<Config, ClusterError> {
+async fn configuration(args: &ClusterArgs, caller: Caller) -> Result<Config, ClusterError> {
     let kubeconfig = read_kubeconfig(args.kubeconfig.as_deref())?;
     let mut config = match kubeconfig {
         Some(kubeconfig) => from_kubeconfig(kubeconfig, args).await?,
@@ -72,7 +89,7 @@ async fn configuration(args: &ClusterArgs, verb: &str) -> Result<Config, Cluster
                 Failure::Configuration,
                 "no cluster is configured: no kubeconfig, and not inside a pod",
             )
-            .help(if READS_FILES.contains(&verb) {
+            .help(if caller.or_files {
                 "give --kubeconfig FILE, set KUBECONFIG, or read manifests from files with -f"
             } else {
                 "give --kubeconfig FILE, or set KUBECONFIG"

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::error::{ClusterError, Failure};
 use super::paths::{Resource, SANDBOXES, SANDBOXES_BETA};
 use super::requests::Requests;
+use crate::planning::named_by;
 
 /// The dialect of a cluster.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ pub struct Dialect {
 /// Finds the dialect. `chosen` is the profile of the command line, which decides over all.
 pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> Result<Dialect, ClusterError> {
     if let Some(profile) = chosen {
-        return Ok(Dialect { profile, reason: "--profile names it".into(), warnings: Vec::new() });
+        return Ok(Dialect { profile, reason: named_by(), warnings: Vec::new() });
     }
     let (kagenti, rossoctl) = tokio::join!(schema(requests, KAGENTI.group), schema(requests, ROSSOCTL.group));
     let mut found: Vec<_> = [(ROSSOCTL.group, rossoctl?), (KAGENTI.group, kagenti?)]

@@ -16,7 +16,7 @@ use kubectl_skills::plan::{Action, Options};
 use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
-use super::connect::connect;
+use super::connect::{Caller, connect};
 use super::discovery::dialect;
 use super::error::{ClusterError, Failure as Kind};
 use super::progress::Progress;
@@ -67,7 +67,7 @@ impl ClusterRun {
     /// Connects and reads for a verb. `pods` is for who only looks: pods are read as well, and names that are not there are
     /// left to the caller ([`Snapshot::missing`]); everybody else has them as an error.
     pub async fn open(
-        verb: &str,
+        caller: Caller,
         args: &LiveArgs,
         namespace: Option<&str>,
         planning: &Planning,
@@ -78,7 +78,7 @@ impl ClusterRun {
             return Err(Failure::Usage("-A and -n contradict each other: give one of them".into()));
         }
         let from_files = planning.config.files.clone();
-        let connection = connect(&args.cluster, verb, notes::lists_requests()).await?;
+        let connection = connect(&args.cluster, caller, notes::lists_requests()).await?;
         let scope = Scope {
             namespace: (!args.scope.all_namespaces)
                 .then(|| namespace.unwrap_or(&connection.namespace).to_owned()),
@@ -261,7 +261,7 @@ pub fn config_of(
     };
     let scope = Scope { namespace: only, config: true, ..Scope::default() };
     block_on(async {
-        let connection = connect(args, "config", false).await?;
+        let connection = connect(args, Caller::of("config"), false).await?;
         let profile = match dialect(&connection.requests, given).await {
             Ok(dialect) => {
                 dialect.warnings.iter().for_each(|warning| notes::warning(warning));

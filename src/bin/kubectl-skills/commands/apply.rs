@@ -15,6 +15,7 @@ use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
+use crate::cluster::connect::Caller;
 use crate::cluster::error::{ClusterError, Failure as Kind};
 use crate::cluster::finalizer;
 use crate::cluster::paths::{self, Resource};
@@ -137,8 +138,15 @@ pub fn run(args: &Args) -> Run {
 
 async fn apply(args: &Args) -> Run {
     let planning = args.planning.resolve()?;
-    let run = ClusterRun::open("apply", &args.live, args.namespace.as_deref(), &planning, args.remove, false)
-        .await?;
+    let run = ClusterRun::open(
+        Caller::of("apply"),
+        &args.live,
+        args.namespace.as_deref(),
+        &planning,
+        args.remove,
+        false,
+    )
+    .await?;
     let plans = run.plan();
     notes::warnings(
         plans

@@ -7,7 +7,7 @@ use kubectl_skills::api::profile::PROFILES;
 use serde_json::Value;
 
 use crate::cluster::args::ClusterArgs;
-use crate::cluster::connect::{connect, kubeconfig_names};
+use crate::cluster::connect::{Caller, connect, kubeconfig_names};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::ClusterError;
 use crate::cluster::paths::agent_runtimes;
@@ -60,7 +60,7 @@ async fn ask(
     namespace: Option<&str>,
     known: Known,
 ) -> Result<Vec<String>, ClusterError> {
-    let connection = connect(cluster, "completion", false).await?;
+    let connection = connect(cluster, Caller::of("completion"), false).await?;
     let path = match known {
         Known::AgentRuntimes => {
             let profile = dialect(&connection.requests, None).await?.profile;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::args::View;
 use crate::cluster::args::{ClusterArgs, parse_timeout};
-use crate::cluster::connect::{Connection, connect};
+use crate::cluster::connect::{Caller, Connection, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
@@ -177,7 +177,7 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
     health.serve_on(&args.health.address()).await.map_err(|(what, error)| Failure::Io(what, error))?;
     let timeout = args.cluster.request_timeout.or(Some(REQUEST_TIMEOUT));
     let cluster = ClusterArgs { request_timeout: timeout, ..args.cluster.clone() };
-    let Connection { requests, namespace, .. } = connect(&cluster, "controller", false).await?;
+    let Connection { requests, namespace, .. } = connect(&cluster, Caller::of("controller"), false).await?;
     let profile = tokio::select! {
         profile = profile(&requests, chosen, &liveness) => profile,
         () = stopped(&mut stop) => return Ok(Outcome::Done),

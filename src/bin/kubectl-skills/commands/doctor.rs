@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args::Report;
 use crate::cluster::args::ClusterArgs;
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Caller, connect};
 use crate::cluster::doctor::{Cluster, Row, State, examine};
 use crate::cluster::run::block_on;
 use crate::exit::{Outcome, Run};
@@ -46,7 +46,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     block_on(async {
         let chosen = chosen_profile(&args.profile)?;
-        let connection = connect(&args.cluster, "doctor", notes::lists_requests()).await?;
+        let connection = connect(&args.cluster, Caller::of("doctor"), notes::lists_requests()).await?;
         let cluster = Cluster {
             requests: &connection.requests,
             namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),

@@ -15,7 +15,7 @@ use crate::args::{ClusterArgs, LiveArgs, Subject};
 use crate::exit::Failure;
 use crate::notes;
 use crate::objects;
-use crate::planning::{DEFAULT_NAMESPACE, Planning};
+use crate::planning::{DEFAULT_NAMESPACE, Planning, named_by};
 use crate::source::Inputs;
 
 /// Manifests and how to plan over them.
@@ -51,8 +51,8 @@ pub fn load<'s>(
     let (profile, reason) = if planning.config.cluster {
         let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
         config.get_or_insert_default().extend(maps);
-        let named = planning.profile.is_some();
-        (profile, if named { "--profile names it" } else { "the cluster's CRD is of it" }.to_owned())
+        let by_crd = || "the cluster's CRD is of it".to_owned();
+        (profile, planning.profile.map_or_else(by_crd, |_| named_by()))
     } else {
         choose_profile(&stream, planning.profile)?
     };
@@ -71,7 +71,9 @@ pub fn choose_profile(
     given: Option<&Profile>,
 ) -> Result<(&'static Profile, String), Failure> {
     let name = given.map_or("auto", |profile| profile.name);
-    render::choose_profile(stream, name).map_err(|message| Failure::input(message, ""))
+    let (profile, why) =
+        render::choose_profile(stream, name).map_err(|message| Failure::input(message, ""))?;
+    Ok((profile, given.map_or(why, |_| named_by())))
 }
 
 impl Loaded<'_> {

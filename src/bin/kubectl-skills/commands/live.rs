@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::args::{LiveArgs, Report, Subject};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, prepare};
 use crate::cluster::carry_out::{Task, prepare_all, task};
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Caller, connect};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::run::{ClusterRun, block_on};
 use crate::cluster::snapshot::{Scope, Workloads, read_targets};
@@ -41,9 +41,9 @@ pub struct DiffOptions {
     pub output: Report,
 }
 
-async fn open(verb: &str, subject: &Subject, remove: bool) -> Result<ClusterRun, Failure> {
+async fn open(verb: &'static str, subject: &Subject, remove: bool) -> Result<ClusterRun, Failure> {
     ClusterRun::open(
-        verb,
+        Caller::or_files(verb),
         &subject.live,
         subject.namespace.as_deref(),
         &subject.planning.resolve()?,
@@ -186,7 +186,7 @@ pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
 /// The workloads of AgentRuntimes in manifests as they are in the cluster.
 pub fn workloads(runtimes: &[Value], live: &LiveArgs) -> Result<Workloads, Failure> {
     block_on(async {
-        let connection = connect(&live.cluster, "hash-against-live", notes::lists_requests()).await?;
+        let connection = connect(&live.cluster, Caller::of("hash"), notes::lists_requests()).await?;
         Ok(read_targets(&connection.requests, &Scope::default(), runtimes.iter()).await?)
     })
 }

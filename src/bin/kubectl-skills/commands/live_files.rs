@@ -14,7 +14,7 @@ use super::live::{DiffOptions, conclude};
 use crate::args::{LiveArgs, Report, Subject};
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::carry_out::wanted;
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::dry_run_overlay::{self, Overlay};
 use crate::cluster::error::ClusterError;
@@ -36,7 +36,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     let Subject { live, namespace, planning, .. } = subject;
     block_on(async {
         let planning = planning.resolve()?;
-        let connection = connect(&live.cluster, "diff-live", notes::lists_requests()).await?;
+        let connection = connect(&live.cluster, Caller::of("diff"), notes::lists_requests()).await?;
         let requests = &connection.requests;
         let namespace = namespace.as_deref().unwrap_or(&connection.namespace);
         let manifests = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;

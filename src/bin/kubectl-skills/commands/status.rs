@@ -9,6 +9,7 @@ use kubectl_skills::live::status_report::{Report, report};
 use serde_json::{Value, json};
 
 use crate::args::{LiveArgs, PlanningArgs};
+use crate::cluster::connect::Caller;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
 use crate::cluster::run::{ClusterRun, block_on};
@@ -131,8 +132,15 @@ fn news(args: &Args, group: &str, shown: Vec<Report>, reports: Vec<Report>) -> R
 }
 
 async fn open(args: &Args) -> Result<ClusterRun, Failure> {
-    ClusterRun::open("status", &args.live, args.namespace.as_deref(), &args.planning.resolve()?, false, true)
-        .await
+    ClusterRun::open(
+        Caller::of("status"),
+        &args.live,
+        args.namespace.as_deref(),
+        &args.planning.resolve()?,
+        false,
+        true,
+    )
+    .await
 }
 
 /// The API group of the AgentRuntimes.

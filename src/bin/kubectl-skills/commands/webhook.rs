@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::profile::Profile;
 
 use crate::cluster::args::ClusterArgs;
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::requests::Requests;
 use crate::cluster::run::block_on;
@@ -67,7 +67,7 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
 }
 
 async fn open(args: &Args, chosen: Option<&'static Profile>) -> Result<Webhook, Failure> {
-    let connection = connect(&args.cluster, "webhook", false).await?;
+    let connection = connect(&args.cluster, Caller::of("webhook"), false).await?;
     // SkillBindings need no operator.
     let dialect = or_without_operator(dialect(&connection.requests, chosen).await, args.options.inject)?;
     for warning in &dialect.warnings {
