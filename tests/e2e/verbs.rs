@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
+use kubectl_skills::yaml::Document;
 use serde_json::{Value, json};
 
 use crate::objects::{deployment, path_of, runtime};
@@ -192,6 +193,52 @@ fn machines_read_apply_and_a_missing_name_hides_no_other() {
         result,
         json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ApplyResult", "items": [item("other"), item("web")],
             "errors": []})
+    );
+    let said = server.skills(&["apply", "-n", namespace, "web", "-o", "yaml"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (
+            0,
+            "apiVersion: skills.kagenti.dev/v1alpha1\nkind: ApplyResult\nitems:\n- namespace: verbs-machines\n  object: \
+             deployment.apps/web\n  result: unchanged\nerrors: []\n"
+        ),
+        "{}",
+        said.stderr
+    );
+    // Both forms of what `status` sees, and names as kubectl takes them.
+    let status = |output: &str| {
+        let said = server.skills(&["status", "-n", namespace, "-o", output]);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        said.stdout
+    };
+    let as_json: Value = serde_json::from_str(&status("json")).expect("JSON");
+    assert_eq!(
+        (as_json["kind"].as_str(), as_json["items"].as_array().map(Vec::len)),
+        (Some("StatusList"), Some(2))
+    );
+    let yaml = status("yaml");
+    assert!(
+        yaml.starts_with("apiVersion: skills.kagenti.dev/v1alpha1\nkind: StatusList\nitems:\n- "),
+        "{yaml}"
+    );
+    let as_yaml = Document::parse(&yaml).and_then(|document| document.to_value());
+    assert_eq!(as_yaml.as_ref(), Ok(&as_json));
+    assert_eq!(status("name"), "agentruntime.agent.kagenti.dev/other\nagentruntime.agent.kagenti.dev/web\n");
+    // The manifest has moved on; what is mounted says from where.
+    let moved = runtime(namespace, "web", &[("a", "quay.io/example/a:2", "/skills/x")]).to_string();
+    let words = ["hash", "-q", "-f", "-", "--config-from", "cluster", "--against", "live"];
+    let said = server.skills_fed(&words, &moved);
+    assert_eq!(said.code, 0, "{said:?}");
+    let why = "  explained by: spec.skills[0].image quay.io/example/a:1, which is mounted, instead of quay.io/example/a:2 (profile ";
+    assert!(said.stdout.lines().any(|line| line.starts_with(why)), "{said:?}");
+    // A time limit that is taken for a name.
+    let said = server.skills(&["apply", "-n", namespace, "web", "--wait", "5m"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("agentruntimes not found in namespace \"verbs-machines\": 5m")
+            && said.stderr.contains("a time limit is written with an equals sign: --wait=5m"),
+        "{}",
+        said.stderr
     );
     let said = server.skills(&["status", "-n", namespace, "web", "nosuch"]);
     assert_eq!(said.code, 4, "{}", said.stderr);

@@ -87,11 +87,34 @@ fn a_list_is_refused_once_and_a_bystander_not_at_all() {
     let list = format!("apiVersion: v1\nkind: List\nitems:\n{}\n{}\n", item(workload), item(runtime));
     let error =
         "error: -:8:15: Deployment team1/desk: .inf is not a number in JSON; quote it to make it text\n";
-    let bystander = format!("{}---\n{}", agent("1"), workload.replace("name: desk", "name: other"));
+    let other = workload.replace("name: desk", "name: other");
+    let readable = agent("1");
+    let (target, runtime) = readable.split_once("---\n").unwrap_or_default();
+    let in_list = |kind: &str, objects: &[&str]| {
+        let items: Vec<String> = objects.iter().map(|object| item(object)).collect();
+        format!("apiVersion: v1\nkind: {kind}\nitems:\n{}\n", items.join("\n"))
+    };
+    let inner = in_list("DeploymentList", &[&other.replace("apiVersion: apps/v1\nkind: Deployment\n", "")]);
+    let inner = inner.replace("apiVersion: v1", "apiVersion: apps/v1");
+    let bystanders = [
+        format!("{readable}---\n{other}"),
+        format!("{readable}---\n{}", other.replace("app: desk", "app: AgentRuntime")),
+        in_list("List", &[target, &other, runtime]),
+        in_list("List", &[target, &inner, runtime]),
+        in_list("List", &[target, "x: .inf\n", runtime]),
+    ];
     for verb in VERBS {
         let said = fed(verb, &list);
         assert_eq!((said.code, said.stderr.as_str()), (3, error), "{verb:?}");
-        let said = fed(verb, &bystander);
-        assert_eq!((said.code, said.stderr.as_str()), (i32::from(verb[0] == "diff"), ""), "{verb:?}");
+        for text in &bystanders {
+            let said = fed(verb, text);
+            let wanted = i32::from(verb[0] == "diff");
+            assert_eq!((said.code, said.stderr.as_str()), (wanted, ""), "{verb:?} of {text}");
+        }
+        // An AgentRuntime that cannot be read is refused in a list as well.
+        let broken = in_list("List", &[target, &runtime.replace("type: agent", "type: .inf")]);
+        let said = fed(verb, &broken);
+        assert_eq!(said.code, 3, "{verb:?}");
+        assert!(said.stderr.contains(".inf is not a number in JSON"), "{verb:?}: {}", said.stderr);
     }
 }

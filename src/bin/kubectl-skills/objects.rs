@@ -5,8 +5,9 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::Origin;
 use kubectl_skills::manifest::stream::Source;
 use kubectl_skills::manifest::typed_list;
+use kubectl_skills::yaml::node::NodeId;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One document, read whole.
 pub struct Parsed<'t> {
@@ -26,20 +27,57 @@ pub struct Object<'p> {
     pub value: &'p Value,
 }
 
-/// Reads the documents that `matters` says yes to. All that cannot be read are reported.
-pub fn documents<'t>(
+/// Reads all documents. All that cannot be read are reported.
+pub fn documents(source: &Source) -> Result<Vec<Parsed<'_>>, Vec<InputError>> {
+    read_all(source, |text| Some(read(text)))
+}
+
+/// Reads the documents with objects of these kinds. Those of the kinds that cannot be read are reported; what cannot be read of
+/// others, also alongside it in a list, is left out.
+pub fn documents_with<'t>(source: &'t Source, kinds: &[&str]) -> Result<Vec<Parsed<'t>>, Vec<InputError>> {
+    read_all(source, |text| {
+        kinds.iter().any(|kind| text.contains(kind)).then(|| {
+            let document = Document::parse(text)?;
+            let mut value = of_kind(&document, 0, kinds, false)?;
+            typed_list::complete(&mut value);
+            Ok((value, document))
+        })
+    })
+}
+
+/// The value of a node; where it cannot be read, what can be of a list, and null for an object of other kinds. `given`:
+/// an item of a list has the kind by the list's.
+fn of_kind(document: &Document<'_>, id: NodeId, kinds: &[&str], given: bool) -> Result<Value, SyntaxError> {
+    let error = match document.node_value(id) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let entry = |key: &str| document.child(id, &Step::from(key));
+    let text = |key: &str| entry(key).and_then(|id| document.node_value(id).ok()).unwrap_or_default();
+    let own = text("kind");
+    match (own.as_str(), entry("items")) {
+        (Some(list), Some(items)) if list.ends_with("List") => {
+            let given = list.strip_suffix("List").is_some_and(|kind| kinds.contains(&kind));
+            let items: Result<Vec<Value>, SyntaxError> =
+                document.tree.children(items).map(|item| of_kind(document, item, kinds, given)).collect();
+            Ok(json!({"apiVersion": text("apiVersion"), "kind": own, "items": items?}))
+        }
+        (Some(own), _) if !kinds.contains(&own) => Ok(Value::Null),
+        (None, _) if !given => Ok(Value::Null),
+        _ => Err(error),
+    }
+}
+
+fn read_all<'t>(
     source: &'t Source,
-    matters: impl Fn(&str) -> bool,
+    mut read: impl FnMut(&'t str) -> Option<Result<(Value, Document<'t>), SyntaxError>>,
 ) -> Result<Vec<Parsed<'t>>, Vec<InputError>> {
     let mut out = Vec::new();
     let mut errors = Vec::new();
     for (index, slice) in yaml::split(&source.text).into_iter().enumerate() {
-        let text = slice.text(&source.text);
-        if !matters(text) {
-            continue;
-        }
+        let Some(read) = read(slice.text(&source.text)) else { continue };
         let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
-        match read(text) {
+        match read {
             Ok((value, document)) => out.push(Parsed { origin, slice, document, value }),
             Err(error) => errors.push(syntax(origin, &slice, error)),
         }
@@ -94,7 +132,7 @@ impl Parsed<'_> {
         }
     }
 
-    fn place_of(&self, node: yaml::node::NodeId) -> (usize, usize) {
+    fn place_of(&self, node: NodeId) -> (usize, usize) {
         let (line, column) = self.document.position(node);
         self.slice.place(line, column)
     }

@@ -11,7 +11,7 @@ use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
 use serde_json::{Value, json};
 
-use crate::args::{LiveArgs, PlanningArgs};
+use crate::args::{LiveArgs, PlanningArgs, Report};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
 use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
@@ -63,8 +63,8 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m",
           value_parser = parse_timeout)]
     wait: Option<Duration>,
-    /// Output: only names, or JSON
-    #[arg(short = 'o', long, value_enum, value_name = "name|json", hide_possible_values = true)]
+    /// Output: only names, JSON or YAML
+    #[arg(short = 'o', long, value_enum, value_name = "name|json|yaml", hide_possible_values = true)]
     output: Option<Output>,
     #[command(flatten)]
     planning: PlanningArgs,
@@ -83,9 +83,10 @@ enum DryRun {
 enum Output {
     Name,
     Json,
+    Yaml,
 }
 
-/// What is printed: a line as each thing is done, or JSON at the end.
+/// What is printed: a line as each thing is done, or an object at the end.
 struct Printer {
     format: Option<Output>,
     items: RefCell<Vec<Value>>,
@@ -97,7 +98,7 @@ impl Printer {
         match self.format {
             None => sink::text(&format!("{object} {result}\n")),
             Some(Output::Name) => sink::text(&format!("{object}\n")),
-            Some(Output::Json) => {
+            Some(Output::Json | Output::Yaml) => {
                 let item = json!({"namespace": namespace, "object": object, "result": result});
                 self.items.borrow_mut().push(item);
                 Ok(())
@@ -107,14 +108,19 @@ impl Printer {
 
     /// Tells every error; the cluster's decide the exit code over the input's.
     fn finish(self, tally: Tally) -> Run {
-        if self.format == Some(Output::Json) {
+        let report = match self.format {
+            Some(Output::Json) => Some(Report::Json),
+            Some(Output::Yaml) => Some(Report::Yaml),
+            Some(Output::Name) | None => None,
+        };
+        if let Some(report) = report {
             let input = tally.input.iter().map(ToString::to_string);
             let errors: Vec<String> = input.chain(tally.cluster.iter().map(ToString::to_string)).collect();
             let object = json!({
                 "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ApplyResult",
                 "items": self.items.into_inner(), "errors": errors,
             });
-            sink::text(&format!("{object:#}\n"))?;
+            sink::object(report, &object)?;
         }
         conclude(Outcome::Done, tally.input, tally.cluster)
     }

@@ -97,8 +97,12 @@ pub fn run(args: &Args) -> Run {
     report.print()?;
     loaded.sum_up(Fates::default(), &planned.tally, Mood::Unsaid);
     // A hash needs no workload: of what is wrong only that counts which hashes hang on.
-    let hashed: BTreeSet<&ObjectRef> = planned.plans.iter().map(|one| &one.plan.id).collect();
+    let mut hashed = BTreeSet::new();
+    let twice: BTreeSet<&ObjectRef> =
+        planned.plans.iter().map(|one| &one.plan.id).filter(|id| !hashed.insert(*id)).collect();
     let errors = planned.errors.into_iter().filter(|error| match &error.object {
+        // Which of two that bear one name is meant nobody knows.
+        Some(object) if twice.contains(object) => error.field == "metadata.name",
         Some(object) => WorkloadKind::parse(&object.kind).is_none() && !hashed.contains(object),
         None => true,
     });

@@ -272,7 +272,7 @@ fn list(sources: &[Source], edited: &Edited) -> Result<Value, Failure> {
     for (index, source) in sources.iter().enumerate() {
         let text = edited.text(index, &source.text).unwrap_or_else(|| source.text.clone());
         let source = Source { name: source.name.clone(), text };
-        match objects::documents(&source, |_| true) {
+        match objects::documents(&source) {
             Ok(documents) => items.extend(
                 documents.iter().flat_map(objects::Parsed::objects).map(|object| object.value.clone()),
             ),

@@ -15,7 +15,7 @@ use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::names::SKILL_BINDING;
+use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
@@ -63,8 +63,7 @@ pub fn run(args: &Args) -> Run {
     let unreadable: HashSet<_> = errors.iter().map(place).collect();
     let mut documents = Vec::new();
     for source in &inputs.sources {
-        match objects::documents(source, |text| text.contains("AgentRuntime") || text.contains(SKILL_BINDING))
-        {
+        match objects::documents_with(source, &[AGENT_RUNTIME, SKILL_BINDING]) {
             Ok(more) => documents.extend(more),
             // A list may hold both.
             Err(more) => errors.extend(more.into_iter().filter(|error| !unreadable.contains(&place(error)))),
