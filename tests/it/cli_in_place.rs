@@ -40,6 +40,57 @@ fn names(folder: &Folder, name: &str) -> Vec<String> {
     names
 }
 
+/// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
+#[test]
+fn an_adopted_reference_comes_back_as_it_was_written() {
+    for volume in [
+        "{name: skill-a, image: {reference: reg.example/a:0}}",
+        "{name: skill-a, image: {reference: reg.example/a:0, pullPolicy: Always}}",
+        "{name: skill-a, image: {reference: localhost:5000/a}}",
+        "{name: skill-a, image: {reference: localhost/a}}",
+        "{name: skill-a, image: {reference: a@sha256:0f0f}}",
+        "{name: skill-a, image: {reference: \"reg.example/a:0\"}}",
+        "{name: skill-a, image: {reference: 'reg.example/a'}}",
+        "{\"name\": \"skill-a\", \"image\": {\"reference\": reg.example/a:0}}",
+        "{\"name\": \"skill-a\", \"image\": {\"reference\": \"reg.example/a:0\"}}",
+        "name: skill-a\n        image: {reference: reg.example/a:0}",
+        "name: \"skill-a\"\n        image:\n          reference: reg.example/a:0 # mine",
+    ] {
+        let text = format!(
+            "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: desk, namespace: team1}}
+spec:
+  selector: {{matchLabels: {{app: desk}}}}
+  template:
+    metadata:
+      labels: {{app: desk}}
+    spec:
+      containers:
+      - {{name: agent, image: \"reg.example/desk:1\"}}
+      volumes:
+      - {volume}
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {{name: desk, namespace: team1}}
+spec:
+  type: agent
+  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: desk}}
+  skills:
+  - {{name: a, image: \"reg.example/b:1\", mountPath: /skills/a}}
+"
+        );
+        let folder = Folder::with(&[("agent.yaml", &text)]);
+        let said = folder.skills(&["render", "-q", "-i", "-f", "agent.yaml"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_eq!(folder.read("agent.yaml").matches("reg.example/b:1").count(), 2, "taken over");
+        let said = folder.skills(&["render", "-q", "-i", "--remove", "-f", "agent.yaml"]);
+        assert_eq!((said.code, folder.read("agent.yaml")), (0, text), "{said:?}");
+    }
+}
+
 /// A rewritten file without a change would wake every watcher and build.
 #[test]
 fn only_files_in_which_something_changes_are_written() {

@@ -44,6 +44,14 @@ impl<'e> EditSession<'e> {
             (Value::String(s), NodeKind::Scalar(ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted)) => {
                 emit::double_quoted(&mut text, s);
             }
+            // A plain text stays plain, so that the one before can come back as it was: also with a colon in flow, where none
+            // is written anew.
+            (Value::String(s), NodeKind::Scalar(ScalarStyle::Plain))
+                if emit::plain_is_safe(s, flow && s.contains(' '))
+                    && matches!(self.document.node_value(id), Ok(Value::String(_))) =>
+            {
+                text.push_str(s);
+            }
             (Value::String(_), _) => {
                 let scalars = self.scalars(&self.around(slot));
                 emit::scalar(&mut text, want, Scalars { always: self.style().json, ..scalars }, flow);
