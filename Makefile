@@ -73,6 +73,13 @@ deploy-check: ## deploy/ through kustomize, Helm 3 and 4 and a real API server (
 e2e-pipelines: ## docs/examples through the real kustomize, kpt, Helm and kubectl (needs Go; the first run builds them)
 	hack/e2e-pipelines.sh
 
+# Seconds of `make inject-load`.
+INJECT_SECONDS ?= 30
+
+.PHONY: inject-load
+inject-load: ## 500 new pods a second at the optimised webhook over 5,000 SkillBindings: times and memory
+	INJECT_SECONDS=$(INJECT_SECONDS) cargo test --release --locked --test webhook -- five_hundred --nocapture
+
 .PHONY: image
 image: ## The container image as an OCI layout in target/image, without a container engine (needs a musl C compiler, python3)
 	hack/image.sh

@@ -9,6 +9,7 @@
 mod certificates;
 mod client;
 mod flood;
+mod injection;
 mod program;
 mod protocol;
 #[path = "../faults/server.rs"]
