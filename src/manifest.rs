@@ -6,6 +6,8 @@ pub mod function;
 pub mod function_config;
 pub mod kustomize_patch;
 #[cfg(feature = "internals")]
+pub mod migrate;
+#[cfg(feature = "internals")]
 pub mod no_object;
 pub mod render;
 #[cfg(feature = "internals")]

@@ -269,11 +269,11 @@ fn plan_is_a_table_or_one_object() {
         json!({
             "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Plan", "profile": "pr332-merged", "warnings": [],
             "runtimes": [{
-                "namespace": "team1", "name": "weather",
+                "kind": "AgentRuntime", "namespace": "team1", "name": "weather", "added": [],
                 "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "weather"},
                 "action": "configured", "reason": "1 skill is to be mounted",
                 "configHash": HASH, "hashInput": HASH_INPUT,
-                "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "volume": "skill-pdf"}],
+                "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "subPath": "", "volume": "skill-pdf"}],
                 "container": "agent", "conditions": [
                     condition("ConfigResolved", "ConfigResolved", "Configuration resolved successfully"),
                     condition("Ready", "Configured", "Workload weather configured with config-hash d50a0886c902"),

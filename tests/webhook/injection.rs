@@ -145,9 +145,9 @@ fn five_hundred_pods_a_second_over_thousands_of_bindings() {
     let took = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for connection in 0..connections {
-            let (running, took) = (&running, &took);
+            let (address, authority, took) = (&running.program.address, &running.authority.der, &took);
             scope.spawn(move || {
-                let mut client = Client::connect(&running.program.address, &running.authority.der);
+                let mut client = Client::connect(address, authority);
                 for number in (connection..total).step_by(connections as usize) {
                     let due = begun + Duration::from_secs(1) * number / RATE;
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -64,6 +64,7 @@ pub enum Verb {
     #[cfg(feature = "cluster")]
     Status(commands::status::Args),
     Hash(commands::hash::Args),
+    Migrate(commands::migrate::Args),
     Validate(commands::validate::Args),
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
@@ -179,6 +180,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Diff(args) => commands::diff::run(args),
         Verb::Plan(args) => commands::plan::run(args),
         Verb::Hash(args) => commands::hash::run(args),
+        Verb::Migrate(args) => commands::migrate::run(args),
         Verb::Validate(args) => commands::validate::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),

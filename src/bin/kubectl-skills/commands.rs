@@ -21,6 +21,7 @@ pub mod hash_report;
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod migrate;
 mod near_miss;
 pub mod plan;
 pub mod plan_table;

@@ -20,6 +20,11 @@ pub struct Edited {
 }
 
 impl Edited {
+    /// Splices of all files, by source, in order and not overlapping.
+    pub(in crate::manifest) fn of(splices: Vec<Vec<Splice>>) -> Self {
+        Self { splices }
+    }
+
     /// Whether anything changes in a file.
     pub fn is_changed(&self, source: usize) -> bool {
         self.splices.get(source).is_some_and(|splices| !splices.is_empty())

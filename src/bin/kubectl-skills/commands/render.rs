@@ -219,7 +219,8 @@ fn patches(loaded: &Loaded<'_>) -> Run {
     Ok(Outcome::Done)
 }
 
-fn write(inputs: &Inputs, edited: &Edited) -> Run {
+/// Writes what changes into the files that it came from.
+pub fn write(inputs: &Inputs, edited: &Edited) -> Run {
     in_place::clean(inputs.paths.iter().flatten().map(PathBuf::as_path));
     let files = inputs.sources.iter().zip(&inputs.paths).enumerate();
     let changes: Vec<Change<'_>> = files
@@ -233,7 +234,7 @@ fn write(inputs: &Inputs, edited: &Edited) -> Run {
 }
 
 /// All texts after one another, documents kept apart. A single one comes out as it is.
-fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
+pub fn joined<'a>(sources: &'a [Source], edited: &'a Edited) -> Vec<&'a str> {
     let mut out: Vec<&str> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let pieces = edited.chunks(index, &source.text);

@@ -1,0 +1,77 @@
+//! `migrate`: lists of skills from AgentRuntimes into SkillBindings and back, in manifests.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::manifest::migrate::{To, migrate};
+use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::summary::counted;
+
+use super::render::{joined, write};
+use crate::exit::{Failure, Outcome, Run};
+use crate::notes;
+use crate::planning::DEFAULT_NAMESPACE;
+use crate::sink;
+use crate::source::Input;
+
+/// Move lists of skills between AgentRuntimes and SkillBindings in manifests
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # See what would move, then move it in the files
+  kubectl skills migrate -f manifests/ -R | less
+  kubectl skills migrate -f manifests/ -R -i
+
+  # Back, for an operator that mounts the skills of AgentRuntimes
+  kubectl skills migrate -f manifests/ -R -i --to AgentRuntime
+
+Exit codes: 0 done or nothing to move; 2 usage; 3 bad input, and nothing is printed or written")]
+pub struct Args {
+    /// Namespace of objects that name none [default: default]
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Where the lists are to be
+    #[arg(long, value_enum, default_value_t = Place::SkillBinding, value_name = "SkillBinding|AgentRuntime", hide_possible_values = true)]
+    to: Place,
+    /// Write into the files; those in which nothing changes are not touched
+    #[arg(short = 'i', long, conflicts_with = "kustomize")]
+    in_place: bool,
+    #[command(flatten)]
+    input: Input,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Place {
+    #[value(name = "SkillBinding")]
+    SkillBinding,
+    #[value(name = "AgentRuntime")]
+    AgentRuntime,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let inputs = args.input.read()?;
+    if args.in_place && inputs.paths.iter().any(Option::is_none) {
+        return Err(Failure::Usage(
+            "-i writes into files, and standard input is none: leave one of them out".into(),
+        ));
+    }
+    let stream = Stream::read(&inputs.sources, args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE))?;
+    let to = match args.to {
+        Place::SkillBinding => To::SkillBinding,
+        Place::AgentRuntime => To::AgentRuntime,
+    };
+    let migrated = migrate(&stream, to)?;
+    for (from, to, count) in &migrated.moved {
+        notes::object(&format!("{} of {from} moved to {to}", counted(*count, "skill")));
+    }
+    if args.in_place {
+        write(&inputs, &migrated.edited)?;
+    } else {
+        sink::pieces(joined(&inputs.sources, &migrated.edited))?;
+    }
+    let skills: usize = migrated.moved.iter().map(|(_, _, count)| count).sum();
+    notes::summary(&match migrated.moved.len() {
+        0 => "no list of skills to move".to_owned(),
+        lists => format!("{} with {} moved", counted(lists, "list"), counted(skills, "skill")),
+    });
+    Ok(Outcome::Done)
+}

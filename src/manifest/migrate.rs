@@ -1,0 +1,374 @@
+//! Moves lists of skills between AgentRuntimes and SkillBindings, in the text: a stream in, splices of its files out. Reading
+//! and writing files is left to the binary.
+//!
+//! A SkillBinding is a copy of the AgentRuntime's document in which the editor leaves target and list, so that what their
+//! author wrote about them comes along; it follows the AgentRuntime, which loses the list. Back, the list goes into the
+//! AgentRuntime of the same target, and the SkillBinding's document goes.
+
+use serde_json::{Value, json};
+
+use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::error::InputError;
+use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
+use crate::api::object::ObjectRef;
+use crate::api::skill_binding::{Delivery, SkillBindingSpec};
+use crate::manifest::render::Edited;
+use crate::manifest::stream::{Item, Stream};
+use crate::yaml::{self, Document, Splice, Step};
+
+/// Where the lists are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// In SkillBindings.
+    SkillBinding,
+    /// In AgentRuntimes.
+    AgentRuntime,
+}
+
+/// What was moved.
+#[derive(Debug, Clone, Default)]
+pub struct Migrated {
+    /// The files.
+    pub edited: Edited,
+    /// From whom to whom, and how many skills.
+    pub moved: Vec<(ObjectRef, ObjectRef, usize)>,
+}
+
+/// Moves every list.
+///
+/// # Errors
+/// All lists that cannot be moved, and why; nothing is moved then.
+pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>> {
+    let mut out = Migration {
+        stream,
+        splices: vec![Vec::new(); stream.sources().len()],
+        moved: Vec::new(),
+        errors: Vec::new(),
+    };
+    match to {
+        To::SkillBinding => stream.runtimes.iter().for_each(|item| out.to_binding(item)),
+        To::AgentRuntime => stream.bindings.iter().for_each(|item| out.to_runtime(item)),
+    }
+    if !out.errors.is_empty() {
+        return Err(out.errors);
+    }
+    for splices in &mut out.splices {
+        splices.sort_by_key(|splice| splice.start);
+    }
+    Ok(Migrated { edited: Edited::of(out.splices), moved: out.moved })
+}
+
+struct Migration<'p, 's> {
+    stream: &'p Stream<'s>,
+    splices: Vec<Vec<Splice>>,
+    moved: Vec<(ObjectRef, ObjectRef, usize)>,
+    errors: Vec<InputError>,
+}
+
+const SKILLS: [&str; 2] = ["spec", "skills"];
+
+impl Migration<'_, '_> {
+    fn refuse(&mut self, item: &Item, path: &[&str], message: impl Into<String>, help: &str) {
+        let path: Vec<Step> = path.iter().map(|key| Step::from(*key)).collect();
+        self.errors.push(self.stream.error(item, &path, message, help));
+    }
+
+    /// The object of a document of its own; an item of a list cannot become another document.
+    fn object(&mut self, item: &Item) -> Option<Value> {
+        match self.stream.object(item) {
+            Err(error) => self.errors.push(error),
+            Ok(_) if item.is_in_list() => {
+                let message = "is an item of a list, and a list is moved between documents";
+                self.refuse(item, &[], message, "migrate the manifests that the list is made of");
+            }
+            Ok(_) if item.origin.file.ends_with(".json") => {
+                let message = "is in a JSON file, which holds one object";
+                self.refuse(
+                    item,
+                    &[],
+                    message,
+                    "convert it to YAML, or give both objects as the items of a List",
+                );
+            }
+            Ok(object) => return Some(object),
+        }
+        None
+    }
+
+    fn to_binding(&mut self, item: &Item) {
+        let listed = self.stream.object(item).ok().and_then(|object| object.pointer("/spec/skills").cloned());
+        if listed.is_none_or(|skills| skills.as_array().is_none_or(Vec::is_empty)) {
+            return;
+        }
+        let Some(object) = self.object(item) else { return };
+        let count = match AgentRuntimeSpec::from_object(&object) {
+            Ok(spec) => spec.skills.len(),
+            Err(errors) => {
+                for error in errors {
+                    let path = yaml::path::parse(&error.field).unwrap_or_default();
+                    self.errors.push(self.stream.error(item, &path, error.message, "correct the field"));
+                }
+                return;
+            }
+        };
+        if self
+            .stream
+            .bindings
+            .iter()
+            .any(|other| other.id.namespace == item.id.namespace && other.id.name == item.id.name)
+        {
+            let message = format!("there is a {SKILL_BINDING} {} already", item.id.name);
+            return self.refuse(
+                item,
+                &["metadata", "name"],
+                message,
+                "merge the two lists by hand, or rename it",
+            );
+        }
+        let api_version = format!("{SKILLS_GROUP}/{VERSION}");
+        let mut metadata = json!({"name": object["metadata"]["name"]});
+        if let Some(namespace) = object.pointer("/metadata/namespace") {
+            metadata["namespace"] = namespace.clone();
+        }
+        let binding = json!({
+            "apiVersion": api_version, "kind": SKILL_BINDING, "metadata": metadata,
+            "spec": {"targetRef": object["spec"]["targetRef"], "skills": object["spec"]["skills"]},
+        });
+        let mut runtime = object;
+        if let Some(spec) = runtime.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("skills");
+        }
+        let document = self.stream.document(item.document());
+        let Some((own, copy)) = self.edit(item, document, &runtime).zip(self.edit(item, document, &binding))
+        else {
+            return;
+        };
+        let (source, start) = self.stream.place(item.document());
+        let end = self.stream.end(item.document());
+        let text = &self.stream.sources()[source].text;
+        let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let mut added = if text[start..end].ends_with('\n') { String::new() } else { eol.to_owned() };
+        added += &format!("---{eol}");
+        added += yaml::apply(&text[start..end], &copy).trim_start_matches(['\r', '\n']);
+        if end < text.len() && !added.ends_with('\n') {
+            added += eol;
+        }
+        self.add(source, start, own);
+        self.splices[source].push(Splice { start: end, end, text: added });
+        let id = ObjectRef { api_version, kind: SKILL_BINDING.to_owned(), ..item.id.clone() };
+        self.moved.push((item.id.clone(), id, count));
+    }
+
+    fn to_runtime(&mut self, item: &Item) {
+        let Some(object) = self.object(item) else { return };
+        let spec = match SkillBindingSpec::from_object(&object) {
+            Ok(spec) => spec,
+            Err(errors) => {
+                for error in errors {
+                    let path = yaml::path::parse(&error.field).unwrap_or_default();
+                    self.errors.push(self.stream.error(item, &path, error.message, "correct the field"));
+                }
+                return;
+            }
+        };
+        let cannot = [
+            ("selector", spec.target_ref().is_none()),
+            ("container", spec.container.is_some()),
+            ("runtime", spec.runtime.is_some()),
+            ("delivery", spec.delivery == Delivery::Pod),
+        ];
+        for (field, _) in cannot.into_iter().filter(|(_, is_set)| *is_set) {
+            let message = "an AgentRuntime cannot say this";
+            self.refuse(item, &["spec", field], message, "remove the field if the list can do without it");
+        }
+        if let Some(index) = spec.skills.iter().position(|skill| !skill.sub_path.is_empty()) {
+            let path = [Step::from("spec"), "skills".into(), index.into(), "subPath".into()];
+            let help = "mount the root of the image, or keep the SkillBinding";
+            self.errors.push(self.stream.error(item, &path, "an AgentRuntime cannot say this", help));
+        }
+        let same = |other: &&Item| other.id.namespace == item.id.namespace && other.target == item.target;
+        let found: Vec<&Item> = self.stream.runtimes.iter().filter(same).collect();
+        let [runtime] = found.as_slice() else {
+            let (kind, name) = &item.target;
+            let message = format!(
+                "{} AgentRuntimes of the input point at {kind} {name}, and the list needs one",
+                found.len()
+            );
+            return self.refuse(
+                item,
+                &["spec", "targetRef"],
+                message,
+                "give the manifest of one AgentRuntime as well",
+            );
+        };
+        let Some(mut after) = self.object(runtime) else { return };
+        let own = after.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
+        let moved = object.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
+        let (source, start) = self.stream.place(item.document());
+        let end = self.stream.end(item.document());
+        let text = &self.stream.sources()[source].text;
+        if text[start..end].contains('#') {
+            let message = "has comments, which would go with its document";
+            return self.refuse(
+                item,
+                &[],
+                message,
+                "move them next to the AgentRuntime's list, and run again",
+            );
+        }
+        if self.moved.iter().any(|(_, to, _)| *to == runtime.id) {
+            let message = format!("two lists go into AgentRuntime {}", runtime.id.name);
+            return self.refuse(item, &SKILLS, message, "move one after the other");
+        }
+        let count = moved.len();
+        after["spec"]["skills"] = own.into_iter().chain(moved).collect();
+        let document = self.stream.document(runtime.document());
+        let Some(splices) = self.edit(runtime, document, &after) else { return };
+        let (at, from) = self.stream.place(runtime.document());
+        self.add(at, from, splices);
+        // The marker in front of it goes, too; of the first document the one after it.
+        let before = text[..start].rfind("---").filter(|marker| text[*marker + 3..start].trim().is_empty());
+        let next =
+            text[end..].starts_with("---").then(|| end + text[end..].find('\n').map_or(3, |at| at + 1));
+        let (start, end) = match (before, next) {
+            (Some(marker), _) => (marker, end),
+            (None, Some(next)) => (start, next),
+            (None, None) => (start, end),
+        };
+        self.splices[source].push(Splice { start, end, text: String::new() });
+        self.moved.push((item.id.clone(), runtime.id.clone(), count));
+    }
+
+    fn edit(&mut self, item: &Item, document: &Document<'_>, desired: &Value) -> Option<Vec<Splice>> {
+        match yaml::edit(document, desired) {
+            Ok(splices) => Some(splices),
+            Err(error) => {
+                let told = self.stream.error_at(item.document(), error.line, error.column, Some(&item.id));
+                let InputError { origin, column, object, .. } = told;
+                let (field, message, help) = (error.path, error.message, error.help);
+                self.errors.push(InputError { origin, column, object, field, message, help });
+                None
+            }
+        }
+    }
+
+    /// Splices of a document, which count from its start.
+    fn add(&mut self, source: usize, start: usize, splices: Vec<Splice>) {
+        let moved = splices.into_iter().map(|splice| Splice {
+            start: splice.start + start,
+            end: splice.end + start,
+            text: splice.text,
+        });
+        self.splices[source].extend(moved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::stream::Source;
+
+    fn moved(text: &str, to: To) -> Result<String, Vec<String>> {
+        let sources = [Source { name: "a.yaml".into(), text: text.into() }];
+        let stream = Stream::read(&sources, "default").expect("manifests");
+        let migrated = migrate(&stream, to);
+        let told = |errors: Vec<InputError>| errors.iter().map(ToString::to_string).collect();
+        migrated.map(|migrated| migrated.edited.chunks(0, text).collect()).map_err(told)
+    }
+
+    const RUNTIME: &str = "\
+# The weather agent
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata:
+  name: weather
+  labels: {team: a}
+spec:
+  type: agent
+  targetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: weather
+  # What it knows
+  skills:
+    - name: pdf      # reads
+      image: 'i:1'
+      mountPath: /s/pdf
+";
+
+    /// A comment says why a skill is there; a move that drops it drops the reason. One in front of the list stays in both.
+    #[test]
+    fn a_list_moves_with_what_its_author_wrote_about_it() {
+        let text = format!("{RUNTIME}---\nkind: Service\n");
+        let after = moved(&text, To::SkillBinding).expect("a move");
+        assert_eq!(
+            after,
+            "\
+# The weather agent
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata:
+  name: weather
+  labels: {team: a}
+spec:
+  type: agent
+  targetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: weather
+  # What it knows
+---
+apiVersion: skills.kagenti.dev/v1alpha1
+kind: SkillBinding
+metadata:
+  name: weather
+spec:
+  targetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: weather
+  # What it knows
+  skills:
+    - name: pdf      # reads
+      image: 'i:1'
+      mountPath: /s/pdf
+---
+kind: Service
+"
+        );
+        assert_eq!(
+            moved(&after, To::SkillBinding).expect("nothing to move"),
+            after,
+            "a second run moves nothing"
+        );
+    }
+
+    #[test]
+    fn a_list_moves_back_and_what_cannot_be_said_is_refused() {
+        let binding = |more: &str| {
+            format!(
+                "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {{name: b}}\nspec:\n  targetRef: \
+                 {{apiVersion: apps/v1, kind: Deployment, name: weather}}\n{more}  skills:\n  - {{name: csv, image: i, mountPath: /s/csv}}\n"
+            )
+        };
+        let after = moved(&format!("{RUNTIME}---\n{}", binding("")), To::AgentRuntime).expect("a move");
+        assert_eq!(after, format!("{RUNTIME}    - name: csv\n      image: i\n      mountPath: /s/csv\n"));
+        let after = moved(&format!("{}---\n{RUNTIME}", binding("")), To::AgentRuntime).expect("a move");
+        assert_eq!(after, format!("{RUNTIME}    - name: csv\n      image: i\n      mountPath: /s/csv\n"));
+        let refused = |text: &str| moved(text, To::AgentRuntime).expect_err("a refusal").join("\n");
+        assert!(refused(&binding("")).contains("0 AgentRuntimes of the input point at Deployment weather"));
+        let both = refused(&format!("{RUNTIME}---\n{}", binding("  delivery: Pod\n  container: agent\n")));
+        assert!(both.contains("spec.delivery") && both.contains("spec.container"), "{both}");
+        assert!(refused(&format!("{RUNTIME}---\n{}", binding("  # why\n"))).contains("has comments"));
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_missing_last_one_stay() {
+        let text = RUNTIME.replace('\n', "\r\n");
+        let after = moved(&text, To::SkillBinding).expect("a move");
+        assert!(!after.replace("\r\n", "").contains('\n'), "{after:?}");
+        let text = RUNTIME.trim_end();
+        let after = moved(text, To::SkillBinding).expect("a move");
+        assert!(after.contains("\n---\napiVersion: skills.kagenti.dev"), "{after}");
+    }
+}
