@@ -21,7 +21,7 @@ build: ## Builds the optimised program, without paths of this machine: target/re
 
 .PHONY: demo
 demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
-	@cargo build --quiet --locked --no-default-features --features cli
+	cargo build --locked --no-default-features --features cli
 	@$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills diff -f docs/examples/quickstart/weather.yaml || [ $$? -eq 1 ]
 
 .PHONY: golden
@@ -113,12 +113,12 @@ CORPUS ?=
 
 .PHONY: corpus
 corpus: ## Tries the program on a copy of your manifests: make corpus DIR=../deploy; counts, refusals, differences (needs Go, python3)
-	cargo build --locked --quiet
+	cargo build --locked
 	oracle=$$(hack/tools.sh go-oracle); python3 hack/corpus.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --oracle "$$oracle" $(CORPUS) $(DIR)
 
 .PHONY: corpus-check
 corpus-check: ## docs/examples through hack/corpus.py, and four kinds of damage that it has to find (needs Go, python3)
-	cargo build --locked --quiet
+	cargo build --locked
 	oracle=$$(hack/tools.sh go-oracle); hack/corpus-check.sh "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" "$$oracle"
 
 .PHONY: flood

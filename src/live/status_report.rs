@@ -164,14 +164,39 @@ impl Stamp {
     }
 }
 
-/// The pods of a workload that run its template as it is, which the config hash tells.
+/// The revision of a pod, by the label that its controller gives it.
+fn revision(pod: &Value) -> Option<&str> {
+    ["pod-template-hash", "controller-revision-hash"].iter().find_map(|name| Object(pod).label(name))
+}
+
+/// Leaves the pods of the newest revision. The config hash alone does not tell it: a gate that is opened changes the
+/// template and not the hash (Q8).
+fn of_newest_revision<'p>(mut pods: Vec<&'p Value>, workload: &Value) -> Vec<&'p Value> {
+    let number = |pointer: &str| workload.pointer(pointer).and_then(Value::as_u64);
+    let seen = number("/status/observedGeneration");
+    let rolled = workload.pointer("/spec/template").is_some() && seen.is_some();
+    let begun = seen >= number("/metadata/generation") && number("/status/updatedReplicas") > Some(0);
+    if rolled && !begun {
+        return Vec::new();
+    }
+    let born =
+        |pod: &&Value| pod.pointer("/metadata/creationTimestamp").and_then(Value::as_str).map(str::to_owned);
+    let named = workload.pointer("/status/updateRevision").and_then(Value::as_str).map(str::to_owned);
+    let newest = pods.iter().max_by_key(|pod| born(pod)).and_then(|pod| revision(pod)).map(str::to_owned);
+    let wanted = named.or(newest);
+    pods.retain(|pod| revision(pod).is_none() || revision(pod) == wanted.as_deref());
+    pods
+}
+
+/// The pods of a workload that run its template as it is.
 fn pod_reports(pods: &[Value], workload: &Value, template: &Value, names: &Names) -> Vec<PodReport> {
     let Some(wanted) = Object(template).annotation(names.config_hash) else { return Vec::new() };
     let skills = mounted(template);
     let current = pods
         .iter()
         .filter(|pod| belongs(pod, workload) && Object(pod).annotation(names.config_hash) == Some(wanted));
-    current
+    of_newest_revision(current.collect(), workload)
+        .into_iter()
         .map(|pod| {
             let has = mounted(pod);
             let lacks = skills
@@ -425,6 +450,44 @@ mod tests {
             report.findings().last().map(String::as_str),
             Some("1 of 2 pods lack skill a (weather-2): an admission webhook over Pods took it out")
         );
+    }
+
+    /// A rollout that is under way has pods of the template before, and with the same hash after a gate was opened.
+    #[test]
+    fn pods_of_the_revision_before_are_not_stripped() {
+        let pod = |name: &str, revision: &str, born: &str, volume: Value| {
+            json!({"metadata": {"name": name, "namespace": "team1", "creationTimestamp": born,
+                    "labels": {"app": "weather", "pod-template-hash": revision},
+                    "annotations": {"kagenti.io/config-hash": "11"}}, "spec": {"volumes": [volume]}})
+        };
+        let pods = [
+            pod("weather-old-1", "aa", "2026-01-01T00:00:00Z", json!({"name": "cache"})),
+            pod(
+                "weather-new-1",
+                "bb",
+                "2026-01-01T00:00:09Z",
+                json!({"name": "skill-a", "image": {"reference": "q.io/a:1"}}),
+            ),
+            pod("weather-old-2", "aa", "2026-01-01T00:00:00Z", json!({"name": "cache"})),
+        ];
+        let seen = |generation: u64, updated: Value, pods: &[Value]| {
+            let mut workload = workload();
+            workload["metadata"]["namespace"] = json!("team1");
+            workload["metadata"]["generation"] = json!(2);
+            workload["spec"]["selector"] = json!({"matchLabels": {"app": "weather"}});
+            workload["status"] = json!({"observedGeneration": generation, "updatedReplicas": updated});
+            let found = report(&runtime(), Some(&workload), None, Some(pods), &KAGENTI, Kinds::default())
+                .pods
+                .unwrap_or_default();
+            found.into_iter().map(|pod| (pod.name, pod.lacks)).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(2, json!(1), &pods), [("weather-new-1".to_owned(), Vec::<String>::new())]);
+        // Before the first new pod, and before the controller has looked.
+        assert_eq!(seen(2, json!(0), &pods[..1]), []);
+        assert_eq!(seen(2, Value::Null, &pods[..1]), []);
+        assert_eq!(seen(1, json!(1), &pods[..1]), []);
+        // All of the new revision, and one was stripped.
+        assert_eq!(seen(2, json!(1), &pods[..1]), [("weather-old-1".to_owned(), vec!["a".to_owned()])]);
     }
 
     #[test]

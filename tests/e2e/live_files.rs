@@ -24,6 +24,9 @@ fn manifests_are_tried_with_their_skills() {
     let args = ["diff", "-f", "-", "--live"];
     let same = server.skills_fed(&args, &list(&[&manifest, &agent]));
     assert_eq!((same.code, same.stdout.as_str()), (0, ""), "{}", same.stderr);
+    let summary =
+        "summary: 1 agent, 2 skills in namespace live-files: 0 workloads would change, 1 unchanged; profile ";
+    assert!(same.stderr.contains(summary), "{}", same.stderr);
     let path = format!("{}/web", path_of(&manifest));
     let before = server.get(&path)["metadata"]["generation"].clone();
 
@@ -32,6 +35,9 @@ fn manifests_are_tried_with_their_skills() {
     let fewer = runtime(namespace, "web", &[("a", &new, "/skills/a")]);
     let said = server.skills_fed(&args, &list(&[&changed, &fewer]));
     assert_eq!(said.code, 1, "{said:?}");
+    let summary =
+        "summary: 1 agent, 1 skill in namespace live-files: 1 workload would change, 0 unchanged; profile ";
+    assert!(said.stderr.contains(summary), "{}", said.stderr);
     let lines: Vec<&str> = said
         .stdout
         .lines()
@@ -69,6 +75,8 @@ fn manifests_are_tried_with_their_skills() {
     // The Deployment alone: its AgentRuntime is in the cluster.
     let said = server.skills_fed(&args, &changed.to_string());
     assert_eq!(said.code, 1, "{said:?}");
+    // The manifest's own change.
+    assert!(said.stderr.contains("1 workload would change, 0 unchanged"), "{}", said.stderr);
     assert!(said.stdout.contains("+        image: quay.io/example/agent:2"), "{}", said.stdout);
     assert!(
         !said.stdout.contains("skill-b") || !said.stdout.contains("\n-        name: skill-b"),

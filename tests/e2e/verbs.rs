@@ -240,6 +240,14 @@ fn machines_read_apply_and_a_missing_name_hides_no_other() {
         "{}",
         said.stderr
     );
+    // A namespace that is not there is no fault of admission.
+    let said = server.skills(&["doctor", "-n", "verbs-nowhere", "-o", "json"]);
+    let rows: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    for check in ["image volumes kept", "image volumes kept in Pods", "PodSecurity"] {
+        let row = rows["checks"].as_array().into_iter().flatten().find(|row| row["check"] == check);
+        let row = row.unwrap_or_else(|| panic!("no {check} in {rows}"));
+        assert_eq!(row["mend"], "create the namespace, or give another with -n", "{row}");
+    }
     let said = server.skills(&["status", "-n", namespace, "web", "nosuch"]);
     assert_eq!(said.code, 4, "{}", said.stderr);
     assert!(said.stdout.contains("web    Deployment/web"), "{}", said.stdout);

@@ -58,6 +58,9 @@ fn row(check: impl Into<String>, state: State, found: impl Into<String>, mend: i
     Row { check: check.into(), state, found: found.into(), mend: mend.into() }
 }
 
+/// What mends a namespace that is not there.
+const NO_NAMESPACE: &str = "create the namespace, or give another with -n";
+
 /// A question that the server would not answer.
 fn unknown(check: &str, error: &ClusterError) -> Row {
     row(check, State::Unknown, error.message.clone(), error.help.clone())
@@ -177,6 +180,9 @@ async fn survival_in_pods(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
         Trial::Refused(said) => {
             row(CHECK, State::Failed, said, "admission refuses such a Pod: see the message")
         }
+        Trial::Unknown(why) if why.contains(&format!("namespaces {:?} not found", cluster.namespace)) => {
+            row(CHECK, State::Unknown, why, NO_NAMESPACE)
+        }
         Trial::Unknown(why) => row(
             CHECK,
             State::Unknown,
@@ -214,6 +220,9 @@ async fn survival(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
                     "a mutating webhook with an older client rewrites Deployments: update it, or exclude the namespace",
                 ),
             }
+        }
+        Err(error) if error.failure == Failure::NotFound => {
+            row(CHECK, State::Unknown, error.message, NO_NAMESPACE)
         }
         Err(error) if error.failure == Failure::Forbidden && !error.message.contains("admission webhook") => {
             row(
@@ -402,7 +411,7 @@ async fn pod_security(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
             CHECK,
             State::Failed,
             format!("namespace {:?} does not exist", cluster.namespace),
-            "create it, or give another with -n",
+            NO_NAMESPACE,
         ),
         Ok(Some(namespace)) => {
             let label = |name: &str| Object(&namespace).label(name);

@@ -206,7 +206,14 @@ async fn try_all(
         }
         async move {
             let what = format!("try {} {}/{}", item.id.kind, item.id.namespace, item.id.name);
-            requests.write(Method::PATCH, &path, "application/apply-patch+yaml", &object, &what).await
+            let tried = requests.write(Method::PATCH, &path, "application/apply-patch+yaml", &object, &what).await;
+            tried.map_err(|error| match error.message.contains(".spec.skills: field not declared in schema") {
+                true => error.help(
+                    "the cluster's CRD has no spec.skills: 'kubectl skills render --config-from cluster' writes the skills into the \
+                     workload and leaves them out; give its output",
+                ),
+                false => error,
+            })
         }
     });
     let tried: Vec<Result<Value, ClusterError>> =

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
 use super::connect::{Caller, connect};
-use super::discovery::dialect;
+use super::discovery::{Dialect, dialect};
 use super::error::{ClusterError, Failure as Kind};
 use super::progress::Progress;
 use super::requests::Requests;
@@ -198,24 +198,6 @@ impl ClusterRun {
 
     /// Says what the run comes to: a line for each workload where that is wanted, and the summary. `done`: it was written.
     pub fn sum_up(&self, plans: &[LivePlan<'_>], done: bool) {
-        let dialect = &self.snapshot.dialect;
-        let (mut skills, mut changed, mut failed) = (0, 0, 0);
-        for live in plans {
-            let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else {
-                failed += 1;
-                continue;
-            };
-            skills += plan.skills.len();
-            changed += usize::from(!plan.updates().is_empty());
-            let mounted = match plan.action {
-                Action::Configured | Action::Unchanged => {
-                    format!("{} mounted", counted(plan.skills.len(), "skill"))
-                }
-                _ => plan.reason.clone(),
-            };
-            let (kind, namespace) = (plan.target.kind.to_lowercase(), &plan.id.namespace);
-            notes::object(&format!("{kind} {namespace}/{}: {mounted}", plan.target.name));
-        }
         let place = match &self.scope.namespace {
             Some(namespace) => format!("namespace {namespace}"),
             None => "all namespaces".to_owned(),
@@ -224,21 +206,10 @@ impl ClusterRun {
             let more = if self.scope.namespace.is_some() { " (-A looks in all namespaces)" } else { "" };
             return notes::summary(&format!("no AgentRuntime or SkillBinding found in {place}{more}"));
         }
+        let sound = plans.iter().filter(|live| live.errors.is_empty()).filter_map(|live| live.plan.as_ref());
+        let changed = sound.filter(|plan| !plan.updates().is_empty()).count();
         let verb = if done { "changed" } else { "would change" };
-        let mut text = format!(
-            "{}, {} in {place}: {} {verb}, {} unchanged",
-            counted(plans.len(), "agent"),
-            counted(skills, "skill"),
-            counted(changed, "workload"),
-            plans.len() - changed - failed,
-        );
-        if failed > 0 {
-            text += &format!(", {failed} failed");
-        }
-        let profile = dialect.profile;
-        let gate_off = (!self.session.options().gate && profile.mounts()).then_some(profile.skill_gate);
-        text += &whose_rules(profile.name, &dialect.reason, gate_off);
-        notes::summary(&text);
+        sum_up(plans, &place, &self.snapshot.dialect, self.session.options().gate, (changed, verb));
     }
 
     /// Plans everything that the run is about.
@@ -247,14 +218,55 @@ impl ClusterRun {
     }
 }
 
+/// Says what plans over a cluster come to: a line for each workload where that is wanted, and the summary. `changed`: how
+/// many workloads, and the verb.
+pub fn sum_up(
+    plans: &[LivePlan<'_>],
+    place: &str,
+    dialect: &Dialect,
+    gate: bool,
+    (changed, verb): (usize, &str),
+) {
+    let (mut skills, mut failed) = (0, 0);
+    for live in plans {
+        let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else {
+            failed += 1;
+            continue;
+        };
+        skills += plan.skills.len();
+        let mounted = match plan.action {
+            Action::Configured | Action::Unchanged => {
+                format!("{} mounted", counted(plan.skills.len(), "skill"))
+            }
+            _ => plan.reason.clone(),
+        };
+        let (kind, namespace) = (plan.target.kind.to_lowercase(), &plan.id.namespace);
+        notes::object(&format!("{kind} {namespace}/{}: {mounted}", plan.target.name));
+    }
+    let mut text = format!(
+        "{}, {} in {place}: {} {verb}, {} unchanged",
+        counted(plans.len(), "agent"),
+        counted(skills, "skill"),
+        counted(changed, "workload"),
+        plans.len().saturating_sub(changed + failed),
+    );
+    if failed > 0 {
+        text += &format!(", {failed} failed");
+    }
+    let profile = dialect.profile;
+    let gate_off = (!gate && profile.mounts()).then_some(profile.skill_gate);
+    text += &whose_rules(profile.name, &dialect.reason, gate_off);
+    notes::summary(&text);
+}
+
 /// The profile of a cluster and the operator's ConfigMaps in it, for manifests in these namespaces. Where the cluster
 /// serves no AgentRuntime and no profile is given, `otherwise` decides.
 pub fn config_of(
     args: &ClusterArgs,
     given: Option<&'static Profile>,
     namespaces: &BTreeSet<&str>,
-    otherwise: impl FnOnce() -> Result<&'static Profile, Failure>,
-) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
+    otherwise: impl FnOnce() -> Result<(&'static Profile, String), Failure>,
+) -> Result<(&'static Profile, String, Vec<ConfigMap>), Failure> {
     let only = match namespaces.iter().collect::<Vec<_>>().as_slice() {
         [only] => Some((**only).to_owned()),
         _ => None,
@@ -262,19 +274,19 @@ pub fn config_of(
     let scope = Scope { namespace: only, config: true, ..Scope::default() };
     block_on(async {
         let connection = connect(args, Caller::of("config"), false).await?;
-        let profile = match dialect(&connection.requests, given).await {
+        let (profile, reason) = match dialect(&connection.requests, given).await {
             Ok(dialect) => {
                 dialect.warnings.iter().for_each(|warning| notes::warning(warning));
-                if given.is_none() {
-                    notes::note(&format!("profile {}: {}", dialect.profile.name, dialect.reason));
-                }
-                dialect.profile
+                (dialect.profile, dialect.reason)
             }
-            Err(error) if error.failure == Kind::NotFound => otherwise()?,
+            Err(error) if error.failure == Kind::NotFound => {
+                let (profile, reason) = otherwise()?;
+                (profile, format!("{reason}, and the cluster serves no AgentRuntime"))
+            }
             Err(error) => return Err(error.into()),
         };
         let found = snapshot::read_config(&connection.requests, &scope, profile).await?;
-        Ok((profile, read_maps(&found)?))
+        Ok((profile, reason, read_maps(&found)?))
     })
 }
 

@@ -49,10 +49,9 @@ pub fn load<'s>(
     let stream = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;
     let mut config = planning.config.files.clone();
     let (profile, reason) = if planning.config.cluster {
-        let (profile, maps) = from_cluster(cluster, planning.profile, &stream)?;
+        let (profile, reason, maps) = from_cluster(cluster, planning.profile, &stream)?;
         config.get_or_insert_default().extend(maps);
-        let by_crd = || "the cluster's CRD is of it".to_owned();
-        (profile, planning.profile.map_or_else(by_crd, |_| named_by()))
+        (profile, reason)
     } else {
         choose_profile(&stream, planning.profile)?
     };
@@ -189,9 +188,9 @@ fn from_cluster(
     cluster: &ClusterArgs,
     given: Option<&'static Profile>,
     stream: &Stream<'_>,
-) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
+) -> Result<(&'static Profile, String, Vec<ConfigMap>), Failure> {
     let namespaces: BTreeSet<&str> = stream.asking().map(|runtime| runtime.id.namespace.as_str()).collect();
-    crate::cluster::run::config_of(cluster, given, &namespaces, || Ok(choose_profile(stream, None)?.0))
+    crate::cluster::run::config_of(cluster, given, &namespaces, || choose_profile(stream, None))
 }
 
 #[cfg(not(feature = "cluster"))]
@@ -199,7 +198,7 @@ fn from_cluster(
     _: &ClusterArgs,
     _: Option<&'static Profile>,
     _: &Stream<'_>,
-) -> Result<(&'static Profile, Vec<ConfigMap>), Failure> {
+) -> Result<(&'static Profile, String, Vec<ConfigMap>), Failure> {
     super::no_cluster("--config-from cluster")
 }
 

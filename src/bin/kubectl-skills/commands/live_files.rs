@@ -3,6 +3,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::manifest::stream::Stream;
@@ -21,7 +22,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::paths;
 use crate::cluster::progress::Progress;
 use crate::cluster::requests::Requests;
-use crate::cluster::run::{block_on, read_maps};
+use crate::cluster::run::{block_on, read_maps, sum_up};
 use crate::cluster::snapshot::{Scope, key, or_without_operator, read_config};
 use crate::exit::Run;
 use crate::notes;
@@ -81,6 +82,14 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
             format => object_diff::show_object(format, &pairs)?,
         };
+        // What the manifests themselves change in a workload counts as well.
+        let is_workload = |pair: &&Pair| WorkloadKind::parse(&pair.id.kind).is_some();
+        let changed = pairs.iter().filter(is_workload).filter(|pair| pair.before != pair.after).count();
+        let place = match scope_of(&manifests, live).namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "several namespaces".to_owned(),
+        };
+        sum_up(&plans, &place, &dialect, gate, (changed, "would change"));
         let input = plans.iter().flat_map(|live| live.errors.iter().cloned()).collect();
         conclude(outcome, input, errors)
     })
