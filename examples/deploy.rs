@@ -1,4 +1,5 @@
-//! Writes the generated files of deploy/ and the table of rights in docs/deploy.md: `make deploy`.
+//! Writes the generated files of deploy/, the table of rights in docs/deploy.md and that of runtimes in
+//! docs/skill-binding.md: `make deploy`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -16,9 +17,16 @@ fn main() -> Result<(), std::io::Error> {
         .into_iter()
         .map(|(path, text)| (root.join("deploy").join(path), text))
         .collect();
-    let guide = root.join("docs/deploy.md");
-    if let Some(text) = with_rights(&std::fs::read_to_string(&guide)?) {
-        files.push((guide, text));
+    let tables = [
+        ("deploy.md", "rights", Profile::by_name(PROFILE).map(kubectl_skills::install::rbac::markdown)),
+        ("skill-binding.md", "runtimes", Some(kubectl_skills::api::agent_location::markdown())),
+    ];
+    for (name, mark, table) in tables {
+        let guide = root.join("docs").join(name);
+        let text = std::fs::read_to_string(&guide)?;
+        if let Some(text) = table.and_then(|table| with_table(&text, mark, &table)) {
+            files.push((guide, text));
+        }
     }
     let mut changed = 0;
     for (path, text) in files {
@@ -36,14 +44,10 @@ fn main() -> Result<(), std::io::Error> {
     Ok(())
 }
 
-/// The guide with the table of rights as it is now; none where it has no place for it.
-fn with_rights(guide: &str) -> Option<String> {
-    const BEGIN: &str = "<!-- rights -->\n";
-    let profile = Profile::by_name(PROFILE)?;
-    let (before, rest) = guide.split_once(BEGIN)?;
-    let (_, after) = rest.split_once("<!-- /rights -->")?;
-    Some(format!(
-        "{before}{BEGIN}{}<!-- /rights -->{after}",
-        kubectl_skills::install::rbac::markdown(profile)
-    ))
+/// The guide with the table as it is now; none where it has no place for it.
+fn with_table(guide: &str, mark: &str, table: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = guide.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}{table}{end}{after}"))
 }

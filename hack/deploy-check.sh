@@ -89,6 +89,7 @@ choices() {
 --set namespaces={team1,team2},controller.dryRun=true,policy.enabled=true
 --set profile=rossoctl,controller.enabled=false,webhook.enabled=true,crd.install=true,policy.enabled=true,gates.create=true,gates.values.skillDiscovery=true
 --set controller.enabled=false,policy.enabled=true
+--set controller.enabled=false,policy.inject=true,crd.skillBinding=true,crd.install=true,namespaces={team1,team2}
 --set replicas=1,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,rbac.create=false,serviceAccount.create=false
 --set traces.endpoint=https://collector.observability/otlp,traces.environment.OTEL_TRACES_SAMPLER_ARG=0.1
 --set image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123,networkPolicy.metricsFrom.team=sre

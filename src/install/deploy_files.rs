@@ -4,6 +4,7 @@
 use crate::api::profile::{PROFILES, Profile};
 use crate::crd;
 use crate::install::admission_policy::{self, Action, Binding};
+use crate::install::inject_policy::{self, Injection};
 use crate::install::rbac::{self, Grant, NAME, Place, Task};
 use crate::install::webhook_registration::{self, Address, Registration};
 use crate::yaml;
@@ -43,7 +44,9 @@ pub fn files() -> Vec<(String, String)> {
         put("overlays/policy/policy.yaml", admission_policy::text(profile, &shipped_binding()));
     }
     put("crd/skillbindings.yaml", crd::skill_binding::yaml());
-    put("chart/files/crd/skillbindings.yaml", crd::skill_binding::yaml());
+    put("chart/files/skill-binding/crd.yaml", crd::skill_binding::yaml());
+    put("overlays/inject/policy.yaml", inject_policy::text(&Injection::default()));
+    put("chart/files/skill-binding/policy.yaml", inject_policy::text(&Injection::default()));
     put("chart/templates/_rules.tpl", chart_rules());
     for profile in &PROFILES {
         put(&format!("chart/files/crd/{}.yaml", profile.name), crd::text(profile));

@@ -3,6 +3,7 @@
 //! have written is held by [`generated`].
 
 mod cost;
+mod documented;
 mod generated;
 mod owners;
 mod webhook;

@@ -10,7 +10,7 @@ use crate::objects::{deployment, gates_on, one, path_of, runtime};
 use crate::server::{CURRENT, Said, Server, fed};
 
 /// The shell commands of a section of a page, line by line.
-fn commands(page: &str, heading: &str) -> Vec<String> {
+pub fn commands(page: &str, heading: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join(page)).expect("the page");
     let section = page.split_once(&format!("\n## {heading}\n")).expect("the section").1;
@@ -20,27 +20,27 @@ fn commands(page: &str, heading: &str) -> Vec<String> {
 }
 
 /// A shell in the repository with kubectl and the plugin on its path.
-struct Shell<'s> {
+pub struct Shell<'s> {
     server: &'s Server,
     dir: tempfile::TempDir,
 }
 
 impl<'s> Shell<'s> {
-    fn new(server: &'s Server) -> Self {
+    pub fn new(server: &'s Server) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         symlink(env!("CARGO_BIN_EXE_kubectl-skills"), dir.path().join("kubectl-skills")).expect("a link");
         symlink(server.kubectl_path(), dir.path().join("kubectl")).expect("a link");
         Self { server, dir }
     }
 
-    fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> Said {
         let path = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("sh");
         command.args(["-c", line]).env("PATH", path).env("KUBECONFIG", self.server.kubeconfig());
         fed(command.current_dir(env!("CARGO_MANIFEST_DIR")), "")
     }
 
-    fn succeeds(&self, line: &str) -> Said {
+    pub fn succeeds(&self, line: &str) -> Said {
         let said = self.run(line);
         assert_eq!(said.code, 0, "{line}: {}{}", said.stdout, said.stderr);
         said
@@ -145,6 +145,7 @@ fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out()
         "/apis/rbac.authorization.k8s.io/v1/clusterroles/kubectl-skills",
         "/apis/apps/v1/namespaces/kagenti-system/deployments/kubectl-skills",
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/agentruntimes.agent.kagenti.dev",
+        "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/inject.skillbindings.skills.kagenti.dev",
     ] {
         assert_eq!(server.request("GET", path, None).0, 404, "{path} is left");
     }

@@ -27,3 +27,13 @@ fn the_documented_rights_are_those_of_the_table() {
     let table = kubectl_skills::install::rbac::markdown(profile.expect("a profile"));
     assert!(text.contains(&table), "docs/deploy.md: the table of rights must be\n{table}");
 }
+
+/// docs/skill-binding.md shows the table of runtimes as it is.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may read its data")]
+fn the_documented_runtimes_are_those_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/skill-binding.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let table = kubectl_skills::api::agent_location::markdown();
+    assert!(text.contains(&table), "docs/skill-binding.md: the table of runtimes must be\n{table}");
+}
