@@ -74,6 +74,9 @@ pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Environment variable by which agents find their skills: paths, comma-separated.
 pub const SKILL_FOLDERS: &str = "SKILL_FOLDERS";
 
+/// Path prefixes that pr332-merged and no-trace refuse, in the order in which they are tried.
+pub const PROTECTED_PATHS: [&str; 4] = ["/proc", "/sys", "/dev", "/var/run/secrets"];
+
 /// Names up to `head`.
 pub static KAGENTI: Names = Names {
     group: "agent.kagenti.dev",

@@ -13,8 +13,7 @@ use super::node::{Node, Rule, Shape};
 use super::pattern::{API_VERSION, HOME, MOUNT_PATH, SKILL_NAME};
 use super::status::{condition, generation, texts};
 use crate::api::agent_location::{AgentLocation, Discovery, NAMES};
-use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
-use crate::validate::webhook::PROTECTED_PATHS;
+use crate::api::names::{PROTECTED_PATHS, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::yaml::emit;
 
 /// Plural of the resource.

@@ -7,11 +7,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::names::{AGENT_RUNTIME, VERSION};
+use crate::api::names::{AGENT_RUNTIME, PROTECTED_PATHS, VERSION};
 use crate::api::profile::Profile;
 use crate::crd::PLURAL;
 use crate::go::quote::go_quote;
-use crate::validate::webhook::PROTECTED_PATHS;
 use crate::yaml::emit;
 
 /// What a cluster does with an object that breaks a rule.

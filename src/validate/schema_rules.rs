@@ -72,6 +72,9 @@ pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut 
         )));
     }
     if let Value::Object(map) = value {
+        if let (Shape::Map(_), Some(max)) = (&node.shape, node.max_items.filter(|max| map.len() > *max)) {
+            errors.push(path.error(format!("Too many: {}: must have at most {max} items", map.len())));
+        }
         for (key, value) in map {
             if let Some(child) = node.child(key) {
                 validate(child, value, Path::Key(&path, key), errors);
@@ -144,14 +147,38 @@ fn array_errors(node: &Node, items: &[Value], path: Path<'_>, errors: &mut Vec<S
         }
     }
     if let Some(min) = node.min_items.filter(|min| items.len() < *min) {
-        let unit = if min == 1 { "item" } else { "items" };
-        let text = go_value(&Value::Array(items.to_vec()));
+        let count = items.len();
         errors.push(
-            path.error(format!("Invalid value: {text}: {path} in body should have at least {min} {unit}")),
+            path.error(format!("Invalid value: {count}: {path} in body should have at least {min} items")),
         );
     }
     if let Some(max) = node.max_items.filter(|max| items.len() > *max) {
         let unit = if max == 1 { "item" } else { "items" };
         errors.push(path.error(format!("Too many: {}: must have at most {max} {unit}", items.len())));
+    }
+}
+
+#[cfg(all(test, feature = "internals"))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// In the words that the server has for a SkillBinding (`tests/e2e/skill_binding.rs`).
+    #[test]
+    fn lists_and_maps_are_counted() {
+        let labels: serde_json::Map<String, Value> =
+            (0..21).map(|key| (format!("k{key}"), json!("v"))).collect();
+        let object = json!({"spec": {"skills": [], "selector": {"matchLabels": labels}}});
+        let mut errors = Vec::new();
+        validate(&crate::crd::skill_binding::schema(), &object, Path::Root, &mut errors);
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "spec.skills: Invalid value: 0: spec.skills in body should have at least 1 items",
+                "spec.selector.matchLabels: Too many: 21: must have at most 20 items",
+            ]
+        );
     }
 }

@@ -13,11 +13,10 @@ use crate::go::quote::go_quote;
 
 use super::findings::{Finding, Rule, rules, skill_path};
 
+pub use crate::api::names::PROTECTED_PATHS;
+
 /// Name of the webhook in the operator's ValidatingWebhookConfiguration, the same in every profile.
 pub const WEBHOOK_NAME: &str = "vagentruntime.kb.io";
-
-/// Path prefixes that pr332-merged and no-trace refuse, in the order in which they are tried.
-pub const PROTECTED_PATHS: [&str; 4] = ["/proc", "/sys", "/dev", "/var/run/secrets"];
 
 /// The last profile whose CRD and webhook know `spec.skills` and every rule about it.
 pub(crate) const LAST_WITH_SKILLS: &str = "no-trace";
