@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use kubectl_skills::install::admission_policy::Action;
 use kubectl_skills::install::inject_policy::{self, Injection, refusal_name};
 use serde_json::{Value, json};
 
@@ -485,6 +486,41 @@ fn without_the_crd_pods_wait_and_without_the_policies_they_do_not() {
     server.restart_api_server("KILL");
     until("pods to be refused", || dry_run(&server, &user).0 != 201);
     assert_eq!(dry_run(&server, &system).0, 201, "a cluster comes up without SkillBindings");
-    server.kubectl(&["delete", "-f", "-"], &inject_policy::text(&Injection::default()));
+    // Who only wants to be warned waits for nothing.
+    let warn = inject_policy::text(&Injection { action: Action::Warn, ..Injection::default() });
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &warn);
     until("pods to be taken", || dry_run(&server, &user).0 == 201);
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &inject_policy::text(&Injection::default()));
+    until("pods to be refused again", || dry_run(&server, &user).0 != 201);
+    server.kubectl(&["delete", "-f", "-"], &warn);
+    until("pods to be taken", || dry_run(&server, &user).0 == 201);
+}
+
+/// With `--action warn` a pod that cannot have a skill is created without it, and has what it can have.
+#[test]
+fn a_pod_that_only_warns_gets_what_it_can() {
+    let server = start();
+    install(&server, &Injection::default());
+    server.namespace("warned");
+    let two = json!({"skills": [
+        {"name": "pdf", "image": "i:1", "mountPath": "/skills/pdf"},
+        {"name": "ocr", "image": "i:1", "mountPath": "/skills/ocr"},
+    ]});
+    bind(&server, "warned", "web", &by_label("web", &two));
+    until_seen(&server);
+    let spec = json!({
+        "containers": [container("agent", &json!({"volumeMounts": [{"name": "cache", "mountPath": "/skills/pdf"}]}))],
+        "volumes": [{"name": "cache", "emptyDir": {}}],
+    });
+    let pod = pod("warned", &json!({"app": "web"}), &spec);
+    assert_eq!(dry_run(&server, &pod).0, 403);
+    let warn = inject_policy::text(&Injection { action: Action::Warn, ..Injection::default() });
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &warn);
+    until("the pod to be taken", || dry_run(&server, &pod).0 == 201);
+    let (mounts, _) = given(&dry_run(&server, &pod).1, 0);
+    assert_eq!(mounts, ["cache at /skills/pdf", "skill-ocr at /skills/ocr"]);
+    let said = server.kubectl(&["create", "--dry-run=server", "-f", "-"], &pod.to_string());
+    let words = "SkillBinding web: skill pdf is to be mounted at /skills/pdf, and the container agent has a mount of the \
+                 volume cache there; choose another mountPath";
+    assert!(said.stderr.contains(words), "{said:?}");
 }
