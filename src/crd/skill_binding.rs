@@ -32,6 +32,14 @@ pub const POD_OWNERS: [(&str, &str); 9] = [
     ("serving.knative.dev", "Service"),
 ];
 
+/// What the kubelet reads as an image reference, but for bounds on the length of its parts (`ReferenceRegexp` of
+/// `distribution/reference`); any other text ends in InvalidImageName.
+const IMAGE_REFERENCE: &str = "^(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\
+                               \\[[a-fA-F0-9:]+\\])(:[0-9]+)?/)?\
+                               [a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*\
+                               (:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?\
+                               (@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$";
+
 /// Name of the CustomResourceDefinition.
 pub fn name() -> String {
     format!("{PLURAL}.{SKILLS_GROUP}")
@@ -198,11 +206,23 @@ fn skills() -> Node {
         pattern: Some(&SKILL_NAME),
         ..text("Name of the skill, once in the list. The volume is called skill-NAME.")
     };
-    let mut path_rules = vec![rule("!self.contains('..')", "must not contain path traversal (..)")];
-    path_rules.push(rule(
-        format!("!{}.exists(p, self.startsWith(p))", cel::list(PROTECTED_PATHS)),
-        format!("must not overlap a protected path: {}", PROTECTED_PATHS.join(", ")),
-    ));
+    let path_rules = vec![
+        rule("!self.contains('..')", "must not contain path traversal (..)"),
+        rule(
+            format!("!{}.exists(p, self.startsWith(p))", cel::list(PROTECTED_PATHS)),
+            format!("must not overlap a protected path: {}", PROTECTED_PATHS.join(", ")),
+        ),
+        rule("self.matches('[^/.]')", "must not be the root of the container's file system"),
+    ];
+    let image = Node {
+        max_length: Some(1024),
+        rules: vec![rule(
+            format!("self == '' || self.matches({})", cel::text(IMAGE_REFERENCE)),
+            "is no image reference; write it as registry/name:tag or registry/name@sha256:digest, in lower case and \
+             without a scheme",
+        )],
+        ..non_empty("Reference of the OCI image with the skill's files.")
+    };
     let mount_path = Node {
         min_length: Some(1),
         max_length: Some(1024),
@@ -227,7 +247,7 @@ fn skills() -> Node {
     let skill = object(
         "One skill image.",
         vec![
-            required("image", non_empty("Reference of the OCI image with the skill's files.")),
+            required("image", image),
             optional("mountPath", mount_path),
             required("name", name),
             optional("pullPolicy", policy),

@@ -8,12 +8,13 @@ const OWNERS: &str = "object.metadata.?ownerReferences.orValue([])";
 const LABELS: &str = "object.metadata.?labels.orValue({})";
 const TARGET: &str = "params.spec.targetRef";
 
-/// Whether the SkillBinding is delivered to pods, and the pod is one that can take image volumes: none of Windows, and
-/// none that the kubelet only mirrors.
+/// Whether the SkillBinding is delivered to pods, and the pod is one that can take image volumes: none of Windows, none
+/// that the kubelet only mirrors, and none without containers, which the server refuses in its own words.
 pub(super) fn is_wanted() -> String {
     "params.spec.?delivery.orValue('Workload') == 'Pod' && !has(params.metadata.deletionTimestamp) && \
      (!has(object.spec.os) || object.spec.os.name != 'windows') && \
-     !('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))"
+     !('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({})) && \
+     has(object.spec.containers) && object.spec.containers.size() > 0"
         .to_owned()
 }
 

@@ -240,6 +240,8 @@ fn what_would_be_written_over_is_refused_in_our_words() {
     for (app, spec, wanted) in cases {
         assert_eq!(refusal(server, &pod("refused", &json!({"app": app}), &spec)), wanted, "{spec}");
     }
+    let none = refusal(server, &pod("refused", &json!({"app": "named"}), &json!({"containers": []})));
+    assert_eq!(none, "422 Pod \"it\" is invalid: spec.containers: Required value");
     let spec = json!({"containers": [container("agent", &json!({}))]});
     let said = refusal(server, &pod("refused", &json!({"app": "twice"}), &spec));
     // Which of them is asked first, the server does not settle.

@@ -67,6 +67,43 @@ fn selector(selector: &Value) -> Value {
     with(&json!({"targetRef": null, "selector": selector}))
 }
 
+/// The server's regular expression against what the kubelet's parser reads, as `render` has it: whatever that reads, the
+/// CRD takes, and what it does not read is refused but for texts that are named.
+#[test]
+fn images_are_taken_that_the_kubelet_can_read() {
+    let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let long = format!("ghcr.io/{}", "a".repeat(300));
+    let images = [
+        "nginx",
+        "nginx:latest",
+        "quay.io:5000/a/b:v1.2",
+        "localhost/a",
+        "a__b/c-d--e",
+        "UPPER/lower",
+        "[fd00::1]:5000/a",
+        &format!("quay.io/a/b:latest@sha256:{digest}"),
+        &format!("quay.io/a/b@sha256:{digest}"),
+        "quay.io/a/Upper",
+        "Not A Valid Ref!!",
+        " nginx",
+        "nginx:",
+        "a//b",
+        "a:latest:latest",
+        "quay.io/a/b:latest@sha256:12",
+        "a_-b",
+        "${IMAGE}",
+        "oci://a/b:1",
+        // Read by the regular expression alone.
+        digest,
+        &long,
+    ];
+    for image in images {
+        let read = kubectl_skills::api::image_reference::parse(image).is_some();
+        let taken = verdict(&skill(&json!({"image": image}))).is_empty();
+        assert_eq!(taken, read || image == digest || image == long, "{image}");
+    }
+}
+
 /// A rule that is written wrong lets everything pass, or nothing: only the server's own answer shows it.
 #[test]
 fn objects_are_taken_or_refused_in_the_servers_words() {
@@ -168,6 +205,15 @@ fn objects_are_taken_or_refused_in_the_servers_words() {
         (
             skill(&json!({"mountPath": "/proc/x"})),
             "spec.skills[0].mountPath: Invalid value: \"/proc/x\": must not overlap a protected path: /proc, /sys, /dev, /var/run/secrets",
+        ),
+        (
+            skill(&json!({"mountPath": "//./"})),
+            "spec.skills[0].mountPath: Invalid value: \"//./\": must not be the root of the container's file system",
+        ),
+        (
+            skill(&json!({"image": "https://ghcr.io/acme/pdf:1"})),
+            "spec.skills[0].image: Invalid value: \"https://ghcr.io/acme/pdf:1\": is no image reference; write it as \
+             registry/name:tag or registry/name@sha256:digest, in lower case and without a scheme",
         ),
         (
             skill(&json!({"mountPath": "a"})),
