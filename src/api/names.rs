@@ -39,7 +39,9 @@ pub const AGENT_RUNTIME: &str = "AgentRuntime";
 pub const SKILLS_GROUP: &str = "skills.kagenti.dev";
 /// Kind of the resource that lists skills for any workload, with any operator and with none; version [`VERSION`].
 pub const SKILL_BINDING: &str = "SkillBinding";
-/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas.
+/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas. And label, with the
+/// value `true`, of every pod of a SkillBinding: the policies look only at those again, for the server evaluates a policy
+/// once for each SkillBinding of the namespace, whosever the pod is.
 pub const INJECTED: &str = "skills.kagenti.dev/injected";
 /// Label by which a pod wants no injection, with the value `false`.
 pub const INJECT: &str = "skills.kagenti.dev/inject";

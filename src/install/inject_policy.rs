@@ -13,16 +13,11 @@ use super::admission_policy::{Action, bound, rule};
 use super::inject_target::{is_target, is_wanted};
 use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation, Discovery};
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX, SKILLS_GROUP, VERSION};
+pub use crate::api::names::{INJECT, INJECTED};
 use crate::crd::cel;
 use crate::crd::skill_binding::{self, PLURAL};
 use crate::yaml::emit;
 
-/// Annotation on a pod: which SkillBinding gave it which skill, as `binding/skill`, joined by commas. And label, with the
-/// value `true`, of every pod of a SkillBinding: only those are looked at again, for the server evaluates a policy once
-/// for each SkillBinding of the namespace, whosever the pod is.
-pub const INJECTED: &str = "skills.kagenti.dev/injected";
-/// Label of a pod that wants no injection, with the value `false`.
-pub const INJECT: &str = "skills.kagenti.dev/inject";
 /// Namespaces whose pods are never waited for: a cluster must come up without SkillBindings.
 const SYSTEM_NAMESPACES: [&str; 3] = ["kube-node-lease", "kube-public", "kube-system"];
 

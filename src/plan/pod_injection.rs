@@ -198,7 +198,7 @@ fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Says which SkillBinding gave what; entries of others stay.
+/// Says which SkillBinding gave what, by annotation, and that one did, by label; entries of others stay.
 fn annotation(pod: &Value, all: &[String]) -> Vec<Value> {
     let mut entries: Vec<&str> = entries(pod);
     let missing: Vec<&str> =
@@ -211,8 +211,12 @@ fn annotation(pod: &Value, all: &[String]) -> Vec<Value> {
     if pod.pointer("/metadata/annotations").is_none_or(Value::is_null) {
         out.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
-    let path = format!("/metadata/annotations/{}", escaped(INJECTED));
-    out.push(json!({"op": "add", "path": path, "value": entries.join(",")}));
+    let path = |map: &str| format!("/metadata/{map}/{}", escaped(INJECTED));
+    out.push(json!({"op": "add", "path": path("annotations"), "value": entries.join(",")}));
+    if pod.pointer("/metadata/labels").is_none_or(Value::is_null) {
+        out.push(json!({"op": "add", "path": "/metadata/labels", "value": {}}));
+    }
+    out.push(json!({"op": "add", "path": path("labels"), "value": "true"}));
     out
 }
 
@@ -262,6 +266,8 @@ mod tests {
                 {"op": "add", "path": "/spec/volumes", "value": [volume("a"), volume("b")]},
                 {"op": "add", "path": "/metadata/annotations", "value": {}},
                 {"op": "add", "path": "/metadata/annotations/skills.kagenti.dev~1injected", "value": "one/a,two/b"},
+                {"op": "add", "path": "/metadata/labels", "value": {}},
+                {"op": "add", "path": "/metadata/labels/skills.kagenti.dev~1injected", "value": "true"},
             ])
         );
     }

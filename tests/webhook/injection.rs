@@ -115,6 +115,7 @@ fn a_pod_is_patched_once_everything_is_known_and_fails_before() {
             {"op": "add", "path": "/spec/volumes", "value": [volume("pdf"), volume("ocr")]},
             {"op": "add", "path": "/metadata/annotations", "value": {}},
             {"op": "add", "path": "/metadata/annotations/skills.kagenti.dev~1injected", "value": "b1/pdf,b1/ocr"},
+            {"op": "add", "path": "/metadata/labels/skills.kagenti.dev~1injected", "value": "true"},
         ])
     );
     let response = client.request("POST", PATH, JSON, &review(7)).json()["response"].take();
