@@ -1,7 +1,6 @@
 //! What Kubernetes objects and the operator's dialects look like: identities, names, profiles, the fields that are read.
 //! Nothing here decides; objects stay untyped values, and nothing is serialised back from a struct.
 
-#[cfg(feature = "internals")]
 pub mod agent_location;
 pub mod agent_runtime;
 pub mod error;

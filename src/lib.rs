@@ -127,10 +127,11 @@ pub mod editor {
 /// What the other names are made of: fields of settings, plans and errors.
 pub mod types {
     pub use crate::api::object::{ConfigMap, ObjectRef, Origin};
+    pub use crate::api::workload::Kinds;
     pub use crate::config::gates::{GateDefault, GateSource, GatesFile};
     pub use crate::config::layers::ConfigView;
     pub use crate::manifest::render::{Edited, PlannedRuntime, Report};
-    pub use crate::manifest::stream::Item;
+    pub use crate::manifest::stream::{Item, Lead};
     pub use crate::manifest::summary::Tally;
     pub use crate::plan::change_set::Change;
     pub use crate::plan::{

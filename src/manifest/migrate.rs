@@ -46,8 +46,8 @@ pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>>
         errors: Vec::new(),
     };
     match to {
-        To::SkillBinding => stream.runtimes.iter().for_each(|item| out.to_binding(item)),
-        To::AgentRuntime => stream.bindings.iter().for_each(|item| out.to_runtime(item)),
+        To::SkillBinding => stream.runtimes.iter().for_each(|item| out.move_out(item)),
+        To::AgentRuntime => stream.bindings.iter().for_each(|item| out.move_back(item)),
     }
     if !out.errors.is_empty() {
         return Err(out.errors);
@@ -95,7 +95,7 @@ impl Migration<'_, '_> {
         None
     }
 
-    fn to_binding(&mut self, item: &Item) {
+    fn move_out(&mut self, item: &Item) {
         let listed = self.stream.object(item).ok().and_then(|object| object.pointer("/spec/skills").cloned());
         if listed.is_none_or(|skills| skills.as_array().is_none_or(Vec::is_empty)) {
             return;
@@ -159,7 +159,7 @@ impl Migration<'_, '_> {
         self.moved.push((item.id.clone(), id, count));
     }
 
-    fn to_runtime(&mut self, item: &Item) {
+    fn move_back(&mut self, item: &Item) {
         let Some(object) = self.object(item) else { return };
         let spec = match SkillBindingSpec::from_object(&object) {
             Ok(spec) => spec,
