@@ -232,7 +232,8 @@ impl Session {
         let options = Options {
             profile: profile_of_bindings(self.options.profile),
             exact: false,
-            remove: self.options.remove,
+            // By the config hash, which is the operator's.
+            restarts: false,
             ..self.options.clone()
         };
         let mut plan = run(&runtime, workload.filter(|_| !self.options.exact), &around, &options);

@@ -1,5 +1,6 @@
 //! The running controller against a real API server: one scenario a test, each in namespaces of its own.
 
+mod bindings;
 mod config;
 mod deployed;
 mod election;

@@ -38,6 +38,34 @@ pub fn runtime(namespace: &str, name: &str, skills: &[(&str, &str, &str)]) -> Va
     })
 }
 
+/// A SkillBinding for a Deployment.
+pub fn binding(namespace: &str, name: &str, deployment: &str, skills: &[(&str, &str)]) -> Value {
+    json!({
+        "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}, "skills": listed(skills)}
+    })
+}
+
+/// Skills of a SkillBinding, by name and image.
+pub fn listed(skills: &[(&str, &str)]) -> Value {
+    let all = skills.iter();
+    all.map(|(name, image)| json!({"name": name, "image": image, "mountPath": format!("/skills/{name}")}))
+        .collect()
+}
+
+/// A CronJob of one container, its pods labelled.
+pub fn cron_job(namespace: &str, name: &str, labels: Value) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": {
+            "metadata": {"labels": labels},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "agent", "image": "quay.io/example/agent:1"}]}
+        }}}}
+    })
+}
+
 /// A Sandbox of one container.
 pub fn sandbox(namespace: &str, name: &str) -> Value {
     json!({
@@ -71,6 +99,8 @@ pub fn path_of(object: &Value) -> String {
     let (base, plural) = match text("/kind") {
         "Deployment" => ("/apis/apps/v1", "deployments"),
         "StatefulSet" => ("/apis/apps/v1", "statefulsets"),
+        "CronJob" => ("/apis/batch/v1", "cronjobs"),
+        "SkillBinding" => ("/apis/skills.kagenti.dev/v1alpha1", "skillbindings"),
         "AgentRuntime" if text("/apiVersion").starts_with("agent.rossoctl.dev/") => {
             ("/apis/agent.rossoctl.dev/v1alpha1", "agentruntimes")
         }

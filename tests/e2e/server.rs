@@ -69,9 +69,28 @@ impl Server {
 
     /// A server of its own, for tests about all namespaces.
     pub fn start(version: &str, more: &[&str]) -> Self {
+        let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/agentruntimes.yaml");
+        Self::start_with(version, &[&["--crd", crd.to_str().expect("a path")], more].concat())
+    }
+
+    /// A server of its own with the CRDs that 'crd' prints, by its arguments, and no others.
+    pub fn with_crds(crds: &[&[&str]]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut more = vec!["--controller-manager".to_owned()];
+        for (index, args) in crds.iter().enumerate() {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-skills"));
+            let printed = said(command.arg("crd").args(*args));
+            assert_eq!(printed.code, 0, "{}", printed.stderr);
+            let path = folder.path().join(format!("{index}.yaml"));
+            std::fs::write(&path, printed.stdout).expect("a file");
+            more.extend(["--crd".to_owned(), path.to_str().expect("a path").to_owned()]);
+        }
+        Self::start_with(CURRENT, &more.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn start_with(version: &str, more: &[&str]) -> Self {
         STOPWATCH.with(|_| ());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hack/apiserver.sh");
-        let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/agentruntimes.yaml");
         let assets = said(Command::new(&script).args(["assets", "--version", version]));
         assert_eq!(assets.code, 0, "{}", assets.stderr);
         let dir = tempfile::Builder::new()
@@ -80,7 +99,7 @@ impl Server {
             .expect("a temporary directory")
             .keep();
         let mut command = Command::new(&script);
-        command.args(["start", "--version", version, "--dir"]).arg(&dir).arg("--crd").arg(crd);
+        command.args(["start", "--version", version, "--dir"]).arg(&dir);
         command.args(["--owner", &std::process::id().to_string()]).args(more);
         let started = said(&mut command);
         assert_eq!(started.code, 0, "{}", started.stderr);

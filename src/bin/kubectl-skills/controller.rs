@@ -9,6 +9,7 @@
 //! reconciliation. What is written is the library's plan, the same as for every other verb; nothing is planned before every
 //! watch has listed its objects once.
 
+pub mod binding_index;
 pub mod cache;
 pub mod clock;
 pub mod config;
@@ -24,4 +25,5 @@ pub mod reconcile;
 pub mod rights;
 pub mod run_loop;
 pub mod trim;
+pub mod unit;
 pub mod watch_targets;

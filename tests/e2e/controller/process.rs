@@ -199,7 +199,7 @@ pub fn events(server: &Server, runtime: &Value) -> Vec<String> {
         .iter()
         .filter(|event| {
             event["involvedObject"]["name"] == runtime["metadata"]["name"]
-                && event["involvedObject"]["kind"] == "AgentRuntime"
+                && event["involvedObject"]["kind"] == runtime["kind"]
         })
         .collect();
     items.sort_by_key(|event| event["firstTimestamp"].as_str().unwrap_or_default().to_owned());

@@ -240,7 +240,7 @@ impl Prepared {
     /// Tells whether the server keeps what we said.
     fn check(&self, stored: &Value) -> Result<(), ClusterError> {
         let Some(lost) = missing(stored, &self.configuration) else { return Ok(()) };
-        let volumes: Vec<&str> = ["template", "podTemplate"]
+        let volumes: Vec<&str> = ["template", "podTemplate", "jobTemplate/spec/template"]
             .iter()
             .filter_map(|template| {
                 lost.pointer(&format!("/spec/{template}/spec/volumes")).and_then(Value::as_array)

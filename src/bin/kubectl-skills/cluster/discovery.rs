@@ -1,7 +1,7 @@
 //! Which AgentRuntime API the cluster serves and whose rules it follows. Two requests; no CRD is read, so nobody needs
 //! rights on CRDs.
 
-use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, VERSION};
+use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::profile_detection::detect;
 use kubectl_skills::api::workload::WorkloadKind;
@@ -49,6 +49,14 @@ pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> R
     }
     let first = found.swap_remove(0);
     Ok(Dialect { profile: first.profile, reason: first.reason, warnings })
+}
+
+/// Whether the cluster serves SkillBindings. Whoever may not list them gets the same answer whether they are served or not;
+/// discovery is open to all.
+pub async fn serves_bindings(requests: &Requests) -> Result<bool, ClusterError> {
+    let group = format!("/apis/{SKILLS_GROUP}/{VERSION}");
+    let found = requests.get(&group, &format!("read the kinds of {SKILLS_GROUP}/{VERSION}")).await?;
+    Ok(found.is_some())
 }
 
 /// Sandboxes in a version that the cluster serves and we know; that of the operator first. Where there are none, theirs:

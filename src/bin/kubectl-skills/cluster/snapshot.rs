@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SKILLS_GROUP, SPIFFE_HELPER, VERSION};
+use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
@@ -12,7 +12,7 @@ use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
 use super::args::parse_timeout;
-use super::discovery::{self, Dialect, dialect, sandboxes};
+use super::discovery::{self, Dialect, dialect, sandboxes, serves_bindings};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload};
 use super::requests::{List, Requests, escape_query};
@@ -163,9 +163,7 @@ pub async fn read_runtimes(
 
 /// All SkillBindings of the scope's namespaces, by namespace and name; none where the cluster does not serve them.
 pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<Vec<Value>>, ClusterError> {
-    // Whoever may not list them gets the same answer whether they are served or not; discovery is open to all.
-    let group = format!("/apis/{SKILLS_GROUP}/{VERSION}");
-    if requests.get(&group, &format!("read the kinds of {SKILLS_GROUP}/{VERSION}")).await?.is_none() {
+    if !serves_bindings(requests).await? {
         return Ok(None);
     }
     let namespace = scope.namespace.as_deref();
@@ -348,7 +346,8 @@ pub async fn read_workloads(
     Ok(out)
 }
 
-fn has_controller(object: &Value) -> bool {
+/// Whether another object has made it and keeps it as it should be.
+pub fn has_controller(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.into_iter().flatten().any(|owner| owner.get("controller") == Some(&Value::Bool(true)))
 }

@@ -120,6 +120,37 @@ pub async fn watch<T: Transform>(
     }
 }
 
+/// The same, once the cluster serves an API group in a version, such as `/apis/apps/v1`; until then there are none. Who may
+/// not list a kind is refused whether it is served or not, and what is served may be seen by all.
+#[cfg(feature = "controller")]
+pub async fn watch_once_served<T: Transform>(
+    requests: Arc<Requests>,
+    api: String,
+    target: WatchTarget<T>,
+    to: mpsc::Sender<(WatchId, Update)>,
+) {
+    let mut failures = 0;
+    while !to.is_closed() {
+        let (updates, wait) = match requests.get(&api, &format!("read the kinds of {api}")).await {
+            Ok(Some(_)) => return watch(requests, target, to).await,
+            Ok(None) => {
+                failures = 0;
+                (vec![Update::Begin, Update::Complete, Update::Live], ABSENT_AGAIN)
+            }
+            Err(error) => {
+                failures += 1;
+                (vec![Update::Lost(error)], retry::wait(failures, None).min(ABSENT_AGAIN))
+            }
+        };
+        for update in updates {
+            if to.send((target.id, update)).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
 /// Why a watch ended other than by its time.
 enum Ended {
     /// Nobody listens any more.

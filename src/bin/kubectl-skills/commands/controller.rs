@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use crate::args::View;
 use crate::cluster::args::{ClusterArgs, parse_timeout};
 use crate::cluster::connect::{Caller, Connection, connect};
-use crate::cluster::discovery::dialect;
+use crate::cluster::discovery::{dialect, serves_bindings};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
+use crate::cluster::snapshot::or_without_operator;
 use crate::controller::config::read_gates_file;
 use crate::controller::election::{Candidate, campaign};
 use crate::controller::events::{Announcer, send_all};
@@ -182,10 +183,11 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
         profile = profile(&requests, chosen, &liveness) => profile,
         () = stopped(&mut stop) => return Ok(Outcome::Done),
     };
-    if !profile.mounts() {
+    if !profile.mounts() && (args.exact || !serves_bindings(&requests).await?) {
         return Err(Failure::Usage(format!(
-            "controller: in profile {} the operator only observes skills, and there is nothing to keep up; use 'render' or \
-             'apply' there, or name another profile with --profile",
+            "controller: in profile {} the operator only observes skills, and the cluster serves no SkillBindings: there is \
+             nothing to keep up; install their CRD with 'kubectl skills crd --skill-binding | kubectl apply -f -', use 'render' or \
+             'apply', or name another profile with --profile",
             profile.name
         )));
     }
@@ -364,7 +366,11 @@ async fn profile(
     let mut unknown = Repeated::default();
     loop {
         liveness.turn();
-        match dialect(requests, chosen).await {
+        let found = match serves_bindings(requests).await {
+            Ok(served) => or_without_operator(dialect(requests, chosen).await, served),
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(found) => {
                 tracing::info!(profile = found.profile.name, reason = found.reason, "whose rules");
                 for warning in found.warnings {
@@ -373,10 +379,14 @@ async fn profile(
                 return found.profile;
             }
             Err(error) => {
+                let neither = error.failure == Cause::NotFound;
                 let error = error.one_line();
                 if unknown.is_due(&error) {
                     tracing::warn!(
                         error,
+                        help = neither.then_some(
+                            "nor does it serve SkillBindings ('kubectl skills crd --skill-binding')"
+                        ),
                         "whose rules are followed is not known yet; the cluster is asked again"
                     );
                 }

@@ -12,7 +12,9 @@ use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::plan::claims::Claimant;
 use serde_json::Value;
 
-use super::trim::OPERATOR_MARK;
+use super::binding_index::BindingIndex;
+use super::trim::{OPERATOR_MARK, POD_LABELS};
+use super::unit::Unit;
 use super::watch_targets::Watched;
 use crate::cluster::watch::{Update, WatchId};
 
@@ -70,6 +72,10 @@ pub struct Changed {
     pub config: bool,
     /// Whether the operator runs may have changed.
     pub operator: bool,
+    /// SkillBindings, and workloads of theirs, to be looked at.
+    pub units: BTreeSet<Unit>,
+    /// SkillBindings whose pods changed: no hurry.
+    pub later: BTreeSet<Unit>,
 }
 
 /// An object as text.
@@ -101,6 +107,8 @@ struct SourceState {
     listing: bool,
     synced: bool,
     live: bool,
+    /// Asked for by SkillBindings alone, which alone wait for it.
+    added: bool,
     what: String,
 }
 
@@ -120,6 +128,9 @@ pub struct Cache {
     /// Pods by the namespace and name of the workload that they are of.
     pods_of: HashMap<Key, BTreeSet<Key>>,
     operators: BTreeSet<Key>,
+    bindings: BTreeMap<Key, Kept>,
+    index: BindingIndex,
+    skills_of_pods: PodIndex,
 }
 
 impl Cache {
@@ -140,12 +151,82 @@ impl Cache {
             pods: BTreeMap::new(),
             pods_of: HashMap::new(),
             operators: BTreeSet::new(),
+            bindings: BTreeMap::new(),
+            index: BindingIndex::default(),
+            skills_of_pods: PodIndex::default(),
         }
     }
 
-    /// Whether every source was seen whole at least once.
+    /// Adds sources that SkillBindings ask for; their numbers go on after those of before.
+    pub fn add(&mut self, sources: impl IntoIterator<Item = (Watched, String)>) {
+        for (about, what) in sources {
+            self.about.push(about);
+            self.states.push(SourceState { what, added: true, ..SourceState::default() });
+        }
+    }
+
+    /// Whether a source tells of SkillBindings.
+    pub fn is_of_bindings(&self, source: WatchId) -> bool {
+        self.about.get(source) == Some(&Watched::Bindings)
+    }
+
+    /// How many sources there are.
+    pub fn sources(&self) -> WatchId {
+        self.about.len()
+    }
+
+    /// Whether there is a source of something.
+    pub fn has_source(&self, of: Watched) -> bool {
+        self.about.contains(&of)
+    }
+
+    /// Whether every source was seen whole at least once, but for those that were added.
     pub fn synced(&self) -> bool {
-        self.states.iter().all(|state| state.synced)
+        self.states.iter().all(|state| state.synced || state.added)
+    }
+
+    /// Whether all sources of something were seen whole at least once, and there are some.
+    pub fn is_known(&self, of: Watched) -> bool {
+        let mut states = self.states.iter().zip(&self.about).filter(|(_, about)| **about == of).peekable();
+        states.peek().is_some() && states.all(|(state, _)| state.synced)
+    }
+
+    /// Whether all workloads of a kind are known, so that one that is not here is not there.
+    pub fn knows_kind(&self, kind: WorkloadKind) -> bool {
+        self.is_known(Watched::Workloads(kind))
+    }
+
+    /// The SkillBindings.
+    pub fn index(&self) -> &BindingIndex {
+        &self.index
+    }
+
+    /// A SkillBinding.
+    pub fn binding(&self, key: &Key) -> Option<Value> {
+        self.bindings.get(key).map(Kept::value)
+    }
+
+    /// Pods of a workload, with their skills.
+    pub fn skills_of_pods(&self, target: &Target) -> Vec<Value> {
+        self.skills_of_pods.of(target)
+    }
+
+    /// All units of SkillBindings.
+    pub fn binding_units(&self) -> BTreeSet<Unit> {
+        let bindings = self.index.keys().cloned().map(Unit::Binding);
+        bindings.chain(self.index.targets().cloned().map(Unit::Workload)).collect()
+    }
+
+    /// Takes a SkillBinding in as an own write left it; what has to be looked at for it.
+    pub fn wrote_binding(&mut self, object: &Value) -> BTreeSet<Unit> {
+        let source = self.bindings.get(&Key::of(object)).map(|kept| kept.source);
+        let mut changed = Changed::default();
+        if let Some(source) = source {
+            self.put(Watched::Bindings, source, object, &mut changed);
+        }
+        let mut units = changed.units;
+        units.extend(changed.runtimes.into_iter().map(Unit::Runtime));
+        units
     }
 
     /// What has not been seen yet.
@@ -192,12 +273,15 @@ impl Cache {
             }
             Update::Complete => {
                 self.states[source].listing = false;
-                self.states[source].synced = true;
+                let first = !std::mem::replace(&mut self.states[source].synced, true);
                 for key in self.unseen(about, source) {
                     self.drop_key(about, source, &key, None, &mut changed);
                 }
                 // What was absent until now counts from here.
                 changed.config |= about == Watched::Config;
+                if first && matches!(about, Watched::Workloads(_) | Watched::SkillsOfPods) {
+                    changed.units.extend(self.binding_units());
+                }
             }
             Update::Lost(_) => self.states[source].live = false,
             Update::Live => self.states[source].live = true,
@@ -258,12 +342,14 @@ impl Cache {
     }
 
     /// Objects held, by kind.
-    pub fn counts(&self) -> [(&'static str, usize); 4] {
+    pub fn counts(&self) -> [(&'static str, usize); 6] {
         [
             (Watched::Runtimes.kind(), self.runtimes.len()),
             ("workload", self.workloads.len()),
             (Watched::Config.kind(), self.config.len()),
             (Watched::Pods.kind(), self.pods.len()),
+            (Watched::Bindings.kind(), self.bindings.len()),
+            ("pod of SkillBindings", self.skills_of_pods.len()),
         ]
     }
 
@@ -283,10 +369,11 @@ impl Cache {
                     }
                 }
                 // Who else points there has another claimant now, or one less.
-                if let Some(target) = self.targets.get(&key) {
+                if let Some(target) = self.targets.get(&key).cloned() {
                     let claimants = self.claims.entry(target.clone()).or_default();
                     claimants.insert(key, Claimant::of(Object(object), Origin::default()));
                     changed.runtimes.extend(claimants.keys().cloned());
+                    self.wake_bound(&target, changed);
                 }
             }
             Watched::Workloads(kind) => {
@@ -300,6 +387,8 @@ impl Cache {
                     self.operators.remove(&target.1)
                 };
                 changed.runtimes.extend(self.claims(&target).cloned());
+                let touched = self.index.workload(&target, Some(object));
+                wake(&target, touched, changed);
             }
             Watched::Config => {
                 let at = (key, source);
@@ -314,6 +403,39 @@ impl Cache {
                     self.index_pod(&key, object, changed);
                 }
             }
+            Watched::Bindings => {
+                let Some(kept) = news(self.bindings.get_mut(&key), object, source, list) else { return };
+                self.bindings.insert(key.clone(), kept);
+                let workloads = &self.workloads;
+                let of_namespace = || {
+                    let all = workloads.iter().filter(|((_, at), _)| at.namespace() == key.namespace());
+                    all.map(|(target, kept)| (target, kept.value())).collect()
+                };
+                let touched = self.index.put(&key, object, of_namespace);
+                self.wake_targets(touched, changed);
+                changed.units.insert(Unit::Binding(key));
+            }
+            Watched::SkillsOfPods => {
+                if let Some(kept) = news(self.skills_of_pods.get_mut(&key), object, source, list) {
+                    for target in self.skills_of_pods.put(&key, object, kept) {
+                        changed.later.extend(self.index.of(&target).cloned().map(Unit::Binding));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whoever may lead a workload that SkillBindings are about, and these.
+    fn wake_bound(&self, target: &Target, changed: &mut Changed) {
+        wake(target, self.index.of(target).cloned().collect(), changed);
+    }
+
+    /// The same of each workload that a SkillBinding is or was about.
+    fn wake_targets(&self, targets: BTreeSet<Target>, changed: &mut Changed) {
+        for target in targets {
+            changed.runtimes.extend(self.claims(&target).cloned());
+            changed.units.extend(self.index.of(&target).cloned().map(Unit::Binding));
+            changed.units.insert(Unit::Workload(target));
         }
     }
 
@@ -341,6 +463,7 @@ impl Cache {
                 self.claims.remove(&target);
             }
         }
+        self.wake_bound(&target, changed);
     }
 
     /// Takes an object out; not one that was seen later than `version` tells.
@@ -367,6 +490,8 @@ impl Cache {
                     self.workloads.remove(&target);
                     changed.operator |= self.operators.remove(key);
                     changed.runtimes.extend(self.claims(&target).cloned());
+                    let touched = self.index.workload(&target, None);
+                    wake(&target, touched, changed);
                 }
             }
             Watched::Config => {
@@ -383,6 +508,19 @@ impl Cache {
                         }
                     }
                     self.pods_changed(&workload, changed);
+                }
+            }
+            Watched::Bindings => {
+                if self.bindings.get(key).is_some_and(|kept| !old(kept)) {
+                    self.bindings.remove(key);
+                    let touched = self.index.remove(key);
+                    self.wake_targets(touched, changed);
+                    changed.units.insert(Unit::Binding(key.clone()));
+                }
+            }
+            Watched::SkillsOfPods => {
+                for target in self.skills_of_pods.remove(key) {
+                    changed.later.extend(self.index.of(&target).cloned().map(Unit::Binding));
                 }
             }
         }
@@ -406,8 +544,102 @@ impl Cache {
                 self.config.iter().filter(|(_, k)| gone(k)).map(|((k, _), _)| k.clone()).collect()
             }
             Watched::Pods => self.pods.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect(),
+            Watched::Bindings => {
+                self.bindings.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect()
+            }
+            Watched::SkillsOfPods => {
+                self.skills_of_pods.iter().filter(|(_, k)| gone(k)).map(|(k, _)| k.clone()).collect()
+            }
         }
     }
+}
+
+/// A workload that SkillBindings are or were about changed.
+fn wake(target: &Target, touched: BTreeSet<Key>, changed: &mut Changed) {
+    if !touched.is_empty() {
+        changed.units.insert(Unit::Workload(target.clone()));
+        changed.units.extend(touched.into_iter().map(Unit::Binding));
+    }
+}
+
+/// Pods with their skills, by their workloads.
+#[derive(Debug, Default)]
+struct PodIndex {
+    pods: BTreeMap<Key, Kept>,
+    of: HashMap<Target, BTreeSet<Key>>,
+}
+
+impl PodIndex {
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Kept> {
+        self.pods.get_mut(key)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Key, &Kept)> {
+        self.pods.iter()
+    }
+
+    fn len(&self) -> usize {
+        self.pods.len()
+    }
+
+    fn of(&self, target: &Target) -> Vec<Value> {
+        let keys = self.of.get(target).into_iter().flatten();
+        keys.filter_map(|key| self.pods.get(key)).map(Kept::value).collect()
+    }
+
+    /// Takes a pod in; the workloads that it may be of.
+    fn put(&mut self, key: &Key, object: &Value, kept: Kept) -> Vec<Target> {
+        self.pods.insert(key.clone(), kept);
+        let targets = workloads_of_pod(object, key.namespace());
+        for target in &targets {
+            self.of.entry(target.clone()).or_default().insert(key.clone());
+        }
+        targets
+    }
+
+    fn remove(&mut self, key: &Key) -> Vec<Target> {
+        let Some(kept) = self.pods.remove(key) else { return Vec::new() };
+        let targets = workloads_of_pod(&kept.value(), key.namespace());
+        for target in &targets {
+            if let Some(pods) = self.of.get_mut(target) {
+                pods.remove(key);
+                if pods.is_empty() {
+                    self.of.remove(target);
+                }
+            }
+        }
+        targets
+    }
+}
+
+/// The workloads that a pod may be of, by its owner's name and the labels that owners give: what owns that owner is not
+/// read.
+fn workloads_of_pod(pod: &Value, namespace: &str) -> Vec<Target> {
+    let [template, rollout, knative] = POD_LABELS.map(|label| Object(pod).label(label));
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let mut out: Vec<(WorkloadKind, &str)> = Vec::new();
+    for owner in owners.into_iter().flatten() {
+        let name = Object(owner).str("/name");
+        let base = name.rsplit_once('-');
+        let of = |hash: Option<&str>| base.filter(|(_, last)| Some(*last) == hash).map(|(base, _)| base);
+        match Object(owner).kind() {
+            "ReplicaSet" => {
+                out.push((WorkloadKind::ReplicaSet, name));
+                out.extend(of(template).map(|base| (WorkloadKind::Deployment, base)));
+                out.extend(of(rollout).map(|base| (WorkloadKind::Rollout, base)));
+            }
+            "Job" => {
+                out.push((WorkloadKind::Job, name));
+                out.extend(base.map(|(base, _)| (WorkloadKind::CronJob, base)));
+            }
+            "StatefulSet" => out.push((WorkloadKind::StatefulSet, name)),
+            "DaemonSet" => out.push((WorkloadKind::DaemonSet, name)),
+            "Sandbox" => out.push((WorkloadKind::Sandbox, name)),
+            _ => {}
+        }
+    }
+    out.extend(knative.map(|name| (WorkloadKind::KnativeService, name)));
+    out.into_iter().map(|(kind, name)| (kind, Key::new(namespace, name))).collect()
 }
 
 /// An object that says something new, as it is to be kept; none where it is known already, or older than what is known.

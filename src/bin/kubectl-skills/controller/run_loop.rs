@@ -1,32 +1,37 @@
 //! The loop: what the watches tell in, runs started one after another and ended. Owns everything that changes; decides
 //! nothing itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::live::apply_configuration::is_settled;
+use kubectl_skills::plan::Finalizer;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::cache::{Cache, Changed, Key, Target};
+use super::cache::{Cache, Changed, Target};
 use super::clock;
 use super::config::{Snapshot, read_gates_file};
 use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
 use super::liveness::Liveness;
 use super::queue::{Again, Queue};
+use super::reconcile::binding::{BindingDecision, Failures, decide};
+use super::reconcile::binding_write::write;
 use super::reconcile::execute::{Context, Outcome, execute, reason};
-use super::reconcile::plan::{Decision, plan};
-use super::watch_targets::{Scope, watch_targets};
+use super::reconcile::plan::{Decision, plan, plan_bound};
+use super::unit::Unit;
+use super::watch_targets::{Scope, Watched, binding_watches, kind_watches, pod_watches, watch_targets};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
-use crate::cluster::watch::{Update, WatchId, watch};
+use crate::cluster::watch::{Update, WatchId, watch, watch_once_served};
 use crate::server::logging::{RUN, Repeated};
 use crate::server::metrics::{Metric, Metrics};
 use kubectl_skills::config::gates::GateSource;
@@ -37,6 +42,8 @@ const CONFIG_SETTLES: Duration = Duration::from_millis(300);
 const CONFIG_AGAIN: Duration = Duration::from_secs(1);
 /// Pods come and go many at a time; their number in the status may be a little late.
 const PODS_SETTLE: Duration = Duration::from_secs(5);
+/// One SkillBinding may be about many workloads, which are written one after the other.
+const WORKLOADS_SETTLE: Duration = Duration::from_millis(100);
 /// How often the loop turns though nothing happens: for gauges, the gates file and the sign of life.
 const TURN: Duration = Duration::from_secs(2);
 /// After so many failures in a row what passes by itself is told in the status: at the fifth, some four seconds later.
@@ -70,7 +77,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<Vec<ConfigMap>, ClusterError>>
 /// What has to be remembered of a run.
 #[derive(Debug)]
 struct Started {
-    key: Key,
+    unit: Unit,
     target: Option<Target>,
     wanted: u64,
     drift: bool,
@@ -94,7 +101,10 @@ pub struct Loop {
     metrics: Metrics,
     liveness: Arc<Liveness>,
     cache: Cache,
-    queue: Queue<Key>,
+    /// What watches are opened through, and where they report to.
+    watches: Arc<Requests>,
+    reports: mpsc::Sender<(WatchId, Update)>,
+    queue: Queue<Unit>,
     history: WriteHistory,
     snapshot: Option<Arc<Snapshot>>,
     /// When a new snapshot is due.
@@ -104,7 +114,12 @@ pub struct Loop {
     reading: Option<Reading>,
     leading: bool,
     under_way: FuturesUnordered<UnderWay>,
-    left: HashMap<Key, Left>,
+    left: HashMap<Unit, Left>,
+    /// Why workloads of SkillBindings could not be written.
+    failures: Failures,
+    /// Workloads that runs under way may be writing, and the SkillBindings that wait for the end of these.
+    writing: HashSet<Target>,
+    waiting: BTreeSet<Unit>,
     lost: BTreeSet<WatchId>,
     /// Warnings that would come again at every turn.
     unsynced: Repeated,
@@ -124,9 +139,28 @@ impl Loop {
         let (to, updates) = mpsc::channel(WAITING);
         let sources = watch_targets(context.planning.profile, &settings.scope);
         let places = config_read::places(&sources).into();
+        let profile = context.planning.profile;
+        let mut sources = sources;
+        if !context.planning.exact {
+            sources.extend(binding_watches(&settings.scope, sources.len()));
+        }
         let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
-        for (_, source) in sources {
-            tokio::spawn(watch(Arc::clone(watches), source, to.clone()));
+        for (about, source) in sources {
+            let requests = Arc::clone(watches);
+            match about {
+                Watched::Bindings => {
+                    let api = format!("/apis/{SKILLS_GROUP}/{VERSION}");
+                    tokio::spawn(watch_once_served(requests, api, source, to.clone()));
+                }
+                // SkillBindings need no operator.
+                Watched::Runtimes if !profile.mounts() => {
+                    let api = format!("/apis/{}/{VERSION}", profile.names.group);
+                    tokio::spawn(watch_once_served(requests, api, source, to.clone()));
+                }
+                _ => {
+                    tokio::spawn(watch(requests, source, to.clone()));
+                }
+            }
         }
         let metrics = context.metrics.clone();
         let the_loop = Self {
@@ -135,6 +169,8 @@ impl Loop {
             metrics,
             liveness,
             cache,
+            watches: Arc::clone(watches),
+            reports: to,
             queue: Queue::default(),
             history: WriteHistory::default(),
             snapshot: None,
@@ -144,6 +180,9 @@ impl Loop {
             leading: false,
             under_way: FuturesUnordered::new(),
             left: HashMap::new(),
+            failures: Failures::new(),
+            writing: HashSet::new(),
+            waiting: BTreeSet::new(),
             lost: BTreeSet::new(),
             unsynced: Repeated::after(Duration::from_secs(10)),
             unread_config: Repeated::default(),
@@ -236,10 +275,41 @@ impl Loop {
         self.queue.clear();
         self.history = WriteHistory::default();
         if leads {
-            let now = Instant::now();
-            for key in self.cache.runtime_keys() {
-                self.queue.add(key.clone(), now);
-            }
+            self.add_all();
+        }
+    }
+
+    fn add_all(&mut self) {
+        let now = Instant::now();
+        let runtimes: Vec<Unit> = self.cache.runtime_keys().cloned().map(Unit::Runtime).collect();
+        for unit in self.cache.binding_units().into_iter().chain(runtimes) {
+            self.queue.add(unit, now);
+        }
+    }
+
+    /// Begins to watch what SkillBindings ask for and is not watched yet.
+    fn watch_more(&mut self) {
+        let (profile, scope) = (self.context.planning.profile, &self.settings.scope);
+        let kinds = self.cache.index().kinds();
+        if kinds.is_empty() {
+            return;
+        }
+        let mut more = Vec::new();
+        let mut next = self.cache.sources();
+        for kind in kinds.into_iter().filter(|kind| !self.cache.has_source(Watched::Workloads(*kind))) {
+            let watches = kind_watches(profile, scope, kind, next);
+            next += watches.len();
+            let api = format!("/apis/{}", kind.api_version());
+            more.extend(watches.into_iter().map(|(about, source)| (about, api.clone(), source)));
+        }
+        if !self.cache.has_source(Watched::SkillsOfPods) {
+            let watches = pod_watches(scope, next);
+            more.extend(watches.into_iter().map(|(about, source)| (about, "/api/v1".to_owned(), source)));
+        }
+        self.cache.add(more.iter().map(|(about, _, source)| (*about, source.what.clone())));
+        for (_, api, source) in more {
+            tracing::info!(what = source.what, "SkillBindings ask for it: watched from now on");
+            tokio::spawn(watch_once_served(Arc::clone(&self.watches), api, source, self.reports.clone()));
         }
     }
 
@@ -255,18 +325,23 @@ impl Loop {
             }
             _ => {}
         }
-        let Changed { runtimes, pods_of, gone, config, operator } = self.cache.take(source, update);
+        let of_bindings = self.cache.is_of_bindings(source);
+        let Changed { runtimes, pods_of, gone, config, operator, units, later } =
+            self.cache.take(source, update);
+        if of_bindings {
+            self.watch_more();
+        }
         let now = Instant::now();
-        for key in gone {
-            self.queue.forget(&key);
-            self.left.remove(&key);
+        for unit in gone.into_iter().map(Unit::Runtime) {
+            self.queue.forget(&unit);
+            self.left.remove(&unit);
         }
         if self.leading {
-            for key in runtimes {
-                self.queue.add(key, now);
+            for unit in runtimes.into_iter().map(Unit::Runtime).chain(units) {
+                self.queue.add(unit, now);
             }
-            for key in pods_of {
-                self.queue.add_at(key, now + PODS_SETTLE);
+            for unit in pods_of.into_iter().map(Unit::Runtime).chain(later) {
+                self.queue.add_at(unit, now + PODS_SETTLE);
             }
             if operator {
                 self.spread_all(now);
@@ -285,8 +360,8 @@ impl Loop {
     }
 
     fn spread_all(&mut self, now: Instant) {
-        let keys: Vec<Key> = self.cache.runtime_keys().cloned().collect();
-        self.queue.spread(keys, self.settings.rollout_rate, now);
+        let units: Vec<Unit> = self.cache.runtime_keys().cloned().map(Unit::Runtime).collect();
+        self.queue.spread(units, self.settings.rollout_rate, now);
     }
 
     /// Whether ConfigMaps may be read: they are watched, so that later changes are noticed, and are not being read.
@@ -329,11 +404,8 @@ impl Loop {
             }
         };
         match self.snapshot.replace(Arc::clone(&new)) {
-            None => {
-                for key in self.cache.runtime_keys().filter(|_| self.leading) {
-                    self.queue.add(key.clone(), now);
-                }
-            }
+            None if self.leading => self.add_all(),
+            None => {}
             Some(old) => {
                 let concerned = old.concerned(&new, self.cache.runtime_keys());
                 if old.gate() != new.gate() {
@@ -347,6 +419,7 @@ impl Loop {
                     );
                 }
                 if self.leading {
+                    let concerned = concerned.into_iter().map(Unit::Runtime);
                     self.queue.spread(concerned, self.settings.rollout_rate, now);
                 }
             }
@@ -356,34 +429,79 @@ impl Loop {
     fn start_runs(&mut self) {
         while self.acts() {
             let now = Instant::now();
-            let Some((key, waited)) = self.queue.take(now) else { return };
+            let Some((unit, waited)) = self.queue.take(now) else { return };
             let Some(snapshot) = self.snapshot.clone() else { return };
-            let decision = plan(&key, &self.cache, &snapshot, &self.context.planning);
-            let Some(decision) = decision else {
-                self.queue.done(&key, Again::No, now);
-                continue;
+            let planning = &self.context.planning;
+            let decision = match &unit {
+                Unit::Runtime(key) => plan(key, &self.cache, &snapshot, planning),
+                Unit::Workload(target) => {
+                    plan_bound(target, &self.cache, &snapshot, planning, self.context.dry_run)
+                }
+                // What is known of a workload that is being written is old already.
+                Unit::Binding(key)
+                    if self.cache.index().listed(key).any(|one| self.writing.contains(one)) =>
+                {
+                    self.waiting.insert(unit.clone());
+                    None
+                }
+                Unit::Binding(key) => {
+                    let (session, at) = (&snapshot.session, clock::seconds());
+                    let decision = decide(key, &self.cache, session, planning, &self.failures, &at);
+                    if let Some(decision) = decision {
+                        self.start_binding(unit, decision, waited, now);
+                        continue;
+                    }
+                    None
+                }
             };
-            self.start(decision, waited, now);
+            match decision {
+                Some(decision) => self.start(unit, decision, waited, now),
+                None => {
+                    self.queue.done(&unit, Again::No, now);
+                }
+            }
         }
     }
 
-    fn start(&mut self, decision: Decision, waited: Duration, now: Instant) {
+    fn start_binding(&mut self, unit: Unit, decision: BindingDecision, waited: Duration, now: Instant) {
+        if decision.finalizer == Finalizer::Keep && decision.status.is_none() {
+            self.left.insert(unit.clone(), Left { failing: !decision.refused.is_empty(), ..Left::default() });
+            self.queue.done(&unit, Again::No, now);
+            return;
+        }
+        self.runs += 1;
+        let span = tracing::info_span!(
+            RUN,
+            id = self.runs,
+            object = %unit,
+            action = tracing::field::Empty,
+            failed = tracing::field::Empty,
+        );
+        let started = Started { unit, target: None, wanted: 0, drift: false, skills: 0, at: now, waited };
+        let run = write(Arc::clone(&self.context), decision, clock::seconds());
+        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
+    }
+
+    fn start(&mut self, unit: Unit, decision: Decision, waited: Duration, now: Instant) {
         let wanted = if self.writes_workload(&decision) { decision.wanted() } else { 0 };
         let contention = match &decision.target {
-            Some(target) if wanted != 0 && !decision.is_being_deleted() => {
+            Some(target) if wanted != 0 && (!decision.is_being_deleted() || decision.workload_only) => {
                 self.history.classify(target, wanted, now)
             }
             _ => Contention::None,
         };
         if let Contention::BackedOff(left, who) = &contention {
-            tracing::debug!(runtime = %decision.key, who, "kept off");
-            self.queue.done(&decision.key, Again::After(*left), now);
+            tracing::debug!(runtime = %unit, who, "kept off");
+            self.queue.done(&unit, Again::After(*left), now);
             return;
         }
         self.runs += 1;
-        tracing::debug!(runtime = %decision.key, run = self.runs, action = decision.plan.as_ref().map(|p| p.action.name()), "run");
+        tracing::debug!(runtime = %unit, run = self.runs, action = decision.plan.as_ref().map(|p| p.action.name()), "run");
+        self.writing.extend(decision.target.clone());
+        let object = unit.to_string();
+        let persists = self.queue.failures(&unit) >= PERSISTS;
         let started = Started {
-            key: decision.key.clone(),
+            unit,
             target: decision.target.clone(),
             wanted,
             drift: contention == Contention::Drift,
@@ -394,11 +512,10 @@ impl Loop {
         let span = tracing::info_span!(
             RUN,
             id = self.runs,
-            object = %decision.key,
+            object,
             action = decision.plan.as_ref().map(|plan| plan.action.name()),
             failed = tracing::field::Empty,
         );
-        let persists = self.queue.failures(&decision.key) >= PERSISTS;
         let run = execute(Arc::clone(&self.context), decision, contention, persists, clock::seconds());
         self.under_way.push(Box::pin(async move {
             let outcome = run.instrument(span.clone()).await;
@@ -417,8 +534,8 @@ impl Loop {
 
     fn end(&mut self, started: Started, outcome: Outcome) {
         let now = Instant::now();
-        let Started { key, target, wanted, drift, skills, at, waited } = started;
-        let Outcome { runtime, workload, again, failed, backed_off } = outcome;
+        let Started { unit, target, wanted, drift, skills, at, waited } = started;
+        let Outcome { runtime, workload, again, failed, backed_off, message } = outcome;
         self.metrics.observe(Metric::QueueWait, waited);
         self.metrics.observe(Metric::ReconcileTime, now.duration_since(at));
         let result = match (failed, runtime.is_some() || workload.is_some()) {
@@ -430,10 +547,19 @@ impl Loop {
         if !failed.is_empty() {
             self.metrics.count(Metric::Errors, &[failed]);
         }
-        if let Some(object) = &runtime {
-            self.cache.wrote_runtime(object);
+        match (&unit, &runtime) {
+            (Unit::Binding(_), Some(object)) => {
+                // What it says of itself now lets its workloads be written.
+                for woken in self.cache.wrote_binding(object).into_iter().filter(|woken| *woken != unit) {
+                    self.queue.add(woken, now);
+                }
+            }
+            (_, Some(object)) => self.cache.wrote_runtime(object),
+            _ => {}
         }
         if let Some(target) = &target {
+            self.writing.remove(target);
+            self.tell_bindings(target, workload.is_some(), message, now);
             if let Some(object) = &workload {
                 self.cache.wrote_workload(target, object);
                 self.history.wrote(target, wanted, now);
@@ -448,14 +574,39 @@ impl Loop {
         let contested = matches!(failed, "FieldContested" | "OperatorRunning");
         // A lost race and a lost lease say nothing of the AgentRuntime.
         let transient = matches!(failed, "Conflict" | "NotLeading" | "NotFound");
-        if !transient && self.cache.has_runtime(&key) {
+        let is_there = match &unit {
+            Unit::Runtime(key) => self.cache.has_runtime(key),
+            Unit::Binding(key) => self.cache.index().read(key).is_some(),
+            Unit::Workload(target) => self.cache.index().has(target),
+        };
+        if !transient && is_there {
             let skills = if failed.is_empty() { skills } else { 0 };
-            self.left.insert(key.clone(), Left { failing: !failed.is_empty(), contested, skills });
+            self.left.insert(unit.clone(), Left { failing: !failed.is_empty(), contested, skills });
         }
-        self.queue.done(&key, again, now);
-        if !self.cache.has_runtime(&key) {
-            self.left.remove(&key);
-            self.queue.forget(&key);
+        self.queue.done(&unit, again, now);
+        if !is_there {
+            self.left.remove(&unit);
+            self.queue.forget(&unit);
+        }
+    }
+
+    /// What came of a workload is for the SkillBindings about it to say.
+    fn tell_bindings(&mut self, target: &Target, written: bool, message: String, now: Instant) {
+        let known = self.failures.get(target).is_some_and(|known| *known == message);
+        let was_known = if message.is_empty() {
+            self.failures.remove(target).is_none()
+        } else if self.cache.index().has(target) {
+            self.failures.insert(target.clone(), message);
+            known
+        } else {
+            true
+        };
+        let mut bindings = std::mem::take(&mut self.waiting);
+        if written || !was_known {
+            bindings.extend(self.cache.index().of(target).cloned().map(Unit::Binding));
+        }
+        for unit in bindings {
+            self.queue.add_at(unit, now + WORKLOADS_SETTLE);
         }
     }
 
@@ -465,7 +616,8 @@ impl Loop {
         self.liveness.set_ready(self.cache.synced() && self.snapshot.is_some());
         self.read_gates();
         let cache = &self.cache;
-        self.history.retain(|target| cache.claims(target).next().is_some());
+        self.history.retain(|target| cache.claims(target).next().is_some() || cache.index().has(target));
+        self.failures.retain(|target, _| cache.index().has(target));
         let set = |metric, value: usize| self.metrics.set(metric, &[], value as f64);
         set(Metric::QueueDepth, self.queue.depth());
         set(Metric::QueueDelayed, self.queue.delayed());

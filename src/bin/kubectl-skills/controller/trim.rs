@@ -2,12 +2,19 @@
 //! server-side applies, so a field that is not cached is not touched either; if a plan removes something, the whole object
 //! is read again first.
 
+use kubectl_skills::api::agent_location::{AGENT_LOCATIONS, Discovery};
 use kubectl_skills::api::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
+use crate::cluster::snapshot::has_controller;
 use crate::cluster::watch::Transform;
+
+/// Labels of pods that say whose they are.
+pub const POD_LABELS: [&str; 3] =
+    ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
 
 /// Name of the mark on kept workloads that are the operator itself.
 pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
@@ -17,29 +24,32 @@ pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
 pub enum Trim {
     /// Of an AgentRuntime.
     Runtime,
-    /// Of a Deployment or StatefulSet.
-    Workload(&'static Names),
+    /// Of a workload other than a Sandbox.
+    Workload(&'static Names, WorkloadKind),
     /// Of a Sandbox.
     Sandbox,
     /// Of a ConfigMap.
     ConfigMap,
     /// Of a pod's metadata.
     Pod(&'static Names),
+    /// Of a pod: which skills it has.
+    SkillsOfPod,
 }
 
 impl Transform for Trim {
     fn apply(&self, object: Value) -> Value {
         match *self {
             Self::Runtime => runtime(object),
-            Self::Workload(names) => workload(object, names),
+            Self::Workload(names, kind) => workload(object, names, kind),
             Self::Sandbox => sandbox(object),
             Self::ConfigMap => config_map(object),
             Self::Pod(names) => pod_metadata(object, names),
+            Self::SkillsOfPod => skills_of_pod(&object),
         }
     }
 }
 
-/// An AgentRuntime: spec, status and the metadata that matter.
+/// An AgentRuntime or SkillBinding: spec, status and the metadata that matter.
 fn runtime(mut object: Value) -> Value {
     let Value::Object(map) = &mut object else { return object };
     if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
@@ -60,9 +70,10 @@ fn runtime(mut object: Value) -> Value {
     object
 }
 
-/// A Deployment or StatefulSet: labels, annotations, volumes and mounts that a plan may read.
-fn workload(object: Value, names: &Names) -> Value {
+/// A workload: labels, annotations, volumes and mounts that a plan may read.
+fn workload(object: Value, names: &Names, kind: WorkloadKind) -> Value {
     let mark = is_operator(&object, names);
+    let has_controller = has_controller(&object);
     let Value::Object(mut map) = object else { return object };
     let mut out = Map::new();
     for key in ["apiVersion", "kind"] {
@@ -74,6 +85,9 @@ fn workload(object: Value, names: &Names) -> Value {
     if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
         let mut kept = Map::new();
         move_keys(metadata, &mut kept, &["name", "namespace", "uid", "resourceVersion"]);
+        if has_controller {
+            kept.insert("ownerReferences".into(), json!([{"controller": true}]));
+        }
         move_entries(metadata, &mut kept, "labels", &[names.type_label, MANAGED_BY]);
         move_entries(metadata, &mut kept, "annotations", &[names.skills]);
         if let Some(ours) = ours {
@@ -81,23 +95,40 @@ fn workload(object: Value, names: &Names) -> Value {
         }
         out.insert("metadata".into(), Value::Object(kept));
     }
-    if let Some(Value::Object(template)) = map.get_mut("spec").and_then(|spec| spec.get_mut("template")) {
+    let way = kind.paths().template;
+    let template = way
+        .split_first()
+        .and_then(|(first, rest)| rest.iter().try_fold(map.get_mut(*first)?, |at, key| at.get_mut(*key)));
+    if let Some(Value::Object(template)) = template {
         let mut kept = Map::new();
         if let Some(Value::Object(metadata)) = template.get_mut("metadata") {
             let mut inner = Map::new();
-            move_entries(metadata, &mut inner, "labels", &[names.type_label]);
-            move_entries(metadata, &mut inner, "annotations", &[names.config_hash, names.mtls_mode]);
+            // SkillBindings choose by any of them.
+            move_keys(metadata, &mut inner, &["labels"]);
+            let annotations = [names.config_hash, names.mtls_mode];
+            move_entries(metadata, &mut inner, "annotations", &annotations);
             kept.insert("metadata".into(), Value::Object(inner));
         }
         if let Some(Value::Object(pod)) = template.get_mut("spec") {
             kept.insert("spec".into(), Value::Object(self::pod(pod)));
         }
-        out.insert("spec".into(), json!({"template": kept}));
+        let whole = way.iter().rev().fold(Value::Object(kept), |inner, key| json!({*key: inner}));
+        if let Value::Object(whole) = whole {
+            out.extend(whole);
+        }
     }
     if mark {
         out.insert(OPERATOR_MARK.into(), Value::Bool(true));
     }
     Value::Object(out)
+}
+
+/// Whether some runtime finds its skills by a variable.
+fn leads_to_skills(variable: &str) -> bool {
+    variable == SKILL_FOLDERS
+        || AGENT_LOCATIONS.iter().any(|location| {
+            matches!(location.discovery, Discovery::Folders(name) | Discovery::Root(name) if name == variable)
+        })
 }
 
 fn pod(pod: &mut Map<String, Value>) -> Map<String, Value> {
@@ -117,7 +148,9 @@ fn pod(pod: &mut Map<String, Value>) -> Map<String, Value> {
                     "name" | "volumeMounts" => true,
                     "env" => {
                         let Value::Array(items) = value else { return true };
-                        items.retain(|item| item.get("name").and_then(Value::as_str) == Some(SKILL_FOLDERS));
+                        items.retain(|item| {
+                            item.get("name").and_then(Value::as_str).is_some_and(leads_to_skills)
+                        });
                         !items.is_empty()
                     }
                     _ => false,
@@ -175,6 +208,42 @@ fn pod_metadata(mut object: Value, names: &Names) -> Value {
         }
     }
     object
+}
+
+/// A pod: whose it is, which skill images it has, and their digests as its node reports them.
+fn skills_of_pod(object: &Value) -> Value {
+    let items = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let mut metadata = Map::new();
+    for key in ["name", "namespace", "resourceVersion", "deletionTimestamp"] {
+        if let Some(value) = object.get("metadata").and_then(|metadata| metadata.get(key)) {
+            metadata.insert(key.to_owned(), value.clone());
+        }
+    }
+    let labels =
+        POD_LABELS.iter().filter_map(|key| Some(((*key).to_owned(), Object(object).label(key)?.into())));
+    metadata.insert("labels".into(), Value::Object(labels.collect()));
+    let owners =
+        items("/metadata/ownerReferences").map(|owner| json!({"kind": owner["kind"], "name": owner["name"]}));
+    metadata.insert("ownerReferences".into(), owners.collect());
+    let is_skill = |name: &str| name.starts_with(SKILL_VOLUME_PREFIX);
+    let volumes = items("/spec/volumes").filter_map(|volume| {
+        let name = Object(volume).str("/name");
+        let image = volume.pointer("/image/reference").filter(|_| is_skill(name))?;
+        Some((name.to_owned(), image.clone()))
+    });
+    let volumes: Map<String, Value> = volumes.collect();
+    let mounts = items("/status/containerStatuses")
+        .filter_map(|status| status.get("volumeMounts").and_then(Value::as_array))
+        .flatten();
+    let digests = mounts.filter_map(|mount| {
+        let name = Object(mount).str("/name");
+        let digest = mount.pointer("/volumeStatus/image/imageRef").filter(|_| is_skill(name))?;
+        Some((name.to_owned(), digest.clone()))
+    });
+    let digests: Map<String, Value> = digests.collect();
+    let phase = Object(object).str("/status/phase");
+    json!({"metadata": metadata, "volumes": volumes, "digests": digests,
+        "over": matches!(phase, "Succeeded" | "Failed")})
 }
 
 fn move_keys(from: &mut Map<String, Value>, to: &mut Map<String, Value>, keys: &[&str]) {
@@ -265,7 +334,7 @@ mod tests {
     #[test]
     fn of_a_workload_only_what_plans_read_is_kept() {
         assert_eq!(
-            workload(deployment(), &KAGENTI),
+            workload(deployment(), &KAGENTI, WorkloadKind::Deployment),
             json!({
                 "apiVersion": "apps/v1", "kind": "Deployment",
                 "metadata": {
@@ -274,7 +343,7 @@ mod tests {
                     "managedFields": [{"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:metadata": {}}}],
                 },
                 "spec": {"template": {
-                    "metadata": {"labels": {}},
+                    "metadata": {"labels": {"app": "weather"}},
                     "spec": {
                         "volumes": [{"name": "cache"}, {"name": "skill-a", "image": {"reference": "a:1"}}],
                         "containers": [
@@ -290,7 +359,8 @@ mod tests {
     /// Two writers of one workload is what has to be noticed before the first write.
     #[test]
     fn a_running_operator_is_known_by_label_or_image() {
-        let mark = |object: Value| workload(object, &KAGENTI).get(OPERATOR_MARK).is_some();
+        let mark =
+            |object: Value| workload(object, &KAGENTI, WorkloadKind::Deployment).get(OPERATOR_MARK).is_some();
         let mut operator = deployment();
         operator["metadata"]["namespace"] = json!("kagenti-system");
         assert!(!mark(operator.clone()));

@@ -1,12 +1,14 @@
 //! Lists what the controller watches, for a profile and namespaces. Every path here needs a right; the table of rights is
 //! the library's `rbac`.
 
-use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
+use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SKILL_BINDING, SPIFFE_HELPER};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
 
 use super::trim::Trim;
-use crate::cluster::paths::{CONFIG_MAPS, DEPLOYMENTS, PODS, Resource, agent_runtimes, of_kind, workload};
+use crate::cluster::paths::{
+    CONFIG_MAPS, DEPLOYMENTS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload,
+};
 use crate::cluster::requests::escape_query;
 use crate::cluster::watch::{WatchId, WatchTarget};
 
@@ -21,6 +23,10 @@ pub enum Watched {
     Config,
     /// Pods that carry the type label.
     Pods,
+    /// SkillBindings.
+    Bindings,
+    /// Pods of any workload, for their skills.
+    SkillsOfPods,
 }
 
 impl Watched {
@@ -30,7 +36,8 @@ impl Watched {
             Self::Runtimes => "AgentRuntime",
             Self::Workloads(kind) => kind.name(),
             Self::Config => "ConfigMap",
-            Self::Pods => "Pod",
+            Self::Pods | Self::SkillsOfPods => "Pod",
+            Self::Bindings => SKILL_BINDING,
         }
     }
 }
@@ -53,7 +60,12 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
     let namespaces: &[Option<&str>] = if some.is_empty() { &all } else { &some };
     let mut add = |about, what: String, path: String, selector: String, transform| {
         let id: WatchId = out.len();
-        let optional = about == Watched::Workloads(WorkloadKind::Sandbox);
+        let optional = match about {
+            Watched::Workloads(kind) => kind == WorkloadKind::Sandbox,
+            // SkillBindings need no operator.
+            Watched::Runtimes => !profile.mounts(),
+            _ => false,
+        };
         let metadata_only = about == Watched::Pods;
         out.push((about, WatchTarget { id, what, path, selector, metadata_only, optional, transform }));
     };
@@ -72,7 +84,7 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
         );
         for kind in WorkloadKind::OF_OPERATOR {
             let Some(resource) = workload(kind.name()) else { continue };
-            let transform = if kind.is_typed() { Trim::Workload(names) } else { Trim::Sandbox };
+            let transform = if kind.is_typed() { Trim::Workload(names, kind) } else { Trim::Sandbox };
             let what = format!("{} in {place}", resource.plural);
             add(Watched::Workloads(kind), what, resource.list(namespace), String::new(), transform);
         }
@@ -99,6 +111,63 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
         );
     }
     out
+}
+
+/// Watches of SkillBindings; `first` is the number of the first.
+pub fn binding_watches(scope: &Scope, first: WatchId) -> Vec<(Watched, WatchTarget<Trim>)> {
+    let selector = match scope.selector.as_str() {
+        "" => String::new(),
+        selector => format!("labelSelector={}", escape_query(selector)),
+    };
+    everywhere(scope, first, Watched::Bindings, "skillbindings", skill_bindings, &selector, Trim::Runtime)
+}
+
+/// Watches of a kind of workload that some SkillBinding asks for.
+pub fn kind_watches(
+    profile: &'static Profile,
+    scope: &Scope,
+    kind: WorkloadKind,
+    first: WatchId,
+) -> Vec<(Watched, WatchTarget<Trim>)> {
+    let Some(resource) = of_kind(kind) else { return Vec::new() };
+    let about = Watched::Workloads(kind);
+    let what = if kind == WorkloadKind::KnativeService { "knative services" } else { resource.plural };
+    let trim = Trim::Workload(profile.names, kind);
+    everywhere(scope, first, about, what, |namespace| resource.list(namespace), "", trim)
+}
+
+/// Watches of pods, for their skills.
+pub fn pod_watches(scope: &Scope, first: WatchId) -> Vec<(Watched, WatchTarget<Trim>)> {
+    let path = |namespace: Option<&str>| PODS.list(namespace);
+    everywhere(scope, first, Watched::SkillsOfPods, "all pods", path, "", Trim::SkillsOfPod)
+}
+
+fn everywhere(
+    scope: &Scope,
+    first: WatchId,
+    about: Watched,
+    plural: &str,
+    path: impl Fn(Option<&str>) -> String,
+    selector: &str,
+    transform: Trim,
+) -> Vec<(Watched, WatchTarget<Trim>)> {
+    let namespaces = scope.namespaces.iter().map(|name| Some(name.as_str()));
+    let namespaces: Vec<Option<&str>> =
+        if scope.namespaces.is_empty() { vec![None] } else { namespaces.collect() };
+    let watch = |(index, namespace): (usize, Option<&str>)| {
+        let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
+        let target = WatchTarget {
+            id: first + index,
+            what: format!("{plural} in {place}"),
+            path: path(namespace),
+            selector: selector.to_owned(),
+            metadata_only: false,
+            optional: about != Watched::SkillsOfPods,
+            transform,
+        };
+        (about, target)
+    };
+    namespaces.into_iter().enumerate().map(watch).collect()
 }
 
 fn config_selectors(defaults_label: &str) -> [(&'static str, String); 3] {

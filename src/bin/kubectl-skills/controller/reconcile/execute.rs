@@ -62,6 +62,8 @@ pub struct Outcome {
     pub failed: &'static str,
     /// Somebody else's fields: kept off from whom.
     pub backed_off: Option<String>,
+    /// Why the workload is not as it should be; empty where it is.
+    pub message: String,
 }
 
 impl Context {
@@ -94,7 +96,8 @@ impl Context {
         }
     }
 
-    fn count(&self, what: &'static str) {
+    /// Counts a write.
+    pub fn count(&self, what: &'static str) {
         self.metrics.count(Metric::Writes, &[what]);
     }
 }
@@ -132,6 +135,7 @@ struct Ended {
     again: Again,
     failed: &'static str,
     backed_off: Option<String>,
+    message: String,
 }
 
 impl Run<'_> {
@@ -184,8 +188,8 @@ impl Run<'_> {
     fn conclude(self, result: Result<Ended, ClusterError>) -> Outcome {
         let (runtime, workload) = (self.runtime, self.workload);
         match result {
-            Ok(Ended { again, failed, backed_off }) => {
-                Outcome { runtime, workload, again, failed, backed_off }
+            Ok(Ended { again, failed, backed_off, message }) => {
+                Outcome { runtime, workload, again, failed, backed_off, message }
             }
             Err(error) => {
                 let failed = reason(&error.failure);
@@ -197,7 +201,8 @@ impl Run<'_> {
                         tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the run failed")
                     }
                 }
-                Outcome { runtime, workload, again: Again::Failed, failed, backed_off: None }
+                let message = String::new();
+                Outcome { runtime, workload, again: Again::Failed, failed, backed_off: None, message }
             }
         }
     }
@@ -224,7 +229,7 @@ impl Run<'_> {
             return Err(error);
         }
         let failed = reason(&error.failure);
-        if self.decision.is_being_deleted() {
+        if self.decision.is_being_deleted() && !self.decision.workload_only {
             tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "cannot take our things out; the finalizer stays");
             return Ok(ended(Again::Failed, failed));
         }
@@ -234,15 +239,19 @@ impl Run<'_> {
             _ => "ConfigApplyError",
         };
         let message = if error.said.is_empty() { error.message.clone() } else { error.said.clone() };
+        let again =
+            if passing { Again::Failed } else { Again::After(Duration::from_secs(RETRY_SECS.into())) };
+        let ended = Ended { message: message.clone(), ..ended(again, failed) };
+        if self.decision.workload_only {
+            return Ok(ended);
+        }
         let status = failed_status(plan, status_reason, &message, exact);
         let event = Event { warning: true, reason: status_reason, message };
         let events = if exact { Vec::new() } else { vec![event] };
         if self.write_status(&status, events).await? {
             tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the workload cannot be configured");
         }
-        let again =
-            if passing { Again::Failed } else { Again::After(Duration::from_secs(RETRY_SECS.into())) };
-        Ok(ended(again, failed))
+        Ok(ended)
     }
 
     async fn write_workload(&mut self, plan: &RuntimePlan, target: &Target) -> Result<(), ClusterError> {
@@ -289,7 +298,7 @@ impl Run<'_> {
             let stored = self.send_workload(write, simple, !plan.skills.is_empty()).await?;
             let trim = match target.0 {
                 WorkloadKind::Sandbox => Trim::Sandbox,
-                _ => Trim::Workload(plan.profile.names),
+                kind => Trim::Workload(plan.profile.names, kind),
             };
             self.workload = Some(trim.apply(stored.clone()));
             // The stored object is the whole one, and what the next step is told over.
@@ -375,11 +384,20 @@ impl Run<'_> {
             )
         };
         tracing::warn!(runtime = %self.decision.key, message, "kept off");
+        let ended = Ended {
+            again: Again::After(BACKOFF),
+            failed: "FieldContested",
+            backed_off: Some(who),
+            message: message.clone(),
+        };
+        if self.decision.workload_only {
+            return Ok(ended);
+        }
         let status = contested_status(&plan, &message);
         // Each time: it says that it was tried once more.
         self.announce(vec![Event { warning: true, reason: "FieldContested", message }]).await;
         self.write_status(&status, Vec::new()).await?;
-        Ok(Ended { again: Again::After(BACKOFF), failed: "FieldContested", backed_off: Some(who) })
+        Ok(ended)
     }
 
     async fn add_finalizer(&mut self) -> Result<(), ClusterError> {
@@ -412,19 +430,7 @@ impl Run<'_> {
     /// Sends events and waits for them. They stand before the status does: whoever ends between the two finds the status as
     /// it was, and its next run sends them again under the same name.
     async fn announce(&self, events: Vec<Event>) {
-        let about = about(&self.decision.runtime);
-        let news = |event| News { about: about.clone(), event, time: self.now.clone() };
-        let sent: Vec<_> =
-            events.into_iter().map(|event| self.context.announcer.announce(news(event))).collect();
-        let all = async {
-            for one in sent {
-                // It ends by being dropped.
-                drop(one.await);
-            }
-        };
-        if tokio::time::timeout(ANNOUNCED_WITHIN, all).await.is_err() {
-            tracing::debug!(runtime = %self.decision.key, "events are slow; the status goes on without them");
-        }
+        announce(self.context, &self.decision.runtime, events, &self.now).await;
     }
 
     /// Writes a status where it says something new, after the events of what is news. Whether it is more than a number of
@@ -475,12 +481,28 @@ impl Run<'_> {
     }
 }
 
+/// Sends events about an object and waits for them, for some time.
+pub async fn announce(context: &Context, object: &Value, events: impl IntoIterator<Item = Event>, now: &str) {
+    let about = about(object);
+    let news = |event| News { about: about.clone(), event, time: now.to_owned() };
+    let sent: Vec<_> = events.into_iter().map(|event| context.announcer.announce(news(event))).collect();
+    let all = async {
+        for one in sent {
+            // It ends by being dropped.
+            drop(one.await);
+        }
+    };
+    if tokio::time::timeout(ANNOUNCED_WITHIN, all).await.is_err() {
+        tracing::debug!(object = Object(object).name(), "events are slow; the status goes on without them");
+    }
+}
+
 fn ended(again: Again, failed: &'static str) -> Ended {
-    Ended { again, failed, backed_off: None }
+    Ended { again, failed, backed_off: None, message: String::new() }
 }
 
 /// What is new in a status, as a merge patch; none where nothing is.
-fn status_patch(old: &Value, new: &Value) -> Option<Value> {
+pub fn status_patch(old: &Value, new: &Value) -> Option<Value> {
     let empty = Map::new();
     let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
     let mut patch: Map<String, Value> = new
@@ -561,7 +583,8 @@ fn report(context: &Context, decision: &Decision) -> Outcome {
         0 => Again::No,
         seconds => Again::After(Duration::from_secs(seconds.into())),
     };
-    Outcome { runtime: None, workload: None, again, failed: decision.refused, backed_off: None }
+    let message = String::new();
+    Outcome { runtime: None, workload: None, again, failed: decision.refused, backed_off: None, message }
 }
 
 /// A failure as a label.

@@ -1,19 +1,19 @@
 //! Decides one reconciliation of one AgentRuntime from the cache and the configuration, without a client. Sending what was
 //! decided is left to [`super::execute`].
 
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
-use kubectl_skills::plan::claims::{Claim, Claimants};
-use kubectl_skills::plan::session::Case;
+use kubectl_skills::plan::bindings::{Binding, leads};
+use kubectl_skills::plan::claims::Claim;
 use kubectl_skills::plan::{Condition, Event, Finalizer, Options, RuntimePlan, StatusPlan};
 use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
+use super::orders::{Asked, Leader, added_to, case, claim};
 use crate::controller::cache::{Cache, Key, Target, target_of};
 use crate::controller::config::Snapshot;
 
@@ -57,10 +57,14 @@ impl Planning {
 /// What is to be done.
 #[derive(Debug)]
 pub struct Decision {
-    /// The AgentRuntime.
+    /// The AgentRuntime, or the SkillBinding that leads.
     pub key: Key,
     /// As it was seen.
     pub runtime: Value,
+    /// SkillBindings that add to it.
+    pub bindings: Vec<Binding>,
+    /// Only the workload is ours to write: the status is another's, or that of several SkillBindings.
+    pub workload_only: bool,
     /// Where it points.
     pub target: Option<Target>,
     /// The target as it was seen; none where it does not exist.
@@ -109,27 +113,85 @@ impl Decision {
 
     /// Plans anew over the workload as it was just read.
     pub fn replan(&self, workload: &Value) -> Option<RuntimePlan> {
-        self.snapshot.session.judge(case(&self.runtime, Claim::Held, Some(workload), &[])).plan
+        let bindings = self.bindings.iter().collect();
+        self.snapshot.session.judge(case(&self.runtime, Claim::Held, Some(workload), &[], bindings)).plan
+    }
+
+    fn of(key: &Key, runtime: Value, snapshot: &Arc<Snapshot>) -> Self {
+        Self {
+            key: key.clone(),
+            runtime,
+            bindings: Vec::new(),
+            workload_only: false,
+            target: None,
+            workload: None,
+            plan: None,
+            status: None,
+            events: Vec::new(),
+            finalizer: Finalizer::Keep,
+            requeue_secs: 0,
+            refused: "",
+            snapshot: Arc::clone(snapshot),
+        }
     }
 }
 
-/// Decides one run; none where there is no such AgentRuntime (any more).
+/// Decides what is done about a workload that SkillBindings alone are, or were, about; none where nothing is.
+pub fn plan_bound(
+    target: &Target,
+    cache: &Cache,
+    snapshot: &Arc<Snapshot>,
+    planning: &Planning,
+    dry_run: bool,
+) -> Option<Decision> {
+    let workload = cache.workload(target).filter(|_| cache.knows_kind(target.0))?;
+    let asked = Asked::of(target, &workload, cache, planning)?;
+    let (Leader::Binding(key) | Leader::Former(key)) = &asked.leader else { return None };
+    // In a dry run nobody ever says so.
+    if !dry_run && !asked.may_be_written(target, cache) {
+        return None;
+    }
+    let judged = asked.judge(&snapshot.session, &workload, &[]);
+    if judged.is_refused() {
+        return None;
+    }
+    let mut decision = Decision::of(key, asked.object, snapshot);
+    decision.plan = judged.plan.filter(|plan| !plan.updates().is_empty());
+    decision.plan.as_ref()?;
+    decision.bindings = asked.bindings;
+    decision.workload_only = true;
+    decision.target = Some(target.clone());
+    decision.workload = Some(workload);
+    Some(decision)
+}
+
+/// Decides one run; none where there is no such AgentRuntime (any more), or nothing to be done about it.
 pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Planning) -> Option<Decision> {
     let runtime = cache.runtime(key)?;
+    let observes = !planning.profile.mounts() && !planning.exact;
+    if observes && !leads(planning.profile, planning.exact, &runtime) {
+        return None;
+    }
+    let mut decision = decide(key, runtime, cache, snapshot, planning)?;
+    if observes {
+        // All but the workload is the operator's.
+        decision.workload_only = true;
+        decision.status = None;
+        decision.events.clear();
+        decision.finalizer = Finalizer::Keep;
+    }
+    Some(decision)
+}
+
+fn decide(
+    key: &Key,
+    runtime: Value,
+    cache: &Cache,
+    snapshot: &Arc<Snapshot>,
+    planning: &Planning,
+) -> Option<Decision> {
     let target = target_of(&runtime, key);
-    let mut decision = Decision {
-        key: key.clone(),
-        target: target.clone(),
-        workload: None,
-        plan: None,
-        status: None,
-        events: Vec::new(),
-        finalizer: Finalizer::Keep,
-        requeue_secs: 0,
-        refused: "",
-        snapshot: Arc::clone(snapshot),
-        runtime,
-    };
+    let mut decision = Decision { target: target.clone(), ..Decision::of(key, runtime, snapshot) };
     if let Some(operator) = cache.operator().filter(|_| planning.profile.mounts()) {
         refuse_beside_operator(&mut decision, operator);
         return Some(decision);
@@ -141,7 +203,12 @@ pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Plann
         Some((_, workload)) if !deleting => cache.pods(workload.namespace(), workload.name()),
         _ => Vec::new(),
     };
-    let judged = snapshot.session.judge(case(&decision.runtime, claim, decision.workload.as_ref(), &pods));
+    if let (Some(target), Some(workload)) = (&target, &decision.workload) {
+        decision.bindings = added_to(key, target, workload, cache, planning)?;
+    }
+    let bindings = decision.bindings.iter().collect();
+    let judged =
+        snapshot.session.judge(case(&decision.runtime, claim, decision.workload.as_ref(), &pods, bindings));
     if let Some(first) = judged.refused_before_plan() {
         let errors = || judged.errors().map(ToString::to_string);
         if *first.rule == rules::TARGET_CLAIMED {
@@ -165,25 +232,6 @@ pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Plann
         status.remove.push(ACTIVE);
     }
     Some(decision)
-}
-
-fn case<'a>(runtime: &'a Value, claim: Claim, workload: Option<&'a Value>, pods: &'a [Value]) -> Case<'a> {
-    let id = Object(runtime).reference();
-    Case {
-        id,
-        origin: Origin::default(),
-        object: runtime,
-        claim,
-        workload: workload.map(Cow::Borrowed),
-        pods,
-        bindings: Vec::new(),
-    }
-}
-
-/// What the AgentRuntime may do with its target, by what the cache knows of the others.
-fn claim(key: &Key, target: &Target, deleting: bool, cache: &Cache) -> Claim {
-    let claimants = Claimants::new(cache.claimants(target));
-    claimants.claim((target.0.name(), target.1.name()), key.name(), deleting)
 }
 
 fn error_status(profile: &Profile) -> StatusPlan {
