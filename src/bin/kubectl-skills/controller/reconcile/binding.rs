@@ -157,7 +157,7 @@ impl Look<'_> {
         };
         let about: Vec<&Target> = self.cache.index().about(self.key).collect();
         match &binding.spec.target {
-            None => return not("Invalid", "spec: one of targetRef and selector is needed".to_owned()),
+            None => return Some(self.without_workload()),
             Some(BindingTarget::Ref(_)) => match about.first() {
                 Some((kind, _)) if !self.cache.knows_kind(*kind) => return None,
                 Some(known) if self.cache.workload(known).is_some() => {}
@@ -350,3 +350,6 @@ fn put(map: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
         map.insert(key.to_owned(), Value::Array(list));
     }
 }
+
+#[cfg(test)]
+mod tests;

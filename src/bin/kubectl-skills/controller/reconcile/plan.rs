@@ -445,7 +445,7 @@ mod tests {
 
     /// What the controller makes of a vector's input, in the words of the recorded verdicts.
     fn verdict_on(input: &Value, profile: &'static Profile) -> &'static str {
-        use kubectl_skills::api::object::ConfigMap;
+        use kubectl_skills::api::object::{ConfigMap, Origin};
         use kubectl_skills::config::gates::{FeatureGates, GatesFile};
 
         let mut runtime = input["agentRuntime"].clone();
