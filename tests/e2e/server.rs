@@ -85,6 +85,8 @@ impl Server {
             std::fs::write(&path, printed.stdout).expect("a file");
             more.extend(["--crd".to_owned(), path.to_str().expect("a path").to_owned()]);
         }
+        // Alpha, and off by default: without it what nodes report of image volumes is dropped.
+        more.extend(["--".to_owned(), "--feature-gates=ImageVolumeWithDigest=true".to_owned()]);
         Self::start_with(CURRENT, &more.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
