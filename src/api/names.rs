@@ -66,6 +66,8 @@ pub const RECORD: &str = "skills.kagenti.dev/record";
 /// Annotation on a Sandbox's own metadata where its config hash covers skills, which are never mounted into it: that hash
 /// and the one of what its pod gets, 12 digits of each.
 pub const RESTART_HASH: &str = "skills.kagenti.dev/restart-hash";
+/// Annotation on a pod template: hash of the skills that pods get as they are created. A new one makes the pods anew.
+pub const ROLLOUT: &str = "skills.kagenti.dev/rollout";
 /// Our field manager on clusters, unless the command line names another.
 pub const FIELD_MANAGER: &str = "kubectl-skills";
 /// Field managers of the operator's own updates: controller-runtime names them after the program file, `/manager` in the

@@ -82,13 +82,10 @@ fn headed(text: &str) -> String {
 }
 
 /// Templates with the rules of each task and place, for the chart: `kubectl-skills.rules.loop.watched` and so on.
-/// The group of AgentRuntime is the chart's to say, by its profile. And which profiles the loop runs in.
+/// The group of AgentRuntime is the chart's to say, by its profile.
 fn chart_rules() -> String {
     let Some(profile) = Profile::by_name(PROFILE) else { return String::new() };
-    let mounting: Vec<&str> =
-        PROFILES.iter().filter(|profile| profile.mounts()).map(|profile| profile.name).collect();
-    let mut out =
-        format!("{{{{- define \"kubectl-skills.mounting\" }}}}{}{{{{- end }}}}\n", mounting.join(" "));
+    let mut out = String::new();
     for (task, task_name) in [(Task::Loop, "loop"), (Task::Election, "election"), (Task::Webhook, "webhook")]
     {
         for (place, place_name) in

@@ -103,9 +103,64 @@ pub const RIGHTS: &[Right] = &[
         "the whole workload that is to be written",
     ),
     right(Task::Loop, Watched, Named(SANDBOX_GROUP), &["sandboxes"], &["patch"], "labels, hash, restart"),
+    right(
+        Task::Loop,
+        Watched,
+        Named(SKILLS_GROUP),
+        &["skillbindings"],
+        WATCH,
+        "what is wanted of any workload",
+    ),
+    right(Task::Loop, Watched, Named(SKILLS_GROUP), &["skillbindings"], &["patch"], "the finalizer"),
+    right(
+        Task::Loop,
+        Watched,
+        Named(SKILLS_GROUP),
+        &["skillbindings/status"],
+        &["patch"],
+        "conditions, workloads, pods",
+    ),
+    right(Task::Loop, Watched, Named("apps"), MORE_APPS, READ, "workloads of SkillBindings"),
+    right(Task::Loop, Watched, Named("apps"), MORE_APPS, &["patch"], "skills"),
+    right(Task::Loop, Watched, Named("batch"), &["cronjobs"], READ, "workloads of SkillBindings"),
+    right(Task::Loop, Watched, Named("batch"), &["cronjobs"], &["patch"], "skills"),
+    // Its pod template cannot be changed.
+    right(Task::Loop, Watched, Named("batch"), &["jobs"], READ, "workloads of SkillBindings"),
+    right(
+        Task::Loop,
+        Watched,
+        Named("argoproj.io"),
+        &["rollouts"],
+        READ,
+        "workloads of SkillBindings, where installed",
+    ),
+    right(Task::Loop, Watched, Named("argoproj.io"), &["rollouts"], &["patch"], "skills"),
+    right(
+        Task::Loop,
+        Watched,
+        Named("serving.knative.dev"),
+        &["services"],
+        READ,
+        "workloads of SkillBindings, where installed",
+    ),
+    right(Task::Loop, Watched, Named("serving.knative.dev"), &["services"], &["patch"], "skills"),
     right(Task::Loop, Watched, Named(""), &["configmaps"], WATCH, "the namespace's part of the config hash"),
-    right(Task::Loop, Watched, Named(""), &["pods"], WATCH, "status.configuredPods"),
-    right(Task::Loop, Watched, Named(""), &["events"], &["create", "patch"], "events on AgentRuntimes"),
+    right(
+        Task::Loop,
+        Watched,
+        Named(""),
+        &["pods"],
+        WATCH,
+        "status.configuredPods, and which pods have the skills of a SkillBinding",
+    ),
+    right(
+        Task::Loop,
+        Watched,
+        Named(""),
+        &["events"],
+        &["create", "patch"],
+        "events on AgentRuntimes and SkillBindings",
+    ),
     right(
         Task::Loop,
         System,
@@ -127,6 +182,8 @@ pub const RIGHTS: &[Right] = &[
 ];
 
 const WORKLOADS: &[&str] = &["deployments", "statefulsets"];
+/// Kinds that SkillBindings alone are about.
+const MORE_APPS: &[&str] = &["daemonsets", "replicasets"];
 const SANDBOX_GROUP: &str = "agents.x-k8s.io";
 
 /// For whom and how far rights are granted.

@@ -99,7 +99,12 @@ pub fn path_of(object: &Value) -> String {
     let (base, plural) = match text("/kind") {
         "Deployment" => ("/apis/apps/v1", "deployments"),
         "StatefulSet" => ("/apis/apps/v1", "statefulsets"),
+        "DaemonSet" => ("/apis/apps/v1", "daemonsets"),
+        "ReplicaSet" => ("/apis/apps/v1", "replicasets"),
+        "Job" => ("/apis/batch/v1", "jobs"),
         "CronJob" => ("/apis/batch/v1", "cronjobs"),
+        "Rollout" => ("/apis/argoproj.io/v1alpha1", "rollouts"),
+        "Service" => ("/apis/serving.knative.dev/v1", "services"),
         "SkillBinding" => ("/apis/skills.kagenti.dev/v1alpha1", "skillbindings"),
         "AgentRuntime" if text("/apiVersion").starts_with("agent.rossoctl.dev/") => {
             ("/apis/agent.rossoctl.dev/v1alpha1", "agentruntimes")

@@ -507,6 +507,7 @@ fn without_a_cluster_is_four() {
         &["hash"],
         &["apply"],
         &["status"],
+        &["restart", "b"],
         &["doctor"],
         &["render", "-f", "-", "--config-from", "cluster"],
     ] {
@@ -520,7 +521,7 @@ fn without_a_cluster_is_four() {
 #[cfg(not(feature = "cluster"))]
 #[test]
 fn without_the_feature_the_way_to_it_is_told() {
-    for verb in ["diff", "plan", "hash", "apply", "status", "doctor", "completion"] {
+    for verb in ["diff", "plan", "hash", "apply", "status", "restart", "doctor", "completion"] {
         let said = skills(&[verb]);
         assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{verb}: {said:?}");
         assert!(said.stderr.contains("cargo install kubectl-skills --features cluster"), "{verb}: {said:?}");

@@ -34,14 +34,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{- /* Refuses values whose pods would end at once. */}}
-{{- define "kubectl-skills.check" -}}
-{{- $mounting := include "kubectl-skills.mounting" . | splitList " " }}
-{{- if and .Values.controller.enabled (not (has .Values.profile $mounting)) }}
-{{- fail (printf "controller.enabled: in profile %s the operator only observes skills, and the controller refuses to start; set controller.enabled=false, or a profile of %s" .Values.profile (join ", " $mounting)) }}
-{{- end }}
-{{- end }}
-
 {{- /* Whether anything runs. */}}
 {{- define "kubectl-skills.runs" -}}
 {{- if or .Values.controller.enabled .Values.webhook.enabled }}yes{{ end }}

@@ -63,6 +63,8 @@ pub enum Verb {
     Apply(commands::apply::Args),
     #[cfg(feature = "cluster")]
     Status(commands::status::Args),
+    #[cfg(feature = "cluster")]
+    Restart(commands::restart::Args),
     Hash(commands::hash::Args),
     Migrate(commands::migrate::Args),
     Validate(commands::validate::Args),
@@ -193,6 +195,8 @@ pub fn run(args: &Args) -> Run {
         #[cfg(feature = "cluster")]
         Verb::Status(args) => commands::status::run(args),
         #[cfg(feature = "cluster")]
+        Verb::Restart(args) => commands::restart::run(args),
+        #[cfg(feature = "cluster")]
         Verb::Doctor(args) => commands::doctor::run(args),
         #[cfg(feature = "controller")]
         Verb::Controller(args) => commands::controller::run(args),
@@ -210,8 +214,16 @@ pub fn run(args: &Args) -> Run {
 #[cfg(not(feature = "cluster"))]
 fn absent(words: &[std::ffi::OsString]) -> Failure {
     let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    let verbs =
-        ["apply", "status", "doctor", "completion", commands::complete::NAME, "controller", "webhook"];
+    let verbs = [
+        "apply",
+        "status",
+        "restart",
+        "doctor",
+        "completion",
+        commands::complete::NAME,
+        "controller",
+        "webhook",
+    ];
     Failure::Usage(if verbs.contains(&verb.as_str()) {
         format!("{verb}: this build cannot talk to a cluster; {}", commands::INSTALL)
     } else {

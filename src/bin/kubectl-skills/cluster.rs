@@ -19,6 +19,7 @@ pub mod requests;
 pub mod restart;
 pub mod retry;
 pub mod run;
+pub mod skills_of_pods;
 pub mod snapshot;
 pub mod try_pod;
 pub mod wait;

@@ -29,6 +29,8 @@ pub mod policy;
 pub mod rbac;
 pub mod render;
 #[cfg(feature = "cluster")]
+pub mod restart;
+#[cfg(feature = "cluster")]
 pub mod status;
 pub mod validate;
 pub mod version;

@@ -176,6 +176,83 @@ fn a_cluster_without_any_operator_gets_skills_by_bindings() {
     assert_eq!(controller.end().0, Some(0));
 }
 
+/// Nothing of the workload is written but one annotation of its pod template, which makes pods anew that lack the skills; with
+/// rollout Manual not even that, until somebody asks for it.
+#[test]
+fn pods_get_their_skills_anew_by_themselves_or_by_hand() {
+    let server = Server::with_crds(&[SKILL_BINDING]);
+    let namespace = "team1";
+    server.namespace(namespace);
+    let policy = server.skills(&["policy", "--inject"]);
+    assert_eq!(policy.code, 0, "{}", policy.stderr);
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &policy.stdout);
+    let mut workload = deployment(namespace, "weather");
+    workload["spec"]["strategy"] = json!({"type": "Recreate"});
+    put(&server, &workload);
+    let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app%3Dweather");
+    eventually("a pod", || (server.get(&path)["items"].as_array()?.len() == 1).then_some(()));
+    let _controller = Controller::start(&server, &[]);
+    let mut bound = binding(namespace, "tools", "weather", &[("pdf", "quay.io/example/pdf:1")]);
+    bound["spec"]["delivery"] = json!("Pod");
+    put(&server, &bound);
+    let pods = |up_to_date: u32, stale: u32| {
+        let wanted = json!({"upToDate": up_to_date, "stale": stale, "without": 0});
+        eventually("its pods", || {
+            (live(&server, &bound)["status"]["workloads"][0]["pods"] == wanted).then_some(())
+        });
+    };
+    pods(1, 0);
+    let template = || live(&server, &workload)["spec"]["template"].clone();
+    let mut wanted = workload["spec"]["template"].clone();
+    let hash = template()["metadata"]["annotations"]["skills.kagenti.dev/rollout"].clone();
+    assert_eq!(hash.as_str().map(str::len), Some(64), "{}", template());
+    assert_eq!(images(&live(&server, &workload)), [""; 0]);
+
+    // Another image: once more, and then never again.
+    replace_skills(&server, &bound, &[("pdf", "quay.io/example/pdf:2")]);
+    eventually("another hash", || {
+        (template()["metadata"]["annotations"]["skills.kagenti.dev/rollout"] != hash).then_some(())
+    });
+    pods(1, 0);
+    let generation = || live(&server, &workload)["metadata"]["generation"].clone();
+    let before = generation();
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(generation(), before, "pods that have their skills are made anew");
+
+    merge(&server, &bound, "kubectl", &json!({"spec": {"rollout": "Manual"}}));
+    replace_skills(&server, &bound, &[("pdf", "quay.io/example/pdf:3")]);
+    pods(0, 1);
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(generation(), before, "with rollout Manual nothing is written");
+    let restart = |more: &[&str]| {
+        let said = server.skills(&[&["restart", "tools", "-n", namespace], more].concat());
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        said.stdout
+    };
+    assert_eq!(
+        restart(&["--dry-run"]),
+        "deployment.apps/weather would be restarted: 1 of 1 pods without the skills as they are now\n"
+    );
+    assert_eq!(generation(), before);
+    assert_eq!(
+        restart(&[]),
+        "deployment.apps/weather restarted: 1 of 1 pods without the skills as they are now\n"
+    );
+    pods(1, 0);
+    assert_eq!(
+        restart(&[]),
+        "deployment.apps/weather left: 0 of 1 pods without the skills as they are now\n"
+    );
+    // All else is as its author has it.
+    let found = template();
+    wanted["metadata"]["annotations"] = found["metadata"]["annotations"].clone();
+    let keys: Vec<&String> =
+        found["metadata"]["annotations"].as_object().expect("annotations").keys().collect();
+    assert_eq!(keys, ["kubectl.kubernetes.io/restartedAt", "skills.kagenti.dev/rollout"]);
+    assert_eq!(found["metadata"], wanted["metadata"]);
+    assert_eq!(found["spec"]["volumes"], wanted["spec"]["volumes"]);
+}
+
 /// What the newest operator was recorded to write (vectors of `head`): labels, hash and `linkedSkills`, by full updates.
 struct Observer<'s> {
     server: &'s Server,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::process::{Controller, events, eventually, images, live, merge, put, until_condition};
 use crate::certificates::Authority;
-use crate::objects::{deployment, gates_on, one, path_of, runtime};
+use crate::objects::{binding, deployment, gates_on, listed, one, path_of, runtime};
 use crate::server::{CURRENT, Server};
 
 const SYSTEM: &str = "kagenti-system";
@@ -36,7 +36,11 @@ impl Installed {
         // Lists that are not streamed, as those of older servers: only they need the right to list.
         let server = Server::start(CURRENT, &["--", "--feature-gates=WatchList=false"]);
         let text = |path: PathBuf| path.to_str().expect("a path").to_owned();
-        server.kubectl(&["apply", "-f", &text(root.join("tests/e2e/fixtures/sandboxes.yaml"))], "");
+        for kinds in ["sandboxes.yaml", "more_kinds.yaml"] {
+            server.kubectl(&["apply", "-f", &text(root.join("tests/e2e/fixtures").join(kinds))], "");
+        }
+        let bindings = server.skills(&["crd", "--skill-binding"]).stdout;
+        server.kubectl(&["apply", "--server-side", "-f", "-"], &bindings);
         server.namespace(SYSTEM);
         apply(&server, overlay);
         put(&server, &gates_on());
@@ -88,6 +92,45 @@ fn agents(namespace: &str) -> [(Value, Value); 3] {
     })
 }
 
+/// A workload of each kind that SkillBindings alone are about, with one of these.
+fn bound(namespace: &str) -> Vec<(Value, Value)> {
+    let plain = deployment(namespace, "plain");
+    let spec = |kind: &str| {
+        let mut template = plain["spec"]["template"].clone();
+        let selector = plain["spec"]["selector"].clone();
+        match kind {
+            "Job" | "CronJob" => {
+                template["spec"]["restartPolicy"] = json!("Never");
+                let job = json!({"template": template});
+                if kind == "Job" {
+                    job
+                } else {
+                    json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job}})
+                }
+            }
+            "Service" => json!({"template": template}),
+            _ => json!({"selector": selector, "template": template}),
+        }
+    };
+    let kinds = [
+        ("apps/v1", "DaemonSet"),
+        ("apps/v1", "ReplicaSet"),
+        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
+        ("argoproj.io/v1alpha1", "Rollout"),
+        ("serving.knative.dev/v1", "Service"),
+    ];
+    let of = |(version, kind): (&str, &str)| {
+        let name = format!("of-{}", kind.to_lowercase());
+        let workload = json!({"apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec(kind)});
+        let mut binding = binding(namespace, &name, &name, &[("csv", "quay.io/example/csv:1")]);
+        binding["spec"]["targetRef"] = json!({"apiVersion": version, "kind": kind, "name": name});
+        (binding, workload)
+    };
+    kinds.into_iter().map(of).collect()
+}
+
 fn forbidden(controller: &Controller) -> Vec<String> {
     let lines = controller.log().into_iter().map(|line| line.to_string());
     lines.filter(|line| line.contains("forbidden") || line.contains("cannot ")).collect()
@@ -97,7 +140,7 @@ fn forbidden(controller: &Controller) -> Vec<String> {
 fn make(server: &Server, namespace: &str) -> [(Value, Value); 3] {
     server.namespace(namespace);
     let agents = agents(namespace);
-    for (agent, workload) in &agents {
+    for (agent, workload) in agents.iter().chain(&bound(namespace)) {
         put(server, workload);
         put(server, agent);
     }
@@ -131,6 +174,20 @@ fn the_overlay_grants_what_the_loop_needs(installed: &Installed) {
         assert_eq!(server.request("DELETE", &one(agent), None).0, 200);
         eventually("the finalizer to go", || {
             (server.request("GET", &one(agent), None).0 == 404).then_some(())
+        });
+    }
+    for (binding, workload) in bound("team1") {
+        // The template of a Job cannot be changed any more.
+        let is_job = workload["kind"] == "Job";
+        until_condition(
+            server,
+            &binding,
+            "Ready",
+            if is_job { "False WriteFailed" } else { "True Delivered" },
+        );
+        assert_eq!(server.request("DELETE", &one(&binding), None).0, 200);
+        eventually("the finalizer to go", || {
+            (server.request("GET", &one(&binding), None).0 == 404).then_some(())
         });
     }
     let holder = |server: &Server| {
@@ -308,9 +365,15 @@ fn unnamed_of(server: &Server, account: &str, right: &Right) -> Vec<&'static str
         }
         named()
     };
+    let bound = bound(account);
     let change = |skills: Value| {
         for (agent, _) in &agents {
             merge(server, agent, "kubectl", &json!({"spec": {"skills": skills}}));
+        }
+        let of_bindings =
+            if skills == json!([]) { listed(&[("web", "quay.io/example/web:1")]) } else { skills };
+        for (binding, _) in &bound {
+            merge(server, binding, "kubectl", &json!({"spec": {"skills": of_bindings}}));
         }
     };
     let other = json!([{"name": "pdf", "image": "quay.io/example/pdf:1", "mountPath": "/a"}]);
@@ -323,8 +386,8 @@ fn unnamed_of(server: &Server, account: &str, right: &Right) -> Vec<&'static str
         }
     }
     if !done {
-        for (agent, _) in &agents {
-            server.request("DELETE", &one(agent), None);
+        for (object, _) in agents.iter().chain(&bound) {
+            server.request("DELETE", &one(object), None);
         }
         wait(6);
     }

@@ -13,9 +13,10 @@ use kubectl_skills::plan::claims::Claimant;
 use serde_json::Value;
 
 use super::binding_index::BindingIndex;
-use super::trim::{OPERATOR_MARK, POD_LABELS};
+use super::trim::OPERATOR_MARK;
 use super::unit::Unit;
 use super::watch_targets::Watched;
+use crate::cluster::skills_of_pods::owners;
 use crate::cluster::watch::{Update, WatchId};
 
 /// Namespace and name of an object.
@@ -612,34 +613,9 @@ impl PodIndex {
     }
 }
 
-/// The workloads that a pod may be of, by its owner's name and the labels that owners give: what owns that owner is not
-/// read.
+/// The workloads that a pod may be of.
 fn workloads_of_pod(pod: &Value, namespace: &str) -> Vec<Target> {
-    let [template, rollout, knative] = POD_LABELS.map(|label| Object(pod).label(label));
-    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let mut out: Vec<(WorkloadKind, &str)> = Vec::new();
-    for owner in owners.into_iter().flatten() {
-        let name = Object(owner).str("/name");
-        let base = name.rsplit_once('-');
-        let of = |hash: Option<&str>| base.filter(|(_, last)| Some(*last) == hash).map(|(base, _)| base);
-        match Object(owner).kind() {
-            "ReplicaSet" => {
-                out.push((WorkloadKind::ReplicaSet, name));
-                out.extend(of(template).map(|base| (WorkloadKind::Deployment, base)));
-                out.extend(of(rollout).map(|base| (WorkloadKind::Rollout, base)));
-            }
-            "Job" => {
-                out.push((WorkloadKind::Job, name));
-                out.extend(base.map(|(base, _)| (WorkloadKind::CronJob, base)));
-            }
-            "StatefulSet" => out.push((WorkloadKind::StatefulSet, name)),
-            "DaemonSet" => out.push((WorkloadKind::DaemonSet, name)),
-            "Sandbox" => out.push((WorkloadKind::Sandbox, name)),
-            _ => {}
-        }
-    }
-    out.extend(knative.map(|name| (WorkloadKind::KnativeService, name)));
-    out.into_iter().map(|(kind, name)| (kind, Key::new(namespace, name))).collect()
+    owners(pod).into_iter().map(|(kind, name)| (kind, Key::new(namespace, name))).collect()
 }
 
 /// An object that says something new, as it is to be kept; none where it is known already, or older than what is known.

@@ -23,8 +23,8 @@ use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
 use super::liveness::Liveness;
 use super::queue::{Again, Queue};
-use super::reconcile::binding::{BindingDecision, Failures, decide};
-use super::reconcile::binding_write::write;
+use super::reconcile::binding::{BindingDecision, Failures, decide, rollout};
+use super::reconcile::binding_write::{write, write_rollout};
 use super::reconcile::execute::{Context, Outcome, execute, reason};
 use super::reconcile::plan::{Decision, plan, plan_bound};
 use super::unit::Unit;
@@ -434,6 +434,13 @@ impl Loop {
             let planning = &self.context.planning;
             let decision = match &unit {
                 Unit::Runtime(key) => plan(key, &self.cache, &snapshot, planning),
+                Unit::Rollout(target) => {
+                    if let Some(hash) = rollout(target, &self.cache) {
+                        self.start_rollout(target.clone(), hash, waited, now);
+                        continue;
+                    }
+                    None
+                }
                 Unit::Workload(target) => {
                     plan_bound(target, &self.cache, &snapshot, planning, self.context.dry_run)
                 }
@@ -463,7 +470,28 @@ impl Loop {
         }
     }
 
+    fn start_rollout(&mut self, target: Target, hash: String, waited: Duration, now: Instant) {
+        let workload = self.cache.workload(&target).unwrap_or_default();
+        self.writing.insert(target.clone());
+        self.runs += 1;
+        let unit = Unit::Rollout(target.clone());
+        let span = tracing::info_span!(
+            RUN,
+            id = self.runs,
+            object = %unit,
+            action = "restarted",
+            failed = tracing::field::Empty,
+        );
+        let of = Some(target.clone());
+        let started = Started { unit, target: of, wanted: 0, drift: false, skills: 0, at: now, waited };
+        let run = write_rollout(Arc::clone(&self.context), target, workload, hash);
+        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
+    }
+
     fn start_binding(&mut self, unit: Unit, decision: BindingDecision, waited: Duration, now: Instant) {
+        // Whoever writes pods hears of a change as this loop does, and perhaps a little later.
+        let rollouts = decision.rollouts.iter().cloned().map(Unit::Rollout);
+        self.queue.spread(rollouts, self.settings.rollout_rate, now + PODS_SETTLE);
         if decision.finalizer == Finalizer::Keep && decision.status.is_none() {
             self.left.insert(unit.clone(), Left { failing: !decision.refused.is_empty(), ..Left::default() });
             self.queue.done(&unit, Again::No, now);
@@ -562,7 +590,9 @@ impl Loop {
             self.tell_bindings(target, workload.is_some(), message, now);
             if let Some(object) = &workload {
                 self.cache.wrote_workload(target, object);
-                self.history.wrote(target, wanted, now);
+                if wanted != 0 {
+                    self.history.wrote(target, wanted, now);
+                }
                 if drift {
                     self.metrics.count(Metric::DriftHealed, &[]);
                 }
@@ -577,7 +607,7 @@ impl Loop {
         let is_there = match &unit {
             Unit::Runtime(key) => self.cache.has_runtime(key),
             Unit::Binding(key) => self.cache.index().read(key).is_some(),
-            Unit::Workload(target) => self.cache.index().has(target),
+            Unit::Workload(target) | Unit::Rollout(target) => self.cache.index().has(target),
         };
         if !transient && is_there {
             let skills = if failed.is_empty() { skills } else { 0 };

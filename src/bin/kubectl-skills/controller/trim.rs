@@ -3,18 +3,15 @@
 //! is read again first.
 
 use kubectl_skills::api::agent_location::{AGENT_LOCATIONS, Discovery};
-use kubectl_skills::api::names::{MANAGED_BY, Names, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use kubectl_skills::api::names::{MANAGED_BY, Names, ROLLOUT, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::apply::FIELD_MANAGER;
+use crate::cluster::skills_of_pods;
 use crate::cluster::snapshot::has_controller;
 use crate::cluster::watch::Transform;
-
-/// Labels of pods that say whose they are.
-pub const POD_LABELS: [&str; 3] =
-    ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
 
 /// Name of the mark on kept workloads that are the operator itself.
 pub const OPERATOR_MARK: &str = "kubectl-skills/operator";
@@ -44,7 +41,7 @@ impl Transform for Trim {
             Self::Sandbox => sandbox(object),
             Self::ConfigMap => config_map(object),
             Self::Pod(names) => pod_metadata(object, names),
-            Self::SkillsOfPod => skills_of_pod(&object),
+            Self::SkillsOfPod => skills_of_pods::part(&object),
         }
     }
 }
@@ -105,7 +102,7 @@ fn workload(object: Value, names: &Names, kind: WorkloadKind) -> Value {
             let mut inner = Map::new();
             // SkillBindings choose by any of them.
             move_keys(metadata, &mut inner, &["labels"]);
-            let annotations = [names.config_hash, names.mtls_mode];
+            let annotations = [names.config_hash, names.mtls_mode, ROLLOUT];
             move_entries(metadata, &mut inner, "annotations", &annotations);
             kept.insert("metadata".into(), Value::Object(inner));
         }
@@ -208,42 +205,6 @@ fn pod_metadata(mut object: Value, names: &Names) -> Value {
         }
     }
     object
-}
-
-/// A pod: whose it is, which skill images it has, and their digests as its node reports them.
-fn skills_of_pod(object: &Value) -> Value {
-    let items = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    let mut metadata = Map::new();
-    for key in ["name", "namespace", "resourceVersion", "deletionTimestamp"] {
-        if let Some(value) = object.get("metadata").and_then(|metadata| metadata.get(key)) {
-            metadata.insert(key.to_owned(), value.clone());
-        }
-    }
-    let labels =
-        POD_LABELS.iter().filter_map(|key| Some(((*key).to_owned(), Object(object).label(key)?.into())));
-    metadata.insert("labels".into(), Value::Object(labels.collect()));
-    let owners =
-        items("/metadata/ownerReferences").map(|owner| json!({"kind": owner["kind"], "name": owner["name"]}));
-    metadata.insert("ownerReferences".into(), owners.collect());
-    let is_skill = |name: &str| name.starts_with(SKILL_VOLUME_PREFIX);
-    let volumes = items("/spec/volumes").filter_map(|volume| {
-        let name = Object(volume).str("/name");
-        let image = volume.pointer("/image/reference").filter(|_| is_skill(name))?;
-        Some((name.to_owned(), image.clone()))
-    });
-    let volumes: Map<String, Value> = volumes.collect();
-    let mounts = items("/status/containerStatuses")
-        .filter_map(|status| status.get("volumeMounts").and_then(Value::as_array))
-        .flatten();
-    let digests = mounts.filter_map(|mount| {
-        let name = Object(mount).str("/name");
-        let digest = mount.pointer("/volumeStatus/image/imageRef").filter(|_| is_skill(name))?;
-        Some((name.to_owned(), digest.clone()))
-    });
-    let digests: Map<String, Value> = digests.collect();
-    let phase = Object(object).str("/status/phase");
-    json!({"metadata": metadata, "volumes": volumes, "digests": digests,
-        "over": matches!(phase, "Succeeded" | "Failed")})
 }
 
 fn move_keys(from: &mut Map<String, Value>, to: &mut Map<String, Value>, keys: &[&str]) {

@@ -14,6 +14,8 @@ pub enum Unit {
     Binding(Key),
     /// A workload that no AgentRuntime leads.
     Workload(Target),
+    /// The pods of a workload, which are made anew.
+    Rollout(Target),
 }
 
 impl fmt::Display for Unit {
@@ -22,7 +24,7 @@ impl fmt::Display for Unit {
             // As it was before there were others.
             Self::Runtime(key) => write!(f, "{key}"),
             Self::Binding(key) => write!(f, "SkillBinding {key}"),
-            Self::Workload((kind, key)) => write!(f, "{} {key}", kind.name()),
+            Self::Workload((kind, key)) | Self::Rollout((kind, key)) => write!(f, "{} {key}", kind.name()),
         }
     }
 }

@@ -8,10 +8,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
+use kubectl_skills::api::names::ROLLOUT;
 use kubectl_skills::api::object::Object;
-use kubectl_skills::api::skill_binding::{BindingTarget, Delivery};
+use kubectl_skills::api::skill_binding::{BindingTarget, Delivery, Rollout};
 use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::config::hash::ConfigHash;
 use kubectl_skills::plan::bindings::Binding;
 use kubectl_skills::plan::claims::Claim;
 use kubectl_skills::plan::session::Session;
@@ -21,11 +22,16 @@ use serde_json::{Map, Value, json};
 
 use super::orders::{Standing, case, holds_on, standing};
 use super::plan::Planning;
+use crate::cluster::skills_of_pods::{self, Counts, Images, count, expected, of_template, restarts, volume};
 use crate::controller::cache::{Cache, Key, Target};
 use crate::controller::watch_targets::Watched;
 
 /// Why the last write of each workload failed, in words.
 pub type Failures = HashMap<Target, String>;
+
+/// Why a workload of an immutable kind is not written.
+const IMMUTABLE: &str = "its pod template cannot be changed once it is stored; delete it and create it anew with the skills in \
+                         its manifest ('kubectl skills render'), or let them be delivered to pods (delivery: Pod)";
 
 /// What is to be done.
 #[derive(Debug)]
@@ -43,6 +49,8 @@ pub struct BindingDecision {
     /// Workloads that are not listed any more, each with the version in which nothing of the SkillBinding is left; none where
     /// it is gone.
     pub left: Vec<(Target, Option<String>)>,
+    /// Workloads whose pods are to be made anew.
+    pub rollouts: Vec<Target>,
     /// Why its skills are not where they should be, for metrics; empty where they are.
     pub refused: &'static str,
 }
@@ -89,7 +97,40 @@ pub fn decide(
         (target.clone(), version)
     });
     let left = left.collect();
-    Some(BindingDecision { key: key.clone(), finalizer, status, event, left, refused, object })
+    let is_due = |target: &&Target| rollout(target, cache).is_some();
+    let rollouts = cache.index().about(key).filter(is_due).cloned().collect();
+    Some(BindingDecision { key: key.clone(), finalizer, status, event, left, rollouts, refused, object })
+}
+
+/// The hash that the pod template of a workload is to be annotated with so that its pods are made anew; none where they have
+/// their skills, or were made anew for these already. Those are meant that SkillBindings deliver to pods and roll out.
+pub fn rollout(target: &Target, cache: &Cache) -> Option<String> {
+    if !restarts(target.0) || !cache.is_known(Watched::SkillsOfPods) {
+        return None;
+    }
+    let workload = cache.workload(target)?;
+    let bindings: Vec<&Binding> = cache.index().bindings(target).collect();
+    let rolls = |one: &&&Binding| {
+        !one.deleting && one.spec.delivery == Delivery::Pod && one.spec.rollout == Rollout::Auto
+    };
+    let rolled: Vec<&&Binding> = bindings.iter().filter(rolls).collect();
+    let pods = cache.skills_of_pods(target);
+    let expected = expected(target.0, &workload, bindings.iter().copied());
+    let is_stale = rolled.iter().any(|binding| {
+        let counts = count(&pods, &expected, binding);
+        counts.stale + counts.without > 0
+    });
+    if !is_stale {
+        return None;
+    }
+    let skills = rolled.iter().flat_map(|binding| &binding.spec.skills);
+    let text: Vec<String> = skills
+        .map(|skill| [&*skill.name, &skill.image, &skill.mount_path, &skill.sub_path].join("\n"))
+        .collect();
+    let hash = ConfigHash::of(&text.join("\n\n")).as_str().to_owned();
+    let annotations = target.0.paths().annotations.iter().try_fold(&workload, |at, key| at.get(*key));
+    let is_there = annotations.and_then(|all| all.get(ROLLOUT)).and_then(Value::as_str) == Some(&*hash);
+    (!is_there).then_some(hash)
 }
 
 /// Whether a condition says something else than the one before, or the same of another spec.
@@ -181,6 +222,9 @@ impl Look<'_> {
                     return not(reason, format!("{shown}: {message}"));
                 }
                 Standing::Unknown => return None,
+                Standing::Pending if target.0.is_immutable() => {
+                    failed.push(format!("{shown}: {IMMUTABLE}"));
+                }
                 Standing::Pending => match self.failures.get(target) {
                     Some(message) => failed.push(format!("{shown}: {message}")),
                     None => pending = true,
@@ -286,61 +330,26 @@ impl Look<'_> {
             }
             return out;
         };
-        let expected = self.expected(target);
-        let own: BTreeSet<String> = binding.spec.skills.iter().map(|skill| volume(&skill.name)).collect();
-        let [mut fresh, mut stale, mut without] = [0_u32; 3];
-        for pod in self.cache.skills_of_pods(target) {
-            if pod["over"] == true || Object(&pod).is_being_deleted() {
-                continue;
-            }
-            let empty = Map::new();
-            let map = |key: &str| pod.get(key).and_then(Value::as_object).unwrap_or(&empty).clone();
-            let images: BTreeMap<String, String> = texts(map("volumes"));
-            if images == expected {
-                fresh += 1;
-            } else if own.iter().any(|volume| images.contains_key(volume)) {
-                stale += 1;
-            } else {
-                without += 1;
-            }
-            for (volume, digest) in texts(map("digests")) {
-                digests.entry(volume).or_default().insert(digest);
-            }
+        let pods = self.cache.skills_of_pods(target);
+        let counts = count(&pods, &self.expected(target), binding);
+        let live_pods = pods.iter().filter(|pod| pod["over"] != true);
+        for (volume, digest) in live_pods.flat_map(skills_of_pods::digests) {
+            digests.entry(volume).or_default().insert(digest);
         }
-        out["pods"] = json!({"upToDate": fresh, "stale": stale, "without": without});
+        let Counts { up_to_date, stale, without } = counts;
+        out["pods"] = json!({"upToDate": up_to_date, "stale": stale, "without": without});
         out
     }
 
-    /// The skill images that a new pod of a workload has: those of its template, and those that it gets as it is created.
-    fn expected(&self, target: &Target) -> BTreeMap<String, String> {
-        let mut out = self.template_images(target);
-        let bindings = self.cache.index().bindings(target);
-        for binding in bindings.filter(|one| !one.deleting && one.spec.delivery == Delivery::Pod) {
-            out.extend(binding.spec.skills.iter().map(|skill| (volume(&skill.name), skill.image.clone())));
-        }
-        out
-    }
-
-    fn template_images(&self, target: &Target) -> BTreeMap<String, String> {
+    /// The skill images that a new pod of a workload has.
+    fn expected(&self, target: &Target) -> Images {
         let workload = self.cache.workload(target).unwrap_or_default();
-        let pod = target.0.paths().pod.iter().try_fold(&workload, |at, key| at.get(*key));
-        let volumes = pod.and_then(|pod| pod.get("volumes")).and_then(Value::as_array).into_iter().flatten();
-        volumes
-            .filter_map(|volume| {
-                let name = Object(volume).str("/name");
-                let image = volume.pointer("/image/reference").and_then(Value::as_str)?;
-                name.starts_with(SKILL_VOLUME_PREFIX).then(|| (name.to_owned(), image.to_owned()))
-            })
-            .collect()
+        expected(target.0, &workload, self.cache.index().bindings(target))
     }
-}
 
-fn volume(skill: &str) -> String {
-    format!("{SKILL_VOLUME_PREFIX}{skill}")
-}
-
-fn texts(map: Map<String, Value>) -> BTreeMap<String, String> {
-    map.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
+    fn template_images(&self, target: &Target) -> Images {
+        of_template(target.0, &self.cache.workload(target).unwrap_or_default())
+    }
 }
 
 fn put(map: &mut Map<String, Value>, key: &str, list: Vec<Value>) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::Method;
-use kubectl_skills::api::names::BINDING_FINALIZER;
+use kubectl_skills::api::names::{BINDING_FINALIZER, ROLLOUT};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::plan::Finalizer;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::paths::skill_bindings;
 use crate::cluster::requests::escape_query;
+use crate::cluster::skills_of_pods::restart_patch;
 use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
 use crate::controller::queue::Again;
@@ -88,6 +89,43 @@ async fn write_all(
     context.count("status");
     *stored = Some(object);
     Ok(())
+}
+
+/// Annotates the pod template of a workload, so that its pods are made anew.
+pub async fn write_rollout(context: Arc<Context>, target: Target, workload: Value, hash: String) -> Outcome {
+    let mut outcome = Outcome {
+        runtime: None,
+        workload: None,
+        again: Again::No,
+        failed: "",
+        backed_off: None,
+        message: String::new(),
+    };
+    let (kind, key) = &target;
+    if context.dry_run {
+        context.metrics.count(Metric::WithheldWrites, &["rollout"]);
+        tracing::info!(workload = %format!("{} {key}", kind.name()), "would restart pods without their skills");
+        return outcome;
+    }
+    let resource = resource(*kind);
+    let path = format!("{}?fieldManager={FIELD_MANAGER}", resource.object(key.namespace(), key.name()));
+    let what = format!("restart {} {key}", resource.plural);
+    let patch = restart_patch(*kind, &workload, ROLLOUT, &hash);
+    match context.requests.write(Method::PATCH, &path, "application/merge-patch+json", &patch, &what).await {
+        Ok(stored) => {
+            context.count("rollout");
+            tracing::info!(workload = %format!("{}/{key}", resource.plural), "pods are made anew with their skills");
+            outcome.workload = Some(Trim::Workload(context.planning.profile.names, *kind).apply(stored));
+        }
+        Err(error) => {
+            outcome.failed = reason(&error.failure);
+            outcome.again = Again::Failed;
+            if error.failure != Failure::Conflict {
+                tracing::warn!(error = %error.one_line(), "pods cannot be made anew");
+            }
+        }
+    }
+    outcome
 }
 
 /// Looks whether a workload is as it is known. A write whose answer was lost is one that its watch has yet to tell of.

@@ -243,6 +243,7 @@ impl Run<'_> {
             if passing { Again::Failed } else { Again::After(Duration::from_secs(RETRY_SECS.into())) };
         let ended = Ended { message: message.clone(), ..ended(again, failed) };
         if self.decision.workload_only {
+            tracing::warn!(runtime = %self.decision.key, error = %error.one_line(), "the workload cannot be written");
             return Ok(ended);
         }
         let status = failed_status(plan, status_reason, &message, exact);

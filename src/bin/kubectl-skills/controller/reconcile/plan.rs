@@ -144,6 +144,9 @@ pub fn plan_bound(
     planning: &Planning,
     dry_run: bool,
 ) -> Option<Decision> {
+    if target.0.is_immutable() {
+        return None;
+    }
     let workload = cache.workload(target).filter(|_| cache.knows_kind(target.0))?;
     let asked = Asked::of(target, &workload, cache, planning)?;
     let (Leader::Binding(key) | Leader::Former(key)) = &asked.leader else { return None };

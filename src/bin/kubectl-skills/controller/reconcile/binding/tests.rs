@@ -130,6 +130,8 @@ impl World {
                 let decision = plan_bound(target, &self.cache, &self.snapshot, &self.planning, false);
                 self.write(decision)
             }
+            // Its own test carries it out.
+            Unit::Rollout(_) => BTreeSet::new(),
             Unit::Runtime(key) => {
                 let decision = plan(key, &self.cache, &self.snapshot, &self.planning);
                 self.write(decision)
@@ -432,6 +434,42 @@ fn pods_are_counted_by_the_skills_that_they_have() {
     let status = world.cache.binding(&Key::new("n", "b")).unwrap()["status"].clone();
     assert_eq!(status["workloads"][0]["pods"], json!({"upToDate": 1, "stale": 1, "without": 1}));
     assert_eq!(status["skills"], json!([{"name": "a", "image": "i:2", "digests": ["d1", "d2"]}]));
+}
+
+/// A pod keeps what it was born with; each list of skills makes them anew once, and only where somebody wants that.
+#[test]
+fn pods_are_made_anew_once_where_they_lack_skills() {
+    let mut world = World::new("head");
+    let target = (WorkloadKind::Deployment, Key::new("n", "w"));
+    let mut woken = world.put(&deployment("w", json!({})));
+    let mut object = binding("b", "w", &[("a", "i:1")]);
+    object["spec"]["delivery"] = "Pod".into();
+    woken.extend(world.put(&object));
+    world.settle(woken);
+    assert_eq!(rollout(&target, &world.cache), None, "there is no pod");
+    let pod = |image: &str| {
+        json!({"kind": "Pod", "metadata": {"namespace": "n", "name": "p", "labels": {"pod-template-hash": "5f"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "w-5f"}]},
+            "spec": {"volumes": [{"name": "skill-a", "image": {"reference": image}}]}})
+    };
+    world.put(&pod("i:0"));
+    let hash = rollout(&target, &world.cache).expect("a hash");
+    assert_eq!(world.decide(&Key::new("n", "b")).unwrap().rollouts, [target.clone()]);
+    let mut annotated = world.cache.workload(&target).unwrap();
+    annotated["spec"]["template"]["metadata"]["annotations"] = json!({ROLLOUT: hash});
+    let woken = world.put(&annotated);
+    world.settle(woken);
+    assert_eq!(rollout(&target, &world.cache), None, "these skills had their turn");
+    let woken = edit(&mut world, "b", |object| object["spec"]["skills"][0]["image"] = "i:2".into());
+    world.settle(woken);
+    assert_ne!(rollout(&target, &world.cache), Some(hash));
+    assert!(rollout(&target, &world.cache).is_some());
+    world.put(&pod("i:2"));
+    assert_eq!(rollout(&target, &world.cache), None, "all have them");
+    world.put(&pod("i:0"));
+    let woken = edit(&mut world, "b", |object| object["spec"]["rollout"] = "Manual".into());
+    world.settle(woken);
+    assert_eq!(rollout(&target, &world.cache), None);
 }
 
 /// The controller says of each case of `tests/it/skill_bindings.rs` what files and live objects say.

@@ -1,0 +1,162 @@
+//! Which skills pods have, and which they should have: a pod as the API server gives it in, the part that says so out; parts and
+//! a workload in, numbers out. Who restarts pods is left to the controller and to `restart`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
+use kubectl_skills::api::object::Object;
+use kubectl_skills::api::skill_binding::Delivery;
+use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::plan::bindings::Binding;
+use serde_json::{Map, Value, json};
+
+/// Labels of pods that say whose they are.
+const POD_LABELS: [&str; 3] =
+    ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
+
+/// Images by volume.
+pub type Images = BTreeMap<String, String>;
+
+/// A pod: whose it is, which skill images it has, and their digests as its node reports them.
+pub fn part(object: &Value) -> Value {
+    let items = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let mut metadata = Map::new();
+    for key in ["name", "namespace", "resourceVersion", "deletionTimestamp"] {
+        if let Some(value) = object.get("metadata").and_then(|metadata| metadata.get(key)) {
+            metadata.insert(key.to_owned(), value.clone());
+        }
+    }
+    let labels =
+        POD_LABELS.iter().filter_map(|key| Some(((*key).to_owned(), Object(object).label(key)?.into())));
+    metadata.insert("labels".into(), Value::Object(labels.collect()));
+    let owners =
+        items("/metadata/ownerReferences").map(|owner| json!({"kind": owner["kind"], "name": owner["name"]}));
+    metadata.insert("ownerReferences".into(), owners.collect());
+    let mounts = items("/status/containerStatuses")
+        .filter_map(|status| status.get("volumeMounts").and_then(Value::as_array))
+        .flatten();
+    let digests: Images =
+        mounts.filter_map(|mount| skill_image(mount, "/volumeStatus/image/imageRef")).collect();
+    let phase = Object(object).str("/status/phase");
+    json!({"metadata": metadata, "volumes": images(object.pointer("/spec/volumes")), "digests": digests,
+        "over": matches!(phase, "Succeeded" | "Failed")})
+}
+
+fn skill_image(item: &Value, pointer: &str) -> Option<(String, String)> {
+    let name = Object(item).str("/name");
+    let image = item.pointer(pointer)?.as_str()?;
+    name.starts_with(SKILL_VOLUME_PREFIX).then(|| (name.to_owned(), image.to_owned()))
+}
+
+fn images(volumes: Option<&Value>) -> Images {
+    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
+    volumes.filter_map(|volume| skill_image(volume, "/image/reference")).collect()
+}
+
+/// The workloads that a pod may be of, by its owner's name and the labels that owners give: what owns that owner is not
+/// read.
+pub fn owners(pod: &Value) -> Vec<(WorkloadKind, &str)> {
+    let [template, rollout, knative] = POD_LABELS.map(|label| Object(pod).label(label));
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let mut out = Vec::new();
+    for owner in owners.into_iter().flatten() {
+        let name = Object(owner).str("/name");
+        let base = name.rsplit_once('-');
+        let of = |hash: Option<&str>| base.filter(|(_, last)| Some(*last) == hash).map(|(base, _)| base);
+        match Object(owner).kind() {
+            "ReplicaSet" => {
+                out.push((WorkloadKind::ReplicaSet, name));
+                out.extend(of(template).map(|base| (WorkloadKind::Deployment, base)));
+                out.extend(of(rollout).map(|base| (WorkloadKind::Rollout, base)));
+            }
+            "Job" => {
+                out.push((WorkloadKind::Job, name));
+                out.extend(base.map(|(base, _)| (WorkloadKind::CronJob, base)));
+            }
+            "StatefulSet" => out.push((WorkloadKind::StatefulSet, name)),
+            "DaemonSet" => out.push((WorkloadKind::DaemonSet, name)),
+            "Sandbox" => out.push((WorkloadKind::Sandbox, name)),
+            _ => {}
+        }
+    }
+    out.extend(knative.map(|name| (WorkloadKind::KnativeService, name)));
+    out
+}
+
+/// The skill images in the pod template of a workload.
+pub fn of_template(kind: WorkloadKind, workload: &Value) -> Images {
+    let pod = kind.paths().pod.iter().try_fold(workload, |at, key| at.get(*key));
+    images(pod.and_then(|pod| pod.get("volumes")))
+}
+
+/// The skill images that a new pod of a workload has: those of its template, and those that SkillBindings about it give it
+/// as it is created.
+pub fn expected<'b>(
+    kind: WorkloadKind,
+    workload: &Value,
+    bindings: impl IntoIterator<Item = &'b Binding>,
+) -> Images {
+    let mut out = of_template(kind, workload);
+    for binding in bindings.into_iter().filter(|one| !one.deleting && one.spec.delivery == Delivery::Pod) {
+        out.extend(binding.spec.skills.iter().map(|skill| (volume(&skill.name), skill.image.clone())));
+    }
+    out
+}
+
+/// The volume of a skill.
+pub fn volume(skill: &str) -> String {
+    format!("{SKILL_VOLUME_PREFIX}{skill}")
+}
+
+/// Pods by what skills they have.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// As a new pod has them.
+    pub up_to_date: u32,
+    /// Other ones.
+    pub stale: u32,
+    /// None of the SkillBinding's.
+    pub without: u32,
+}
+
+/// Counts parts of pods, those that are over or going left out; `own` are the skills of a SkillBinding.
+pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> Counts {
+    let own: BTreeSet<String> = binding.spec.skills.iter().map(|skill| volume(&skill.name)).collect();
+    let mut out = Counts::default();
+    for pod in pods.iter().filter(|pod| pod["over"] != true && !Object(pod).is_being_deleted()) {
+        let images = texts(pod, "volumes");
+        if images == *expected {
+            out.up_to_date += 1;
+        } else if own.iter().any(|volume| images.contains_key(volume)) {
+            out.stale += 1;
+        } else {
+            out.without += 1;
+        }
+    }
+    out
+}
+
+/// The digests by volume that the part of a pod has.
+pub fn digests(pod: &Value) -> Images {
+    texts(pod, "digests")
+}
+
+fn texts(pod: &Value, key: &str) -> Images {
+    let map = pod.get(key).and_then(Value::as_object).into_iter().flatten();
+    map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// Whether a changed pod template makes the pods of a kind anew. A CronJob's next pods are new ones anyway.
+pub fn restarts(kind: WorkloadKind) -> bool {
+    use WorkloadKind::{DaemonSet, Deployment, KnativeService, Rollout, StatefulSet};
+    matches!(kind, Deployment | StatefulSet | DaemonSet | Rollout | KnativeService)
+}
+
+/// What makes the pods of a workload anew, as `kubectl rollout restart` does: one annotation of the pod template. The write
+/// is refused where the workload is another than the one that was read.
+pub fn restart_patch(kind: WorkloadKind, workload: &Value, annotation: &str, value: &str) -> Value {
+    let way = kind.paths().annotations.iter().rev();
+    let mut patch = way.fold(json!({annotation: value}), |inner, key| json!({*key: inner}));
+    patch["metadata"]["resourceVersion"] = Object(workload).resource_version().into();
+    patch
+}

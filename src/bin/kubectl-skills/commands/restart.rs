@@ -1,0 +1,152 @@
+//! `restart`: makes the pods of a SkillBinding's workloads anew, where they lack the skills that new ones get.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args as ClapArgs;
+use http::Method;
+use kubectl_skills::api::names::FIELD_MANAGER;
+use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
+use kubectl_skills::live::WorkloadKey;
+use kubectl_skills::plan::bindings::{Binding, Bindings};
+use serde_json::Value;
+
+use crate::cluster::args::ClusterArgs;
+use crate::cluster::connect::connect;
+use crate::cluster::error::{ClusterError, Failure as Cause};
+use crate::cluster::paths::{PODS, of_workload};
+use crate::cluster::requests::Requests;
+use crate::cluster::run::block_on;
+use crate::cluster::skills_of_pods::{count, expected, owners, part, restart_patch, restarts};
+use crate::cluster::snapshot::{Scope, read_bindings, read_workloads};
+use crate::exit::{Outcome, Run};
+use crate::notes;
+use crate::sink;
+
+/// The annotation that `kubectl rollout restart` writes.
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Restart the workloads of a SkillBinding whose pods do not have its skills as they are now
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # After a change of a SkillBinding with delivery Pod and rollout Manual
+  kubectl skills restart research-tools -n team1
+
+  # Which would be restarted?
+  kubectl skills restart research-tools -n team1 --dry-run
+
+Exit codes: 0 done, also where nothing was to be done; 2 usage; 4 the cluster refused or failed")]
+pub struct Args {
+    /// Name of the SkillBinding
+    name: String,
+    /// Namespace; by default that of the kubeconfig's context
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Also workloads whose pods all have the skills
+    #[arg(long)]
+    all: bool,
+    /// Print what would be restarted, and restart nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    block_on(async {
+        let connection = connect(&args.cluster, "restart", notes::lists_requests()).await?;
+        let namespace = args.namespace.as_deref().unwrap_or(&connection.namespace);
+        let lines = restart(&connection.requests, namespace, args).await?;
+        sink::text(&lines)?;
+        Ok(Outcome::Done)
+    })
+}
+
+async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<String, ClusterError> {
+    let scope = Scope { namespace: Some(namespace.to_owned()), ..Scope::default() };
+    let objects = read_bindings(requests, &scope).await?.unwrap_or_default();
+    let mut bindings = Vec::new();
+    for object in &objects {
+        match Binding::of(Object(object).reference(), Origin::default(), object) {
+            Ok(binding) => bindings.push(binding),
+            Err(errors) if Object(object).name() == args.name => {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                let message = format!("skillbinding {}: {}", args.name, errors.join("; "));
+                return Err(ClusterError::new(Cause::Invalid, message));
+            }
+            Err(_) => {}
+        }
+    }
+    let bindings = Bindings::new(bindings);
+    let Some(named) = bindings.all().iter().position(|binding| binding.id.name == args.name) else {
+        let message = format!("skillbinding {} not found in namespace {namespace:?}", args.name);
+        return Err(
+            ClusterError::new(Cause::NotFound, message).help("'kubectl get skillbindings -A' lists them")
+        );
+    };
+    let (kinds, none) = (Kinds::default(), BTreeSet::new());
+    let selected = BTreeSet::from([(namespace.to_owned(), args.name.clone())]);
+    let workloads =
+        read_workloads(requests, &scope, (&[], &none), (&objects, &selected), (kinds, &BTreeMap::new()))
+            .await?;
+    let what = format!("list pods in namespace {namespace:?}");
+    let list = requests.list(&PODS.list(Some(namespace)), "", &what).await?;
+    let pods: Vec<Value> = list.into_iter().flat_map(|list| list.items).map(|pod| part(&pod)).collect();
+    let mut lines = String::new();
+    for (key, workload) in &workloads {
+        let object = Object(workload);
+        let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
+        let Some(kind) = kinds.find(&key.0, group) else { continue };
+        let about = bindings.of(kind, key, workload);
+        if !about.contains(&named) {
+            continue;
+        }
+        let about = about.iter().map(|index| &bindings.all()[*index]);
+        let own: Vec<Value> =
+            pods.iter().filter(|pod| owners(pod).contains(&(kind, &*key.2))).cloned().collect();
+        let counts = count(&own, &expected(kind, workload, about), &bindings.all()[named]);
+        let (lack, all) = (counts.stale + counts.without, counts.stale + counts.without + counts.up_to_date);
+        let done = one(requests, (kind, key), workload, args, lack).await?;
+        lines.push_str(&format!(
+            "{}.{group}/{} {done}: {lack} of {all} pods without the skills as they are now\n",
+            kind.name().to_lowercase(),
+            key.2
+        ));
+    }
+    if lines.is_empty() {
+        notes::note(&format!("skillbinding {} is about no workload of namespace {namespace:?}", args.name));
+    }
+    Ok(lines)
+}
+
+/// Restarts one workload, where it has to be; what was done.
+async fn one(
+    requests: &Requests,
+    (kind, key): (WorkloadKind, &WorkloadKey),
+    workload: &Value,
+    args: &Args,
+    lack: u32,
+) -> Result<&'static str, ClusterError> {
+    if !restarts(kind) {
+        return Ok("left, since its kind makes no pods anew");
+    }
+    if lack == 0 && !args.all {
+        return Ok("left");
+    }
+    if args.dry_run {
+        return Ok("would be restarted");
+    }
+    let Some(resource) = of_workload(workload) else { return Ok("left") };
+    let path = format!("{}?fieldManager={FIELD_MANAGER}", resource.object(&key.1, &key.2));
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut patch = restart_patch(kind, workload, RESTARTED_AT, &now);
+    // Nothing of what was read goes into it.
+    if let Some(Value::Object(metadata)) = patch.get_mut("metadata") {
+        metadata.shift_remove("resourceVersion");
+    }
+    let what = format!("restart {} {}/{}", resource.plural, key.1, key.2);
+    requests.write(Method::PATCH, &path, "application/merge-patch+json", &patch, &what).await?;
+    Ok("restarted")
+}
