@@ -1,4 +1,4 @@
-//! The controller: keeps workloads as their AgentRuntimes say, for as long as it runs.
+//! The controller: keeps workloads as their AgentRuntimes and SkillBindings say, for as long as it runs.
 //!
 //! ```text
 //! watches (watch_targets, trim) -> cache -> queue -> reconcile::plan (pure) -> reconcile::execute -> API server

@@ -1,4 +1,4 @@
-//! `controller`: the loop that keeps workloads as their AgentRuntimes say, and the admission webhook alongside it.
+//! `controller`: the loop that keeps workloads as their AgentRuntimes and SkillBindings say, and the admission webhook alongside it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use crate::server::{HealthArgs, stop_signal};
 use crate::webhook::{Options, Webhook};
 use kubectl_skills::config::gates::GateSource;
 
-/// Keep workloads as their AgentRuntimes say, for as long as it runs
+/// Keep workloads as their AgentRuntimes and SkillBindings say, for as long as it runs
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -63,10 +63,10 @@ pub struct Args {
     /// Follow the operator's code bug for bug, also where it loses data or breaks the pod
     #[arg(long)]
     exact: bool,
-    /// Namespaces whose AgentRuntimes are looked after; all by default
+    /// Namespaces whose AgentRuntimes and SkillBindings are looked after; all by default
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     namespaces: Vec<String>,
-    /// AgentRuntimes by label, such as team=search
+    /// AgentRuntimes and SkillBindings by label, such as team=search
     #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     selector: String,
     /// Report in the log what would be written, and write nothing
@@ -87,7 +87,7 @@ pub struct Args {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     skill_folders: Option<bool>,
-    /// AgentRuntimes a second that run a changed default or gate
+    /// AgentRuntimes a second that run a changed default or gate, and workloads whose pods are made anew
     #[arg(long, default_value_t = 20.0, value_name = "NUMBER", value_parser = positive)]
     rollout_rate: f64,
     /// AgentRuntimes worked on at the same time

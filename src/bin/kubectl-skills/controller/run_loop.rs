@@ -1,6 +1,8 @@
 //! The loop: what the watches tell in, runs started one after another and ended. Owns everything that changes; decides
 //! nothing itself.
 
+mod bindings;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -11,7 +13,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
 use kubectl_skills::api::object::ConfigMap;
 use kubectl_skills::live::apply_configuration::is_settled;
-use kubectl_skills::plan::Finalizer;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -23,12 +24,11 @@ use super::config_read::{self, Place};
 use super::contention::{Contention, WriteHistory};
 use super::liveness::Liveness;
 use super::queue::{Again, Queue};
-use super::reconcile::binding::{BindingDecision, Failures, decide, rollout};
-use super::reconcile::binding_write::{write, write_rollout};
+use super::reconcile::binding::{Failures, decide, rollout};
 use super::reconcile::execute::{Context, Outcome, execute, reason};
 use super::reconcile::plan::{Decision, plan, plan_bound};
 use super::unit::Unit;
-use super::watch_targets::{Scope, Watched, binding_watches, kind_watches, pod_watches, watch_targets};
+use super::watch_targets::{Scope, Watched, binding_watches, watch_targets};
 use crate::cluster::error::ClusterError;
 use crate::cluster::requests::Requests;
 use crate::cluster::watch::{Update, WatchId, watch, watch_once_served};
@@ -287,32 +287,6 @@ impl Loop {
         }
     }
 
-    /// Begins to watch what SkillBindings ask for and is not watched yet.
-    fn watch_more(&mut self) {
-        let (profile, scope) = (self.context.planning.profile, &self.settings.scope);
-        let kinds = self.cache.index().kinds();
-        if kinds.is_empty() {
-            return;
-        }
-        let mut more = Vec::new();
-        let mut next = self.cache.sources();
-        for kind in kinds.into_iter().filter(|kind| !self.cache.has_source(Watched::Workloads(*kind))) {
-            let watches = kind_watches(profile, scope, kind, next);
-            next += watches.len();
-            let api = format!("/apis/{}", kind.api_version());
-            more.extend(watches.into_iter().map(|(about, source)| (about, api.clone(), source)));
-        }
-        if !self.cache.has_source(Watched::SkillsOfPods) {
-            let watches = pod_watches(scope, next);
-            more.extend(watches.into_iter().map(|(about, source)| (about, "/api/v1".to_owned(), source)));
-        }
-        self.cache.add(more.iter().map(|(about, _, source)| (*about, source.what.clone())));
-        for (_, api, source) in more {
-            tracing::info!(what = source.what, "SkillBindings ask for it: watched from now on");
-            tokio::spawn(watch_once_served(Arc::clone(&self.watches), api, source, self.reports.clone()));
-        }
-    }
-
     fn take(&mut self, source: WatchId, update: Update) {
         let synced = self.cache.synced();
         match &update {
@@ -465,49 +439,21 @@ impl Loop {
                 Some(decision) => self.start(unit, decision, waited, now),
                 None => {
                     self.queue.done(&unit, Again::No, now);
+                    if !self.is_there(&unit) {
+                        self.left.remove(&unit);
+                    }
                 }
             }
         }
     }
 
-    fn start_rollout(&mut self, target: Target, hash: String, waited: Duration, now: Instant) {
-        let workload = self.cache.workload(&target).unwrap_or_default();
-        self.writing.insert(target.clone());
-        self.runs += 1;
-        let unit = Unit::Rollout(target.clone());
-        let span = tracing::info_span!(
-            RUN,
-            id = self.runs,
-            object = %unit,
-            action = "restarted",
-            failed = tracing::field::Empty,
-        );
-        let of = Some(target.clone());
-        let started = Started { unit, target: of, wanted: 0, drift: false, skills: 0, at: now, waited };
-        let run = write_rollout(Arc::clone(&self.context), target, workload, hash);
-        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
-    }
-
-    fn start_binding(&mut self, unit: Unit, decision: BindingDecision, waited: Duration, now: Instant) {
-        // Whoever writes pods hears of a change as this loop does, and perhaps a little later.
-        let rollouts = decision.rollouts.iter().cloned().map(Unit::Rollout);
-        self.queue.spread(rollouts, self.settings.rollout_rate, now + PODS_SETTLE);
-        if decision.finalizer == Finalizer::Keep && decision.status.is_none() {
-            self.left.insert(unit.clone(), Left { failing: !decision.refused.is_empty(), ..Left::default() });
-            self.queue.done(&unit, Again::No, now);
-            return;
+    /// Whether there is anything that a unit could be about.
+    fn is_there(&self, unit: &Unit) -> bool {
+        match unit {
+            Unit::Runtime(key) => self.cache.has_runtime(key),
+            Unit::Binding(key) => self.cache.index().read(key).is_some(),
+            Unit::Workload(target) | Unit::Rollout(target) => self.cache.index().has(target),
         }
-        self.runs += 1;
-        let span = tracing::info_span!(
-            RUN,
-            id = self.runs,
-            object = %unit,
-            action = tracing::field::Empty,
-            failed = tracing::field::Empty,
-        );
-        let started = Started { unit, target: None, wanted: 0, drift: false, skills: 0, at: now, waited };
-        let run = write(Arc::clone(&self.context), decision, clock::seconds());
-        self.under_way.push(Box::pin(async move { (started, run.instrument(span).await) }));
     }
 
     fn start(&mut self, unit: Unit, decision: Decision, waited: Duration, now: Instant) {
@@ -586,6 +532,12 @@ impl Loop {
             _ => {}
         }
         if let Some(target) = &target {
+            let message = match &unit {
+                Unit::Runtime(key) if message.is_empty() && !failed.is_empty() && !is_transient(failed) => {
+                    format!("AgentRuntime {} leads it and is not carried out: {failed}", key.name())
+                }
+                _ => message,
+            };
             self.writing.remove(target);
             self.tell_bindings(target, workload.is_some(), message, now);
             if let Some(object) = &workload {
@@ -602,13 +554,8 @@ impl Loop {
             }
         }
         let contested = matches!(failed, "FieldContested" | "OperatorRunning");
-        // A lost race and a lost lease say nothing of the AgentRuntime.
-        let transient = matches!(failed, "Conflict" | "NotLeading" | "NotFound");
-        let is_there = match &unit {
-            Unit::Runtime(key) => self.cache.has_runtime(key),
-            Unit::Binding(key) => self.cache.index().read(key).is_some(),
-            Unit::Workload(target) | Unit::Rollout(target) => self.cache.index().has(target),
-        };
+        let transient = is_transient(failed);
+        let is_there = self.is_there(&unit);
         if !transient && is_there {
             let skills = if failed.is_empty() { skills } else { 0 };
             self.left.insert(unit.clone(), Left { failing: !failed.is_empty(), contested, skills });
@@ -617,26 +564,6 @@ impl Loop {
         if !is_there {
             self.left.remove(&unit);
             self.queue.forget(&unit);
-        }
-    }
-
-    /// What came of a workload is for the SkillBindings about it to say.
-    fn tell_bindings(&mut self, target: &Target, written: bool, message: String, now: Instant) {
-        let known = self.failures.get(target).is_some_and(|known| *known == message);
-        let was_known = if message.is_empty() {
-            self.failures.remove(target).is_none()
-        } else if self.cache.index().has(target) {
-            self.failures.insert(target.clone(), message);
-            known
-        } else {
-            true
-        };
-        let mut bindings = std::mem::take(&mut self.waiting);
-        if written || !was_known {
-            bindings.extend(self.cache.index().of(target).cloned().map(Unit::Binding));
-        }
-        for unit in bindings {
-            self.queue.add_at(unit, now + WORKLOADS_SETTLE);
         }
     }
 
@@ -682,6 +609,11 @@ impl Loop {
             Err(_) => {}
         }
     }
+}
+
+/// Whether a failure says nothing of the object: a lost race, a lost lease.
+fn is_transient(failed: &str) -> bool {
+    matches!(failed, "Conflict" | "NotLeading" | "NotFound")
 }
 
 /// The end of a look at the ConfigMaps; never, where none is under way.

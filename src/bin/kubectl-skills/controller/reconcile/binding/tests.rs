@@ -454,7 +454,7 @@ fn pods_are_made_anew_once_where_they_lack_skills() {
     };
     world.put(&pod("i:0"));
     let hash = rollout(&target, &world.cache).expect("a hash");
-    assert_eq!(world.decide(&Key::new("n", "b")).unwrap().rollouts, [target.clone()]);
+    assert_eq!(world.decide(&Key::new("n", "b")).unwrap().rollouts, std::slice::from_ref(&target));
     let mut annotated = world.cache.workload(&target).unwrap();
     annotated["spec"]["template"]["metadata"]["annotations"] = json!({ROLLOUT: hash});
     let woken = world.put(&annotated);
