@@ -12,7 +12,7 @@ use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::Value;
 
 use crate::cluster::args::ClusterArgs;
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{Caller, connect};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{PODS, of_workload};
 use crate::cluster::requests::Requests;
@@ -56,7 +56,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(async {
-        let connection = connect(&args.cluster, "restart", notes::lists_requests()).await?;
+        let connection = connect(&args.cluster, Caller::of("restart"), notes::lists_requests()).await?;
         let namespace = args.namespace.as_deref().unwrap_or(&connection.namespace);
         let lines = restart(&connection.requests, namespace, args).await?;
         sink::text(&lines)?;
