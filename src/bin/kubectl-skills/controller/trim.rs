@@ -3,7 +3,9 @@
 //! is read again first.
 
 use kubectl_skills::api::agent_location::{AGENT_LOCATIONS, Discovery};
-use kubectl_skills::api::names::{MANAGED_BY, Names, ROLLOUT, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use kubectl_skills::api::names::{
+    DEFAULT_CONTAINER, MANAGED_BY, Names, ROLLOUT, SKILL_FOLDERS, SKILL_VOLUME_PREFIX,
+};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::{Map, Value, json};
@@ -102,7 +104,7 @@ fn workload(object: Value, names: &Names, kind: WorkloadKind) -> Value {
             let mut inner = Map::new();
             // SkillBindings choose by any of them.
             move_keys(metadata, &mut inner, &["labels"]);
-            let annotations = [names.config_hash, names.mtls_mode, ROLLOUT];
+            let annotations = [names.config_hash, names.mtls_mode, ROLLOUT, DEFAULT_CONTAINER];
             move_entries(metadata, &mut inner, "annotations", &annotations);
             kept.insert("metadata".into(), Value::Object(inner));
         }
