@@ -55,6 +55,28 @@ pub struct Report {
     pub pods: Option<Vec<PodReport>>,
     /// How many fields of the workload the plan changes.
     pub changes: usize,
+    /// Skills that SkillBindings deliver to pods, as (name, image).
+    pub delivered: Vec<(String, String)>,
+    /// Pods by the skills of SkillBindings that they have; none where there is no SkillBinding, or pods could not be read.
+    pub pods_of_bindings: Option<PodCounts>,
+}
+
+/// Pods of a workload by the skills that they have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// As a new pod has them.
+    pub up_to_date: u32,
+    /// Other ones.
+    pub stale: u32,
+    /// None of the SkillBindings'.
+    pub without: u32,
+}
+
+impl PodCounts {
+    /// Pods that are not as new ones are.
+    pub fn behind(self) -> u32 {
+        self.stale + self.without
+    }
 }
 
 /// A pod that runs the current pod template.
@@ -132,6 +154,8 @@ pub fn report(
         phase: phase(runtime),
         pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, found, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
+        delivered: Vec::new(),
+        pods_of_bindings: None,
     }
 }
 
@@ -231,13 +255,13 @@ impl Report {
     /// Whether a skill of that name, or whose image reference contains the text, is wanted, mounted or announced.
     pub fn has(&self, skill: &str) -> bool {
         let image_has = |image: &str| skill.contains(['/', ':']) && image.contains(skill);
-        self.wanted.iter().any(|(name, image)| name == skill || image_has(image))
+        self.wanted.iter().chain(&self.delivered).any(|(name, image)| name == skill || image_has(image))
             || self.mounted.iter().any(|mounted| mounted.name == skill || image_has(&mounted.image))
             || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
     }
 
     /// What [`Report::findings`] come to, in one word: `ok`; `missing`, the workload is not there; `stripped`, pods lack a
-    /// skill of their template; `drifted`, the workload is not as planned.
+    /// skill of their template; `stale`, pods have not the skills that new ones get; `drifted`, the workload is not as planned.
     pub fn state(&self) -> &'static str {
         if !self.target_found {
             "missing"
@@ -245,6 +269,8 @@ impl Report {
             "ok"
         } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
             "stripped"
+        } else if self.findings().len() == 1 && self.pods_of_bindings.is_some_and(|pods| pods.behind() > 0) {
+            "stale"
         } else {
             "drifted"
         }
@@ -293,10 +319,23 @@ impl Report {
                 first.name
             ));
         }
+        if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.behind() > 0) {
+            let total = pods.up_to_date + pods.behind();
+            out.push(format!(
+                "of {total} pods {} have older skills and {} none: 'kubectl skills restart {}' makes them anew",
+                pods.stale, pods.without, self.restart_name()
+            ));
+        }
         if out.is_empty() && self.changes > 0 {
             out.push(format!("{} fields are not as planned: 'kubectl skills diff' shows them", self.changes));
         }
         out
+    }
+
+    /// The SkillBinding that `restart` takes.
+    fn restart_name(&self) -> &str {
+        let first = self.whose.split(',').find_map(|one| one.strip_prefix("skillbinding/"));
+        first.unwrap_or(&self.name)
     }
 
     /// The report for machines.
@@ -319,6 +358,10 @@ impl Report {
             "phase": self.phase,
             "pods": self.pods.as_ref().map(|pods| {
                 pods.iter().map(|pod| json!({"name": pod.name, "lacks": pod.lacks})).collect::<Vec<_>>()
+            }),
+            "delivered": self.delivered.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
+            "podsOfBindings": self.pods_of_bindings.map(|pods| {
+                json!({"upToDate": pods.up_to_date, "stale": pods.stale, "without": pods.without})
             }),
             "changes": self.changes, "state": self.state(), "findings": self.findings(),
         })

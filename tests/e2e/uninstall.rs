@@ -91,6 +91,37 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
     }
 }
 
+/// Five lines on a cluster that knows nothing of kagenti, from the CRD to a pod that has its skill.
+#[test]
+fn the_readme_brings_a_skill_into_a_pod_without_any_operator() {
+    let server = Server::start(CURRENT, &["--controller-manager"]);
+    let shell = Shell::new(&server);
+    let lines = commands("README.md", "Skills on any cluster");
+    let [installs @ .., looks] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    for line in installs {
+        shell.succeeds(line);
+    }
+    let image = "ghcr.io/acme/skills/forecast:1.4.0";
+    let seen = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        shell.succeeds(looks).stdout.contains(image)
+    });
+    assert!(seen, "no pod has its skill: {:?}", shell.run("kubectl get pods -o yaml"));
+    let status = shell.succeeds("kubectl skills status");
+    let row = status.stdout.lines().nth(1).unwrap_or_default().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(
+        row[..4],
+        ["skillbinding/weather", "Deployment/weather", "forecast", "forecast"],
+        "{status:?}"
+    );
+    // And out again: nothing is left in the workload.
+    shell.succeeds("kubectl skills apply --remove");
+    let live = server.get("/apis/apps/v1/namespaces/default/deployments/weather");
+    assert_eq!(live.pointer("/spec/template/spec/volumes"), None, "{live}");
+    assert_eq!(live.pointer("/metadata/annotations/rossoctl.io~1skills"), None, "{live}");
+}
+
 /// A newcomer copies these lines; and who leaves must not keep namespaces that nobody can delete.
 #[test]
 fn the_documented_commands_install_on_an_empty_cluster_and_take_everything_out() {

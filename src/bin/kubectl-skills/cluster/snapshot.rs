@@ -132,7 +132,7 @@ impl Snapshot {
         if !scope.pods || self.without_pods.is_some() {
             return Ok(());
         }
-        match read_pods(requests, scope, self.dialect.profile).await {
+        match read_pods(requests, scope, self.dialect.profile, self.bindings.is_empty()).await {
             Ok(pods) => self.pods = Some(pods),
             Err(error) if error.failure == Failure::Forbidden => self.without_pods = Some(error),
             Err(error) => return Err(error),
@@ -422,9 +422,15 @@ async fn read_pods(
     requests: &Requests,
     scope: &Scope,
     profile: &Profile,
+    labelled: bool,
 ) -> Result<Vec<Value>, ClusterError> {
     let namespace = scope.namespace.as_deref();
-    let query = format!("labelSelector={}", escape_query(profile.names.type_label));
+    // Pods of SkillBindings have no label of an operator's.
+    let query = if labelled {
+        format!("labelSelector={}", escape_query(profile.names.type_label))
+    } else {
+        String::new()
+    };
     let what = format!("list pods{}", of(namespace));
     Ok(requests.list(&PODS.list(namespace), &query, &what).await?.map(|list| list.items).unwrap_or_default())
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
-use kubectl_skills::live::status_report::{Report, report};
+use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::skill_binding::Delivery;
+use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::live::status_report::{PodCounts, Report, report};
+use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
 
 use crate::args::{LiveArgs, PlanningArgs};
@@ -13,6 +17,7 @@ use crate::cluster::connect::Caller;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
 use crate::cluster::run::{ClusterRun, block_on};
+use crate::cluster::skills_of_pods::{count, expected, owners, part, restarts};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -78,6 +83,13 @@ pub fn run(args: &Args) -> Run {
         }
         if !args.watch || sink::closed() {
             return Ok(Outcome::Done);
+        }
+        if !run.snapshot.bindings.is_empty() {
+            // A SkillBinding may choose any workload of its namespace: looked at again rather than watched.
+            return tokio::select! {
+                outcome = poll(args, shown) => outcome,
+                _ = tokio::signal::ctrl_c() => Ok(Outcome::Done),
+            };
         }
         tokio::select! {
             outcome = watch(args, run, shown) => outcome,
@@ -151,14 +163,56 @@ fn group_of(run: &ClusterRun) -> &'static str {
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
     let (names, kinds) = (run.session.options().profile.names, run.session.options().kinds);
     let mut reports = Vec::new();
+    let pods = run.snapshot.pods.as_deref();
+    let bindings = Bindings::new(
+        run.snapshot
+            .bindings
+            .iter()
+            .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
+    );
+    let parts: Option<Vec<Value>> =
+        pods.filter(|_| !bindings.is_empty()).map(|pods| pods.iter().map(part).collect());
     for live in run.plan() {
-        let pods = run.snapshot.pods.as_deref();
-        reports.push(report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds));
+        let mut report = report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds);
+        if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
+            of_bindings(&mut report, kind, workload, &bindings, parts.as_deref());
+        }
+        reports.push(report);
     }
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
     }
     reports
+}
+
+/// Adds what SkillBindings deliver to pods, and which pods have it.
+fn of_bindings(
+    report: &mut Report,
+    kind: WorkloadKind,
+    workload: &Value,
+    bindings: &Bindings,
+    parts: Option<&[Value]>,
+) {
+    let (namespace, name) = Object(workload).key();
+    let key = (kind.name().to_owned(), namespace.clone(), name.clone());
+    let about: Vec<&Binding> =
+        bindings.of(kind, &key, workload).iter().map(|at| &bindings.all()[*at]).collect();
+    let staying = || about.iter().copied().filter(|binding| !binding.deleting);
+    let delivered = staying().filter(|binding| binding.spec.delivery == Delivery::Pod);
+    let skills = delivered.flat_map(|binding| &binding.spec.skills);
+    report.delivered = skills.map(|skill| (skill.name.clone(), skill.image.clone())).collect();
+    let Some(first) = staying().next() else { return };
+    let Some(parts) = parts.filter(|_| restarts(kind)) else { return };
+    let own = |pod: &&Value| {
+        Object(pod).namespace() == namespace
+            && owners(pod).iter().any(|owner| *owner == (kind, name.as_str()))
+    };
+    let pods: Vec<Value> = parts.iter().filter(own).cloned().collect();
+    let mut all = first.clone();
+    all.spec.skills = staying().flat_map(|binding| binding.spec.skills.clone()).collect();
+    let counts = count(&pods, &expected(kind, workload, about.iter().copied()), &all);
+    report.pods_of_bindings =
+        Some(PodCounts { up_to_date: counts.up_to_date, stale: counts.stale, without: counts.without });
 }
 
 fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {
@@ -215,6 +269,24 @@ fn table(args: &Args, reports: &[Report], first: bool) -> String {
     if first { text } else { text.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default() }
 }
 
+/// The skills in the pod template; where they are delivered to pods, how many of these have them.
+fn mounted(report: &Report) -> String {
+    let names: Vec<&str> = report
+        .mounted
+        .iter()
+        .filter(|skill| !skill.image.is_empty())
+        .map(|skill| skill.name.as_str())
+        .collect();
+    match report.pods_of_bindings.filter(|_| !report.delivered.is_empty()) {
+        Some(pods) => {
+            let has = format!("{}/{} pods", pods.up_to_date, pods.up_to_date + pods.behind());
+            std::iter::once(has.as_str()).chain(names).collect::<Vec<_>>().join(",")
+        }
+        None if names.is_empty() => "<none>".to_owned(),
+        None => names.join(","),
+    }
+}
+
 fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let findings = report.findings();
     let reason = match findings.as_slice() {
@@ -226,15 +298,8 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let mut cells = vec![
         report.whose.clone(),
         report.target.clone(),
-        list(report.wanted.iter().map(|(name, _)| name.as_str()).collect()),
-        list(
-            report
-                .mounted
-                .iter()
-                .filter(|skill| !skill.image.is_empty())
-                .map(|skill| skill.name.as_str())
-                .collect(),
-        ),
+        list(report.wanted.iter().chain(&report.delivered).map(|(name, _)| name.as_str()).collect()),
+        mounted(report),
         report.state().to_owned(),
     ];
     if args.live.scope.all_namespaces {
