@@ -174,6 +174,19 @@ fn a_cluster_without_any_operator_gets_skills_by_bindings() {
     assert_clean(&after, &after);
     delete(&server, &chosen);
     assert_eq!(controller.end().0, Some(0));
+
+    // No controller runs any more, and nothing hangs.
+    let mut orphan = binding(namespace, "orphan", "other", &[("pdf", "quay.io/example/pdf:1")]);
+    orphan["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
+    put(&server, &orphan);
+    let said = server.skills(&["apply", "-n", namespace, "--remove"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(
+        said.stdout.contains("skillbinding.skills.kagenti.dev/orphan finalizer removed"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(live(&server, &orphan)["metadata"].get("finalizers"), None);
 }
 
 /// Nothing of the workload is written but one annotation of its pod template, which makes pods anew that lack the skills; with

@@ -1,22 +1,28 @@
-//! Takes our finalizer off an AgentRuntime, for clusters without a controller that would: with it, neither the AgentRuntime
-//! nor its namespace can be deleted. Whether its workload holds anything of ours still is left to the caller.
+//! Takes our finalizer off an AgentRuntime or a SkillBinding, for clusters without a controller that would: with it, neither
+//! the object nor its namespace can be deleted. Whether its workload holds anything of ours still is left to the caller.
 
 use http::Method;
+use kubectl_skills::api::names::BINDING_FINALIZER;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_binding;
 use serde_json::{Value, json};
 
 use super::carry_out::ROUNDS;
 use super::error::{ClusterError, Failure};
-use super::paths::agent_runtimes;
+use super::paths::{agent_runtimes, skill_bindings};
 use super::requests::{Requests, escape_query};
 
-/// Takes it off; false where it is not there, or the AgentRuntime is gone.
+/// Takes it off; false where it is not there, or the object is gone.
 pub async fn release(requests: &Requests, profile: &Profile, runtime: &Value) -> Result<bool, ClusterError> {
-    let finalizer = profile.names.finalizer;
     let (namespace, name) = Object(runtime).key();
-    let path = format!("{}/{}", agent_runtimes(profile, Some(&namespace)), escape_query(&name));
-    let what = format!("take the finalizer off agentruntimes {namespace}/{name}");
+    let (finalizer, plural, all) = if is_binding(Object(runtime)) {
+        (BINDING_FINALIZER, "skillbindings", skill_bindings(Some(&namespace)))
+    } else {
+        (profile.names.finalizer, "agentruntimes", agent_runtimes(profile, Some(&namespace)))
+    };
+    let path = format!("{all}/{}", escape_query(&name));
+    let what = format!("take the finalizer off {plural} {namespace}/{name}");
     let mut read = runtime.clone();
     let mut round = 1;
     loop {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 use futures_util::{StreamExt as _, stream};
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ pub struct Args {
     /// Take over fields that other managers own
     #[arg(long)]
     force_conflicts: bool,
-    /// Take everything of ours out of the workloads, and our finalizer off the AgentRuntimes
+    /// Take everything of ours out of the workloads, and our finalizer off the AgentRuntimes and SkillBindings
     #[arg(long)]
     remove: bool,
     /// Wait until the rollouts are done, also of workloads that are as they should be, for at most DURATION each [default: 10m]
@@ -224,7 +225,7 @@ async fn apply(args: &Args) -> Run {
             .iter()
             .filter(|live| live.errors.is_empty() && !left.contains(&Object(live.runtime).key()))
             .collect();
-        release_all(&out, &run, &done, &mut tally).await?;
+        release_all(&out, &run, &done, done.len() == plans.len(), &mut tally).await?;
     }
     if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
         // What is as it should be may still roll out, whoever wrote it: the operator, or the run before.
@@ -332,20 +333,31 @@ fn runtime_of(task: &Task<'_>) -> Key {
     Object(task.runtime).key()
 }
 
-/// Lets AgentRuntimes go whose workloads hold nothing of ours any more: without a controller nobody else would.
+/// Lets AgentRuntimes and SkillBindings go whose workloads hold nothing of ours any more: without a controller nobody else would.
 async fn release_all(
     out: &Printer,
     run: &ClusterRun,
     runtimes: &[&LivePlan<'_>],
+    all_done: bool,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
     let profile = run.session.options().profile;
-    for live in runtimes {
-        match finalizer::release(&run.requests, profile, live.runtime).await {
+    let runtimes = runtimes.iter().map(|live| live.runtime).filter(|object| !is_binding(Object(object)));
+    // One may be about many workloads.
+    let bindings = run
+        .snapshot
+        .bindings
+        .iter()
+        .filter(|object| all_done && run.snapshot.selected_bindings.contains(&Object(object).key()));
+    let objects = runtimes.chain(bindings);
+    for object in objects {
+        match finalizer::release(&run.requests, profile, object).await {
             Ok(false) => {}
             Ok(true) => {
-                let object = format!("agentruntime.{}/{}", profile.names.group, live.id.name);
-                out.line(&live.id.namespace, &object, "finalizer removed")?;
+                let id = Object(object).reference();
+                let group = id.api_version.split_once('/').map_or("", |(group, _)| group);
+                let shown = format!("{}.{group}/{}", id.kind.to_lowercase(), id.name);
+                out.line(&id.namespace, &shown, "finalizer removed")?;
             }
             Err(error) => tally.cluster.push(error),
         }
