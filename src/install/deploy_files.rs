@@ -41,6 +41,12 @@ pub fn files() -> Vec<(String, String)> {
             "overlays/webhook-registration/registration.yaml",
             webhook_registration::text(profile, NAME, &registration(profile)),
         );
+        let tasks = [Task::Loop, Task::Election, Task::Webhook, Task::Injection];
+        put("overlays/webhook-inject/rbac.yaml", rbac::text(profile, &Grant::cluster(profile, &tasks)));
+        put(
+            "overlays/webhook-inject-registration/registration.yaml",
+            yaml::emit::document(&webhook_registration::injection(NAME, &registration(profile))),
+        );
         put("overlays/policy/policy.yaml", admission_policy::text(profile, &shipped_binding()));
     }
     put("crd/skillbindings.yaml", crd::skill_binding::yaml());
@@ -86,8 +92,12 @@ fn headed(text: &str) -> String {
 fn chart_rules() -> String {
     let Some(profile) = Profile::by_name(PROFILE) else { return String::new() };
     let mut out = String::new();
-    for (task, task_name) in [(Task::Loop, "loop"), (Task::Election, "election"), (Task::Webhook, "webhook")]
-    {
+    for (task, task_name) in [
+        (Task::Loop, "loop"),
+        (Task::Election, "election"),
+        (Task::Webhook, "webhook"),
+        (Task::Injection, "injection"),
+    ] {
         for (place, place_name) in
             [(Place::Watched, "watched"), (Place::System, "system"), (Place::Own, "own")]
         {

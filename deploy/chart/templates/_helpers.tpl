@@ -53,5 +53,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- if $root.Values.webhook.enabled }}
 {{- include (printf "kubectl-skills.rules.webhook.%s" .place) $root }}
+{{- if $root.Values.webhook.inject.enabled }}
+{{- include (printf "kubectl-skills.rules.injection.%s" .place) $root }}
+{{- end }}
 {{- end }}
 {{- end }}

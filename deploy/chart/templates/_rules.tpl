@@ -278,3 +278,29 @@
 {{- end }}
 {{- define "kubectl-skills.rules.webhook.own.read" }}
 {{- end }}
+{{- define "kubectl-skills.rules.injection.watched" }}
+- apiGroups:
+  - skills.kagenti.dev
+  resources:
+  - skillbindings
+  verbs:
+  - list
+  - watch
+{{- end }}
+{{- define "kubectl-skills.rules.injection.watched.read" }}
+- apiGroups:
+  - skills.kagenti.dev
+  resources:
+  - skillbindings
+  verbs:
+  - list
+  - watch
+{{- end }}
+{{- define "kubectl-skills.rules.injection.system" }}
+{{- end }}
+{{- define "kubectl-skills.rules.injection.system.read" }}
+{{- end }}
+{{- define "kubectl-skills.rules.injection.own" }}
+{{- end }}
+{{- define "kubectl-skills.rules.injection.own.read" }}
+{{- end }}

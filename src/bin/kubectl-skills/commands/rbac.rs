@@ -22,7 +22,7 @@ pub struct Args {
     /// Profile, as 'version' lists them
     #[arg(long, default_value = "pr332-merged", value_name = "NAME")]
     profile: String,
-    /// What it is to do: controller, webhook or both
+    /// What it is to do: controller, webhook, both, or inject (the webhook with --inject alone)
     #[arg(long, value_enum, default_value_t = Purpose::Controller, value_name = "WHAT", hide_possible_values = true)]
     tasks: Purpose,
     /// Namespaces that are looked after; all by default
@@ -44,6 +44,7 @@ enum Purpose {
     Controller,
     Webhook,
     Both,
+    Inject,
 }
 
 /// Runs the verb.
@@ -52,6 +53,7 @@ pub fn run(args: &Args) -> Run {
     let tasks: &[Task] = match args.tasks {
         Purpose::Controller => &[Task::Loop, Task::Election],
         Purpose::Webhook => &[Task::Webhook],
+        Purpose::Inject => &[Task::Webhook, Task::Injection],
         Purpose::Both => &[Task::Loop, Task::Election, Task::Webhook],
     };
     let mut grant = Grant::cluster(profile, tasks);
