@@ -4,6 +4,7 @@
 
 mod cost;
 mod documented;
+mod drift;
 mod generated;
 mod owners;
 mod webhook;
@@ -34,13 +35,17 @@ pub fn server() -> &'static Server {
 
 /// A server with the CRD and without policies.
 fn start() -> Server {
+    start_with(&[])
+}
+
+fn start_with(more: &[&str]) -> Server {
     let file =
         |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().expect("a path").to_owned();
     let (bindings, sandboxes) =
         (file("deploy/crd/skillbindings.yaml"), file("tests/e2e/fixtures/sandboxes.yaml"));
-    let more =
+    let always =
         ["--controller-manager", "--more-controllers", CONTROLLERS, "--crd", &bindings, "--crd", &sandboxes];
-    Server::start(CURRENT, &more)
+    Server::start(CURRENT, &[&always[..], more].concat())
 }
 
 /// Installs the policies, and waits until the server asks them.

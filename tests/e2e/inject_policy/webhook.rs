@@ -14,13 +14,13 @@ use crate::program::{Program, command};
 use crate::server::Server;
 
 /// The webhook, as the service account of its rights.
-struct Webhook {
+pub(super) struct Webhook {
     program: Program,
     registration: Value,
     directory: tempfile::TempDir,
 }
 
-fn webhook(server: &Server, fail_open: bool) -> Webhook {
+pub(super) fn webhook(server: &Server, fail_open: bool) -> Webhook {
     let directory = tempfile::tempdir().expect("a directory");
     let authority = Authority::new();
     authority.renew(directory.path(), 0);
@@ -65,7 +65,7 @@ fn started(server: &Server, directory: &tempfile::TempDir) -> Program {
     program
 }
 
-fn opt_in(server: &Server, namespace: &str) {
+pub(super) fn opt_in(server: &Server, namespace: &str) {
     server.kubectl(&["label", "namespace", namespace, &format!("{INJECT_NAMESPACE}=enabled")], "");
 }
 

@@ -1,0 +1,151 @@
+//! The tools by which owners deploy: kubectl in four ways, and Helm in two versions.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kubectl_skills::editor::Document;
+use serde_json::{Value, json};
+
+use super::cases::{Case, Lane, Way};
+use super::fields::{self, Fields};
+use crate::server::{Said, Server, fed};
+
+/// As Flux applies.
+const FLUX: [&str; 3] = ["--server-side", "--force-conflicts", "--field-manager=kustomize-controller"];
+
+/// Whoever deploys a lane's workloads, always the same manifests.
+pub(super) struct Owner<'s> {
+    server: &'s Server,
+    lane: Lane,
+    helm: Option<PathBuf>,
+    dir: tempfile::TempDir,
+    has_deployed: Cell<bool>,
+}
+
+impl<'s> Owner<'s> {
+    pub(super) fn new(server: &'s Server, lane: Lane) -> Self {
+        let helm = match lane {
+            Lane::Helm3 => Some(tool("helm3")),
+            Lane::Helm4 => Some(tool("helm")),
+            _ => None,
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        Self { server, lane, helm, dir, has_deployed: Cell::new(false) }
+    }
+
+    /// Deploys; what the tool could not, and for which fields.
+    pub(super) fn deploy(&self, cases: &[Case]) -> BTreeMap<String, Fields> {
+        let again = self.has_deployed.replace(true);
+        match self.lane {
+            Lane::Client => self.kubectl(&["apply"], cases),
+            Lane::Flux => self.kubectl(&[&["apply"][..], &FLUX].concat(), cases),
+            Lane::Replace => self.kubectl(&[if again { "replace" } else { "create" }], cases),
+            Lane::Helm3 | Lane::Helm4 => return self.helm(cases, again),
+        }
+        BTreeMap::new()
+    }
+
+    fn kubectl(&self, args: &[&str], cases: &[Case]) {
+        self.server.kubectl(&[args, &["-f", "-"]].concat(), &list(cases).to_string());
+    }
+
+    /// Which fields `kubectl diff` shows, as the owner would ask it.
+    pub(super) fn diff(&self, cases: &[Case]) -> BTreeMap<String, Fields> {
+        let how: &[&str] = match self.lane {
+            Lane::Client => &[],
+            Lane::Flux => &FLUX,
+            _ => return BTreeMap::new(),
+        };
+        // In place of diff: the objects themselves.
+        let script = self.dir.path().join("keep");
+        std::fs::write(&script, "#!/bin/sh\nrm -rf \"$KEPT\" && mkdir \"$KEPT\" && cp -r \"$1\" \"$KEPT/live\" && cp -r \"$2\" \"$KEPT/merged\"\n")
+            .expect("a script");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&script, executable).expect("an executable");
+        let kept = self.dir.path().join("kept");
+        let mut command = Command::new(self.server.kubectl_path());
+        command.arg("diff").args(how).args(["-f", "-"]);
+        command.env("KUBECONFIG", self.server.kubeconfig()).env("KUBECTL_EXTERNAL_DIFF", script).env("KEPT", &kept);
+        let said = fed(&mut command, &list(cases).to_string());
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        let mut out = BTreeMap::new();
+        for case in cases {
+            let file = format!(
+                "{}.{:?}.{}.{}",
+                case.api_version().replace('/', "."),
+                case.kind,
+                case.namespace(),
+                case.name()
+            );
+            let [live, merged] = ["live", "merged"].map(|side| parsed(&kept.join(side).join(&file)));
+            let differing = fields::differing(&live, &merged);
+            if !differing.is_empty() {
+                out.insert(case.name(), differing);
+            }
+        }
+        out
+    }
+
+    /// A release for each way; Helm names each object that it could not apply.
+    fn helm(&self, cases: &[Case], again: bool) -> BTreeMap<String, Fields> {
+        let mut releases: BTreeMap<Way, Vec<Case>> = BTreeMap::new();
+        for case in cases {
+            releases.entry(case.way).or_default().push(*case);
+        }
+        let mut failed = BTreeMap::new();
+        for (way, cases) in releases {
+            let said = self.release(&format!("{way:?}").to_lowercase(), &cases, again);
+            if said.code == 0 {
+                continue;
+            }
+            assert!(again, "helm install: {}", said.stderr);
+            let before = failed.len();
+            for part in said.stderr.split("applying object ").skip(1) {
+                let words = part.split_whitespace();
+                let paths = words.filter(|word| word.starts_with(".spec") || word.starts_with(".metadata"));
+                let fields: Fields = paths.map(fields::named).collect();
+                let object = part.split_whitespace().next().and_then(|name| name.split('/').nth(1));
+                assert!(!fields.is_empty(), "helm upgrade: {}", said.stderr);
+                failed.insert(object.expect("a name").to_owned(), fields);
+            }
+            assert!(failed.len() > before, "helm upgrade: {}", said.stderr);
+        }
+        failed
+    }
+
+    fn release(&self, name: &str, cases: &[Case], again: bool) -> Said {
+        let chart = self.dir.path().join(name);
+        std::fs::create_dir_all(chart.join("templates")).expect("a folder");
+        std::fs::write(chart.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"))
+            .expect("a chart");
+        for case in cases {
+            let file = chart.join("templates").join(format!("{}.yaml", case.name()));
+            std::fs::write(file, kubectl_skills::yaml::emit::document(&case.manifest())).expect("a template");
+        }
+        let mut command = Command::new(self.helm.as_ref().expect("helm"));
+        command.args([if again { "upgrade" } else { "install" }, name]).arg(&chart);
+        command.args(["-n", &cases[0].namespace()]);
+        command.env("KUBECONFIG", self.server.kubeconfig()).env("HOME", self.dir.path());
+        fed(&mut command, "")
+    }
+}
+
+fn list(cases: &[Case]) -> Value {
+    let items: Vec<Value> = cases.iter().map(Case::manifest).collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+fn parsed(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    Document::parse(&text).expect("YAML").to_value().expect("a value")
+}
+
+/// A program of hack/tools.sh, which builds it where it is not there yet.
+fn tool(name: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hack/tools.sh");
+    let said = fed(Command::new(script).arg(name), "");
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    PathBuf::from(said.stdout.trim())
+}
