@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kubectl_skills::install::inject_policy::Injection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::webhook::{opt_in, webhook};
 use super::{bind, by_label, container, dry_run, install, pod, start_with, until};
@@ -43,7 +43,8 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
         let differing = owner.diff(&cases);
         let failed = owner.deploy(&cases);
         let after = cases::settled(server, &cases);
-        for case in &cases {
+        // Nothing is restarted before something has changed.
+        for case in cases.iter().filter(|case| changed || case.way != Way::Restart) {
             let name = case.name();
             let [before, delivered, after] = [&before, &delivered, &after].map(|live| &live[&name]);
             for live in [before, delivered, after] {
@@ -74,7 +75,8 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
                 Some(fields) => format!("refused: {}", fields::joined(fields)),
                 None => format!("{}{rolls}", deliver::fate(server, case, after, wanted)),
             };
-            let diff = differing.get(&name).map_or_else(|| "none".to_owned(), |fields| fields::joined(fields));
+            let diff =
+                differing.get(&name).map_or_else(|| "none".to_owned(), |fields| fields::joined(fields));
             seen.push((*case, changed, Seen { delivery, diff, deployment }));
         }
     }
@@ -106,19 +108,20 @@ fn what_git_tools_see_of_skills_is_what_the_docs_say() {
             server.namespace(&case.namespace());
         }
     }
-    let (hooked, plain): (Vec<_>, Vec<_>) = namespaces.into_iter().partition(|name| name.ends_with("-webhook"));
-    let by_policy = plain.into_iter().filter(|name| {
-        name == "canary" || ["-policy", "-restart"].iter().any(|end| name.ends_with(end))
-    });
+    let (hooked, plain): (Vec<_>, Vec<_>) =
+        namespaces.into_iter().partition(|name| name.ends_with("-webhook"));
+    let by_policy = plain
+        .into_iter()
+        .filter(|name| name == "canary" || ["-policy", "-restart"].iter().any(|end| name.ends_with(end)));
     install(&server, &Injection { namespaces: by_policy.collect(), ..Injection::default() });
     for namespace in &hooked {
         opt_in(&server, namespace);
     }
     let _webhook = webhook(&server, false);
     let (first, app) = (&hooked[0], "canary");
-    bind(&server, first, "canary", &by_label(app, &serde_json::json!({})));
-    let labels = serde_json::json!({"app": app});
-    let canary = pod(first, &labels, &serde_json::json!({"containers": [container("agent", &serde_json::json!({}))]}));
+    bind(&server, first, "canary", &by_label(app, &json!({})));
+    let labels = json!({"app": app});
+    let canary = pod(first, &labels, &json!({"containers": [container("agent", &json!({}))]}));
     until("the webhook to be called", || dry_run(&server, &canary).1.pointer("/spec/volumes/0").is_some());
 
     let mut all: BTreeMap<(Case, bool), Vec<(Lane, Seen)>> = BTreeMap::new();
@@ -131,7 +134,7 @@ fn what_git_tools_see_of_skills_is_what_the_docs_say() {
         }
     });
     let rows: Vec<Row> = all.iter().map(|((case, changed), seen)| Row::new(case, *changed, seen)).collect();
-    let measured = table::text(rows);
+    let measured = table::text(&rows);
     println!("{measured}");
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/delivery.md");

@@ -177,7 +177,8 @@ impl Case {
             Kind::AgentFlow => None,
         };
         if let Some((version, kind, name)) = owner {
-            let owner = json!({"apiVersion": version, "kind": kind, "name": name, "uid": "u", "controller": true});
+            let owner =
+                json!({"apiVersion": version, "kind": kind, "name": name, "uid": "u", "controller": true});
             pod["metadata"]["ownerReferences"] = json!([owner]);
         }
         pod["apiVersion"] = json!("v1");
@@ -230,7 +231,10 @@ fn is_settled(live: &Value) -> bool {
     match live["kind"].as_str() {
         Some("Deployment") => {
             observed
-                && conditions.into_iter().flatten().any(|condition| condition["reason"] == "NewReplicaSetAvailable")
+                && conditions
+                    .into_iter()
+                    .flatten()
+                    .any(|condition| condition["reason"] == "NewReplicaSetAvailable")
         }
         Some("StatefulSet") => observed,
         _ => true,

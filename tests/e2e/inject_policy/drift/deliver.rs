@@ -30,7 +30,9 @@ pub(super) fn deliver(server: &Server, lane: Lane, cases: &[Case], image: &str) 
             let target = format!("{}/{}", case.plural(), case.name());
             server.kubectl(&["rollout", "restart", &target, "-n", &case.namespace()], "");
         }
-        until(&format!("{} to get its skills", case.name()), || lacking(server, case, &live, image).is_empty());
+        until(&format!("{} to get its skills", case.name()), || {
+            lacking(server, case, &live, image).is_empty()
+        });
     }
     refused
 }
@@ -89,7 +91,8 @@ fn put(server: &Server, case: &Case, image: &str) {
         let template = case.template_mut(&mut live);
         template["metadata"]["labels"][NAMES.type_label] = json!("agent");
         template["metadata"]["annotations"][NAMES.config_hash] = json!(HASH);
-        let volume = json!({"name": "skill-pdf", "image": {"reference": image, "pullPolicy": "IfNotPresent"}});
+        let volume =
+            json!({"name": "skill-pdf", "image": {"reference": image, "pullPolicy": "IfNotPresent"}});
         let mount = json!({"name": "skill-pdf", "mountPath": MOUNTED, "readOnly": true});
         set(&mut template["spec"]["volumes"], volume);
         set(&mut template["spec"]["containers"][0]["volumeMounts"], mount);
@@ -136,7 +139,9 @@ pub(super) fn lacking(server: &Server, case: &Case, live: &Value, image: &str) -
         parts.push(("annotation", names.is_some_and(|names| names.contains("\"pdf\""))));
     }
     if case.way == Way::Put {
-        parts.push(("label", live["metadata"]["labels"][NAMES.type_label] == "agent"));
+        let labels = &live["metadata"]["labels"];
+        let is_managed = labels["app.kubernetes.io/managed-by"] == NAMES.managed_by_value;
+        parts.push(("label", is_managed && labels[NAMES.type_label] == "agent"));
         parts.push(("pod label", template["metadata"]["labels"][NAMES.type_label] == "agent"));
         parts.push(("pod annotation", template["metadata"]["annotations"][NAMES.config_hash] == HASH));
     }

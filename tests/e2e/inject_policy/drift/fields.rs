@@ -18,7 +18,9 @@ pub(super) fn differing(one: &Value, other: &Value) -> Fields {
 }
 
 fn walk(one: &Value, other: &Value, at: &str, out: &mut Fields) {
-    if one == other || matches!(at, ".metadata.generation" | ".metadata.resourceVersion" | ".metadata.managedFields") {
+    if one == other
+        || matches!(at, ".metadata.generation" | ".metadata.resourceVersion" | ".metadata.managedFields")
+    {
         return;
     }
     match (one, other) {
@@ -29,7 +31,9 @@ fn walk(one: &Value, other: &Value, at: &str, out: &mut Fields) {
                 walk(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), &at, out);
             }
         }
-        (Value::Object(fields), Value::Null) | (Value::Null, Value::Object(fields)) if !at.contains(".volumes") => {
+        (Value::Object(fields), Value::Null) | (Value::Null, Value::Object(fields))
+            if !at.contains(".volumes") =>
+        {
             let (no, one_is) = (Value::Null, one.is_null());
             for (key, value) in fields {
                 let (a, b) = if one_is { (&no, value) } else { (value, &no) };

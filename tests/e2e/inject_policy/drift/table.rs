@@ -49,28 +49,26 @@ impl Row {
         true
     }
 
-    fn line(&self) -> String {
-        let ways: Vec<&str> = self.ways.iter().map(|way| named(*way)).collect();
-        let manifests: Vec<&str> = self
-            .manifests
-            .iter()
-            .map(|manifest| match manifest {
-                Manifest::Plain => "neither",
-                Manifest::Annotation => "annotation",
-                Manifest::Label => "label",
-            })
-            .collect();
-        let manifests = if manifests.len() == 3 { "any".to_owned() } else { manifests.join(", ") };
-        let kinds: Vec<String> = self.kinds.iter().map(|kind| format!("{kind:?}")).collect();
-        let kinds = if kinds.len() == KINDS.len() { "any".to_owned() } else { kinds.join(", ") };
-        let when: Vec<&str> =
-            self.changed.iter().map(|changed| if *changed { "change" } else { "first" }).collect();
-        format!(
-            "| {} | {kinds} | {manifests} | {} | {} |\n",
-            ways.join("; "),
-            when.join(", "),
-            self.cells.join(" | ")
-        )
+    /// The row in a table of these kinds.
+    fn line(&self, of: &BTreeSet<Kind>) -> String {
+        let mut ways = self.ways.iter().map(|way| named(*way)).collect::<Vec<_>>().join("; ");
+        if self.kinds != *of {
+            let kinds: Vec<String> = self.kinds.iter().map(|kind| format!("{kind:?}")).collect();
+            ways.push_str(&format!(": {}", kinds.join(", ")));
+        }
+        match (self.changed.contains(&false), self.changed.contains(&true)) {
+            (true, false) => ways.push_str(", first delivery"),
+            (false, true) => ways.push_str(", after a change"),
+            _ => (),
+        }
+        let stated = |manifest: &Manifest| match manifest {
+            Manifest::Plain => "neither",
+            Manifest::Annotation => "annotation",
+            Manifest::Label => "label",
+        };
+        let manifests: Vec<&str> = self.manifests.iter().map(stated).collect();
+        let manifests = if manifests.len() == 3 { "any".to_owned() } else { manifests.join(" or ") };
+        format!("| {ways} | {manifests} | {} |\n", self.cells.join(" | "))
     }
 }
 
@@ -85,8 +83,34 @@ fn named(way: Way) -> &'static str {
     }
 }
 
-pub(super) fn text(mut rows: Vec<Row>) -> String {
-    // Until no two of them are one.
+/// One table for kinds whose lists merge by name, one for the kind whose lists are atomic.
+pub(super) fn text(rows: &[Row]) -> String {
+    let mut out = String::new();
+    let (merging, atomic) = KINDS.split_at(3);
+    for (kinds, title) in
+        [(merging, "Deployment, StatefulSet, CronJob"), (atomic, "A custom kind with atomic lists")]
+    {
+        let kinds: BTreeSet<Kind> = kinds.iter().copied().collect();
+        let rows = rows.iter().filter(|row| row.kinds.is_subset(&kinds)).cloned().collect();
+        out.push_str(&format!(
+            "### {title}\n\n| way | Git states | the delivery | {TOOLS} |\n|{}\n",
+            "---|".repeat(10)
+        ));
+        for row in merged(rows) {
+            out.push_str(&row.line(&kinds));
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+const TOOLS: &str = "`kubectl diff` | `kubectl diff --server-side` | `kubectl apply` | Flux's apply | `helm upgrade` 3 | \
+                     `helm upgrade` 4 | `kubectl replace`";
+
+/// The rows, until no two of them are one.
+fn merged(mut rows: Vec<Row>) -> Vec<Row> {
     'again: loop {
         for one in 0..rows.len() {
             for other in one + 1..rows.len() {
@@ -97,14 +121,6 @@ pub(super) fn text(mut rows: Vec<Row>) -> String {
                 }
             }
         }
-        break;
+        return rows;
     }
-    let mut out = "| way | kind | Git states | delivery | the delivery itself | `kubectl diff` | `kubectl diff --server-side` | \
-                   `kubectl apply` | Flux's apply | `helm upgrade` 3 | `helm upgrade` 4 | `kubectl replace` |\n\
-                   |---|---|---|---|---|---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for row in rows {
-        out.push_str(&row.line());
-    }
-    out
 }

@@ -67,7 +67,10 @@ impl<'s> Owner<'s> {
         let kept = self.dir.path().join("kept");
         let mut command = Command::new(self.server.kubectl_path());
         command.arg("diff").args(how).args(["-f", "-"]);
-        command.env("KUBECONFIG", self.server.kubeconfig()).env("KUBECTL_EXTERNAL_DIFF", script).env("KEPT", &kept);
+        command
+            .env("KUBECONFIG", self.server.kubeconfig())
+            .env("KUBECTL_EXTERNAL_DIFF", script)
+            .env("KEPT", &kept);
         let said = fed(&mut command, &list(cases).to_string());
         assert_eq!(said.code, 0, "{}", said.stderr);
         let mut out = BTreeMap::new();
@@ -88,15 +91,13 @@ impl<'s> Owner<'s> {
         out
     }
 
-    /// A release for each way; Helm names each object that it could not apply.
+    /// A release of what may be refused and one of the rest; Helm names each object that it could not apply.
     fn helm(&self, cases: &[Case], again: bool) -> BTreeMap<String, Fields> {
-        let mut releases: BTreeMap<Way, Vec<Case>> = BTreeMap::new();
-        for case in cases {
-            releases.entry(case.way).or_default().push(*case);
-        }
+        let (forced, free): (Vec<Case>, Vec<Case>) =
+            cases.iter().partition(|case| matches!(case.way, Way::Forced | Way::Put));
         let mut failed = BTreeMap::new();
-        for (way, cases) in releases {
-            let said = self.release(&format!("{way:?}").to_lowercase(), &cases, again);
+        for (name, cases) in [("forced", forced), ("free", free)] {
+            let said = self.release(name, &cases, again);
             if said.code == 0 {
                 continue;
             }
