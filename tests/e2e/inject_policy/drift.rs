@@ -75,8 +75,7 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
                 Some(fields) => format!("refused: {}", fields::joined(fields)),
                 None => format!("{}{rolls}", deliver::fate(server, case, after, wanted)),
             };
-            let diff =
-                differing.get(&name).map_or_else(|| "none".to_owned(), |fields| fields::joined(fields));
+            let diff = differing.get(&name).map_or_else(|| "none".to_owned(), fields::joined);
             seen.push((*case, changed, Seen { delivery, diff, deployment }));
         }
     }

@@ -27,6 +27,7 @@ pub(super) const LANES: [Lane; 5] = [Lane::Client, Lane::Flux, Lane::Helm3, Lane
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
     Apply,
+    Named,
     Forced,
     Put,
     Policy,
@@ -64,11 +65,13 @@ pub(super) struct Case {
 /// The workloads of a lane: every way with every kind and manifest, but for what would be the same as another.
 pub(super) fn of(lane: Lane) -> Vec<Case> {
     let mut cases = Vec::new();
-    for way in [Way::Apply, Way::Forced, Way::Put, Way::Policy, Way::Webhook, Way::Restart] {
+    for way in [Way::Apply, Way::Named, Way::Forced, Way::Put, Way::Policy, Way::Webhook, Way::Restart] {
         for manifest in [Manifest::Plain, Manifest::Annotation, Manifest::Label] {
             for kind in KINDS {
                 let wanted = match way {
                     // Where nothing has to be forced, it is what it is without.
+                    // Only the name under which fields are recorded differs.
+                    Way::Named => kind != Kind::AgentFlow && manifest == Manifest::Plain,
                     Way::Forced => kind == Kind::AgentFlow || manifest == Manifest::Annotation,
                     Way::Restart => {
                         matches!(kind, Kind::Deployment | Kind::StatefulSet) && manifest == Manifest::Plain

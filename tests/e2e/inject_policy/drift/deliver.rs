@@ -18,9 +18,9 @@ pub(super) fn deliver(server: &Server, lane: Lane, cases: &[Case], image: &str) 
     let list = json!({"apiVersion": "v1", "kind": "List", "items": bound.collect::<Vec<_>>()});
     server.kubectl(&["apply", "--server-side", "-f", "-"], &list.to_string());
     let mut refused = apply(server, &cases::namespace(lane, Way::Apply), &[]);
-    let forced = apply(server, &cases::namespace(lane, Way::Forced), &["--force-conflicts"]);
-    assert!(forced.is_empty(), "{forced:?}");
-    refused.extend(forced);
+    for (way, more) in [(Way::Forced, "--force-conflicts"), (Way::Named, "--field-manager=skills")] {
+        refused.extend(apply(server, &cases::namespace(lane, way), &[more]));
+    }
     for case in cases.iter().filter(|case| case.way == Way::Put) {
         put(server, case, image);
     }
@@ -153,7 +153,7 @@ pub(super) fn fate(server: &Server, case: &Case, live: &Value, image: &str) -> S
     let lacking = lacking(server, case, live, image);
     let all = match case.way {
         Way::Put => 6,
-        Way::Apply | Way::Forced => 4,
+        Way::Apply | Way::Named | Way::Forced => 4,
         Way::Policy | Way::Webhook | Way::Restart => 3,
     };
     if lacking.is_empty() {

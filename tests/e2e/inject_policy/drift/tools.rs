@@ -40,7 +40,12 @@ impl<'s> Owner<'s> {
         let again = self.has_deployed.replace(true);
         match self.lane {
             Lane::Client => self.kubectl(&["apply"], cases),
-            Lane::Flux => self.kubectl(&[&["apply"][..], &FLUX].concat(), cases),
+            Lane::Flux => {
+                if again {
+                    self.take_over(cases);
+                }
+                self.kubectl(&[&["apply"][..], &FLUX].concat(), cases)
+            }
             Lane::Replace => self.kubectl(&[if again { "replace" } else { "create" }], cases),
             Lane::Helm3 | Lane::Helm4 => return self.helm(cases, again),
         }
@@ -49,6 +54,34 @@ impl<'s> Owner<'s> {
 
     fn kubectl(&self, args: &[&str], cases: &[Case]) {
         self.server.kubectl(&[args, &["-f", "-"]].concat(), &list(cases).to_string());
+    }
+
+    /// What Flux does before it applies: fields of whoever is called `kubectl...` become its own, so that what its manifest
+    /// does not state goes (fluxcd/pkg, ssa/patch.go; kustomize-controller, `Undo changes made with kubectl`).
+    fn take_over(&self, cases: &[Case]) {
+        let of_flux =
+            |entry: &Value| entry["manager"] == "kustomize-controller" && entry["operation"] == "Apply";
+        let of_kubectl = |entry: &Value| {
+            let name = entry["manager"].as_str().unwrap_or_default();
+            name.starts_with("kubectl") && entry.get("subresource").is_none()
+        };
+        for case in cases {
+            let live = self.server.get(&case.path());
+            let entries = live["metadata"]["managedFields"].as_array().expect("field managers").clone();
+            let (taken, mut left): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(of_kubectl);
+            if taken.is_empty() {
+                continue;
+            }
+            let own = left.iter_mut().find(|entry| of_flux(entry)).expect("Flux's own fields");
+            for entry in &taken {
+                merge(&mut own["fieldsV1"], &entry["fieldsV1"]);
+            }
+            let patch = json!([{"op": "replace", "path": "/metadata/managedFields", "value": left}]);
+            let path = format!("{}?fieldManager=kustomize-controller", case.path());
+            let (code, answer) =
+                self.server.send("PATCH", &path, "application/json-patch+json", Some(&patch));
+            assert_eq!(code, 200, "{answer}");
+        }
     }
 
     /// Which fields `kubectl diff` shows, as the owner would ask it.
@@ -130,6 +163,15 @@ impl<'s> Owner<'s> {
         command.args(["-n", &cases[0].namespace()]);
         command.env("KUBECONFIG", self.server.kubeconfig()).env("HOME", self.dir.path());
         fed(&mut command, "")
+    }
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    for (key, value) in from.as_object().into_iter().flatten() {
+        match into.get_mut(key) {
+            Some(there) => merge(there, value),
+            None => into[key] = value.clone(),
+        }
     }
 }
 
