@@ -9,6 +9,8 @@
 )]
 
 mod api;
+#[path = "../webhook/certificates.rs"]
+mod certificates;
 mod cluster;
 mod defaults;
 mod end;
@@ -21,11 +23,15 @@ mod history;
 #[path = "../e2e/http.rs"]
 #[allow(dead_code, reason = "shared with the other tests against a real API server")]
 mod http;
+mod injection;
 mod inputs;
 mod lagging;
 #[path = "../e2e/objects.rs"]
 #[allow(dead_code, reason = "shared with the other tests against a real API server")]
 mod objects;
+#[path = "../webhook/program.rs"]
+#[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
+mod program;
 mod proxy;
 mod replica;
 mod seed;
