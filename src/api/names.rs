@@ -68,8 +68,12 @@ pub const RECORD: &str = "skills.kagenti.dev/record";
 pub const RESTART_HASH: &str = "skills.kagenti.dev/restart-hash";
 /// Annotation on a pod template: hash of the skills that pods get as they are created. A new one makes the pods anew.
 pub const ROLLOUT: &str = "skills.kagenti.dev/rollout";
-/// Our field manager on clusters, unless the command line names another.
-pub const FIELD_MANAGER: &str = "kubectl-skills";
+/// Our field manager on clusters, unless the command line names another. It must not begin with `kubectl`: Flux takes what
+/// managers of such names have written for its own, and takes out of it what Git does not state (fluxcd/kustomize-controller
+/// `internal/controller/kustomization_controller.go`, fluxcd/pkg `ssa/patch.go`).
+pub const FIELD_MANAGER: &str = "skills.kagenti.dev";
+/// Our field manager before; what it holds is ours.
+pub const FORMER_FIELD_MANAGER: &str = "kubectl-skills";
 /// Field managers of the operator's own updates: controller-runtime names them after the program file, `/manager` in the
 /// operator's image.
 pub const OPERATOR_MANAGERS: [&str; 3] = ["manager", "kagenti-operator", "rossoctl-operator"];

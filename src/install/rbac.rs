@@ -289,6 +289,12 @@ impl Need {
         format!("{} {}{dot}{group} in {place}", self.verb, self.resource)
     }
 
+    /// Whether only SkillBindings make it needed: where the cluster serves none, nobody misses it.
+    pub fn is_for_bindings(&self) -> bool {
+        let groups = [SKILLS_GROUP, "batch", "argoproj.io", "serving.knative.dev"];
+        groups.contains(&self.group) || (self.group == "apps" && MORE_APPS.contains(&self.resource))
+    }
+
     /// The SelfSubjectAccessReview that asks for it.
     pub fn review(&self) -> Value {
         let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));

@@ -14,7 +14,9 @@ use super::image_volumes::{is_skill_image, name_of};
 use super::mounts::path_of;
 use super::record::Record;
 use super::{Options, Warning};
-use crate::api::names::{FIELD_MANAGER, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, SKILL_VOLUME_PREFIX};
+use crate::api::names::{
+    FIELD_MANAGER, FORMER_FIELD_MANAGER, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, SKILL_VOLUME_PREFIX,
+};
 use crate::api::workload::WorkloadKind;
 use crate::go::strings::string_list;
 
@@ -258,7 +260,8 @@ impl Managers {
             entries
                 .map(|entry| {
                     let manager = text(entry, &["manager"]);
-                    let ours = manager == FIELD_MANAGER || OPERATOR_MANAGERS.contains(&manager);
+                    let ours = [FIELD_MANAGER, FORMER_FIELD_MANAGER].contains(&manager)
+                        || OPERATOR_MANAGERS.contains(&manager);
                     (ours, entry.get("fieldsV1").cloned().unwrap_or_default())
                 })
                 .collect(),

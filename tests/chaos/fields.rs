@@ -154,7 +154,7 @@ fn is_empty(value: &Value) -> bool {
 fn owned_by_others(object: &Value) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    for entry in entries.into_iter().flatten().filter(|entry| entry["manager"] != "kubectl-skills") {
+    for entry in entries.into_iter().flatten().filter(|entry| entry["manager"] != "skills.kagenti.dev") {
         let at = format!("{} {}", entry["manager"], entry["operation"]);
         flatten(&entry["fieldsV1"], &at, &mut out);
     }
@@ -197,7 +197,7 @@ fn a_foreign_field_that_changes_is_found_and_ours_is_not() {
         json!({"kind": "Deployment",
             "metadata": {"name": "a", "managedFields": [
                 {"manager": owner, "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:image": {}}}}}},
-                {"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:metadata": {}}},
+                {"manager": "skills.kagenti.dev", "operation": "Apply", "fieldsV1": {"f:metadata": {}}},
             ]},
             "spec": {"template": {
                 "metadata": {"annotations": {"kagenti.io/config-hash": hash}},

@@ -76,11 +76,11 @@ fn the_users_own_apply_and_ours_leave_each_other_alone() {
         let applied = live(server, namespace);
         assert_eq!(volumes(&applied), ["cache", "skill-a", "skill-b"]);
         assert_eq!(owned(&applied, manager), users, "ours took fields of the user");
-        let ours = owned(&applied, "kubectl-skills");
+        let ours = owned(&applied, "skills.kagenti.dev");
         server.kubectl(flags, &manifest);
         let after = live(server, namespace);
         assert_eq!(volumes(&after), ["cache", "skill-a", "skill-b"]);
-        assert_eq!(owned(&after, "kubectl-skills"), ours, "the user's apply took fields of ours");
+        assert_eq!(owned(&after, "skills.kagenti.dev"), ours, "the user's apply took fields of ours");
         assert_eq!(
             after["metadata"]["generation"], applied["metadata"]["generation"],
             "the user's apply changed something"
@@ -123,7 +123,7 @@ fn what_is_no_longer_wanted_goes() {
     assert_eq!(said.code, 0, "{}", said.stderr);
     let removed = live(server, namespace);
     assert_eq!(spec(&removed), original);
-    assert_eq!(owned(&removed, "kubectl-skills"), Vec::<String>::new());
+    assert_eq!(owned(&removed, "skills.kagenti.dev"), Vec::<String>::new());
 }
 
 /// What the operator's update wrote is taken over without a flag; what anybody else wrote is not.

@@ -57,7 +57,7 @@ fn a_sandbox_restarts_and_its_replicas_stay_the_users() {
             annotations.keys().filter(|key| !key.starts_with("kubectl.kubernetes.io/")).collect();
         assert_eq!(left, Vec::<&String>::new());
         assert_eq!(owned(&after, manager), users, "the replicas are not the user's any more");
-        let ours = owned(&after, "kubectl-skills");
+        let ours = owned(&after, "skills.kagenti.dev");
         assert!(!ours.iter().any(|field| field.contains("replicas")), "{ours:?}");
         server.kubectl(flags, &manifest.to_string());
         let unchanged: Value = server.get(&path);
@@ -115,7 +115,7 @@ fn a_changed_skill_restarts_no_sandbox_and_diff_shows_where_a_restart_ends() {
     // Between the phases of a restart, with a change that came in the middle.
     let between =
         json!({"metadata": {"annotations": {"kagenti.io/restart-pending": "true"}}, "spec": {"replicas": 0}});
-    server.merge(&manifest, "kubectl-skills", &between);
+    server.merge(&manifest, "skills.kagenti.dev", &between);
     server.merge(&runtime, "kubectl", &json!({"spec": {"type": "tool"}}));
     let diff = server.skills(&["diff", "-n", namespace]);
     assert_eq!(diff.code, 1, "{}", diff.stderr);

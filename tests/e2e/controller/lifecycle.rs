@@ -189,7 +189,7 @@ fn a_sandbox_restarts_though_its_replicas_are_the_users() {
     let after = eventually("the restart", || {
         let object = live(server, &manifest);
         let template = object.pointer("/spec/podTemplate/metadata/labels/kagenti.io~1type");
-        let ours = owned(&object, "kubectl-skills").iter().any(|field| field.contains("replicas"));
+        let ours = owned(&object, "skills.kagenti.dev").iter().any(|field| field.contains("replicas"));
         // Created, configured; the new hash, down, up: before that it looks as it will in the end.
         let done = object["metadata"]["generation"].as_i64() >= Some(5);
         (done && template == Some(&"tool".into()) && object["spec"]["replicas"] == 1 && !ours)

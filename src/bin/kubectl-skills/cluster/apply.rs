@@ -2,7 +2,7 @@
 //! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
 
 use http::Method;
-use kubectl_skills::api::names::OPERATOR_MANAGERS;
+use kubectl_skills::api::names::{FORMER_FIELD_MANAGER, OPERATOR_MANAGERS};
 use kubectl_skills::live::apply_configuration::{
     FieldPath, apply_configuration, missing, new_duplicate, removed_fields,
 };
@@ -357,8 +357,9 @@ fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
+/// What an operator, or we by our former name, have written is taken over without a word of force.
 fn is_operator(manager: &str) -> bool {
-    OPERATOR_MANAGERS.contains(&manager)
+    OPERATOR_MANAGERS.contains(&manager) || manager == FORMER_FIELD_MANAGER
 }
 
 /// The annotation by which a Sandbox remembers its pod: another controller writes it, and the operator takes it away when

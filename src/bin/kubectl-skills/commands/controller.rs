@@ -197,7 +197,9 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
     let replica = Replica { args, profile, client: requests.client(), timeout, namespace, terms };
     #[cfg(feature = "webhook")]
     let webhook = replica.webhook(&health, &stop).await?;
-    let needs = needs(profile, &replica.grant());
+    let served = serves_bindings(&requests).await.unwrap_or(true);
+    let mut needs = needs(profile, &replica.grant());
+    needs.retain(|need| served || !need.is_for_bindings());
     tokio::spawn(rights::look_for(replica.requests(), needs, metrics.clone()));
     replica.act(gates, &health, liveness, stop).await;
     // It bounds its own time from the same signal on.
@@ -240,6 +242,9 @@ impl Replica<'_> {
         #[cfg(feature = "webhook")]
         if self.args.webhook {
             tasks.push(Task::Webhook);
+            if self.args.webhook_options.inject {
+                tasks.push(Task::Injection);
+            }
         }
         let lease_namespace = self.args.election.lease_namespace.as_ref();
         Grant {

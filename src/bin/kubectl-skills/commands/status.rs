@@ -203,10 +203,8 @@ fn of_bindings(
     report.delivered = skills.map(|skill| (skill.name.clone(), skill.image.clone())).collect();
     let Some(first) = staying().next() else { return };
     let Some(parts) = parts.filter(|_| restarts(kind)) else { return };
-    let own = |pod: &&Value| {
-        Object(pod).namespace() == namespace
-            && owners(pod).iter().any(|owner| *owner == (kind, name.as_str()))
-    };
+    let own =
+        |pod: &&Value| Object(pod).namespace() == namespace && owners(pod).contains(&(kind, name.as_str()));
     let pods: Vec<Value> = parts.iter().filter(own).cloned().collect();
     let mut all = first.clone();
     all.spec.skills = staying().flat_map(|binding| binding.spec.skills.clone()).collect();

@@ -276,7 +276,7 @@ mod tests {
                 "annotations": {"deployment.kubernetes.io/revision": "1"},
                 "managedFields": [
                     {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {}}},
-                    {"manager": "kubectl-skills", "operation": "Apply", "time": "t", "fieldsV1": {"f:metadata": {}}},
+                    {"manager": "skills.kagenti.dev", "operation": "Apply", "time": "t", "fieldsV1": {"f:metadata": {}}},
                 ],
             },
             "spec": {"replicas": 1, "selector": {}, "template": {
@@ -303,7 +303,7 @@ mod tests {
                 "metadata": {
                     "name": "weather", "namespace": "team1", "uid": "u", "resourceVersion": "7",
                     "labels": {"kagenti.io/type": "agent"}, "annotations": {},
-                    "managedFields": [{"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:metadata": {}}}],
+                    "managedFields": [{"manager": "skills.kagenti.dev", "operation": "Apply", "fieldsV1": {"f:metadata": {}}}],
                 },
                 "spec": {"template": {
                     "metadata": {"labels": {"app": "weather"}},

@@ -18,7 +18,7 @@ pub(super) fn deliver(server: &Server, lane: Lane, cases: &[Case], image: &str) 
     let list = json!({"apiVersion": "v1", "kind": "List", "items": bound.collect::<Vec<_>>()});
     server.kubectl(&["apply", "--server-side", "-f", "-"], &list.to_string());
     let mut refused = apply(server, &cases::namespace(lane, Way::Apply), &[]);
-    for (way, more) in [(Way::Forced, "--force-conflicts"), (Way::Named, "--field-manager=skills")] {
+    for (way, more) in [(Way::Forced, "--force-conflicts"), (Way::Named, "--field-manager=kubectl-mine")] {
         refused.extend(apply(server, &cases::namespace(lane, way), &[more]));
     }
     for case in cases.iter().filter(|case| case.way == Way::Put) {

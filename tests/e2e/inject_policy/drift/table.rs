@@ -75,7 +75,7 @@ impl Row {
 fn named(way: Way) -> &'static str {
     match way {
         Way::Apply => "Workload",
-        Way::Named => "Workload, `--field-manager=skills`",
+        Way::Named => "Workload, `--field-manager=kubectl-mine`",
         Way::Forced => "Workload, `--force-conflicts`",
         Way::Put => "operator's PUT",
         Way::Policy => "Pod by policy",

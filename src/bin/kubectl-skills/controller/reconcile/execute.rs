@@ -626,7 +626,7 @@ mod tests {
     fn who_writes_back_is_found_also_when_our_field_is_gone() {
         let managed = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Update", "fieldsV1": fields});
         let live = json!({"metadata": {"managedFields": [
-            managed("kubectl-skills", json!({"f:metadata": {"f:labels": {"f:a": {}}}})),
+            managed("skills.kagenti.dev", json!({"f:metadata": {"f:labels": {"f:a": {}}}})),
             managed("argocd", json!({"f:spec": {"f:template": {"f:spec": {"f:volumes": {}}}}})),
             managed("helm", json!({"f:metadata": {"f:labels": {"f:b": {}}}})),
         ]}});

@@ -197,7 +197,7 @@ fn owned(workload: &Value) -> Value {
         Value::Object(entries.collect())
     };
     let mounts = list(&template["containers"][0]["volumeMounts"], "mountPath");
-    json!({"manager": "kubectl-skills", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {
+    json!({"manager": "skills.kagenti.dev", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {
         "f:volumes": list(&template["volumes"], "name"),
         "f:containers": {"k:{\"name\":\"agent\"}": {"f:volumeMounts": mounts}}}}}}})
 }
