@@ -4,6 +4,8 @@
 //! Sources: operator-spec.md section 1 ("Targets") for the kinds that an AgentRuntime can point at; a SkillBinding takes
 //! every kind of the table, and those that the command line adds.
 
+use super::object::ObjectRef;
+
 /// Where the pod template of a kind is, as ways of keys from the object.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PodTemplate {
@@ -172,13 +174,27 @@ impl Kinds {
     /// # Errors
     /// The first text that is none, and why.
     pub fn with(flags: &[String]) -> Result<Self, String> {
-        let custom = flags.iter().map(|text| custom_kind(text)).collect::<Result<Vec<_>, _>>()?;
+        let read = |text: &String| custom_kind(text).map_err(|why| format!("{text}: {why}"));
+        let custom = flags.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(Vec::leak(custom)))
+    }
+
+    /// Whether a text is such a kind.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn check(text: &str) -> Result<(), String> {
+        split(text).map(|_| ())
     }
 
     /// The kind of an object.
     pub fn find(self, kind: &str, group: &str) -> Option<WorkloadKind> {
         self.all().find(|known| known.name() == kind && known.group() == group)
+    }
+
+    /// The kind of an object that is named.
+    pub fn of(self, id: &ObjectRef) -> Option<WorkloadKind> {
+        self.find(&id.kind, id.api_version.split_once('/').map_or("", |(group, _)| group))
     }
 
     /// The kind of that name, of whatever group.
@@ -197,12 +213,10 @@ impl Kinds {
     }
 }
 
-fn custom_kind(text: &str) -> Result<CustomKind, String> {
-    let wrong = |what: &str| {
-        format!(
-            "--pod-template-path {text}: {what}; write KIND.GROUP=path, such as Workflow.example.com=spec.template"
-        )
-    };
+/// Kind, group and keys of `KIND.GROUP=path.to.template`.
+fn split(text: &str) -> Result<(&str, &str, Vec<&str>), String> {
+    let wrong =
+        |what: &str| format!("{what}; write KIND.GROUP=path, such as Workflow.example.com=spec.template");
     let (whose, path) = text.split_once('=').ok_or_else(|| wrong("there is no ="))?;
     let (name, group) = whose.split_once('.').ok_or_else(|| wrong("the kind has no group"))?;
     let keys: Vec<&str> = path.strip_prefix('.').unwrap_or(path).split('.').collect();
@@ -215,6 +229,11 @@ fn custom_kind(text: &str) -> Result<CustomKind, String> {
             "the path is no way of two or more keys, as spec.template is; lists are not entered",
         ));
     }
+    Ok((name, group, keys))
+}
+
+fn custom_kind(text: &str) -> Result<CustomKind, String> {
+    let (name, group, keys) = split(text)?;
     let keep = |text: &str| -> &'static str { String::leak(text.to_owned()) };
     let keys: Vec<&'static str> = keys.into_iter().map(keep).collect();
     let way = |more: &[&'static str]| -> &'static [&'static str] { Vec::leak([&keys[..], more].concat()) };

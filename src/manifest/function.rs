@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::object::{Object, Origin};
+use crate::api::workload::Kinds;
 use crate::config::gates::{GateSource, GatesFile};
 use crate::manifest::function_config::{self, FunctionConfig};
 use crate::manifest::no_object::no_object;
@@ -63,30 +64,34 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
     }
     let early = flags.namespace.clone().or_else(|| given.as_ref()?.namespace.clone());
     let early = early.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let (list, options) = {
+    let (list, options, kinds) = {
         let stream = Stream::read(&sources, early);
         let list = find_list(stream.as_ref().ok(), &sources[0].text, &slices)?;
-        let options = options(flags, given, list.as_ref());
+        let (options, kinds) = match options(flags, given, list.as_ref()) {
+            Ok((options, kinds)) => (Ok(options), kinds),
+            Err(errors) => (Err(errors), Kinds::default()),
+        };
         let again = options.as_ref().is_ok_and(|options| {
             options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE) != early
                 || !options.agent_runtimes.is_empty()
+                || !options.pod_template_paths.is_empty()
         });
         if !again {
-            return Run { sources: &sources, list }.finish(stream, options);
+            return Run { sources: &sources, list, kinds }.finish(stream, options);
         }
-        (list, options)
+        (list, options, kinds)
     };
-    // Seldom: a namespace or AgentRuntimes in the functionConfig, which is known only when the list has been read.
+    // Seldom: a namespace, AgentRuntimes or kinds in the functionConfig, which is known only when the list has been read.
     let namespace = options.as_ref().ok().and_then(|options| options.namespace.clone());
     let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     // A stream that cannot be read is told of below.
-    let own = match (&options, Stream::read(&sources, namespace)) {
+    let own = match (&options, Stream::read_with(&sources, namespace, kinds)) {
         (Ok(options), Ok(stream)) => runtimes(options, &stream),
         _ => String::new(),
     };
     sources.push(Source { name: CONFIG.into(), text: own });
-    let stream = Stream::read(&sources, namespace);
-    Run { sources: &sources, list }.finish(stream, options)
+    let stream = Stream::read_with(&sources, namespace, kinds);
+    Run { sources: &sources, list, kinds }.finish(stream, options)
 }
 
 fn nothing() -> InputError {
@@ -164,7 +169,7 @@ fn options(
     flags: &FunctionConfig,
     file: Option<FunctionConfig>,
     list: Option<&ResourceList>,
-) -> Result<FunctionConfig, Vec<InputError>> {
+) -> Result<(FunctionConfig, Kinds), Vec<InputError>> {
     let origin = Origin { file: CONFIG.into(), ..Origin::default() };
     let in_list = list.map_or(&Value::Null, |list| &list.function_config);
     let config = match file {
@@ -188,7 +193,10 @@ fn options(
             ..InputError::default()
         }]);
     }
-    Ok(flags.clone().or(config))
+    let all = flags.clone().or(config);
+    let kinds = Kinds::with(&all.pod_template_paths)
+        .map_err(|message| vec![InputError { message, ..InputError::default() }])?;
+    Ok((all, kinds))
 }
 
 /// kustomize hands a generator its own configuration as the only item, and none of the manifests.
@@ -219,6 +227,7 @@ fn runtimes(options: &FunctionConfig, stream: &Stream<'_>) -> String {
 struct Run<'r> {
     sources: &'r [Source],
     list: Option<ResourceList>,
+    kinds: Kinds,
 }
 
 /// What was carried out.
@@ -286,7 +295,7 @@ impl Run<'_> {
     }
 
     fn carry_out(&self, stream: &Stream<'_>, options: &FunctionConfig) -> Result<Done, Vec<InputError>> {
-        let (settings, reason) = settings(stream, options)?;
+        let (settings, reason) = settings(stream, options, self.kinds)?;
         let mut notes = Vec::new();
         let sum_up = |tally, mood| Some(Summary::of(stream, &settings, &reason, tally, mood));
         if options.validate == Some(true) {
@@ -311,7 +320,11 @@ impl Run<'_> {
     }
 }
 
-fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<(Settings, String), Vec<InputError>> {
+fn settings(
+    stream: &Stream<'_>,
+    options: &FunctionConfig,
+    kinds: Kinds,
+) -> Result<(Settings, String), Vec<InputError>> {
     let name = options.profile.as_deref().unwrap_or("auto");
     let (profile, reason) = render::choose_profile(stream, name)
         .map_err(|message| vec![InputError { message, ..InputError::default() }])?;
@@ -323,6 +336,7 @@ fn settings(stream: &Stream<'_>, options: &FunctionConfig) -> Result<(Settings, 
             skill_folders: options.skill_folders,
             remove: options.remove.unwrap_or_default(),
             record: RecordMode::WhereAmbiguous,
+            kinds,
             ..Options::new(profile)
         },
         view: options.config_view.unwrap_or_default(),

@@ -12,6 +12,7 @@ use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
 use crate::api::nearest::nearest;
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::{PROFILES, Profile};
+use crate::api::workload::Kinds;
 use crate::config::layers::ConfigView;
 
 pub mod schema;
@@ -28,6 +29,8 @@ pub enum OptionKind {
     Flag(fn(&mut FunctionConfig) -> &mut Option<bool>),
     /// Any text but the empty one.
     Text(fn(&mut FunctionConfig) -> &mut Option<String>),
+    /// A list of kinds with the way to their pod template, or in a text joined by commas.
+    PodTemplatePaths,
     /// `auto` or the name of a profile.
     Profile,
     /// `operator` or `full`.
@@ -52,7 +55,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 13] = [
+pub const OPTIONS: [FunctionOption; 14] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -92,6 +95,11 @@ pub const OPTIONS: [FunctionOption; 13] = [
         name: "skillFolders",
         kind: OptionKind::Flag(|config| &mut config.skill_folders),
         text: "Whether SKILL_FOLDERS is set; by default as the profile has it",
+    },
+    FunctionOption {
+        name: "podTemplatePaths",
+        kind: OptionKind::PodTemplatePaths,
+        text: "Further kinds that a SkillBinding can point at, and where their pod template is: Workflow.example.com=spec.template",
     },
     FunctionOption {
         name: "remove",
@@ -141,6 +149,8 @@ pub struct FunctionConfig {
     pub container: Option<String>,
     /// Whether SKILL_FOLDERS is set.
     pub skill_folders: Option<bool>,
+    /// Kinds as `--pod-template-path` has them.
+    pub pod_template_paths: Vec<String>,
     /// Skills are taken out.
     pub remove: Option<bool>,
     /// Nothing is changed.
@@ -185,6 +195,7 @@ impl FunctionConfig {
             config: [self.config, other.config].concat(),
             container: self.container.or(other.container),
             skill_folders: self.skill_folders.or(other.skill_folders),
+            pod_template_paths: [self.pod_template_paths, other.pod_template_paths].concat(),
             remove: self.remove.or(other.remove),
             validate: self.validate.or(other.validate),
             allow_none: self.allow_none.or(other.allow_none),
@@ -307,6 +318,17 @@ impl Reader<'_> {
             OptionKind::Profile => self.out.profile = self.profile(field, value),
             OptionKind::View => self.out.config_view = self.view(field, value),
             OptionKind::Gates => self.out.feature_gates = self.gates(field, value),
+            OptionKind::PodTemplatePaths if strings => {
+                let text = self.text(field, value).unwrap_or_default();
+                text.split(',')
+                    .filter(|one| !one.is_empty())
+                    .for_each(|one| self.pod_template_path(field, one));
+            }
+            OptionKind::PodTemplatePaths => self.each(field, value, |reader, field, value| {
+                if let Some(text) = reader.text(field, value) {
+                    reader.pod_template_path(field, &text);
+                }
+            }),
             OptionKind::ConfigMaps => self.each(field, value, Self::map),
             OptionKind::AgentRuntimes => self.each(field, value, Self::listed_runtime),
         }
@@ -366,6 +388,13 @@ impl Reader<'_> {
                 self.refuse(field, format!("unknown view {name:?}"), suggestion(&name, &VIEWS));
                 None
             }
+        }
+    }
+
+    fn pod_template_path(&mut self, field: &str, text: &str) {
+        match Kinds::check(text) {
+            Ok(()) => self.out.pod_template_paths.push(text.to_owned()),
+            Err(why) => self.refuse(field, format!("{text:?}: {why}"), ""),
         }
     }
 

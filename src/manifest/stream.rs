@@ -146,11 +146,10 @@ impl<'s> Stream<'s> {
     ) -> Result<Self, Vec<InputError>> {
         let word = memchr::memmem::Finder::new(SKILL_BINDING);
         let has_word = sources.iter().any(|source| word.find(source.text.as_bytes()).is_some());
-        let kinds = Some(kinds).filter(|_| has_word);
-        let stream = Self::read_kinds(sources, default_namespace, kinds)?;
-        if kinds.is_none() && !stream.bindings.is_empty() {
+        let stream = Self::read_kinds(sources, default_namespace, Some(kinds).filter(|_| has_word))?;
+        if !has_word && !stream.bindings.is_empty() {
             // Its kind is written with an escape.
-            return Self::read_kinds(sources, default_namespace, Some(Kinds::default()));
+            return Self::read_kinds(sources, default_namespace, Some(kinds));
         }
         Ok(stream)
     }

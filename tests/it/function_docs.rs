@@ -21,6 +21,7 @@ fn the_page_lists_every_option() {
                 OptionKind::Flag(_) => "boolean",
                 OptionKind::Text(_) => "text",
                 OptionKind::Profile => "profile",
+                OptionKind::PodTemplatePaths => "texts",
                 OptionKind::View => "view",
                 OptionKind::Gates => "gates",
                 OptionKind::ConfigMaps => "ConfigMaps",

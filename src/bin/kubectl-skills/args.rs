@@ -58,9 +58,24 @@ pub struct PlanningArgs {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub skill_folders: Option<bool>,
+    #[command(flatten)]
+    pub kinds: KindsArgs,
+}
+
+/// Which kinds of workload there are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct KindsArgs {
     /// A further kind that a SkillBinding can point at, and where its pod template is; repeatable
     #[arg(long, value_name = "KIND.GROUP=PATH")]
     pub pod_template_path: Vec<String>,
+}
+
+impl KindsArgs {
+    /// Reads them.
+    pub fn resolve(&self) -> Result<Kinds, Failure> {
+        Kinds::with(&self.pod_template_path)
+            .map_err(|why| Failure::Usage(format!("--pod-template-path {why}")))
+    }
 }
 
 fn gates_file(path: &std::path::Path) -> Result<GatesFile, Failure> {
@@ -82,7 +97,7 @@ impl PlanningArgs {
             config: ConfigFrom::read(&self.config_from)?,
             container: self.container.clone(),
             skill_folders: self.skill_folders,
-            kinds: Kinds::with(&self.pod_template_path).map_err(Failure::Usage)?,
+            kinds: self.kinds.resolve()?,
         })
     }
 }

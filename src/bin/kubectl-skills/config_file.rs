@@ -10,6 +10,7 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::nearest::nearest;
 use kubectl_skills::api::object::Origin;
 use kubectl_skills::api::profile::PROFILES;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::yaml::node::NodeId;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::Value;
@@ -34,6 +35,8 @@ pub enum Kind {
     FilesOrCluster,
     /// Patterns as in .gitignore.
     Patterns,
+    /// Kinds of workload with the way to their pod template.
+    PodTemplatePaths,
 }
 
 /// A key, which is named as its flag is.
@@ -52,7 +55,7 @@ const fn key(name: &'static str, kind: Kind, example: &'static str) -> Key {
 }
 
 /// All keys. No flag that chooses a cluster or a user is among them: a folder from elsewhere must not.
-pub const KEYS: [Key; 12] = [
+pub const KEYS: [Key; 13] = [
     key("profile", Kind::OneOf(profiles), "head"),
     key("namespace", Kind::Text, "team1"),
     key("config-from", Kind::FilesOrCluster, "[operator/config.yaml]"),
@@ -65,6 +68,7 @@ pub const KEYS: [Key; 12] = [
     key("feature-gates", Kind::Gates, "{skillImageVolumes: true}"),
     key("feature-gates-file", Kind::File, "operator/gates.yaml"),
     key("config-view", Kind::OneOf(views), "full"),
+    key("pod-template-path", Kind::PodTemplatePaths, "[Workflow.example.com=spec.template]"),
 ];
 
 fn profiles() -> Vec<&'static str> {
@@ -164,7 +168,8 @@ impl Reader<'_> {
                     .map(|(text, _)| if text == CLUSTER { text } else { self.file(&text) })
                     .collect()
             }
-            Kind::Patterns => self.patterns(name, place, value),
+            Kind::Patterns => self.checked(name, place, value, exclude_pattern),
+            Kind::PodTemplatePaths => self.checked(name, place, value, Kinds::check),
         };
         if self.errors.len() == before {
             self.out.push(Setting { name: key.name, values });
@@ -239,12 +244,19 @@ impl Reader<'_> {
         if gates.is_empty() { Vec::new() } else { vec![gates.join(",")] }
     }
 
-    fn patterns(&mut self, name: &str, at: NodeId, value: &Value) -> Vec<String> {
+    /// Texts that are each held to a rule.
+    fn checked(
+        &mut self,
+        name: &str,
+        at: NodeId,
+        value: &Value,
+        check: fn(&str) -> Result<(), String>,
+    ) -> Vec<String> {
         let mut out = Vec::new();
-        for (pattern, at) in self.texts(name, at, value) {
-            match exclude_pattern(&pattern) {
-                Ok(()) => out.push(pattern),
-                Err(why) => self.refuse(at, name, format!("{pattern:?}: {why}"), ""),
+        for (text, at) in self.texts(name, at, value) {
+            match check(&text) {
+                Ok(()) => out.push(text),
+                Err(why) => self.refuse(at, name, format!("{text:?}: {why}"), ""),
             }
         }
         out
@@ -276,7 +288,8 @@ mod tests {
             "profile=[\"head\"]\nnamespace=[\"team1\"]\nconfig-from=[\"a/operator/config.yaml\"]\ncontainer=[\"agent\"]\n\
              exclude=[\"values*.yaml\", \"old/\"]\nallow-none=[\"true\"]\nrecursive=[\"true\"]\nexact=[\"true\"]\n\
              skill-folders=[\"false\"]\nfeature-gates=[\"skillImageVolumes=true\"]\n\
-             feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\n"
+             feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\n\
+             pod-template-path=[\"Workflow.example.com=spec.template\"]\n"
         );
         assert_eq!(told("# nothing yet\n"), "");
         assert_eq!(told("{}\n"), "");
@@ -292,9 +305,10 @@ mod tests {
     #[test]
     fn every_defect_is_told_with_its_place() {
         let keys = "profile, namespace, config-from, container, exclude, allow-none, recursive, exact, skill-folders, \
-                    feature-gates, feature-gates-file, config-view";
+                    feature-gates, feature-gates-file, config-view, pod-template-path";
         let text = "profil: head\nallow-none: \"true\"\nnamespace: [a]\ncontainer: 7\nconfig-from: [a.yaml, 1]\n\
-                    feature-gates: {a: 'on'}\nexclude: ['a[']\nprofile: heads\nexact: 1\nconfig-view: ''\n";
+                    feature-gates: {a: 'on'}\nexclude: ['a[']\nprofile: heads\nexact: 1\nconfig-view: ''\n\
+                    pod-template-path: [W.g=a.b, W=a.b]\n";
         assert_eq!(
             told(text),
             format!(
@@ -308,7 +322,9 @@ mod tests {
                  a/.kubectl-skills.yaml:8:10: profile: unknown value \"heads\" (did you mean head? known are auto, pr332, \
                  pr332-merged, no-trace, no-skills, two-layer, identity-removed, spiffe-helper, head, rossoctl)\n\
                  a/.kubectl-skills.yaml:9:8: exact: must be true or false, found integer\n\
-                 a/.kubectl-skills.yaml:10:14: config-view: must not be empty (leave it out for the default)\n"
+                 a/.kubectl-skills.yaml:10:14: config-view: must not be empty (leave it out for the default)\n\
+                 a/.kubectl-skills.yaml:11:30: pod-template-path: \"W=a.b\": the kind has no group; write KIND.GROUP=path, \
+                 such as Workflow.example.com=spec.template\n"
             )
         );
         assert_eq!(told("- a\n"), "a/.kubectl-skills.yaml:1:1: must be keys and values, found array\n");

@@ -253,6 +253,41 @@ fn agent_runtimes_of_the_configuration_are_carried_out_and_not_printed() {
     );
 }
 
+/// The kind is known only when the list has been read for its configuration.
+#[test]
+fn a_kind_of_the_configuration_gets_its_skills() {
+    let workflow = DEPLOYMENT
+        .replace("apps/v1", "example.com/v1")
+        .replace("Deployment", "Workflow")
+        .replace("    template:\n      spec:", "    run:\n      spec:");
+    let binding = RUNTIME
+        .replace("agent.kagenti.dev", "skills.kagenti.dev")
+        .replace("AgentRuntime", "SkillBinding")
+        .replace("    type: agent\n", "")
+        .replace("apps/v1, kind: Deployment", "example.com/v1, kind: Workflow");
+    let items = format!("{HEAD}items:\n{workflow}{binding}");
+    failed(&items, "example.com/v1 Workflow is no kind whose pod template is known");
+    failed(
+        &(items.clone() + &config("{podTemplatePaths: [Workflow=spec.run]}")),
+        "spec.podTemplatePaths[0]: \"Workflow=spec.run\": the kind has no group; write KIND.GROUP=path",
+    );
+    let kind = "Workflow.example.com=spec.run".to_owned();
+    let out = run(&(items.clone() + &config(&format!("{{podTemplatePaths: [{kind}]}}"))));
+    assert_eq!((out.failed, out.results.items()), (false, &[][..]), "{}", out.text);
+    let mut wanted = value(&items)["items"].clone();
+    wanted[0]["metadata"]["annotations"]["rossoctl.io/skills"] = "[\"forecast\"]".into();
+    let pod = &mut wanted[0]["spec"]["run"]["spec"];
+    let reference = json!({"reference": "registry.example/forecast:1"});
+    pod["volumes"] = json!([{"name": "skill-forecast", "image": reference}]);
+    let container = &mut pod["containers"][0];
+    container["volumeMounts"] =
+        json!([{"name": "skill-forecast", "mountPath": "/skills/forecast", "readOnly": true}]);
+    container["env"] = json!([{"name": "SKILL_FOLDERS", "value": "/skills/forecast"}]);
+    assert_eq!(value(&out.text)["items"], wanted);
+    let flags = FunctionConfig { pod_template_paths: vec![kind], ..FunctionConfig::default() };
+    assert_eq!(value(&super::run(items, &flags, None).unwrap().text)["items"], wanted);
+}
+
 #[test]
 fn items_without_a_namespace_are_in_that_of_the_configuration() {
     let text = list("").replace("    namespace: demo\n", "").replace(", namespace: demo}", "}");

@@ -37,6 +37,9 @@ fn value(kind: OptionKind) -> Value {
     match kind {
         OptionKind::Flag(_) => json!({"type": "boolean"}),
         OptionKind::Text(_) => json!({"type": "string", "minLength": 1}),
+        OptionKind::PodTemplatePaths => {
+            json!({"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9]+\\.[^=]+=\\.?[A-Za-z0-9]+(\\.[A-Za-z0-9]+)+$"}})
+        }
         OptionKind::Profile => json!({"enum": profiles().collect::<Vec<_>>()}),
         OptionKind::View => json!({"enum": VIEWS}),
         OptionKind::Gates => {

@@ -32,7 +32,7 @@ fn every_option_of_the_own_kind_is_read() {
     let value = function(json!({
         "profile": "head", "exact": true, "featureGates": {"skillDiscovery": true, "envoyProxy": false},
         "featureGatesFile": "skillDiscovery: true\n", "configView": "full", "config": [map], "container": "agent",
-        "skillFolders": false, "remove": true, "validate": true, "allowNone": true, "namespace": "demo",
+        "skillFolders": false, "podTemplatePaths": ["Workflow.example.com=spec.run"], "remove": true, "validate": true, "allowNone": true, "namespace": "demo",
         "agentRuntimes": [runtime()],
     }));
     let expected = FunctionConfig {
@@ -45,6 +45,7 @@ fn every_option_of_the_own_kind_is_read() {
         config: vec![ConfigMap::from_value(&map, Origin::default()).unwrap()],
         container: Some("agent".into()),
         skill_folders: Some(false),
+        pod_template_paths: vec!["Workflow.example.com=spec.run".into()],
         remove: Some(true),
         validate: Some(true),
         allow_none: Some(true),
@@ -70,12 +71,16 @@ fn nothing_said_means_defaults() {
 #[test]
 fn a_config_map_holds_options_as_text() {
     let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "function-input"},
-        "data": {"profile": "pr332-merged", "exact": "false", "featureGates": "skillImageVolumes=true"}});
+        "data": {"profile": "pr332-merged", "exact": "false", "featureGates": "skillImageVolumes=true",
+                 "podTemplatePaths": "Workflow.example.com=spec.run,Run.example.com=spec.template"}});
     let expected = FunctionConfig {
         id: id("v1", "ConfigMap", "function-input"),
         profile: Some("pr332-merged".into()),
         exact: Some(false),
         feature_gates: Some("skillImageVolumes=true".into()),
+        pod_template_paths: ["Workflow.example.com=spec.run", "Run.example.com=spec.template"]
+            .map(Into::into)
+            .into(),
         ..FunctionConfig::default()
     };
     assert_eq!(read(&value), Ok(expected));
@@ -94,7 +99,7 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, remove, validate, allowNone, namespace, agentRuntimes";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, remove, validate, allowNone, namespace, agentRuntimes";
     let of = |spec| function(spec);
     for (value, expected) in [
         (

@@ -130,6 +130,7 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
         config: planning.config.files.unwrap_or_default(),
         container: planning.container,
         skill_folders: planning.skill_folders,
+        pod_template_paths: args.planning.kinds.pod_template_path.clone(),
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),
         allow_none: args.allow_none.then_some(true),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::ObjectRef;
-use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::manifest::stream::{Lead, Source, Stream};
 use kubectl_skills::manifest::summary::Mood;
 use serde_json::Value;
@@ -103,7 +102,7 @@ pub fn run(args: &Args) -> Run {
     let errors = planned.errors.into_iter().filter(|error| match &error.object {
         // Which of two that bear one name is meant nobody knows.
         Some(object) if twice.contains(object) => error.field == "metadata.name",
-        Some(object) => WorkloadKind::parse(&object.kind).is_none() && !hashed.contains(object),
+        Some(object) => planning.kinds.of(object).is_none() && !hashed.contains(object),
         None => true,
     });
     unless_errors(Outcome::Done, errors.collect())

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use self::report::{Judged, judge};
 use super::files::{Fates, choose_profile, objects_seen};
-use crate::args::Report;
+use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
@@ -50,6 +50,8 @@ pub struct Args {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, value_name = "BOOL", hide_default_value = true, hide_possible_values = true)]
     allow_none: bool,
     #[command(flatten)]
+    kinds: KindsArgs,
+    #[command(flatten)]
     input: Input,
 }
 
@@ -57,7 +59,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     let inputs = args.input.read()?;
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let stream = Stream::read(&inputs.sources, namespace)?;
+    let stream = Stream::read_with(&inputs.sources, namespace, args.kinds.resolve()?)?;
     let (profile, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     let mut errors = unreadable_targets(&stream);
     let unreadable: HashSet<_> = errors.iter().map(place).collect();
