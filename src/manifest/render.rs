@@ -129,6 +129,8 @@ pub struct Report {
     pub reason: String,
     /// Skills that are mounted.
     pub skills: usize,
+    /// Whether `spec.skills` of the AgentRuntime is taken out, since its CRD has none.
+    pub drops_skills: bool,
     /// Warnings.
     pub warnings: Vec<Warning>,
 }
@@ -220,13 +222,14 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
             let mut plan = one.plan;
             let desired = plan.take_desired();
             let RuntimePlan { id, target, action, reason, skills, warnings, .. } = plan;
-            without_skills += usize::from(one.runtime_after.is_some());
+            let drops_skills = one.runtime_after.is_some();
+            without_skills += usize::from(drops_skills);
             if planned.errors.is_empty() {
                 collector.workload(one.workload, desired.map(|(value, touched)| Desired::at(value, touched)));
                 collector.lead(one.lead, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
-            reports.push(Report { id, target, action, reason, skills: skills.len(), warnings });
+            reports.push(Report { id, target, action, reason, skills: skills.len(), drops_skills, warnings });
         }
     }
     let Planned { errors, warnings, notes, tally, .. } = planned;

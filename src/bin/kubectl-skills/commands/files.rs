@@ -124,10 +124,20 @@ impl Fates {
         self.0.insert((target.0.to_owned(), namespace.to_owned(), target.1.to_owned()), fate);
     }
 
+    /// An AgentRuntime whose list of skills is taken out.
+    pub fn drops_skills(&mut self, id: &ObjectRef) {
+        let key = (id.kind.clone(), id.namespace.clone(), id.name.clone());
+        self.0.insert(key, "spec.skills taken out".to_owned());
+    }
+
     /// Of plans.
     pub fn of(planned: &Planned) -> Self {
         let mut fates = Self::default();
-        for plan in planned.plans.iter().map(|one| &one.plan) {
+        for one in &planned.plans {
+            let plan = &one.plan;
+            if one.runtime_after.is_some() {
+                fates.drops_skills(&plan.id);
+            }
             let target = (plan.target.kind.as_str(), plan.target.name.as_str());
             fates.add(&plan.id.namespace, target, plan.action, plan.skills.len(), &plan.reason);
         }

@@ -149,7 +149,10 @@ fn lists_would_go(runtimes: usize, profile: &str) -> Failure {
 
 fn fates(rendered: &Rendered) -> Fates {
     let mut fates = Fates::default();
-    for Report { id, target, action, reason, skills, .. } in &rendered.reports {
+    for Report { id, target, action, reason, skills, drops_skills, .. } in &rendered.reports {
+        if *drops_skills {
+            fates.drops_skills(id);
+        }
         if let Some(target) = target.split_once('/') {
             fates.add(&id.namespace, target, *action, *skills, reason);
         }
