@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Types command lines into bash, zsh and fish in a pseudo-terminal, presses TAB, and looks at what the shell makes of them.
 
-Usage: hack/completion-check.py PROGRAM. A server in this process stands for the cluster, with three AgentRuntimes.
+Usage: hack/completion-check.py PROGRAM. A server in this process stands for the cluster, with three AgentRuntimes and
+a SkillBinding.
 """
 
 import http.server
@@ -22,6 +23,7 @@ SCHEMA = {"components": {"schemas": {"a": {
     "x-kubernetes-group-version-kind": [{"group": GROUP, "version": "v1alpha1", "kind": "AgentRuntime"}],
     "type": "object", "properties": {"spec": {"type": "object", "properties": {"skills": {"type": "array"}}}}}}}}
 NAMES = {"team1": ["forecast", "weather"], "team2": ["triage"]}
+BINDINGS = {"team1": ["radar", "weather"]}
 # Longest wait for a shell to show something.
 PATIENCE = 30
 TAB = "\t"
@@ -37,7 +39,9 @@ CASES = [
     ("profiles", "kubectl-skills plan --profile " + TAB + TAB, ["pr332-merged", "two-layer", "rossoctl", "auto"]),
     ("a format", "kubectl-skills diff -o js" + TAB, ["diff -o json"]),
     ("an AgentRuntime", "kubectl-skills status -n team1 wea" + TAB, ["-n team1 weather"]),
-    ("AgentRuntimes", "kubectl-skills apply -n team1 " + TAB + TAB, ["forecast", "weather"]),
+    ("a SkillBinding", "kubectl-skills plan -n team1 ra" + TAB, ["-n team1 radar"]),
+    ("both kinds", "kubectl-skills apply -n team1 " + TAB + TAB, ["forecast", "radar", "weather"]),
+    ("where lists of skills go", "kubectl-skills migrate --to A" + TAB, ["--to AgentRuntime"]),
     ("a namespace", "kubectl-skills status -n team" + TAB + TAB, ["team1", "team2"]),
     ("a file", "kubectl-skills render -f manif" + TAB, ["-f manifests.yaml"]),
 ]
@@ -49,13 +53,13 @@ class Cluster(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0]
         items = lambda names: {"kind": "List", "metadata": {}, "items": [{"metadata": {"name": name}} for name in names]}
-        found = re.fullmatch(rf"/apis/{GROUP}/v1alpha1/namespaces/([a-z0-9]+)/agentruntimes", path)
+        found = re.fullmatch(r"/apis/([a-z.]+/v1alpha1)/namespaces/([a-z0-9]+)/(?:agentruntimes|skillbindings)", path)
         if path == f"/openapi/v3/apis/{GROUP}/v1alpha1":
             self.answer(200, SCHEMA)
         elif path == "/api/v1/namespaces":
             self.answer(200, items(NAMES))
         elif found:
-            self.answer(200, items(NAMES.get(found[1], [])))
+            self.answer(200, items((NAMES if found[1] == "agent.kagenti.dev/v1alpha1" else BINDINGS).get(found[2], [])))
         else:
             self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"})
 
@@ -173,8 +177,8 @@ def main():
             subprocess.run([program, "completion", "kubectl"], stdout=file, check=True)
         os.chmod(shim, 0o755)
         found = subprocess.run([shim, "status", "-n", "team1", ""], env=env, stdout=subprocess.PIPE, text=True, check=True)
-        held = found.stdout == "forecast\nweather\n:4\n"
-        print(f"{'ok' if held else 'FAILED':6} kubectl: AgentRuntimes" + ("" if held else f": {found.stdout!r}"))
+        held = found.stdout == "forecast\nradar\nweather\n:4\n"
+        print(f"{'ok' if held else 'FAILED':6} kubectl: names" + ("" if held else f": {found.stdout!r}"))
         failed += not held
     sys.exit(1 if failed else 0)
 

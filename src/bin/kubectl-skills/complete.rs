@@ -22,8 +22,8 @@ pub enum Known {
     Clusters,
     /// Users of the kubeconfig.
     Users,
-    /// AgentRuntimes of the namespace typed before.
-    AgentRuntimes,
+    /// AgentRuntimes and SkillBindings of the namespace typed before.
+    Names,
     /// Profiles.
     Profiles,
 }
@@ -115,7 +115,7 @@ fn values(
         "context" => Some(Known::Contexts),
         "cluster" => Some(Known::Clusters),
         "user" => Some(Known::Users),
-        "names" => Some(Known::AgentRuntimes),
+        "names" => Some(Known::Names),
         "profile" => Some(Known::Profiles),
         _ => None,
     };
@@ -203,7 +203,7 @@ mod tests {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         answer(&command(), &words, &|known, before| match known {
             Known::Namespaces => vec!["team1".into(), "team2".into(), "other".into()],
-            Known::AgentRuntimes => vec![format!("seen-{}", before.len())],
+            Known::Names => vec![format!("seen-{}", before.len())],
             _ => Vec::new(),
         })
     }

@@ -1,5 +1,6 @@
 //! `__complete`: what the file `kubectl_complete-skills` calls. Answers from the cluster within two seconds or not at all.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Command, FromArgMatches as _};
@@ -10,7 +11,8 @@ use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect, kubeconfig_names};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::ClusterError;
-use crate::cluster::paths::agent_runtimes;
+use crate::cluster::paths::{agent_runtimes, skill_bindings};
+use crate::cluster::requests::Requests;
 use crate::cluster::run::block_on;
 use crate::complete::{Known, answer};
 use crate::exit::{Outcome, Run};
@@ -45,7 +47,7 @@ fn look_up(known: Known, before: &[String]) -> Vec<String> {
         Known::Contexts | Known::Clusters | Known::Users => {
             kubeconfig_names(cluster.kubeconfig.as_deref(), known)
         }
-        Known::Namespaces | Known::AgentRuntimes => {
+        Known::Namespaces | Known::Names => {
             let found = block_on(async {
                 let asked = tokio::time::timeout(PATIENCE, ask(&cluster, namespace.as_deref(), known)).await;
                 Ok(asked.unwrap_or(Ok(Vec::new())).unwrap_or_default())
@@ -61,14 +63,27 @@ async fn ask(
     known: Known,
 ) -> Result<Vec<String>, ClusterError> {
     let connection = connect(cluster, Caller::of("completion"), false).await?;
-    let path = match known {
-        Known::AgentRuntimes => {
-            let profile = dialect(&connection.requests, None).await?.profile;
-            agent_runtimes(profile, Some(namespace.unwrap_or(&connection.namespace)))
-        }
-        _ => "/api/v1/namespaces".to_owned(),
+    let requests = &connection.requests;
+    if known == Known::Namespaces {
+        return names(requests, "/api/v1/namespaces").await;
+    }
+    let namespace = Some(namespace.unwrap_or(&connection.namespace));
+    let runtimes = async {
+        let profile = dialect(requests, None).await?.profile;
+        names(requests, &agent_runtimes(profile, namespace)).await
     };
-    let list = connection.requests.list(&path, "", "complete").await?;
+    let bindings = skill_bindings(namespace);
+    // A cluster may serve one kind alone, and a user may list one alone.
+    let (runtimes, bindings) = tokio::join!(runtimes, names(requests, &bindings));
+    let found: BTreeSet<String> = match (runtimes, bindings) {
+        (Err(error), Err(_)) => return Err(error),
+        (runtimes, bindings) => [runtimes, bindings].into_iter().flatten().flatten().collect(),
+    };
+    Ok(found.into_iter().collect())
+}
+
+async fn names(requests: &Requests, path: &str) -> Result<Vec<String>, ClusterError> {
+    let list = requests.list(path, "", "complete").await?;
     let name = |item: &Value| Some(item.pointer("/metadata/name")?.as_str()?.to_owned());
     Ok(list.map(|list| list.items.iter().filter_map(name).collect()).unwrap_or_default())
 }
