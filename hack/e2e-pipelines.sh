@@ -97,6 +97,64 @@ test_kustomize_outer_prefix_still_reaches_the_target() {
   render --check -f got >/dev/null
 }
 
+# The list in a SkillBinding: prefix, namespace and image of the overlay reach it, and its workload gets the skills that
+# `render` gives it.
+bindings() {
+  cp -r "$examples/kustomize" layers
+  python3 - <<'PYTHON'
+path = "layers/base/agentruntime.yaml"
+text = open(path).read().replace("agent.kagenti.dev", "skills.kagenti.dev").replace("AgentRuntime", "SkillBinding")
+open(path, "w").write(text.replace("  type: agent\n", ""))
+PYTHON
+  sed -i '/^  profile:/c\  profile: head' layers/overlays/staging/skills.yaml
+}
+
+test_kustomize_skill_bindings() {
+  bindings
+  build layers/overlays/staging >got
+  build_plain layers/overlays/staging >plain
+  kubectl-skills render --profile head -f plain >want
+  equal got want
+  kubectl-skills render --check --profile head -f got >/dev/null
+  [ "$(gojq -r 'select(.kind == "SkillBinding") | .metadata.namespace, .metadata.name, .spec.targetRef.name, .spec.skills[0].image' got | tr '\n' ' ')" = \
+    "weather-staging staging-weather staging-weather registry.example/skills/forecast:1.3.0-rc.1 " ] || fail "$(cat got)"
+  # Without our configurations file the target keeps its old name.
+  sed -i '/^configurations:/,$d' layers/base/kustomization.yaml
+  fails_loudly "renamed it to staging-weather" configurations -- build layers/overlays/staging
+}
+
+# kustomize gives the function what is for a local use only, and leaves it out of what it prints: a list of skills that is
+# carried out and never gets to a cluster. render prints it, as it prints every object.
+test_kustomize_carries_out_local_skill_bindings() {
+  bindings
+  build layers/overlays/staging >whole
+  gojq 'select(.kind != "SkillBinding")' whole | sort >want
+  sed -i "s|^  name: weather|&\n  annotations: {config.kubernetes.io/local-config: 'true'}|" layers/base/agentruntime.yaml
+  build layers/overlays/staging >printed
+  gojq . printed | sort >got
+  same_bytes want got
+  grep -q 'mountPath: /skills/forecast' printed
+  kubectl-skills render -f layers/base/agentruntime.yaml -f layers/base/deployment.yaml >all
+  gojq -r 'select(.kind == "SkillBinding") | .metadata.annotations["config.kubernetes.io/local-config"]' all >said
+  echo true | same_bytes - said
+}
+
+test_kpt_skill_bindings() {
+  cp -r "$examples/kpt" package
+  sed -i 's/agent.kagenti.dev/skills.kagenti.dev/; s/AgentRuntime/SkillBinding/; /^  type: agent/d' package/agentruntime.yaml
+  cat package/deployment.yaml <(echo ---) package/agentruntime.yaml | kubectl-skills render --profile head -f - >want
+  kpt fn eval package --exec "kubectl-skills fn" -- profile=head
+  cat package/deployment.yaml <(echo ---) package/agentruntime.yaml >got
+  equal got want
+  # One for a local use only is an item like any other, and stays in the package.
+  sed -i "s|^  name: weather.*|&\n  annotations: {config.kubernetes.io/local-config: 'true'}|" package/agentruntime.yaml
+  cp package/deployment.yaml rendered.yaml
+  cp "$examples/kpt/deployment.yaml" package/
+  kpt fn eval package --exec "kubectl-skills fn" -- profile=head
+  same_bytes rendered.yaml package/deployment.yaml
+  grep -q 'kind: SkillBinding' package/agentruntime.yaml
+}
+
 # Without --enable-exec kustomize skips the function and says nothing; kubectl always does.
 test_guard_finds_the_silent_skip() {
   local overlay=$examples/kustomize/overlays/staging
