@@ -42,6 +42,11 @@ pub struct Requirement {
 }
 
 impl LabelSelector {
+    /// Reads a selector that the API server has accepted.
+    pub fn of_server(selector: &Value) -> Self {
+        label_selector(selector, &mut Vec::new())
+    }
+
     /// Whether it demands nothing.
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
@@ -187,30 +192,29 @@ fn target(spec: &Value, errors: &mut Vec<FieldError>) -> Option<BindingTarget> {
             let [api_version, kind, name] = ["apiVersion", "kind", "name"].map(&mut text);
             Some(BindingTarget::Ref(TargetRef { api_version, kind, name }))
         }
-        (None, Some(given)) => {
-            let mut out = LabelSelector::default();
-            match string_map(given.get("matchLabels"), "spec.selector.matchLabels") {
-                Ok(labels) => out.match_labels = labels,
-                Err(error) => {
-                    let (field, message) = error.split_once(": ").unwrap_or(("spec.selector", &error));
-                    errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
-                }
-            }
-            match given.get("matchExpressions") {
-                None | Some(Value::Null) => {}
-                Some(Value::Array(items)) => {
-                    out.match_expressions = items
-                        .iter()
-                        .enumerate()
-                        .map(|(index, item)| requirement(item, index, errors))
-                        .collect();
-                }
-                Some(other) => errors.push(wrong("spec.selector.matchExpressions", "an array", other)),
-            }
-            Some(BindingTarget::Selector(out))
-        }
+        (None, Some(given)) => Some(BindingTarget::Selector(label_selector(given, errors))),
         _ => None,
     }
+}
+
+fn label_selector(given: &Value, errors: &mut Vec<FieldError>) -> LabelSelector {
+    let mut out = LabelSelector::default();
+    match string_map(given.get("matchLabels"), "spec.selector.matchLabels") {
+        Ok(labels) => out.match_labels = labels,
+        Err(error) => {
+            let (field, message) = error.split_once(": ").unwrap_or(("spec.selector", &error));
+            errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
+        }
+    }
+    match given.get("matchExpressions") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(items)) => {
+            out.match_expressions =
+                items.iter().enumerate().map(|(index, item)| requirement(item, index, errors)).collect();
+        }
+        Some(other) => errors.push(wrong("spec.selector.matchExpressions", "an array", other)),
+    }
+    out
 }
 
 fn requirement(item: &Value, index: usize, errors: &mut Vec<FieldError>) -> Requirement {

@@ -3,6 +3,7 @@
 //! have written is held by [`generated`].
 
 mod cost;
+mod diagnosis;
 mod documented;
 mod drift;
 mod generated;

@@ -1,6 +1,8 @@
 //! Can this cluster run skills: one row a question, each with what was found and what to do. Changes nothing; what is
 //! tried is tried by dry run. How rows are printed is left to the command.
 
+mod bindings;
+
 use http::Method;
 use kubectl_skills::api::image_volume::{self, Runtime, Stage};
 use kubectl_skills::api::names::KAGENTI;
@@ -14,6 +16,7 @@ use super::discovery::dialect;
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, DEPLOYMENTS};
 use super::requests::Requests;
+use super::snapshot::or_without_operator;
 use super::try_pod::{Trial, try_pod, webhooks};
 
 /// How a question came out.
@@ -110,7 +113,11 @@ pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
     });
     rows.push(survival(cluster, stage).await);
     rows.push(survival_in_pods(cluster, stage).await);
-    let profile = match dialect(requests, cluster.chosen).await {
+    // What cannot be found out is said of the API below.
+    let bindings = bindings::are_served(requests).await.unwrap_or_default();
+    let found = dialect(requests, cluster.chosen).await;
+    let has_runtimes = found.is_ok();
+    let profile = match or_without_operator(found, bindings) {
         Ok(dialect) => {
             rows.push(row(
                 "AgentRuntime API",
@@ -131,10 +138,13 @@ pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
     };
     if let Some(profile) = profile {
         let system = cluster.operator_namespace.unwrap_or(profile.names.system_namespace);
-        rows.push(gate(requests, profile, system).await);
-        rows.push(operator(requests, system).await);
-        rows.extend(rights(cluster, profile, system).await);
+        if has_runtimes || !bindings {
+            rows.push(gate(requests, profile, system).await);
+            rows.push(operator(requests, system).await);
+        }
+        rows.extend(rights(cluster, profile, system, has_runtimes || !bindings).await);
     }
+    rows.extend(bindings::examine(requests, cluster.namespace, bindings).await);
     rows.extend(nodes(requests, stage).await);
     rows.push(pod_security(cluster, stage).await);
     rows.extend(openshift(requests).await);
@@ -307,7 +317,7 @@ async fn operator(requests: &Requests, system: &str) -> Row {
 }
 
 /// What the user may do, by SelfSubjectAccessReview.
-async fn rights(cluster: &Cluster<'_>, profile: &Profile, system: &str) -> Vec<Row> {
+async fn rights(cluster: &Cluster<'_>, profile: &Profile, system: &str, has_runtimes: bool) -> Vec<Row> {
     let namespace = cluster.namespace;
     let group = profile.names.group;
     let mut rows = Vec::new();
@@ -321,25 +331,33 @@ async fn rights(cluster: &Cluster<'_>, profile: &Profile, system: &str) -> Vec<R
         ("patch", "apps", "deployments", namespace, "apply"),
         ("patch", "apps", "statefulsets", namespace, "apply to StatefulSets"),
     ] {
+        if !has_runtimes && ["agentruntimes", "configmaps"].contains(&resource) {
+            continue;
+        }
         let need = Need { verb, group, resource, namespace: Some(namespace.to_owned()), why: use_for };
         let mut review = need.review();
         if namespace == system && resource == "configmaps" && verb == "get" {
             // A right may be about the operator's ConfigMaps alone.
             review["spec"]["resourceAttributes"]["name"] = profile.names.feature_gates.into();
         }
-        let check = format!("may {verb} {resource} in {namespace}");
-        rows.push(match cluster.requests.grants(&review).await {
-            Err(error) => unknown(&check, &error),
-            Ok(true) => row(check, State::Ok, "yes", ""),
-            Ok(false) => row(
-                check,
-                State::Failed,
-                format!("no; needed for {use_for}"),
-                format!("grant {verb} on {resource} in namespace {namespace}"),
-            ),
-        });
+        rows.push(right(cluster.requests, &need, &review, namespace).await);
     }
     rows
+}
+
+async fn right(requests: &Requests, need: &Need, review: &Value, namespace: &str) -> Row {
+    let Need { verb, resource, why, .. } = need;
+    let check = format!("may {verb} {resource} in {namespace}");
+    match requests.grants(review).await {
+        Err(error) => unknown(&check, &error),
+        Ok(true) => row(check, State::Ok, "yes", ""),
+        Ok(false) => row(
+            check,
+            State::Failed,
+            format!("no; needed for {why}"),
+            format!("grant {verb} on {resource} in namespace {namespace}"),
+        ),
+    }
 }
 
 /// Container runtime and kubelet of each node, alike ones together.
