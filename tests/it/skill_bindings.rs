@@ -1,7 +1,11 @@
 //! SkillBindings over files and over live objects: one plan, one verdict. The cases stand in `testdata/skill_bindings.json`,
 //! in a short form that is spelled out here.
 
-#![allow(clippy::expect_used, reason = "a test stops at bad data")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test writes files and stops at bad data"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +18,8 @@ use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::session::Session;
 use kubectl_skills::plan::{Options, RuntimePlan};
 use serde_json::{Value, json};
+
+use crate::program::{fed, skills};
 
 fn api_version(kind: &str, profile: &Profile) -> String {
     match kind {
@@ -184,6 +190,83 @@ fn files_and_live_objects_get_one_plan() {
             }
         }
         check("live", &case, said);
+    }
+}
+
+/// The input of a case as a file of manifests.
+fn manifests(case: &Case) -> String {
+    case.objects.iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+/// A list that `validate` lets through and `render` refuses, or the other way round, would be found on the cluster.
+#[test]
+fn validate_refuses_what_is_wrong_with_a_skill_binding_by_itself() {
+    let mut refused = 0;
+    for case in cases() {
+        let profile = case.options.profile.name;
+        let said =
+            fed(&["validate", "-n", "n", "--profile", profile, "-o", "json", "-f", "-"], manifests(&case));
+        let own = |error: &&String| error.contains(": spec: ") || error.contains(": spec.home: ");
+        let wanted: BTreeSet<&String> = case.wanted.errors.iter().filter(own).collect();
+        let report = said.json();
+        let of = |object: &Value| {
+            let findings = object["findings"].as_array().into_iter().flatten();
+            let name = object["name"].as_str().unwrap_or_default().to_owned();
+            let text = move |one: &Value| {
+                format!("SkillBinding n/{name}: {}", one["message"].as_str().unwrap_or_default())
+            };
+            findings.map(text).collect::<Vec<_>>()
+        };
+        let findings: Vec<String> = report["objects"].as_array().into_iter().flatten().flat_map(of).collect();
+        assert_eq!(findings.iter().collect::<BTreeSet<_>>(), wanted, "{}: {report:#}", case.why);
+        assert_eq!(said.code, i32::from(!wanted.is_empty()), "{}: {said:?}", case.why);
+        refused += wanted.len();
+    }
+    assert_eq!(refused, 2);
+}
+
+/// Rendered once is rendered; and what was rendered into a file is taken out again to the byte.
+#[test]
+fn the_program_renders_them_once_and_takes_them_back() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for case in cases() {
+        let text = manifests(&case);
+        let mut rules = vec!["-n", "n", "--profile", case.options.profile.name];
+        rules.extend(case.options.exact.then_some("--exact"));
+        let render = |text: &str| fed(&[&["render", "-f", "-"], &rules[..]].concat(), text);
+        let once = render(&text);
+        if !case.wanted.errors.is_empty() {
+            assert_eq!((once.code, once.stdout.as_str()), (3, ""), "{}: {once:?}", case.why);
+            let stderr = strip_places(&once.stderr);
+            for error in &case.wanted.errors {
+                assert!(stderr.contains(error.as_str()), "{}: {error} is not in {stderr}", case.why);
+            }
+            continue;
+        }
+        assert_eq!(once.code, 0, "{}: {once:?}", case.why);
+        let again = render(&once.stdout);
+        assert_eq!((again.code, &again.stdout), (0, &once.stdout), "{}", case.why);
+        let file = dir.path().join("all.yaml");
+        std::fs::write(&file, &text).expect("a writable directory");
+        let in_place = |more: &[&str]| {
+            let path = file.to_str().expect("a path");
+            let said = skills(&[&["render", "-i", "-f", path], &rules[..], more].concat());
+            assert_eq!(said.code, 0, "{}: {said:?}", case.why);
+            std::fs::read_to_string(&file).expect("the file")
+        };
+        // An observer's AgentRuntime is printed without its list, and -i would lose it.
+        let drops = case.options.profile.name == "head"
+            && case
+                .objects
+                .iter()
+                .any(|one| one["kind"] == "AgentRuntime" && one["spec"].get("skills").is_some());
+        let more: &[&str] = if drops { &["--drop-skills"] } else { &[] };
+        // Unlike what is printed, a file that is its own source bears a record of what is ours.
+        in_place(more);
+        // With --exact the operator's own deletion is done, which leaves labels and hash.
+        if !drops && !case.options.exact {
+            assert_eq!(in_place(&["--remove"]), text, "{}", case.why);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Settings, edit, plan_all, render};
 use crate::api::error::InputError;
-use crate::api::names::{MANAGED_BY, RECORD};
+use crate::api::names::{MANAGED_BY, RECORD, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::profile::{PROFILES, Profile};
 use crate::api::workload::WorkloadKind;
 use crate::manifest::stream::{Source, Stream};
@@ -80,7 +80,7 @@ pub(super) fn workload(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> V
     out
 }
 
-pub(super) fn runtime(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> Value {
+fn runtime(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> Value {
     let mut out = json!({
         "apiVersion": "agent.kagenti.dev/v1alpha1", "kind": "AgentRuntime", "metadata": {"name": name},
         "spec": {"type": dice.pick(&["agent", "tool"]),
@@ -88,6 +88,18 @@ pub(super) fn runtime(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> Va
     });
     if !dice.one_in(8) {
         out["spec"]["skills"] = skills(dice);
+    }
+    out
+}
+
+/// An AgentRuntime, or a SkillBinding in its place.
+pub(super) fn asking(dice: &mut Dice<'_>, kind: WorkloadKind, name: &str) -> Value {
+    let mut out = runtime(dice, kind, name);
+    let has_skills = out["spec"]["skills"].as_array().is_some_and(|skills| !skills.is_empty());
+    if has_skills && dice.one_in(4) {
+        out["apiVersion"] = json!(format!("{SKILLS_GROUP}/{VERSION}"));
+        out["kind"] = json!(SKILL_BINDING);
+        out["spec"].as_object_mut().map(|spec| spec.shift_remove("type"));
     }
     out
 }
@@ -232,8 +244,11 @@ pub fn never_rendered(bytes: &[u8]) -> Result<bool, String> {
     let before = look_alike(&mut dice, profile, "weather");
     let kind =
         WorkloadKind::parse(before["kind"].as_str().unwrap_or_default()).unwrap_or(WorkloadKind::Deployment);
-    let mut agent = runtime(&mut dice, kind, "weather");
-    agent["apiVersion"] = json!(format!("{}/v1alpha1", profile.names.group));
+    let mut agent = asking(&mut dice, kind, "weather");
+    let is_binding = agent["kind"] == SKILL_BINDING;
+    if !is_binding {
+        agent["apiVersion"] = json!(format!("{}/{VERSION}", profile.names.group));
+    }
     let deployment = Author::write(&mut dice, &before);
     let text = joined(&[deployment, Author::write(&mut dice, &agent)]);
     // What a name collides with is refused, and then nothing is written.
@@ -248,7 +263,8 @@ pub fn never_rendered(bytes: &[u8]) -> Result<bool, String> {
     remove.options.remove = true;
     let back = run(&once, &remove).map_err(|error| format!("{error:?}\n{once}"))?;
     // Where the operator only observes, nothing but a record is evidence: without one nothing is taken out again.
-    let is_kept = !profile.mounts() && !once.contains(RECORD);
+    // SkillBindings are carried out as such an operator leaves it.
+    let is_kept = (is_binding || !profile.mounts()) && !once.contains(RECORD);
     let (meant, means) = (workloads(if is_kept { &once } else { &text }), workloads(&back));
     if meant != means {
         let name = profile.name;

@@ -6,10 +6,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
-use super::generated::{joined, never_rendered, run, runtime, workload, workloads};
+use super::generated::{asking, joined, never_rendered, run, workload, workloads};
 use super::*;
+use crate::api::names::SKILL_BINDING;
 use crate::api::workload::WorkloadKind;
 use crate::manifest::stream::Source;
+use crate::plan::RecordMode;
 use crate::yaml::edit::generated::{Author, Dice, bare};
 use crate::yaml::edit::tests::generated::config;
 use crate::yaml::{Document, split};
@@ -27,7 +29,7 @@ fn file(dice: &mut Dice<'_>) -> Vec<String> {
             WorkloadKind::StatefulSet,
             WorkloadKind::Sandbox,
         ]);
-        let pair = [workload(dice, kind, name), runtime(dice, kind, name)];
+        let pair = [workload(dice, kind, name), asking(dice, kind, name)];
         if dice.one_in(4) {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": pair});
             out.push(Author::write(dice, &list));
@@ -71,9 +73,13 @@ fn planned(text: &str, settings: &Settings) -> Vec<(String, String, Option<Value
 /// Whether the case was rendered, and not refused.
 fn check(bytes: &[u8]) -> Result<bool, TestCaseError> {
     let mut dice = Dice { bytes, at: 0 };
-    let settings = settings(&mut dice);
+    let mut settings = settings(&mut dice);
     let documents = file(&mut dice);
     let text = joined(&documents);
+    if text.contains(SKILL_BINDING) {
+        // As -i has it: what a SkillBinding has written nothing else tells from its author's.
+        settings.options.record = RecordMode::Always;
+    }
     let once = match run(&text, &settings) {
         Ok(once) => once,
         Err(errors) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Injection, bind, install, start, until};
+use super::{Injection, bind, inject_policy, install, start, until};
 use crate::server::Server;
 
 fn rows(server: &Server, namespace: &str) -> Vec<(String, String)> {
@@ -34,7 +34,7 @@ fn doctor_says_who_delivers_to_pods() {
     assert_eq!(rows(&server, "diagnosed"), wanted(&[api, right, ("delivery to pods", "failed")]));
     install(&server, &Injection { namespaces: vec!["canary".into()], ..Injection::default() });
     assert_eq!(rows(&server, "diagnosed"), wanted(&[api, right, ("delivery to pods", "failed")]));
-    install(&server, &Injection::default());
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &inject_policy::text(&Injection::default()));
     assert_eq!(rows(&server, "diagnosed"), wanted(&[api, right, ("delivery to pods", "ok")]));
     for number in 0..100 {
         bind(&server, "diagnosed", &format!("more-{number}"), &spec);
