@@ -42,6 +42,6 @@ fn doctor_says_who_delivers_to_pods() {
     let many = ("SkillBindings in one namespace", "warning");
     assert_eq!(rows(&server, "diagnosed"), wanted(&[api, right, ("delivery to pods", "ok"), many]));
     server.kubectl(&["patch", "crd", "skillbindings.skills.kagenti.dev", "--type=json", "-p",
-        r#"[{"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/home"}]"#], "");
+        r#"[{"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/rollout"}]"#], "");
     until("the CRD to be another", || rows(&server, "diagnosed")[0].1 == "warning");
 }
