@@ -218,8 +218,9 @@ impl<'w, 'r> Work<'w, 'r> {
             let would = self.operator_would("remove it");
             let quirk = self.quirk("Q4");
             let message = format!(
-                "image volume {name} and its mounts are kept: no skill of the AgentRuntime needs it, and nothing says that \
-                 kubectl-skills or the operator wrote it{would}"
+                "image volume {name} and its mounts are kept: no skill of the {} needs it, and nothing says that \
+                 kubectl-skills or the operator wrote it{would}",
+                self.runtime.id.kind
             );
             self.warn(quirk, message);
         }
