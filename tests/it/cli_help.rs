@@ -76,7 +76,7 @@ fn the_name_that_kubectl_completes_with_completes() {
     let link = folder.path("kubectl_complete-skills");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-skills"), &link).expect("a link");
     let mut command = std::process::Command::new(&link);
-    let found = said(command.arg("re").env_clear());
+    let found = said(command.arg("ren").env_clear());
     assert_eq!(
         found.parts(),
         (0, "render\tPrint manifests with skills mounted, and everything else as it was\n:4\n", "")
