@@ -40,7 +40,7 @@ fn assert_clean(workload: &Value, template: &Value) {
     assert!(annotations.into_iter().all(|(key, _)| !key.ends_with("/skills")), "{workload}");
 }
 
-/// Issue 7, must show 6: nothing of kagenti is there, and a list of skills reaches workloads and leaves them again.
+/// Nothing of kagenti is there, and a list of skills reaches workloads and leaves them again.
 #[test]
 fn a_cluster_without_any_operator_gets_skills_by_bindings() {
     let server = Server::with_crds(&[SKILL_BINDING]);
@@ -321,7 +321,7 @@ fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Issue 7, must show 3: neither undoes the other. `BINDINGS` and `CHANGES` make it larger.
+/// Neither undoes the other. `BINDINGS` and `CHANGES` make it larger.
 #[test]
 fn beside_an_operator_that_observes_everything_converges() {
     let (count, changes) = (number("BINDINGS", 20), number("CHANGES", 5));

@@ -137,6 +137,7 @@ pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> Counts {
 }
 
 /// The digests by volume that the part of a pod has.
+#[cfg(feature = "controller")]
 pub fn digests(pod: &Value) -> Images {
     texts(pod, "digests")
 }
