@@ -145,8 +145,8 @@ impl<'a, 'i> Moment<'a, 'i> {
         let mut of_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         if !bindings.is_empty() && !options.exact {
             for (index, (key, workload)) in inventory.workloads.iter().enumerate() {
-                let group = Object(workload).api_version().split_once('/').map_or("", |(group, _)| group);
-                let kind = options.kinds.find(&key.0, group).filter(|_| bindings.ask_for(key));
+                let kind =
+                    options.kinds.find(&key.0, Object(workload).group()).filter(|_| bindings.ask_for(key));
                 let found = kind.map(|kind| bindings.of(kind, key, workload)).unwrap_or_default();
                 if !found.is_empty() {
                     of_workload.insert(index, found);
@@ -193,11 +193,8 @@ impl<'a, 'i> Moment<'a, 'i> {
             bindings,
         });
         let errors = judged.errors().map(|finding| error(object, workload, finding)).collect();
-        let group = |workload: &Value| {
-            Object(workload).api_version().split_once('/').map_or("", |(group, _)| group).to_owned()
-        };
         let kinds = self.session.options().kinds;
-        let kind = workload.and_then(|found| kinds.find(Object(found).kind(), &group(found)));
+        let kind = workload.and_then(|found| kinds.find(Object(found).kind(), Object(found).group()));
         LivePlan { id, runtime: object, workload, kind, plan: judged.plan, errors }
     }
 }

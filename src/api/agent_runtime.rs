@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::object::group_of;
+
 /// `spec.skills[]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skill {
@@ -26,6 +28,13 @@ pub struct TargetRef {
     pub kind: String,
     /// Name of the workload in the AgentRuntime's namespace.
     pub name: String,
+}
+
+impl TargetRef {
+    /// The API group.
+    pub fn group(&self) -> &str {
+        group_of(&self.api_version)
+    }
 }
 
 /// `spec.trace`.

@@ -18,6 +18,18 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+/// The group of an apiVersion; empty for the core group.
+pub fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+impl ObjectRef {
+    /// The API group.
+    pub fn group(&self) -> &str {
+        group_of(&self.api_version)
+    }
+}
+
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.namespace.is_empty() {
@@ -41,6 +53,11 @@ impl<'v> Object<'v> {
     /// `apiVersion`.
     pub fn api_version(self) -> &'v str {
         self.str("/apiVersion")
+    }
+
+    /// The API group.
+    pub fn group(self) -> &'v str {
+        group_of(self.api_version())
     }
 
     /// `kind`.

@@ -1,5 +1,5 @@
 //! Whose pod it is: a pod's metadata in, the workloads out that it may be of. Only what the pod itself shows is asked, so that
-//! a pod which is being created needs no read: a workload that is the owner's owner is told by the owner's name.
+//! a pod which is being created needs no read: a workload that is the owner's owner is identified by the owner's name.
 //!
 //! Sources: Kubernetes 1.37.2 `pkg/controller/deployment/sync.go` (ReplicaSets are called after the Deployment and the hash
 //! that their pods carry as a label), `pkg/controller/cronjob/utils.go` `getJobName` (after the CronJob and the minute);
@@ -41,7 +41,7 @@ pub fn owners(pod: &Value) -> Vec<Owner> {
     let mut out = Vec::new();
     if let Some(controller) = controller {
         let (kind, name) = (Object(controller).kind(), Object(controller).str("/name"));
-        let group = Object(controller).api_version().split_once('/').map_or("", |(group, _)| group);
+        let group = Object(controller).group();
         let owner = |group: &str, kind: &str, name: &str| Owner {
             group: group.to_owned(),
             kind: kind.to_owned(),

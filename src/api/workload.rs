@@ -194,7 +194,7 @@ impl Kinds {
 
     /// The kind of an object that is named.
     pub fn of(self, id: &ObjectRef) -> Option<WorkloadKind> {
-        self.find(&id.kind, id.api_version.split_once('/').map_or("", |(group, _)| group))
+        self.find(&id.kind, id.group())
     }
 
     /// The kind of that name, of whatever group.

@@ -4,7 +4,7 @@
 //! A MutatingAdmissionPolicy writes what `render` writes into a pod template, as a JSON patch: lists keep their order, and
 //! what stands there already is left. What must not be written over it leaves alone, for the API server would find
 //! fault with the result in words of its own; a ValidatingAdmissionPolicy sees that afterwards and refuses the pod in ours.
-//! A third policy warns whoever writes a SkillBinding of what he still has to do. The expressions need Kubernetes 1.36,
+//! A third policy warns the author of a SkillBinding of what he still has to do. The expressions need Kubernetes 1.36,
 //! where MutatingAdmissionPolicy is on; what they cannot say is listed in docs/skill-binding.md.
 
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub fn refusal_name() -> String {
     format!("refuse.{}", skill_binding::name())
 }
 
-/// Name of the policy that warns whoever writes a SkillBinding, and of its binding.
+/// Name of the policy that warns the author of a SkillBinding, and of its binding.
 pub fn advice_name() -> String {
     format!("advise.{}", skill_binding::name())
 }

@@ -2,7 +2,7 @@
 //! written into it is left to [`super::inject_policy`].
 //!
 //! Only what the pod itself shows can be asked: its labels and its owner. A pod's workload is often its owner's owner, and
-//! is told by the owner's name.
+//! is identified by the owner's name.
 
 const OWNERS: &str = "object.metadata.?ownerReferences.orValue([])";
 const LABELS: &str = "object.metadata.?labels.orValue({})";

@@ -74,7 +74,7 @@ pub struct PodCounts {
 
 impl PodCounts {
     /// Pods that are not as new ones are.
-    pub fn behind(self) -> u32 {
+    pub fn outdated(self) -> u32 {
         self.stale + self.without
     }
 }
@@ -269,7 +269,8 @@ impl Report {
             "ok"
         } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
             "stripped"
-        } else if self.findings().len() == 1 && self.pods_of_bindings.is_some_and(|pods| pods.behind() > 0) {
+        } else if self.findings().len() == 1 && self.pods_of_bindings.is_some_and(|pods| pods.outdated() > 0)
+        {
             "stale"
         } else {
             "drifted"
@@ -319,8 +320,8 @@ impl Report {
                 first.name
             ));
         }
-        if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.behind() > 0) {
-            let total = pods.up_to_date + pods.behind();
+        if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.outdated() > 0) {
+            let total = pods.up_to_date + pods.outdated();
             out.push(format!(
                 "of {total} pods {} have older skills and {} none: 'kubectl skills restart {}' makes them anew",
                 pods.stale, pods.without, self.restart_name()
@@ -370,9 +371,8 @@ impl Report {
 
 fn template_of(workload: &Value, kinds: Kinds) -> &Value {
     let object = Object(workload);
-    let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
     // Of a workload that was trimmed only the kind may be left.
-    let kind = kinds.find(object.kind(), group).or(WorkloadKind::parse(object.kind()));
+    let kind = kinds.find(object.kind(), object.group()).or(WorkloadKind::parse(object.kind()));
     let keys = kind.unwrap_or(WorkloadKind::Deployment).paths().template;
     keys.iter().try_fold(workload, |at, key| at.get(*key)).unwrap_or(&Value::Null)
 }

@@ -10,7 +10,7 @@ use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
 use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
 use crate::api::nearest::nearest;
-use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
+use crate::api::object::{ConfigMap, Object, ObjectRef, Origin, group_of};
 use crate::api::profile::{PROFILES, Profile};
 use crate::api::workload::Kinds;
 use crate::config::layers::ConfigView;
@@ -207,7 +207,7 @@ impl FunctionConfig {
 
 /// Whether an object is an AgentRuntime of either naming scheme.
 fn is_agent_runtime(api_version: &str, kind: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = group_of(api_version);
     kind == AGENT_RUNTIME && [KAGENTI.group, ROSSOCTL.group].contains(&group)
 }
 

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::agent_runtime::{AgentRuntimeSpec, FieldError};
 use crate::api::error::InputError;
 use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
@@ -73,6 +73,13 @@ impl Migration<'_, '_> {
         self.errors.push(self.stream.error(item, &path, message, help));
     }
 
+    fn unreadable(&mut self, item: &Item, errors: Vec<FieldError>) {
+        for error in errors {
+            let path = yaml::path::parse(&error.field).unwrap_or_default();
+            self.errors.push(self.stream.error(item, &path, error.message, "correct the field"));
+        }
+    }
+
     /// The object of a document of its own; an item of a list cannot become another document.
     fn object(&mut self, item: &Item) -> Option<Value> {
         match self.stream.object(item) {
@@ -104,11 +111,7 @@ impl Migration<'_, '_> {
         let count = match AgentRuntimeSpec::from_object(&object) {
             Ok(spec) => spec.skills.len(),
             Err(errors) => {
-                for error in errors {
-                    let path = yaml::path::parse(&error.field).unwrap_or_default();
-                    self.errors.push(self.stream.error(item, &path, error.message, "correct the field"));
-                }
-                return;
+                return self.unreadable(item, errors);
             }
         };
         if self
@@ -164,11 +167,7 @@ impl Migration<'_, '_> {
         let spec = match SkillBindingSpec::from_object(&object) {
             Ok(spec) => spec,
             Err(errors) => {
-                for error in errors {
-                    let path = yaml::path::parse(&error.field).unwrap_or_default();
-                    self.errors.push(self.stream.error(item, &path, error.message, "correct the field"));
-                }
-                return;
+                return self.unreadable(item, errors);
             }
         };
         let cannot = [
@@ -243,8 +242,8 @@ impl Migration<'_, '_> {
         match yaml::edit(document, desired) {
             Ok(splices) => Some(splices),
             Err(error) => {
-                let told = self.stream.error_at(item.document(), error.line, error.column, Some(&item.id));
-                let InputError { origin, column, object, .. } = told;
+                let placed = self.stream.error_at(item.document(), error.line, error.column, Some(&item.id));
+                let InputError { origin, column, object, .. } = placed;
                 let (field, message, help) = (error.path, error.message, error.help);
                 self.errors.push(InputError { origin, column, object, field, message, help });
                 None
@@ -272,8 +271,8 @@ mod tests {
         let sources = [Source { name: "a.yaml".into(), text: text.into() }];
         let stream = Stream::read(&sources, "default").expect("manifests");
         let migrated = migrate(&stream, to);
-        let told = |errors: Vec<InputError>| errors.iter().map(ToString::to_string).collect();
-        migrated.map(|migrated| migrated.edited.chunks(0, text).collect()).map_err(told)
+        let texts = |errors: Vec<InputError>| errors.iter().map(ToString::to_string).collect();
+        migrated.map(|migrated| migrated.edited.chunks(0, text).collect()).map_err(texts)
     }
 
     const RUNTIME: &str = "\

@@ -12,7 +12,7 @@ use crate::api::error::InputError;
 use crate::api::names::{
     AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, SPIFFE_HELPER,
 };
-use crate::api::object::{ConfigMap, ObjectRef, Origin};
+use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
@@ -398,7 +398,7 @@ impl<'s> Reader<'s, '_> {
         // A list without items is no object.
         self.stream.objects += usize::from(!kind.ends_with("List"));
         let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = group_of(&api_version);
         let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);
         let is_binding = kind == SKILL_BINDING && group == SKILLS_GROUP;
         let is_workload = match self.kinds {

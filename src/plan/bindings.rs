@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::claims::WorkloadKey;
 use super::fields::find;
-use crate::api::agent_runtime::{FieldError, Skill, TargetRef};
+use crate::api::agent_runtime::{FieldError, Skill};
 use crate::api::names::{ROSSOCTL, SKILLS_GROUP};
 use crate::api::object::{Object, ObjectRef, Origin};
 use crate::api::pod_owner::Owner;
@@ -42,6 +42,11 @@ impl Binding {
     pub fn of(id: ObjectRef, origin: Origin, object: &Value) -> Result<Self, Vec<FieldError>> {
         let spec = SkillBindingSpec::from_object(object)?;
         Ok(Self { id, origin, spec, deleting: Object(object).is_being_deleted() })
+    }
+
+    /// Whether it chooses by labels, and these are among them.
+    pub fn selects(&self, labels: Option<&Value>) -> bool {
+        matches!(&self.spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
     }
 
     /// The skills that it puts into the pod template.
@@ -134,26 +139,28 @@ impl Bindings {
         self.selects_in(&key.1) || self.by_target.contains_key(key)
     }
 
+    /// Those of a namespace that choose these labels.
+    fn selecting(&self, namespace: &str, labels: Option<&Value>) -> impl Iterator<Item = usize> {
+        let here = self.by_selector.get(namespace).into_iter().flatten().copied();
+        here.filter(move |index| self.all[*index].selects(labels))
+    }
+
     /// Those of a workload, by name, as indexes of [`Bindings::all`].
     pub fn of(&self, kind: WorkloadKind, key: &WorkloadKey, workload: &Value) -> Vec<usize> {
         let labels = find(workload, kind.paths().labels);
-        let selecting = self.by_selector.get(&key.1).into_iter().flatten().filter(|index| {
-            matches!(&self.all[**index].spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
-        });
+        let selecting = self.selecting(&key.1, labels);
         let mut out: Vec<usize> =
-            self.by_target.get(key).into_iter().flatten().chain(selecting).copied().collect();
+            self.by_target.get(key).into_iter().flatten().copied().chain(selecting).collect();
         out.sort_unstable();
         out
     }
 
     /// Those of a namespace that are about a pod, by name: by its owners, or by its labels.
     pub fn of_pod(&self, namespace: &str, owners: &[Owner], labels: Option<&Value>) -> Vec<&Binding> {
-        let group =
-            |target: &TargetRef| target.api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
         let is_named = |index: &usize| {
             let target = self.all[*index].spec.target_ref();
             target.is_some_and(|target| {
-                owners.iter().any(|owner| owner.is(&group(target), &target.kind, &target.name))
+                owners.iter().any(|owner| owner.is(target.group(), &target.kind, &target.name))
             })
         };
         let key = |owner: &Owner| (owner.kind.clone(), namespace.to_owned(), owner.name.clone());
@@ -164,10 +171,7 @@ impl Bindings {
             let here = (0..self.all.len()).filter(|index| self.all[*index].id.namespace == namespace);
             out.extend(here.filter(is_named));
         }
-        let selecting = self.by_selector.get(namespace).into_iter().flatten().copied();
-        out.extend(selecting.filter(|index| {
-            matches!(&self.all[*index].spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
-        }));
+        out.extend(self.selecting(namespace, labels));
         out.sort_unstable();
         out.dedup();
         out.into_iter().map(|index| &self.all[index]).collect()

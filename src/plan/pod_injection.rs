@@ -17,6 +17,7 @@ use crate::api::skill_binding::Delivery;
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::yaml::Place;
+use crate::yaml::path::pointer_key;
 
 /// What becomes of a pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,7 +183,7 @@ fn operation(pod: &Value, after: &Value, place: &[Place<'static>]) -> Option<Val
     let pointer: String = inside
         .iter()
         .map(|step| match step {
-            Place::Key(key) => format!("/{}", escaped(key)),
+            Place::Key(key) => format!("/{}", pointer_key(key)),
             Place::Index(index) => format!("/{index}"),
         })
         .collect();
@@ -192,10 +193,6 @@ fn operation(pod: &Value, after: &Value, place: &[Place<'static>]) -> Option<Val
         (Some(_), None) => Some(json!({"op": "remove", "path": pointer})),
         (None, None) => None,
     }
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Says which SkillBinding gave what, by annotation, and that one did, by label; entries of others stay.
@@ -211,7 +208,7 @@ fn annotation(pod: &Value, all: &[String]) -> Vec<Value> {
     if pod.pointer("/metadata/annotations").is_none_or(Value::is_null) {
         out.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
-    let path = |map: &str| format!("/metadata/{map}/{}", escaped(INJECTED));
+    let path = |map: &str| format!("/metadata/{map}/{}", pointer_key(INJECTED));
     out.push(json!({"op": "add", "path": path("annotations"), "value": entries.join(",")}));
     if pod.pointer("/metadata/labels").is_none_or(Value::is_null) {
         out.push(json!({"op": "add", "path": "/metadata/labels", "value": {}}));

@@ -31,7 +31,7 @@ pub(super) fn plan(
 ) -> RuntimePlan {
     let target = &runtime.spec.target_ref;
     let kind = if runtime.bound.leads {
-        options.kinds.find(&target.kind, target.api_version.split_once('/').map_or("", |(group, _)| group))
+        options.kinds.find(&target.kind, target.group())
     } else {
         WorkloadKind::parse(&target.kind)
     };

@@ -158,8 +158,8 @@ impl Session {
             plan.action = Action::Skipped;
             plan.reason = format!("it is being deleted, and its workload is that of AgentRuntime {to} now");
         }
-        if profile_mounts_beside(&self.options, &bindings, &plan) {
-            plan.warnings.push(Warning { quirk: "", message: BESIDE_A_MOUNTING_OPERATOR.to_owned() });
+        if operator_mounts_alongside(&self.options, &bindings, &plan) {
+            plan.warnings.push(Warning { quirk: "", message: ALONGSIDE_A_MOUNTING_OPERATOR.to_owned() });
         }
         self.concluded(id, findings, plan)
     }
@@ -270,7 +270,7 @@ impl Session {
     /// An AgentRuntime of another group is none of this operator's.
     fn wrong_group(&self, id: &ObjectRef) -> Vec<Finding> {
         let profile = self.options.profile;
-        let group = id.api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = id.group();
         if group == profile.names.group {
             return Vec::new();
         }
@@ -284,10 +284,10 @@ impl Session {
 }
 
 /// What is said of SkillBindings next to an AgentRuntime of an operator that mounts.
-const BESIDE_A_MOUNTING_OPERATOR: &str = "an operator of this profile takes out volumes of skills that its AgentRuntime does not \
+const ALONGSIDE_A_MOUNTING_OPERATOR: &str = "an operator of this profile takes out volumes of skills that its AgentRuntime does not \
                                           list; move the SkillBinding's skills into the AgentRuntime where such an operator runs";
 
-fn profile_mounts_beside(options: &Options, bindings: &[&Binding], plan: &RuntimePlan) -> bool {
+fn operator_mounts_alongside(options: &Options, bindings: &[&Binding], plan: &RuntimePlan) -> bool {
     options.profile.mounts() && !bindings.is_empty() && plan.action != Action::Skipped
 }
 

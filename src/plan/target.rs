@@ -26,7 +26,7 @@ pub(super) fn resolve<W>(
     }
     let known = match kinds {
         None => WorkloadKind::parse(kind),
-        Some(kinds) => kinds.find(kind, api_version.split_once('/').map_or("", |(group, _)| group)),
+        Some(kinds) => kinds.find(kind, target.group()),
     };
     let Some(known) = known else {
         let message = match kinds {

@@ -126,3 +126,24 @@ fn skills(
     }
     out
 }
+
+#[cfg(all(test, feature = "internals"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::crd::node::Node;
+    use crate::crd::skill_binding::schema;
+    use crate::validate::schema::items_of;
+
+    /// A field that the CRD has and the list has not would be called unknown in every manifest that uses it. The CRD is not
+    /// part of the library without features, so the names stand here as well.
+    #[test]
+    fn the_fields_are_those_of_the_crd() {
+        let schema = schema();
+        let spec = schema.child("spec").expect("a spec");
+        let names = |node: &Node| node.fields().iter().map(|field| field.name).collect::<BTreeSet<_>>();
+        assert_eq!(names(spec), BTreeSet::from(FIELDS));
+        assert_eq!(names(items_of(spec.child("skills")).expect("items")), BTreeSet::from(SKILL_FIELDS));
+    }
+}

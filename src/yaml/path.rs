@@ -144,6 +144,11 @@ fn parse_bracket<'t>(text: &str, inside: &'t str, steps: &mut Vec<Step>) -> Resu
     Ok(rest)
 }
 
+/// A key as a step of a JSON pointer has it (RFC 6901).
+pub(crate) fn pointer_key(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

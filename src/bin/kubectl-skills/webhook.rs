@@ -6,6 +6,7 @@ mod certificate_expiry;
 pub mod claimants;
 pub mod handler;
 pub mod injection;
+mod watches;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! JSON6902 operations: a value before and after in, operations that turn one into the other out, in the order in which
 //! they must be applied.
 
+use crate::yaml::path::pointer_key;
 use serde_json::{Value, json};
 
 use crate::plan::change_set::identity;
@@ -87,7 +88,7 @@ fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool
 
 /// A pointer one key deeper.
 fn below(path: &str, key: &str) -> String {
-    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
+    format!("{path}/{}", pointer_key(key))
 }
 
 #[cfg(test)]

@@ -50,9 +50,8 @@ pub(super) fn of(
     let mut of_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, item) in stream.workloads.iter().enumerate() {
         let key = workload_key(item);
-        let group = item.id.api_version.split_once('/').map_or("", |(group, _)| group);
         let is_asked = !options.exact && bindings.ask_for(&key);
-        let Some(kind) = options.kinds.find(&key.0, group).filter(|_| is_asked) else { continue };
+        let Some(kind) = options.kinds.of(&item.id).filter(|_| is_asked) else { continue };
         match stream.object(item) {
             Ok(object) => drop(of_workload.insert(index, bindings.of(kind, &key, &object))),
             Err(error) => errors.push(error),

@@ -7,6 +7,7 @@ use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
 use serde_json::{Map, Value, json};
 
@@ -108,21 +109,10 @@ pub fn volume(skill: &str) -> String {
     format!("{SKILL_VOLUME_PREFIX}{skill}")
 }
 
-/// Pods by what skills they have.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// As a new pod has them.
-    pub up_to_date: u32,
-    /// Other ones.
-    pub stale: u32,
-    /// None of the SkillBinding's.
-    pub without: u32,
-}
-
 /// Counts parts of pods, those that are over or going left out; `own` are the skills of a SkillBinding.
-pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> Counts {
+pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> PodCounts {
     let own: BTreeSet<String> = binding.spec.skills.iter().map(|skill| volume(&skill.name)).collect();
-    let mut out = Counts::default();
+    let mut out = PodCounts::default();
     for pod in pods.iter().filter(|pod| pod["over"] != true && !Object(pod).is_being_deleted()) {
         let images = texts(pod, "volumes");
         if images == *expected {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kubectl_skills::api::names::{AUTHBRIDGE_RUNTIME, SPIFFE_HELPER};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, group_of};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
@@ -307,8 +307,7 @@ pub async fn read_workloads(
     let mut selecting = BTreeSet::new();
     for binding in chosen {
         let (kind, namespace, name) = live::target(binding);
-        let group =
-            Object(binding).str("/spec/targetRef/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = group_of(Object(binding).str("/spec/targetRef/apiVersion"));
         if binding.pointer("/spec/selector").is_some_and(|selector| !selector.is_null()) {
             selecting.insert(namespace);
         } else if let Some(kind) = kinds.find(&kind, group)

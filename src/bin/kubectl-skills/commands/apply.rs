@@ -355,7 +355,7 @@ async fn release_all(
             Ok(false) => {}
             Ok(true) => {
                 let id = Object(object).reference();
-                let group = id.api_version.split_once('/').map_or("", |(group, _)| group);
+                let group = id.group();
                 let shown = format!("{}.{group}/{}", id.kind.to_lowercase(), id.name);
                 out.line(&id.namespace, &shown, "finalizer removed")?;
             }
@@ -419,6 +419,6 @@ async fn wait_for(run: &ClusterRun, places: &[Place], limit: Duration, tally: &m
 }
 
 fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
-    let group = plan.target.api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = plan.target.group();
     format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
 }

@@ -3,7 +3,7 @@
 
 use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, group_of};
 use kubectl_skills::manifest::function_config;
 use kubectl_skills::manifest::stream::Stream;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
 pub fn of(object: &Value) -> Option<String> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (kind, api_version) = (text("kind"), text("apiVersion"));
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = group_of(api_version);
     if kind == SKILL_BINDING || is_slip_of(kind, SKILL_BINDING) {
         let wanted = format!("{SKILLS_GROUP}/{VERSION}");
         return match (kind == SKILL_BINDING, group == SKILLS_GROUP) {

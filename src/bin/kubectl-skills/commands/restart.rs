@@ -97,7 +97,7 @@ async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<St
     let mut lines = String::new();
     for (key, workload) in &workloads {
         let object = Object(workload);
-        let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
+        let group = object.group();
         let Some(kind) = kinds.find(&key.0, group) else { continue };
         let about = bindings.of(kind, key, workload);
         if !about.contains(&named) {
@@ -107,7 +107,7 @@ async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<St
         let own: Vec<Value> =
             pods.iter().filter(|pod| owners(pod).contains(&(kind, &*key.2))).cloned().collect();
         let counts = count(&own, &expected(kind, workload, about), &bindings.all()[named]);
-        let (lack, all) = (counts.stale + counts.without, counts.stale + counts.without + counts.up_to_date);
+        let (lack, all) = (counts.outdated(), counts.outdated() + counts.up_to_date);
         let done = one(requests, (kind, key), workload, args, lack).await?;
         lines.push_str(&format!(
             "{}.{group}/{} {done}: {lack} of {all} pods without the skills as they are now\n",

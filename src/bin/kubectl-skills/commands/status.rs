@@ -8,7 +8,7 @@ use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::WorkloadKind;
-use kubectl_skills::live::status_report::{PodCounts, Report, report};
+use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
 
@@ -208,9 +208,7 @@ fn of_bindings(
     let pods: Vec<Value> = parts.iter().filter(own).cloned().collect();
     let mut all = first.clone();
     all.spec.skills = staying().flat_map(|binding| binding.spec.skills.clone()).collect();
-    let counts = count(&pods, &expected(kind, workload, about.iter().copied()), &all);
-    report.pods_of_bindings =
-        Some(PodCounts { up_to_date: counts.up_to_date, stale: counts.stale, without: counts.without });
+    report.pods_of_bindings = Some(count(&pods, &expected(kind, workload, about.iter().copied()), &all));
 }
 
 fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {
@@ -277,7 +275,7 @@ fn mounted(report: &Report) -> String {
         .collect();
     match report.pods_of_bindings.filter(|_| !report.delivered.is_empty()) {
         Some(pods) => {
-            let has = format!("{}/{} pods", pods.up_to_date, pods.up_to_date + pods.behind());
+            let has = format!("{}/{} pods", pods.up_to_date, pods.up_to_date + pods.outdated());
             std::iter::once(has.as_str()).chain(names).collect::<Vec<_>>().join(",")
         }
         None if names.is_empty() => "<none>".to_owned(),

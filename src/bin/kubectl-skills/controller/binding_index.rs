@@ -205,9 +205,8 @@ impl BindingIndex {
 
 /// Whether a SkillBinding chooses a workload by its labels. What a Deployment or a CronJob has made is changed with it.
 fn selects(binding: &Binding, (kind, key): &Target, workload: &Value) -> bool {
-    let Some(BindingTarget::Selector(selector)) = &binding.spec.target else { return false };
     let labels = kind.paths().labels.iter().try_fold(workload, |at, key| at.get(key));
-    binding.id.namespace == key.namespace() && !has_controller(workload) && selector.matches(labels)
+    binding.id.namespace == key.namespace() && !has_controller(workload) && binding.selects(labels)
 }
 
 /// The workloads in the status of a SkillBinding.
@@ -215,8 +214,7 @@ fn listed<'o>(object: &'o Value, key: &'o Key) -> impl Iterator<Item = Target> +
     let workloads = object.pointer("/status/workloads").and_then(Value::as_array).into_iter().flatten();
     workloads.filter_map(|workload| {
         let workload = Object(workload);
-        let group = workload.api_version().split_once('/').map_or("", |(group, _)| group);
-        let kind = Kinds::default().find(workload.kind(), group)?;
+        let kind = Kinds::default().find(workload.kind(), workload.group())?;
         Some((kind, Key::new(key.namespace(), workload.str("/name"))))
     })
 }

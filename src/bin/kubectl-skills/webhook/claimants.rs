@@ -10,18 +10,16 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::validate::webhook::Targets;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
+use super::watches;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::informer::{Change, Store};
 use crate::cluster::paths::agent_runtimes;
 use crate::cluster::requests::Requests;
-use crate::cluster::watch::{Transform, Update, WatchId, WatchTarget, watch};
+use crate::cluster::watch::{Transform, Update, WatchId};
 
 /// How long a list may take while a client waits for its answer; the API server gives the webhook ten seconds.
 const LIST_LIMIT: Duration = Duration::from_secs(4);
-/// Updates that may wait to be taken in.
-const WAITING: usize = 256;
 
 /// Keeps an AgentRuntime's name and target.
 #[derive(Debug, Clone, Copy)]
@@ -53,32 +51,16 @@ pub struct Claimants {
 impl Claimants {
     /// Nothing is read yet: see [`Claimants::run`]. `requests` should not repeat what failed: a client waits meanwhile.
     pub fn new(requests: Arc<Requests>, profile: &'static Profile, namespaces: Vec<String>) -> Self {
-        let watches = namespaces.len().max(1);
+        let watches = watches::number(&namespaces);
         let stores = RwLock::new((0..watches).map(|_| Store::default()).collect());
         Self { requests, profile, namespaces, stores }
     }
 
     /// Watches; returns only when dropped.
     pub async fn run(&self) {
-        let (to, mut updates) = mpsc::channel(WAITING);
-        let namespaces: Vec<Option<&str>> = match self.namespaces.as_slice() {
-            [] => vec![None],
-            some => some.iter().map(|name| Some(name.as_str())).collect(),
-        };
-        for (id, namespace) in namespaces.into_iter().enumerate() {
-            let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
-            let target = WatchTarget {
-                id,
-                what: format!("agentruntimes in {place}"),
-                path: agent_runtimes(self.profile, namespace),
-                selector: String::new(),
-                metadata_only: false,
-                // Where SkillBindings are all that is served, nobody claims anything.
-                optional: true,
-                transform: TargetOnly,
-            };
-            tokio::spawn(watch(Arc::clone(&self.requests), target, to.clone()));
-        }
+        // Where SkillBindings are all that is served, nobody claims anything.
+        let of_kind = ("agentruntimes", |namespace: Option<&str>| agent_runtimes(self.profile, namespace));
+        let mut updates = watches::start(&self.requests, &self.namespaces, of_kind, true, TargetOnly);
         while let Some((id, update)) = updates.recv().await {
             self.take(id, update);
         }

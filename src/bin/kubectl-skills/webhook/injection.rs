@@ -18,17 +18,15 @@ use kubectl_skills::plan::bindings::{Binding, Bindings};
 use kubectl_skills::plan::pod_injection::{Injected, Injector};
 use kubectl_skills::validate::pod_review::{PodAnswer, PodReview};
 use serde_json::Value;
-use tokio::sync::mpsc;
 
+use super::watches;
 use crate::cluster::informer::{Change, Store};
 use crate::cluster::paths::skill_bindings;
 use crate::cluster::requests::Requests;
-use crate::cluster::watch::{Transform, Update, WatchId, WatchTarget, watch};
+use crate::cluster::watch::{Transform, Update, WatchId};
 use crate::server::connections::{Reply, text, typed};
 use crate::server::metrics::{Metric, Metrics};
 
-/// Updates that may wait to be taken in.
-const WAITING: usize = 256;
 /// What becomes of pods, as the metric has it.
 const OUTCOMES: [&str; 5] = ["injected", "unchanged", "untargeted", "refused", "unknown"];
 
@@ -73,7 +71,7 @@ impl Injection {
         for outcome in OUTCOMES {
             metrics.add(Metric::Injections, &[outcome], 0.0);
         }
-        let watches = namespaces.len().max(1);
+        let watches = watches::number(&namespaces);
         Self {
             requests,
             namespaces,
@@ -86,24 +84,8 @@ impl Injection {
 
     /// Watches; returns only when dropped.
     pub async fn run(&self) {
-        let (to, mut updates) = mpsc::channel(WAITING);
-        let namespaces: Vec<Option<&str>> = match self.namespaces.as_slice() {
-            [] => vec![None],
-            some => some.iter().map(|name| Some(name.as_str())).collect(),
-        };
-        for (id, namespace) in namespaces.into_iter().enumerate() {
-            let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
-            let target = WatchTarget {
-                id,
-                what: format!("skillbindings in {place}"),
-                path: skill_bindings(namespace),
-                selector: String::new(),
-                metadata_only: false,
-                optional: false,
-                transform: SpecOnly,
-            };
-            tokio::spawn(watch(Arc::clone(&self.requests), target, to.clone()));
-        }
+        let of_kind = ("skillbindings", skill_bindings);
+        let mut updates = watches::start(&self.requests, &self.namespaces, of_kind, false, SpecOnly);
         while let Some((id, update)) = updates.recv().await {
             self.take(id, update);
         }

@@ -11,7 +11,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                places(value, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+                places(value, &format!("{at}/{}", crate::yaml::path::pointer_key(key)), found);
             }
         }
         Value::Array(items) => {

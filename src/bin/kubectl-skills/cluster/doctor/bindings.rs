@@ -1,5 +1,5 @@
 //! What SkillBindings need of a cluster: their API with our schema, the right to read them, and, for those that are
-//! delivered to pods, whoever writes skills into pods. Rows of `doctor`; nothing where no SkillBinding can be.
+//! delivered to pods, what writes skills into pods. Rows of `doctor`; nothing where no SkillBinding can be.
 
 use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
 use kubectl_skills::api::object::Object;
@@ -46,7 +46,7 @@ pub(super) async fn examine(requests: &Requests, namespace: &str, served: bool) 
         why: "skills of SkillBindings",
     };
     rows.push(super::right(requests, &need, &need.review(), namespace).await);
-    // Who may not list them has been told so.
+    // That they may not be listed has been said.
     if let Ok(Some(list)) = requests.list(&skill_bindings(Some(namespace)), "", "list skillbindings").await {
         let to_pods = |item: &&Value| item.pointer("/spec/delivery").is_some_and(|text| text == "Pod");
         let to_pods = list.items.iter().filter(to_pods).count();

@@ -13,6 +13,7 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::skill_binding::{BindingTarget, Delivery, Rollout};
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::config::hash::ConfigHash;
+use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
 use kubectl_skills::plan::claims::Claim;
 use kubectl_skills::plan::session::Session;
@@ -22,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use super::orders::{Standing, case, holds_on, standing};
 use super::plan::Planning;
-use crate::cluster::skills_of_pods::{self, Counts, Images, count, expected, of_template, restarts, volume};
+use crate::cluster::skills_of_pods::{self, Images, count, expected, of_template, restarts, volume};
 use crate::controller::cache::{Cache, Key, Target};
 use crate::controller::watch_targets::Watched;
 
@@ -336,7 +337,7 @@ impl Look<'_> {
         for (volume, digest) in live_pods.flat_map(skills_of_pods::digests) {
             digests.entry(volume).or_default().insert(digest);
         }
-        let Counts { up_to_date, stale, without } = counts;
+        let PodCounts { up_to_date, stale, without } = counts;
         out["pods"] = json!({"upToDate": up_to_date, "stale": stale, "without": without});
         out
     }
