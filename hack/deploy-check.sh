@@ -111,7 +111,7 @@ for program in "$helm" "$helm3"; do
   fi
   ok "helm $version refuses values that there are not"
   "$program" template x deploy/chart --kube-version 1.37.2 --set profile=head >"$work/out.yaml" || fail "helm $version: the newest operator's profile"
-  grep -q -- '--profile=head' "$work/out.yaml" || fail "helm $version: the controller is not told its profile"
+  grep -q -- '--profile=head' "$work/out.yaml" || fail "helm $version: the controller does not get its profile"
   ok "helm $version runs the controller alongside an operator that only observes"
 done
 
