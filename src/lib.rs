@@ -78,6 +78,9 @@ pub mod manifest;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod plan;
+#[cfg(feature = "skill")]
+#[doc(hidden)]
+pub mod skill;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod validate;
