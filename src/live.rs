@@ -3,6 +3,7 @@
 
 pub mod apply_configuration;
 pub mod field_ownership;
+pub mod merge_patch;
 pub mod status_report;
 
 use std::borrow::Cow;

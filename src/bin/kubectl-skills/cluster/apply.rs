@@ -7,6 +7,7 @@ use kubectl_skills::live::apply_configuration::{
     FieldPath, apply_configuration, missing, new_duplicate, removed_fields,
 };
 use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer};
+use kubectl_skills::live::merge_patch::merge_patch;
 use serde_json::{Value, json};
 
 use super::error::{ClusterError, Failure, FieldConflict};
@@ -340,23 +341,6 @@ fn left_over(write: &Write, stored: &Value) -> Vec<FieldPath> {
         .collect()
 }
 
-/// What makes one object of the other, as RFC 7386 has it; none where nothing does.
-fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
-    let (Value::Object(old), Value::Object(new)) = (before, after) else {
-        return (before != after).then(|| after.clone());
-    };
-    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    let changed = new.iter().filter_map(|(key, value)| {
-        let patch = match old.get(key) {
-            Some(old) => merge_patch(old, value)?,
-            None => value.clone(),
-        };
-        Some((key.clone(), patch))
-    });
-    let patch: serde_json::Map<String, Value> = gone.chain(changed).collect();
-    (!patch.is_empty()).then_some(Value::Object(patch))
-}
-
 /// What an operator, or we by our former name, have written is taken over without a word of force.
 fn is_operator(manager: &str) -> bool {
     OPERATOR_MANAGERS.contains(&manager) || manager == FORMER_FIELD_MANAGER
@@ -385,7 +369,7 @@ fn explain(error: ClusterError, write: &Write) -> ClusterError {
     let what = write.what("apply");
     match &error.failure {
         Failure::ApplyConflict(fields) => {
-            let list: Vec<String> = fields.iter().map(|conflict| told(conflict, write)).collect();
+            let list: Vec<String> = fields.iter().map(|conflict| reported(conflict, write)).collect();
             let message = format!("{what}: {}", list.join("; "));
             let help = conflict_help(fields);
             ClusterError { message, ..error }.help(help)
@@ -405,7 +389,7 @@ fn explain(error: ClusterError, write: &Write) -> ClusterError {
 }
 
 /// A conflict with the value that is there and the one that is wanted.
-fn told(conflict: &FieldConflict, write: &Write) -> String {
+fn reported(conflict: &FieldConflict, write: &Write) -> String {
     let value = |object: &Value| {
         let found = FieldPath::displayed(object, &conflict.field).and_then(|path| path.find(object).cloned());
         found.map_or_else(|| "nothing".to_owned(), |value| as_yaml(&value))
@@ -444,27 +428,5 @@ fn manifest_of(manager: &str) -> String {
         "argocd-controller" => "the manifest that Argo CD applies".to_owned(),
         "kustomize-controller" | "helm-controller" => "the manifest that Flux applies".to_owned(),
         other => format!("the manifest that {other} applies"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The dry run must show the planned object and not a mixture: what is gone has to be said.
-    #[test]
-    fn a_merge_patch_says_what_changes_and_what_goes() {
-        let before = json!({"metadata": {"name": "a", "labels": {"x": "1", "y": "1"}},
-            "spec": {"volumes": [{"name": "v", "configMap": {"name": "c"}}], "replicas": 1}});
-        let after = json!({"metadata": {"name": "a", "labels": {"x": "2"}, "annotations": {"z": "1"}},
-            "spec": {"volumes": [{"name": "v", "image": {"reference": "i"}}], "replicas": 1}});
-        assert_eq!(
-            merge_patch(&before, &after),
-            Some(json!({
-                "metadata": {"labels": {"y": null, "x": "2"}, "annotations": {"z": "1"}},
-                "spec": {"volumes": [{"name": "v", "image": {"reference": "i"}}]},
-            }))
-        );
-        assert_eq!(merge_patch(&before, &before), None);
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use kubectl_skills::api::names::{BINDING_FINALIZER, ROLLOUT};
 use kubectl_skills::api::object::Object;
+use kubectl_skills::live::merge_patch::merge_patch;
 use kubectl_skills::plan::Finalizer;
 use serde_json::{Value, json};
 
 use super::binding::BindingDecision;
-use super::execute::{Context, Outcome, announce, reason, status_patch};
+use super::execute::{Context, Outcome, announce, reason};
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::error::{ClusterError, Failure};
 use crate::cluster::paths::skill_bindings;
@@ -82,7 +83,7 @@ async fn write_all(
         *stored = Some(object.clone());
     }
     let old = decision.object.get("status").cloned().unwrap_or_default();
-    let Some(patch) = decision.status.as_ref().and_then(|new| status_patch(&old, new)) else { return Ok(()) };
+    let Some(patch) = decision.status.as_ref().and_then(|new| merge_patch(&old, new)) else { return Ok(()) };
     announce(context, &object, decision.event.clone(), now).await;
     let patch = json!({"status": patch});
     let object = patch_binding(context, decision, &object, "/status", patch, "write the status of").await?;

@@ -11,8 +11,9 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::apply_configuration::{FieldPath, is_settled, removed_fields};
 use kubectl_skills::live::field_ownership::owners;
+use kubectl_skills::live::merge_patch::merge_patch;
 use kubectl_skills::plan::{Event, Finalizer, RuntimePlan, StatusPlan};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::plan::{Decision, Planning, RETRY_SECS, contested_status, failed_status};
 use crate::cluster::apply::{FIELD_MANAGER, Settings, Write, apply_at_once, commit, prepare};
@@ -302,7 +303,7 @@ impl Run<'_> {
                 kind => Trim::Workload(plan.profile.names, kind),
             };
             self.workload = Some(trim.apply(stored.clone()));
-            // The stored object is the whole one, and what the next step is told over.
+            // The stored object is the whole one, and what the next step is stated over.
             live = stored;
             whole = true;
             index += 1;
@@ -439,7 +440,7 @@ impl Run<'_> {
     async fn write_status(&mut self, plan: &StatusPlan, events: Vec<Event>) -> Result<bool, ClusterError> {
         let old = self.decision.runtime.get("status").cloned().unwrap_or(Value::Null);
         let new = plan.apply(&old, self.decision.generation(), Some(&self.now));
-        let patch = status_patch(&old, &new);
+        let patch = merge_patch(&old, &new);
         let is_news = patch
             .as_ref()
             .and_then(Value::as_object)
@@ -502,19 +503,6 @@ fn ended(again: Again, failed: &'static str) -> Ended {
     Ended { again, failed, backed_off: None, message: String::new() }
 }
 
-/// What is new in a status, as a merge patch; none where nothing is.
-pub fn status_patch(old: &Value, new: &Value) -> Option<Value> {
-    let empty = Map::new();
-    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
-    let mut patch: Map<String, Value> = new
-        .iter()
-        .filter(|(key, value)| old.get(*key) != Some(value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    patch.extend(old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null)));
-    (!patch.is_empty()).then_some(Value::Object(patch))
-}
-
 /// What the server says of an object as a whole, taken over from it as it is now: a step that was planned over the object
 /// before must not state it.
 fn with_system_fields(desired: &Value, live: &Value) -> Value {
@@ -572,7 +560,7 @@ fn report(context: &Context, decision: &Decision) -> Outcome {
     }
     let old = decision.runtime.get("status").cloned().unwrap_or_default();
     if let Some(status) = &decision.status
-        && let Some(patch) = status_patch(&old, &status.apply(&old, decision.generation(), None))
+        && let Some(patch) = merge_patch(&old, &status.apply(&old, decision.generation(), None))
     {
         context.metrics.count(Metric::WithheldWrites, &["status"]);
         tracing::info!(runtime = %decision.key, status = %patch, "would write the status");
@@ -611,16 +599,6 @@ pub fn reason(failure: &Failure) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// At rest nothing may be written: an equal status is no write.
-    #[test]
-    fn a_status_patch_says_only_what_is_new() {
-        let old = json!({"phase": "Active", "configuredPods": 2, "conditions": [{"type": "Ready"}], "card": {"name": "x"}});
-        assert_eq!(status_patch(&old, &old), None);
-        assert_eq!(status_patch(&Value::Null, &json!({})), None);
-        let new = json!({"phase": "Error", "conditions": [{"type": "Ready"}], "card": {"name": "x"}});
-        assert_eq!(status_patch(&old, &new), Some(json!({"phase": "Error", "configuredPods": null})));
-    }
 
     #[test]
     fn who_writes_back_is_found_also_when_our_field_is_gone() {
