@@ -65,9 +65,9 @@ pub fn parse(reference: &str) -> Option<Pin<'_>> {
 fn split_domain(reference: &str) -> (Option<&str>, &str) {
     match reference.split_once('/') {
         Some((first, rest))
-            if first.contains(['.', ':'])
+            if first.bytes().any(|b| matches!(b, b'.' | b':' | b'A'..=b'Z'))
                 || first == "localhost"
-                || first.chars().any(char::is_uppercase) =>
+                || (!first.is_ascii() && first.chars().any(char::is_uppercase)) =>
         {
             (Some(first), rest)
         }
@@ -106,9 +106,10 @@ fn is_path_component(text: &str) -> bool {
     let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
     alphanumeric(first)
         && alphanumeric(last)
-        && bytes
-            .split(|&b| alphanumeric(b))
-            .all(|run| matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-'))
+        && (bytes.iter().all(|&b| alphanumeric(b))
+            || bytes
+                .split(|&b| alphanumeric(b))
+                .all(|run| matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-')))
 }
 
 fn is_tag(text: &str) -> bool {

@@ -5,6 +5,12 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// The value at a path of keys, written as a JSON pointer without escapes and indexes: `/spec/skills`. Unlike
+/// [`Value::pointer`] it allocates nothing, and a plan asks some twenty times.
+pub fn field<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, key| value.get(key))
+}
+
 /// Kind, namespace and name of an object, with its apiVersion.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectRef {
@@ -47,7 +53,7 @@ pub struct Object<'v>(pub &'v Value);
 impl<'v> Object<'v> {
     /// The text at a JSON pointer such as `/spec/targetRef/kind`; empty if there is none.
     pub fn str(self, pointer: &str) -> &'v str {
-        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+        field(self.0, pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// `apiVersion`.
@@ -108,23 +114,23 @@ impl<'v> Object<'v> {
 
     /// The text of an annotation.
     pub fn annotation(self, key: &str) -> Option<&'v str> {
-        self.0.pointer("/metadata/annotations")?.get(key)?.as_str()
+        field(self.0, "/metadata/annotations")?.get(key)?.as_str()
     }
 
     /// The text of a label.
     pub fn label(self, key: &str) -> Option<&'v str> {
-        self.0.pointer("/metadata/labels")?.get(key)?.as_str()
+        field(self.0, "/metadata/labels")?.get(key)?.as_str()
     }
 
     /// `metadata.finalizers`.
     pub fn finalizers(self) -> impl Iterator<Item = &'v str> {
-        let list = self.0.pointer("/metadata/finalizers").and_then(Value::as_array);
+        let list = field(self.0, "/metadata/finalizers").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// Whether a deletion timestamp is set. Null is not set, as for Go's decoder.
     pub fn is_being_deleted(self) -> bool {
-        self.0.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
+        field(self.0, "/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
     }
 }
 
@@ -173,7 +179,7 @@ impl ConfigMap {
         Ok(Self {
             namespace,
             name,
-            labels: string_map(value.pointer("/metadata/labels"), "metadata.labels")?,
+            labels: string_map(field(value, "/metadata/labels"), "metadata.labels")?,
             data: string_map(value.get("data"), "data")?,
             origin,
         })

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::names::MANAGED_BY;
-use crate::api::object::{ConfigMap, Object, ObjectRef};
+use crate::api::object::{ConfigMap, Object, ObjectRef, field};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
 use crate::config::layers::{ConfigView, is_read_for};
@@ -79,7 +79,7 @@ impl Settings {
 pub struct PlannedRuntime {
     /// The AgentRuntime or SkillBinding that leads it.
     pub lead: Lead,
-    /// Index in [`Stream::workloads`]; none where the target is not there.
+    /// Index in [`Stream::workloads`]; `None` if the target is not there.
     pub workload: Option<usize>,
     /// The workload before; none in a plan that is only to be edited.
     pub before: Option<Value>,
@@ -268,7 +268,7 @@ struct Planner<'p, 's> {
 }
 
 impl<'p, 's> Planner<'p, 's> {
-    /// None where nothing can be planned at all.
+    /// `None` if nothing can be planned at all.
     fn new(stream: &'p Stream<'s>, settings: &Settings, planned: &mut Planned) -> Option<Self> {
         let mut maps = stream.maps.clone();
         let in_stream: BTreeSet<(String, String)> =
@@ -400,7 +400,7 @@ impl<'p, 's> Planner<'p, 's> {
         if options.profile.mounts() || options.exact || options.remove {
             return None;
         }
-        object.pointer("/spec/skills")?;
+        field(object, "/spec/skills")?;
         let mut after = object.clone();
         after.get_mut("spec")?.as_object_mut()?.shift_remove("skills");
         Some(after)

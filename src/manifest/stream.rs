@@ -12,7 +12,7 @@ use crate::api::error::InputError;
 use crate::api::names::{
     AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, SPIFFE_HELPER,
 };
-use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
+use crate::api::object::{ConfigMap, ObjectRef, Origin, field, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
@@ -60,7 +60,7 @@ pub struct Item {
     document: usize,
     node: NodeId,
     path: Vec<Step>,
-    /// Kind and apiVersion that its list gives it; none where it says them itself.
+    /// Kind and apiVersion that its list gives it; `None` if it says them itself.
     from_list: Option<ItemType>,
 }
 
@@ -154,7 +154,7 @@ impl<'s> Stream<'s> {
         Ok(stream)
     }
 
-    /// `kinds`: those of SkillBindings; none where there is none, and the operator's kinds are enough.
+    /// `kinds`: those of SkillBindings; `None` if there is none, and the operator's kinds are enough.
     fn read_kinds(
         sources: &'s [Source],
         default_namespace: &str,
@@ -492,7 +492,7 @@ fn is_labelled(document: &Document<'_>, node: NodeId) -> Result<bool, SyntaxErro
     let mut labels = DIALECTS.iter().map(|names| names.defaults_label);
     if document.may_alias {
         let value = document.node_value(node)?;
-        let found = value.pointer("/metadata/labels");
+        let found = field(&value, "/metadata/labels");
         return Ok(found.is_some_and(|found| labels.any(|label| found.get(label).is_some())));
     }
     let found = document.entry(node, "metadata").and_then(|metadata| document.entry(metadata, "labels"));

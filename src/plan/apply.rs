@@ -14,6 +14,7 @@ use super::work::Work;
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, mounts, sandbox};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::MANAGED_BY;
+use crate::api::object::field;
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::ResolvedConfig;
 use crate::validate::findings::rules;
@@ -139,7 +140,7 @@ fn safe(
 ) -> Result<(), WrongType> {
     let profile = options.profile;
     let observes = !profile.mounts();
-    let says_nothing = runtime.object.pointer("/spec/skills").is_none_or(Value::is_null);
+    let says_nothing = field(runtime.object, "/spec/skills").is_none_or(Value::is_null);
     if observes && says_nothing && runtime.bound.skills.is_empty() {
         plan.reason = "the AgentRuntime says nothing of skills".to_owned();
         return Ok(());
@@ -218,7 +219,7 @@ fn safe(
         count => format!("{count} skills are to be mounted"),
     };
     // A Sandbox that is scaled to nothing runs no old pod (Q19).
-    let runs = sandbox::runs(&after);
+    let runs = kind == WorkloadKind::Sandbox && sandbox::runs(&after);
     plan.write(after, Some(touched));
     if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {
         sandbox::begin_restart(plan, profile.names);

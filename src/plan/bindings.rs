@@ -14,7 +14,7 @@ use super::claims::WorkloadKey;
 use super::fields::find;
 use crate::api::agent_runtime::{FieldError, Skill};
 use crate::api::names::{ROSSOCTL, SKILLS_GROUP};
-use crate::api::object::{Object, ObjectRef, Origin};
+use crate::api::object::{Object, ObjectRef, Origin, field};
 use crate::api::pod_owner::Owner;
 use crate::api::profile::Profile;
 use crate::api::skill_binding::{BindingTarget, Delivery, SkillBindingSpec};
@@ -77,7 +77,7 @@ pub enum Lead {
 pub struct Order {
     /// Who leads.
     pub lead: Lead,
-    /// Index of the workload; none where there is none.
+    /// Index of the workload; `None` if there is none.
     pub workload: Option<usize>,
     /// The SkillBindings that add to it, in order, as indexes of [`Bindings::all`].
     pub bindings: Vec<usize>,
@@ -218,7 +218,7 @@ impl Bindings {
 
 /// Whether an AgentRuntime says anything of its workload's skills, so that SkillBindings add to its list.
 pub fn leads(profile: &Profile, exact: bool, runtime: &Value) -> bool {
-    exact || profile.mounts() || runtime.pointer("/spec/skills").is_some_and(|skills| !skills.is_null())
+    exact || profile.mounts() || field(runtime, "/spec/skills").is_some_and(|skills| !skills.is_null())
 }
 
 /// The profile by which a SkillBinding is carried out: that of the newest operator with the names of the one in use. It
@@ -238,6 +238,9 @@ pub(super) fn clashes(
     others: &[&Binding],
 ) -> Vec<Finding> {
     let mut out = Vec::new();
+    if others.is_empty() {
+        return out;
+    }
     let (id, origin, skills) = own;
     let whose = if origin.file.is_empty() {
         format!("{} {}", id.kind, id.name)

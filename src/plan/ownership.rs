@@ -17,6 +17,7 @@ use super::{Options, Warning};
 use crate::api::names::{
     FIELD_MANAGER, FORMER_FIELD_MANAGER, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, SKILL_VOLUME_PREFIX,
 };
+use crate::api::object::field;
 use crate::api::workload::WorkloadKind;
 use crate::go::strings::string_list;
 
@@ -72,7 +73,7 @@ impl Entry {
 /// What a workload says about who wrote what.
 #[derive(Debug)]
 pub(super) struct Ownership {
-    /// The record; none where there is none, or it cannot be read.
+    /// The record; `None` if there is none, or it cannot be read.
     pub record: Option<Record>,
     kind: WorkloadKind,
     names: &'static Names,
@@ -254,7 +255,7 @@ struct Managers(Vec<(bool, Value)>);
 
 impl Managers {
     fn of(workload: &Value) -> Self {
-        let list = workload.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let list = field(workload, "/metadata/managedFields").and_then(Value::as_array);
         let entries = list.into_iter().flatten().filter(|entry| text(entry, &["subresource"]).is_empty());
         Self(
             entries
@@ -272,7 +273,7 @@ impl Managers {
         self.0.is_empty()
     }
 
-    /// Whether a field or an item of a list is ours alone; none where nobody states it. Who changed only something inside
+    /// Whether a field or an item of a list is ours alone; `None` if nobody states it. Who changed only something inside
     /// an item does not state the item.
     fn of_item(&self, path: &[String]) -> Option<bool> {
         let states = |fields: &Value| {

@@ -11,7 +11,8 @@ use super::{RuntimePlan, advice, env, mounts};
 use crate::api::agent_location::Discovery;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
-use crate::validate::findings::{Finding, rules, skill_path};
+use crate::api::object::field;
+use crate::validate::findings::{rules, skill_path};
 use crate::validate::preflight::{self, Mount};
 
 /// Containers that run alongside an agent and never are one: of the operator's injector, of service meshes, proxies, and
@@ -142,7 +143,7 @@ impl Work<'_, '_> {
         self.options.container.as_deref().or(self.runtime.bound.container.as_deref())
     }
 
-    /// Index of the agent container; none where there is no container and none is needed.
+    /// Index of the agent container; `None` if there is no container and none is needed.
     fn agent_container(&mut self) -> Result<Option<usize>, WrongType> {
         let keys = self.pod_keys();
         let none = Map::new();
@@ -225,7 +226,7 @@ impl Work<'_, '_> {
             }
             self.plan.refuse(finding);
         }
-        let claims = self.draft.value().pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+        let claims = field(self.draft.value(), "/spec/volumeClaimTemplates").and_then(Value::as_array);
         let claims: Vec<&str> = claims
             .into_iter()
             .flatten()
@@ -417,13 +418,11 @@ impl Work<'_, '_> {
     }
 }
 
-/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
+/// A name that stands twice, which makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12).
+/// What is wrong with a skill by itself, the session has found before.
 fn defects(plan: &mut RuntimePlan, skills: &[Skill]) {
     let mut names = std::collections::HashSet::with_capacity(skills.len());
     for (index, skill) in skills.iter().enumerate() {
-        for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
-            plan.refuse(finding);
-        }
         if !names.insert(skill.name.as_str()) {
             plan.problem(
                 &rules::VOLUME_TWICE,

@@ -38,7 +38,7 @@ enum Type {
 fn type_of(field: &str) -> Option<Type> {
     Some(match field {
         "name" | "generateName" | "namespace" | "selfLink" | "resourceVersion" => Type::Text("string"),
-        // Times are decoded from a text; a text that is no time is not told here.
+        // Times are decoded from a text; a text that is no time is not reported here.
         "creationTimestamp" | "deletionTimestamp" => Type::Text("string"),
         "uid" => Type::Text("types.UID"),
         "labels" | "annotations" => Type::TextMap,

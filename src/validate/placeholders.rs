@@ -13,6 +13,8 @@ const NO_VALUE: &str = "<no value>";
 
 /// The first placeholder in a text.
 pub(crate) fn first(text: &str) -> Option<&str> {
+    // One quick look: hardly any text has one.
+    memchr::memchr3(b'$', b'{', b'<', text.as_bytes())?;
     let kinds = KINDS.iter().filter_map(|(begin, end)| {
         let at = text.find(begin)?;
         let length = text[at..].find(end)? + end.len();
@@ -24,21 +26,22 @@ pub(crate) fn first(text: &str) -> Option<&str> {
 
 /// Which fields that go into the config hash or the pod hold a placeholder.
 pub(crate) fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
-    let at = |path: &str| yaml::path::parse(path).unwrap_or_default();
     let plain = [
         ("spec.targetRef.name", Some(&spec.target_ref.name)),
         ("spec.identity.spiffe.trustDomain", Some(&spec.trust_domain)),
         ("spec.trace.endpoint", spec.trace.as_ref().map(|trace| &trace.endpoint)),
     ];
-    let plain = plain.into_iter().filter_map(move |(path, text)| finding(at(path), text?));
+    let plain = plain
+        .into_iter()
+        .filter_map(|(path, text)| finding(|| yaml::path::parse(path).unwrap_or_default(), text?));
     let skills = spec.skills.iter().enumerate().flat_map(|(index, skill)| {
         let fields = [("name", &skill.name), ("image", &skill.image), ("mountPath", &skill.mount_path)];
-        fields.into_iter().filter_map(move |(field, text)| finding(skill_path(index, field), text))
+        fields.into_iter().filter_map(move |(field, text)| finding(|| skill_path(index, field), text))
     });
     plain.chain(skills)
 }
 
-fn finding(path: Vec<Step>, text: &str) -> Option<Finding> {
+fn finding(path: impl Fn() -> Vec<Step>, text: &str) -> Option<Finding> {
     let found = first(text)?;
     let message = format!(
         "{} holds the placeholder {}, which goes into config hash and pod as it stands; run this after the step that replaces \
@@ -46,7 +49,7 @@ fn finding(path: Vec<Step>, text: &str) -> Option<Finding> {
         go_quote(text),
         go_quote(found)
     );
-    Some(Finding::new(&rules::PLACEHOLDER, path, message))
+    Some(Finding::new(&rules::PLACEHOLDER, path(), message))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::crd::pattern::dns_label;
 use crate::go::quote::go_quote;
 
-use super::findings::{Finding, rules, skill_path};
+use super::findings::{Finding, Rule, rules, skill_path};
 use super::placeholders;
 
 /// Longest volume name, in characters.
@@ -102,132 +102,122 @@ pub struct Mount<'m> {
 
 /// What is wrong with a skill by itself; `index` is its place in `spec.skills`.
 pub fn check_skill(index: usize, skill: &Skill) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut report = |field, rule, message: String| {
-        findings.push(Finding::new(rule, skill_path(index, field), message));
-    };
-    let volume = [SKILL_VOLUME_PREFIX, &skill.name].concat();
+    let found = check_name(&skill.name)
+        .into_iter()
+        .map(|(rule, message)| ("name", rule, message))
+        .chain(check_image(skill).map(|(rule, message)| ("image", rule, message)))
+        .chain(check_mount_path(skill).into_iter().map(|(rule, message)| ("mountPath", rule, message)));
+    found.map(|(field, rule, message)| Finding::new(rule, skill_path(index, field), message)).collect()
+}
+
+/// A rule that is broken, and how, in words.
+type Broken = (&'static Rule, String);
+
+fn check_name(name: &str) -> Vec<Broken> {
+    let volume = [SKILL_VOLUME_PREFIX, name].concat();
     let length = volume.chars().count();
+    let mut broken = Vec::new();
     if length > VOLUME_NAME_MAX {
-        report(
-            "name",
+        let most = VOLUME_NAME_MAX - SKILL_VOLUME_PREFIX.len();
+        broken.push((
             &rules::VOLUME_NAME_LENGTH,
             format!(
-                "the volume of skill {} would be called {volume}, {length} characters, and the API server takes {VOLUME_NAME_MAX}; \
-                 shorten the name to {} characters",
-                skill.name,
-                VOLUME_NAME_MAX - SKILL_VOLUME_PREFIX.len()
+                "the volume of skill {name} would be called {volume}, {length} characters, and the API server takes \
+                 {VOLUME_NAME_MAX}; shorten the name to {most} characters"
             ),
-        );
+        ));
     }
     if !dns_label(&volume) {
-        report(
-            "name",
+        let (name, volume) = (go_quote(name), go_quote(&volume));
+        broken.push((
             &rules::VOLUME_NAME,
             format!(
-                "the volume of skill {} would be called {}, which is no volume name; use lower-case letters, \
-                 digits and dashes, and end with a letter or digit",
-                go_quote(&skill.name),
-                go_quote(&volume)
+                "the volume of skill {name} would be called {volume}, which is no volume name; use lower-case letters, \
+                 digits and dashes, and end with a letter or digit"
             ),
-        );
+        ));
     }
-    if skill.image.is_empty() {
-        report(
-            "image",
-            &rules::IMAGE_EMPTY,
-            format!("the image of skill {} is empty; name an OCI image", skill.name),
-        );
-    } else if placeholders::first(&skill.image).is_none() {
-        match image_reference::parse(&skill.image) {
-            None => {
-                let white =
-                    if skill.image.contains(char::is_whitespace) { "contains white space and " } else { "" };
-                report(
-                    "image",
-                    &rules::IMAGE_REFERENCE,
-                    format!(
-                        "the image {} of skill {} {white}is no image reference, so the pod would end in InvalidImageName; write \
-                         it as registry/name:tag or registry/name@sha256:digest, in lower case and without a scheme",
-                        go_quote(&skill.image),
-                        skill.name
-                    ),
-                );
-            }
-            Some(pin) if pin.moves() => report(
-                "image",
-                &rules::IMAGE_MOVES,
-                format!(
-                    "the image {} of skill {} has {}, which moves: pods that start later may get another skill, and the config \
-                     hash does not change; name a version or a digest",
-                    skill.image,
-                    skill.name,
-                    if skill.image.ends_with(":latest") {
-                        "the tag latest"
-                    } else {
-                        "no tag and so the tag latest"
-                    }
-                ),
-            ),
-            Some(_) => {}
+    broken
+}
+
+fn check_image(skill: &Skill) -> Option<Broken> {
+    let Skill { name, image, .. } = skill;
+    if image.is_empty() {
+        return Some((&rules::IMAGE_EMPTY, format!("the image of skill {name} is empty; name an OCI image")));
+    }
+    if placeholders::first(image).is_some() {
+        return None;
+    }
+    match image_reference::parse(image) {
+        None => {
+            let white = if image.contains(char::is_whitespace) { "contains white space and " } else { "" };
+            let image = go_quote(image);
+            let message = format!(
+                "the image {image} of skill {name} {white}is no image reference, so the pod would end in InvalidImageName; \
+                 write it as registry/name:tag or registry/name@sha256:digest, in lower case and without a scheme"
+            );
+            Some((&rules::IMAGE_REFERENCE, message))
         }
+        Some(pin) if pin.moves() => {
+            let has =
+                if image.ends_with(":latest") { "the tag latest" } else { "no tag and so the tag latest" };
+            let message = format!(
+                "the image {image} of skill {name} has {has}, which moves: pods that start later may get another skill, and \
+                 the config hash does not change; name a version or a digest"
+            );
+            Some((&rules::IMAGE_MOVES, message))
+        }
+        Some(_) => None,
     }
-    let path = &skill.mount_path;
+}
+
+fn check_mount_path(skill: &Skill) -> Vec<Broken> {
+    let Skill { name, mount_path: path, .. } = skill;
     if path.is_empty() {
-        report(
-            "mountPath",
-            &rules::MOUNT_PATH_EMPTY,
-            format!("the mountPath of skill {} is empty; give an absolute path", skill.name),
-        );
-    } else if !path.starts_with('/') {
-        report(
-            "mountPath",
-            &rules::MOUNT_PATH_RELATIVE,
-            format!(
-                "the mountPath {} of skill {} is relative, and runtimes differ in what that means; begin it with /",
-                go_quote(path),
-                skill.name
-            ),
-        );
+        let message = format!("the mountPath of skill {name} is empty; give an absolute path");
+        return vec![(&rules::MOUNT_PATH_EMPTY, message)];
     }
     let real = normalized(path);
-    if path.starts_with('/') && real == "/" {
-        report(
-            "mountPath",
+    let relative = !path.starts_with('/');
+    let is_system = SYSTEM_FOLDERS.contains(&&*real);
+    let mut broken = Vec::new();
+    if !relative && real != "/" && !is_system && !path.contains(':') {
+        return broken;
+    }
+    let quoted = go_quote(path);
+    let own = format!("give it a folder of its own, such as /skills/{name}");
+    if relative {
+        broken.push((
+            &rules::MOUNT_PATH_RELATIVE,
+            format!(
+                "the mountPath {quoted} of skill {name} is relative, and runtimes differ in what that means; begin it with /"
+            ),
+        ));
+    } else if real == "/" {
+        broken.push((
             &rules::MOUNT_PATH_ROOT,
             format!(
-                "the mountPath {} of skill {} is the root of the container's file system, and no container starts like that; \
-                 give it a folder of its own, such as /skills/{}",
-                go_quote(path),
-                skill.name,
-                skill.name
+                "the mountPath {quoted} of skill {name} is the root of the container's file system, and no container starts \
+                 like that; {own}"
             ),
-        );
-    } else if path.starts_with('/') && SYSTEM_FOLDERS.contains(&&*real) {
-        report(
-            "mountPath",
+        ));
+    } else if is_system {
+        broken.push((
             &rules::MOUNT_PATH_SYSTEM,
             format!(
-                "the mountPath {} of skill {} hides what the container's image has there, and is read-only; give it a folder of \
-                 its own, such as /skills/{}",
-                go_quote(path),
-                skill.name,
-                skill.name
+                "the mountPath {quoted} of skill {name} hides what the container's image has there, and is read-only; {own}"
             ),
-        );
+        ));
     }
     if path.contains(':') {
-        report(
-            "mountPath",
+        broken.push((
             &rules::MOUNT_PATH_COLON,
             format!(
-                "the mountPath {} of skill {} contains a colon, which Kubernetes does not allow there; remove it",
-                go_quote(path),
-                skill.name
+                "the mountPath {quoted} of skill {name} contains a colon, which Kubernetes does not allow there; remove it"
             ),
-        );
+        ));
     }
-    findings
+    broken
 }
 
 /// Which skill would be mounted where the container has another mount already, or an earlier skill is mounted; with

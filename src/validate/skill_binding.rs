@@ -9,7 +9,7 @@ use super::schema::Validator;
 use super::webhook::{Operation, Rivals, verdict};
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names;
-use crate::api::object::ObjectRef;
+use crate::api::object::{ObjectRef, field};
 use crate::api::profile::Profile;
 use crate::api::skill_binding::{BindingTarget, SkillBindingSpec};
 use crate::yaml::Step;
@@ -31,7 +31,7 @@ pub fn unknown_fields(object: &Value) -> Vec<Finding> {
         }
     };
     check(object.get("spec"), &FIELDS, vec!["spec".into()]);
-    let skills = object.pointer("/spec/skills").and_then(Value::as_array);
+    let skills = field(object, "/spec/skills").and_then(Value::as_array);
     for (index, skill) in skills.into_iter().flatten().enumerate() {
         check(Some(skill), &SKILL_FIELDS, skill_path(index, ""));
     }
