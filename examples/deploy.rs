@@ -44,7 +44,7 @@ fn main() -> Result<(), std::io::Error> {
     Ok(())
 }
 
-/// The guide with the table as it is now; none where it has no place for it.
+/// The guide with the table as it is now; `None` if it has no place for it.
 fn with_table(guide: &str, mark: &str, table: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
     let (before, rest) = guide.split_once(&begin)?;

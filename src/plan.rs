@@ -56,7 +56,7 @@ pub enum RecordMode {
     /// Never; one that is there is read, and left as it is. On clusters managedFields say who wrote what.
     #[default]
     Off,
-    /// Only where something of the author's could not be told from ours afterwards, such as a type label.
+    /// Only where something of the author's could not be distinguished from ours afterwards, such as a type label.
     WhereAmbiguous,
     /// Wherever anything is rendered: files that are written in place have no source to go back to.
     Always,
@@ -182,9 +182,9 @@ pub struct Surroundings<'a> {
     pub view: ConfigView,
     /// Pods, for `configuredPods`.
     pub pods: &'a [Value],
-    /// The Namespace object, for the mesh (`head` and later); none where it was not looked for.
+    /// The Namespace object, for the mesh (`head` and later); `None` if it was not looked for.
     pub namespace: Option<&'a Value>,
-    /// Services, for card discovery; none where that is off.
+    /// Services, for card discovery; `None` if that is off.
     pub services: Option<&'a [Value]>,
 }
 
@@ -322,9 +322,9 @@ pub struct RuntimePlan {
     pub skills: Vec<PlannedSkill>,
     /// Names of the SkillBindings that add to them, in order.
     pub added: Vec<String>,
-    /// Name of the container that skills are mounted into; none where no pod was planned.
+    /// Name of the container that skills are mounted into; `None` if no pod was planned.
     pub container: Option<String>,
-    /// The status to be written; none where the operator writes none in such a run.
+    /// The status to be written; `None` if the operator writes none in such a run.
     pub status: Option<StatusPlan>,
     /// Events, in order.
     pub events: Vec<Event>,

@@ -1,7 +1,7 @@
 //! Which dialect a cluster's CRD speaks: its OpenAPI schema in, a profile and the reason out.
 //!
 //! Fields by commit: the CRD manifests of the upstream repository (operator-spec.md section 0). Dialects that share a
-//! CRD are told apart by nothing in it; the one that lived longer is taken.
+//! CRD do not differ in it; the one that lived longer is taken.
 
 use serde_json::Value;
 

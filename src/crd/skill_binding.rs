@@ -19,7 +19,7 @@ use crate::yaml::emit;
 /// Plural of the resource.
 pub const PLURAL: &str = "skillbindings";
 
-/// Kinds whose pods can be told from their owners and labels, as group and kind: what `delivery: Pod` can target.
+/// Kinds whose pods can be identified by their owners and labels, as group and kind: what `delivery: Pod` can target.
 pub const POD_OWNERS: [(&str, &str); 9] = [
     ("apps", "Deployment"),
     ("apps", "StatefulSet"),
@@ -192,7 +192,7 @@ fn spec_rules() -> Vec<Rule> {
                 cel::list(owners.iter().map(String::as_str))
             ),
             format!(
-                "delivery Pod: pods of this kind cannot be told from others; target one of {}, or use selector",
+                "delivery Pod: pods of this kind cannot be reported from others; target one of {}, or use selector",
                 kinds.join(", ")
             ),
         ),

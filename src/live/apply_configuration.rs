@@ -120,7 +120,7 @@ impl FieldPath {
     }
 }
 
-/// As conflicts are told by the API server: `.spec.volumes[name="a"].image`.
+/// As the API server reports conflicts: `.spec.volumes[name="a"].image`.
 impl std::fmt::Display for FieldPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|step| match step {
@@ -248,7 +248,7 @@ fn is_empty_map(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
 }
 
-/// What of an apply configuration an object does not hold; none where the server stored all of it.
+/// What of an apply configuration an object does not hold; `None` if the server stored all of it.
 pub fn missing(stored: &Value, configuration: &Value) -> Option<Value> {
     stated(stored, configuration, None)
 }
@@ -303,7 +303,7 @@ pub fn our_fields(
     out
 }
 
-/// What has to be said to get from live to desired; none where nothing differs.
+/// What has to be said to get from live to desired; `None` if nothing differs.
 fn stated(live: &Value, desired: &Value, field: Option<&str>) -> Option<Value> {
     match (live, desired) {
         _ if live == desired => None,

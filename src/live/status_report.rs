@@ -51,13 +51,13 @@ pub struct Report {
     pub hash_found: String,
     /// `status.phase`, or the condition Ready in dialects without phase.
     pub phase: String,
-    /// Pods that run the template as it is; none where pods could not be read.
+    /// Pods that run the template as it is; `None` if pods could not be read.
     pub pods: Option<Vec<PodReport>>,
     /// How many fields of the workload the plan changes.
     pub changes: usize,
     /// Skills that SkillBindings deliver to pods, as (name, image).
     pub delivered: Vec<(String, String)>,
-    /// Pods by the skills of SkillBindings that they have; none where there is no SkillBinding, or pods could not be read.
+    /// Pods by the skills of SkillBindings that they have; `None` if there is no SkillBinding, or pods could not be read.
     pub pods_of_bindings: Option<PodCounts>,
 }
 
@@ -88,7 +88,7 @@ pub struct PodReport {
     pub lacks: Vec<String>,
 }
 
-/// Reports on one AgentRuntime. What should be comes from the plan; `pods` are those of its namespace at least, none where
+/// Reports on one AgentRuntime. What should be comes from the plan; `pods` are those of its namespace at least, `None` if
 /// they could not be read.
 pub fn report(
     runtime: &Value,
@@ -299,8 +299,8 @@ impl Report {
         match &self.annotated {
             Some(Err(text)) => out.push(format!("the annotation is no JSON list: {text}")),
             Some(Ok(_)) => {
-                let told = |name| format!("the annotation names {name}, which is not to be mounted");
-                out.extend(self.stale_names.iter().map(told));
+                let reported = |name| format!("the annotation names {name}, which is not to be mounted");
+                out.extend(self.stale_names.iter().map(reported));
             }
             None if !self.wanted.is_empty() => out.push("there is no skills annotation".into()),
             None => {}

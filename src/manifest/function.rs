@@ -84,7 +84,7 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
     // Seldom: a namespace, AgentRuntimes or kinds in the functionConfig, which is known only when the list has been read.
     let namespace = options.as_ref().ok().and_then(|options| options.namespace.clone());
     let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    // A stream that cannot be read is told of below.
+    // A stream that cannot be read is reported below.
     let own = match (&options, Stream::read_with(&sources, namespace, kinds)) {
         (Ok(options), Ok(stream)) => runtimes(options, &stream),
         _ => String::new(),

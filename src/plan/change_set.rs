@@ -45,7 +45,7 @@ pub struct Change {
     pub to: Option<Value>,
 }
 
-/// Fields by which the items of a Kubernetes list are told apart, in the order in which they are tried.
+/// Fields by which the items of a Kubernetes list are identified, in the order in which they are tried.
 const IDENTITIES: [&str; 2] = ["name", "mountPath"];
 
 /// All changes from `before` to `after`, in the order of `after`, what was removed after its siblings. Items of lists
@@ -126,23 +126,23 @@ mod tests {
         let before = json!({"a": 1, "volumes": [{"name": "x", "emptyDir": {}}, {"name": "y"}], "gone": null});
         let after =
             json!({"a": 2, "volumes": [{"name": "new"}, {"name": "x", "emptyDir": {"medium": "Memory"}}]});
-        let told = |path: &str, op, from, to| Change { path: path.into(), op, from, to };
+        let reported = |path: &str, op, from, to| Change { path: path.into(), op, from, to };
         assert_eq!(
             changes(&before, &after),
             [
-                told("a", Op::Replace, Some(json!(1)), Some(json!(2))),
-                told("volumes[0]", Op::Add, None, Some(json!({"name": "new"}))),
-                told("volumes[1].emptyDir.medium", Op::Add, None, Some(json!("Memory"))),
-                told("volumes[1]", Op::Remove, Some(json!({"name": "y"})), None),
-                told("gone", Op::Remove, Some(json!(null)), None),
+                reported("a", Op::Replace, Some(json!(1)), Some(json!(2))),
+                reported("volumes[0]", Op::Add, None, Some(json!({"name": "new"}))),
+                reported("volumes[1].emptyDir.medium", Op::Add, None, Some(json!("Memory"))),
+                reported("volumes[1]", Op::Remove, Some(json!({"name": "y"})), None),
+                reported("gone", Op::Remove, Some(json!(null)), None),
             ]
         );
     }
 
     #[test]
     fn lists_without_names_are_matched_by_position() {
-        let told = changes(&json!([1, [2], {"name": "a"}]), &json!([1, [3]]));
-        assert_eq!(told.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), ["[1][0]", "[2]"]);
+        let reported = changes(&json!([1, [2], {"name": "a"}]), &json!([1, [3]]));
+        assert_eq!(reported.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), ["[1][0]", "[2]"]);
         assert_eq!(changes(&json!({"a": []}), &json!({"a": []})), []);
     }
 }

@@ -39,7 +39,7 @@ impl Draft {
         (self.value, self.touched)
     }
 
-    /// The map along a path of keys; none where it is absent or null.
+    /// The map along a path of keys; `None` if it is absent or null.
     ///
     /// # Errors
     /// A field on the way that is no object.

@@ -21,7 +21,7 @@ fn position(env: &[Value]) -> Option<usize> {
     env.iter().rposition(|variable| variable.get("name").and_then(Value::as_str) == Some(SKILL_FOLDERS))
 }
 
-/// Adds `wanted` and takes `stale` out. Returns the new list, or none where nothing changes.
+/// Adds `wanted` and takes `stale` out. Returns the new list, or `None` if nothing changes.
 ///
 /// # Errors
 /// Index of a variable whose value is not written there.

@@ -63,7 +63,7 @@ pub(super) fn wrong(keys: &[&str], wanted: &str, found: &str) -> WrongType {
     WrongType { path: path(keys), message: format!("must be {wanted}, found {found}") }
 }
 
-/// Where a map stands, as a chain to its root: told only where something is wrong there.
+/// Where a map stands, as a chain to its root: made a path only if something is wrong there.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At<'p> {
     Keys(&'p [&'static str]),
@@ -82,7 +82,7 @@ impl At<'_> {
     }
 }
 
-/// The items of a list field; none where it is absent or null.
+/// The items of a list field; `None` if it is absent or null.
 pub(super) fn items<'v>(
     map: &'v Map<String, Value>,
     key: &'static str,

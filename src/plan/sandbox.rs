@@ -16,7 +16,7 @@ use crate::config::layers::ResolvedConfig;
 /// Annotation by which a Sandbox keeps its pod.
 const POD_NAME: &str = "agents.x-k8s.io/pod-name";
 
-/// A map of strings as `NestedStringMap` reads it: none where it is absent, or where any value is no string (Q19).
+/// A map of strings as `NestedStringMap` reads it: `None` if it is absent, or where any value is no string (Q19).
 fn string_map<'v>(object: &'v Value, keys: &[&str]) -> Option<&'v Map<String, Value>> {
     find(object, keys).and_then(Value::as_object).filter(|map| map.values().all(Value::is_string))
 }

@@ -51,7 +51,7 @@ impl<'t> Document<'t> {
     }
 
     /// Reads the lines of one item of a block sequence, from its dash to before the next one, as the quick reader would
-    /// within its document. Node 0 is then a sequence of that item alone. None where that reader is not sure.
+    /// within its document. Node 0 is then a sequence of that item alone. `None` if that reader is not sure.
     pub(super) fn parse_item(text: &'t str, mut tree: Tree) -> Option<Self> {
         let read = is_ordinary(text) && fast::parse_item(text, &mut tree);
         let directives = Vec::new();
@@ -96,7 +96,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The value of a key; none where the node is no mapping.
+    /// The value of a key; `None` if the node is no mapping.
     pub(crate) fn entry(&self, id: NodeId, key: &str) -> Option<NodeId> {
         if !matches!(self.tree.node(id).kind, NodeKind::Mapping { .. }) {
             return None;

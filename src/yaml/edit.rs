@@ -47,7 +47,7 @@ pub struct Splice {
     pub text: String,
 }
 
-/// Why a document cannot be edited, told so that its author can mend it.
+/// Why a document cannot be edited, in words by which its author can mend it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct EditError {
@@ -215,7 +215,7 @@ impl<'e, 't> Editor<'e, 't> {
         Ok((session.splices, verify::Wanted { node, desired, dirty }))
     }
 
-    /// Edits one item of a block sequence and proves it by itself: the splices, or none where only the document as a whole
+    /// Edits one item of a block sequence and proves it by itself: the splices, or `None` if only the document as a whole
     /// can be proven. Thousands of items then cost no more than as many documents. Nothing of it is kept here.
     ///
     /// # Errors

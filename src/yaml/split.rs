@@ -83,7 +83,7 @@ impl<'t> Documents<'t> {
         }
     }
 
-    /// What stands up to the next marker; none where that is no document.
+    /// What stands up to the next marker; `None` if that is no document.
     fn up_to_marker(&mut self) -> Option<DocumentSlice> {
         let (text, from, explicit) = (self.text, self.from, self.explicit);
         let marker = self.markers.next();

@@ -63,14 +63,14 @@ pub fn check(history: &History, replicas: &[&str]) -> Report {
                 report.wrong.push(format!("{author:?} wrote {:?}", version.name))
             }
         }
-        let told = || format!("revision {}: {} wrote {:?}", version.revision, author.agent, version.name);
+        let reported = || format!("revision {}: {} wrote {:?}", version.revision, author.agent, version.name);
         if holder != author.agent {
-            report.wrong.push(format!("{} while {holder:?} held the lease", told()));
+            report.wrong.push(format!("{} while {holder:?} held the lease", reported()));
         }
         if let Some(renewed) = renewed {
             let late = Duration::try_from(author.received.duration_since(renewed)).unwrap_or_default();
             if late > LEASE {
-                report.wrong.push(format!("{} {late:?} after the lease was renewed", told()));
+                report.wrong.push(format!("{} {late:?} after the lease was renewed", reported()));
             }
         }
     }
@@ -101,7 +101,7 @@ fn whoever_writes_without_the_lease_is_found() {
     };
     let workload = |second, agent| (name(Kind::Workload("Deployment")), Some(json!({})), at(second, agent));
     let gone = |second, agent| (name(Kind::Runtime), None, at(second, agent));
-    let wrong = |story| check(&History::told(story), &["writer"]).wrong.len();
+    let wrong = |story| check(&History::reported(story), &["writer"]).wrong.len();
     assert_eq!(wrong(vec![lease(0, "a-1"), workload(1, "a-1"), gone(3, "a-1")]), 0);
     assert_eq!(wrong(vec![lease(0, "a-1"), workload(9, "a-1")]), 1, "too late");
     assert_eq!(

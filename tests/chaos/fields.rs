@@ -214,7 +214,7 @@ fn a_foreign_field_that_changes_is_found_and_ours_is_not() {
             (name.clone(), Some(workload("x:1", "1", "owner")), by("admin")),
             (name, Some(after), by("writer")),
         ];
-        check(&History::told(story), &["writer"]).wrong.len()
+        check(&History::reported(story), &["writer"]).wrong.len()
     };
     assert_eq!(wrong(workload("x:1", "2", "owner")), 0);
     assert_eq!(wrong(workload("x:2", "2", "owner")), 1);

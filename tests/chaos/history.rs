@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::server::Server;
 
-/// What is told apart; everything else in etcd is passed over.
+/// What is read; everything else in etcd is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Runtime,
@@ -35,7 +35,7 @@ const PLACES: [(&str, Kind); 7] = [
 /// Kind, namespace and name.
 pub type Name = (Kind, String, String);
 
-/// An object as it was stored at a revision; none where it was deleted then.
+/// An object as it was stored at a revision; `None` if it was deleted then.
 #[derive(Debug, Clone)]
 pub struct Version {
     pub revision: u64,
@@ -77,7 +77,7 @@ impl History {
     }
 
     /// A short one, for tests of those who judge: revisions count from 1, and each has its author.
-    pub fn told(story: Vec<(Name, Option<Value>, Author)>) -> Self {
+    pub fn reported(story: Vec<(Name, Option<Value>, Author)>) -> Self {
         let (mut versions, mut authors) = (Vec::new(), Authors::default());
         let mut last = BTreeMap::new();
         for (revision, (name, object, author)) in (1..).zip(story) {

@@ -80,7 +80,7 @@ fn pod(name: &str, agent: usize) -> Value {
     })
 }
 
-/// One creation; none where no answer came. A pod of which nobody knows whether it is there is found by the list.
+/// One creation; `None` if no answer came. A pod of which nobody knows whether it is there is found by the list.
 fn create(server: &Server, pod: &Value) -> Option<u16> {
     let (token, body) = (server.token(), pod.to_string());
     let request = Request {

@@ -91,7 +91,7 @@ fn manifests_are_tried_with_their_skills() {
     assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
 }
 
-/// A first deployment: everything is new, and shown with its skills. A second claim on a workload is told before it is made.
+/// A first deployment: everything is new, and shown with its skills. A second claim on a workload is reported before it is made.
 #[test]
 fn what_is_not_there_yet_is_shown_whole() {
     let namespace = "live-files-new";

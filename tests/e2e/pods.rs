@@ -205,7 +205,7 @@ fn a_webhook_that_strips_pods_is_seen_before_the_write_and_after() {
     webhook.unregister(server, namespace);
 }
 
-/// The right to create pods is a great one; whoever lacks it is told what is not known, and works on.
+/// The right to create pods is a great one; who lacks it is shown what is not known, and works on.
 #[test]
 fn who_may_not_create_pods_is_told_that_it_is_unknown() {
     let namespace = "pods-unknown";

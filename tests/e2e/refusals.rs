@@ -1,4 +1,4 @@
-//! Users whom the server does not know or does not let: what they are told, and that nothing is done by halves.
+//! Users whom the server does not know or does not let: what is printed for them, and that nothing is done by halves.
 
 use crate::objects::{deployment, gates_on, path_of, runtime};
 use crate::server::Server;
@@ -70,7 +70,7 @@ fn a_forbidden_list_is_no_empty_list() {
     assert!(doctor.stdout.contains("no; needed for the config hash"), "{}", doctor.stdout);
 }
 
-/// Who may read but not write sees the difference by asking for no merge, and is told why apply fails.
+/// Who may read but not write sees the difference by asking for no merge, and reads why apply fails.
 #[test]
 fn who_may_not_write_is_told_at_the_dry_run() {
     let namespace = "refusals-write";

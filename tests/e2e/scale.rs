@@ -116,7 +116,7 @@ fn a_run_killed_anywhere_is_finished_by_the_next() {
     server.create(&collection, &defaults);
     let whole = server.skills(&["apply", "-A", "-vv"]);
     assert_eq!(whole.code, 0, "{}", whole.stderr);
-    // Moments of a run are told by what it has asked of the server so far: that is the same on a busy machine.
+    // Moments of a run are identified by what it has asked of the server so far: that is the same on a busy machine.
     let length = requests(&whole, "GET") + requests(&whole, "PATCH");
     assert!(length > 2 * agents, "{length} requests");
     let (mut half_done, mut rounds_with_writes) = (0, 0);

@@ -136,7 +136,7 @@ fn doctor_finds_a_sound_cluster_sound() {
             ("PodSecurity", "ok"),
         ]
     );
-    // Who may nothing is told what he lacks, and nothing of an OpenShift that is not there.
+    // Without rights, the missing ones are named, and nothing of an OpenShift that is not there.
     let said = server.skills(&["doctor", "-n", namespace, "--user", "nobody"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(

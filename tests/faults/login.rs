@@ -1,4 +1,4 @@
-//! Logins through an exec credential plugin: how often it runs, what it is told, and that nothing it prints is shown.
+//! Logins through an exec credential plugin: how often it runs, what it is given, and that nothing it prints is shown.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -310,7 +310,7 @@ fn ctrl_c_ends_between_two_workloads() {
     let applied = said.stdout.lines().count();
     assert_eq!(said.code, 4, "{}", said.stderr);
     assert!((8..24).contains(&applied), "{}", said.stdout);
-    assert_eq!(server.writes(), applied, "a write that is not told");
+    assert_eq!(server.writes(), applied, "a write that is not reported");
     assert!(said.stderr.contains(&format!("interrupted after {applied} of 24 workloads")), "{}", said.stderr);
     assert!(said.stderr.contains("run again to finish"), "{}", said.stderr);
     let again = skills(&server, &["apply", "-n", "team1"]);

@@ -287,7 +287,7 @@ fn plan_is_a_table_or_one_object() {
     );
 }
 
-/// What cannot be carried out is in the table as an error, told on stderr with its place, and exit code 3.
+/// What cannot be carried out is in the table as an error, reported on stderr with its place, and exit code 3.
 #[test]
 fn an_agent_without_its_workload_is_an_error_with_a_place() {
     let said = fed(&["plan", "-f", "-"], RUNTIME);

@@ -78,11 +78,11 @@ fn rendered(text: &str, remove: bool) -> Result<String, String> {
     settings.options.remove = remove;
     settings.options.skill_folders = Some(true);
     let sources = [Source { name: "input.yaml".into(), text: text.into() }];
-    let told = |errors: Vec<kubectl_skills::api::error::InputError>| {
+    let reported = |errors: Vec<kubectl_skills::api::error::InputError>| {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    let stream = Stream::read(&sources, "default").map_err(told)?;
-    let rendered = render(&stream, &settings).map_err(told)?;
+    let stream = Stream::read(&sources, "default").map_err(reported)?;
+    let rendered = render(&stream, &settings).map_err(reported)?;
     Ok(rendered.edited.chunks(0, text).collect())
 }
 

@@ -123,9 +123,9 @@ fn a_run_that_is_killed_leaves_whole_files_and_nothing_else() {
             }
             if signal != Signal::KILL {
                 assert_eq!(agents.temporary(), 0, "{what}: temporary files stay");
-                let told = format!("{written} of {FILES} files are written; not written: ");
+                let reported = format!("{written} of {FILES} files are written; not written: ");
                 assert!(
-                    !stderr.contains("stopped by") || written == FILES || stderr.contains(&told),
+                    !stderr.contains("stopped by") || written == FILES || stderr.contains(&reported),
                     "{what}"
                 );
             }

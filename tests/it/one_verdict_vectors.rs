@@ -141,7 +141,7 @@ impl Vector {
         said["objects"][0]["allowed"] == true
     }
 
-    /// Whether the strict webhook accepts it; none where the API server's schema does, which comes first.
+    /// Whether the strict webhook accepts it; `None` if the API server's schema does, which comes first.
     fn webhook(&self) -> Option<bool> {
         let profile = self.case.profile;
         if !Validator::new(profile).create(&self.runtime).errors.is_empty() {

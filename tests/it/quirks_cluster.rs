@@ -209,12 +209,15 @@ fn q15_safe_refuses_both_by_name() {
     let scenario = Scenario::configured();
     let rival = rival(&scenario);
     let planned = planned(&[scenario.runtime(), &rival, scenario.before()], false);
-    let told: Vec<String> = planned.errors.iter().map(|error| error.message.clone()).collect();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("Deployment weather is also the target of AgentRuntime rival ("), "{told:?}");
+    let reported: Vec<String> = planned.errors.iter().map(|error| error.message.clone()).collect();
+    assert_eq!(reported.len(), 2, "{reported:?}");
     assert!(
-        told[1].starts_with("Deployment weather is also the target of AgentRuntime weather ("),
-        "{told:?}"
+        reported[0].starts_with("Deployment weather is also the target of AgentRuntime rival ("),
+        "{reported:?}"
+    );
+    assert!(
+        reported[1].starts_with("Deployment weather is also the target of AgentRuntime weather ("),
+        "{reported:?}"
     );
     assert!(planned.plans.iter().all(|one| one.plan.desired().is_none()));
 }
@@ -249,9 +252,9 @@ fn q22_safe_leaves_it_and_warns() {
     let old = edited(scenario.before(), &[("metadata|name", json!("old"))]);
     let planned = planned(&[scenario.runtime(), scenario.before(), &old], false);
     assert_eq!(planned.errors, []);
-    let told: Vec<(&str, &str)> =
+    let reported: Vec<(&str, &str)> =
         planned.warnings.iter().map(|(id, warning)| (id.name.as_str(), warning.quirk)).collect();
-    assert_eq!(told, [("old", "Q22")]);
+    assert_eq!(reported, [("old", "Q22")]);
 }
 
 fn ready_before() -> Scenario {

@@ -121,7 +121,7 @@ fn every_difference_from_the_operator_has_its_quirk() {
     assert_eq!(named, wanted);
 }
 
-/// The quirks that explain how we differ; none where we do not.
+/// The quirks that explain how we differ; `None` if we do not.
 fn difference(case: &Case) -> Result<BTreeSet<&'static str>, String> {
     let (exact, theirs) = settled(case, true);
     let (safe, ours) = settled(case, false);

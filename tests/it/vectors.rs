@@ -107,7 +107,7 @@ struct Count {
 
 /// Counts what held; [`Tally::finish`] prints the table and fails the test.
 ///
-/// Every case must be told once: a case that is told twice fails, so that no loop counts a case twice.
+/// Every case must be reported once: a case that is reported twice fails, so that no loop counts a case twice.
 #[derive(Debug, Default)]
 pub struct Tally {
     counts: BTreeMap<(usize, String), Count>,
@@ -164,7 +164,7 @@ impl Tally {
         count
     }
 
-    /// Prints one line `profile group held/total` each, those told apart, and a sum.
+    /// Prints one line `profile group held/total` each, those reported apart, and a sum.
     ///
     /// # Panics
     /// When a case failed, or there was none at all: a test over no cases proves nothing.

@@ -272,7 +272,7 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn reported(text: &str) -> String {
         match read("a/.kubectl-skills.yaml", Path::new("a"), text) {
             Ok(settings) => settings.iter().map(|one| format!("{}={:?}\n", one.name, one.values)).collect(),
             Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
@@ -284,21 +284,21 @@ mod tests {
     fn the_documented_examples_are_read() {
         let text: String = KEYS.iter().map(|key| format!("{}: {}\n", key.name, key.example)).collect();
         assert_eq!(
-            told(&text),
+            reported(&text),
             "profile=[\"head\"]\nnamespace=[\"team1\"]\nconfig-from=[\"a/operator/config.yaml\"]\ncontainer=[\"agent\"]\n\
              exclude=[\"values*.yaml\", \"old/\"]\nallow-none=[\"true\"]\nrecursive=[\"true\"]\nexact=[\"true\"]\n\
              skill-folders=[\"false\"]\nfeature-gates=[\"skillImageVolumes=true\"]\n\
              feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\n\
              pod-template-path=[\"Workflow.example.com=spec.template\"]\n"
         );
-        assert_eq!(told("# nothing yet\n"), "");
-        assert_eq!(told("{}\n"), "");
+        assert_eq!(reported("# nothing yet\n"), "");
+        assert_eq!(reported("{}\n"), "");
         assert_eq!(
-            told("config-from: cluster\nexclude: old\n"),
+            reported("config-from: cluster\nexclude: old\n"),
             "config-from=[\"cluster\"]\nexclude=[\"old\"]\n"
         );
-        assert_eq!(told("config-from: /etc/config.yaml\n"), "config-from=[\"/etc/config.yaml\"]\n");
-        assert_eq!(told("namespace:\nprofile: ~\n"), "");
+        assert_eq!(reported("config-from: /etc/config.yaml\n"), "config-from=[\"/etc/config.yaml\"]\n");
+        assert_eq!(reported("namespace:\nprofile: ~\n"), "");
     }
 
     /// A key that were passed over would render something else than its author believes.
@@ -310,7 +310,7 @@ mod tests {
                     feature-gates: {a: 'on'}\nexclude: ['a[']\nprofile: heads\nexact: 1\nconfig-view: ''\n\
                     pod-template-path: [W.g=a.b, W=a.b]\n";
         assert_eq!(
-            told(text),
+            reported(text),
             format!(
                 "a/.kubectl-skills.yaml:1:1: profil: unknown key (did you mean profile? known are {keys})\n\
                  a/.kubectl-skills.yaml:2:13: allow-none: must be true or false, found a string (remove the quotes)\n\
@@ -327,9 +327,9 @@ mod tests {
                  such as Workflow.example.com=spec.template\n"
             )
         );
-        assert_eq!(told("- a\n"), "a/.kubectl-skills.yaml:1:1: must be keys and values, found array\n");
+        assert_eq!(reported("- a\n"), "a/.kubectl-skills.yaml:1:1: must be keys and values, found array\n");
         assert_eq!(
-            told("profile: head\n---\nexact: true\n"),
+            reported("profile: head\n---\nexact: true\n"),
             "a/.kubectl-skills.yaml:2: a second document: the configuration is one\n"
         );
     }

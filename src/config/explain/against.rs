@@ -131,7 +131,7 @@ impl Search<'_> {
         if !self.hash.begins(&ConfigHash::of(&input)) {
             return false;
         }
-        let differs = changes.iter().map(|change| change.told.clone()).collect();
+        let differs = changes.iter().map(|change| change.reported.clone()).collect();
         self.out.explanations.push(Explanation { differs, profile: variant.profile.name, input });
         true
     }
@@ -149,7 +149,7 @@ struct Variant {
 
 struct Change {
     /// In words.
-    told: String,
+    reported: String,
     kind: Kind,
 }
 
@@ -249,7 +249,7 @@ fn edit(variant: &mut Variant, maps: &[ConfigMap], index: usize, how: impl FnOnc
 /// All single changes, the likeliest first.
 fn changes(inputs: &Inputs<'_>, maps: &[ConfigMap]) -> Vec<Change> {
     let mut out = Vec::new();
-    let mut push = |told: String, kind: Kind| out.push(Change { told, kind });
+    let mut push = |reported: String, kind: Kind| out.push(Change { reported, kind });
     let cached = match inputs.view {
         ConfigView::Operator => inputs.profile.cached_reader,
         ConfigView::Cache => true,
@@ -293,11 +293,11 @@ fn changes(inputs: &Inputs<'_>, maps: &[ConfigMap]) -> Vec<Change> {
         for (key, value) in &map.data {
             let of = format!("key {key} of ConfigMap {}/{}", map.namespace, map.name);
             push(format!("without {of}"), Kind::Key(index, key.clone(), None));
-            let (told, other) = match value.strip_suffix('\n') {
+            let (reported, other) = match value.strip_suffix('\n') {
                 Some(shorter) => (format!("{of} without the line break at its end"), shorter.to_owned()),
                 None => (format!("{of} with a line break at its end"), format!("{value}\n")),
             };
-            push(told, Kind::Key(index, key.clone(), Some(other)));
+            push(reported, Kind::Key(index, key.clone(), Some(other)));
         }
     }
     out
@@ -319,15 +319,15 @@ fn spec_changes(
         return;
     };
     push("defaults only, as after the AgentRuntime's deletion".into(), Kind::Spec(Part::All, Box::new(None)));
-    let mut change = |told: String, part: Part, how: &dyn Fn(&mut AgentRuntimeSpec)| {
+    let mut change = |reported: String, part: Part, how: &dyn Fn(&mut AgentRuntimeSpec)| {
         let mut changed = spec.clone();
         how(&mut changed);
         if changed != *spec {
-            push(told, Kind::Spec(part, Box::new(Some(changed))));
+            push(reported, Kind::Spec(part, Box::new(Some(changed))));
         }
     };
     let moved = moved(&spec.skills, mounted);
-    let told: Vec<String> = moved
+    let reported: Vec<String> = moved
         .iter()
         .map(|(index, image)| {
             format!(
@@ -336,10 +336,11 @@ fn spec_changes(
             )
         })
         .collect();
-    let singles = moved.iter().zip(&told).map(|(one, told)| (std::slice::from_ref(one), told.clone()));
-    let all = (moved.len() > 1).then(|| (moved.as_slice(), told.join(", and ")));
-    for (images, told) in all.into_iter().chain(singles) {
-        change(told, Part::Skills, &|spec| {
+    let singles =
+        moved.iter().zip(&reported).map(|(one, reported)| (std::slice::from_ref(one), reported.clone()));
+    let all = (moved.len() > 1).then(|| (moved.as_slice(), reported.join(", and ")));
+    for (images, reported) in all.into_iter().chain(singles) {
+        change(reported, Part::Skills, &|spec| {
             for (index, image) in images {
                 (*image).clone_into(&mut spec.skills[*index].image);
             }
@@ -382,9 +383,9 @@ fn spec_changes(
     change("with an empty spec.trace".into(), Part::Trace, &|spec| spec.trace = Some(Trace::default()));
     change("without spec.authBridgeMode".into(), Part::AuthBridgeMode, &|spec| spec.auth_bridge_mode.clear());
     for mode in ["", "disabled", "permissive", "strict"] {
-        let told =
+        let reported =
             if mode.is_empty() { "without spec.mtlsMode".into() } else { format!("spec.mtlsMode {mode}") };
-        change(told, Part::MtlsMode, &|spec| mode.clone_into(&mut spec.mtls_mode));
+        change(reported, Part::MtlsMode, &|spec| mode.clone_into(&mut spec.mtls_mode));
     }
 }
 
@@ -439,7 +440,7 @@ mod tests {
         ConfigHash::of(&hash_input(inputs.profile, inputs.spec, &config))
     }
 
-    fn told(inputs: &Inputs<'_>, hash: &ConfigHash) -> Vec<Vec<String>> {
+    fn reported(inputs: &Inputs<'_>, hash: &ConfigHash) -> Vec<Vec<String>> {
         let found = against(inputs, &hash.into());
         for explanation in &found.explanations {
             assert_eq!(ConfigHash::of(&explanation.input), *hash);
@@ -467,38 +468,41 @@ mod tests {
             view: ConfigView::Full,
             mounted: &[],
         };
-        assert_eq!(told(&here, &hash_of(&here)), [Vec::<String>::new()]);
+        assert_eq!(reported(&here, &hash_of(&here)), [Vec::<String>::new()]);
 
         let cached = Inputs { view: ConfigView::Operator, ..here.clone() };
-        assert_eq!(told(&here, &hash_of(&cached)), [["only ConfigMaps in the operator's cache are seen"]]);
+        assert_eq!(
+            reported(&here, &hash_of(&cached)),
+            [["only ConfigMaps in the operator's cache are seen"]]
+        );
         let full = "every ConfigMap is seen, not only those in the operator's cache";
-        assert_eq!(told(&cached, &hash_of(&here)), [[full]]);
+        assert_eq!(reported(&cached, &hash_of(&here)), [[full]]);
 
         let mut other = spec.clone();
         other.skills.reverse();
         let reversed = Inputs { spec: Some(&other), ..here.clone() };
-        assert_eq!(told(&here, &hash_of(&reversed)), [[r#"spec.skills in the order ["web","pdf"]"#]]);
+        assert_eq!(reported(&here, &hash_of(&reversed)), [[r#"spec.skills in the order ["web","pdf"]"#]]);
 
         other.skills.clear();
         let without = Inputs { spec: Some(&other), ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&without)),
+            reported(&here, &hash_of(&without)),
             [["without spec.skills"], ["profile no-skills instead of pr332-merged"]]
         );
         let deleted = Inputs { spec: None, ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&deleted)),
+            reported(&here, &hash_of(&deleted)),
             [["defaults only, as after the AgentRuntime's deletion"]]
         );
 
         let second = Inputs { maps: &[&maps[..2], &maps[3..]].concat(), ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&second)),
+            reported(&here, &hash_of(&second)),
             [["without ConfigMap team/a"], ["the namespace's defaults come from ConfigMap team/b"]]
         );
         let gateless = Inputs { maps: &[&maps[..1], &maps[2..]].concat(), ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&gateless)),
+            reported(&here, &hash_of(&gateless)),
             [
                 ["without ConfigMap kagenti-system/kagenti-feature-gates"],
                 ["without key feature-gates.yaml of ConfigMap kagenti-system/kagenti-feature-gates"]
@@ -509,7 +513,7 @@ mod tests {
         broken[4].data.insert("config.yaml".into(), "mode: lite\n".into());
         let broken = Inputs { maps: &broken, ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&broken)),
+            reported(&here, &hash_of(&broken)),
             [["key config.yaml of ConfigMap team/authbridge-runtime-config with a line break at its end"]]
         );
 
@@ -538,7 +542,7 @@ mod tests {
         };
         let there = Inputs { spec: Some(&other), ..here.clone() };
         assert_eq!(
-            told(&here, &hash_of(&there)),
+            reported(&here, &hash_of(&there)),
             [[r#"spec.skills in the order ["web","pdf"]"#, "without spec.authBridgeMode"],]
         );
     }

@@ -75,10 +75,10 @@ fn failed(text: &str, message: &str) -> Value {
     before.as_object_mut().unwrap().shift_remove("results");
     assert_eq!(after, before);
     assert!(out.text.starts_with(text.trim_end()), "{}", out.text);
-    let told: Vec<String> = out.results.errors().map(ToString::to_string).collect();
+    let reported: Vec<String> = out.results.errors().map(ToString::to_string).collect();
     assert!(
-        told.iter().any(|line| line.contains(message) && !line.contains('\n')),
-        "{message} is not in {told:?}"
+        reported.iter().any(|line| line.contains(message) && !line.contains('\n')),
+        "{message} is not in {reported:?}"
     );
     results
 }
@@ -119,9 +119,9 @@ fn plain_manifests_come_out_as_manifests() {
         !out.failed && out.text.contains("mountPath: /skills/forecast") && out.text.starts_with("# kept\n")
     );
     let broken = text.replace("name: weather}", "name: gone}");
-    let told = super::run(broken, &FunctionConfig::default(), None).unwrap_err();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].field, "spec.targetRef.name");
+    let reported = super::run(broken, &FunctionConfig::default(), None).unwrap_err();
+    assert_eq!(reported.len(), 1);
+    assert_eq!(reported[0].field, "spec.targetRef.name");
 }
 
 /// With exit 0 an orchestrator would take each of these for "delete everything".
@@ -304,12 +304,12 @@ fn a_validation_finds_what_is_not_carried_out() {
     let validate = config("{validate: true}");
     let out = run(&list(&validate));
     assert!(out.failed);
-    let told: Vec<String> = out.results.errors().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 1);
+    let reported: Vec<String> = out.results.errors().map(ToString::to_string).collect();
+    assert_eq!(reported.len(), 1);
     assert!(
-        told[0].starts_with("Deployment demo/weather: ")
-            && told[0].contains("is not as AgentRuntime weather wants it"),
-        "{told:?}"
+        reported[0].starts_with("Deployment demo/weather: ")
+            && reported[0].contains("is not as AgentRuntime weather wants it"),
+        "{reported:?}"
     );
     let done = run(&list("")).text + &validate;
     let out = run(&done);
@@ -352,8 +352,8 @@ fn a_configuration_from_a_file_is_for_plain_manifests() {
             "config.yaml:1: SkillsFunction : spec.x: unknown field",
         ),
     ] {
-        let told = of(&plain, &file(bad)).unwrap_err();
-        assert!(told[0].to_string().contains(message), "{}", told[0]);
+        let reported = of(&plain, &file(bad)).unwrap_err();
+        assert!(reported[0].to_string().contains(message), "{}", reported[0]);
     }
     // In a list the configuration has its place.
     let twice = of(&list(&config("{}")), &good).unwrap();

@@ -30,7 +30,7 @@ impl Edited {
         self.splices.get(source).is_some_and(|splices| !splices.is_empty())
     }
 
-    /// The text of a file after the edits; none where nothing changes in it.
+    /// The text of a file after the edits; `None` if nothing changes in it.
     pub fn text(&self, source: usize, original: &str) -> Option<String> {
         let splices = self.splices.get(source).filter(|splices| !splices.is_empty())?;
         Some(crate::yaml::apply(original, splices))
@@ -169,12 +169,12 @@ impl<'p, 's> Collector<'p, 's> {
     }
 
     fn failed(&mut self, index: usize, item: Option<&Item>, error: &EditError) {
-        let told = self.stream.error_at(index, error.line, error.column, item.map(|item| &item.id));
+        let reported = self.stream.error_at(index, error.line, error.column, item.map(|item| &item.id));
         self.errors.push(InputError {
             field: error.path.clone(),
             message: error.message.clone(),
             help: error.help.clone(),
-            ..told
+            ..reported
         });
     }
 

@@ -16,7 +16,7 @@ use crate::plan::claims::{Claim, Claims, WorkloadKey};
 pub(super) struct Order {
     /// Who leads.
     pub lead: Lead,
-    /// Index of the workload; none where it is not in the stream.
+    /// Index of the workload; `None` if it is not in the stream.
     pub workload: Option<usize>,
     /// The SkillBindings that add to it, as indexes of [`Bindings::all`].
     pub bindings: Vec<usize>,

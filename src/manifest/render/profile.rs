@@ -44,7 +44,7 @@ pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profi
         (None, Some(_)) => chosen("rossoctl", "the AgentRuntimes are of group agent.rossoctl.dev"),
         (Some(_), None) => {
             let with_skills = stream.runtimes.iter().any(|item| {
-                // One that cannot be read is told by the plan.
+                // One that cannot be read is reported by the plan.
                 stream
                     .object(item)
                     .is_ok_and(|object| object.pointer("/spec/skills").is_some_and(Value::is_array))

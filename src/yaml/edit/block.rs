@@ -177,7 +177,7 @@ impl<'e> EditSession<'e> {
         (text, layout.eol)
     }
 
-    /// Where new entries go that come before the entry `at`: above the comments just above it. None where its key is
+    /// Where new entries go that come before the entry `at`: above the comments just above it. `None` if its key is
     /// written after `? `.
     fn place_before(
         &self,

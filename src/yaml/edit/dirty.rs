@@ -25,7 +25,7 @@ pub(super) enum Dirty<'e> {
 }
 
 impl<'e> DirtyPaths<'e> {
-    /// None where there are too many paths to follow at once; then anything may differ.
+    /// `None` if there are too many paths to follow at once; then anything may differ.
     pub(super) fn new(paths: &'e [Vec<Place<'static>>]) -> Option<DirtyPaths<'e>> {
         if paths.len() > 64 || paths.iter().any(Vec::is_empty) {
             return None;

@@ -1,5 +1,5 @@
 //! Compares a mapping's entries with the wanted ones: which are edited, added and removed. Merge keys and duplicate keys
-//! are refused where a change could not be told from what they mean. Writing is left to `block` and `flow`.
+//! are refused where a change would leave open what they mean. Writing is left to `block` and `flow`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -18,7 +18,7 @@ pub(super) struct Lines {
     content: usize,
 }
 
-/// The lines of an item; none where its document or its place allows no proof by itself.
+/// The lines of an item; `None` if its document or its place allows no proof by itself.
 pub(super) fn lines_of(document: &Document<'_>, parents: &Parents, node: NodeId) -> Option<Lines> {
     let (text, tree) = (document.text, &document.tree);
     if !document.quick || document.may_alias || !text.ends_with('\n') || text.starts_with('\u{feff}') {

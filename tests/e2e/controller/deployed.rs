@@ -356,8 +356,8 @@ fn unnamed_of(server: &Server, account: &str, right: &Right) -> Vec<&'static str
         let says = |value: &Value| value.as_str().is_some_and(|text| text.contains(words));
         controller.log().iter().any(|line| line.as_object().is_some_and(|fields| fields.values().any(says)))
     };
-    let (told, refused) = (right.text(), right.refusal());
-    let named = || said(&told) && said(&refused);
+    let (reported, refused) = (right.text(), right.refusal());
+    let named = || said(&reported) && said(&refused);
     let wait = |seconds: u64| {
         let end = Instant::now() + Duration::from_secs(seconds);
         while !named() && Instant::now() < end {
@@ -391,7 +391,7 @@ fn unnamed_of(server: &Server, account: &str, right: &Right) -> Vec<&'static str
         }
         wait(6);
     }
-    let missed = [(&told, "at the start"), (&refused, "in use")];
+    let missed = [(&reported, "at the start"), (&refused, "in use")];
     missed.into_iter().filter(|(words, _)| !said(words)).map(|(_, when)| when).collect()
 }
 

@@ -156,7 +156,7 @@ fn as_the_operator(server: &Server, name: &str, namespace: &str) {
             assert!(pauses[0] < Duration::from_secs(2), "{name}: {pauses:?}");
         }
         Some(seconds) => {
-            // Its own status may come back to it before it is told that it was stored: then it looks once more.
+            // Its own status may come back to it before the answer that it was stored: then it looks once more.
             let first = play.faults().len();
             assert!(first <= 2, "{name}: {first} attempts");
             let pause = *play.pauses(first + 1).last().expect("a pause");
@@ -175,7 +175,7 @@ fn a_failure_that_stays_is_told_and_tried_again_soon(server: &Server, namespace:
     let play = Play::new(server, &case, namespace);
     let _controller = play.start(server);
     eventually("two attempts", || (play.faults().len() >= 2).then_some(()));
-    assert_eq!(condition(server, &play.scene.runtime, "Ready"), "", "told before it stayed");
+    assert_eq!(condition(server, &play.scene.runtime, "Ready"), "", "reported before it stayed");
     play.scene.settles(server).unwrap_or_else(|why| panic!("{why}"));
     let pauses = play.pauses(6);
     assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(20)), "{pauses:?}");

@@ -17,7 +17,7 @@ fn versions(server: &Server, objects: &[&Value]) -> Vec<Value> {
     objects.iter().map(|object| live(server, object)["metadata"]["resourceVersion"].clone()).collect()
 }
 
-/// A controller that is killed between its event and the status has told the news once, and its successor adds nothing; told
+/// A controller that is killed between its event and the status has sent the event once, and its successor adds nothing; told
 /// after the status, 44 of 800 were lost.
 #[test]
 fn an_event_outlives_a_controller_that_is_killed_before_the_status() {
@@ -26,7 +26,7 @@ fn an_event_outlives_a_controller_that_is_killed_before_the_status() {
     let (agent, workload) = (runtime(namespace, "weather", &SKILLS), deployment(namespace, "weather"));
     put(server, &workload);
     put(server, &agent);
-    let told = "Normal Configured Applied config to Deployment weather";
+    let reported = "Normal Configured Applied config to Deployment weather";
     let refused = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503, "reason": "ServiceUnavailable",
         "message": "not now"});
     let status = |seen: &Seen| seen.method == "PATCH" && seen.path.ends_with("/agentruntimes/weather/status");
@@ -35,11 +35,11 @@ fn an_event_outlives_a_controller_that_is_killed_before_the_status() {
     eventually("a status", || proxy.seen().iter().any(|seen| seen.faulty).then_some(()));
     first.kill();
     assert_eq!(condition(server, &agent, "Ready"), "", "the status was written");
-    assert_eq!(events(server, &agent), [told]);
+    assert_eq!(events(server, &agent), [reported]);
 
     let _second = Controller::of(server, namespace);
     until_condition(server, &agent, "Ready", "True Configured");
-    assert_eq!(events(server, &agent), [told]);
+    assert_eq!(events(server, &agent), [reported]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn of_two_that_point_at_one_workload_the_first_keeps_it() {
     put(server, &workload);
     put(server, &first);
     until_condition(server, &first, "Ready", "True Configured");
-    // Their age is told in seconds.
+    // Their age is printed in seconds.
     std::thread::sleep(Duration::from_millis(1100));
     put(server, &second);
     until_condition(server, &second, "TargetResolved", "False TargetAmbiguous");

@@ -93,7 +93,7 @@ impl Controller {
         (head.split(' ').nth(1).expect("a code").to_owned(), body.to_owned())
     }
 
-    /// A number of `/metrics`; 0 where it is not told.
+    /// A number of `/metrics`; 0 if it is missing.
     pub fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.page("/metrics");
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("kubectl_skills_{name} ")));

@@ -125,6 +125,6 @@ fn a_collector_that_does_not_answer_costs_nothing_but_traces() {
     assert!(asked.elapsed().as_secs() < 30, "it took {:?} to end", asked.elapsed());
     assert!(
         log.iter().any(|line| line["message"] == "the last traces were not sent"),
-        "who waits for traces is told: {log:?}"
+        "who waits for traces is reported: {log:?}"
     );
 }

@@ -12,7 +12,7 @@ const SKILLS: [(&str, &str, &str); 1] = [("pdf", "quay.io/example/pdf:1", "/skil
 /// A server that comes back empty-handed for a moment must roll nobody.
 #[test]
 fn a_restarted_api_server_rolls_nothing_and_is_followed_again() {
-    // A server that is asked to end waits for its watches for as long as a request may take: a minute, if not told.
+    // A server that is asked to end waits for its watches for as long as a request may take: a minute, by default.
     let server = Server::start(CURRENT, &["--", "--request-timeout=3s"]);
     server.namespace("kagenti-system");
     server.namespace("team1");
@@ -59,11 +59,11 @@ fn without_the_right_to_list_nothing_is_planned() {
     server.create(&format!("{rbac}/rolebindings"), &binding);
     let controller = Controller::of_with(server, namespace, &["--user", "nobody"], &[]);
     eventually("a refusal", || {
-        let told = |line: &serde_json::Value| {
+        let reported = |line: &serde_json::Value| {
             let error = line["error"].as_str().unwrap_or_default();
             error.contains("configmaps") && error.contains("forbidden")
         };
-        controller.log().iter().any(told).then_some(())
+        controller.log().iter().any(reported).then_some(())
     });
     std::thread::sleep(Duration::from_secs(3));
     // To list and watch ConfigMaps here and in the operator's namespace, and pods; to create and patch events.

@@ -21,7 +21,7 @@ fn wanted(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(check, state)| ((*check).to_owned(), (*state).to_owned())).collect()
 }
 
-/// Pods without their skills say nothing of it: who asks must be told.
+/// Pods without their skills say nothing of it: `status` must name them.
 #[test]
 fn doctor_says_who_delivers_to_pods() {
     let server = start();

@@ -304,7 +304,7 @@ impl Case {
         })
     }
 
-    /// The pod of the template as `render` leaves it with the same SkillBinding, delivered to the workload; none where it
+    /// The pod of the template as `render` leaves it with the same SkillBinding, delivered to the workload; `None` if it
     /// refuses.
     pub(super) fn rendered(&self) -> Option<Value> {
         let mut spec = self.binding.clone();

@@ -25,7 +25,7 @@ impl fmt::Display for Used {
     }
 }
 
-/// Puts the values of the configuration file into the command as defaults; none where there is no such file.
+/// Puts the values of the configuration file into the command as defaults; `None` if there is no such file.
 pub fn from_file(command: Command, matches: &ArgMatches) -> Result<(Command, Option<Used>), Failure> {
     let Some((verb, typed)) = matches.subcommand() else { return Ok((command, None)) };
     let named = typed.try_get_one::<PathBuf>("config").ok().flatten();

@@ -33,13 +33,13 @@ pub struct Task<'a> {
 
 /// What became of a task.
 pub struct Done {
-    /// The object as stored; none where nothing had to be written after all.
+    /// The object as stored; `None` if nothing had to be written after all.
     pub stored: Option<Value>,
     /// Fields taken over from the operator, or with force from anybody, as notes.
     pub taken: Vec<String>,
 }
 
-/// The task of a plan; none where nothing is to be written.
+/// The task of a plan; `None` if nothing is to be written.
 pub fn task<'a>(run: &ClusterRun, live: &LivePlan<'a>, plan: &RuntimePlan) -> Option<Task<'a>> {
     let desired = wanted(live, plan)?;
     let workload = live.workload?;
@@ -59,7 +59,7 @@ pub fn task<'a>(run: &ClusterRun, live: &LivePlan<'a>, plan: &RuntimePlan) -> Op
     })
 }
 
-/// What a plan makes of the workload; none where that is as it is.
+/// What a plan makes of the workload; `None` if that is as it is.
 pub fn wanted<'p>(live: &LivePlan<'_>, plan: &'p RuntimePlan) -> Option<&'p Value> {
     let desired = plan.desired()?;
     (!is_settled(live.workload?, desired)).then_some(desired)
@@ -160,7 +160,7 @@ pub async fn write_one(
     }
 }
 
-/// Reads the workload again and plans over it. None where nothing is left to be written.
+/// Reads the workload again and plans over it. `None` if nothing is left to be written.
 pub async fn again(run: &ClusterRun, task: &Task<'_>) -> Result<Option<Write>, ClusterError> {
     let Write { resource, namespace, name, .. } = &task.write;
     let what = format!("get {} {namespace}/{name}", resource.plural);

@@ -139,7 +139,7 @@ fn refuse_auth_provider(user: &AuthInfo) -> Result<(), ClusterError> {
     Err(ClusterError::new(Failure::Configuration, message).help(format!("use {plugin} in users[].user.exec")))
 }
 
-/// The kubeconfig, merged from its files; none where there is none. A file named by `--kubeconfig` must exist; files in
+/// The kubeconfig, merged from its files; `None` if there is none. A file named by `--kubeconfig` must exist; files in
 /// KUBECONFIG may be missing, as for kubectl.
 fn read_kubeconfig(flag: Option<&Path>) -> Result<Option<Kubeconfig>, ClusterError> {
     if let Some(path) = flag {
@@ -183,7 +183,7 @@ fn read_file(path: &Path) -> Result<Kubeconfig, ClusterError> {
     })
 }
 
-/// Names of contexts, clusters or users in the kubeconfig; none where it cannot be read.
+/// Names of contexts, clusters or users in the kubeconfig; `None` if it cannot be read.
 pub fn kubeconfig_names(flag: Option<&Path>, which: Known) -> Vec<String> {
     let Ok(Some(kubeconfig)) = read_kubeconfig(flag) else { return Vec::new() };
     match which {

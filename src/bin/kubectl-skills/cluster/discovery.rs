@@ -76,7 +76,7 @@ pub async fn sandboxes(requests: &Requests) -> Result<Resource, ClusterError> {
     })
 }
 
-/// Where a kind that the command line adds is; none where the cluster does not serve it.
+/// Where a kind that the command line adds is; `None` if the cluster does not serve it.
 pub async fn resource_of(requests: &Requests, kind: WorkloadKind) -> Result<Option<Resource>, ClusterError> {
     let what = format!("read the kinds of {}", kind.group());
     let Some(group) = requests.get(&format!("/apis/{}", kind.group()), &what).await? else { return Ok(None) };
@@ -95,7 +95,7 @@ pub async fn resource_of(requests: &Requests, kind: WorkloadKind) -> Result<Opti
         .map(|plural| Resource { base: String::leak(base.clone()), plural: String::leak(plural.to_owned()) }))
 }
 
-/// The OpenAPI schema of AgentRuntime in a group; none where the group is not served.
+/// The OpenAPI schema of AgentRuntime in a group; `None` if the group is not served.
 async fn schema(requests: &Requests, group: &str) -> Result<Option<Value>, ClusterError> {
     let path = format!("/openapi/v3/apis/{group}/{VERSION}");
     let Some(mut document) = requests.get(&path, &format!("read the schema of {group}/{VERSION}")).await?

@@ -457,7 +457,7 @@ async fn pod_security(cluster: &Cluster<'_>, stage: Option<Stage>) -> Row {
 /// On OpenShift, whether the security context constraints let image volumes through.
 async fn openshift(requests: &Requests) -> Vec<Row> {
     const CHECK: &str = "OpenShift SCC";
-    // Who may not list them is told so before whether there are any; what groups there are, everybody may know.
+    // A missing right to list them is reported before whether there are any; what groups there are, everybody may know.
     match requests.get("/apis/security.openshift.io/v1", "look for OpenShift's API").await {
         Ok(None) => return Vec::new(),
         Ok(Some(_)) => {}

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Without this a user who loses a conflict is told neither by whom nor about what.
+    /// Without this a user who loses a conflict learns neither with whom nor about what.
     #[test]
     fn a_conflict_names_manager_and_field() {
         let status = json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict",

@@ -288,7 +288,7 @@ impl Informer {
 /// Whether a change is one to look at: a new version alone is none, and of a workload neither is its status, which others
 /// write all the time.
 fn says_more(kind: &str, old: &Value, new: &Value) -> bool {
-    let told = |object: &Value| {
+    let reported = |object: &Value| {
         let mut object = object.clone();
         if let Value::Object(map) = &mut object {
             if !kind.is_empty() {
@@ -300,7 +300,7 @@ fn says_more(kind: &str, old: &Value, new: &Value) -> bool {
         }
         object
     };
-    told(old) != told(new)
+    reported(old) != reported(new)
 }
 
 #[cfg(test)]

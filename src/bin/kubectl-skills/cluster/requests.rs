@@ -131,7 +131,7 @@ impl Requests {
         absent_if_not_found(self.send(Method::GET, path, None, self.end(), what).await)
     }
 
-    /// Reads a list whole, page by page. None where the server does not serve that kind (404). When a page's token
+    /// Reads a list whole, page by page. `None` if the server does not serve that kind (404). When a page's token
     /// expired (410) the list is begun again, since pages of two moments do not make one snapshot.
     pub async fn list(&self, path: &str, selector: &str, what: &str) -> Result<Option<List>, ClusterError> {
         let end = self.end();

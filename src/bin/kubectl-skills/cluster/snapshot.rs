@@ -54,7 +54,7 @@ pub struct Snapshot {
     pub runtimes: Vec<Value>,
     /// Of those, the ones that the run is about, as (namespace, name).
     pub selected: BTreeSet<(String, String)>,
-    /// All SkillBindings of those namespaces, by namespace and name; none where the cluster does not serve them.
+    /// All SkillBindings of those namespaces, by namespace and name; `None` if the cluster does not serve them.
     pub bindings: Vec<Value>,
     /// Of those, the ones that the run is about.
     pub selected_bindings: BTreeSet<(String, String)>,
@@ -161,7 +161,7 @@ pub async fn read_runtimes(
     Ok(list.items)
 }
 
-/// All SkillBindings of the scope's namespaces, by namespace and name; none where the cluster does not serve them.
+/// All SkillBindings of the scope's namespaces, by namespace and name; `None` if the cluster does not serve them.
 pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<Vec<Value>>, ClusterError> {
     if !serves_bindings(requests).await? {
         return Ok(None);

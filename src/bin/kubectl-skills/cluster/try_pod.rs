@@ -81,7 +81,7 @@ pub struct Trials {
     pub dropped: Vec<(String, Vec<String>)>,
     /// Workloads whose Pods are refused: (title, the server's words).
     pub refused: Vec<(String, String)>,
-    /// Why Pods could not be tried; none where they all were.
+    /// Why Pods could not be tried; `None` if they all were.
     pub unknown: Option<String>,
 }
 

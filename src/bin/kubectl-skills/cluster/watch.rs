@@ -164,7 +164,7 @@ impl From<ClusterError> for Ended {
     }
 }
 
-/// Says what failed and how long to wait; none where nobody listens any more.
+/// Says what failed and how long to wait; `None` if nobody listens any more.
 async fn on_failure<T>(
     target: &WatchTarget<T>,
     position: &mut Position,
@@ -455,7 +455,7 @@ mod tests {
         assert_eq!(lines("").await, [""; 0]);
     }
 
-    /// The end of the initial objects is told by an annotation; another bookmark must not be taken for it, or objects that
+    /// The end of the initial objects is marked by an annotation; another bookmark must not be taken for it, or objects that
     /// were not sent yet would count as deleted.
     #[test]
     fn only_the_annotated_bookmark_ends_a_list() {

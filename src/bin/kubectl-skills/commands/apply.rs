@@ -374,7 +374,7 @@ struct Place {
 }
 
 impl Place {
-    /// The target of a plan; none where it does not exist.
+    /// The target of a plan; `None` if it does not exist.
     fn of(live: &LivePlan<'_>) -> Option<Self> {
         let plan = live.plan.as_ref().filter(|_| live.workload.is_some())?;
         let resource = paths::of_workload(live.workload?)?;
@@ -395,8 +395,9 @@ async fn wait_for(run: &ClusterRun, places: &[Place], limit: Duration, tally: &m
     const CONCURRENCY: usize = 16;
     let limit = if limit.is_zero() { DEFAULT_WAIT } else { limit };
     let waits = places.iter().map(|place| async move {
-        let told = |text: &str| notes::note(&format!("{} in {}: {text}", place.title, place.namespace));
-        wait::rollout(&run.requests, place.resource, &place.namespace, &place.name, Some(limit), told).await
+        let reported = |text: &str| notes::note(&format!("{} in {}: {text}", place.title, place.namespace));
+        wait::rollout(&run.requests, place.resource, &place.namespace, &place.name, Some(limit), reported)
+            .await
     });
     let mut stream = stream::iter(waits).buffer_unordered(CONCURRENCY);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());

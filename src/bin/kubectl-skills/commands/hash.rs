@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Run {
 pub type Workloads = BTreeMap<(String, String, String), Value>;
 
 impl HashOptions {
-    /// The workloads of the file whose hashes are to be explained; none where they are not from a file.
+    /// The workloads of the file whose hashes are to be explained; `None` if they are not from a file.
     pub fn workloads_of_file(&self, namespace: Option<&str>) -> Result<Option<Workloads>, Failure> {
         let Some(Foreign::File(path)) = &self.against else { return Ok(None) };
         let sources = [Source { name: path.display().to_string(), text: source::read_text(path)? }];

@@ -21,7 +21,7 @@ use crate::printable;
 use crate::sink;
 use crate::table::Table;
 
-/// What `hash` was told.
+/// The flags of `hash`.
 #[derive(Debug, Clone)]
 pub struct HashOptions {
     /// Each layer and value that went in, with its source.
@@ -53,7 +53,7 @@ pub struct HashReport<'a> {
     warned: BTreeSet<String>,
     items: Vec<Value>,
     table: Table,
-    told: String,
+    reported: String,
 }
 
 impl<'a> HashReport<'a> {
@@ -73,7 +73,7 @@ impl<'a> HashReport<'a> {
             warned: BTreeSet::new(),
             items: Vec::new(),
             table: Table::new(&["NAMESPACE", "NAME", "HASH"]),
-            told: String::new(),
+            reported: String::new(),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> HashReport<'a> {
                               "hashInput": plan.hash_input});
         if self.options.explain {
             let rows = explain(self.profile, spec, config);
-            self.told.push_str(&format!(
+            self.reported.push_str(&format!(
                 "\n{} {}\n{}",
                 printable::line(&id.to_string()),
                 plan.config_hash,
@@ -126,7 +126,7 @@ impl<'a> HashReport<'a> {
             let found = against(&inputs, &foreign);
             let foreign = foreign.as_str();
             item["againstHash"] = foreign.into();
-            self.told.push_str(&format!(
+            self.reported.push_str(&format!(
                 "\n{} against {foreign}\n{}",
                 printable::line(&id.to_string()),
                 explanations(&found)
@@ -148,8 +148,8 @@ impl<'a> HashReport<'a> {
                                   "items": self.items});
                 sink::object(format, &list)
             }
-            Report::Text if self.told.is_empty() => sink::text(&self.table.to_string()),
-            Report::Text => sink::text(self.told.trim_start_matches('\n')),
+            Report::Text if self.reported.is_empty() => sink::text(&self.table.to_string()),
+            Report::Text => sink::text(self.reported.trim_start_matches('\n')),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::notes;
 use crate::object_diff::{self, Pair};
 use crate::sink;
 
-/// What `diff` was told alongside the scope.
+/// The flags of `diff` alongside the scope.
 #[derive(Debug, Clone)]
 pub struct DiffOptions {
     /// The server merges, by dry run; else the plan is shown as it is.

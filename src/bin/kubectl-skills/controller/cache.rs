@@ -618,7 +618,7 @@ fn workloads_of_pod(pod: &Value, namespace: &str) -> Vec<Target> {
     owners(pod).into_iter().map(|(kind, name)| (kind, Key::new(namespace, name))).collect()
 }
 
-/// An object that says something new, as it is to be kept; none where it is known already, or older than what is known.
+/// An object that says something new, as it is to be kept; `None` if it is known already, or older than what is known.
 fn news(old: Option<&mut Kept>, object: &Value, source: WatchId, list: u32) -> Option<Kept> {
     let mut object = object.clone();
     let version = object

@@ -1,6 +1,6 @@
 //! The ConfigMaps as they were at one moment: where they are in, all of them at one version of the cluster out.
 //!
-//! Each watch tells of its own ConfigMaps in its own time, so what they have told never is one snapshot: of two ConfigMaps
+//! Each watch delivers its own ConfigMaps in its own time, so what they have delivered never is one snapshot: of two ConfigMaps
 //! that change one after the other the second may be seen first, and a hash of the new one and the old other would roll
 //! pods for a configuration that never was. The watches say when to read, and this is what is read.
 

@@ -36,7 +36,7 @@ impl Candidate {
     }
 }
 
-/// Runs until `stop` says so, then gives the lease back. `leading` is told of every change of hands.
+/// Runs until `stop` says so, then gives the lease back. `leading` is called at every change of leader.
 pub async fn campaign(
     requests: Requests,
     candidate: Candidate,

@@ -2,7 +2,7 @@
 //!
 //! A replica that was stopped for a while wakes up in the middle of a run and knows nothing of the leader that took over.
 //! So no write begins after the moment, none may take longer than the margin between the moment and the end of the lease,
-//! and the moment is told by two clocks: the monotonic one stands still while a machine is suspended, the wall clock does
+//! and the moment is kept by two clocks: the monotonic one stands still while a machine is suspended, the wall clock does
 //! not.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ impl Moment {
         Self { monotonic: self.monotonic + while_, wall: self.wall + while_ }
     }
 
-    /// What is left until another moment; none where it has come on either clock.
+    /// What is left until another moment; `None` if it has come on either clock.
     pub fn until(self, other: Self) -> Option<Duration> {
         let monotonic = other.monotonic.checked_duration_since(self.monotonic)?;
         let wall = other.wall.duration_since(self.wall).ok()?;

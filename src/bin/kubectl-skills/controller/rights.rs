@@ -21,7 +21,7 @@ const SELDOM: Duration = Duration::from_secs(600);
 
 /// Asks until no right is missing. Says which are, once each.
 pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut wait = AGAIN;
     loop {
         match missing(&requests, &needs).await {
@@ -29,7 +29,7 @@ pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
                 metrics.set(Metric::RightsMissing, &[], missing.len() as f64);
                 for need in &missing {
                     let right = need.text();
-                    if told.insert(right.clone()) {
+                    if reported.insert(right.clone()) {
                         tracing::warn!(
                             right,
                             needed_for = need.why,
@@ -38,7 +38,7 @@ pub async fn look_for(requests: Requests, needs: Vec<Need>, metrics: Metrics) {
                     }
                 }
                 if missing.is_empty() {
-                    if !told.is_empty() {
+                    if !reported.is_empty() {
                         tracing::info!("all rights are there now");
                     }
                     return;

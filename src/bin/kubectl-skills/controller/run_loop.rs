@@ -46,7 +46,7 @@ const PODS_SETTLE: Duration = Duration::from_secs(5);
 const WORKLOADS_SETTLE: Duration = Duration::from_millis(100);
 /// How often the loop turns though nothing happens: for gauges, the gates file and the sign of life.
 const TURN: Duration = Duration::from_secs(2);
-/// After so many failures in a row what passes by itself is told in the status: at the fifth, some four seconds later.
+/// After so many failures in a row a transient failure is reported in the status: at the fifth, some four seconds later.
 const PERSISTS: u32 = 4;
 /// Updates that may wait to be taken in.
 const WAITING: usize = 256;

@@ -55,7 +55,7 @@ impl From<Level> for LevelFilter {
     }
 }
 
-/// What has to be sent when the program ends; none where there are no traces.
+/// What has to be sent when the program ends; `None` if there are no traces.
 #[cfg(feature = "otlp")]
 pub type Unsent = Option<super::traces::Traces>;
 /// Nothing.

@@ -45,10 +45,10 @@ fn output(mut child: Child, what: String) -> Result<Vec<u8>, Failure> {
         Ok(read) => read,
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
             let killed = child.kill().and_then(|()| child.wait().map(drop));
-            let told = format!("no result within {} s", PATIENCE.as_secs());
+            let reported = format!("no result within {} s", PATIENCE.as_secs());
             return Err(Failure::Io(
                 what,
-                killed.err().unwrap_or(std::io::Error::new(ErrorKind::TimedOut, told)),
+                killed.err().unwrap_or(std::io::Error::new(ErrorKind::TimedOut, reported)),
             ));
         }
     };

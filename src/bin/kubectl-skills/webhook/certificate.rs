@@ -174,11 +174,11 @@ mod tests {
     fn what_is_wrong_with_the_files_is_told_by_file() {
         let directory = tempfile::tempdir().unwrap();
         let ((certificate, key), (_, other)) = (pair(), pair());
-        let told =
+        let reported =
             |certificate: &str, key: &str| load(files_in(directory.path(), certificate, key)).unwrap_err();
-        assert!(told("", &key).ends_with("tls.crt: no certificate in it"));
-        assert!(told(&certificate, "").contains("tls.key: no private key in it"));
-        assert!(told(&certificate, &other).contains("tls.key: not the key of "));
+        assert!(reported("", &key).ends_with("tls.crt: no certificate in it"));
+        assert!(reported(&certificate, "").contains("tls.key: no private key in it"));
+        assert!(reported(&certificate, &other).contains("tls.key: not the key of "));
         assert!(
             load(Files::within(&directory.path().join("absent"))).unwrap_err().contains("absent/tls.crt: ")
         );

@@ -1,7 +1,7 @@
 //! Reads notAfter from a certificate's DER, for a metric and a warning. Everything else in a certificate is left to the
 //! clients that verify it.
 
-/// Seconds since 1970 at which the certificate ends; none where it is not readable.
+/// Seconds since 1970 at which the certificate ends; `None` if it is not readable.
 pub fn not_after(certificate: &[u8]) -> Option<u64> {
     let (_, outer, _) = element(certificate)?;
     let (_, body, _) = element(outer)?;

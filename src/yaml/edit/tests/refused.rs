@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn told(error: &EditError) -> String {
+fn reported(error: &EditError) -> String {
     format!("{}:{} {} {}", error.line, error.column, error.path, error.message)
 }
 
@@ -12,7 +12,7 @@ fn an_anchored_list_that_is_used_elsewhere_is_not_changed() {
     let text = "a: &m\n- name: x\nb: *m\n";
     let error = refusal(text, |v| v["a"] = json!([{"name": "x"}, {"name": "y"}]));
     assert_eq!(
-        told(&error),
+        reported(&error),
         "1:4 a the value is anchored as &m (line 1) and used elsewhere as *m; changing it would change both places"
     );
     assert_eq!(error.help, "write the value out in place of *m");
@@ -40,7 +40,7 @@ fn an_anchor_that_nobody_uses_is_kept_and_its_node_changed() {
 fn an_alias_is_not_changed() {
     let error = refusal("a: &m\n- x\nb: *m\n", |v| v["b"] = json!(["x", "y"]));
     assert_eq!(
-        told(&error),
+        reported(&error),
         "3:4 b the value is the alias *m; changing it would change the place it stands for"
     );
     assert_eq!(error.help, "write the value out here instead of *m");
@@ -69,9 +69,9 @@ fn merged_keys_are_overridden_where_they_are_merged_in() {
 #[test]
 fn merged_keys_cannot_be_removed_nor_overridden_from_above() {
     let error = refusal("base: &b\n  x: 1\nuse:\n  <<: *b\n  z: 3\n", |v| v["use"] = json!({"z": 3}));
-    assert_eq!(told(&error), "4:3 use the key \"x\" cannot be removed: a merge key (`<<`) brings it in");
+    assert_eq!(reported(&error), "4:3 use the key \"x\" cannot be removed: a merge key (`<<`) brings it in");
     let error = refusal("base: &b\n  x: 1\nuse:\n  x: 2\n  <<: *b\n", |v| v["use"]["x"] = json!(9));
-    assert_eq!(told(&error), "4:3 use.x a merge key (`<<`) below the key overrides it");
+    assert_eq!(reported(&error), "4:3 use.x a merge key (`<<`) below the key overrides it");
     let error = refusal("base: &b\n  x: 1\nuse:\n  <<: *b\n  x: 2\n  z: 3\n", |v| v["use"] = json!({"z": 3}));
     assert!(error.message.contains("cannot be removed"), "{error}");
     // The whole mapping can go.
@@ -85,7 +85,7 @@ fn merged_keys_cannot_be_removed_nor_overridden_from_above() {
 fn a_key_that_stands_twice_is_neither_changed_nor_removed_but_disturbs_nobody_else() {
     let text = "a: 1\nb: 2\na: 3\n";
     let error = refusal(text, |v| v["a"] = json!(4));
-    assert_eq!(told(&error), "3:1 a the key stands twice in its mapping");
+    assert_eq!(reported(&error), "3:1 a the key stands twice in its mapping");
     let error = refusal(text, |v| *v = json!({"b": 2}));
     assert!(error.message.contains("stands twice"), "{error}");
     assert_eq!(changed(text, |v| v["b"] = json!(5)), "a: 1\nb: 5\na: 3\n");
@@ -95,7 +95,7 @@ fn a_key_that_stands_twice_is_neither_changed_nor_removed_but_disturbs_nobody_el
 #[test]
 fn keys_after_a_question_mark_are_not_changed() {
     let error = refusal("? a\n: 1\nb: 2\n", |v| *v = json!({"b": 2}));
-    assert_eq!(told(&error), "1:3  the key is written after `? ` or without a colon");
+    assert_eq!(reported(&error), "1:3  the key is written after `? ` or without a colon");
     let error = refusal("? a\n:\nb: 2\n", |v| v["a"] = json!({"x": 1}));
     assert_eq!((error.path.as_str(), error.line), ("a", 1));
     assert_eq!(changed("? a\n: 1\nb: 2\n", |v| v["c"] = json!(3)), "? a\n: 1\nb: 2\nc: 3\n");
@@ -104,7 +104,7 @@ fn keys_after_a_question_mark_are_not_changed() {
 #[test]
 fn a_tagged_scalar_is_not_changed() {
     let error = refusal("a: !!str 5\n", |v| v["a"] = json!("6"));
-    assert_eq!(told(&error), "1:4 a the value has the tag !!str, which may not fit another value");
+    assert_eq!(reported(&error), "1:4 a the value has the tag !!str, which may not fit another value");
     assert_eq!(error.help, "remove !!str");
     assert_eq!(changed("a: !!map\n  b: 1\n", |v| v["a"]["c"] = json!(2)), "a: !!map\n  b: 1\n  c: 2\n");
 }
@@ -112,7 +112,7 @@ fn a_tagged_scalar_is_not_changed() {
 #[test]
 fn a_whole_document_does_not_become_another_kind_of_thing() {
     let error = refusal("a: 1\n", |v| *v = json!([1]));
-    assert_eq!(told(&error), "1:1  the whole document would have to become something else");
+    assert_eq!(reported(&error), "1:1  the whole document would have to become something else");
 }
 
 #[test]
@@ -144,6 +144,6 @@ fn a_node_edited_alone_knows_what_it_lies_in() {
 #[test]
 fn old_mac_line_breaks_are_not_edited() {
     let error = refusal("a: 1\rb: 2\n", |v| v["c"] = json!(3));
-    assert_eq!(told(&error), "1:5  a carriage return without a line feed breaks the line");
+    assert_eq!(reported(&error), "1:5  a carriage return without a line feed breaks the line");
     assert!(!error.is_defect());
 }

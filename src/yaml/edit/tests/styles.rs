@@ -197,15 +197,15 @@ fn comments(text: &str) -> Vec<&str> {
 
 /// What must hold of a text that was filled and emptied again.
 fn check_back(name: &str, text: &str, after: &str, back: &str) -> Option<String> {
-    let told = |what: &str| Some(format!("===== {name}: {what}: got\n{back}===== from\n{after}"));
+    let reported = |what: &str| Some(format!("===== {name}: {what}: got\n{back}===== from\n{after}"));
     if meaning(back) != meaning(text) {
-        return told("another meaning");
+        return reported("another meaning");
     }
     if comments(back) != comments(text) {
-        return told("comments are lost");
+        return reported("comments are lost");
     }
     if !has_empty(text) && back != text {
-        return told("other bytes");
+        return reported("other bytes");
     }
     let is_empty = |line: &str| {
         let content = line.split(" #").next().unwrap_or_default().trim_end();
@@ -217,7 +217,7 @@ fn check_back(name: &str, text: &str, after: &str, back: &str) -> Option<String>
     let (text, back) = (format!("{text}\n"), format!("{back}\n"));
     let lost: Vec<&str> = lost(&text, &back).into_iter().filter(|line| !is_empty(line)).collect();
     if !lost.is_empty() {
-        return told(&format!("lines are lost: {lost:?}"));
+        return reported(&format!("lines are lost: {lost:?}"));
     }
     None
 }

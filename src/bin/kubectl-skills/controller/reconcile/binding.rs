@@ -47,7 +47,7 @@ pub struct BindingDecision {
     pub status: Option<Value>,
     /// The event of it.
     pub event: Option<Event>,
-    /// Workloads that are not listed any more, each with the version in which nothing of the SkillBinding is left; none where
+    /// Workloads that are not listed any more, each with the version in which nothing of the SkillBinding is left; `None` if
     /// it is gone.
     pub left: Vec<(Target, Option<String>)>,
     /// Workloads whose pods are to be made anew.
@@ -56,7 +56,7 @@ pub struct BindingDecision {
     pub refused: &'static str,
 }
 
-/// Decides one run; none where there is no such SkillBinding (any more). `now`, in RFC 3339, is the time of conditions.
+/// Decides one run; `None` if there is no such SkillBinding (any more). `now`, in RFC 3339, is the time of conditions.
 pub fn decide(
     key: &Key,
     cache: &Cache,
@@ -103,7 +103,7 @@ pub fn decide(
     Some(BindingDecision { key: key.clone(), finalizer, status, event, left, rollouts, refused, object })
 }
 
-/// The hash that the pod template of a workload is to be annotated with so that its pods are made anew; none where they have
+/// The hash that the pod template of a workload is to be annotated with so that its pods are made anew; `None` if they have
 /// their skills, or were made anew for these already. Those are meant that SkillBindings deliver to pods and roll out.
 pub fn rollout(target: &Target, cache: &Cache) -> Option<String> {
     if !restarts(target.0) || !cache.is_known(Watched::SkillsOfPods) {
@@ -190,7 +190,7 @@ impl Look<'_> {
         }
     }
 
-    /// The condition Ready; none where it is not known yet.
+    /// The condition Ready; `None` if it is not known yet.
     fn ready(&self, workloads: &BTreeSet<Target>, read: &Result<Binding, Vec<String>>) -> Option<Condition> {
         let not = |reason, message: String| Some(Condition::new("Ready", false, reason, message));
         let binding = match read {

@@ -55,7 +55,7 @@ pub enum Standing {
 }
 
 impl Asked {
-    /// What is asked of a workload; none where no SkillBinding is, or was, about it, or where one that lists it cannot be read:
+    /// What is asked of a workload; `None` if no SkillBinding is, or was, about it, or where one that lists it cannot be read:
     /// what that one asks for is not known, so nothing is taken out either.
     pub fn of(target: &Target, workload: &Value, cache: &Cache, planning: &Planning) -> Option<Self> {
         let index = cache.index();
@@ -128,7 +128,7 @@ pub fn standing(target: &Target, cache: &Cache, session: &Session, planning: &Pl
     }
 }
 
-/// The SkillBindings that add to what an AgentRuntime leads; none where they have to be waited for, or another leads.
+/// The SkillBindings that add to what an AgentRuntime leads; `None` if they have to be waited for, or another leads.
 pub fn added_to(
     runtime: &Key,
     target: &Target,

@@ -67,7 +67,7 @@ pub struct Decision {
     pub workload_only: bool,
     /// Where it points.
     pub target: Option<Target>,
-    /// The target as it was seen; none where it does not exist.
+    /// The target as it was seen; `None` if it does not exist.
     pub workload: Option<Value>,
     /// What is wanted of the workload.
     pub plan: Option<RuntimePlan>,
@@ -136,7 +136,7 @@ impl Decision {
     }
 }
 
-/// Decides what is done about a workload that SkillBindings alone are, or were, about; none where nothing is.
+/// Decides what is done about a workload that SkillBindings alone are, or were, about; `None` if nothing is.
 pub fn plan_bound(
     target: &Target,
     cache: &Cache,
@@ -168,7 +168,7 @@ pub fn plan_bound(
     Some(decision)
 }
 
-/// Decides one run; none where there is no such AgentRuntime (any more), or nothing to be done about it.
+/// Decides one run; `None` if there is no such AgentRuntime (any more), or nothing to be done about it.
 pub fn plan(key: &Key, cache: &Cache, snapshot: &Arc<Snapshot>, planning: &Planning) -> Option<Decision> {
     let runtime = cache.runtime(key)?;
     let observes = !planning.profile.mounts() && !planning.exact;
@@ -559,7 +559,7 @@ mod tests {
         assert_eq!(decision.events[0].message, "spec.skills[1].name: duplicate skill name \"a\"");
     }
 
-    /// Drift is told from a new wish by this: it must not depend on what the workload looks like.
+    /// This distinguishes drift from a new wish: it must not depend on what the workload looks like.
     #[test]
     fn what_is_wanted_is_the_same_over_a_changed_workload() {
         let mut changed = workload();
