@@ -2,6 +2,7 @@
 //! to who calls.
 
 pub mod budget;
+pub mod card;
 pub mod finding;
 pub mod frontmatter;
 pub mod node;

@@ -22,6 +22,7 @@ mod safe_plans;
 mod scenario;
 mod schema_oracle;
 mod skill_bindings;
+mod skill_cards;
 mod skill_frontmatter;
 mod status_and_plan;
 mod vectors;
