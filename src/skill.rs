@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod card;
 pub mod finding;
+pub mod format;
 pub mod frontmatter;
 pub mod node;
 pub mod oci;

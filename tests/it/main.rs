@@ -23,6 +23,7 @@ mod scenario;
 mod schema_oracle;
 mod skill_bindings;
 mod skill_cards;
+mod skill_formats;
 mod skill_frontmatter;
 mod status_and_plan;
 mod vectors;
