@@ -22,7 +22,7 @@ PROGRAM = [
     ["notes", "table"],
     ["exit"],
     ["sink"],
-    ["object_diff", "objects", "source", "in_place"],
+    ["object_diff", "objects", "skill_files", "source", "in_place"],
     ["planning"],
     ["config_file"],
     ["complete"],

@@ -3,8 +3,38 @@
 
 pub mod budget;
 pub mod card;
+pub mod compression;
+pub mod content;
+pub mod describe;
+pub mod facts;
 pub mod finding;
 pub mod format;
 pub mod frontmatter;
+pub mod identity;
+pub mod inspect;
+pub mod layer;
+pub mod limits;
 pub mod node;
 pub mod oci;
+pub mod pack;
+pub mod path;
+pub mod pax;
+pub mod tree;
+pub mod zip;
+
+use crate::api::error::InputError;
+
+/// What cannot be read, and how to go on.
+pub fn refused(message: impl Into<String>, help: impl Into<String>) -> InputError {
+    InputError { message: message.into(), help: help.into(), ..InputError::default() }
+}
+
+/// The same error with the place that it is in, from the outside in: `layer 2, entry "a"`.
+pub fn within(place: impl Into<String>, mut error: InputError) -> InputError {
+    let place = place.into();
+    error.field = if error.field.is_empty() { place } else { format!("{place}, {}", error.field) };
+    error
+}
+
+/// Help where bytes are not what they should be: the cause may be a transfer that was cut off.
+const DAMAGED: &str = "it is damaged or was cut off; get it again, or build it again";

@@ -68,6 +68,7 @@ pub enum Verb {
     Hash(commands::hash::Args),
     Migrate(commands::migrate::Args),
     Validate(commands::validate::Args),
+    Inspect(commands::inspect::Args),
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
     #[command(name = commands::function::VERB)]
@@ -184,6 +185,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Hash(args) => commands::hash::run(args),
         Verb::Migrate(args) => commands::migrate::run(args),
         Verb::Validate(args) => commands::validate::run(args),
+        Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),

@@ -21,6 +21,7 @@ mod printable;
 #[cfg(any(feature = "controller", feature = "webhook"))]
 mod server;
 mod sink;
+mod skill_files;
 mod source;
 mod table;
 #[cfg(feature = "webhook")]

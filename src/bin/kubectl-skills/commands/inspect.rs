@@ -1,0 +1,208 @@
+//! `inspect`: what is in a skill image, or would be in that of a folder.
+
+use std::path::Path;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::inspect::{self, Image, Inspected, Skill};
+use kubectl_skills::skill::limits::Limits;
+use kubectl_skills::skill::tree::Type;
+use kubectl_skills::skill::{path, refused, within};
+
+use crate::exit::{Failure, Outcome, Run};
+use crate::skill_files::{LimitArgs, folder, human, layout};
+use crate::table::Table;
+use crate::{notes, sink};
+
+/// Show what is in a skill image: skills, files, layers, content identity, and how it is mounted
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # What would an agent see of this folder?
+  kubectl skills inspect skills/pdf
+
+  # The image that was packed of it, with every file
+  kubectl skills inspect -o tree ./layout:1.2.0
+
+  # Do two images have the same content, whatever their digests?
+  kubectl skills inspect -o json ./layout:1.2.0 | jq -r .contentIdentity
+
+Exit codes: 0 done, nothing found; 1 findings in SKILL.md; 2 usage; 3 an image that cannot be read, or must not be used")]
+pub struct Args {
+    /// A folder, or an OCI layout: FOLDER, FOLDER:TAG or FOLDER@DIGEST
+    #[arg(value_name = "DIR|LAYOUT")]
+    what: String,
+    /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// Output format: table; tree, with every file; json or yaml, with everything
+    #[arg(short = 'o', long, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true)]
+    output: Format,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Tree,
+    Json,
+    Yaml,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let limits = args.limits.limits();
+    let found = read(&args.what, args.platform.as_deref(), &limits)
+        .map_err(|error| Failure::from(within(args.what.clone(), error)))?;
+    let findings: Vec<String> = found.skills.iter().flat_map(findings_of).collect();
+    match args.output {
+        Format::Table => sink::text(&to_table(&found))?,
+        Format::Tree => sink::text(&to_tree(&found))?,
+        Format::Json => sink::json(&to_value(&found))?,
+        Format::Yaml => sink::yaml(&to_value(&found))?,
+    }
+    findings.iter().for_each(|finding| notes::warning(finding));
+    if found.skills.is_empty() {
+        notes::warning("no SKILL.md: no agent finds a skill in it");
+    }
+    Ok(if findings.is_empty() && !found.skills.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+fn findings_of(skill: &Skill) -> Vec<String> {
+    let at = |finding: &String| path::join(&skill.folder, finding);
+    skill.description.findings.iter().map(at).collect()
+}
+
+fn read(what: &str, platform: Option<&str>, limits: &Limits) -> Result<Inspected, InputError> {
+    if let Some((mut layout, name)) = layout::named(what) {
+        let root = layout.resolve(name.as_deref())?;
+        return inspect::image(&mut layout, what, &root, platform, limits);
+    }
+    let root = Path::new(what);
+    if !root.is_dir() {
+        return Err(refused("no folder and no OCI layout", ""));
+    }
+    let found = folder::list(root, limits)?;
+    for skipped in &found.skipped {
+        notes::warning(&format!("skipped: {skipped}"));
+    }
+    if !found.left_out.is_empty() {
+        notes::note(&format!("left out: {}", found.left_out.join(", ")));
+    }
+    Ok(inspect::folder(what, &folder::read(&found, limits)?))
+}
+
+fn to_value(found: &Inspected) -> serde_json::Value {
+    let mut value = serde_json::json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillContent"});
+    if let (Some(value), Ok(serde_json::Value::Object(fields))) =
+        (value.as_object_mut(), serde_json::to_value(found))
+    {
+        value.extend(fields);
+    }
+    value
+}
+
+fn to_table(found: &Inspected) -> String {
+    let mut out = String::new();
+    if let Some(image) = &found.image {
+        out.push_str(&head(image));
+        let mut layers = Table::new(&["LAYER", "SIZE", "UNPACKED", "ENTRIES", "MEDIA-TYPE"]);
+        for layer in &image.layers {
+            layers.row([
+                layer.digest.clone(),
+                human(layer.size),
+                human(layer.unpacked),
+                layer.entries.to_string(),
+                layer.media_type.clone(),
+            ]);
+        }
+        out.push_str(&format!("\n{layers}\n"));
+    }
+    let mut skills =
+        Table::new(&["SKILL", "FOLDER", "VERSION", "FILES", "SIZE", "WORDS", "TOKENS", "CONTENT-IDENTITY"]);
+    for skill in &found.skills {
+        let said = &skill.description;
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        skills.row([
+            or_dash(&said.name),
+            folder_or_dot(&skill.folder).to_owned(),
+            or_dash(&said.version),
+            skill.files.to_string(),
+            human(skill.bytes),
+            said.words.to_string(),
+            said.tokens.to_string(),
+            skill.content_identity.clone(),
+        ]);
+    }
+    out.push_str(&skills.to_string());
+    out.push_str(&mounts(found));
+    out
+}
+
+fn head(image: &Image) -> String {
+    let mut out = format!("digest     {}\n", image.digest);
+    if image.manifest != image.digest {
+        out.push_str(&format!("manifest   {}\n", image.manifest));
+    }
+    let all = match image.platforms.as_slice() {
+        [] => String::new(),
+        [_] => " (the only one)".to_owned(),
+        all => format!(" (of {})", all.join(", ")),
+    };
+    out.push_str(&format!("platform   {}{all}\n", image.platform.as_deref().unwrap_or("none")));
+    out.push_str(&format!("format     {}\n", image.format));
+    if let Some(kind) = &image.artifact_type {
+        out.push_str(&format!("artifact   {kind}\n"));
+    }
+    out
+}
+
+fn folder_or_dot(folder: &str) -> &str {
+    if folder.is_empty() { "." } else { folder }
+}
+
+/// What a SkillBinding needs of each skill.
+fn mounts(found: &Inspected) -> String {
+    if found.image.as_ref().is_none_or(|image| image.format != inspect::IMAGE) || found.skills.is_empty() {
+        return String::new();
+    }
+    let mut out = "\nAs skills of a SkillBinding or AgentRuntime:\n".to_owned();
+    for skill in &found.skills {
+        let name = skill.description.name.as_deref().unwrap_or("NAME");
+        let sub =
+            if skill.folder.is_empty() { String::new() } else { format!(", subPath: {}", skill.folder) };
+        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: /skills/{name}{sub}}}\n"));
+    }
+    out
+}
+
+fn to_tree(found: &Inspected) -> String {
+    let mut out = format!("{}\n", found.reference);
+    let mut above: Vec<&str> = Vec::new();
+    for file in &found.files {
+        let parts: Vec<&str> = file.path.split('/').collect();
+        let folders = &parts[..parts.len() - 1];
+        let shared = above.iter().zip(folders).take_while(|(one, other)| one == other).count();
+        for (depth, folder) in folders.iter().enumerate().skip(shared) {
+            out.push_str(&format!("{}{folder}/\n", "  ".repeat(depth + 1)));
+        }
+        let what = match (&file.target, file.kind) {
+            (Some(target), _) => format!("-> {target}"),
+            (None, Type::Binary) => format!("{}, binary", human(file.size)),
+            (None, _) => human(file.size),
+        };
+        let mark = if file.executable { "*" } else { "" };
+        let indent = "  ".repeat(parts.len());
+        out.push_str(&format!("{indent}{}{mark}  {what}\n", path::base(&file.path)));
+        above = folders.to_vec();
+    }
+    out.push_str(&format!(
+        "{}, {}, content {}\n",
+        counted(found.files.len(), "file"),
+        human(found.bytes),
+        found.content_identity
+    ));
+    out
+}

@@ -1,0 +1,96 @@
+//! What is known of a file after its bytes have passed: size, digest, whether it is text; and the text itself where the
+//! rules for skills read it.
+
+use std::io::Read;
+
+use sha2::{Digest as _, Sha256};
+
+use super::limits::{Limits, Spent, TEXT_BYTES, TEXTS_BYTES};
+use super::{DAMAGED, InputError, path, refused};
+
+/// What is known of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Bytes.
+    pub size: u64,
+    /// Whether anybody may execute it.
+    pub executable: bool,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+    /// Whether it is text: no NUL in its first 8,000 bytes, as git has it.
+    pub text: bool,
+    /// The first [`TEXT_BYTES`] of a file whose content is read.
+    pub content: Option<Vec<u8>>,
+}
+
+/// Files whose content is read: what describes a skill.
+pub const READ: [&str; 3] = ["SKILL.md", "skill.md", "skill.yaml"];
+
+/// Bytes in which a NUL makes a file binary.
+const BINARY_WITHIN: u64 = 8000;
+
+/// A file that is about to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'l> {
+    /// Bytes that it has.
+    pub size: u64,
+    /// Whether anybody may execute it.
+    pub executable: bool,
+    /// The limits.
+    pub limits: &'l Limits,
+}
+
+impl Reading<'_> {
+    /// Reads the file; it has to have as many bytes as were said.
+    ///
+    /// # Errors
+    /// It has too many or fewer, or the bytes could not be read.
+    pub fn facts(self, reader: &mut dyn Read, path: &str, spent: &mut Spent) -> Result<Facts, InputError> {
+        if self.size > self.limits.file_bytes {
+            return Err(refused(
+                format!("{} bytes; a file may have {}", self.size, self.limits.file_bytes),
+                "raise --max-file-size if it is meant",
+            ));
+        }
+        let mut content = READ.contains(&path::base(path)).then(Vec::new);
+        if content.is_some() {
+            spent.texts += self.size.min(TEXT_BYTES);
+            if spent.texts > TEXTS_BYTES {
+                return Err(refused(
+                    format!(
+                        "the files named SKILL.md or skill.yaml have more than {TEXTS_BYTES} bytes together"
+                    ),
+                    "split the image",
+                ));
+            }
+        }
+        let mut hash = Sha256::new();
+        let mut text = true;
+        let mut bytes = 0;
+        let mut buffer = [0; 1 << 14];
+        loop {
+            let n = reader.read(&mut buffer).map_err(|error| refused(error.to_string(), DAMAGED))?;
+            if n == 0 {
+                break;
+            }
+            let part = &buffer[..n];
+            hash.update(part);
+            if bytes < BINARY_WITHIN {
+                let look = usize::try_from(BINARY_WITHIN - bytes).unwrap_or(n).min(n);
+                text &= memchr::memchr(0, &part[..look]).is_none();
+            }
+            if let Some(content) = &mut content {
+                let room = (TEXT_BYTES as usize).saturating_sub(content.len()).min(n);
+                content.extend_from_slice(&part[..room]);
+            }
+            bytes += n as u64;
+            if bytes > self.size {
+                return Err(refused("it grew while it was read", "try again"));
+            }
+        }
+        if bytes < self.size {
+            return Err(refused(format!("ends after {bytes} of {} bytes", self.size), DAMAGED));
+        }
+        Ok(Facts { size: bytes, executable: self.executable, sha256: hash.finalize().into(), text, content })
+    }
+}

@@ -1,0 +1,488 @@
+//! What is in an image, from the manifest that is named down to each file: platform, layers, skills, content identity. The
+//! bytes come from a [`Content`], or as a tree that was read of a folder.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::compression::Compression;
+use super::content::Content;
+use super::describe::{Description, describe};
+use super::facts::Reading;
+use super::layer::{self, Entry, Kind, Layer};
+use super::limits::{CONFIG_BYTES, INDEX_DEPTH, INDEX_ENTRIES, Limits, Spent};
+use super::oci::{self, Descriptor, Digest, Document, Manifest, Platform};
+use super::tree::{self, Content as What, Merge, Tree, Type};
+use super::{DAMAGED, InputError, identity, path, refused, within};
+
+/// The key of the annotation that names the file in a layer that is one.
+pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// What is in an image or folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspected {
+    /// What was asked for.
+    pub reference: String,
+    /// Where it is an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
+    /// The skills, sorted by folder.
+    pub skills: Vec<Skill>,
+    /// Identity of all files.
+    pub content_identity: String,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// All files, sorted by path.
+    pub files: Vec<Listed>,
+}
+
+/// The image around the files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// Digest that the reference names: of an index, or of the manifest itself.
+    pub digest: String,
+    /// Digest of the manifest that was looked into.
+    pub manifest: String,
+    /// Its platform, by the index or by the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// All platforms of the index; empty for a single manifest.
+    pub platforms: Vec<String>,
+    /// How the files are packed.
+    pub format: &'static str,
+    /// Media type of the configuration.
+    pub config_media_type: String,
+    /// What kind of artifact it says it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// Annotations of the manifest: what catalogs show.
+    pub annotations: BTreeMap<String, String>,
+    /// The layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// One skill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Skill {
+    /// The folder with its SKILL.md; empty for the root.
+    pub folder: String,
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub description: Description,
+    /// Files.
+    pub files: usize,
+    /// Files that may be executed.
+    pub executables: usize,
+    /// Bytes.
+    pub bytes: u64,
+    /// Identity of its files.
+    pub content_identity: String,
+}
+
+/// A file in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// Path below the root.
+    pub path: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Bytes.
+    pub size: u64,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// SHA-256 of its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Where the link leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// What is read of a configuration.
+#[derive(Debug, Default, Deserialize)]
+struct Config {
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    rootfs: Option<RootFs>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Option<Vec<String>>,
+}
+
+/// A manifest with the way to it.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// What names it.
+    pub descriptor: Descriptor,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// All platforms of the index; empty where there was none.
+    pub platforms: Vec<String>,
+    /// Its platform in the index.
+    pub platform: Option<String>,
+}
+
+/// The manifest of a platform: that of an index which a kubelet of that platform would take, or the only one there is.
+///
+/// # Errors
+/// There is none, or what leads to it cannot be read.
+pub fn choose(
+    content: &mut dyn Content,
+    root: &Descriptor,
+    platform: Option<&str>,
+) -> Result<Chosen, InputError> {
+    let index = match document(content, root)? {
+        Document::Image(manifest) => {
+            let descriptor = root.clone();
+            return Ok(Chosen { descriptor, manifest, platforms: Vec::new(), platform: None });
+        }
+        Document::Index(index) => index,
+    };
+    let mut leaves = Vec::new();
+    flatten(content, index, 1, &mut 0, &mut leaves)?;
+    let name = |leaf: &Descriptor| leaf.platform.as_ref().map(Platform::to_string);
+    let platforms: Vec<String> = leaves.iter().filter_map(name).collect();
+    let wanted = platform.unwrap_or(DEFAULT_PLATFORM);
+    let fits = |leaf: &&Descriptor| {
+        leaf.platform.as_ref().is_some_and(|platform| {
+            let plain = format!("{}/{}", platform.os, platform.architecture);
+            plain == wanted || platform.to_string() == wanted
+        })
+    };
+    // Without a platform in the index a runtime goes by the configuration: it takes the only one there is.
+    let alone =
+        leaves.len() == 1 && (platform.is_none() || leaves.iter().all(|leaf| leaf.platform.is_none()));
+    let leaf = leaves.iter().find(fits).or_else(|| leaves.first().filter(|_| alone)).cloned();
+    let Some(descriptor) = leaf else {
+        let there =
+            if platforms.is_empty() { "none with a platform".to_owned() } else { platforms.join(", ") };
+        return Err(refused(
+            format!("no manifest for {wanted}; the index has {there}"),
+            "name one with --platform, or a manifest by its digest",
+        ));
+    };
+    match document(content, &descriptor)? {
+        Document::Image(manifest) => {
+            let platform = name(&descriptor);
+            Ok(Chosen { descriptor, manifest, platforms, platform })
+        }
+        Document::Index(_) => Err(refused(
+            format!("manifest {} is an index, and listed as a manifest", descriptor.digest),
+            "build the index again",
+        )),
+    }
+}
+
+/// The platform of most nodes.
+pub const DEFAULT_PLATFORM: &str = "linux/amd64";
+
+/// The manifests of an index and of those in it; attestations, which are no images, are left out.
+fn flatten(
+    content: &mut dyn Content,
+    index: oci::Index,
+    depth: usize,
+    seen: &mut usize,
+    leaves: &mut Vec<Descriptor>,
+) -> Result<(), InputError> {
+    if depth > INDEX_DEPTH {
+        return Err(refused(
+            format!("indexes in indexes, more than {INDEX_DEPTH} deep"),
+            "name a manifest by its digest",
+        ));
+    }
+    for entry in index.manifests {
+        *seen += 1;
+        if *seen > INDEX_ENTRIES {
+            return Err(refused(
+                format!("more than {INDEX_ENTRIES} manifests in indexes"),
+                "name one of them by its digest",
+            ));
+        }
+        match entry.media_type.as_str() {
+            oci::media_type::OCI_INDEX | oci::media_type::DOCKER_LIST => {
+                if let Document::Index(inner) = document(content, &entry)? {
+                    flatten(content, inner, depth + 1, seen, leaves)?;
+                }
+            }
+            oci::media_type::OCI_MANIFEST | oci::media_type::DOCKER_MANIFEST => {
+                if entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown") {
+                    leaves.push(entry);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn document(content: &mut dyn Content, descriptor: &Descriptor) -> Result<Document, InputError> {
+    let place = || format!("manifest {}", descriptor.digest);
+    if descriptor.size > oci::MANIFEST_LIMIT {
+        let message = format!("{} bytes; at most {} are read", descriptor.size, oci::MANIFEST_LIMIT);
+        return Err(within(place(), refused(message, "")));
+    }
+    let bytes = content.manifest(descriptor).map_err(|error| within(place(), refused(error, "")))?;
+    if Digest::of(&bytes) != descriptor.digest {
+        let help = "the bytes are not those that are named; push the image again";
+        return Err(within(place(), refused(format!("its digest is {}", Digest::of(&bytes)), help)));
+    }
+    oci::parse(&bytes, Some(&descriptor.media_type)).map_err(|error| within(place(), refused(error, "")))
+}
+
+/// Looks into an image.
+///
+/// # Errors
+/// It cannot be read, goes over a limit, or holds what no skill may hold.
+pub fn image(
+    content: &mut dyn Content,
+    reference: &str,
+    root: &Descriptor,
+    platform: Option<&str>,
+    limits: &Limits,
+) -> Result<Inspected, InputError> {
+    let chosen = choose(content, root, platform)?;
+    let (config, diff_ids) = configuration(content, &chosen.manifest)?;
+    let (tree, layers) = files(content, &chosen.manifest, &diff_ids, limits)?;
+    tree.check(limits)?;
+    let manifest = chosen.manifest;
+    let of_config =
+        config.os.zip(config.architecture).map(|(os, architecture)| format!("{os}/{architecture}"));
+    Ok(Inspected {
+        image: Some(Image {
+            digest: root.digest.to_string(),
+            manifest: chosen.descriptor.digest.to_string(),
+            platform: chosen.platform.or(of_config),
+            platforms: chosen.platforms,
+            format: format(&manifest),
+            config_media_type: manifest.config.media_type,
+            artifact_type: manifest.artifact_type,
+            annotations: manifest.annotations,
+            layers,
+        }),
+        ..folder(reference, &tree)
+    })
+}
+
+/// What is in a tree.
+pub fn folder(reference: &str, tree: &Tree) -> Inspected {
+    Inspected {
+        reference: reference.to_owned(),
+        image: None,
+        skills: tree.skills().into_iter().map(|folder| skill(tree, folder)).collect(),
+        content_identity: identity::of(tree, "").to_string(),
+        bytes: tree.files.iter().map(tree::File::size).sum(),
+        files: tree.files.iter().map(listed).collect(),
+    }
+}
+
+/// The content of a file that is kept.
+pub fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t [u8]> {
+    match &tree.file(path)?.content {
+        What::File(facts) => facts.content.as_deref(),
+        What::Link(_) => None,
+    }
+}
+
+fn skill(tree: &Tree, folder: &str) -> Skill {
+    let skill_md = text(tree, &path::join(folder, "SKILL.md"));
+    let card = text(tree, &path::join(folder, "skill.yaml"));
+    let (mut description, _) = describe(skill_md.unwrap_or_default(), card);
+    if skill_md.is_none() {
+        description.findings = vec!["SKILL.md is a symbolic link, which not every reader follows".into()];
+    }
+    let (mut files, mut executables, mut bytes) = (0, 0, 0);
+    for (_, file) in tree.below(folder) {
+        files += 1;
+        bytes += file.size();
+        executables += usize::from(is_executable(file));
+    }
+    let content_identity = identity::of(tree, folder).to_string();
+    Skill { folder: folder.to_owned(), description, files, executables, bytes, content_identity }
+}
+
+fn is_executable(file: &tree::File) -> bool {
+    matches!(&file.content, What::File(facts) if facts.executable)
+}
+
+fn listed(file: &tree::File) -> Listed {
+    let (sha256, target) = match &file.content {
+        What::File(facts) => (Some(identity::hex(&facts.sha256)), None),
+        What::Link(target) => (None, Some(target.clone())),
+    };
+    Listed {
+        path: file.path.clone(),
+        kind: file.kind(),
+        size: file.size(),
+        executable: is_executable(file),
+        sha256,
+        target,
+    }
+}
+
+/// The configuration, and the digests of the tars that it names; a configuration of an artifact is not looked at.
+fn configuration(
+    content: &mut dyn Content,
+    manifest: &Manifest,
+) -> Result<(Config, Vec<Digest>), InputError> {
+    let place = || format!("configuration {}", manifest.config.digest);
+    if !matches!(
+        manifest.config.media_type.as_str(),
+        oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG
+    ) {
+        return Ok((Config::default(), Vec::new()));
+    }
+    let read = |content: &mut dyn Content| {
+        let bytes = small_blob(content, &manifest.config, CONFIG_BYTES)?;
+        serde_json::from_slice::<Config>(&bytes)
+            .map_err(|error| refused(format!("no image configuration: {error}"), "build the image again"))
+    };
+    let config = read(content).map_err(|error| within(place(), error))?;
+    let named = config.rootfs.as_ref().and_then(|rootfs| rootfs.diff_ids.as_deref()).unwrap_or_default();
+    let diff_ids: Result<Vec<Digest>, String> = named.iter().map(|text| Digest::parse(text)).collect();
+    let diff_ids = diff_ids.map_err(|error| within(place(), refused(error, "build the image again")))?;
+    if diff_ids.len() != manifest.layers.len() {
+        let message =
+            format!("it names {} layers, and the manifest {}", diff_ids.len(), manifest.layers.len());
+        return Err(within(
+            place(),
+            refused(message, "a runtime refuses to unpack it; build the image again"),
+        ));
+    }
+    Ok((config, diff_ids))
+}
+
+/// A blob that is held in memory, checked against its digest and size.
+fn small_blob(content: &mut dyn Content, descriptor: &Descriptor, most: u64) -> Result<Vec<u8>, InputError> {
+    use std::io::Read as _;
+
+    if descriptor.size > most {
+        return Err(refused(format!("{} bytes; at most {most} are read", descriptor.size), ""));
+    }
+    let mut bytes = Vec::new();
+    let blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
+    blob.take(descriptor.size + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| refused(error.to_string(), DAMAGED))?;
+    if bytes.len() as u64 != descriptor.size || Digest::of(&bytes) != descriptor.digest {
+        return Err(refused(
+            format!("{} bytes with the digest {}", bytes.len(), Digest::of(&bytes)),
+            "they are not those that the manifest names; push the image again",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The files of an image: its layers merged, or, where each layer is a file, these.
+///
+/// # Errors
+/// As [`image`].
+pub fn files(
+    content: &mut dyn Content,
+    manifest: &Manifest,
+    diff_ids: &[Digest],
+    limits: &Limits,
+) -> Result<(Tree, Vec<Layer>), InputError> {
+    if manifest.layers.len() > limits.layers {
+        return Err(refused(
+            format!("{} layers; at most {} are read", manifest.layers.len(), limits.layers),
+            "",
+        ));
+    }
+    let (mut merge, mut layers, mut spent) = (Merge::default(), Vec::new(), Spent::default());
+    for (at, descriptor) in manifest.layers.iter().enumerate() {
+        let place = || format!("layer {} ({})", at + 1, descriptor.digest);
+        merge.next_layer();
+        let mut read = |content: &mut dyn Content| {
+            let mut blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
+            match as_file(descriptor) {
+                Some(name) => file(&mut blob, descriptor, name, limits, &mut spent, &mut merge),
+                None => {
+                    let mut each = |entry| merge.apply(entry);
+                    layer::read(&mut blob, descriptor, diff_ids.get(at), limits, &mut spent, &mut each)
+                }
+            }
+        };
+        layers.push(read(content).map_err(|error| within(place(), error))?);
+    }
+    Ok((merge.finish()?, layers))
+}
+
+/// The name of the file that a layer is, if it is no tar.
+pub fn as_file(layer: &Descriptor) -> Option<&str> {
+    let title = layer.annotations.get(TITLE).or_else(|| layer.annotations.get("org.cnai.model.filepath"));
+    title.filter(|_| Compression::of(&layer.media_type).is_none()).map(String::as_str)
+}
+
+/// A layer that is one file.
+fn file(
+    blob: &mut dyn std::io::Read,
+    descriptor: &Descriptor,
+    name: &str,
+    limits: &Limits,
+    spent: &mut Spent,
+    merge: &mut Merge,
+) -> Result<Layer, InputError> {
+    spent.entry(limits)?;
+    let normal = path::normal(name.as_bytes()).and_then(|path| match path.as_str() {
+        "" => Err("is empty".to_owned()),
+        _ => Ok(path),
+    });
+    let path = normal.map_err(|wrong| {
+        refused(format!("its title {name:?} {wrong}"), "a title must be a path below the skill")
+    })?;
+    let reading = Reading { size: descriptor.size, executable: false, limits };
+    let facts = reading.facts(blob, &path, spent)?;
+    let sha256 = identity::hex(&facts.sha256);
+    if sha256 != descriptor.digest.hex() {
+        return Err(refused(
+            format!("its bytes have the digest sha256:{sha256}"),
+            "they are not those that the manifest names; push the artifact again",
+        ));
+    }
+    spent.bytes += facts.size;
+    if spent.bytes > limits.image_bytes {
+        return Err(refused(
+            format!("more than {} bytes", limits.image_bytes),
+            "raise --max-image-size if it is meant",
+        ));
+    }
+    merge.apply(Entry { path, kind: Kind::File(Box::new(facts)) })?;
+    Ok(Layer {
+        digest: descriptor.digest.to_string(),
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        diff_id: descriptor.digest.to_string(),
+        unpacked: descriptor.size,
+        entries: 1,
+    })
+}
+
+/// The format of an image that every runtime mounts.
+pub const IMAGE: &str = "image";
+
+/// How the files are packed, in a word. Which runtime mounts which is left to the table of formats.
+fn format(manifest: &Manifest) -> &'static str {
+    let config = manifest.config.media_type.as_str();
+    let files = manifest.layers.iter().any(|layer| as_file(layer).is_some());
+    if files {
+        "artifact, a layer a file"
+    } else if matches!(config, oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG) {
+        IMAGE
+    } else {
+        "artifact, files in tars"
+    }
+}
+
+#[cfg(test)]
+mod tests;
