@@ -8,6 +8,7 @@
 use serde_json::Value;
 
 use super::object::Object;
+use super::workload::WorkloadKind;
 
 /// A workload that a pod may be of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +31,20 @@ impl Owner {
     }
 }
 
+/// Labels of pods by which owners are identified.
+pub const LABELS: [&str; 3] =
+    ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
+
+/// Whether a pod may be of a workload.
+pub fn is_of(pod: &Value, kind: WorkloadKind, name: &str) -> bool {
+    owners(pod).iter().any(|owner| owner.is(kind.group(), kind.name(), name))
+}
+
 /// Longest name of an object.
 const NAME_MAX: usize = 253;
 
-/// The workloads that a pod may be of, the nearest first.
+/// The workloads that a pod may be of, the nearest first. A Job that somebody makes from a CronJob by hand has a name of its
+/// own: its pods show nothing of the CronJob, and are not of it.
 pub fn owners(pod: &Value) -> Vec<Owner> {
     let references = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let controller =
@@ -50,10 +61,7 @@ pub fn owners(pod: &Value) -> Vec<Owner> {
         };
         out.push(owner(group, kind, name));
         if (group, kind) == ("apps", "ReplicaSet") {
-            let of = [
-                ("pod-template-hash", "apps", "Deployment"),
-                ("rollouts-pod-template-hash", "argoproj.io", "Rollout"),
-            ];
+            let of = [(LABELS[0], "apps", "Deployment"), (LABELS[1], "argoproj.io", "Rollout")];
             for (label, group, kind) in of {
                 let hash = label_of(pod, label).filter(|hash| !hash.is_empty());
                 let named = hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-'));
@@ -70,7 +78,7 @@ pub fn owners(pod: &Value) -> Vec<Owner> {
             out.push(owner("batch", "CronJob", named));
         }
     }
-    let service = label_of(pod, "serving.knative.dev/service").filter(|name| !name.is_empty());
+    let service = label_of(pod, LABELS[2]).filter(|name| !name.is_empty());
     out.extend(service.map(|name| Owner {
         group: "serving.knative.dev".to_owned(),
         kind: "Service".to_owned(),
@@ -128,6 +136,7 @@ mod tests {
             ["batch/Job nightly-29398320", "batch/CronJob nightly"]
         );
         assert_eq!(of("Job", "batch/v1", "nightly-1", json!({})), ["batch/Job nightly-1"]);
+        assert_eq!(of("Job", "batch/v1", "nightly-by-hand", json!({})), ["batch/Job nightly-by-hand"]);
         assert_eq!(of("StatefulSet", "apps/v1", "db", json!({})), ["apps/StatefulSet db"]);
         assert_eq!(
             of(

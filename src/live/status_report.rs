@@ -20,7 +20,7 @@ pub struct MountedSkill {
 }
 
 /// The report of one AgentRuntime.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Namespace.
     pub namespace: String,
@@ -59,6 +59,10 @@ pub struct Report {
     pub delivered: Vec<(String, String)>,
     /// Pods by the skills of SkillBindings that they have; `None` if there is no SkillBinding, or pods could not be read.
     pub pods_of_bindings: Option<PodCounts>,
+    /// Names of those that are not as new ones are.
+    pub outdated_pods: Vec<String>,
+    /// Whether `restart` makes them anew.
+    pub restarts: bool,
 }
 
 /// Pods of a workload by the skills that they have.
@@ -154,8 +158,7 @@ pub fn report(
         phase: phase(runtime),
         pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, found, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
-        delivered: Vec::new(),
-        pods_of_bindings: None,
+        ..Report::default()
     }
 }
 
@@ -322,10 +325,12 @@ impl Report {
         }
         if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.outdated() > 0) {
             let total = pods.up_to_date + pods.outdated();
-            out.push(format!(
-                "of {total} pods {} have older skills and {} none: 'kubectl skills restart {}' makes them anew",
-                pods.stale, pods.without, self.restart_name()
-            ));
+            let help = match self.restarts {
+                true => format!("'kubectl skills restart {}' makes them anew", self.restart_name()),
+                false => "they keep what they have, the next ones have the skills".to_owned(),
+            };
+            let (stale, without) = (pods.stale, pods.without);
+            out.push(format!("of {total} pods {stale} have older skills and {without} none: {help}"));
         }
         if out.is_empty() && self.changes > 0 {
             out.push(format!("{} fields are not as planned: 'kubectl skills diff' shows them", self.changes));
@@ -362,7 +367,10 @@ impl Report {
             }),
             "delivered": self.delivered.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
             "podsOfBindings": self.pods_of_bindings.map(|pods| {
-                json!({"upToDate": pods.up_to_date, "stale": pods.stale, "without": pods.without})
+                json!({
+                    "upToDate": pods.up_to_date, "stale": pods.stale, "without": pods.without,
+                    "outdated": self.outdated_pods,
+                })
             }),
             "changes": self.changes, "state": self.state(), "findings": self.findings(),
         })

@@ -74,6 +74,7 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
         let again = options.as_ref().is_ok_and(|options| {
             options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE) != early
                 || !options.agent_runtimes.is_empty()
+                || !options.skill_bindings.is_empty()
                 || !options.pod_template_paths.is_empty()
         });
         if !again {
@@ -81,12 +82,12 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
         }
         (list, options, kinds)
     };
-    // Seldom: a namespace, AgentRuntimes or kinds in the functionConfig, which is known only when the list has been read.
+    // Seldom: a namespace, AgentRuntimes, SkillBindings or kinds in the functionConfig, which is known only when the list has been read.
     let namespace = options.as_ref().ok().and_then(|options| options.namespace.clone());
     let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     // A stream that cannot be read is reported below.
     let own = match (&options, Stream::read_with(&sources, namespace, kinds)) {
-        (Ok(options), Ok(stream)) => runtimes(options, &stream),
+        (Ok(options), Ok(stream)) => inline(options, &stream),
         _ => String::new(),
     };
     sources.push(Source { name: CONFIG.into(), text: own });
@@ -209,15 +210,18 @@ fn is_generator(list: &ResourceList, config: &Value) -> bool {
             .is_some_and(|all| all.get("config.kubernetes.io/function").is_some())
 }
 
-/// The AgentRuntimes of the options that are not in the stream, as text. With kpt the functionConfig's file is also an
-/// item.
-fn runtimes(options: &FunctionConfig, stream: &Stream<'_>) -> String {
+/// The AgentRuntimes and SkillBindings of the options that are not in the stream, as text. With kpt the functionConfig's file
+/// is also an item.
+fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> String {
     let namespace = options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let mut out = String::new();
-    for runtime in &options.agent_runtimes {
-        let id = Object(runtime).reference_in(namespace);
-        if !stream.runtimes.iter().any(|item| item.id.namespace == id.namespace && item.id.name == id.name) {
-            out.push_str(&format!("---\n{runtime}\n"));
+    let lists = [(&options.agent_runtimes, &stream.runtimes), (&options.skill_bindings, &stream.bindings)];
+    for (objects, items) in lists {
+        for object in objects {
+            let id = Object(object).reference_in(namespace);
+            if !items.iter().any(|item| item.id.namespace == id.namespace && item.id.name == id.name) {
+                out.push_str(&format!("---\n{object}\n"));
+            }
         }
     }
     out

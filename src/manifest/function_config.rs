@@ -1,14 +1,14 @@
 //! `functionConfig` of a KRM function: an object in, options out, or every defect of it. What the options mean is left
-//! to `render`; reading the AgentRuntimes and ConfigMaps given in it, to the stream.
+//! to `render`; reading the AgentRuntimes, SkillBindings and ConfigMaps given in it, to the stream.
 //!
-//! Three kinds are taken: our own `SkillsFunction`, a ConfigMap (kpt's `-- key=value`), and an AgentRuntime itself.
+//! Taken are our own `SkillsFunction`, a ConfigMap (kpt's `-- key=value`), and an AgentRuntime or a SkillBinding itself.
 //! [`OPTIONS`] is the only list of options: the reader, the JSON schema and the documentation's table come from it.
 
 use serde_json::{Map, Value};
 
 use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
-use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
+use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP};
 use crate::api::nearest::nearest;
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin, group_of};
 use crate::api::profile::{PROFILES, Profile};
@@ -41,6 +41,8 @@ pub enum OptionKind {
     ConfigMaps,
     /// A list of AgentRuntimes; not in a ConfigMap.
     AgentRuntimes,
+    /// A list of SkillBindings; not in a ConfigMap.
+    SkillBindings,
 }
 
 /// An option of the function.
@@ -55,7 +57,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 14] = [
+pub const OPTIONS: [FunctionOption; 15] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -114,7 +116,7 @@ pub const OPTIONS: [FunctionOption; 14] = [
     FunctionOption {
         name: "allowNone",
         kind: OptionKind::Flag(|config| &mut config.allow_none),
-        text: "With validate: an input without an AgentRuntime is no error",
+        text: "With validate: an input without an AgentRuntime or a SkillBinding is no error",
     },
     FunctionOption {
         name: "namespace",
@@ -125,6 +127,11 @@ pub const OPTIONS: [FunctionOption; 14] = [
         name: "agentRuntimes",
         kind: OptionKind::AgentRuntimes,
         text: "AgentRuntimes alongside those among the items; they are carried out and not printed",
+    },
+    FunctionOption {
+        name: "skillBindings",
+        kind: OptionKind::SkillBindings,
+        text: "SkillBindings alongside those among the items; they are carried out and not printed",
     },
 ];
 
@@ -161,6 +168,8 @@ pub struct FunctionConfig {
     pub namespace: Option<String>,
     /// AgentRuntimes.
     pub agent_runtimes: Vec<Value>,
+    /// SkillBindings.
+    pub skill_bindings: Vec<Value>,
 }
 
 impl FunctionConfig {
@@ -201,6 +210,7 @@ impl FunctionConfig {
             allow_none: self.allow_none.or(other.allow_none),
             namespace: self.namespace.or(other.namespace),
             agent_runtimes: [self.agent_runtimes, other.agent_runtimes].concat(),
+            skill_bindings: [self.skill_bindings, other.skill_bindings].concat(),
         }
     }
 }
@@ -209,6 +219,11 @@ impl FunctionConfig {
 fn is_agent_runtime(api_version: &str, kind: &str) -> bool {
     let group = group_of(api_version);
     kind == AGENT_RUNTIME && [KAGENTI.group, ROSSOCTL.group].contains(&group)
+}
+
+/// Whether an object is a SkillBinding.
+fn is_skill_binding(api_version: &str, kind: &str) -> bool {
+    kind == SKILL_BINDING && group_of(api_version) == SKILLS_GROUP
 }
 
 struct Reader<'a> {
@@ -236,7 +251,9 @@ impl Reader<'_> {
         if kind == "ConfigMap" && api_version == "v1" {
             self.config_map(map);
         } else if is_agent_runtime(api_version, kind) {
-            self.agent_runtime("", value);
+            self.named("", value, |config| &mut config.agent_runtimes);
+        } else if is_skill_binding(api_version, kind) {
+            self.named("", value, |config| &mut config.skill_bindings);
         } else if kind == KIND && api_version == API_VERSION {
             self.skills_function(map);
         } else if kind == KIND {
@@ -245,7 +262,9 @@ impl Reader<'_> {
             self.refuse(
                 "kind",
                 format!("a functionConfig cannot be {kind:?} of {api_version:?}"),
-                format!("use {KIND} of {API_VERSION}, a ConfigMap with `data`, or an AgentRuntime"),
+                format!(
+                    "use {KIND} of {API_VERSION}, a ConfigMap with `data`, an AgentRuntime or a SkillBinding"
+                ),
             );
         }
     }
@@ -294,7 +313,11 @@ impl Reader<'_> {
             if value.is_null() {
                 continue;
             }
-            if strings && matches!(option.kind, OptionKind::ConfigMaps | OptionKind::AgentRuntimes) {
+            let holds_objects = matches!(
+                option.kind,
+                OptionKind::ConfigMaps | OptionKind::AgentRuntimes | OptionKind::SkillBindings
+            );
+            if strings && holds_objects {
                 let help = format!("use kind {KIND} of {API_VERSION} instead of a ConfigMap");
                 self.refuse(&field, "holds whole objects, which a ConfigMap cannot", help);
                 continue;
@@ -331,6 +354,7 @@ impl Reader<'_> {
             }),
             OptionKind::ConfigMaps => self.each(field, value, Self::map),
             OptionKind::AgentRuntimes => self.each(field, value, Self::listed_runtime),
+            OptionKind::SkillBindings => self.each(field, value, Self::listed_binding),
         }
     }
 
@@ -440,19 +464,30 @@ impl Reader<'_> {
     fn listed_runtime(&mut self, field: &str, value: &Value) {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         if is_agent_runtime(text("apiVersion"), text("kind")) {
-            self.agent_runtime(&format!("{field}."), value);
+            self.named(&format!("{field}."), value, |config| &mut config.agent_runtimes);
         } else {
             let help = format!("apiVersion {}/{}", KAGENTI.group, crate::api::names::VERSION);
             self.refuse(field, "must be an AgentRuntime", help);
         }
     }
 
-    fn agent_runtime(&mut self, prefix: &str, value: &Value) {
+    fn listed_binding(&mut self, field: &str, value: &Value) {
+        let object = Object(value);
+        if is_skill_binding(object.api_version(), object.kind()) {
+            self.named(&format!("{field}."), value, |config| &mut config.skill_bindings);
+        } else {
+            let help = format!("apiVersion {SKILLS_GROUP}/{}", crate::api::names::VERSION);
+            self.refuse(field, "must be a SkillBinding", help);
+        }
+    }
+
+    /// Takes an object in that has a name.
+    fn named(&mut self, prefix: &str, value: &Value, list: fn(&mut FunctionConfig) -> &mut Vec<Value>) {
         if Object(value).name().is_empty() {
             self.refuse(&format!("{prefix}metadata.name"), "must be set", "");
             return;
         }
-        self.out.agent_runtimes.push(value.clone());
+        list(&mut self.out).push(value.clone());
     }
 }
 

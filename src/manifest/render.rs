@@ -9,6 +9,7 @@ mod edited;
 pub mod generated;
 mod missing;
 mod orders;
+mod orphans;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::names::MANAGED_BY;
 use crate::api::object::{ConfigMap, Object, ObjectRef, field};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
@@ -31,7 +31,6 @@ use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
-use crate::yaml::Step;
 
 use edited::Desired;
 pub use edited::Edited;
@@ -308,9 +307,8 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let session = Session::new(options, settings.view, maps);
-        let planner = Self { stream, session, claims, bindings, orders, written: HashMap::new() };
-        planner.orphans(planned);
-        Some(planner)
+        orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings);
+        Some(Self { stream, session, claims, bindings, orders, written: HashMap::new() })
     }
 
     fn plan(
@@ -404,32 +402,6 @@ impl<'p, 's> Planner<'p, 's> {
         let mut after = object.clone();
         after.get_mut("spec")?.as_object_mut()?.shift_remove("skills");
         Some(after)
-    }
-
-    /// Workloads that carry our label and our volumes, and that no AgentRuntime points at any more (Q22).
-    fn orphans(&self, planned: &mut Planned) {
-        let options = self.session.options();
-        if options.remove || options.exact || !options.profile.mounts() {
-            return;
-        }
-        let namespaces: BTreeSet<&str> =
-            self.stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
-        let unclaimed = self.stream.workloads.iter().filter(|item| {
-            let target = (item.id.kind.clone(), item.id.namespace.clone(), item.id.name.clone());
-            namespaces.contains(item.id.namespace.as_str()) && !self.claims.has(&target)
-        });
-        for item in unclaimed {
-            let document = self.stream.document(item.document());
-            let path = ["metadata", "labels", MANAGED_BY].map(Step::from);
-            let label = path.iter().try_fold(item.node(), |at, step| document.child(at, step));
-            let manager = label.and_then(|node| document.scalar_text(node).ok());
-            if manager.is_some_and(|text| text == options.profile.names.managed_by_value) {
-                let message = "no AgentRuntime points at it any more, and it keeps what an earlier one left; take that out with \
-                               render --remove while its AgentRuntime is there, or by hand"
-                    .to_owned();
-                planned.warnings.push((item.id.clone(), Warning { quirk: "Q22", message }));
-            }
-        }
     }
 }
 

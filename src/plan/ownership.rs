@@ -5,7 +5,7 @@
 //! the record says that we wrote it; the workload has the operator's config hash and the skills annotation names the
 //! skill, as operators that mount and earlier versions left it (docs/compatibility.md, "What is ours").
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -15,7 +15,8 @@ use super::mounts::path_of;
 use super::record::Record;
 use super::{Options, Warning};
 use crate::api::names::{
-    FIELD_MANAGER, FORMER_FIELD_MANAGER, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, SKILL_VOLUME_PREFIX,
+    FIELD_MANAGER, FORMER_FIELD_MANAGER, KAGENTI, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, ROSSOCTL,
+    SKILL_VOLUME_PREFIX,
 };
 use crate::api::object::field;
 use crate::api::workload::WorkloadKind;
@@ -243,6 +244,30 @@ impl Ownership {
     pub(super) fn is_rendered(&self) -> bool {
         self.stamped || self.record.is_some()
     }
+}
+
+/// The skills of a workload that some render or operator has mounted: those of its record, or those that its annotation names
+/// and whose image volumes are there. Enough to ask about them, not to take them out.
+pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
+    let annotation = |key: &str| {
+        find(workload, &["metadata", "annotations"]).and_then(|map| map.get(key)).and_then(Value::as_str)
+    };
+    let record = annotation(RECORD).and_then(|text| Record::parse(text).ok());
+    if let Some(record) = record.filter(|record| !record.skills.is_empty()) {
+        return record.skills;
+    }
+    let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
+    let images: HashSet<&str> = volumes
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|volume| is_skill_image(volume))
+        .filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
+        .collect();
+    // Under either name: without whoever was about it the text does not say whose rules were followed.
+    let named = [KAGENTI.skills, ROSSOCTL.skills].into_iter().filter_map(annotation);
+    let named: BTreeSet<String> = named.filter_map(|text| string_list(text).ok()).flatten().collect();
+    named.into_iter().filter(|name| images.contains(name.as_str())).collect()
 }
 
 fn item(key: &str, value: &str) -> String {

@@ -19,6 +19,12 @@ use crate::validate::findings::{Finding, rules, skill_path};
 use crate::yaml::Place;
 use crate::yaml::path::pointer_key;
 
+/// Whether a pod could take image volumes at all: none of Windows, and none that the kubelet only mirrors.
+pub fn is_injectable(pod: &Value) -> bool {
+    let pod = Object(pod);
+    pod.str("/spec/os/name") != "windows" && pod.annotation("kubernetes.io/config.mirror").is_none()
+}
+
 /// What becomes of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Injected {

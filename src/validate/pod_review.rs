@@ -63,12 +63,6 @@ impl PodReview {
         Ok(Self { uid, namespace, pod: pod.ok_or("request.object is missing")? })
     }
 
-    /// Whether the pod could take image volumes at all: none of Windows, and none that the kubelet only mirrors.
-    pub fn is_injectable(&self) -> bool {
-        let pod = Object(&self.pod);
-        pod.str("/spec/os/name") != "windows" && pod.annotation("kubernetes.io/config.mirror").is_none()
-    }
-
     /// The AdmissionReview that answers this one.
     pub fn reply(&self, answer: &PodAnswer) -> Value {
         let mut response = Map::new();

@@ -26,6 +26,7 @@ fn the_page_lists_every_option() {
                 OptionKind::Gates => "gates",
                 OptionKind::ConfigMaps => "ConfigMaps",
                 OptionKind::AgentRuntimes => "AgentRuntimes",
+                OptionKind::SkillBindings => "SkillBindings",
             };
             format!("| `{}` | {kind} | {} |", option.name, option.text)
         })

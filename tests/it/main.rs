@@ -14,6 +14,7 @@ mod hostile;
 mod in_place_stress;
 mod one_verdict;
 mod one_verdict_vectors;
+mod orphans;
 mod program;
 mod quirks;
 mod quirks_cluster;

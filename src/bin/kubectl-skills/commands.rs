@@ -33,6 +33,8 @@ pub mod render;
 pub mod restart;
 #[cfg(feature = "cluster")]
 pub mod status;
+#[cfg(feature = "cluster")]
+mod status_pods;
 pub mod validate;
 pub mod version;
 #[cfg(feature = "webhook")]

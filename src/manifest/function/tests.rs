@@ -253,6 +253,26 @@ fn agent_runtimes_of_the_configuration_are_carried_out_and_not_printed() {
     );
 }
 
+/// The same of SkillBindings: alone, in a list, and as an item of kpt as well.
+#[test]
+fn skill_bindings_of_the_configuration_are_carried_out_and_not_printed() {
+    let binding = RUNTIME
+        .replace("agent.kagenti.dev", "skills.kagenti.dev")
+        .replace("AgentRuntime", "SkillBinding")
+        .replace("    type: agent\n", "");
+    let items = |more: &str| format!("{HEAD}items:\n{DEPLOYMENT}{more}");
+    let expected = value(&run(&items(&binding)).text)["items"][0].clone();
+    assert!(expected.to_string().contains("/skills/forecast"), "{expected}");
+    let inner = binding.replace("- api", "  api");
+    let spec = json!({"skillBindings": [value(&format!("a:\n{inner}"))["a"]]});
+    for given in [format!("functionConfig:\n{inner}"), config(&spec.to_string())] {
+        let out = run(&items(&given));
+        assert!(!out.failed, "{}", out.text);
+        assert_eq!(value(&out.text)["items"], json!([expected]));
+        assert_eq!(value(&run(&items(&format!("{binding}{given}"))).text)["items"][0], expected);
+    }
+}
+
 /// The kind is known only when the list has been read for its configuration.
 #[test]
 fn a_kind_of_the_configuration_gets_its_skills() {

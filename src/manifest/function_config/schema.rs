@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::names::AGENT_RUNTIME;
+use crate::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 
 use super::{API_VERSION, KIND, OPTIONS, OptionKind, VIEWS, profiles};
 
@@ -47,6 +47,7 @@ fn value(kind: OptionKind) -> Value {
         }
         OptionKind::ConfigMaps => objects("ConfigMap"),
         OptionKind::AgentRuntimes => objects(AGENT_RUNTIME),
+        OptionKind::SkillBindings => objects(SKILL_BINDING),
     }
 }
 

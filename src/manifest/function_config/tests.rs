@@ -25,6 +25,11 @@ fn runtime() -> Value {
            "spec": {"type": "agent"}})
 }
 
+fn binding() -> Value {
+    json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding", "metadata": {"name": "weather"},
+           "spec": {}})
+}
+
 #[test]
 fn every_option_of_the_own_kind_is_read() {
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "defaults", "namespace": "a"},
@@ -33,7 +38,7 @@ fn every_option_of_the_own_kind_is_read() {
         "profile": "head", "exact": true, "featureGates": {"skillDiscovery": true, "envoyProxy": false},
         "featureGatesFile": "skillDiscovery: true\n", "configView": "full", "config": [map], "container": "agent",
         "skillFolders": false, "podTemplatePaths": ["Workflow.example.com=spec.run"], "remove": true, "validate": true, "allowNone": true, "namespace": "demo",
-        "agentRuntimes": [runtime()],
+        "agentRuntimes": [runtime()], "skillBindings": [binding()],
     }));
     let expected = FunctionConfig {
         id: id(API_VERSION, KIND, "skills"),
@@ -51,6 +56,7 @@ fn every_option_of_the_own_kind_is_read() {
         allow_none: Some(true),
         namespace: Some("demo".into()),
         agent_runtimes: vec![runtime()],
+        skill_bindings: vec![binding()],
     };
     assert_eq!(read(&value), Ok(expected));
     // All of them, so that a new one cannot be forgotten here.
@@ -94,12 +100,18 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
         ..FunctionConfig::default()
     };
     assert_eq!(read(&runtime()), Ok(expected));
+    let expected = FunctionConfig {
+        id: id("skills.kagenti.dev/v1alpha1", "SkillBinding", "weather"),
+        skill_bindings: vec![binding()],
+        ..FunctionConfig::default()
+    };
+    assert_eq!(read(&binding()), Ok(expected));
 }
 
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, remove, validate, allowNone, namespace, agentRuntimes";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, remove, validate, allowNone, namespace, agentRuntimes, skillBindings";
     let of = |spec| function(spec);
     for (value, expected) in [
         (
@@ -129,11 +141,13 @@ fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
             ],
         ),
         (
-            of(json!({"featureGates": {"a": "true"}, "config": {}, "agentRuntimes": [{"kind": "Deployment"}]})),
+            of(json!({"featureGates": {"a": "true"}, "config": {}, "agentRuntimes": [{"kind": "Deployment"}], "skillBindings": [runtime(), {"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding"}]})),
             vec![
                 "SkillsFunction skills: spec.featureGates.a: must be true or false, found \"true\"".into(),
                 "SkillsFunction skills: spec.config: must be an array, found object".into(),
                 "SkillsFunction skills: spec.agentRuntimes[0]: must be an AgentRuntime (apiVersion agent.kagenti.dev/v1alpha1)".into(),
+                "SkillsFunction skills: spec.skillBindings[0]: must be a SkillBinding (apiVersion skills.kagenti.dev/v1alpha1)".into(),
+                "SkillsFunction skills: spec.skillBindings[1].metadata.name: must be set".into(),
             ],
         ),
         (
@@ -152,7 +166,7 @@ fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
         ),
         (
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}),
-            vec!["Secret s: kind: a functionConfig cannot be \"Secret\" of \"v1\" (use SkillsFunction of skills.kagenti.dev/v1alpha1, a ConfigMap with `data`, or an AgentRuntime)".into()],
+            vec!["Secret s: kind: a functionConfig cannot be \"Secret\" of \"v1\" (use SkillsFunction of skills.kagenti.dev/v1alpha1, a ConfigMap with `data`, an AgentRuntime or a SkillBinding)".into()],
         ),
         (
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"},

@@ -11,11 +11,13 @@ mod tools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use kubectl_skills::api::names::{FIELD_MANAGER, ROLLOUT};
 use kubectl_skills::install::inject_policy::Injection;
 use serde_json::{Value, json};
 
 use super::webhook::{opt_in, webhook};
 use super::{bind, by_label, container, dry_run, install, pod, start_with, until};
+use crate::controller::process::Controller;
 use crate::server::Server;
 use cases::{Case, LANES, Lane, Way};
 use table::Row;
@@ -57,6 +59,14 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
                 };
                 assert_eq!(untouched(before), untouched(delivered), "{name}: the workload has been written");
             }
+            if case.way == Way::Auto {
+                let ours = written_by_us(delivered);
+                let rollout = format!("f:{ROLLOUT}");
+                let of_template = |inner: Value| json!({"f:spec": {"f:template": {"f:metadata": inner}}});
+                let wanted = of_template(json!({"f:annotations": {&rollout: {}}}));
+                let made = of_template(json!({"f:annotations": {".": {}, &rollout: {}}}));
+                assert!(ours == [wanted] || ours == [made], "{name}: more than one annotation: {ours:?}");
+            }
             let delivery = match refused.get(&name) {
                 Some(fields) => format!("refused: {}", fields::joined(fields)),
                 None if case.template(before) != case.template(delivered) => "rolls".to_owned(),
@@ -81,6 +91,12 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
     }
     revisions_are_templates(server, &cases, &templates);
     seen
+}
+
+/// The fields that are recorded as ours.
+fn written_by_us(live: &Value) -> Vec<Value> {
+    let entries = live["metadata"]["managedFields"].as_array().expect("field managers").iter();
+    entries.filter(|entry| entry["manager"] == FIELD_MANAGER).map(|entry| entry["fieldsV1"].clone()).collect()
 }
 
 /// Each template that a Deployment has had is one ReplicaSet: what `rolls` says is what its pods went through.
@@ -109,9 +125,9 @@ fn what_git_tools_see_of_skills_is_what_the_docs_say() {
     }
     let (hooked, plain): (Vec<_>, Vec<_>) =
         namespaces.into_iter().partition(|name| name.ends_with("-webhook"));
-    let by_policy = plain
-        .into_iter()
-        .filter(|name| name == "canary" || ["-policy", "-restart"].iter().any(|end| name.ends_with(end)));
+    let by_policy = plain.into_iter().filter(|name| {
+        name == "canary" || ["-policy", "-restart", "-auto"].iter().any(|end| name.ends_with(end))
+    });
     install(&server, &Injection { namespaces: by_policy.collect(), ..Injection::default() });
     for namespace in &hooked {
         opt_in(&server, namespace);
@@ -123,6 +139,10 @@ fn what_git_tools_see_of_skills_is_what_the_docs_say() {
     let canary = pod(first, &labels, &json!({"containers": [container("agent", &json!({}))]}));
     until("the webhook to be called", || dry_run(&server, &canary).1.pointer("/spec/volumes/0").is_some());
 
+    let auto = |lane: &Lane| cases::namespace(*lane, Way::Auto);
+    let watched = LANES.iter().map(auto).collect::<Vec<_>>().join(",");
+    let controller = Controller::start(&server, &["--profile", "rossoctl", "--namespaces", &watched]);
+
     let mut all: BTreeMap<(Case, bool), Vec<(Lane, Seen)>> = BTreeMap::new();
     std::thread::scope(|scope| {
         let running: Vec<_> = LANES.iter().map(|of| (*of, scope.spawn(|| lane(&server, *of)))).collect();
@@ -132,6 +152,10 @@ fn what_git_tools_see_of_skills_is_what_the_docs_say() {
             }
         }
     });
+    // Each list of skills has made the pods anew once, whatever the owner's tool did in between.
+    let anew = all.keys().filter(|(case, _)| case.way == Way::Auto).count() * LANES.len();
+    let metrics = controller.page("/metrics").1;
+    assert!(metrics.contains(&format!("writes_total{{what=\"rollout\"}} {anew}\n")), "{anew}: {metrics}");
     let rows: Vec<Row> = all.iter().map(|((case, changed), seen)| Row::new(case, *changed, seen)).collect();
     let measured = table::text(&rows);
     println!("{measured}");

@@ -1,19 +1,16 @@
 //! Which skills pods have, and which they should have: a pod as the API server gives it in, the part that says so out; parts and
-//! a workload in, numbers out. Who restarts pods is left to the controller and to `restart`.
+//! a workload in, numbers out. Whose a pod is, is left to the library's `pod_owner`; who restarts pods is left to the controller and to `restart`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::pod_owner::LABELS;
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
 use serde_json::{Map, Value, json};
-
-/// Labels of pods that say whose they are.
-const POD_LABELS: [&str; 3] =
-    ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
 
 /// Images by volume.
 pub type Images = BTreeMap<String, String>;
@@ -27,11 +24,12 @@ pub fn part(object: &Value) -> Value {
             metadata.insert(key.to_owned(), value.clone());
         }
     }
-    let labels =
-        POD_LABELS.iter().filter_map(|key| Some(((*key).to_owned(), Object(object).label(key)?.into())));
+    let labels = LABELS.iter().filter_map(|key| Some(((*key).to_owned(), Object(object).label(key)?.into())));
     metadata.insert("labels".into(), Value::Object(labels.collect()));
-    let owners =
-        items("/metadata/ownerReferences").map(|owner| json!({"kind": owner["kind"], "name": owner["name"]}));
+    let controllers = items("/metadata/ownerReferences").filter(|owner| owner["controller"] == true);
+    let owners = controllers.map(|owner| {
+        json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["name"], "controller": true})
+    });
     metadata.insert("ownerReferences".into(), owners.collect());
     let mounts = items("/status/containerStatuses")
         .filter_map(|status| status.get("volumeMounts").and_then(Value::as_array))
@@ -54,36 +52,6 @@ fn images(volumes: Option<&Value>) -> Images {
     volumes.filter_map(|volume| skill_image(volume, "/image/reference")).collect()
 }
 
-/// The workloads that a pod may be of, by its owner's name and the labels that owners give: what owns that owner is not
-/// read.
-pub fn owners(pod: &Value) -> Vec<(WorkloadKind, &str)> {
-    let [template, rollout, knative] = POD_LABELS.map(|label| Object(pod).label(label));
-    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let mut out = Vec::new();
-    for owner in owners.into_iter().flatten() {
-        let name = Object(owner).str("/name");
-        let base = name.rsplit_once('-');
-        let of = |hash: Option<&str>| base.filter(|(_, last)| Some(*last) == hash).map(|(base, _)| base);
-        match Object(owner).kind() {
-            "ReplicaSet" => {
-                out.push((WorkloadKind::ReplicaSet, name));
-                out.extend(of(template).map(|base| (WorkloadKind::Deployment, base)));
-                out.extend(of(rollout).map(|base| (WorkloadKind::Rollout, base)));
-            }
-            "Job" => {
-                out.push((WorkloadKind::Job, name));
-                out.extend(base.map(|(base, _)| (WorkloadKind::CronJob, base)));
-            }
-            "StatefulSet" => out.push((WorkloadKind::StatefulSet, name)),
-            "DaemonSet" => out.push((WorkloadKind::DaemonSet, name)),
-            "Sandbox" => out.push((WorkloadKind::Sandbox, name)),
-            _ => {}
-        }
-    }
-    out.extend(knative.map(|name| (WorkloadKind::KnativeService, name)));
-    out
-}
-
 /// The skill images in the pod template of a workload.
 pub fn of_template(kind: WorkloadKind, workload: &Value) -> Images {
     let pod = kind.paths().pod.iter().try_fold(workload, |at, key| at.get(*key));
@@ -98,10 +66,15 @@ pub fn expected<'b>(
     bindings: impl IntoIterator<Item = &'b Binding>,
 ) -> Images {
     let mut out = of_template(kind, workload);
-    for binding in bindings.into_iter().filter(|one| !one.deleting && one.spec.delivery == Delivery::Pod) {
-        out.extend(binding.spec.skills.iter().map(|skill| (volume(&skill.name), skill.image.clone())));
-    }
+    out.extend(given(bindings));
     out
+}
+
+/// The skill images that SkillBindings give to a pod.
+pub fn given<'b>(bindings: impl IntoIterator<Item = &'b Binding>) -> Images {
+    let gives = |one: &&Binding| !one.deleting && one.spec.delivery == Delivery::Pod;
+    let skills = bindings.into_iter().filter(gives).flat_map(|binding| &binding.spec.skills);
+    skills.map(|skill| (volume(&skill.name), skill.image.clone())).collect()
 }
 
 /// The volume of a skill.
@@ -113,7 +86,7 @@ pub fn volume(skill: &str) -> String {
 pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> PodCounts {
     let own: BTreeSet<String> = binding.spec.skills.iter().map(|skill| volume(&skill.name)).collect();
     let mut out = PodCounts::default();
-    for pod in pods.iter().filter(|pod| pod["over"] != true && !Object(pod).is_being_deleted()) {
+    for pod in pods.iter().filter(|pod| !is_over(pod)) {
         let images = texts(pod, "volumes");
         if images == *expected {
             out.up_to_date += 1;
@@ -124,6 +97,11 @@ pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> PodCounts 
         }
     }
     out
+}
+
+/// Whether a pod, by its part, is over or going.
+pub fn is_over(part: &Value) -> bool {
+    part["over"] == true || Object(part).is_being_deleted()
 }
 
 /// The digests by volume that the part of a pod has.

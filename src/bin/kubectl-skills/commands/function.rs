@@ -44,7 +44,7 @@ Examples:
 Exit codes: 0 done; 1 a result in the list is an error, and its items are as they came; 2 usage; \
 3 bad input, and nothing is printed")]
 pub struct Args {
-    /// Configuration of the function for plain manifests: SkillsFunction, ConfigMap or AgentRuntime
+    /// Configuration of the function for plain manifests: SkillsFunction, ConfigMap, AgentRuntime or SkillBinding
     #[arg(value_name = "CONFIG")]
     function_config: Option<PathBuf>,
     /// Namespace of objects that name none [default: default]

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use http::Method;
 use kubectl_skills::api::names::FIELD_MANAGER;
 use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::pod_owner::is_of;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::WorkloadKey;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
@@ -17,7 +18,7 @@ use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{PODS, of_workload};
 use crate::cluster::requests::Requests;
 use crate::cluster::run::block_on;
-use crate::cluster::skills_of_pods::{count, expected, owners, part, restart_patch, restarts};
+use crate::cluster::skills_of_pods::{count, expected, part, restart_patch, restarts};
 use crate::cluster::snapshot::{Scope, read_bindings, read_workloads};
 use crate::exit::{Outcome, Run};
 use crate::notes;
@@ -104,8 +105,7 @@ async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<St
             continue;
         }
         let about = about.iter().map(|index| &bindings.all()[*index]);
-        let own: Vec<Value> =
-            pods.iter().filter(|pod| owners(pod).contains(&(kind, &*key.2))).cloned().collect();
+        let own: Vec<Value> = pods.iter().filter(|pod| is_of(pod, kind, &key.2)).cloned().collect();
         let counts = count(&own, &expected(kind, workload, about), &bindings.all()[named]);
         let (lack, all) = (counts.outdated(), counts.outdated() + counts.up_to_date);
         let done = one(requests, (kind, key), workload, args, lack).await?;

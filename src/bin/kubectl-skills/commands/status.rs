@@ -6,8 +6,6 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::api::object::{Object, Origin};
-use kubectl_skills::api::skill_binding::Delivery;
-use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
@@ -17,7 +15,7 @@ use crate::cluster::connect::Caller;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
 use crate::cluster::run::{ClusterRun, block_on};
-use crate::cluster::skills_of_pods::{count, expected, owners, part, restarts};
+use crate::commands::status_pods::{self, PodsOfBindings};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::sink;
@@ -170,45 +168,25 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
             .iter()
             .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
     );
-    let parts: Option<Vec<Value>> =
-        pods.filter(|_| !bindings.is_empty()).map(|pods| pods.iter().map(part).collect());
+    let mut of_bindings =
+        pods.filter(|_| !bindings.is_empty()).map(|pods| PodsOfBindings::new(&bindings, pods));
     for live in run.plan() {
         let mut report = report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds);
         if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
-            of_bindings(&mut report, kind, workload, &bindings, parts.as_deref());
+            status_pods::delivered(&mut report, kind, workload, &bindings);
+            if let Some(pods) = &mut of_bindings {
+                pods.count(&mut report, kind, workload);
+            }
         }
         reports.push(report);
+    }
+    if let Some(pods) = of_bindings {
+        pods.rest(&run.snapshot.selected_bindings, &mut reports);
     }
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
     }
     reports
-}
-
-/// Adds what SkillBindings deliver to pods, and which pods have it.
-fn of_bindings(
-    report: &mut Report,
-    kind: WorkloadKind,
-    workload: &Value,
-    bindings: &Bindings,
-    parts: Option<&[Value]>,
-) {
-    let (namespace, name) = Object(workload).key();
-    let key = (kind.name().to_owned(), namespace.clone(), name.clone());
-    let about: Vec<&Binding> =
-        bindings.of(kind, &key, workload).iter().map(|at| &bindings.all()[*at]).collect();
-    let staying = || about.iter().copied().filter(|binding| !binding.deleting);
-    let delivered = staying().filter(|binding| binding.spec.delivery == Delivery::Pod);
-    let skills = delivered.flat_map(|binding| &binding.spec.skills);
-    report.delivered = skills.map(|skill| (skill.name.clone(), skill.image.clone())).collect();
-    let Some(first) = staying().next() else { return };
-    let Some(parts) = parts.filter(|_| restarts(kind)) else { return };
-    let own =
-        |pod: &&Value| Object(pod).namespace() == namespace && owners(pod).contains(&(kind, name.as_str()));
-    let pods: Vec<Value> = parts.iter().filter(own).cloned().collect();
-    let mut all = first.clone();
-    all.spec.skills = staying().flat_map(|binding| binding.spec.skills.clone()).collect();
-    report.pods_of_bindings = Some(count(&pods, &expected(kind, workload, about.iter().copied()), &all));
 }
 
 fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use kubectl_skills::api::object::{Object, Origin};
-use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::api::pod_owner::{Owner, owners};
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::plan::claims::Claimant;
 use serde_json::Value;
 
@@ -16,7 +17,6 @@ use super::binding_index::BindingIndex;
 use super::trim::OPERATOR_MARK;
 use super::unit::Unit;
 use super::watch_targets::Watched;
-use crate::cluster::skills_of_pods::owners;
 use crate::cluster::watch::{Update, WatchId};
 
 /// Namespace and name of an object.
@@ -566,6 +566,7 @@ fn wake(target: &Target, touched: BTreeSet<Key>, changed: &mut Changed) {
 /// Pods with their skills, by their workloads.
 #[derive(Debug, Default)]
 struct PodIndex {
+    kinds: Kinds,
     pods: BTreeMap<Key, Kept>,
     of: HashMap<Target, BTreeSet<Key>>,
 }
@@ -591,7 +592,7 @@ impl PodIndex {
     /// Takes a pod in; the workloads that it may be of.
     fn put(&mut self, key: &Key, object: &Value, kept: Kept) -> Vec<Target> {
         self.pods.insert(key.clone(), kept);
-        let targets = workloads_of_pod(object, key.namespace());
+        let targets = workloads_of_pod(object, key.namespace(), self.kinds);
         for target in &targets {
             self.of.entry(target.clone()).or_default().insert(key.clone());
         }
@@ -600,7 +601,7 @@ impl PodIndex {
 
     fn remove(&mut self, key: &Key) -> Vec<Target> {
         let Some(kept) = self.pods.remove(key) else { return Vec::new() };
-        let targets = workloads_of_pod(&kept.value(), key.namespace());
+        let targets = workloads_of_pod(&kept.value(), key.namespace(), self.kinds);
         for target in &targets {
             if let Some(pods) = self.of.get_mut(target) {
                 pods.remove(key);
@@ -613,9 +614,12 @@ impl PodIndex {
     }
 }
 
-/// The workloads that a pod may be of.
-fn workloads_of_pod(pod: &Value, namespace: &str) -> Vec<Target> {
-    owners(pod).into_iter().map(|(kind, name)| (kind, Key::new(namespace, name))).collect()
+/// The workloads that a pod may be of. One whose name was cut is not found by it.
+fn workloads_of_pod(pod: &Value, namespace: &str, kinds: Kinds) -> Vec<Target> {
+    let whole = owners(pod).into_iter().filter(|owner| !owner.is_cut);
+    let target =
+        |owner: Owner| Some((kinds.find(&owner.kind, &owner.group)?, Key::new(namespace, &owner.name)));
+    whole.filter_map(target).collect()
 }
 
 /// An object that says something new, as it is to be kept; `None` if it is known already, or older than what is known.

@@ -15,7 +15,7 @@ use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::pod_owner::owners;
 use kubectl_skills::plan::Options;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
-use kubectl_skills::plan::pod_injection::{Injected, Injector};
+use kubectl_skills::plan::pod_injection::{Injected, Injector, is_injectable};
 use kubectl_skills::validate::pod_review::{PodAnswer, PodReview};
 use serde_json::Value;
 
@@ -161,7 +161,7 @@ impl Injection {
         let index = self.of_namespace(&review.namespace);
         let pod = &review.pod;
         let bindings = index.of_pod(&review.namespace, &owners(pod), pod.pointer("/metadata/labels"));
-        if bindings.is_empty() || !review.is_injectable() {
+        if bindings.is_empty() || !is_injectable(pod) {
             return ("untargeted", PodAnswer::Allowed);
         }
         let name = |key| Object(pod).str(key).to_owned();

@@ -33,6 +33,8 @@ pub(super) enum Way {
     Policy,
     Webhook,
     Restart,
+    /// By policy, and the controller makes pods anew.
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +67,9 @@ pub(super) struct Case {
 /// The workloads of a lane: every way with every kind and manifest, but for what would be the same as another.
 pub(super) fn of(lane: Lane) -> Vec<Case> {
     let mut cases = Vec::new();
-    for way in [Way::Apply, Way::Named, Way::Forced, Way::Put, Way::Policy, Way::Webhook, Way::Restart] {
+    for way in
+        [Way::Apply, Way::Named, Way::Forced, Way::Put, Way::Policy, Way::Webhook, Way::Restart, Way::Auto]
+    {
         for manifest in [Manifest::Plain, Manifest::Annotation, Manifest::Label] {
             for kind in KINDS {
                 let wanted = match way {
@@ -76,6 +80,8 @@ pub(super) fn of(lane: Lane) -> Vec<Case> {
                     Way::Restart => {
                         matches!(kind, Kind::Deployment | Kind::StatefulSet) && manifest == Manifest::Plain
                     }
+                    // The pods of other kinds are not made anew.
+                    Way::Auto => matches!(kind, Kind::Deployment | Kind::StatefulSet),
                     _ => true,
                 };
                 if wanted {
@@ -151,12 +157,17 @@ impl Case {
             }
         }
         let selector = json!({"matchLabels": labels});
-        // No pods: what a pod would get, the server says without one.
+        // No pods: what a pod would get, the server says without one. The controller looks at pods; no node ever makes one
+        // of them ready, which is not waited for.
+        let replicas = u32::from(self.way == Way::Auto);
         let spec = match self.kind {
-            Kind::Deployment => json!({"replicas": 0, "selector": selector, "template": template}),
-            Kind::StatefulSet => {
-                json!({"replicas": 0, "serviceName": name, "selector": selector, "template": template})
-            }
+            Kind::Deployment => json!({
+                "replicas": replicas, "strategy": {"type": "Recreate"}, "selector": selector, "template": template,
+            }),
+            Kind::StatefulSet => json!({
+                "replicas": replicas, "podManagementPolicy": "Parallel", "serviceName": name, "selector": selector,
+                "template": template,
+            }),
             Kind::CronJob => {
                 template["spec"]["restartPolicy"] = json!("Never");
                 json!({"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": {"template": template}}})
@@ -231,6 +242,9 @@ fn all(server: &Server, cases: &[Case]) -> BTreeMap<String, Value> {
 fn is_settled(live: &Value) -> bool {
     let observed = live.pointer("/status/observedGeneration") == live.pointer("/metadata/generation");
     let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+    if live["spec"]["replicas"] == 1 {
+        return observed && live["status"]["replicas"] == 1 && live["status"]["updatedReplicas"] == 1;
+    }
     match live["kind"].as_str() {
         Some("Deployment") => {
             observed

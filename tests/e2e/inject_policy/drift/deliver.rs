@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kubectl_skills::api::names::ROLLOUT;
 use serde_json::{Value, json};
 
 use super::super::{dry_run, until};
@@ -25,6 +26,10 @@ pub(super) fn deliver(server: &Server, lane: Lane, cases: &[Case], image: &str) 
         put(server, case, image);
     }
     for case in cases.iter().filter(|case| is_pod(case)) {
+        if case.way == Way::Auto {
+            until(&format!("the pod of {} to be made anew", case.name()), || runs_with(server, case, image));
+            continue;
+        }
         let live = server.get(&case.path());
         if case.way == Way::Restart && image.ends_with(":2") {
             let target = format!("{}/{}", case.plural(), case.name());
@@ -38,14 +43,26 @@ pub(super) fn deliver(server: &Server, lane: Lane, cases: &[Case], image: &str) 
 }
 
 fn is_pod(case: &Case) -> bool {
-    matches!(case.way, Way::Policy | Way::Webhook | Way::Restart)
+    matches!(case.way, Way::Policy | Way::Webhook | Way::Restart | Way::Auto)
+}
+
+/// Whether the one pod that a workload has is there with the skill.
+fn runs_with(server: &Server, case: &Case, image: &str) -> bool {
+    let name = case.name();
+    let list =
+        server.get(&format!("/api/v1/namespaces/{}/pods?labelSelector=app%3D{name}", case.namespace()));
+    let pods = list["items"].as_array().expect("a list");
+    let volumes = pods.iter().flat_map(|pod| pod["spec"]["volumes"].as_array().into_iter().flatten());
+    let images: Vec<&Value> = volumes.filter_map(|volume| volume.pointer("/image/reference")).collect();
+    pods.len() == 1 && images == [image]
 }
 
 fn binding(case: &Case, image: &str) -> Value {
     let name = case.name();
     let delivery = if is_pod(case) { "Pod" } else { "Workload" };
+    let rollout = if case.way == Way::Auto { "Auto" } else { "Manual" };
     let mut spec = json!({
-        "delivery": delivery, "rollout": "Manual",
+        "delivery": delivery, "rollout": rollout,
         "skills": [{"name": "pdf", "image": image, "mountPath": MOUNTED}],
     });
     if case.kind == Kind::AgentFlow && is_pod(case) {
@@ -138,6 +155,9 @@ pub(super) fn lacking(server: &Server, case: &Case, live: &Value, image: &str) -
         let names = live["metadata"]["annotations"][NAMES.skills].as_str();
         parts.push(("annotation", names.is_some_and(|names| names.contains("\"pdf\""))));
     }
+    if case.way == Way::Auto {
+        parts.push(("pod annotation", template["metadata"]["annotations"].get(ROLLOUT).is_some()));
+    }
     if case.way == Way::Put {
         let labels = &live["metadata"]["labels"];
         let is_managed = labels["app.kubernetes.io/managed-by"] == NAMES.managed_by_value;
@@ -153,7 +173,7 @@ pub(super) fn fate(server: &Server, case: &Case, live: &Value, image: &str) -> S
     let lacking = lacking(server, case, live, image);
     let all = match case.way {
         Way::Put => 6,
-        Way::Apply | Way::Named | Way::Forced => 4,
+        Way::Apply | Way::Named | Way::Forced | Way::Auto => 4,
         Way::Policy | Way::Webhook | Way::Restart => 3,
     };
     if lacking.is_empty() {

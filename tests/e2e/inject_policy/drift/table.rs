@@ -81,6 +81,7 @@ fn named(way: Way) -> &'static str {
         Way::Policy => "Pod by policy",
         Way::Webhook => "Pod by webhook",
         Way::Restart => "Pod, `kubectl rollout restart`",
+        Way::Auto => "Pod by policy, `rollout: Auto`",
     }
 }
 

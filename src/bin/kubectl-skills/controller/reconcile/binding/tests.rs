@@ -417,7 +417,8 @@ fn pods_are_counted_by_the_skills_that_they_have() {
                 "ownerReferences": [owner]},
             "spec": {"volumes": volumes}, "status": {"containerStatuses": [{"volumeMounts": mounts}]}})
     };
-    let of = |name: &str| json!({"kind": "ReplicaSet", "name": name});
+    let of =
+        |name: &str| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "controller": true});
     let mut over = pod("over", Some("i:1"), "d1", of("w-5f"));
     over["status"]["phase"] = "Succeeded".into();
     for pod in [
@@ -426,6 +427,18 @@ fn pods_are_counted_by_the_skills_that_they_have() {
         pod("bare", None, "d1", of("w-5f")),
         pod("of-another", Some("i:1"), "d9", of("w-extra-5f")),
         pod("by-hand", Some("i:1"), "d9", of("w-other")),
+        pod(
+            "of-a-namesake",
+            Some("i:1"),
+            "d9",
+            json!({"apiVersion": "example.com/v1", "kind": "ReplicaSet", "name": "w-5f", "controller": true}),
+        ),
+        pod(
+            "not-controlled",
+            Some("i:1"),
+            "d9",
+            json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-5f"}),
+        ),
         over,
     ] {
         world.put(&pod);
@@ -449,7 +462,8 @@ fn pods_are_made_anew_once_where_they_lack_skills() {
     assert_eq!(rollout(&target, &world.cache), None, "there is no pod");
     let pod = |image: &str| {
         json!({"kind": "Pod", "metadata": {"namespace": "n", "name": "p", "labels": {"pod-template-hash": "5f"},
-                "ownerReferences": [{"kind": "ReplicaSet", "name": "w-5f"}]},
+                "ownerReferences":
+                    [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-5f", "controller": true}]},
             "spec": {"volumes": [{"name": "skill-a", "image": {"reference": image}}]}})
     };
     world.put(&pod("i:0"));

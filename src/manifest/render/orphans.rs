@@ -1,0 +1,74 @@
+//! Workloads that keep the skills of an earlier render, and that nothing points at any more (Q22): a stream in, warnings out. To
+//! take the skills out is left to the author, for files do not say what was meant.
+
+use std::collections::BTreeSet;
+
+use super::orders;
+use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL};
+use crate::api::object::ObjectRef;
+use crate::manifest::stream::{Item, Stream};
+use crate::plan::bindings::Bindings;
+use crate::plan::claims::Claims;
+use crate::plan::{Options, Warning, skills_left};
+
+/// Finds them.
+pub(super) fn find(
+    stream: &Stream<'_>,
+    options: &Options,
+    (claims, bindings): (&Claims, &Bindings),
+    warnings: &mut Vec<(ObjectRef, Warning)>,
+) {
+    if options.remove || options.exact {
+        return;
+    }
+    let namespaces: BTreeSet<&str> = stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
+    for item in stream.workloads.iter().filter(|item| !claims.has(&orders::workload_key(item))) {
+        let message = if let Some(skills) = left(stream, options, bindings, item) {
+            format!(
+                "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: {}; take that \
+                 out with render --remove while that one is there, or by hand",
+                skills.join(", ")
+            )
+        } else if options.profile.mounts()
+            && namespaces.contains(item.id.namespace.as_str())
+            && text(stream, item, &["metadata", "labels", MANAGED_BY])
+                .is_some_and(|manager| manager == options.profile.names.managed_by_value)
+            && !is_bound(stream, options, bindings, item)
+        {
+            "no AgentRuntime points at it any more, and it keeps what an earlier one left; take that out with \
+             render --remove while its AgentRuntime is there, or by hand"
+                .to_owned()
+        } else {
+            continue;
+        };
+        warnings.push((item.id.clone(), Warning { quirk: "Q22", message }));
+    }
+}
+
+/// Skills that an earlier render has left in a workload that no SkillBinding is about.
+fn left(stream: &Stream<'_>, options: &Options, bindings: &Bindings, item: &Item) -> Option<Vec<String>> {
+    let has = |key: &&str| text(stream, item, &["metadata", "annotations", key]).is_some();
+    [RECORD, KAGENTI.skills, ROSSOCTL.skills].iter().find(|key| has(key))?;
+    let kind = options.kinds.of(&item.id)?;
+    // What cannot be read is an error of its own where anything is about it.
+    let object = stream.object(item).ok()?;
+    if !bindings.of(kind, &orders::workload_key(item), &object).is_empty() {
+        return None;
+    }
+    let skills = skills_left(&object, kind);
+    (!skills.is_empty()).then_some(skills)
+}
+
+fn is_bound(stream: &Stream<'_>, options: &Options, bindings: &Bindings, item: &Item) -> bool {
+    let key = orders::workload_key(item);
+    let Some(kind) = options.kinds.of(&item.id).filter(|_| bindings.ask_for(&key)) else { return false };
+    let object = stream.object(item).unwrap_or_default();
+    !bindings.of(kind, &key, &object).is_empty()
+}
+
+/// A scalar of a workload, read without the rest of it.
+fn text(stream: &Stream<'_>, item: &Item, path: &[&str]) -> Option<String> {
+    let document = stream.document(item.document());
+    let node = path.iter().try_fold(item.node(), |at, key| document.child(at, &(*key).into()))?;
+    document.scalar_text(node).ok().map(|text| text.into_owned())
+}
