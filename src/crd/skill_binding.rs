@@ -192,7 +192,7 @@ fn spec_rules() -> Vec<Rule> {
                 cel::list(owners.iter().map(String::as_str))
             ),
             format!(
-                "delivery Pod: pods of this kind cannot be reported from others; target one of {}, or use selector",
+                "delivery Pod: pods of this kind cannot be identified; target one of {}, or use selector",
                 kinds.join(", ")
             ),
         ),

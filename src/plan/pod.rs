@@ -12,7 +12,7 @@ use crate::api::agent_location::Discovery;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
-use crate::validate::findings::{rules, skill_path};
+use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::{self, Mount};
 
 /// Containers that run alongside an agent and never are one: of the operator's injector, of service meshes, proxies, and
@@ -418,11 +418,13 @@ impl Work<'_, '_> {
     }
 }
 
-/// A name that stands twice, which makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12).
-/// What is wrong with a skill by itself, the session has found before.
+/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
 fn defects(plan: &mut RuntimePlan, skills: &[Skill]) {
     let mut names = std::collections::HashSet::with_capacity(skills.len());
     for (index, skill) in skills.iter().enumerate() {
+        for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
+            plan.refuse(finding);
+        }
         if !names.insert(skill.name.as_str()) {
             plan.problem(
                 &rules::VOLUME_TWICE,

@@ -137,7 +137,7 @@ fn objects_are_taken_or_refused_in_the_servers_words() {
         "spec: Invalid value: mount paths of skills must be unique, also those that runtime gives";
     let in_the_way = "spec: Invalid value: SKILL_FOLDERS cannot name such a mountPath: its paths are separated by commas, \
                       without blanks around them";
-    let no_owner = "spec: Invalid value: delivery Pod: pods of this kind cannot be reported from others; target one of \
+    let no_owner = "spec: Invalid value: delivery Pod: pods of this kind cannot be identified; target one of \
                     Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, Sandbox, Rollout, Service, or use selector";
     let values = "spec.selector.matchExpressions[0]: Invalid value: In and NotIn need values; Exists and DoesNotExist take \
                   none";
