@@ -6,5 +6,6 @@ pub mod card;
 pub mod finding;
 pub mod format;
 pub mod frontmatter;
+pub mod import;
 pub mod node;
 pub mod oci;
