@@ -11,6 +11,7 @@ pub mod finding;
 pub mod format;
 pub mod frontmatter;
 pub mod identity;
+pub mod import;
 pub mod inspect;
 pub mod layer;
 pub mod limits;

@@ -26,6 +26,7 @@ mod skill_bindings;
 mod skill_cards;
 mod skill_formats;
 mod skill_frontmatter;
+mod skill_hostile;
 mod status_and_plan;
 mod vectors;
 mod vectors_binary;

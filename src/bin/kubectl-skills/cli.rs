@@ -67,6 +67,7 @@ pub enum Verb {
     Restart(commands::restart::Args),
     Hash(commands::hash::Args),
     Migrate(commands::migrate::Args),
+    Import(commands::import::Args),
     Validate(commands::validate::Args),
     Inspect(commands::inspect::Args),
     #[cfg(feature = "cluster")]
@@ -184,6 +185,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Plan(args) => commands::plan::run(args),
         Verb::Hash(args) => commands::hash::run(args),
         Verb::Migrate(args) => commands::migrate::run(args),
+        Verb::Import(args) => commands::import::run(args),
         Verb::Validate(args) => commands::validate::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Crd(args) => commands::crd::run(args),

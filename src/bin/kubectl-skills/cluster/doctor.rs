@@ -518,5 +518,13 @@ mod tests {
         assert_eq!(judged("containerd://2.2.0", "v1.34.1", 37), State::Warning);
         assert_eq!(judged("cri-o://1.33.1", "v1.30.1", 37), State::Failed);
         assert_eq!(judged("mystery://1.0", "v1.37.0", 37), State::Unknown);
+        assert_eq!(judged("containerd://2.2.3-k3s1", "v1.36.1+k3s1", 36), State::Failed);
+        let (state, mend) = judge_node("containerd://2.3.1", "v1.37.0", Some(Stage::of(37)));
+        assert_eq!(state, State::Warning);
+        assert_eq!(
+            mend,
+            "this release with the snapshotter erofs cannot mount image volumes: pods with skills do not start \
+             (containerd/containerd#13534): update containerd, or use the snapshotter overlayfs"
+        );
     }
 }
