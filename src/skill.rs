@@ -3,6 +3,7 @@
 
 pub mod compression;
 pub mod content;
+pub mod convert;
 pub mod describe;
 pub mod facts;
 pub mod identity;

@@ -336,10 +336,7 @@ fn configuration(
     manifest: &Manifest,
 ) -> Result<(Config, Vec<Digest>), InputError> {
     let place = || format!("configuration {}", manifest.config.digest);
-    if !matches!(
-        manifest.config.media_type.as_str(),
-        oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG
-    ) {
+    if !is_image(manifest) {
         return Ok((Config::default(), Vec::new()));
     }
     let read = |content: &mut dyn Content| {
@@ -468,16 +465,22 @@ fn file(
     })
 }
 
+/// Whether the configuration is that of an image.
+pub fn is_image(manifest: &Manifest) -> bool {
+    matches!(
+        manifest.config.media_type.as_str(),
+        oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG
+    )
+}
+
 /// The format of an image that every runtime mounts.
 pub const IMAGE: &str = "image";
 
 /// How the files are packed, in a word. Which runtime mounts which is left to the table of formats.
 fn format(manifest: &Manifest) -> &'static str {
-    let config = manifest.config.media_type.as_str();
-    let files = manifest.layers.iter().any(|layer| as_file(layer).is_some());
-    if files {
+    if manifest.layers.iter().any(|layer| as_file(layer).is_some()) {
         "artifact, a layer a file"
-    } else if matches!(config, oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG) {
+    } else if is_image(manifest) {
         IMAGE
     } else {
         "artifact, files in tars"

@@ -371,6 +371,20 @@ pub fn card(skill: &Description, namespace: &str, provenance: &Provenance) -> Re
 /// The name of the folder or file that holds a card.
 pub const CARD: &str = "skill.yaml";
 
+/// Seconds since 1970 as RFC 3339 has them.
+pub fn rfc3339(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Years of 400 have 146,097 days; counted from March, the leap day is the last.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let march = (5 * day + 2) / 153;
+    let (month, day) = (if march < 10 { march + 3 } else { march - 9 }, day - (153 * march + 2) / 5 + 1);
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
 /// Members with their common folder taken off, where the skill is not at the root but in the only folder there is.
 pub fn without_top_folder(members: &mut [Member]) {
     let top = |member: &Member| member.path.split_once('/').map(|(top, _)| top.to_owned());

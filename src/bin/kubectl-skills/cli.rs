@@ -69,6 +69,8 @@ pub enum Verb {
     Migrate(commands::migrate::Args),
     Validate(commands::validate::Args),
     Inspect(commands::inspect::Args),
+    Pack(commands::pack::Args),
+    Convert(commands::convert::Args),
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
     #[command(name = commands::function::VERB)]
@@ -186,6 +188,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Migrate(args) => commands::migrate::run(args),
         Verb::Validate(args) => commands::validate::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
+        Verb::Pack(args) => commands::pack::run(args),
+        Verb::Convert(args) => commands::convert::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),

@@ -8,6 +8,7 @@ pub mod complete;
 pub mod completion;
 #[cfg(feature = "controller")]
 pub mod controller;
+pub mod convert;
 pub mod crd;
 pub mod diff;
 pub mod docs;
@@ -24,6 +25,7 @@ pub mod live;
 pub mod live_files;
 pub mod migrate;
 mod near_miss;
+pub mod pack;
 pub mod plan;
 pub mod plan_table;
 pub mod policy;

@@ -138,3 +138,16 @@ fn a_length_in_pax_counts_itself() {
         assert_eq!(length, record.len(), "{text}");
     }
 }
+
+#[test]
+fn seconds_are_a_time() {
+    for (seconds, time) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_782_400, "2000-02-29T00:00:00Z"),
+        (1_795_737_599, "2026-11-26T23:59:59Z"),
+        (4_107_542_400, "2100-03-01T00:00:00Z"),
+    ] {
+        assert_eq!(rfc3339(seconds), time);
+    }
+}

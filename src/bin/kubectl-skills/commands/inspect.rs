@@ -124,7 +124,7 @@ fn to_table(found: &Inspected) -> String {
         Table::new(&["SKILL", "FOLDER", "VERSION", "FILES", "SIZE", "WORDS", "TOKENS", "CONTENT-IDENTITY"]);
     for skill in &found.skills {
         let said = &skill.description;
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let or_dash = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), short);
         skills.row([
             or_dash(&said.name),
             folder_or_dot(&skill.folder).to_owned(),
@@ -159,6 +159,14 @@ fn head(image: &Image) -> String {
     out
 }
 
+/// As much of a text as a cell takes.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn folder_or_dot(folder: &str) -> &str {
     if folder.is_empty() { "." } else { folder }
 }
@@ -170,7 +178,7 @@ fn mounts(found: &Inspected) -> String {
     }
     let mut out = "\nAs skills of a SkillBinding or AgentRuntime:\n".to_owned();
     for skill in &found.skills {
-        let name = skill.description.name.as_deref().unwrap_or("NAME");
+        let name = skill.description.name.as_deref().map_or("NAME".to_owned(), short);
         let sub =
             if skill.folder.is_empty() { String::new() } else { format!(", subPath: {}", skill.folder) };
         out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: /skills/{name}{sub}}}\n"));

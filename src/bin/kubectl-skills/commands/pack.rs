@@ -1,0 +1,274 @@
+//! `pack`: a folder, zip or commit as a skill image, with the same bytes whenever and wherever it is packed.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::describe::{Description, describe};
+use kubectl_skills::skill::inspect::{self, Inspected};
+use kubectl_skills::skill::limits::Limits;
+use kubectl_skills::skill::oci::media_type;
+use kubectl_skills::skill::pack::{self, Blob, Layer, Packed, Provenance};
+use kubectl_skills::skill::tree::Tree;
+use kubectl_skills::skill::{path, refused, within};
+use kubectl_skills::yaml::emit;
+use serde_json::{Value, json};
+
+use crate::exit::{Failure, Outcome, Run};
+use crate::skill_files::layout_write::Writer;
+use crate::skill_files::source::Source;
+use crate::skill_files::{LimitArgs, human};
+use crate::{notes, sink};
+
+/// Pack a folder, a zip or a commit as a skill image, with the same digest each time
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  # Which digest would the image of this folder have? Nothing is written
+  kubectl skills pack skills/pdf
+
+  # Into an OCI layout, from which any tool pushes it
+  kubectl skills pack skills/pdf -t pdf:1.2.0 --to ./layout
+
+  # One folder of one commit, with where it came from
+  kubectl skills pack git+https://github.com/acme/skills@$COMMIT//pdf -t pdf:1.2.0 --to pdf.tar
+
+Exit codes: 0 done; 2 usage; 3 a skill that is refused, or files that cannot be read or written")]
+pub struct Args {
+    /// A folder, a zip, or git+https://HOST/REPOSITORY@COMMIT[//FOLDER]
+    #[arg(value_name = "DIR|ZIP|git+URL@COMMIT")]
+    what: String,
+    /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar [default: nowhere]
+    #[arg(long, value_name = "PATH")]
+    to: Option<PathBuf>,
+    /// Tag of the image in the layout; what stands before the last colon is left out
+    #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to")]
+    tag: Option<String>,
+    /// Version of the skill, in place of its own
+    #[arg(long, value_name = "VERSION")]
+    skill_version: Option<String>,
+    /// Write a SkillCard for a skill without one, in this namespace
+    #[arg(long, value_name = "NAMESPACE")]
+    write_card: Option<String>,
+    /// When it was made, such as 2026-11-27T00:00:00Z [default: SOURCE_DATE_EPOCH, else left out]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    created: Option<String>,
+    /// URL of the source [default: that of git]
+    #[arg(long, value_name = "URL")]
+    source: Option<String>,
+    /// Commit of the source [default: that of git]
+    #[arg(long, value_name = "COMMIT")]
+    revision: Option<String>,
+    /// Pack it in spite of findings in SKILL.md
+    #[arg(long)]
+    force: bool,
+    /// Output format: text, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Format,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Yaml,
+}
+
+/// RFC 3339 in UTC.
+fn time(text: &str) -> Result<String, String> {
+    let form = "0000-00-00T00:00:00Z";
+    let fits = text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        });
+    if fits { Ok(text.to_owned()) } else { Err("a time is written as 2026-11-27T00:00:00Z".into()) }
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    let limits = args.limits.limits();
+    let source = Source::list(&args.what, &limits)?;
+    if !source.left_out.is_empty() {
+        notes::note(&format!("left out: {}", source.left_out.join(", ")));
+    }
+    let provenance = provenance(args, &source)?;
+    let card = match &args.write_card {
+        Some(namespace) => Some(made_card(args, &source, namespace, &provenance, &limits)?),
+        None => None,
+    };
+    let all: Vec<&Source> = [Some(&source), card.as_ref()].into_iter().flatten().collect();
+    match &args.to {
+        None => {
+            let (packed, _) = layer(&all, &limits, io::sink())?;
+            let made = judge(args, &packed, &provenance)?;
+            report(args, &made, &packed)?;
+            notes::summary("nothing is written; --to PATH writes an OCI layout");
+        }
+        Some(to) => {
+            let writer = Writer::begin(to)?;
+            let staged = writer.stage()?;
+            let (packed, staged) = layer(&all, &limits, io::BufWriter::with_capacity(1 << 16, staged))?;
+            let made = judge(args, &packed, &provenance)?;
+            let staged = staged
+                .into_inner()
+                .map_err(|error| Failure::Io(to.display().to_string(), error.into_error()))?;
+            writer.keep(staged, &packed.digest)?;
+            writer.put(&made.blobs)?;
+            let tag = args.tag.as_deref().map(|tag| tag.rsplit(':').next().unwrap_or(tag));
+            if let Some(index) = made.blobs.last() {
+                writer.finish(index, tag)?;
+            }
+            report(args, &made, &packed)?;
+            notes::summary(&format!(
+                "{}, {} packed into {}",
+                counted(packed.tree.files.len(), "file"),
+                human(packed.size),
+                to.display()
+            ));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn provenance(args: &Args, source: &Source) -> Result<Provenance, Failure> {
+    let (url, commit) = source.origin.clone().unzip();
+    let created = match (&args.created, std::env::var("SOURCE_DATE_EPOCH")) {
+        (Some(created), _) => Some(created.clone()),
+        (None, Ok(text)) => {
+            let seconds: u64 = text.parse().map_err(|_| {
+                Failure::Usage(format!("SOURCE_DATE_EPOCH is {text:?}, and no number of seconds"))
+            })?;
+            Some(pack::rfc3339(seconds))
+        }
+        (None, Err(_)) => None,
+    };
+    Ok(Provenance {
+        source: args.source.clone().or(url),
+        revision: args.revision.clone().or(commit),
+        created,
+    })
+}
+
+fn made_card(
+    args: &Args,
+    source: &Source,
+    namespace: &str,
+    provenance: &Provenance,
+    limits: &Limits,
+) -> Result<Source, InputError> {
+    if source.members.iter().any(|member| member.path == pack::CARD) {
+        return Err(refused("--write-card: the skill has a skill.yaml already", "leave --write-card out"));
+    }
+    let text = source.text("SKILL.md", limits)?;
+    let text = text.ok_or_else(|| refused("--write-card: no SKILL.md at the root", ""))?;
+    let (mut skill, _) = describe(&text, None);
+    version(args, &mut skill);
+    let card = pack::card(&skill, namespace, provenance)?;
+    Ok(Source::made(pack::CARD, emit::document(&card).into_bytes()))
+}
+
+fn version(args: &Args, skill: &mut Description) {
+    if let Some(version) = &args.skill_version {
+        skill.version = Some(version.clone());
+    }
+}
+
+fn layer<W: io::Write>(all: &[&Source], limits: &Limits, out: W) -> Result<(Packed, W), InputError> {
+    let members: Vec<_> = all.iter().flat_map(|source| source.members.iter().cloned()).collect();
+    let mut open = |mut at: usize| -> Result<Box<dyn Read>, InputError> {
+        for source in all {
+            if at < source.members.len() {
+                return source.open(at);
+            }
+            at -= source.members.len();
+        }
+        Err(refused("no such file", ""))
+    };
+    pack::layer(&members, &mut open, limits, out)
+}
+
+/// What is packed, and the blobs around its layer.
+struct Made {
+    found: Inspected,
+    blobs: Vec<Blob>,
+}
+
+/// Refuses what no reader should get, and makes the rest of the image.
+fn judge(args: &Args, packed: &Packed, provenance: &Provenance) -> Result<Made, Failure> {
+    let found = inspect::folder(&args.what, &packed.tree);
+    let mut errors: Vec<InputError> = found
+        .skills
+        .iter()
+        .flat_map(|skill| skill.description.findings.iter().map(|finding| path::join(&skill.folder, finding)))
+        .map(|finding| refused(finding, ""))
+        .collect();
+    if found.skills.is_empty() {
+        errors.push(refused("no SKILL.md: no agent would find a skill in the image", ""));
+    }
+    if !errors.is_empty() && !args.force {
+        if let Some(last) = errors.last_mut() {
+            last.help = "mend it, or pack it with --force".into();
+        }
+        return Err(Failure::Input(
+            errors.into_iter().map(|error| within(args.what.clone(), error)).collect(),
+        ));
+    }
+    errors.iter().for_each(|error| notes::warning(&error.message));
+    let annotations = match found.skills.as_slice() {
+        [skill] => {
+            let mut description = skill.description.clone();
+            version(args, &mut description);
+            pack::annotations(&description, card(&packed.tree, &skill.folder).as_ref(), provenance)
+        }
+        // Several skills have no name or version in common.
+        _ => pack::annotations(&Description::default(), None, provenance),
+    };
+    let layer = Layer {
+        media_type: media_type::OCI_LAYER_GZIP.into(),
+        digest: packed.digest.clone(),
+        size: packed.size,
+        diff_id: packed.diff_id.clone(),
+    };
+    let blobs = pack::image(&[layer], &annotations, provenance.created.as_deref());
+    Ok(Made { found, blobs })
+}
+
+fn card(tree: &Tree, folder: &str) -> Option<Value> {
+    let text = inspect::text(tree, &path::join(folder, pack::CARD))?;
+    describe(&[], Some(text)).1
+}
+
+fn report(args: &Args, made: &Made, packed: &Packed) -> Result<(), Failure> {
+    let digest = made.blobs.last().map(|index| index.digest.as_str()).unwrap_or_default();
+    let manifests: Vec<Value> = made
+        .blobs
+        .iter()
+        .filter(|blob| blob.media_type == media_type::OCI_MANIFEST)
+        .zip(pack::PLATFORMS)
+        .map(|(blob, (os, architecture))| {
+            json!({"platform": format!("{os}/{architecture}"), "digest": blob.digest.as_str()})
+        })
+        .collect();
+    let value = json!({
+        "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "PackedSkill",
+        "source": args.what, "digest": digest, "manifests": manifests,
+        "layer": {"digest": packed.digest.as_str(), "diffId": packed.diff_id.as_str(), "size": packed.size},
+        "contentIdentity": made.found.content_identity,
+        "skills": made.found.skills.iter().map(|skill| {
+            json!({"name": skill.description.name, "folder": skill.folder, "files": skill.files, "bytes": skill.bytes})
+        }).collect::<Vec<_>>(),
+    });
+    match args.output {
+        Format::Text => sink::text(&format!(
+            "digest            {digest}\nlayer             {}\ncontent identity  {}\n",
+            packed.digest, made.found.content_identity
+        )),
+        Format::Json => sink::json(&value),
+        Format::Yaml => sink::yaml(&value),
+    }
+}
