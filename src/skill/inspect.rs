@@ -215,10 +215,10 @@ fn flatten(
                     flatten(content, inner, depth + 1, seen, leaves)?;
                 }
             }
-            oci::media_type::OCI_MANIFEST | oci::media_type::DOCKER_MANIFEST => {
-                if entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown") {
-                    leaves.push(entry);
-                }
+            oci::media_type::OCI_MANIFEST | oci::media_type::DOCKER_MANIFEST
+                if entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown") =>
+            {
+                leaves.push(entry);
             }
             _ => {}
         }

@@ -101,6 +101,21 @@ fn the_same_files_have_the_same_digest() {
     }
 }
 
+/// Whoever trusts no tool computes it himself.
+#[cfg(unix)]
+#[test]
+fn the_shell_lines_of_the_page_print_the_content_identity() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/skills.md")).expect("a page");
+    let lines = page.rsplit("```sh\n").next().and_then(|rest| rest.split("```").next()).expect("lines");
+    let folder = skill();
+    folder.write("pdf/a b/é.txt", "x");
+    folder.write("pdf/a-b", "y");
+    let output = Command::new("sh").args(["-c", lines]).current_dir(folder.root()).output().expect("a shell");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    let seen = folder.skills(&["inspect", "pdf", "-o", "json"]).json();
+    assert_eq!(format!("sha256:{}", printed.split(' ').next().unwrap_or_default()), seen["contentIdentity"]);
+}
+
 #[test]
 fn a_table_and_a_tree_are_for_people() {
     let folder = skill();

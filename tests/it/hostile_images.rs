@@ -1,5 +1,5 @@
 //! Images that somebody made to harm who looks into them: each is refused with where and what, and nothing is written.
-//! `make hostile-images` measures time and memory over the same ones.
+//! `make bench-skill-images` measures time and memory over the same ones.
 
 #![allow(
     clippy::disallowed_methods,
