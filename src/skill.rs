@@ -1,15 +1,22 @@
 //! What is in a skill image: bytes in, facts out. Where the bytes come from (a registry, an OCI layout, a folder) is left
 //! to who calls.
 
+pub mod budget;
+pub mod card;
 pub mod compression;
 pub mod content;
 pub mod convert;
 pub mod describe;
 pub mod facts;
+pub mod finding;
+pub mod format;
+pub mod frontmatter;
 pub mod identity;
+pub mod import;
 pub mod inspect;
 pub mod layer;
 pub mod limits;
+pub mod node;
 pub mod oci;
 pub mod pack;
 pub mod path;

@@ -53,6 +53,58 @@ pub fn version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
+/// A release that does not do what its number promises.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownBad {
+    /// The runtime's name in `containerRuntimeVersion`.
+    pub runtime: &'static str,
+    /// The release, `MAJOR.MINOR.PATCH`.
+    pub release: &'static str,
+    /// What must follow the release: the mark of a distribution's own build; empty for every build.
+    pub build: &'static str,
+    /// Under which circumstances, which the node does not tell; empty for always.
+    pub only: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// What to do.
+    pub mend: &'static str,
+    /// Where it is reported.
+    pub source: &'static str,
+}
+
+/// The releases that are known not to do what their number promises. A further one is a further row.
+pub static KNOWN_BAD: [KnownBad; 2] = [
+    KnownBad {
+        runtime: "containerd",
+        release: "2.2.3",
+        build: "-k3s",
+        only: "",
+        does: "mounts image volumes empty: pods start, and have no skills",
+        mend: "update k3s to 1.36.2, which has containerd 2.3.2",
+        source: "k3s-io/k3s#14323",
+    },
+    KnownBad {
+        runtime: "containerd",
+        release: "2.3.1",
+        build: "",
+        only: "with the snapshotter erofs",
+        does: "cannot mount image volumes: pods with skills do not start",
+        mend: "update containerd, or use the snapshotter overlayfs",
+        source: "containerd/containerd#13534",
+    },
+];
+
+impl KnownBad {
+    fn is(&self, runtime: &str, release: &str) -> bool {
+        let release = release.trim_start_matches('v');
+        runtime == self.runtime
+            && release.strip_prefix(self.release).is_some_and(|rest| {
+                rest.starts_with(self.build)
+                    && !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.')
+            })
+    }
+}
+
 /// What a node's container runtime makes of image volumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
@@ -60,6 +112,8 @@ pub enum Runtime {
     Full,
     /// Mounts them; a subPath silently mounts the whole image.
     NoSubPath,
+    /// Its number promises more than it does.
+    Bad(&'static KnownBad),
     /// Cannot.
     Unable,
     /// Not known to us.
@@ -69,6 +123,9 @@ pub enum Runtime {
 /// Judges `status.nodeInfo.containerRuntimeVersion`, such as `containerd://2.1.4` or `cri-o://1.33.0`.
 pub fn runtime(text: &str) -> Runtime {
     let Some((name, release)) = text.split_once("://") else { return Runtime::Unknown };
+    if let Some(bad) = KNOWN_BAD.iter().find(|bad| bad.is(name, release)) {
+        return Runtime::Bad(bad);
+    }
     let Some(release) = version(release) else { return Runtime::Unknown };
     match name {
         "containerd" if release >= (2, 2) => Runtime::Full,
@@ -106,6 +163,14 @@ mod tests {
             ("docker://27.0.1", Runtime::Unable),
             ("new://1.0", Runtime::Unknown),
             ("containerd://Unknown", Runtime::Unknown),
+            ("containerd://2.2.3-k3s1", Runtime::Bad(&KNOWN_BAD[0])),
+            ("containerd://2.2.3", Runtime::Full),
+            ("containerd://2.2.30-k3s1", Runtime::Full),
+            ("containerd://2.2.4-k3s1", Runtime::Full),
+            ("containerd://v2.3.1", Runtime::Bad(&KNOWN_BAD[1])),
+            ("containerd://2.3.1+unknown", Runtime::Bad(&KNOWN_BAD[1])),
+            ("containerd://2.3.2-k3s2", Runtime::Full),
+            ("cri-o://2.3.1", Runtime::Full),
             ("", Runtime::Unknown),
         ] {
             assert_eq!(runtime(text), expected, "{text}");

@@ -19,7 +19,7 @@ pub use crate::api::names::PROTECTED_PATHS;
 pub const WEBHOOK_NAME: &str = "vagentruntime.kb.io";
 
 /// The last profile whose CRD and webhook know `spec.skills` and every rule about it.
-pub(crate) const LAST_WITH_SKILLS: &str = "no-trace";
+pub const LAST_WITH_SKILLS: &str = "no-trace";
 
 /// What is asked of the webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

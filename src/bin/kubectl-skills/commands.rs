@@ -18,6 +18,7 @@ pub mod files;
 pub mod function;
 pub mod hash;
 pub mod hash_report;
+pub mod import;
 pub mod inspect;
 #[cfg(feature = "cluster")]
 pub mod live;

@@ -4,7 +4,7 @@
 mod bindings;
 
 use http::Method;
-use kubectl_skills::api::image_volume::{self, Runtime, Stage};
+use kubectl_skills::api::image_volume::{self, KnownBad, Runtime, Stage};
 use kubectl_skills::api::names::KAGENTI;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
@@ -394,9 +394,15 @@ async fn nodes(requests: &Requests, server: Option<Stage>) -> Vec<Row> {
         .collect()
 }
 
-fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, &'static str) {
+fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, String) {
     let stage = image_volume::version(kubelet).map(|(_, minor)| Stage::of(minor));
-    match (image_volume::runtime(runtime), stage) {
+    let (state, mend) = match (image_volume::runtime(runtime), stage) {
+        (Runtime::Bad(bad), _) => {
+            let KnownBad { only, does, mend, source, .. } = bad;
+            let which = if only.is_empty() { String::new() } else { format!(" {only}") };
+            let state = if only.is_empty() { State::Failed } else { State::Warning };
+            return (state, format!("this release{which} {does} ({source}): {mend}"));
+        }
         (Runtime::Unable, _) => (
             State::Failed,
             "pods with skills will not start there: image volumes need containerd 2.1 or CRI-O 1.31; update it or keep agents \
@@ -416,7 +422,8 @@ fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, &'
             (State::Unknown, "this runtime is not known to us: try a pod with an image volume")
         }
         (Runtime::Full, _) => (State::Ok, ""),
-    }
+    };
+    (state, mend.to_owned())
 }
 
 /// PodSecurity `restricted` refuses image volumes before 1.33.
@@ -511,5 +518,13 @@ mod tests {
         assert_eq!(judged("containerd://2.2.0", "v1.34.1", 37), State::Warning);
         assert_eq!(judged("cri-o://1.33.1", "v1.30.1", 37), State::Failed);
         assert_eq!(judged("mystery://1.0", "v1.37.0", 37), State::Unknown);
+        assert_eq!(judged("containerd://2.2.3-k3s1", "v1.36.1+k3s1", 36), State::Failed);
+        let (state, mend) = judge_node("containerd://2.3.1", "v1.37.0", Some(Stage::of(37)));
+        assert_eq!(state, State::Warning);
+        assert_eq!(
+            mend,
+            "this release with the snapshotter erofs cannot mount image volumes: pods with skills do not start \
+             (containerd/containerd#13534): update containerd, or use the snapshotter overlayfs"
+        );
     }
 }
