@@ -8,7 +8,8 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::describe::{Description, text_of};
+use super::card::{Author, Card};
+use super::describe::Description;
 use super::facts::Reading;
 use super::limits::{Limits, Spent};
 use super::oci::{Digest, media_type};
@@ -203,31 +204,26 @@ pub struct Provenance {
 const DESCRIPTION_BYTES: usize = 256;
 
 /// The annotations of an image: all that a catalog reads, for it opens no layers. Keys as skillimage v1alpha1 has them.
-pub fn annotations(
-    skill: &Description,
-    card: Option<&Value>,
-    provenance: &Provenance,
-) -> BTreeMap<String, String> {
-    let metadata = card.map_or(&Value::Null, |card| &card["metadata"]);
-    let said = card.map_or(&Value::Null, |card| &card["provenance"]);
+pub fn annotations(skill: &Description, card: &Card, provenance: &Provenance) -> BTreeMap<String, String> {
+    let said = &card.provenance;
     let opencontainers = [
-        ("title", text_of(&metadata["display-name"]).or_else(|| skill.name.clone())),
+        ("title", card.title.clone().or_else(|| skill.name.clone())),
         (
             "description",
             skill.description.as_deref().map(|text| cut(text.trim(), DESCRIPTION_BYTES).to_owned()),
         ),
         ("version", skill.version.clone()),
-        ("authors", authors(&metadata["authors"])),
+        ("authors", authors(&card.authors)),
         // A key that policies read: free text would be taken for an expression.
         ("licenses", skill.license.clone().filter(|text| spdx::Expression::parse(text).is_ok())),
-        ("vendor", text_of(&metadata["namespace"])),
+        ("vendor", card.namespace.clone()),
         ("created", provenance.created.clone()),
-        ("source", provenance.source.clone().or_else(|| text_of(&said["source"]))),
-        ("revision", provenance.revision.clone().or_else(|| text_of(&said["commit"]))),
+        ("source", provenance.source.clone().or_else(|| said.source.clone())),
+        ("revision", provenance.revision.clone().or_else(|| said.commit.clone())),
     ];
     let skillimage = [
         ("status", Some("draft".to_owned())),
-        ("tags", metadata["tags"].as_array().map(|tags| Value::from(tags.clone()).to_string())),
+        ("tags", (!card.tags.is_empty()).then(|| Value::from(card.tags.clone()).to_string())),
         ("compatibility", skill.compatibility.clone()),
         ("wordcount", Some(skill.words.to_string())),
     ];
@@ -240,15 +236,12 @@ pub fn annotations(
 }
 
 /// `Name <email>, Name`.
-fn authors(authors: &Value) -> Option<String> {
-    let one = |author: &Value| {
-        let name = text_of(&author["name"])?;
-        Some(match text_of(&author["email"]) {
-            Some(email) => format!("{name} <{email}>"),
-            None => name,
-        })
+fn authors(authors: &[Author]) -> Option<String> {
+    let one = |author: &Author| match &author.email {
+        Some(email) => format!("{} <{email}>", author.name),
+        None => author.name.clone(),
     };
-    let all: Vec<String> = authors.as_array()?.iter().filter_map(one).collect();
+    let all: Vec<String> = authors.iter().map(one).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 

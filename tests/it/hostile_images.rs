@@ -744,27 +744,19 @@ fn bombs_in_frontmatter_are_findings() {
         format!("{text}a{}: &a{} [*a{n}, *a{n}]\n", n + 1, n + 1)
     });
     for (name, text, finding) in [
-        ("aliases", format!("---\n{doubling}---\n"), "SKILL.md: "),
-        ("nested", format!("---\nname: {}\n---\n", "[".repeat(100_000)), "SKILL.md: "),
-        (
-            "open",
-            format!("---\n{}", "a: b\n".repeat(150_000)),
-            "SKILL.md: the frontmatter is not closed with ---",
-        ),
-        (
-            "long",
-            format!("---\nname: {}\ndescription: x\n---\n", "a".repeat(1 << 19)),
-            "SKILL.md: name is longer",
-        ),
-        ("empty", String::new(), "SKILL.md: it must start with YAML frontmatter (---)"),
-        ("binary", "\0".repeat(1000), "SKILL.md: it must start with YAML frontmatter (---)"),
-        ("huge", "x".repeat(40 << 20), "SKILL.md: it must start with YAML frontmatter (---)"),
+        ("aliases", format!("---\n{doubling}---\n"), "SKILL.md:"),
+        ("nested", format!("---\nname: {}\n---\n", "[".repeat(100_000)), "SKILL.md:"),
+        ("open", format!("---\n{}", "a: b\n".repeat(150_000)), "SKILL.md:"),
+        ("long", format!("---\nname: {}\ndescription: x\n---\n", "a".repeat(1 << 19)), "SKILL.md:2: name: "),
+        ("empty", String::new(), "SKILL.md:1: "),
+        ("binary", "\0".repeat(1000), "SKILL.md:1: "),
+        ("huge", "x".repeat(40 << 20), "SKILL.md:1: 41943040 bytes"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let layout = Layout(folder.path());
         layout.name(&layout.image(&[tar(&[file(b"SKILL.md", text.as_bytes())])]));
         let said = said(&mut program(&["inspect", folder.path().to_str().expect("UTF-8")]));
         assert_eq!(said.code, 1, "{name}: {said:?}");
-        assert!(said.stderr.contains(&format!("warning: {finding}")), "{name}: {}", said.stderr);
+        assert!(said.stderr.contains(&format!("error: {finding}")), "{name}: {}", said.stderr);
     }
 }

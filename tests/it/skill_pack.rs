@@ -85,8 +85,11 @@ fn the_same_files_have_the_same_digest() {
         });
         let image = json!({
             "digest": packed["digest"], "manifest": packed["manifests"][at]["digest"], "platform": platform,
-            "platforms": ["linux/amd64", "linux/arm64"], "format": "image",
-            "configMediaType": media_type::OCI_CONFIG, "annotations": annotations,
+            "platforms": ["linux/amd64", "linux/arm64"], "format": "skillimage", "runtimes": [
+                {"runtime": "containerd", "mounts": "folder", "sees": "the files", "since": "2.1"},
+                {"runtime": "CRI-O", "mounts": "folder", "sees": "the files", "since": "1.31"},
+            ],
+            "how": "mountPath ROOT/NAME", "configMediaType": media_type::OCI_CONFIG, "annotations": annotations,
             "layers": [{
                 "digest": packed["layer"]["digest"], "mediaType": media_type::OCI_LAYER_GZIP,
                 "size": packed["layer"]["size"], "diffId": packed["layer"]["diffId"],
@@ -105,7 +108,8 @@ fn the_same_files_have_the_same_digest() {
 #[cfg(unix)]
 #[test]
 fn the_shell_lines_of_the_page_print_the_content_identity() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/skills.md")).expect("a page");
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/skills.md")).expect("a page");
     let lines = page.rsplit("```sh\n").next().and_then(|rest| rest.split("```").next()).expect("lines");
     let folder = skill();
     folder.write("pdf/a b/é.txt", "x");
@@ -124,7 +128,8 @@ fn a_table_and_a_tree_are_for_people() {
     let table = folder.skills(&["inspect", "layout"]);
     let size = packed["layer"]["size"].as_u64().expect("a size");
     let expected = format!(
-        "digest     {}\nmanifest   {}\nplatform   linux/amd64 (of linux/amd64, linux/arm64)\nformat     image\n\n\
+        "digest     {}\nmanifest   {}\nplatform   linux/amd64 (of linux/amd64, linux/arm64)\nformat     skillimage\n\
+         containerd folder: the files, from 2.1\nCRI-O      folder: the files, from 1.31\n\n\
          LAYER{}   SIZE    UNPACKED   ENTRIES   MEDIA-TYPE\n{}   {size} B   4.5 KiB    4         {}\n\n\
          SKILL   FOLDER   VERSION   FILES   SIZE    WORDS   TOKENS   CONTENT-IDENTITY\n\
          pdf     .        1.2.0     3       {} B   4       4        {}\n\n\
@@ -194,10 +199,14 @@ fn what_is_refused_leaves_nothing() {
     ]);
     std::fs::create_dir(folder.path("empty")).expect("a folder");
     for (what, to, error) in [
-        ("bad", "layout", "error: bad: SKILL.md: it must start with YAML frontmatter (---)\n"),
-        ("bad", "empty", "error: bad: SKILL.md: it must start with YAML frontmatter (---)\n"),
-        ("bad", "x.tar", "error: bad: SKILL.md: it must start with YAML frontmatter (---)\n"),
-        ("none", "layout", "error: none: no SKILL.md: no agent would find a skill in the image (mend it, or"),
+        ("bad", "layout", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        ("bad", "empty", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        ("bad", "x.tar", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        (
+            "none",
+            "layout",
+            "note: a skill with errors is packed with --force alone\nerror: none: no SKILL.md: no agent would find a skill in the image\n",
+        ),
         ("good", "taken", "error: taken: neither empty nor an OCI layout (name a folder"),
         ("missing", "layout", "error: missing: No such file or directory"),
         ("none/README.md", "layout", "error: none/README.md: no zip ("),
@@ -216,7 +225,7 @@ fn what_is_refused_leaves_nothing() {
     }
     let forced = folder.skills(&["pack", "bad", "--to", "layout", "--force"]);
     assert_eq!(forced.code, 0, "{forced:?}");
-    assert!(forced.stderr.starts_with("warning: SKILL.md: it must start"), "{}", forced.stderr);
+    assert!(forced.stderr.starts_with("warning: bad/SKILL.md:1: "), "{}", forced.stderr);
     // Found again by who inspects it.
     assert_eq!(folder.skills(&["inspect", "layout"]).code, 1);
 }
@@ -374,7 +383,9 @@ fn an_artifact_becomes_an_image_with_the_same_content() {
         layout.manifest(&layout.put("application/vnd.redhat.agentskill.config.v1+json", b"{}"), &[layer])
     });
     let mut seen = Vec::new();
-    for (name, format) in [("files", "artifact, a layer a file"), ("redhat", "artifact, files in tars")] {
+    for (name, format) in
+        [("files", "agentskills artifact, a layer a file"), ("redhat", "skillimage, `--media-type redhat`")]
+    {
         let before = folder.skills(&["inspect", name, "-o", "json"]).json();
         assert_eq!(before["image"]["format"], format);
         let to = format!("{name}-image");
@@ -382,7 +393,7 @@ fn an_artifact_becomes_an_image_with_the_same_content() {
         assert_eq!(said.code, 0, "{said:?}");
         let after = folder.skills(&["inspect", &to, "-o", "json"]).json();
         assert_eq!((&after["files"], &after["skills"]), (&before["files"], &before["skills"]));
-        assert_eq!(after["image"]["format"], "image");
+        assert_eq!(after["image"]["format"], "skillimage");
         assert_eq!(after["image"]["annotations"]["org.opencontainers.image.title"], "pdf");
         seen.push(after["contentIdentity"].clone());
         let again = folder.skills(&["convert", &to, "--to", "x"]);

@@ -7,13 +7,12 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::skill::content::Content;
 use kubectl_skills::skill::convert::{Way, kept, way};
-use kubectl_skills::skill::describe::describe;
 use kubectl_skills::skill::inspect::{self, Chosen};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::oci::{Descriptor, media_type};
 use kubectl_skills::skill::pack::{self, Layer, Member, Provenance};
 use kubectl_skills::skill::tree::Tree;
-use kubectl_skills::skill::{identity, path, refused, within};
+use kubectl_skills::skill::{identity, refused, within};
 
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::layout_write::Writer;
@@ -82,9 +81,8 @@ pub fn run(args: &Args) -> Run {
 fn annotations(chosen: &Chosen, tree: &Tree) -> std::collections::BTreeMap<String, String> {
     let mut annotations = match tree.skills().as_slice() {
         [folder] => {
-            let text = |name| inspect::text(tree, &path::join(folder, name));
-            let (skill, card) = describe(text("SKILL.md").unwrap_or_default(), text(pack::CARD));
-            pack::annotations(&skill, card.as_ref(), &Provenance::default())
+            let (skill, card) = inspect::described(tree, folder);
+            pack::annotations(&skill, &card, &Provenance::default())
         }
         _ => Default::default(),
     };

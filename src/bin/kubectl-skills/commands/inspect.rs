@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::inspect::{self, Image, Inspected, Skill};
+use kubectl_skills::skill::describe::Found;
+use kubectl_skills::skill::inspect::{self, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Type;
 use kubectl_skills::skill::{path, refused, within};
@@ -56,23 +57,23 @@ pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
     let found = read(&args.what, args.platform.as_deref(), &limits)
         .map_err(|error| Failure::from(within(args.what.clone(), error)))?;
-    let findings: Vec<String> = found.skills.iter().flat_map(findings_of).collect();
+    let findings: Vec<&Found> = found.skills.iter().flat_map(|skill| &skill.description.findings).collect();
     match args.output {
         Format::Table => sink::text(&to_table(&found))?,
         Format::Tree => sink::text(&to_tree(&found))?,
         Format::Json => sink::json(&to_value(&found))?,
         Format::Yaml => sink::yaml(&to_value(&found))?,
     }
-    findings.iter().for_each(|finding| notes::warning(finding));
-    if found.skills.is_empty() {
-        notes::warning("no SKILL.md: no agent finds a skill in it");
+    let root = if Path::new(&args.what).is_dir() && found.image.is_none() { args.what.as_str() } else { "" };
+    for finding in &findings {
+        let text = finding.in_folder(root).to_string();
+        if finding.is_error() { notes::error(&text) } else { notes::warning(&text) }
     }
-    Ok(if findings.is_empty() && !found.skills.is_empty() { Outcome::Done } else { Outcome::Found })
-}
-
-fn findings_of(skill: &Skill) -> Vec<String> {
-    let at = |finding: &String| path::join(&skill.folder, finding);
-    skill.description.findings.iter().map(at).collect()
+    if found.skills.is_empty() {
+        notes::error("no SKILL.md: no agent finds a skill in it");
+    }
+    let sound = !found.skills.is_empty() && !findings.iter().any(|finding| finding.is_error());
+    Ok(if sound { Outcome::Done } else { Outcome::Found })
 }
 
 fn read(what: &str, platform: Option<&str>, limits: &Limits) -> Result<Inspected, InputError> {
@@ -153,6 +154,11 @@ fn head(image: &Image) -> String {
     };
     out.push_str(&format!("platform   {}{all}\n", image.platform.as_deref().unwrap_or("none")));
     out.push_str(&format!("format     {}\n", image.format));
+    for runtime in &image.runtimes {
+        let since =
+            if runtime.since.is_empty() { String::new() } else { format!(", from {}", runtime.since) };
+        out.push_str(&format!("{:<10} {}: {}{since}\n", runtime.runtime, runtime.mounts, runtime.sees));
+    }
     if let Some(kind) = &image.artifact_type {
         out.push_str(&format!("artifact   {kind}\n"));
     }
@@ -171,17 +177,18 @@ fn folder_or_dot(folder: &str) -> &str {
     if folder.is_empty() { "." } else { folder }
 }
 
-/// What a SkillBinding needs of each skill.
+/// What a SkillBinding needs of each skill, or what to do where no runtime mounts the image as a folder.
 fn mounts(found: &Inspected) -> String {
-    if found.image.as_ref().is_none_or(|image| image.format != inspect::IMAGE) || found.skills.is_empty() {
-        return String::new();
-    }
+    let ways = inspect::ways(found, "/skills");
+    let Some(way) = ways.first() else {
+        let how = found.image.as_ref().map_or("", |image| image.how);
+        return if how.is_empty() { String::new() } else { format!("\nSo that an agent has it: {how}\n") };
+    };
     let mut out = "\nAs skills of a SkillBinding or AgentRuntime:\n".to_owned();
-    for skill in &found.skills {
-        let name = skill.description.name.as_deref().map_or("NAME".to_owned(), short);
-        let sub =
-            if skill.folder.is_empty() { String::new() } else { format!(", subPath: {}", skill.folder) };
-        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: /skills/{name}{sub}}}\n"));
+    for (at, sub) in &way.mounts {
+        let sub = sub.as_ref().map_or(String::new(), |folder| format!(", subPath: {folder}"));
+        let (at, name) = (short(at), short(path::base(at)));
+        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: {at}{sub}}}\n"));
     }
     out
 }

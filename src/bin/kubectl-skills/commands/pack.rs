@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::describe::{Description, describe};
+use kubectl_skills::skill::card::Card;
+use kubectl_skills::skill::describe::{Description, Text, describe};
 use kubectl_skills::skill::inspect::{self, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::oci::media_type;
 use kubectl_skills::skill::pack::{self, Blob, Layer, Packed, Provenance};
-use kubectl_skills::skill::tree::Tree;
-use kubectl_skills::skill::{path, refused, within};
+use kubectl_skills::skill::{refused, within};
 use kubectl_skills::yaml::emit;
 use serde_json::{Value, json};
 
@@ -166,7 +166,7 @@ fn made_card(
     }
     let text = source.text("SKILL.md", limits)?;
     let text = text.ok_or_else(|| refused("--write-card: no SKILL.md at the root", ""))?;
-    let (mut skill, _) = describe(&text, None);
+    let (mut skill, _) = describe("", Text { bytes: &text, size: text.len() as u64 }, None);
     version(args, &mut skill);
     let card = pack::card(&skill, namespace, provenance)?;
     Ok(Source::made(pack::CARD, emit::document(&card).into_bytes()))
@@ -201,32 +201,27 @@ struct Made {
 /// Refuses what no reader should get, and makes the rest of the image.
 fn judge(args: &Args, packed: &Packed, provenance: &Provenance) -> Result<Made, Failure> {
     let found = inspect::folder(&args.what, &packed.tree);
-    let mut errors: Vec<InputError> = found
-        .skills
-        .iter()
-        .flat_map(|skill| skill.description.findings.iter().map(|finding| path::join(&skill.folder, finding)))
-        .map(|finding| refused(finding, ""))
-        .collect();
+    let all = found.skills.iter().flat_map(|skill| &skill.description.findings);
+    let (errors, warnings): (Vec<_>, Vec<_>) = all.partition(|finding| finding.is_error());
+    let mut errors: Vec<InputError> = errors.iter().map(|found| found.in_folder(&args.what)).collect();
     if found.skills.is_empty() {
-        errors.push(refused("no SKILL.md: no agent would find a skill in the image", ""));
+        let none = refused("no SKILL.md: no agent would find a skill in the image", "");
+        errors.push(within(args.what.clone(), none));
     }
     if !errors.is_empty() && !args.force {
-        if let Some(last) = errors.last_mut() {
-            last.help = "mend it, or pack it with --force".into();
-        }
-        return Err(Failure::Input(
-            errors.into_iter().map(|error| within(args.what.clone(), error)).collect(),
-        ));
+        notes::note("a skill with errors is packed with --force alone");
+        return Err(Failure::Input(errors));
     }
-    errors.iter().for_each(|error| notes::warning(&error.message));
+    errors.iter().for_each(|error| notes::warning(&error.to_string()));
+    warnings.iter().for_each(|found| notes::warning(&found.in_folder(&args.what).to_string()));
     let annotations = match found.skills.as_slice() {
         [skill] => {
-            let mut description = skill.description.clone();
+            let (mut description, card) = inspect::described(&packed.tree, &skill.folder);
             version(args, &mut description);
-            pack::annotations(&description, card(&packed.tree, &skill.folder).as_ref(), provenance)
+            pack::annotations(&description, &card, provenance)
         }
         // Several skills have no name or version in common.
-        _ => pack::annotations(&Description::default(), None, provenance),
+        _ => pack::annotations(&Description::default(), &Card::default(), provenance),
     };
     let layer = Layer {
         media_type: media_type::OCI_LAYER_GZIP.into(),
@@ -236,11 +231,6 @@ fn judge(args: &Args, packed: &Packed, provenance: &Provenance) -> Result<Made, 
     };
     let blobs = pack::image(&[layer], &annotations, provenance.created.as_deref());
     Ok(Made { found, blobs })
-}
-
-fn card(tree: &Tree, folder: &str) -> Option<Value> {
-    let text = inspect::text(tree, &path::join(folder, pack::CARD))?;
-    describe(&[], Some(text)).1
 }
 
 fn report(args: &Args, made: &Made, packed: &Packed) -> Result<(), Failure> {
