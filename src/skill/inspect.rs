@@ -164,6 +164,15 @@ struct Config {
     rootfs: Option<RootFs>,
 }
 
+/// A configuration that was read; of an artifact there is none.
+#[derive(Debug, Default)]
+struct Configuration {
+    config: Config,
+    bytes: Option<Vec<u8>>,
+    /// The digests of the tars that it names.
+    diff_ids: Vec<Digest>,
+}
+
 #[derive(Debug, Deserialize)]
 struct RootFs {
     #[serde(default)]
@@ -302,11 +311,11 @@ pub fn image(
     limits: &Limits,
 ) -> Result<Inspected, InputError> {
     let chosen = choose(content, root, platform)?;
-    let (config, labels, diff_ids) = configuration(content, &chosen.manifest)?;
+    let Configuration { config, bytes, diff_ids } = configuration(content, &chosen.manifest)?;
     let (tree, layers) = files(content, &chosen.manifest, &diff_ids, limits)?;
     tree.check(limits)?;
     let manifest = chosen.manifest;
-    let format = recognise(&manifest, labels.as_deref());
+    let format = recognise(&manifest, bytes.as_deref());
     let of_config =
         config.os.zip(config.architecture).map(|(os, architecture)| format!("{os}/{architecture}"));
     Ok(Inspected {
@@ -419,13 +428,10 @@ fn listed(file: &tree::File) -> Listed {
 }
 
 /// The configuration, and the digests of the tars that it names; a configuration of an artifact is not looked at.
-fn configuration(
-    content: &mut dyn Content,
-    manifest: &Manifest,
-) -> Result<(Config, Option<Vec<u8>>, Vec<Digest>), InputError> {
+fn configuration(content: &mut dyn Content, manifest: &Manifest) -> Result<Configuration, InputError> {
     let place = || format!("configuration {}", manifest.config.digest);
     if !is_image(manifest) {
-        return Ok((Config::default(), None, Vec::new()));
+        return Ok(Configuration::default());
     }
     let read = |content: &mut dyn Content| {
         let bytes = small_blob(content, &manifest.config, CONFIG_BYTES)?;
@@ -445,7 +451,7 @@ fn configuration(
             refused(message, "a runtime refuses to unpack it; build the image again"),
         ));
     }
-    Ok((config, Some(bytes), diff_ids))
+    Ok(Configuration { config, bytes: Some(bytes), diff_ids })
 }
 
 /// A blob that is held in memory, checked against its digest and size.
