@@ -250,6 +250,8 @@ fn plain_yaml(what: &Markup, line: usize) -> Finding {
         Markup::Alias => ("an alias, *name".to_owned(), quoted),
         Markup::Tag => ("a tag, !name".to_owned(), quoted),
         Markup::Merge => ("a merge key, <<".to_owned(), "write the entries out"),
+        Markup::Tab => ("a tab".to_owned(), "put spaces there, or the text in quotes"),
+        Markup::Document => ("a second YAML document".to_owned(), "remove the line ..."),
         Markup::Duplicate(key) => (format!("the key {key:?} is there already"), "leave one of them"),
     };
     Finding::new(&rules::PLAIN_YAML, line, "", message).help(help)

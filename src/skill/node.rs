@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::yaml::Document;
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::plain::{Resolved, Tag, resolve};
+use crate::yaml::{self, Document};
 
 /// Values that a file may have, aliases followed.
 const MOST_NODES: usize = 1 << 16;
@@ -89,6 +89,10 @@ pub enum Markup {
     Merge,
     /// A key that is there already.
     Duplicate(String),
+    /// A tab that is neither in quotes nor in a comment nor in a block of text.
+    Tab,
+    /// A further document.
+    Document,
 }
 
 /// A file that was read.
@@ -132,7 +136,42 @@ pub fn read(text: &str, first: usize) -> Result<File, Fault> {
         in_alias: false,
     };
     let root = reader.node(0, 0)?;
-    Ok(File { root, marks: reader.marks })
+    let mut marks = reader.marks;
+    if let Some(offset) = bare_tab(&document) {
+        marks.push(Mark { line: first + reader.lines.of_offset(offset).0, what: Markup::Tab });
+    }
+    if let Some(second) = yaml::split(text).get(1) {
+        marks.push(Mark { line: first + second.line - 1, what: Markup::Document });
+    }
+    marks.sort_by_key(|mark| mark.line);
+    Ok(File { root, marks })
+}
+
+/// The first tab that is neither in quotes nor in a comment nor in a block of text.
+fn bare_tab(document: &Document<'_>) -> Option<usize> {
+    let bytes = document.text.as_bytes();
+    memchr::memchr(b'\t', bytes)?;
+    let is_text = |kind| matches!(kind, NodeKind::Scalar(style) if style != ScalarStyle::Plain);
+    let mut texts = document.tree.nodes.iter().filter(|node| is_text(node.kind)).peekable();
+    let (mut at, mut comment) = (0, false);
+    while at < bytes.len() {
+        while texts.next_if(|text| text.end as usize <= at).is_some() {}
+        if let Some(text) = texts.peek()
+            && text.start as usize <= at
+            && !comment
+        {
+            at = text.end as usize;
+            continue;
+        }
+        match bytes[at] {
+            b'\n' | b'\r' => comment = false,
+            b'#' if at == 0 || matches!(bytes[at - 1], b' ' | b'\t' | b'\n' | b'\r') => comment = true,
+            b'\t' if !comment => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 struct Reader<'d, 't> {

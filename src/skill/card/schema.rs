@@ -30,11 +30,14 @@ pub struct Text {
     pub least: usize,
     /// The most characters.
     pub most: usize,
-    /// How it must be written, and that in words.
-    pub pattern: Option<(fn(&str) -> bool, &'static str)>,
+    /// How it must be written.
+    pub pattern: Option<Pattern>,
     /// What it must be.
     pub only: Option<&'static str>,
 }
+
+/// How a text must be written: whether one is, and that in words.
+pub type Pattern = (fn(&str) -> bool, &'static str);
 
 /// A key of a mapping.
 #[derive(Debug)]

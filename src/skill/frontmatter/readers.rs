@@ -73,7 +73,11 @@ fn skills_ref(bytes: &[u8], out: &mut Reading) -> Result<(), String> {
     let rest = text.strip_prefix("---").ok_or("SKILL.md must start with YAML frontmatter (---)")?;
     let (front, _) = rest.split_once("---").ok_or("SKILL.md frontmatter not properly closed with ---")?;
     let invalid = |message: String| format!("Invalid YAML in frontmatter: {message}");
-    let file = node::read(front, 1).map_err(|fault| invalid(fault.message))?;
+    let front = front.replace('\u{85}', " ");
+    let hidden = BREAKS.iter().fold(front, |text, (char, hidden)| text.replace(*char, hidden));
+    let shown =
+        |text: &str| BREAKS.iter().fold(text.to_owned(), |text, (char, hidden)| text.replace(hidden, char));
+    let file = node::read(&hidden, 1).map_err(|fault| invalid(fault.message))?;
     if let Some(refusal) = strict_yaml(&file) {
         return Err(invalid(refusal));
     }
@@ -89,8 +93,8 @@ fn skills_ref(bytes: &[u8], out: &mut Reading) -> Result<(), String> {
             format!("Unexpected fields in frontmatter: {}. Only [{known}] are allowed.", unknown.join(", "));
         out.refusals.push(message);
     }
-    out.name = strict_text(&file.root, "name").map(|name| name.trim().to_owned());
-    out.description = strict_text(&file.root, "description").map(str::to_owned);
+    out.name = strict_text(&file.root, "name").map(|name| shown(name.trim()));
+    out.description = strict_text(&file.root, "description").map(shown);
     match (file.root.get("name"), &out.name) {
         (None, _) => out.refusals.push("Missing required field in frontmatter: name".into()),
         (Some(_), Some(name)) if !name.is_empty() => {
@@ -115,6 +119,9 @@ fn skills_ref(bytes: &[u8], out: &mut Reading) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Line breaks of YAML 1.1 that are characters like others in YAML 1.2, and what stands for them while our reader reads.
+const BREAKS: [(&str, &str); 2] = [("\u{2028}", "\u{f2028}"), ("\u{2029}", "\u{f2029}")];
 
 fn name_refusals(name: &str) -> Vec<String> {
     let mut out: Vec<String> =
@@ -141,10 +148,10 @@ fn too_long(what: &str, text: &str, longest: usize) -> Option<String> {
     (length > longest).then(|| format!("{what} exceeds {longest} character limit ({length} chars)"))
 }
 
-/// The text of a scalar, as strictyaml has it: `~` and `null` are text as well.
+/// The text of a scalar, as strictyaml has it: `~` and `null` are text as well, `<<` is none.
 fn strict_text<'n>(root: &'n Node, key: &str) -> Option<&'n str> {
     match &root.get(key)?.content {
-        Content::Scalar(_, text) => Some(text),
+        Content::Scalar(_, text) if text != "<<" => Some(text),
         _ => None,
     }
 }
@@ -157,6 +164,8 @@ fn strict_yaml(file: &File) -> Option<String> {
         Markup::Tag => "Found disallowed tag tokens".to_owned(),
         Markup::Alias => "found undefined alias".to_owned(),
         Markup::Merge => "expected a mapping or list of mappings for merging".to_owned(),
+        Markup::Tab => "found character '\\t' that cannot start any token".to_owned(),
+        Markup::Document => "expected a single document in the stream".to_owned(),
         Markup::Duplicate(key) => format!("Duplicate key '{key}' found"),
     });
     let uneven = || "Found mapping with indentation inconsistent with previous mapping".to_owned();
