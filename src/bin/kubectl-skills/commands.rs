@@ -9,6 +9,8 @@ pub mod completion;
 #[cfg(feature = "controller")]
 pub mod controller;
 pub mod convert;
+#[cfg(feature = "registry")]
+pub mod copy;
 pub mod crd;
 pub mod diff;
 pub mod docs;
@@ -18,6 +20,7 @@ pub mod files;
 pub mod function;
 pub mod hash;
 pub mod hash_report;
+mod image_source;
 pub mod import;
 pub mod inspect;
 #[cfg(feature = "cluster")]
@@ -30,12 +33,20 @@ pub mod pack;
 pub mod plan;
 pub mod plan_table;
 pub mod policy;
+#[cfg(feature = "registry")]
+pub mod pull;
+#[cfg(feature = "registry")]
+pub mod push;
 pub mod rbac;
 pub mod render;
 #[cfg(feature = "cluster")]
 pub mod restart;
 #[cfg(feature = "cluster")]
 pub mod status;
+#[cfg(feature = "registry")]
+pub mod tags;
+#[cfg(feature = "registry")]
+pub mod transfer;
 pub mod validate;
 pub mod version;
 #[cfg(feature = "webhook")]

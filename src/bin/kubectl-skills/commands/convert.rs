@@ -14,9 +14,10 @@ use kubectl_skills::skill::pack::{self, Layer, Member, Provenance};
 use kubectl_skills::skill::tree::Tree;
 use kubectl_skills::skill::{identity, refused, within};
 
+use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
+use crate::skill_files::LimitArgs;
 use crate::skill_files::layout_write::Writer;
-use crate::skill_files::{LimitArgs, layout};
 use crate::{notes, sink};
 
 /// Convert an artifact that no runtime mounts into an image with the same files
@@ -29,10 +30,11 @@ Examples:
   # A skill under Red Hat's media types, which oc-mirror copies: the layer stays as it is
   kubectl skills convert ./redhat:1.2.0 --to image.tar -t 1.2.0
 
-Exit codes: 0 done; 2 usage; 3 an artifact that cannot be read, or is an image already")]
+Exit codes: 0 done; 2 usage; 3 an artifact that cannot be read, or is an image already; 4 the \
+registry refused or failed")]
 pub struct Args {
-    /// An OCI layout: FOLDER, FOLDER:TAG or FOLDER@DIGEST
-    #[arg(value_name = "LAYOUT")]
+    /// An OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference to a registry
+    #[arg(value_name = "LAYOUT|REFERENCE")]
     what: String,
     /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar
     #[arg(long, value_name = "PATH")]
@@ -42,29 +44,30 @@ pub struct Args {
     tag: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
-    let (mut content, name) = layout::named(&args.what)
-        .ok_or_else(|| Failure::input(format!("{}: no OCI layout", args.what), ""))?;
+    let Opened { mut content, root } = image_source::open(&args.what, &args.source, "convert")?;
+    let content = &mut *content;
     let at = |error| Failure::from(within(args.what.clone(), error));
-    let root = content.resolve(name.as_deref()).map_err(at)?;
-    let chosen = inspect::choose(&mut content, &root, None).map_err(at)?;
+    let chosen = inspect::choose(content, &root, None).map_err(at)?;
     let way = way(&chosen.manifest).map_err(at)?;
-    let (tree, layers) = inspect::files(&mut content, &chosen.manifest, &[], &limits).map_err(at)?;
+    let (tree, layers) = inspect::files(content, &chosen.manifest, &[], &limits).map_err(at)?;
     tree.check(&limits).map_err(at)?;
     let writer = Writer::begin(&args.to)?;
     let layers = match way {
         Way::Keep => {
             let kept: Result<Vec<Layer>, InputError> = layers.iter().map(kept).collect();
             for descriptor in &chosen.manifest.layers {
-                copy(&mut content, descriptor, &writer)?;
+                copy(content, descriptor, &writer)?;
             }
             kept?
         }
-        Way::Pack(files) => vec![packed(&mut content, &files, &tree, &limits, &writer)?],
+        Way::Pack(files) => vec![packed(content, &files, &tree, &limits, &writer)?],
     };
     let blobs = pack::image(&layers, &annotations(&chosen, &tree), None);
     writer.put(&blobs)?;

@@ -9,8 +9,9 @@ use kubectl_skills::skill::describe::Found;
 use kubectl_skills::skill::inspect::{self, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Type;
-use kubectl_skills::skill::{path, refused, within};
+use kubectl_skills::skill::{path, within};
 
+use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::{LimitArgs, folder, human, layout};
 use crate::table::Table;
@@ -26,13 +27,14 @@ Examples:
   # The image that was packed of it, with every file
   kubectl skills inspect -o tree ./layout:1.2.0
 
-  # Do two images have the same content, whatever their digests?
-  kubectl skills inspect -o json ./layout:1.2.0 | jq -r .contentIdentity
+  # Does the image in the registry have the same content, whatever its digest?
+  kubectl skills inspect -o json ghcr.io/acme/skills/pdf:1.2.0 | jq -r .contentIdentity
 
-Exit codes: 0 done, nothing found; 1 findings in SKILL.md; 2 usage; 3 an image that cannot be read, or must not be used")]
+Exit codes: 0 done; 1 errors in SKILL.md or skill.yaml; 2 usage; 3 an image that cannot be read, or must not be used; \
+4 the registry refused or failed")]
 pub struct Args {
-    /// A folder, or an OCI layout: FOLDER, FOLDER:TAG or FOLDER@DIGEST
-    #[arg(value_name = "DIR|LAYOUT")]
+    /// A folder; an OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference to a registry
+    #[arg(value_name = "DIR|LAYOUT|REFERENCE")]
     what: String,
     /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
     #[arg(long, value_name = "PLATFORM")]
@@ -42,6 +44,8 @@ pub struct Args {
     output: Format,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,8 +59,7 @@ enum Format {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
-    let found = read(&args.what, args.platform.as_deref(), &limits)
-        .map_err(|error| Failure::from(within(args.what.clone(), error)))?;
+    let found = read(args, &limits)?;
     let findings: Vec<&Found> = found.skills.iter().flat_map(|skill| &skill.description.findings).collect();
     match args.output {
         Format::Table => sink::text(&to_table(&found))?,
@@ -76,15 +79,18 @@ pub fn run(args: &Args) -> Run {
     Ok(if sound { Outcome::Done } else { Outcome::Found })
 }
 
-fn read(what: &str, platform: Option<&str>, limits: &Limits) -> Result<Inspected, InputError> {
-    if let Some((mut layout, name)) = layout::named(what) {
-        let root = layout.resolve(name.as_deref())?;
-        return inspect::image(&mut layout, what, &root, platform, limits);
-    }
+fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {
+    let what = args.what.as_str();
+    let at = |error| Failure::from(within(what.to_owned(), error));
     let root = Path::new(what);
-    if !root.is_dir() {
-        return Err(refused("no folder and no OCI layout", ""));
+    if root.is_dir() && layout::named(what).is_none() {
+        return of_folder(root, what, limits).map_err(at);
     }
+    let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;
+    inspect::image(&mut *content, what, &root, args.platform.as_deref(), limits).map_err(at)
+}
+
+fn of_folder(root: &Path, what: &str, limits: &Limits) -> Result<Inspected, InputError> {
     let found = folder::list(root, limits)?;
     for skipped in &found.skipped {
         notes::warning(&format!("skipped: {skipped}"));

@@ -1,7 +1,7 @@
 //! `pack`: a folder, zip or commit as a skill image, with the same bytes whenever and wherever it is packed.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
@@ -16,7 +16,11 @@ use kubectl_skills::skill::{refused, within};
 use kubectl_skills::yaml::emit;
 use serde_json::{Value, json};
 
+#[cfg(feature = "registry")]
+use super::transfer;
 use crate::exit::{Failure, Outcome, Run};
+#[cfg(feature = "registry")]
+use crate::registry::{args::RegistryArgs, place::Place};
 use crate::skill_files::layout_write::Writer;
 use crate::skill_files::source::Source;
 use crate::skill_files::{LimitArgs, human};
@@ -35,7 +39,8 @@ Examples:
   # One folder of one commit, with where it came from
   kubectl skills pack git+https://github.com/acme/skills@$COMMIT//pdf -t pdf:1.2.0 --to pdf.tar
 
-Exit codes: 0 done; 2 usage; 3 a skill that is refused, or files that cannot be read or written")]
+Exit codes: 0 done; 2 usage; 3 a skill that is refused, or files that cannot be read or written; 4 the registry refused \
+or failed")]
 pub struct Args {
     /// A folder, a zip, or git+https://HOST/REPOSITORY@COMMIT[//FOLDER]
     #[arg(value_name = "DIR|ZIP|git+URL@COMMIT")]
@@ -46,6 +51,10 @@ pub struct Args {
     /// Tag of the image in the layout; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to")]
     tag: Option<String>,
+    /// Push the image to a registry: HOST/REPOSITORY:TAG
+    #[cfg(feature = "registry")]
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "to")]
+    push: Option<String>,
     /// Version of the skill, in place of its own
     #[arg(long, value_name = "VERSION")]
     skill_version: Option<String>,
@@ -69,6 +78,9 @@ pub struct Args {
     output: Format,
     #[command(flatten)]
     limits: LimitArgs,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -102,37 +114,84 @@ pub fn run(args: &Args) -> Run {
         None => None,
     };
     let all: Vec<&Source> = [Some(&source), card.as_ref()].into_iter().flatten().collect();
-    match &args.to {
-        None => {
+    let (made, packed, summary) = match (&args.to, args.push()) {
+        (None, None) => {
             let (packed, _) = layer(&all, &limits, io::sink())?;
             let made = judge(args, &packed, &provenance)?;
-            report(args, &made, &packed)?;
-            notes::summary("nothing is written; --to PATH writes an OCI layout");
+            (made, packed, "nothing is written; --to PATH writes an OCI layout".to_owned())
         }
-        Some(to) => {
-            let writer = Writer::begin(to)?;
-            let staged = writer.stage()?;
-            let (packed, staged) = layer(&all, &limits, io::BufWriter::with_capacity(1 << 16, staged))?;
-            let made = judge(args, &packed, &provenance)?;
-            let staged = staged
-                .into_inner()
-                .map_err(|error| Failure::Io(to.display().to_string(), error.into_error()))?;
-            writer.keep(staged, &packed.digest)?;
-            writer.put(&made.blobs)?;
-            let tag = args.tag.as_deref().map(|tag| tag.rsplit(':').next().unwrap_or(tag));
-            if let Some(index) = made.blobs.last() {
-                writer.finish(index, tag)?;
-            }
-            report(args, &made, &packed)?;
-            notes::summary(&format!(
-                "{}, {} packed into {}",
-                counted(packed.tree.files.len(), "file"),
-                human(packed.size),
-                to.display()
-            ));
+        (Some(to), _) => {
+            let (made, packed) = write(args, &all, &limits, &provenance, to)?;
+            let summary = format!("{} packed into {}", size(&packed), to.display());
+            (made, packed, summary)
         }
-    }
+        (None, Some(reference)) => {
+            let folder =
+                tempfile::tempdir().map_err(|error| Failure::Io("a temporary folder".into(), error))?;
+            let layout = folder.path().join("layout");
+            let (mut made, packed) = write(args, &all, &limits, &provenance, &layout)?;
+            made.pinned = Some(args.push_from(&layout, reference)?);
+            let summary = format!("{} packed and pushed to {reference}", size(&packed));
+            (made, packed, summary)
+        }
+    };
+    report(args, &made, &packed)?;
+    notes::summary(&summary);
     Ok(Outcome::Done)
+}
+
+fn size(packed: &Packed) -> String {
+    format!("{}, {}", counted(packed.tree.files.len(), "file"), human(packed.size))
+}
+
+#[cfg(feature = "registry")]
+impl Args {
+    /// Where the image is pushed to.
+    fn push(&self) -> Option<&str> {
+        self.push.as_deref()
+    }
+
+    /// Pushes the image of a layout; gives how a manifest names it.
+    fn push_from(&self, layout: &Path, reference: &str) -> Result<String, Failure> {
+        let from = Place::Layout(layout.to_owned(), None);
+        let to = transfer::registry_place(reference)?;
+        Ok(transfer::moved("pack", from, to, false, &self.registry)?.pinned())
+    }
+}
+
+#[cfg(not(feature = "registry"))]
+impl Args {
+    /// This build pushes nothing.
+    fn push(&self) -> Option<&str> {
+        None
+    }
+
+    fn push_from(&self, _: &Path, reference: &str) -> Result<String, Failure> {
+        Err(Failure::Usage(format!("{reference}: this build pushes nothing")))
+    }
+}
+
+/// Packs into a layout.
+fn write(
+    args: &Args,
+    all: &[&Source],
+    limits: &Limits,
+    provenance: &Provenance,
+    to: &Path,
+) -> Result<(Made, Packed), Failure> {
+    let writer = Writer::begin(to)?;
+    let staged = writer.stage()?;
+    let (packed, staged) = layer(all, limits, io::BufWriter::with_capacity(1 << 16, staged))?;
+    let made = judge(args, &packed, provenance)?;
+    let staged =
+        staged.into_inner().map_err(|error| Failure::Io(to.display().to_string(), error.into_error()))?;
+    writer.keep(staged, &packed.digest)?;
+    writer.put(&made.blobs)?;
+    let tag = args.tag.as_deref().map(|tag| tag.rsplit(':').next().unwrap_or(tag));
+    if let Some(index) = made.blobs.last() {
+        writer.finish(index, tag)?;
+    }
+    Ok((made, packed))
 }
 
 fn provenance(args: &Args, source: &Source) -> Result<Provenance, Failure> {
@@ -196,6 +255,8 @@ fn layer<W: io::Write>(all: &[&Source], limits: &Limits, out: W) -> Result<(Pack
 struct Made {
     found: Inspected,
     blobs: Vec<Blob>,
+    /// How a manifest names it, once it is pushed.
+    pinned: Option<String>,
 }
 
 /// Refuses what no reader should get, and makes the rest of the image.
@@ -230,7 +291,7 @@ fn judge(args: &Args, packed: &Packed, provenance: &Provenance) -> Result<Made, 
         diff_id: packed.diff_id.clone(),
     };
     let blobs = pack::image(&[layer], &annotations, provenance.created.as_deref());
-    Ok(Made { found, blobs })
+    Ok(Made { found, blobs, pinned: None })
 }
 
 fn report(args: &Args, made: &Made, packed: &Packed) -> Result<(), Failure> {
@@ -244,7 +305,7 @@ fn report(args: &Args, made: &Made, packed: &Packed) -> Result<(), Failure> {
             json!({"platform": format!("{os}/{architecture}"), "digest": blob.digest.as_str()})
         })
         .collect();
-    let value = json!({
+    let mut value = json!({
         "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "PackedSkill",
         "source": args.what, "digest": digest, "manifests": manifests,
         "layer": {"digest": packed.digest.as_str(), "diffId": packed.diff_id.as_str(), "size": packed.size},
@@ -253,11 +314,16 @@ fn report(args: &Args, made: &Made, packed: &Packed) -> Result<(), Failure> {
             json!({"name": skill.description.name, "folder": skill.folder, "files": skill.files, "bytes": skill.bytes})
         }).collect::<Vec<_>>(),
     });
+    let mut text = format!(
+        "digest            {digest}\nlayer             {}\ncontent identity  {}\n",
+        packed.digest, made.found.content_identity
+    );
+    if let Some(pinned) = &made.pinned {
+        value["pinned"] = pinned.as_str().into();
+        text.push_str(&format!("pinned            {pinned}\n"));
+    }
     match args.output {
-        Format::Text => sink::text(&format!(
-            "digest            {digest}\nlayer             {}\ncontent identity  {}\n",
-            packed.digest, made.found.content_identity
-        )),
+        Format::Text => sink::text(&text),
         Format::Json => sink::json(&value),
         Format::Yaml => sink::yaml(&value),
     }
