@@ -149,6 +149,12 @@ bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU,
 	cargo build --release --locked
 	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)
 
+.PHONY: bench-skill-images
+bench-skill-images: build ## pack and inspect on a skill of 12,941 files, alongside crane and oras where they are; hostile images: time, memory
+	hostile=$$(mktemp -d); trap 'rm -rf "$$hostile"' EXIT; \
+	HOSTILE_IMAGES=$$hostile cargo test --locked --test it -- each_is_refused_with_where_and_what; \
+	bench/skill_images.py --program $${CARGO_TARGET_DIR:-target}/release/kubectl-skills --hostile "$$hostile"
+
 .PHONY: outside
 outside: ## examples/outside, a program of another project, renders a manifest with the library's public names
 	cargo run --locked --quiet --manifest-path examples/outside/Cargo.toml --target-dir $${CARGO_TARGET_DIR:-target} \

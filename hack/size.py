@@ -22,6 +22,7 @@ PROGRAM = [
     ["notes", "table"],
     ["exit"],
     ["sink"],
+    ["net"],
     ["object_diff", "objects", "skill_files", "source", "in_place"],
     ["planning"],
     ["config_file"],

@@ -31,6 +31,8 @@ flux-build source module:hack/tools/flux-build flux-build
 gojq source module:hack/tools/gojq gojq
 kyaml-fn source module:bench/kyaml-fn kyaml-fn
 go-oracle source module:hack/oracle go-oracle
+crane v0.22.1 package:github.com/google/go-containerregistry/cmd/crane crane
+registries source module:hack/tools/registries registries
 LIST
 }
 

@@ -14,6 +14,8 @@ pub mod render;
 pub mod resource_list;
 #[cfg(feature = "internals")]
 pub mod results;
+#[cfg(feature = "internals")]
+pub mod skill_images;
 pub mod stream;
 pub mod summary;
 pub mod typed_list;

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod card;
 pub mod compression;
 pub mod content;
+pub mod convert;
 pub mod describe;
 pub mod facts;
 pub mod finding;

@@ -27,8 +27,29 @@ impl Pin<'_> {
     }
 }
 
+/// The parts of a reference, as they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'t> {
+    /// The registry's host, and its port if it names one; none for Docker Hub, unless it is named.
+    pub registry: Option<&'t str>,
+    /// The repository in that registry; Docker Hub's `library/` is not added.
+    pub repository: &'t str,
+    /// The tag.
+    pub tag: Option<&'t str>,
+    /// The digest.
+    pub digest: Option<&'t str>,
+}
+
 /// Reads a reference; none for text that is none.
 pub fn parse(reference: &str) -> Option<Pin<'_>> {
+    parts(reference).map(|parts| match (parts.tag, parts.digest) {
+        (None, Some(_)) => Pin::Digest,
+        (tag, digest) => Pin::Tag { tag: tag.unwrap_or("latest"), digest: digest.is_some() },
+    })
+}
+
+/// Takes a reference apart; none for text that is none.
+pub fn parts(reference: &str) -> Option<Parts<'_>> {
     // Text of 64 hex digits is an image id, not a name.
     if reference.len() == 64 && reference.bytes().all(is_lower_hex) {
         return None;
@@ -55,10 +76,13 @@ pub fn parse(reference: &str) -> Option<Pin<'_>> {
         && prefix + path.len() <= LONGEST_PATH
         && tag.is_none_or(is_tag)
         && digest.is_none_or(is_digest);
-    sound.then_some(match (tag, digest) {
-        (None, Some(_)) => Pin::Digest,
-        (tag, digest) => Pin::Tag { tag: tag.unwrap_or("latest"), digest: digest.is_some() },
-    })
+    // The first part belongs to the name where it is no domain.
+    let repository = match joined {
+        Some(first) => reference.get(..first.len() + 1 + path.len())?,
+        None => path,
+    };
+    let registry = if joined.is_some() { None } else { domain };
+    sound.then_some(Parts { registry, repository, tag, digest })
 }
 
 /// The part before the first slash is a registry where it looks like one; else the name is Docker Hub's.

@@ -32,8 +32,8 @@ use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 
-use edited::Desired;
 pub use edited::Edited;
+pub(in crate::manifest) use edited::{Collector, Desired};
 use orders::Order;
 pub use profile::choose_profile;
 
@@ -197,7 +197,7 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
     if !planned.errors.is_empty() {
         return Err(planned.errors.clone());
     }
-    let mut collector = edited::Collector::new(stream);
+    let mut collector = Collector::new(stream);
     for PlannedRuntime { lead, workload, plan, runtime_after, .. } in &planned.plans {
         collector.workload(*workload, plan.desired().map(Cow::Borrowed).map(Desired::anywhere));
         collector.lead(*lead, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
@@ -212,7 +212,7 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
 pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<InputError>> {
     let mut planned = Planned::default();
     let mut reports = Vec::with_capacity(stream.runtimes.len());
-    let mut collector = edited::Collector::new(stream);
+    let mut collector = Collector::new(stream);
     let mut without_skills = 0;
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for order in std::mem::take(&mut planner.orders) {

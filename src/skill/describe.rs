@@ -1,10 +1,13 @@
-//! What a skill says of itself: the frontmatter of SKILL.md and its card, as far as catalogs, `inspect` and `pack` show it.
-//! Judging both by the rules of their formats is left to others.
+//! What a skill says of itself, in SKILL.md and in its card: what catalogs, `inspect` and `pack` show, with what breaks the
+//! rules of either. Reading the two is left to [`super::frontmatter`] and [`super::card`].
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::yaml::Document;
+use super::budget::Size;
+use super::card::{self, Card};
+use super::finding::Finding;
+use super::{frontmatter, path};
+use crate::api::error::InputError;
 
 /// What SKILL.md and skill.yaml say.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -29,116 +32,132 @@ pub struct Description {
     pub words: usize,
     /// Lines of it.
     pub lines: usize,
-    /// Tokens of it, estimated as four bytes each.
+    /// Tokens of it, estimated.
     pub tokens: usize,
     /// The apiVersion of its card.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub card: Option<String>,
+    pub card: Option<&'static str>,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<String>,
+    pub findings: Vec<Found>,
 }
 
-/// Reads both.
-pub fn describe(skill_md: &[u8], card: Option<&[u8]>) -> (Description, Option<Value>) {
-    let mut found = Description::default();
-    let text = String::from_utf8_lossy(skill_md);
-    let (front, body) = split(&text, &mut found.findings);
-    found.words = body.split_whitespace().count();
-    found.lines = body.lines().count();
-    found.tokens = body.len().div_ceil(4);
-    let front = mapping(front, "SKILL.md", &mut found.findings).unwrap_or_default();
-    let card =
-        card.and_then(|card| mapping(&String::from_utf8_lossy(card), "skill.yaml", &mut found.findings));
-    let metadata = card.as_ref().map_or(&Value::Null, |card| &card["metadata"]);
-    let both = |key: &str| text_of(&front[key]).or_else(|| text_of(&metadata[key]));
-    found.name = both("name");
-    found.description = both("description");
-    found.license = both("license");
-    found.compatibility = both("compatibility");
-    found.version = text_of(&metadata["version"]).or_else(|| text_of(&front["metadata"]["version"]));
-    found.card = card.as_ref().and_then(|card| text_of(&card["apiVersion"]));
-    for (key, limit) in [("name", 64), ("description", 1024)] {
-        match text_of(&front[key]) {
-            None => found.findings.push(format!("SKILL.md: the frontmatter has no {key}")),
-            Some(text) if text.chars().count() > limit => {
-                found.findings.push(format!("SKILL.md: {key} is longer than {limit} characters"));
-            }
-            Some(_) => {}
+/// A finding with its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// Stable id of the rule.
+    pub rule: &'static str,
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// The file, below the root of the image.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: usize,
+    /// The field; empty for the whole file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub help: String,
+}
+
+impl Found {
+    fn new(finding: &Finding, file: String) -> Self {
+        Self {
+            rule: finding.rule.id,
+            severity: if finding.is_error() { ERROR } else { "warning" },
+            file,
+            line: finding.line,
+            field: finding.field.clone(),
+            message: finding.message.clone(),
+            help: finding.help.clone(),
         }
     }
-    if let Some(name) = &found.name
-        && !is_name(name)
-    {
-        found.findings.push(format!(
-            "SKILL.md: name {name:?} is not made of lower-case letters, digits and single dashes between them"
-        ));
+
+    /// Whether the rules of the format forbid it.
+    pub fn is_error(&self) -> bool {
+        self.severity == ERROR
     }
-    (found, card)
+
+    /// As an error of the input; `root` is what the file's path begins with.
+    pub fn in_folder(&self, root: &str) -> InputError {
+        let mut error = InputError {
+            field: self.field.clone(),
+            message: self.message.clone(),
+            help: self.help.clone(),
+            ..InputError::default()
+        };
+        error.origin.file = path::join(root.trim_end_matches('/'), &self.file);
+        error.origin.line = self.line;
+        error
+    }
 }
 
-fn is_name(name: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+const ERROR: &str = "error";
+
+/// A file that is described, of which the end may lack.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'t> {
+    /// What is kept of it.
+    pub bytes: &'t [u8],
+    /// How many bytes it has.
+    pub size: u64,
+}
+
+/// Reads both files, which are in `folder`.
+pub fn describe(folder: &str, skill_md: Text, card_file: Option<Text>) -> (Description, Card) {
+    let skill = frontmatter::read(skill_md.bytes);
+    let file = path::join(folder, "SKILL.md");
+    let mut findings: Vec<Found> =
+        skill.findings.iter().map(|finding| Found::new(finding, file.clone())).collect();
+    for found in &mut findings {
+        if found.rule == frontmatter::rules::SIZE.id {
+            found.message =
+                found.message.replacen(&skill_md.bytes.len().to_string(), &skill_md.size.to_string(), 1);
+        }
+    }
+    let card_file = card_file.map(|text| card::read(text.bytes)).unwrap_or_default();
+    let file = path::join(folder, super::pack::CARD);
+    findings.extend(card_file.findings.iter().map(|finding| Found::new(finding, file.clone())));
+    let card = card_file.card;
+    let size = Size::of(&skill.body);
+    let of_metadata =
+        || skill.metadata.iter().find(|(key, _)| key == "version").map(|(_, value)| value.clone());
+    let description = Description {
+        name: skill.name.or_else(|| card.name.clone()),
+        description: skill.description.or_else(|| card.description.clone()),
+        version: card.version.clone().or_else(of_metadata),
+        license: skill.license.or_else(|| card.license.clone()),
+        compatibility: skill.compatibility.or_else(|| card.compatibility.clone()),
+        words: size.words,
+        lines: skill.body.lines().count(),
+        tokens: size.tokens,
+        card: card_file.kind.map(card::Version::api_version),
+        findings,
     };
-    name.split('-').all(part)
-}
-
-/// Frontmatter and body.
-fn split<'t>(text: &'t str, findings: &mut Vec<String>) -> (&'t str, &'t str) {
-    let opened = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n"));
-    let Some(rest) = opened else {
-        findings.push("SKILL.md: it must start with YAML frontmatter (---)".into());
-        return ("", text);
-    };
-    let mut at = 0;
-    for line in rest.split_inclusive('\n') {
-        if line.trim_end() == "---" {
-            return (&rest[..at], &rest[at + line.len()..]);
-        }
-        at += line.len();
-    }
-    findings.push("SKILL.md: the frontmatter is not closed with ---".into());
-    ("", text)
-}
-
-fn mapping(text: &str, file: &str, findings: &mut Vec<String>) -> Option<Value> {
-    if text.trim().is_empty() {
-        return None;
-    }
-    let value = Document::parse(text).and_then(|document| document.to_value());
-    match value {
-        Ok(value @ Value::Object(_)) => Some(value),
-        Ok(_) => {
-            findings.push(format!("{file}: it must be a YAML mapping"));
-            None
-        }
-        Err(error) => {
-            findings.push(format!("{file}: {error}"));
-            None
-        }
-    }
-}
-
-/// Text, or a scalar that somebody forgot to quote.
-pub fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => (!text.trim().is_empty()).then(|| text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+    (description, card)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn text(bytes: &[u8]) -> Text<'_> {
+        Text { bytes, size: bytes.len() as u64 }
+    }
+
     #[test]
     fn a_skill_is_described_by_its_frontmatter_and_its_card() {
-        let text =
-            b"---\nname: pdf\ndescription: Reads PDF\nmetadata: {version: 1.2}\n---\n# PDF\n\nread it\n";
-        let card = b"apiVersion: skillimage.io/v1alpha1\nkind: SkillCard\nmetadata: {version: 1.2.0, license: MIT}\n";
-        let (found, card) = describe(text, Some(card));
+        let skill =
+            b"---\nname: pdf\ndescription: Reads PDF\nmetadata:\n  version: '1.2'\n---\n# PDF\n\nread it\n";
+        let card = b"apiVersion: skillimage.io/v1alpha1\nkind: SkillCard\nmetadata:\n  name: pdf\n  \
+            namespace: acme\n  version: 1.2.0\n  description: x\n  license: MIT\n";
+        let (found, card) = describe("", text(skill), Some(text(card)));
+        let errors: Vec<&Found> = found.findings.iter().filter(|found| found.is_error()).collect();
+        assert_eq!(errors, Vec::<&Found>::new());
         let expected = Description {
             name: Some("pdf".into()),
             description: Some("Reads PDF".into()),
@@ -148,24 +167,23 @@ mod tests {
             words: 4,
             lines: 3,
             tokens: 4,
-            card: Some("skillimage.io/v1alpha1".into()),
-            findings: Vec::new(),
+            card: Some("skillimage.io/v1alpha1"),
+            findings: found.findings.clone(),
         };
-        assert_eq!((found, card.is_some()), (expected, true));
+        assert_eq!((found, card.namespace.as_deref()), (expected, Some("acme")));
     }
 
+    /// Whoever mends it must find it: the file in the image, the line, and how large it really is.
     #[test]
-    fn what_lacks_is_found() {
-        for (text, finding) in [
-            ("# PDF\n", "must start with"),
-            ("---\nname: pdf\n", "not closed"),
-            ("---\nname: pdf\n---\n", "no description"),
-            ("---\n- a\n---\n", "must be a YAML mapping"),
-            ("---\nname: [\n---\n", "SKILL.md: "),
-            ("---\nname: a--b\ndescription: x\n---\n", "single dashes"),
-        ] {
-            let (found, _) = describe(text.as_bytes(), None);
-            assert!(found.findings.iter().any(|found| found.contains(finding)), "{text:?}: {found:?}");
-        }
+    fn findings_have_their_place() {
+        let cut = Text { bytes: &vec![b'x'; frontmatter::LIMIT + 1], size: 40 << 20 };
+        let (found, _) = describe("skills/pdf", cut, Some(text(b"apiVersion: v9\n")));
+        let of = |rule: &str| found.findings.iter().find(|found| found.rule == rule).expect("a finding");
+        let size = of("skill-size");
+        assert_eq!((size.file.as_str(), size.line), ("skills/pdf/SKILL.md", 1));
+        assert!(size.message.starts_with("41943040 bytes"), "{}", size.message);
+        let version = of("card-api-version");
+        assert_eq!((version.file.as_str(), version.field.as_str()), ("skills/pdf/skill.yaml", "apiVersion"));
+        assert!(version.in_folder("x/").to_string().starts_with("x/skills/pdf/skill.yaml:1: apiVersion: "));
     }
 }

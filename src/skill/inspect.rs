@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::{self, Listing};
+use super::card::Card;
 use super::compression::Compression;
 use super::content::Content;
-use super::describe::{Description, describe};
+use super::describe::{Description, Found, Text, describe};
 use super::facts::Reading;
+use super::format::{self, Format, Mounts, Runtime, recognise};
 use super::layer::{self, Entry, Kind, Layer};
 use super::limits::{CONFIG_BYTES, INDEX_DEPTH, INDEX_ENTRIES, Limits, Spent};
 use super::oci::{self, Descriptor, Digest, Document, Manifest, Platform};
@@ -29,6 +32,8 @@ pub struct Inspected {
     pub image: Option<Image>,
     /// The skills, sorted by folder.
     pub skills: Vec<Skill>,
+    /// What the names and descriptions take of an agent's context, which it always holds.
+    pub listing: Budget,
     /// Identity of all files.
     pub content_identity: String,
     /// Bytes of all files.
@@ -52,6 +57,11 @@ pub struct Image {
     pub platforms: Vec<String>,
     /// How the files are packed.
     pub format: &'static str,
+    /// What each container runtime does with it.
+    pub runtimes: Vec<OnRuntime>,
+    /// What to do so that an agent has its skills.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub how: &'static str,
     /// Media type of the configuration.
     pub config_media_type: String,
     /// What kind of artifact it says it is.
@@ -61,6 +71,46 @@ pub struct Image {
     pub annotations: BTreeMap<String, String>,
     /// The layers, the lowest first.
     pub layers: Vec<Layer>,
+}
+
+/// What a container runtime does with an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnRuntime {
+    /// containerd or CRI-O.
+    pub runtime: &'static str,
+    /// `folder`, `file a layer`, `no` or `not known`.
+    pub mounts: &'static str,
+    /// What the agent sees.
+    pub sees: &'static str,
+    /// The first release that does.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub since: &'static str,
+}
+
+impl OnRuntime {
+    fn all(format: Format) -> Vec<Self> {
+        let one = |runtime: Runtime| {
+            let answer = format.on(runtime);
+            let mounts = match answer.mounts {
+                Mounts::Folder => "folder",
+                Mounts::Layers => "file a layer",
+                Mounts::No => "no",
+                Mounts::Unknown => "not known",
+            };
+            Self { runtime: runtime.name(), mounts, sees: answer.sees, since: answer.since }
+        };
+        Runtime::ALL.into_iter().map(one).collect()
+    }
+}
+
+/// What texts take of an agent's context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Characters.
+    pub characters: usize,
+    /// Tokens, estimated.
+    pub tokens: usize,
 }
 
 /// One skill.
@@ -112,6 +162,15 @@ struct Config {
     os: Option<String>,
     #[serde(default)]
     rootfs: Option<RootFs>,
+}
+
+/// A configuration that was read; of an artifact there is none.
+#[derive(Debug, Default)]
+struct Configuration {
+    config: Config,
+    bytes: Option<Vec<u8>>,
+    /// The digests of the tars that it names.
+    diff_ids: Vec<Digest>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -215,10 +274,10 @@ fn flatten(
                     flatten(content, inner, depth + 1, seen, leaves)?;
                 }
             }
-            oci::media_type::OCI_MANIFEST | oci::media_type::DOCKER_MANIFEST => {
-                if entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown") {
-                    leaves.push(entry);
-                }
+            oci::media_type::OCI_MANIFEST | oci::media_type::DOCKER_MANIFEST
+                if entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown") =>
+            {
+                leaves.push(entry);
             }
             _ => {}
         }
@@ -252,10 +311,11 @@ pub fn image(
     limits: &Limits,
 ) -> Result<Inspected, InputError> {
     let chosen = choose(content, root, platform)?;
-    let (config, diff_ids) = configuration(content, &chosen.manifest)?;
+    let Configuration { config, bytes, diff_ids } = configuration(content, &chosen.manifest)?;
     let (tree, layers) = files(content, &chosen.manifest, &diff_ids, limits)?;
     tree.check(limits)?;
     let manifest = chosen.manifest;
+    let format = recognise(&manifest, bytes.as_deref());
     let of_config =
         config.os.zip(config.architecture).map(|(os, architecture)| format!("{os}/{architecture}"));
     Ok(Inspected {
@@ -264,7 +324,9 @@ pub fn image(
             manifest: chosen.descriptor.digest.to_string(),
             platform: chosen.platform.or(of_config),
             platforms: chosen.platforms,
-            format: format(&manifest),
+            format: format.name(),
+            runtimes: OnRuntime::all(format),
+            how: format.row().map_or("", |row| row.how),
             config_media_type: manifest.config.media_type,
             artifact_type: manifest.artifact_type,
             annotations: manifest.annotations,
@@ -276,31 +338,66 @@ pub fn image(
 
 /// What is in a tree.
 pub fn folder(reference: &str, tree: &Tree) -> Inspected {
+    let skills: Vec<Skill> = tree.skills().into_iter().map(|folder| skill(tree, folder)).collect();
+    let names = skills.iter().map(|skill| {
+        let said = &skill.description;
+        (said.name.as_deref().unwrap_or_default(), said.description.as_deref().unwrap_or_default())
+    });
+    let Listing { characters, tokens, .. } = budget::listing(names);
     Inspected {
         reference: reference.to_owned(),
         image: None,
-        skills: tree.skills().into_iter().map(|folder| skill(tree, folder)).collect(),
+        skills,
+        listing: Budget { characters, tokens },
         content_identity: identity::of(tree, "").to_string(),
         bytes: tree.files.iter().map(tree::File::size).sum(),
         files: tree.files.iter().map(listed).collect(),
     }
 }
 
-/// The content of a file that is kept.
-pub fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t [u8]> {
+/// A file whose content is kept.
+fn text<'t>(tree: &'t Tree, path: &str) -> Option<Text<'t>> {
     match &tree.file(path)?.content {
-        What::File(facts) => facts.content.as_deref(),
+        What::File(facts) => Some(Text { bytes: facts.content.as_deref()?, size: facts.size }),
         What::Link(_) => None,
     }
 }
 
-fn skill(tree: &Tree, folder: &str) -> Skill {
+/// What the skill in a folder says of itself.
+pub fn described(tree: &Tree, folder: &str) -> (Description, Card) {
     let skill_md = text(tree, &path::join(folder, "SKILL.md"));
-    let card = text(tree, &path::join(folder, "skill.yaml"));
-    let (mut description, _) = describe(skill_md.unwrap_or_default(), card);
+    let card = text(tree, &path::join(folder, super::pack::CARD));
+    let (mut description, card) = describe(folder, skill_md.unwrap_or(Text { bytes: &[], size: 0 }), card);
     if skill_md.is_none() {
-        description.findings = vec!["SKILL.md is a symbolic link, which not every reader follows".into()];
+        description.findings = vec![Found {
+            rule: "skill-link",
+            severity: "warning",
+            file: path::join(folder, "SKILL.md"),
+            line: 1,
+            field: String::new(),
+            message: "a symbolic link, which not every reader follows, and this one does not".into(),
+            help: "put the file itself into the image".into(),
+        }];
     }
+    (description, card)
+}
+
+/// The ways to mount the skills of an image below a folder, the best first.
+pub fn ways(found: &Inspected, root: &str) -> Vec<format::Way> {
+    let mountable = found
+        .image
+        .as_ref()
+        .is_some_and(|image| image.runtimes.iter().all(|runtime| runtime.mounts == "folder"));
+    if !mountable {
+        return Vec::new();
+    }
+    let layout = format::layout(found.files.iter().map(|file| file.path.as_str()));
+    let name = found.skills.first().and_then(|skill| skill.description.name.as_deref()).unwrap_or("NAME");
+    format::ways(&layout, root, name)
+}
+
+fn skill(tree: &Tree, folder: &str) -> Skill {
+    let (description, _) = described(tree, folder);
     let (mut files, mut executables, mut bytes) = (0, 0, 0);
     for (_, file) in tree.below(folder) {
         files += 1;
@@ -331,23 +428,18 @@ fn listed(file: &tree::File) -> Listed {
 }
 
 /// The configuration, and the digests of the tars that it names; a configuration of an artifact is not looked at.
-fn configuration(
-    content: &mut dyn Content,
-    manifest: &Manifest,
-) -> Result<(Config, Vec<Digest>), InputError> {
+fn configuration(content: &mut dyn Content, manifest: &Manifest) -> Result<Configuration, InputError> {
     let place = || format!("configuration {}", manifest.config.digest);
-    if !matches!(
-        manifest.config.media_type.as_str(),
-        oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG
-    ) {
-        return Ok((Config::default(), Vec::new()));
+    if !is_image(manifest) {
+        return Ok(Configuration::default());
     }
     let read = |content: &mut dyn Content| {
         let bytes = small_blob(content, &manifest.config, CONFIG_BYTES)?;
-        serde_json::from_slice::<Config>(&bytes)
-            .map_err(|error| refused(format!("no image configuration: {error}"), "build the image again"))
+        let config = serde_json::from_slice::<Config>(&bytes)
+            .map_err(|error| refused(format!("no image configuration: {error}"), "build the image again"))?;
+        Ok((config, bytes))
     };
-    let config = read(content).map_err(|error| within(place(), error))?;
+    let (config, bytes) = read(content).map_err(|error| within(place(), error))?;
     let named = config.rootfs.as_ref().and_then(|rootfs| rootfs.diff_ids.as_deref()).unwrap_or_default();
     let diff_ids: Result<Vec<Digest>, String> = named.iter().map(|text| Digest::parse(text)).collect();
     let diff_ids = diff_ids.map_err(|error| within(place(), refused(error, "build the image again")))?;
@@ -359,7 +451,7 @@ fn configuration(
             refused(message, "a runtime refuses to unpack it; build the image again"),
         ));
     }
-    Ok((config, diff_ids))
+    Ok(Configuration { config, bytes: Some(bytes), diff_ids })
 }
 
 /// A blob that is held in memory, checked against its digest and size.
@@ -468,20 +560,12 @@ fn file(
     })
 }
 
-/// The format of an image that every runtime mounts.
-pub const IMAGE: &str = "image";
-
-/// How the files are packed, in a word. Which runtime mounts which is left to the table of formats.
-fn format(manifest: &Manifest) -> &'static str {
-    let config = manifest.config.media_type.as_str();
-    let files = manifest.layers.iter().any(|layer| as_file(layer).is_some());
-    if files {
-        "artifact, a layer a file"
-    } else if matches!(config, oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG) {
-        IMAGE
-    } else {
-        "artifact, files in tars"
-    }
+/// Whether the configuration is that of an image.
+pub fn is_image(manifest: &Manifest) -> bool {
+    matches!(
+        manifest.config.media_type.as_str(),
+        oci::media_type::OCI_CONFIG | oci::media_type::DOCKER_CONFIG
+    )
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ pub const DEPTH: usize = 64;
 pub const LINKS: usize = 4096;
 /// Bytes of a PAX header, as Go's reader has it.
 pub const PAX_BYTES: u64 = 1 << 20;
-/// Bytes that are kept of a file whose text is read.
-pub const TEXT_BYTES: u64 = 1 << 20;
+/// Bytes that are kept of a file whose text is read: one more than its reader takes, so that it sees that there are more.
+pub const TEXT_BYTES: u64 = (1 << 20) + 1;
 /// Bytes that are kept of all of them.
 pub const TEXTS_BYTES: u64 = 16 << 20;
 /// Bytes that a zstd frame may refer back to; the strongest level of the encoders that build images asks for that much.

@@ -8,7 +8,8 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::describe::{Description, text_of};
+use super::card::{Author, Card};
+use super::describe::Description;
 use super::facts::Reading;
 use super::limits::{Limits, Spent};
 use super::oci::{Digest, media_type};
@@ -203,31 +204,26 @@ pub struct Provenance {
 const DESCRIPTION_BYTES: usize = 256;
 
 /// The annotations of an image: all that a catalog reads, for it opens no layers. Keys as skillimage v1alpha1 has them.
-pub fn annotations(
-    skill: &Description,
-    card: Option<&Value>,
-    provenance: &Provenance,
-) -> BTreeMap<String, String> {
-    let metadata = card.map_or(&Value::Null, |card| &card["metadata"]);
-    let said = card.map_or(&Value::Null, |card| &card["provenance"]);
+pub fn annotations(skill: &Description, card: &Card, provenance: &Provenance) -> BTreeMap<String, String> {
+    let said = &card.provenance;
     let opencontainers = [
-        ("title", text_of(&metadata["display-name"]).or_else(|| skill.name.clone())),
+        ("title", card.title.clone().or_else(|| skill.name.clone())),
         (
             "description",
             skill.description.as_deref().map(|text| cut(text.trim(), DESCRIPTION_BYTES).to_owned()),
         ),
         ("version", skill.version.clone()),
-        ("authors", authors(&metadata["authors"])),
+        ("authors", authors(&card.authors)),
         // A key that policies read: free text would be taken for an expression.
         ("licenses", skill.license.clone().filter(|text| spdx::Expression::parse(text).is_ok())),
-        ("vendor", text_of(&metadata["namespace"])),
+        ("vendor", card.namespace.clone()),
         ("created", provenance.created.clone()),
-        ("source", provenance.source.clone().or_else(|| text_of(&said["source"]))),
-        ("revision", provenance.revision.clone().or_else(|| text_of(&said["commit"]))),
+        ("source", provenance.source.clone().or_else(|| said.source.clone())),
+        ("revision", provenance.revision.clone().or_else(|| said.commit.clone())),
     ];
     let skillimage = [
         ("status", Some("draft".to_owned())),
-        ("tags", metadata["tags"].as_array().map(|tags| Value::from(tags.clone()).to_string())),
+        ("tags", (!card.tags.is_empty()).then(|| Value::from(card.tags.clone()).to_string())),
         ("compatibility", skill.compatibility.clone()),
         ("wordcount", Some(skill.words.to_string())),
     ];
@@ -240,15 +236,12 @@ pub fn annotations(
 }
 
 /// `Name <email>, Name`.
-fn authors(authors: &Value) -> Option<String> {
-    let one = |author: &Value| {
-        let name = text_of(&author["name"])?;
-        Some(match text_of(&author["email"]) {
-            Some(email) => format!("{name} <{email}>"),
-            None => name,
-        })
+fn authors(authors: &[Author]) -> Option<String> {
+    let one = |author: &Author| match &author.email {
+        Some(email) => format!("{} <{email}>", author.name),
+        None => author.name.clone(),
     };
-    let all: Vec<String> = authors.as_array()?.iter().filter_map(one).collect();
+    let all: Vec<String> = authors.iter().map(one).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
@@ -370,6 +363,20 @@ pub fn card(skill: &Description, namespace: &str, provenance: &Provenance) -> Re
 
 /// The name of the folder or file that holds a card.
 pub const CARD: &str = "skill.yaml";
+
+/// Seconds since 1970 as RFC 3339 has them.
+pub fn rfc3339(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Years of 400 have 146,097 days; counted from March, the leap day is the last.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let march = (5 * day + 2) / 153;
+    let (month, day) = (if march < 10 { march + 3 } else { march - 9 }, day - (153 * march + 2) / 5 + 1);
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
 
 /// Members with their common folder taken off, where the skill is not at the root but in the only folder there is.
 pub fn without_top_folder(members: &mut [Member]) {

@@ -98,7 +98,7 @@ fn small(reader: &mut dyn Read, size: u64, most: u64, what: &str) -> Result<Vec<
 }
 
 /// `LENGTH KEY=VALUE\n` again and again; the length counts all of it.
-fn records(mut bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, InputError> {
+fn records(mut bytes: &[u8]) -> Result<Vec<Record<'_>>, InputError> {
     let mut records = Vec::new();
     while !bytes.is_empty() {
         let (record, rest) = record(bytes).ok_or_else(|| refused("a PAX header that is damaged", REPACK))?;

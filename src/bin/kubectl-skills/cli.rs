@@ -33,8 +33,8 @@ Examples:
   # Between kustomize and kubectl
   kustomize build . | kubectl skills render -n team1 -f - | kubectl apply -n team1 -f -
 
-Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usage; 3 bad input; 4 the cluster refused or \
-failed. 'kubectl skills VERB --help' has examples of each verb."
+Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usage; 3 bad input; 4 the cluster or a registry \
+refused or failed. 'kubectl skills VERB --help' has examples of each verb."
 )]
 pub struct Args {
     /// When to colour what is printed: auto, always or never
@@ -70,8 +70,18 @@ pub enum Verb {
     Import(commands::import::Args),
     Validate(commands::validate::Args),
     Inspect(commands::inspect::Args),
+    Pack(commands::pack::Args),
+    Convert(commands::convert::Args),
     #[cfg(feature = "cluster")]
     Doctor(commands::doctor::Args),
+    #[cfg(feature = "registry")]
+    Push(Box<commands::push::Args>),
+    #[cfg(feature = "registry")]
+    Pull(Box<commands::pull::Args>),
+    #[cfg(feature = "registry")]
+    Copy(Box<commands::copy::Args>),
+    #[cfg(feature = "registry")]
+    Tags(commands::tags::Args),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
@@ -188,6 +198,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Import(args) => commands::import::run(args),
         Verb::Validate(args) => commands::validate::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
+        Verb::Pack(args) => commands::pack::run(args),
+        Verb::Convert(args) => commands::convert::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),
@@ -210,6 +222,14 @@ pub fn run(args: &Args) -> Run {
         Verb::Complete(args) => commands::complete::run(args, &Args::command()),
         #[cfg(feature = "webhook")]
         Verb::Webhook(args) => commands::webhook::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Push(args) => commands::push::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Pull(args) => commands::pull::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Copy(args) => commands::copy::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Tags(args) => commands::tags::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

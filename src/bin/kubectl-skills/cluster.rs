@@ -17,7 +17,6 @@ pub mod progress;
 pub mod proxy;
 pub mod requests;
 pub mod restart;
-pub mod retry;
 pub mod run;
 pub mod skills_of_pods;
 pub mod snapshot;

@@ -8,6 +8,9 @@ pub mod complete;
 pub mod completion;
 #[cfg(feature = "controller")]
 pub mod controller;
+pub mod convert;
+#[cfg(feature = "registry")]
+pub mod copy;
 pub mod crd;
 pub mod diff;
 pub mod docs;
@@ -17,6 +20,7 @@ pub mod files;
 pub mod function;
 pub mod hash;
 pub mod hash_report;
+mod image_source;
 pub mod import;
 pub mod inspect;
 #[cfg(feature = "cluster")]
@@ -25,9 +29,14 @@ pub mod live;
 pub mod live_files;
 pub mod migrate;
 mod near_miss;
+pub mod pack;
 pub mod plan;
 pub mod plan_table;
 pub mod policy;
+#[cfg(feature = "registry")]
+pub mod pull;
+#[cfg(feature = "registry")]
+pub mod push;
 pub mod rbac;
 pub mod render;
 #[cfg(feature = "cluster")]
@@ -36,6 +45,10 @@ pub mod restart;
 pub mod status;
 #[cfg(feature = "cluster")]
 mod status_pods;
+#[cfg(feature = "registry")]
+pub mod tags;
+#[cfg(feature = "registry")]
+pub mod transfer;
 pub mod validate;
 pub mod version;
 #[cfg(feature = "webhook")]

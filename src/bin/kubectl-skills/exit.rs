@@ -26,8 +26,11 @@ pub enum Failure {
     Usage(String),
     /// Defects of the input, all of them.
     Input(Vec<InputError>),
-    /// The cluster refused or failed.
-    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a build without a cluster"))]
+    /// The cluster or a registry refused or failed.
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "registry")),
+        allow(dead_code, reason = "a build without network")
+    )]
     Remote(Vec<RemoteError>),
     /// A file or program, and what the system said.
     Io(String, std::io::Error),
@@ -42,7 +45,7 @@ pub const FOUND: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Bad input, or a file that cannot be read or written.
 pub const INPUT: u8 = 3;
-/// The cluster refused or failed.
+/// The cluster or a registry refused or failed.
 pub const REMOTE: u8 = 4;
 
 impl From<Vec<InputError>> for Failure {
@@ -57,9 +60,12 @@ impl From<GatesError> for Failure {
     }
 }
 
-/// What the cluster refused, or how it failed.
+/// What the cluster or a registry refused, or how it failed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "a build without a cluster"))]
+#[cfg_attr(
+    not(any(feature = "cluster", feature = "registry")),
+    allow(dead_code, reason = "a build without network")
+)]
 pub struct RemoteError {
     /// What happened, in part in the server's words.
     pub message: String,

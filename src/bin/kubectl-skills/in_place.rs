@@ -7,7 +7,7 @@
 //! cannot be replaced at one moment. The descriptors that are open at once do not depend on the number of files.
 
 mod attributes;
-mod leftovers;
+pub mod leftovers;
 mod replacement;
 mod signals;
 

@@ -13,11 +13,15 @@ mod config_file;
 mod controller;
 mod exit;
 mod in_place;
+#[cfg(any(feature = "cluster", feature = "registry"))]
+mod net;
 mod notes;
 mod object_diff;
 mod objects;
 mod planning;
 mod printable;
+#[cfg(feature = "registry")]
+mod registry;
 #[cfg(any(feature = "controller", feature = "webhook"))]
 mod server;
 mod sink;

@@ -25,10 +25,16 @@ pub fn lists_objects() -> bool {
     VERBOSE.load(Ordering::Relaxed) > 0
 }
 
-/// Whether each request to the API server is printed.
-#[cfg(feature = "cluster")]
+/// Whether each request to the API server or a registry is printed.
+#[cfg(any(feature = "cluster", feature = "registry"))]
 pub fn lists_requests() -> bool {
     VERBOSE.load(Ordering::Relaxed) > 1
+}
+
+/// Whether nothing but errors is wanted.
+#[cfg(feature = "registry")]
+pub fn quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
 }
 
 /// What the run came to, last of all that is not an error.

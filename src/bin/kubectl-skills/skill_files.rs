@@ -2,7 +2,10 @@
 //! mean is left to the library.
 
 pub mod folder;
+pub mod git;
 pub mod layout;
+pub mod layout_write;
+pub mod source;
 
 use clap::Args;
 use kubectl_skills::skill::limits::Limits;

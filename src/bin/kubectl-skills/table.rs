@@ -44,7 +44,9 @@ impl fmt::Display for Table {
                 if column == last {
                     write!(f, "{cell}")?;
                 } else {
-                    write!(f, "{cell:<width$}   ", width = widths[column])?;
+                    // A width in a format may not go beyond 65,535.
+                    let blanks = widths[column].saturating_sub(cell.chars().count()) + 3;
+                    write!(f, "{cell}{}", " ".repeat(blanks))?;
                 }
             }
             writeln!(f)?;
@@ -64,5 +66,14 @@ mod tests {
         table.row(["weather".into(), "a,b".into()]);
         table.row(["é".into(), "x\ny".into()]);
         assert_eq!(table.to_string(), "NAME      SKILLS\nweather   a,b\né         x y\n");
+    }
+
+    /// A name in somebody's file is as long as he wants.
+    #[test]
+    fn a_cell_may_be_of_any_length() {
+        let long = "x".repeat(1 << 17);
+        let mut table = Table::new(&["A", "B"]);
+        table.row([long.clone(), "b".into()]);
+        assert_eq!(table.to_string(), format!("A{}B\n{long}   b\n", " ".repeat(long.len() + 2)));
     }
 }

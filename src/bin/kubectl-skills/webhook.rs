@@ -25,8 +25,8 @@ use claimants::Claimants;
 use handler::{Reviewer, Unknown};
 use injection::Injection;
 
-use crate::cluster::args::parse_timeout;
 use crate::cluster::requests::Requests;
+use crate::net::duration::parse_timeout;
 use crate::server::address;
 use crate::server::connections::{Limits, listen, serve, stopped};
 use crate::server::health::{Health, HealthCheck};

@@ -53,7 +53,7 @@ impl Edited {
 }
 
 /// What an object is to mean.
-pub(super) struct Desired<'p> {
+pub(in crate::manifest) struct Desired<'p> {
     value: Cow<'p, Value>,
     /// Where it differs from what it means; none: anywhere.
     places: Option<Vec<Vec<Place<'static>>>>,
@@ -61,12 +61,12 @@ pub(super) struct Desired<'p> {
 
 impl<'p> Desired<'p> {
     /// It may differ anywhere.
-    pub(super) fn anywhere(value: Cow<'p, Value>) -> Self {
+    pub(in crate::manifest) fn anywhere(value: Cow<'p, Value>) -> Self {
         Self { value, places: None }
     }
 
     /// It differs at these places at most.
-    pub(super) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
+    pub(in crate::manifest) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
         Self { value: Cow::Owned(value), places }
     }
 }
@@ -82,7 +82,7 @@ struct List<'p, 's> {
 
 /// Collects the edits of a stream. A document of one object is edited at once, and so is an item of a list that can be
 /// proven by itself; others wait, since a list is then proven as a whole.
-pub(super) struct Collector<'p, 's> {
+pub(in crate::manifest) struct Collector<'p, 's> {
     stream: &'p Stream<'s>,
     edited: Edited,
     /// By document.
@@ -94,7 +94,7 @@ pub(super) struct Collector<'p, 's> {
 }
 
 impl<'p, 's> Collector<'p, 's> {
-    pub(super) fn new(stream: &'p Stream<'s>) -> Self {
+    pub(in crate::manifest) fn new(stream: &'p Stream<'s>) -> Self {
         Self {
             stream,
             edited: Edited { splices: vec![Vec::new(); stream.sources().len()] },
@@ -106,14 +106,14 @@ impl<'p, 's> Collector<'p, 's> {
     }
 
     /// Adds the edits that make a workload, by its index, mean what is wanted.
-    pub(super) fn workload(&mut self, index: Option<usize>, desired: Option<Desired<'p>>) {
+    pub(in crate::manifest) fn workload(&mut self, index: Option<usize>, desired: Option<Desired<'p>>) {
         if let (Some(index), Some(desired)) = (index, desired) {
             self.object(&self.stream.workloads[index], desired);
         }
     }
 
     /// The same for who leads a plan.
-    pub(super) fn lead(&mut self, lead: Lead, desired: Option<Desired<'p>>) {
+    pub(in crate::manifest) fn lead(&mut self, lead: Lead, desired: Option<Desired<'p>>) {
         if let Some(desired) = desired {
             self.object(self.stream.lead(lead), desired);
         }
@@ -178,7 +178,7 @@ impl<'p, 's> Collector<'p, 's> {
         });
     }
 
-    pub(super) fn finish(mut self) -> Result<Edited, Vec<InputError>> {
+    pub(in crate::manifest) fn finish(mut self) -> Result<Edited, Vec<InputError>> {
         for (index, list) in std::mem::take(&mut self.lists) {
             let List { editor, proven, rest } = list;
             if rest.is_empty() {

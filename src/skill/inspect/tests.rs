@@ -115,12 +115,18 @@ fn what_is_seen_of_an_image() {
         "reference": "ref",
         "image": {
             "digest": root["digest"], "manifest": root["digest"], "platform": "linux/arm64", "platforms": [],
-            "format": "image", "configMediaType": media_type::OCI_CONFIG, "annotations": {}, "layers": [null],
+            "format": "plain image", "runtimes": [
+                {"runtime": "containerd", "mounts": "folder", "sees": "the files", "since": "2.1"},
+                {"runtime": "CRI-O", "mounts": "folder", "sees": "the files", "since": "1.31"},
+            ],
+            "how": "at the root: mountPath ROOT/NAME; in folders: subPath, or their paths in SKILL_FOLDERS",
+            "configMediaType": media_type::OCI_CONFIG, "annotations": {}, "layers": [null],
         },
         "skills": [{
             "folder": "", "name": "pdf", "description": "Reads PDF", "words": 2, "lines": 1, "tokens": 2,
             "files": 1, "executables": 0, "bytes": text.len(), "contentIdentity": identity.as_str(),
         }],
+        "listing": {"characters": 3 + 9 + 109, "tokens": 1 + 3 + 28},
         "contentIdentity": identity.as_str(),
         "bytes": text.len(),
         "files": [{
@@ -147,7 +153,7 @@ fn an_artifact_of_files_is_seen_as_the_same_content() {
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
     let root = memory.put_json(media_type::OCI_MANIFEST, &manifest);
     let found = look(&mut memory, &root, None).expect("an artifact");
-    assert_eq!(found.image.as_ref().map(|image| image.format), Some("artifact, a layer a file"));
+    assert_eq!(found.image.as_ref().map(|image| image.format), Some("agentskills artifact, a layer a file"));
     let paths: Vec<&str> = found.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["SKILL.md", "references/a.md"]);
     let plain = memory.image(text, "amd64");

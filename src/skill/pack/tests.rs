@@ -3,7 +3,7 @@
 use super::*;
 use crate::skill::layer::{self as read_layer, Entry};
 use crate::skill::oci::Descriptor;
-use crate::skill::{identity, tree::Merge};
+use crate::skill::{card, identity, tree::Merge};
 
 const SKILL: &str = "---\nname: pdf\ndescription: Reads PDF\n---\n# PDF\n";
 
@@ -89,13 +89,20 @@ fn a_file_that_is_twice_or_a_folder_too_is_refused() {
 /// Catalogs read these and nothing else.
 #[test]
 fn annotations_say_what_skillimage_says() {
-    let card = json!({
-        "metadata": {
-            "display-name": "PDF", "namespace": "acme/docs", "tags": ["pdf", "text"],
-            "authors": [{"name": "Ann", "email": "ann@example.com"}, {"name": "Bo"}],
+    let author =
+        |name: &str, email: Option<&str>| Author { name: name.into(), email: email.map(str::to_owned) };
+    let card = Card {
+        title: Some("PDF".into()),
+        namespace: Some("acme/docs".into()),
+        tags: vec!["pdf".into(), "text".into()],
+        authors: vec![author("Ann", Some("ann@example.com")), author("Bo", None)],
+        provenance: card::Provenance {
+            source: Some("https://example.com/card".into()),
+            commit: Some("abc".into()),
+            path: None,
         },
-        "provenance": {"source": "https://example.com/card", "commit": "abc"},
-    });
+        ..Card::default()
+    };
     let skill = Description {
         name: Some("pdf".into()),
         description: Some("é".repeat(200)),
@@ -106,7 +113,7 @@ fn annotations_say_what_skillimage_says() {
     };
     let created = Some("2026-11-27T00:00:00Z".to_owned());
     let provenance = Provenance { source: Some("https://example.com/git".into()), revision: None, created };
-    let found = annotations(&skill, Some(&card), &provenance);
+    let found = annotations(&skill, &card, &provenance);
     let expected = [
         ("io.skillimage.status", "draft"),
         ("io.skillimage.tags", "[\"pdf\",\"text\"]"),
@@ -124,7 +131,7 @@ fn annotations_say_what_skillimage_says() {
     assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
     let free = Description { license: Some("see LICENSE.txt".into()), ..skill };
     assert_eq!(
-        annotations(&free, None, &Provenance::default()).get("org.opencontainers.image.licenses"),
+        annotations(&free, &Card::default(), &Provenance::default()).get("org.opencontainers.image.licenses"),
         None
     );
 }
@@ -136,5 +143,18 @@ fn a_length_in_pax_counts_itself() {
         let text = String::from_utf8(record.clone()).expect("text");
         let length: usize = text.split(' ').next().and_then(|text| text.parse().ok()).expect("a number");
         assert_eq!(length, record.len(), "{text}");
+    }
+}
+
+#[test]
+fn seconds_are_a_time() {
+    for (seconds, time) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_782_400, "2000-02-29T00:00:00Z"),
+        (1_795_737_599, "2026-11-26T23:59:59Z"),
+        (4_107_542_400, "2100-03-01T00:00:00Z"),
+    ] {
+        assert_eq!(rfc3339(seconds), time);
     }
 }

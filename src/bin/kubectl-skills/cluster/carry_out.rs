@@ -111,7 +111,7 @@ async fn prepare_latest(
     loop {
         match prepare(&run.requests, write, settings).await {
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
-                tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
+                tokio::time::sleep(crate::net::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
                 write = again(run, task).await?.ok_or(error)?;
                 round += 1;
             }
@@ -141,7 +141,7 @@ pub async fn write_one(
                 return Ok(Done { stored: Some(stored), taken });
             }
             Err(error) if error.failure == Failure::Conflict && round < ROUNDS => {
-                tokio::time::sleep(super::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
+                tokio::time::sleep(crate::net::retry::wait(u32::try_from(round).unwrap_or(1), None)).await;
                 let Some(write) = again(run, task).await? else {
                     return Ok(Done { stored: None, taken: Vec::new() });
                 };

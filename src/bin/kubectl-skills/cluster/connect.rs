@@ -12,6 +12,7 @@ use super::login;
 use super::proxy;
 use super::requests::Requests;
 use crate::complete::Known;
+use crate::net::user_agent;
 
 /// A connection with the namespace that it starts from.
 pub struct Connection {
@@ -49,7 +50,7 @@ pub async fn connect(args: &ClusterArgs, caller: Caller, trace: bool) -> Result<
     // kube-rs asks for the process-wide provider. Someone before us is fine as well: only ring is linked in.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = configuration(args, caller).await?;
-    config.headers.push((http::header::USER_AGENT, user_agent(caller.verb)?));
+    config.headers.push((http::header::USER_AGENT, user_agent(caller.verb)));
     let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let client = match config.auth_info.exec.take() {
@@ -61,22 +62,6 @@ pub async fn connect(args: &ClusterArgs, caller: Caller, trace: bool) -> Result<
     };
     let requests = Requests::new(client, args.timeout(), trace).of_server(server);
     Ok(Connection { requests, namespace })
-}
-
-/// `kubectl-skills/0.1.0 (linux/amd64) apply`, with system and machine as Go names them.
-fn user_agent(verb: &str) -> Result<http::HeaderValue, ClusterError> {
-    let system = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let machine = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let text = format!("kubectl-skills/{} ({system}/{machine}) {verb}", env!("CARGO_PKG_VERSION"));
-    http::HeaderValue::try_from(text)
-        .map_err(|error| ClusterError::new(Failure::Configuration, error.to_string()))
 }
 
 async fn configuration(args: &ClusterArgs, caller: Caller) -> Result<Config, ClusterError> {

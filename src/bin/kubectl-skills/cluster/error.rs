@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use crate::net::chain;
+
 /// Kind of a failure, for those who react to it rather than report it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -235,23 +237,6 @@ fn not_logged_in(error: &kube::client::AuthError) -> ClusterError {
     };
     ClusterError::new(Failure::Configuration, format!("cannot log in: {why}"))
         .help("check the user in the kubeconfig: 'kubectl config view --minify' shows it")
-}
-
-/// An error and its causes in one line, each once, without the names that libraries give to their layers.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    const LAYERS: [&str; 4] =
-        ["ServiceError: ", "HyperError: ", "client error (Connect)", "client error (SendRequest)"];
-    let mut parts: Vec<String> = Vec::new();
-    let mut cause = Some(error);
-    while let Some(inner) = cause {
-        let text = LAYERS.iter().fold(inner.to_string(), |text, layer| text.replace(layer, ""));
-        let text = text.trim_start_matches(": ").trim();
-        if !text.is_empty() && !parts.iter().any(|part| part.contains(text)) {
-            parts.push(text.to_owned());
-        }
-        cause = inner.source();
-    }
-    parts.join(": ")
 }
 
 impl fmt::Display for ClusterError {

@@ -9,7 +9,7 @@ use kube::client::Body;
 use serde_json::Value;
 
 use super::error::{ClusterError, Failure, failed};
-use super::retry;
+use crate::net::retry;
 
 /// Where a right is asked for: a question, though it is sent as an object is made.
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";

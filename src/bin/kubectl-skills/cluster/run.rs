@@ -23,6 +23,7 @@ use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
 use crate::exit::{Failure, RemoteError};
+use crate::net::block_on;
 use crate::notes;
 use crate::planning::Planning;
 
@@ -49,18 +50,6 @@ impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         Self::Remote(vec![error.into()])
     }
-}
-
-/// Runs a future to its end on this thread.
-pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
-    let result = runtime.block_on(future);
-    // A blocked name lookup or credential plugin must not keep the program from ending.
-    runtime.shutdown_background();
-    result
 }
 
 impl ClusterRun {

@@ -11,11 +11,11 @@ use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
-use super::args::parse_timeout;
 use super::discovery::{self, Dialect, dialect, sandboxes, serves_bindings};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload};
 use super::requests::{List, Requests, escape_query};
+use crate::net::duration::parse_timeout;
 
 /// Requests under way at the same time.
 const CONCURRENCY: usize = 8;

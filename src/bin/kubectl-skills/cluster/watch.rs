@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::error::{ClusterError, Failure};
 use super::requests::{Requests, escape_query};
-use super::retry;
+use crate::net::retry;
 
 /// How long the server keeps a watch open; it then is opened again where it ended.
 const WATCH_SECONDS: u64 = 240;

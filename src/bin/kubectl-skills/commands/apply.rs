@@ -14,18 +14,19 @@ use serde_json::{Value, json};
 
 use crate::args::{LiveArgs, PlanningArgs, Report};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
-use crate::cluster::args::parse_timeout;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::connect::Caller;
 use crate::cluster::error::{ClusterError, Failure as Kind};
 use crate::cluster::finalizer;
 use crate::cluster::paths::{self, Resource};
 use crate::cluster::progress::Progress;
-use crate::cluster::run::{ClusterRun, block_on};
+use crate::cluster::run::ClusterRun;
 use crate::cluster::try_pod::{try_pods, webhooks};
 use crate::cluster::wait;
 use crate::commands::live::conclude;
 use crate::exit::{Failure, Outcome, Run};
+use crate::net::block_on;
+use crate::net::duration::parse_timeout;
 use crate::notes;
 use crate::sink;
 

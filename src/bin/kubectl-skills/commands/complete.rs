@@ -13,9 +13,9 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::error::ClusterError;
 use crate::cluster::paths::{agent_runtimes, skill_bindings};
 use crate::cluster::requests::Requests;
-use crate::cluster::run::block_on;
 use crate::complete::{Known, answer};
 use crate::exit::{Outcome, Run};
+use crate::net::block_on;
 use crate::sink;
 
 /// Name of the hidden verb.

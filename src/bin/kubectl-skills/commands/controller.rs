@@ -10,7 +10,7 @@ use kubectl_skills::install::rbac::{Grant, Task, needs};
 use tokio::sync::watch;
 
 use crate::args::View;
-use crate::cluster::args::{ClusterArgs, parse_timeout};
+use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, Connection, connect};
 use crate::cluster::discovery::{dialect, serves_bindings};
 use crate::cluster::error::{ClusterError, Failure as Cause};
@@ -28,6 +28,7 @@ use crate::controller::rights;
 use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
+use crate::net::duration::parse_timeout;
 use crate::planning::chosen_profile;
 use crate::server::connections::stopped;
 use crate::server::health::{Health, HealthCheck};

@@ -5,11 +5,13 @@ use std::path::Path;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::inspect::{self, Image, Inspected, Skill};
+use kubectl_skills::skill::describe::Found;
+use kubectl_skills::skill::inspect::{self, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Type;
-use kubectl_skills::skill::{path, refused, within};
+use kubectl_skills::skill::{path, within};
 
+use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::{LimitArgs, folder, human, layout};
 use crate::table::Table;
@@ -25,13 +27,14 @@ Examples:
   # The image that was packed of it, with every file
   kubectl skills inspect -o tree ./layout:1.2.0
 
-  # Do two images have the same content, whatever their digests?
-  kubectl skills inspect -o json ./layout:1.2.0 | jq -r .contentIdentity
+  # Does the image in the registry have the same content, whatever its digest?
+  kubectl skills inspect -o json ghcr.io/acme/skills/pdf:1.2.0 | jq -r .contentIdentity
 
-Exit codes: 0 done, nothing found; 1 findings in SKILL.md; 2 usage; 3 an image that cannot be read, or must not be used")]
+Exit codes: 0 done; 1 errors in SKILL.md or skill.yaml; 2 usage; 3 an image that cannot be read, or must not be used; \
+4 the registry refused or failed")]
 pub struct Args {
-    /// A folder, or an OCI layout: FOLDER, FOLDER:TAG or FOLDER@DIGEST
-    #[arg(value_name = "DIR|LAYOUT")]
+    /// A folder; an OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference to a registry
+    #[arg(value_name = "DIR|LAYOUT|REFERENCE")]
     what: String,
     /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
     #[arg(long, value_name = "PLATFORM")]
@@ -41,6 +44,8 @@ pub struct Args {
     output: Format,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,36 +59,38 @@ enum Format {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
-    let found = read(&args.what, args.platform.as_deref(), &limits)
-        .map_err(|error| Failure::from(within(args.what.clone(), error)))?;
-    let findings: Vec<String> = found.skills.iter().flat_map(findings_of).collect();
+    let found = read(args, &limits)?;
+    let findings: Vec<&Found> = found.skills.iter().flat_map(|skill| &skill.description.findings).collect();
     match args.output {
         Format::Table => sink::text(&to_table(&found))?,
         Format::Tree => sink::text(&to_tree(&found))?,
         Format::Json => sink::json(&to_value(&found))?,
         Format::Yaml => sink::yaml(&to_value(&found))?,
     }
-    findings.iter().for_each(|finding| notes::warning(finding));
+    let root = if Path::new(&args.what).is_dir() && found.image.is_none() { args.what.as_str() } else { "" };
+    for finding in &findings {
+        let text = finding.in_folder(root).to_string();
+        if finding.is_error() { notes::error(&text) } else { notes::warning(&text) }
+    }
     if found.skills.is_empty() {
-        notes::warning("no SKILL.md: no agent finds a skill in it");
+        notes::error("no SKILL.md: no agent finds a skill in it");
     }
-    Ok(if findings.is_empty() && !found.skills.is_empty() { Outcome::Done } else { Outcome::Found })
+    let sound = !found.skills.is_empty() && !findings.iter().any(|finding| finding.is_error());
+    Ok(if sound { Outcome::Done } else { Outcome::Found })
 }
 
-fn findings_of(skill: &Skill) -> Vec<String> {
-    let at = |finding: &String| path::join(&skill.folder, finding);
-    skill.description.findings.iter().map(at).collect()
-}
-
-fn read(what: &str, platform: Option<&str>, limits: &Limits) -> Result<Inspected, InputError> {
-    if let Some((mut layout, name)) = layout::named(what) {
-        let root = layout.resolve(name.as_deref())?;
-        return inspect::image(&mut layout, what, &root, platform, limits);
-    }
+fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {
+    let what = args.what.as_str();
+    let at = |error| Failure::from(within(what.to_owned(), error));
     let root = Path::new(what);
-    if !root.is_dir() {
-        return Err(refused("no folder and no OCI layout", ""));
+    if root.is_dir() && layout::named(what).is_none() {
+        return of_folder(root, what, limits).map_err(at);
     }
+    let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;
+    inspect::image(&mut *content, what, &root, args.platform.as_deref(), limits).map_err(at)
+}
+
+fn of_folder(root: &Path, what: &str, limits: &Limits) -> Result<Inspected, InputError> {
     let found = folder::list(root, limits)?;
     for skipped in &found.skipped {
         notes::warning(&format!("skipped: {skipped}"));
@@ -124,7 +131,7 @@ fn to_table(found: &Inspected) -> String {
         Table::new(&["SKILL", "FOLDER", "VERSION", "FILES", "SIZE", "WORDS", "TOKENS", "CONTENT-IDENTITY"]);
     for skill in &found.skills {
         let said = &skill.description;
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let or_dash = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), short);
         skills.row([
             or_dash(&said.name),
             folder_or_dot(&skill.folder).to_owned(),
@@ -153,27 +160,41 @@ fn head(image: &Image) -> String {
     };
     out.push_str(&format!("platform   {}{all}\n", image.platform.as_deref().unwrap_or("none")));
     out.push_str(&format!("format     {}\n", image.format));
+    for runtime in &image.runtimes {
+        let since =
+            if runtime.since.is_empty() { String::new() } else { format!(", from {}", runtime.since) };
+        out.push_str(&format!("{:<10} {}: {}{since}\n", runtime.runtime, runtime.mounts, runtime.sees));
+    }
     if let Some(kind) = &image.artifact_type {
         out.push_str(&format!("artifact   {kind}\n"));
     }
     out
 }
 
+/// As much of a text as a cell takes.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn folder_or_dot(folder: &str) -> &str {
     if folder.is_empty() { "." } else { folder }
 }
 
-/// What a SkillBinding needs of each skill.
+/// What a SkillBinding needs of each skill, or what to do where no runtime mounts the image as a folder.
 fn mounts(found: &Inspected) -> String {
-    if found.image.as_ref().is_none_or(|image| image.format != inspect::IMAGE) || found.skills.is_empty() {
-        return String::new();
-    }
+    let ways = inspect::ways(found, "/skills");
+    let Some(way) = ways.first() else {
+        let how = found.image.as_ref().map_or("", |image| image.how);
+        return if how.is_empty() { String::new() } else { format!("\nSo that an agent has it: {how}\n") };
+    };
     let mut out = "\nAs skills of a SkillBinding or AgentRuntime:\n".to_owned();
-    for skill in &found.skills {
-        let name = skill.description.name.as_deref().unwrap_or("NAME");
-        let sub =
-            if skill.folder.is_empty() { String::new() } else { format!(", subPath: {}", skill.folder) };
-        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: /skills/{name}{sub}}}\n"));
+    for (at, sub) in &way.mounts {
+        let sub = sub.as_ref().map_or(String::new(), |folder| format!(", subPath: {folder}"));
+        let (at, name) = (short(at), short(path::base(at)));
+        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: {at}{sub}}}\n"));
     }
     out
 }

@@ -17,10 +17,10 @@ use crate::cluster::connect::{Caller, connect};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{PODS, of_workload};
 use crate::cluster::requests::Requests;
-use crate::cluster::run::block_on;
 use crate::cluster::skills_of_pods::{count, expected, part, restart_patch, restarts};
 use crate::cluster::snapshot::{Scope, read_bindings, read_workloads};
 use crate::exit::{Outcome, Run};
+use crate::net::block_on;
 use crate::notes;
 use crate::sink;
 

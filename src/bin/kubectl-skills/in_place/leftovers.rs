@@ -6,7 +6,7 @@ const PREFIX: &str = ".kubectl-skills-";
 const SUFFIX: &str = ".tmp";
 
 /// Makes temporary files of this process: `.kubectl-skills-PID-RANDOM.tmp`.
-pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
+pub fn builder() -> tempfile::Builder<'static, 'static> {
     static NAME: std::sync::LazyLock<String> =
         std::sync::LazyLock::new(|| format!("{PREFIX}{}-", std::process::id()));
     let mut builder = tempfile::Builder::new();
@@ -16,7 +16,7 @@ pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
 
 /// Removes the temporary files in a folder whose process is gone, and says how many there were. A folder that cannot be
 /// read has none.
-pub(super) fn remove(folder: &Path) -> usize {
+pub fn remove(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let left = entries.filter(|entry| {
         let name = entry.file_name();

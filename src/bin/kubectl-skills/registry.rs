@@ -1,0 +1,24 @@
+//! Skill images in registries and OCI layouts: references and flags in, manifests and blobs as verified bytes out, and the
+//! other way. What is in them is left to the library's `skill`; which verb wants what, to `commands`.
+
+pub mod args;
+mod auth;
+pub mod blocking;
+mod challenge;
+pub mod copy;
+mod credentials;
+mod dial;
+pub mod error;
+pub mod interrupt;
+mod layout;
+mod layout_writer;
+pub mod place;
+pub mod progress;
+pub mod reference;
+mod referrers;
+mod repository;
+pub mod store;
+mod stream;
+mod transport;
+mod upload;
+mod url;

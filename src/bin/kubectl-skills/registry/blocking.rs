@@ -1,0 +1,115 @@
+//! A source for code that cannot wait: the library's `Content` over registries and layouts.
+#![allow(dead_code, reason = "what `inspect` reads through; a build without that verb has no use for it")]
+
+use std::io::{self, Read};
+
+use hyper::body::Bytes;
+use kubectl_skills::skill::content::Content;
+use kubectl_skills::skill::oci::Descriptor;
+use tokio::runtime::Runtime;
+
+use super::args::RegistryArgs;
+use super::place::Place;
+use super::store::{Source, Stores};
+use super::stream::BlobStream;
+use crate::exit::Failure;
+
+/// A source, and the thread's own runtime that asks it.
+pub struct Blocking {
+    runtime: Runtime,
+    source: Source,
+}
+
+impl Blocking {
+    /// Opens a place for a verb, and says what it names.
+    ///
+    /// # Errors
+    /// There is no such image, or it cannot be reached.
+    pub fn open(
+        place: &Place,
+        args: &RegistryArgs,
+        verb: &'static str,
+    ) -> std::result::Result<(Self, Descriptor), Failure> {
+        let runtime = crate::net::runtime()?;
+        let source = Stores::new(args, verb)?.source(place)?;
+        let descriptor = runtime.block_on(source.resolve(place))?;
+        Ok((Self { runtime, source }, descriptor))
+    }
+}
+
+impl Content for Blocking {
+    fn manifest(&mut self, descriptor: &Descriptor) -> std::result::Result<Vec<u8>, String> {
+        self.runtime.block_on(self.source.manifest(descriptor)).map_err(|error| error.one_line())
+    }
+
+    fn blob(&mut self, descriptor: &Descriptor) -> std::result::Result<Box<dyn Read + Send + '_>, String> {
+        let stream = self.runtime.block_on(self.source.blob(descriptor)).map_err(|error| error.one_line())?;
+        Ok(Box::new(BlobReader { runtime: &self.runtime, stream, rest: Bytes::new() }))
+    }
+}
+
+/// A blob as `Read`.
+struct BlobReader<'r> {
+    runtime: &'r Runtime,
+    stream: BlobStream,
+    rest: Bytes,
+}
+
+impl Read for BlobReader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            let next = self.runtime.block_on(self.stream.next());
+            match next.map_err(|error| io::Error::other(error.one_line()))? {
+                Some(piece) => self.rest = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = into.len().min(self.rest.len());
+        let piece = self.rest.split_to(length);
+        if let Some(target) = into.get_mut(..length) {
+            target.copy_from_slice(&piece);
+        }
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::layout_writer::LayoutWriter;
+    use crate::registry::repository::descriptor;
+    use kubectl_skills::skill::oci::{Digest, media_type};
+
+    /// The library reads an image of a layout as it would one of a registry, and damage does not pass for the image.
+    #[test]
+    fn a_layout_is_read_through_the_librarys_interface() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("layout");
+        let blob = b"a layer".to_vec();
+        let layer = descriptor(Digest::of(&blob), blob.len() as u64, media_type::OCI_LAYER);
+        let manifest = format!(
+            "{{\"schemaVersion\":2,\"config\":{{\"mediaType\":\"m\",\"digest\":\"{0}\",\"size\":7}},\"layers\":[]}}",
+            layer.digest
+        );
+        let root =
+            descriptor(Digest::of(manifest.as_bytes()), manifest.len() as u64, media_type::OCI_MANIFEST);
+        let writer = LayoutWriter::open(&path).expect("a layout");
+        writer.put_manifest(&blob).expect("a blob");
+        writer.put_manifest(manifest.as_bytes()).expect("a manifest");
+        writer.name(&root, Some("1"));
+        writer.finish().expect("an index");
+        drop(writer);
+        let place = Place::Layout(path.clone(), Some("1".into()));
+        let (mut content, found) =
+            Blocking::open(&place, &RegistryArgs::default(), "inspect").expect("an image");
+        assert_eq!((found.digest.clone(), found.size), (root.digest.clone(), root.size));
+        assert_eq!(content.manifest(&found), Ok(manifest.into_bytes()));
+        let mut read = Vec::new();
+        content.blob(&layer).expect("a blob").read_to_end(&mut read).expect("its bytes");
+        assert_eq!(read, blob);
+        std::fs::write(path.join(crate::registry::layout::blob_name(&layer.digest)), b"a LAYER")
+            .expect("damage");
+        let error = content.blob(&layer).expect("a blob").read_to_end(&mut read).expect_err("damage");
+        assert!(error.to_string().contains(": its digest is sha256:"), "{error}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What refers to an image: signatures, attestations, bills of materials. The registry's list where it keeps one, else the
+//! index under the fallback tag, which clients keep (distribution-spec, "Listing Referrers" and "Pushing Manifests with
+//! Subject").
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::ACCEPT;
+use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, Manifest, media_type, parse};
+use serde_json::{Value, json};
+
+use super::error::{Kind, RegistryError, Result};
+use super::repository::{Named, Pages, Repository};
+use super::url::encoded;
+
+/// Most bytes of a page.
+const PAGE_BYTES: usize = 4 << 20;
+/// Most referrers of one image.
+const MOST: usize = 10_000;
+/// How often the fallback index is written again where somebody else has written it meanwhile.
+const ROUNDS: u32 = 5;
+
+/// The tag under which clients keep the list of what refers to a digest.
+pub fn fallback_tag(digest: &Digest) -> String {
+    format!("sha256-{}", digest.hex())
+}
+
+impl Repository {
+    /// What refers to a digest, of one artifact type or of all.
+    ///
+    /// # Errors
+    /// The list cannot be read to its end. None is an answer only where the registry says so.
+    pub async fn referrers(&self, digest: &Digest, kind: Option<&str>) -> Result<Vec<Descriptor>> {
+        let filter = kind.map_or_else(String::new, |kind| format!("?artifactType={}", encoded(kind)));
+        let what: Arc<str> = format!("list what refers to {}@{digest}", self.name()).into();
+        let mut pages = Pages::new(self.uri(&format!("referrers/{digest}{filter}"))?, Arc::clone(&what));
+        let (mut found, mut first) = (Vec::new(), true);
+        while let Some(ask) = pages.next() {
+            let mut answer = self.send(ask.header(ACCEPT, media_type::OCI_INDEX)).await?;
+            if first && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+                found = self.fallback_referrers(digest).await?;
+                break;
+            }
+            first = false;
+            if answer.status != StatusCode::OK {
+                return Err(answer.into_error().await);
+            }
+            let bytes = answer.bytes(PAGE_BYTES).await?;
+            found.extend(
+                entries(&bytes).map_err(|why| RegistryError::new(Kind::Refused, format!("{what}: {why}")))?,
+            );
+            if found.len() > MOST {
+                return Err(RegistryError::new(Kind::Refused, format!("{what}: more than {MOST}")));
+            }
+            pages.after(&answer)?;
+        }
+        // A registry may ignore the filter.
+        found.retain(|one| kind.is_none_or(|kind| one.artifact_type.as_deref() == Some(kind)));
+        let mut seen = std::collections::BTreeSet::new();
+        found.retain(|one| seen.insert(one.digest.clone()));
+        Ok(found)
+    }
+
+    async fn fallback_referrers(&self, digest: &Digest) -> Result<Vec<Descriptor>> {
+        let tag = fallback_tag(digest);
+        // A failure here is one: taken for "none" an image would seem to be unsigned.
+        let Some((bytes, _)) = self.tagged(&tag).await? else { return Ok(Vec::new()) };
+        entries(&bytes)
+            .map_err(|why| RegistryError::new(Kind::Refused, format!("{}:{tag}: {why}", self.name())))
+    }
+
+    /// Writes a manifest that refers to another one, and where the registry keeps no list, writes that as well.
+    pub async fn put_referrer(
+        &self,
+        bytes: &[u8],
+        kind: &str,
+        manifest: &Manifest,
+        subject: &Digest,
+    ) -> Result<()> {
+        let digest = Digest::of(bytes);
+        if self.put_manifest(&Named::Digest(&digest), bytes, kind).await? {
+            return Ok(());
+        }
+        let tag = fallback_tag(subject);
+        let artifact = manifest.artifact_type.as_ref().unwrap_or(&manifest.config.media_type);
+        let mut entry = json!({"mediaType": kind, "digest": digest.as_str(), "size": bytes.len(), "artifactType": artifact});
+        if !manifest.annotations.is_empty() {
+            entry["annotations"] = json!(manifest.annotations);
+        }
+        for round in 1..=ROUNDS {
+            let before = self.tagged(&tag).await?;
+            let before = before.map(|(bytes, _)| bytes);
+            match added(before.as_deref(), &entry).map_err(|why| self.no_index(&tag, &why))? {
+                Some(after) => {
+                    if after.len() as u64 > MANIFEST_LIMIT {
+                        return Err(self.no_index(&tag, "the list would be longer than a manifest may be"));
+                    }
+                    self.put_manifest(&Named::Tag(&tag), &after, media_type::OCI_INDEX).await?;
+                }
+                None => return Ok(()),
+            }
+            // Somebody who read the same list and wrote it after us has dropped our entry; the next round sees it.
+            if round > 1 {
+                tokio::time::sleep(crate::net::retry::wait(round, None).min(Duration::from_secs(2))).await;
+            }
+        }
+        match self.tagged(&tag).await? {
+            Some((bytes, _)) if holds(&bytes, &digest) => Ok(()),
+            _ => Err(self.no_index(&tag, "somebody else writes the list at the same time").help("run again")),
+        }
+    }
+
+    fn no_index(&self, tag: &str, why: &str) -> RegistryError {
+        RegistryError::new(
+            Kind::Refused,
+            format!("list what refers to an image, in {}:{tag}: {why}", self.name()),
+        )
+    }
+}
+
+/// The manifests of an index.
+pub(super) fn entries(bytes: &[u8]) -> std::result::Result<Vec<Descriptor>, String> {
+    match parse(bytes, Some(media_type::OCI_INDEX))? {
+        Document::Index(index) => Ok(index.manifests),
+        Document::Image(_) => Err("an image in the place of a list".into()),
+    }
+}
+
+fn holds(bytes: &[u8], digest: &Digest) -> bool {
+    entries(bytes).is_ok_and(|all| all.iter().any(|one| one.digest == *digest))
+}
+
+/// The index with an entry more, or none where it has it. Entries of others stay as they are written.
+fn added(index: Option<&[u8]>, entry: &Value) -> std::result::Result<Option<Vec<u8>>, String> {
+    let mut index: Value = match index {
+        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
+        Some(bytes) => {
+            entries(bytes)?;
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?
+        }
+    };
+    if index.get("manifests").is_none_or(Value::is_null) {
+        index["manifests"] = json!([]);
+    }
+    let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
+        return Err("manifests is no list".into());
+    };
+    if manifests.iter().any(|one| one.get("digest") == entry.get("digest")) {
+        return Ok(None);
+    }
+    manifests.push(entry.clone());
+    Ok(Some(index.to_string().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry of somebody else's tool with a field that we do not know must come out of our update as it was.
+    #[test]
+    fn an_entry_is_added_once_and_others_stay() {
+        let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
+        let theirs = json!({"mediaType": media_type::OCI_MANIFEST, "digest": digest('a'), "size": 1, "x-new": {"a": [1]}});
+        let ours = json!({"mediaType": media_type::OCI_MANIFEST, "digest": digest('b'), "size": 2, "artifactType": "t"});
+        let before = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [theirs], "annotations": {"k": "v"}});
+        let after = added(Some(before.to_string().as_bytes()), &ours).expect("an index").expect("a change");
+        let wanted = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [theirs, ours], "annotations": {"k": "v"}});
+        assert_eq!(serde_json::from_slice::<Value>(&after).ok(), Some(wanted));
+        assert_eq!(added(Some(&after), &ours), Ok(None));
+        assert!(added(Some(b"{\"config\":{}}"), &ours).is_err());
+        let first = added(None, &ours).expect("an index").expect("a change");
+        assert!(holds(&first, &Digest::parse(&digest('b')).expect("a digest")));
+    }
+}

@@ -1,0 +1,405 @@
+//! `pack`, `convert` and `inspect` as users run them: the same bytes each time, and the same content wherever it is.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test writes files and stops at the first surprise"
+)]
+
+use std::process::Command;
+
+use kubectl_skills::skill::oci::{Digest, media_type};
+use serde_json::{Value, json};
+
+use crate::program::{Folder, program, said};
+use crate::skill_image::{Layout, file, gzip, tar};
+
+const SKILL: &str = "---\nname: pdf\ndescription: Reads PDF files\nlicense: MIT\n---\n# PDF\n\nRead it.\n";
+const CARD: &str = "apiVersion: skillimage.io/v1alpha1\nkind: SkillCard\nmetadata:\n  name: pdf\n  \
+    namespace: acme/docs\n  version: 1.2.0\n  description: Reads PDF files\n";
+
+/// A skill with a script, in a folder.
+fn skill() -> Folder {
+    let folder = Folder::with(&[
+        ("pdf/SKILL.md", SKILL),
+        ("pdf/skill.yaml", CARD),
+        ("pdf/scripts/run.sh", "#!/bin/sh\n"),
+    ]);
+    executable(&folder.path("pdf/scripts/run.sh"));
+    folder
+}
+
+fn executable(path: &str) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o750)).expect("a mode");
+    }
+}
+
+fn line(mode: &str, content: &str, path: &str) -> String {
+    format!("{mode} {} {path}\n", Digest::of(content.as_bytes()).hex())
+}
+
+/// The identity of the skill, by its definition.
+fn identity() -> String {
+    let list = [
+        "skill content v1\n".to_owned(),
+        line("-", SKILL, "SKILL.md"),
+        line("x", "#!/bin/sh\n", "scripts/run.sh"),
+        line("-", CARD, "skill.yaml"),
+    ];
+    Digest::of(list.concat().as_bytes()).to_string()
+}
+
+/// A lock names a digest: whoever packs the same files must come to it, whenever and wherever.
+#[test]
+fn the_same_files_have_the_same_digest() {
+    let (one, other) = (skill(), skill());
+    let first = one.skills(&["pack", "pdf", "-o", "json"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
+    let changed = std::fs::File::open(other.path("pdf/SKILL.md")).expect("a file");
+    changed.set_modified(past).expect("a time");
+    other.write("pdf/.git/config", "not a part of it");
+    let second = other.skills(&["pack", "pdf", "-o", "json", "--to", "layout", "-t", "acme/pdf:1.2.0"]);
+    assert_eq!((second.code, first.json()), (0, second.json()), "{second:?}");
+    assert!(second.stderr.starts_with("note: left out: .git\nsummary: 3 files, "), "{}", second.stderr);
+    let packed = second.json();
+    let expected = json!({
+        "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "PackedSkill", "source": "pdf",
+        "digest": packed["digest"], "manifests": packed["manifests"], "layer": packed["layer"],
+        "contentIdentity": identity(),
+        "skills": [{"name": "pdf", "folder": "", "files": 3, "bytes": SKILL.len() + CARD.len() + 10}],
+    });
+    assert_eq!(packed, expected);
+    // What is in the image is what was in the folder, on each platform.
+    for (platform, at) in [("linux/amd64", 0), ("linux/arm64", 1)] {
+        let seen = other.skills(&["inspect", "layout:1.2.0", "-o", "json", "--platform", platform]);
+        let seen = seen.json();
+        let annotations = json!({
+            "io.skillimage.status": "draft", "io.skillimage.wordcount": "4",
+            "org.opencontainers.image.description": "Reads PDF files",
+            "org.opencontainers.image.licenses": "MIT", "org.opencontainers.image.title": "pdf",
+            "org.opencontainers.image.vendor": "acme/docs", "org.opencontainers.image.version": "1.2.0",
+        });
+        let image = json!({
+            "digest": packed["digest"], "manifest": packed["manifests"][at]["digest"], "platform": platform,
+            "platforms": ["linux/amd64", "linux/arm64"], "format": "skillimage", "runtimes": [
+                {"runtime": "containerd", "mounts": "folder", "sees": "the files", "since": "2.1"},
+                {"runtime": "CRI-O", "mounts": "folder", "sees": "the files", "since": "1.31"},
+            ],
+            "how": "mountPath ROOT/NAME", "configMediaType": media_type::OCI_CONFIG, "annotations": annotations,
+            "layers": [{
+                "digest": packed["layer"]["digest"], "mediaType": media_type::OCI_LAYER_GZIP,
+                "size": packed["layer"]["size"], "diffId": packed["layer"]["diffId"],
+                "unpacked": 4608, "entries": 4,
+            }],
+        });
+        assert_eq!(seen["image"], image);
+        let mut of_folder = one.skills(&["inspect", "pdf", "-o", "json"]).json();
+        of_folder["reference"] = json!("layout:1.2.0");
+        of_folder["image"] = image;
+        assert_eq!(seen, of_folder);
+    }
+}
+
+/// Whoever trusts no tool computes it himself.
+#[cfg(unix)]
+#[test]
+fn the_shell_lines_of_the_page_print_the_content_identity() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/skills.md")).expect("a page");
+    let lines = page.rsplit("```sh\n").next().and_then(|rest| rest.split("```").next()).expect("lines");
+    let folder = skill();
+    folder.write("pdf/a b/é.txt", "x");
+    folder.write("pdf/a-b", "y");
+    let output = Command::new("sh").args(["-c", lines]).current_dir(folder.root()).output().expect("a shell");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    let seen = folder.skills(&["inspect", "pdf", "-o", "json"]).json();
+    assert_eq!(format!("sha256:{}", printed.split(' ').next().unwrap_or_default()), seen["contentIdentity"]);
+}
+
+#[test]
+fn a_table_and_a_tree_are_for_people() {
+    let folder = skill();
+    let packed = folder.skills(&["pack", "pdf", "--to", "layout", "-o", "json"]).json();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let table = folder.skills(&["inspect", "layout"]);
+    let size = packed["layer"]["size"].as_u64().expect("a size");
+    let expected = format!(
+        "digest     {}\nmanifest   {}\nplatform   linux/amd64 (of linux/amd64, linux/arm64)\nformat     skillimage\n\
+         containerd folder: the files, from 2.1\nCRI-O      folder: the files, from 1.31\n\n\
+         LAYER{}   SIZE    UNPACKED   ENTRIES   MEDIA-TYPE\n{}   {size} B   4.5 KiB    4         {}\n\n\
+         SKILL   FOLDER   VERSION   FILES   SIZE    WORDS   TOKENS   CONTENT-IDENTITY\n\
+         pdf     .        1.2.0     3       {} B   4       4        {}\n\n\
+         As skills of a SkillBinding or AgentRuntime:\n- {{name: pdf, image: REFERENCE, mountPath: /skills/pdf}}\n",
+        text(&packed["digest"]),
+        text(&packed["manifests"][0]["digest"]),
+        " ".repeat(66),
+        text(&packed["layer"]["digest"]),
+        media_type::OCI_LAYER_GZIP,
+        SKILL.len() + CARD.len() + 10,
+        identity(),
+    );
+    assert_eq!(table.parts(), (0, expected.as_str(), ""));
+    let tree = folder.skills(&["inspect", "-o", "tree", "pdf"]);
+    let expected = format!(
+        "pdf\n  SKILL.md  {} B\n  scripts/\n    run.sh*  10 B\n  skill.yaml  {} B\n3 files, {} B, content {}\n",
+        SKILL.len(),
+        CARD.len(),
+        SKILL.len() + CARD.len() + 10,
+        identity()
+    );
+    assert_eq!(tree.parts(), (0, expected.as_str(), ""));
+}
+
+/// What no image can hold as it is must not be lost on the way without a word.
+#[cfg(unix)]
+#[test]
+fn links_stand_for_files_of_the_folder_or_are_refused() {
+    use std::os::unix::fs::symlink;
+    let folder = skill();
+    let before = folder.skills(&["inspect", "pdf", "-o", "json"]).json();
+    symlink("scripts/run.sh", folder.path("pdf/run")).expect("a link");
+    let seen = folder.skills(&["inspect", "pdf", "-o", "json"]);
+    assert_eq!((seen.code, seen.stderr.as_str()), (0, ""));
+    let linked = seen.json()["files"][1].clone();
+    let mut expected = before["files"][1].clone();
+    expected["path"] = json!("run");
+    assert_eq!(linked, expected);
+    for (name, target, why) in [
+        ("out", "../..", "a symbolic link that leads out of the folder"),
+        ("passwd", "/etc/passwd", "a symbolic link that leads out of the folder"),
+        ("nowhere", "none", "a symbolic link that leads nowhere"),
+        ("loop", "loop", "a symbolic link that leads nowhere"),
+        ("folder", "scripts", "a symbolic link to a folder"),
+    ] {
+        symlink(target, folder.path(&format!("pdf/{name}"))).expect("a link");
+        let seen = folder.skills(&["inspect", "pdf", "-o", "json"]);
+        assert_eq!((seen.code, seen.stderr), (0, format!("warning: skipped: {name}: {why}\n")));
+        let packed = folder.skills(&["pack", "pdf", "--to", "layout"]);
+        let expected = format!(
+            "error: pdf: {name}: {why} (an image cannot hold it as it is; replace it by the file itself, or remove it)\n"
+        );
+        assert_eq!(packed.parts(), (3, "", expected.as_str()));
+        assert!(!folder.root().join("layout").exists());
+        std::fs::remove_file(folder.path(&format!("pdf/{name}"))).expect("a link");
+    }
+}
+
+/// A layout without an image, or half of one, would be pushed by the next step of a pipeline.
+#[test]
+fn what_is_refused_leaves_nothing() {
+    let folder = Folder::with(&[
+        ("bad/SKILL.md", "# no frontmatter\n"),
+        ("none/README.md", "x"),
+        ("taken/file", "x"),
+        ("good/SKILL.md", SKILL),
+    ]);
+    std::fs::create_dir(folder.path("empty")).expect("a folder");
+    for (what, to, error) in [
+        ("bad", "layout", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        ("bad", "empty", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        ("bad", "x.tar", "note: a skill with errors is packed with --force alone\nerror: bad/SKILL.md:1: "),
+        (
+            "none",
+            "layout",
+            "note: a skill with errors is packed with --force alone\nerror: none: no SKILL.md: no agent would find a skill in the image\n",
+        ),
+        ("good", "taken", "error: taken: neither empty nor an OCI layout (name a folder"),
+        ("missing", "layout", "error: missing: No such file or directory"),
+        ("none/README.md", "layout", "error: none/README.md: no zip ("),
+    ] {
+        let said = folder.skills(&["pack", what, "--to", to]);
+        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{what} {to}: {said:?}");
+        assert!(said.stderr.starts_with(error), "{what} {to}: {}", said.stderr);
+        let mut left: Vec<_> = std::fs::read_dir(folder.root())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["bad", "empty", "good", "none", "taken"], "{what} {to}");
+        assert_eq!(std::fs::read_dir(folder.path("empty")).expect("a folder").count(), 0, "{what} {to}");
+    }
+    let forced = folder.skills(&["pack", "bad", "--to", "layout", "--force"]);
+    assert_eq!(forced.code, 0, "{forced:?}");
+    assert!(forced.stderr.starts_with("warning: bad/SKILL.md:1: "), "{}", forced.stderr);
+    // Found again by who inspects it.
+    assert_eq!(folder.skills(&["inspect", "layout"]).code, 1);
+}
+
+/// One layout holds several versions; a tag that is packed again names the new image.
+#[test]
+fn a_layout_keeps_what_has_another_tag() {
+    let folder = skill();
+    let pack = |tag: &str, version: &str| {
+        let said =
+            folder.skills(&["pack", "pdf", "--to", "l", "-t", tag, "--skill-version", version, "-o", "json"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.json()["digest"].clone()
+    };
+    let (one, two, again) = (pack("1", "1.0.0"), pack("2", "2.0.0"), pack("1", "1.0.1"));
+    let of = |what: &str| folder.skills(&["inspect", what, "-o", "json"]).json()["image"]["digest"].clone();
+    assert_ne!(one, again);
+    assert_eq!((of("l:1"), of("l:2")), (again.clone(), two));
+    assert_eq!(of(&format!("l@{}", again.as_str().expect("text"))), again);
+    let said = folder.skills(&["inspect", "l"]);
+    assert_eq!(said.code, 3);
+    assert!(
+        said.stderr.contains("several images (name one of them as FOLDER:TAG or FOLDER@DIGEST: 2, 1)"),
+        "{}",
+        said.stderr
+    );
+    assert!(folder.skills(&["inspect", "l:3"]).stderr.contains("no image \"3\""));
+}
+
+/// The time is left out unless somebody gives it: then it is part of the digest.
+#[test]
+fn a_time_is_only_there_if_it_is_given() {
+    let folder = skill();
+    let created = |said: crate::program::Said| {
+        assert_eq!(said.code, 0, "{said:?}");
+        let image = folder.skills(&["inspect", "l:x", "-o", "json"]).json();
+        image["image"]["annotations"]["org.opencontainers.image.created"].clone()
+    };
+    let pack = ["pack", "pdf", "--to", "l", "-t", "x"];
+    assert_eq!(created(folder.skills(&pack)), Value::Null);
+    let mut epoch = program(&pack);
+    assert_eq!(
+        created(said(epoch.current_dir(folder.root()).env("SOURCE_DATE_EPOCH", "1795737600"))),
+        "2026-11-27T00:00:00Z"
+    );
+    let given = [&pack[..], &["--created", "2026-01-02T03:04:05Z"]].concat();
+    assert_eq!(created(folder.skills(&given)), "2026-01-02T03:04:05Z");
+    assert_eq!(folder.skills(&[&pack[..], &["--created", "yesterday"]].concat()).code, 2);
+}
+
+#[test]
+fn a_card_is_written_for_a_skill_without_one() {
+    let folder = Folder::with(&[("pdf/SKILL.md", SKILL)]);
+    let args = ["pack", "pdf", "--to", "l", "--write-card", "acme", "--skill-version", "1.0.0"];
+    assert_eq!(folder.skills(&args).code, 0);
+    let seen = folder.skills(&["inspect", "l", "-o", "json"]).json();
+    assert_eq!(
+        (&seen["skills"][0]["card"], &seen["skills"][0]["version"]),
+        (&json!("skillimage.io/v1alpha1"), &json!("1.0.0"))
+    );
+    assert_eq!(seen["files"].as_array().map(Vec::len), Some(2));
+    // The folder is the author's.
+    assert!(!folder.root().join("pdf/skill.yaml").exists());
+    folder.write("pdf/skill.yaml", CARD);
+    assert!(folder.skills(&args).stderr.contains("the skill has a skill.yaml already"));
+}
+
+#[test]
+fn a_tar_is_the_layout_as_one_file() {
+    let folder = skill();
+    for name in ["one.tar", "two.tar"] {
+        assert_eq!(folder.skills(&["pack", "pdf", "--to", name, "-t", "1"]).code, 0);
+    }
+    assert_eq!(
+        std::fs::read(folder.path("one.tar")).expect("a file"),
+        std::fs::read(folder.path("two.tar")).expect("a file")
+    );
+    let mut archive = tar::Archive::new(std::fs::File::open(folder.path("one.tar")).expect("a file"));
+    archive.unpack(folder.path("unpacked")).expect("a tar");
+    let seen = folder.skills(&["inspect", "unpacked:1", "-o", "json"]).json();
+    assert_eq!(seen["contentIdentity"], identity());
+}
+
+/// A commit is packed as it is in git, whatever the machine's settings would make of it.
+#[test]
+fn a_commit_is_packed_without_a_checkout() {
+    let folder = skill();
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"])
+            .args(args)
+            .current_dir(folder.root())
+            .output()
+            .expect("git");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    folder.write("other/file", "x");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("scripts/run.sh", folder.path("pdf/run")).expect("a link");
+    git(&["init", "--quiet"]);
+    git(&["add", "-A"]);
+    git(&["commit", "--quiet", "-m", "a"]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    let url = format!("file://{}", folder.root().display());
+    let pack = |address: &str| {
+        let mut command = program(&["pack", address, "--to", "l", "-t", "x", "-o", "json"]);
+        said(command.current_dir(folder.root()).env("PATH", std::env::var_os("PATH").unwrap_or_default()))
+    };
+    let packed = pack(&format!("git+{url}@{commit}//pdf"));
+    assert_eq!(packed.code, 0, "{packed:?}");
+    let of_folder = folder.skills(&["inspect", "pdf", "-o", "json"]).json();
+    assert_eq!(packed.json()["contentIdentity"], of_folder["contentIdentity"]);
+    let seen = folder.skills(&["inspect", "l:x", "-o", "json"]).json();
+    let annotations = &seen["image"]["annotations"];
+    assert_eq!(annotations["org.opencontainers.image.source"], url.as_str());
+    assert_eq!(annotations["org.opencontainers.image.revision"], commit.as_str());
+    for (address, error) in [
+        (format!("git+{url}@main//pdf"), "\"main\" is no full commit id"),
+        (format!("git+{url}@{}", "0".repeat(40)), "git: "),
+        (format!("git+{url}@{commit}//none"), "no files in \"none\" of the commit"),
+        (format!("git+http://example.com/x@{commit}"), "\"http\" is no protocol"),
+    ] {
+        let refused = pack(&address);
+        assert!(refused.code == 3 && refused.stderr.contains(error), "{address}: {refused:?}");
+    }
+    folder.write("pdf/SKILL.md", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    git(&["commit", "--quiet", "-a", "-m", "b"]);
+    let refused = pack(&format!("git+{url}@{}//pdf", git(&["rev-parse", "HEAD"])));
+    assert!(refused.stderr.contains("a Git LFS pointer, and not the file"), "{refused:?}");
+}
+
+/// An agent that was given the artifact sees the same files when it is given the image.
+#[test]
+fn an_artifact_becomes_an_image_with_the_same_content() {
+    let folder = Folder::with(&[]);
+    let write = |name: &str, make: &dyn Fn(&Layout) -> Value| {
+        let root = folder.root().join(name);
+        std::fs::create_dir_all(&root).expect("a folder");
+        let layout = Layout(&root);
+        layout.name(&make(&layout));
+    };
+    write("files", &|layout| {
+        let mut layers = [("SKILL.md", SKILL), ("references/a.md", "a")].map(|(title, text)| {
+            let mut layer = layout.put("text/markdown", text.as_bytes());
+            layer["annotations"] = json!({"org.opencontainers.image.title": title});
+            layer
+        });
+        layers.reverse();
+        layout.manifest(&layout.put("application/vnd.agentskills.skill.config.v1+json", b"{}"), &layers)
+    });
+    let redhat = gzip(&tar(&[file(b"SKILL.md", SKILL.as_bytes()), file(b"references/a.md", b"a")]));
+    write("redhat", &|layout| {
+        let layer = layout.put("application/vnd.redhat.agentskill.layer.v1.tar+gzip", &redhat);
+        layout.manifest(&layout.put("application/vnd.redhat.agentskill.config.v1+json", b"{}"), &[layer])
+    });
+    let mut seen = Vec::new();
+    for (name, format) in
+        [("files", "agentskills artifact, a layer a file"), ("redhat", "skillimage, `--media-type redhat`")]
+    {
+        let before = folder.skills(&["inspect", name, "-o", "json"]).json();
+        assert_eq!(before["image"]["format"], format);
+        let to = format!("{name}-image");
+        let said = folder.skills(&["convert", name, "--to", &to, "-t", "1"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        let after = folder.skills(&["inspect", &to, "-o", "json"]).json();
+        assert_eq!((&after["files"], &after["skills"]), (&before["files"], &before["skills"]));
+        assert_eq!(after["image"]["format"], "skillimage");
+        assert_eq!(after["image"]["annotations"]["org.opencontainers.image.title"], "pdf");
+        seen.push(after["contentIdentity"].clone());
+        let again = folder.skills(&["convert", &to, "--to", "x"]);
+        assert_eq!((again.code, again.stderr.contains("it is an image already")), (3, true), "{again:?}");
+    }
+    assert_eq!(seen[0], seen[1]);
+    let layers = folder.skills(&["inspect", "redhat-image", "-o", "json"]).json();
+    assert_eq!(layers["image"]["layers"][0]["digest"], Digest::of(&redhat).as_str(), "the layer is the same");
+}
