@@ -5,6 +5,8 @@
 //! An apply configuration names each list item by its key (`volumes` by name, `volumeMounts` by mountPath); what it does
 //! not name stays as it is, and what our manager named before and no longer names goes away (conventions.md section 4.2).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::api::names::{MANAGED_BY, Names, RESTART_HASH};
@@ -218,7 +220,7 @@ fn find_duplicates(value: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
             }
         }
         (Value::Array(items), Some(key)) => {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             for item in items {
                 let Some(id) = item.get(key).and_then(Value::as_str) else { continue };
                 let path = at.clone().item(key, id);
@@ -235,17 +237,36 @@ fn find_duplicates(value: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
 
 /// Takes empty maps of labels and annotations out of what is to be stated.
 fn drop_empty_maps(configuration: &mut Value) {
-    for pointer in ["/metadata", "/spec/template/metadata", "/spec/podTemplate/metadata"] {
-        if let Some(Value::Object(metadata)) = configuration.pointer_mut(pointer) {
+    for (key, value) in configuration.as_object_mut().into_iter().flatten() {
+        if key == "metadata"
+            && let Value::Object(metadata) = value
+        {
             metadata.retain(|key, value| {
                 !(matches!(key.as_str(), "labels" | "annotations") && is_empty_map(value))
             });
+        } else {
+            drop_empty_maps(value);
         }
     }
 }
 
 fn is_empty_map(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
+}
+
+/// All items of the lists of which the server, after an apply that stated some of them, has lost what was to stay: the lists of
+/// a custom kind whose CRD does not say how they merge are replaced whole by whoever states them.
+pub fn items_of_replaced_lists(live: &Value, desired: &Value, merged: &Value) -> Vec<FieldPath> {
+    let lost = removed_fields(live, merged).into_iter().filter(|path| path.find(desired).is_some());
+    let mut out = BTreeSet::new();
+    for FieldPath(steps) in lost {
+        let Some(at) = steps.iter().rposition(|step| matches!(step, Step::Item { .. })) else { continue };
+        let Step::Item { key, .. } = steps[at] else { continue };
+        let list = FieldPath(steps[..at].to_vec());
+        let items = list.find(desired).and_then(Value::as_array).into_iter().flatten();
+        out.extend(items.filter_map(|item| Some(list.clone().item(key, item.get(key)?.as_str()?))));
+    }
+    out.into_iter().collect()
 }
 
 /// What of an apply configuration an object does not hold; `None` if the server stored all of it.
@@ -409,28 +430,31 @@ fn order_as(configuration: &mut Value, desired: &Value, field: Option<&str>) {
 }
 
 fn state_pull_policies(configuration: &mut Value, desired: &Value) {
-    for template in ["template", "podTemplate"] {
-        let pointer = format!("/spec/{template}/spec/volumes");
-        let wanted = desired.pointer(&pointer).and_then(Value::as_array);
-        let Some(Value::Array(volumes)) = configuration.pointer_mut(&pointer) else { continue };
-        for volume in volumes {
-            let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
-            let image = wanted
-                .and_then(|wanted| find_item(wanted, "name", name))
-                .and_then(|volume| volume.get("image"));
-            let Some(reference) = image.and_then(|image| image.get("reference")).and_then(Value::as_str)
-            else {
-                continue;
-            };
-            let policy = image
-                .and_then(|image| image.get("pullPolicy"))
-                .and_then(Value::as_str)
-                .unwrap_or_else(|| default_pull_policy(reference));
-            if let Some(Value::Object(image)) = volume.get_mut("image") {
-                image.insert("reference".into(), reference.into());
-                image.insert("pullPolicy".into(), policy.into());
+    for (key, value) in configuration.as_object_mut().into_iter().flatten() {
+        let wanted = desired.get(key).unwrap_or(&Value::Null);
+        match value {
+            Value::Array(volumes) if key == "volumes" => {
+                let wanted = wanted.as_array().map(Vec::as_slice).unwrap_or_default();
+                volumes.iter_mut().for_each(|volume| state_pull_policy(volume, wanted));
             }
+            value => state_pull_policies(value, wanted),
         }
+    }
+}
+
+fn state_pull_policy(volume: &mut Value, wanted: &[Value]) {
+    let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
+    let image = find_item(wanted, "name", name).and_then(|volume| volume.get("image"));
+    let Some(reference) = image.and_then(|image| image.get("reference")).and_then(Value::as_str) else {
+        return;
+    };
+    let policy = image
+        .and_then(|image| image.get("pullPolicy"))
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| default_pull_policy(reference));
+    if let Some(Value::Object(image)) = volume.get_mut("image") {
+        image.insert("reference".into(), reference.into());
+        image.insert("pullPolicy".into(), policy.into());
     }
 }
 

@@ -156,6 +156,7 @@ impl Ownership {
             match self.managers.of_item(&path) {
                 Some(true) => return Some(Evidence::ManagedFields),
                 Some(false) => return None,
+                None if self.is_of_whole_list(skill, "f:volumes") => return Some(Evidence::ManagedFields),
                 None => {}
             }
         }
@@ -163,6 +164,12 @@ impl Ownership {
             return Some(Evidence::Record);
         }
         (self.stamped && self.named.contains(skill)).then_some(Evidence::Stamp)
+    }
+
+    /// Whether a skill is in a list that does not merge, which we have written as a whole: who wrote an item of it nobody says, so
+    /// the annotation has to name the skill.
+    fn is_of_whole_list(&self, skill: &str, list: &str) -> bool {
+        self.named.contains(skill) && self.managers.of_whole_list(&self.pod_fields([list.to_owned()]))
     }
 
     /// A field below the pod, as managedFields name it.
@@ -183,9 +190,11 @@ impl Ownership {
                 "f:volumeMounts".to_owned(),
                 item("mountPath", path_of(mount)),
             ]);
+            let skill = name_of(mount).strip_prefix(SKILL_VOLUME_PREFIX).unwrap_or_default();
             match self.managers.of_item(&path) {
                 Some(true) => return Some(Evidence::ManagedFields),
                 Some(false) => return None,
+                None if self.is_of_whole_list(skill, "f:containers") => return Some(Evidence::ManagedFields),
                 None => {}
             }
         }
@@ -296,6 +305,17 @@ impl Managers {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether a list is stated as one field, and by us alone.
+    fn of_whole_list(&self, path: &[String]) -> bool {
+        let found = self
+            .0
+            .iter()
+            .filter_map(|(ours, fields)| Some((*ours, path.iter().try_fold(fields, |at, key| at.get(key))?)));
+        let mut found = found.peekable();
+        found.peek().is_some()
+            && found.all(|(ours, fields)| ours && fields.as_object().is_some_and(Map::is_empty))
     }
 
     /// Whether a field or an item of a list is ours alone; `None` if nobody states it. Who changed only something inside

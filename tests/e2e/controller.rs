@@ -2,6 +2,7 @@
 
 mod bindings;
 mod config;
+mod custom_kinds;
 mod deployed;
 mod election;
 mod faults;

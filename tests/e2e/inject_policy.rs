@@ -7,6 +7,7 @@ mod diagnosis;
 mod documented;
 mod drift;
 mod generated;
+mod older;
 mod owners;
 mod webhook;
 
@@ -40,18 +41,28 @@ fn start() -> Server {
 }
 
 fn start_with(more: &[&str]) -> Server {
-    let file =
-        |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().expect("a path").to_owned();
-    let (bindings, sandboxes) =
-        (file("deploy/crd/skillbindings.yaml"), file("tests/e2e/fixtures/sandboxes.yaml"));
-    let always =
-        ["--controller-manager", "--more-controllers", CONTROLLERS, "--crd", &bindings, "--crd", &sandboxes];
+    let crds = crds();
+    let always = ["--controller-manager", "--more-controllers", CONTROLLERS].into_iter();
+    let always: Vec<&str> = always.chain(crds.iter().map(String::as_str)).collect();
     Server::start(CURRENT, &[&always[..], more].concat())
+}
+
+/// The CRDs, as arguments.
+fn crds() -> Vec<String> {
+    let files = ["deploy/crd/skillbindings.yaml", "tests/e2e/fixtures/sandboxes.yaml"];
+    let path =
+        |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(file).to_str().expect("a path").to_owned();
+    files.iter().flat_map(|file| ["--crd".to_owned(), path(file)]).collect()
 }
 
 /// Installs the policies, and waits until the server asks them.
 fn install(server: &Server, injection: &Injection) {
     server.kubectl(&["apply", "--server-side", "-f", "-"], &inject_policy::text(injection));
+    until_asked(server);
+}
+
+/// Waits until the server asks the policies.
+fn until_asked(server: &Server) {
     server.namespace("canary");
     let skills = json!([{"name": "pdf", "image": "i:1", "mountPath": "/skills/pdf"}]);
     let spec = json!({"delivery": "Pod", "selector": {"matchLabels": {"app": "canary"}}, "skills": skills});

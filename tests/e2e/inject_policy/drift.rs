@@ -67,6 +67,14 @@ fn lane(server: &Server, lane: Lane) -> Vec<(Case, bool, Seen)> {
                 let made = of_template(json!({"f:annotations": {".": {}, &rollout: {}}}));
                 assert!(ours == [wanted] || ours == [made], "{name}: more than one annotation: {ours:?}");
             }
+            for live in [delivered, after] {
+                let image = case.template(live).pointer("/spec/containers/0/image");
+                assert_eq!(
+                    image,
+                    Some(&json!("quay.io/example/agent:1")),
+                    "{name}: what is its owner's is gone"
+                );
+            }
             let delivery = match refused.get(&name) {
                 Some(fields) => format!("refused: {}", fields::joined(fields)),
                 None if case.template(before) != case.template(delivered) => "rolls".to_owned(),

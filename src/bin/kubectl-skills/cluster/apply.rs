@@ -4,7 +4,7 @@
 use http::Method;
 use kubectl_skills::api::names::{FORMER_FIELD_MANAGER, OPERATOR_MANAGERS};
 use kubectl_skills::live::apply_configuration::{
-    FieldPath, apply_configuration, missing, new_duplicate, removed_fields,
+    FieldPath, apply_configuration, items_of_replaced_lists, missing, new_duplicate, removed_fields,
 };
 use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer};
 use kubectl_skills::live::merge_patch::merge_patch;
@@ -98,20 +98,25 @@ fn stated(write: Write, settings: &Settings) -> Result<Prepared, ClusterError> {
         )
         .help("change the mountPath of the skill, or take the other mount out of the workload"));
     }
-    let mut ours = write.ours.clone();
-    // What we hold and still want has to be said again, or the server takes it away.
-    ours.extend(
-        held(&write.live, &settings.manager).into_iter().filter(|path| path.find(&write.desired).is_some()),
-    );
-    let configuration = apply_configuration(&write.live, &write.desired, &ours);
     Ok(Prepared {
-        configuration,
+        configuration: configuration(&write, settings, Vec::new()),
         ownership: None,
         force: settings.force,
         merged: Value::Null,
         taken: Vec::new(),
         write,
     })
+}
+
+/// States our fields, and more that we have to.
+fn configuration(write: &Write, settings: &Settings, more: Vec<FieldPath>) -> Value {
+    let mut ours = write.ours.clone();
+    // What we hold and still want has to be said again, or the server takes it away.
+    ours.extend(
+        held(&write.live, &settings.manager).into_iter().filter(|path| path.find(&write.desired).is_some()),
+    );
+    ours.extend(more);
+    apply_configuration(&write.live, &write.desired, &ours)
 }
 
 /// Tries a write by server dry run. Nothing is changed.
@@ -121,7 +126,7 @@ pub async fn prepare(
     settings: &Settings,
 ) -> Result<Prepared, ClusterError> {
     let mut prepared = stated(write, settings)?;
-    let merged = match prepared.send(requests, settings, true).await {
+    let mut merged = match prepared.send(requests, settings, true).await {
         Err(ClusterError { failure: Failure::ApplyConflict(fields), .. })
             if fields
                 .iter()
@@ -150,6 +155,9 @@ pub async fn prepare(
         }
         other => other?,
     };
+    if prepared.state_whole_lists(&merged, settings) {
+        merged = prepared.send(requests, settings, true).await?;
+    }
     prepared.check(&merged)?;
     prepared.ownership = prepared.ownership_of(&left_over(&prepared.write, &merged), settings)?;
     prepared.merged = prepared.without_removed(merged);
@@ -208,6 +216,19 @@ impl Prepared {
     /// Namespace of the object.
     pub fn namespace(&self) -> &str {
         &self.write.namespace
+    }
+
+    /// Where the server has replaced lists by what was stated of them, states all of them; whether there are any.
+    fn state_whole_lists(&mut self, merged: &Value, settings: &Settings) -> bool {
+        if self.write.resource.merges_lists() {
+            return false;
+        }
+        let items = items_of_replaced_lists(&self.write.live, &self.write.desired, merged);
+        let has_any = !items.is_empty();
+        if has_any {
+            self.configuration = configuration(&self.write, settings, items);
+        }
+        has_any
     }
 
     async fn send(

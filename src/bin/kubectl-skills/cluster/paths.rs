@@ -69,6 +69,12 @@ pub fn agent_runtimes(profile: &Profile, namespace: Option<&str>) -> String {
 }
 
 impl Resource {
+    /// Whether lists of its pod template merge item by item, as those of Kubernetes' own kinds do. Of others only their CRD
+    /// knows, and some say nothing, that of Argo Rollouts among them (argo-rollouts `hack/gen-crd-spec`).
+    pub fn merges_lists(self) -> bool {
+        ["/apis/apps/", "/apis/batch/"].iter().any(|group| self.base.starts_with(group))
+    }
+
     /// Whether it is Sandboxes, of whichever version.
     pub fn is_sandbox(self) -> bool {
         self.plural == SANDBOXES.plural

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::install::rbac::{Grant, Task, needs};
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
+use kubectl_skills::install::rbac::{Grant, Need, Task, needs};
 use tokio::sync::watch;
 
-use crate::args::View;
+use crate::args::{KindsArgs, View};
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, Connection, connect};
-use crate::cluster::discovery::{dialect, serves_bindings};
+use crate::cluster::discovery::{dialect, resource_of, serves_bindings};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
 use crate::cluster::snapshot::or_without_operator;
@@ -22,12 +23,13 @@ use crate::controller::events::{Announcer, send_all};
 use crate::controller::fence::{Fence, Moment};
 use crate::controller::lease::Terms;
 use crate::controller::liveness::Liveness;
-use crate::controller::reconcile::execute::Context;
+use crate::controller::reconcile::execute::{Context, Resources};
 use crate::controller::reconcile::plan::Planning;
 use crate::controller::rights;
 use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
+use crate::net::duration::parse_timeout;
 use crate::net::duration::parse_timeout;
 use crate::planning::chosen_profile;
 use crate::server::connections::stopped;
@@ -95,6 +97,8 @@ pub struct Args {
     #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     #[command(flatten)]
+    kinds: KindsArgs,
+    #[command(flatten)]
     health: HealthArgs,
     /// How long runs under way may take once the process is asked to end
     #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = parse_timeout)]
@@ -158,19 +162,25 @@ pub fn run(args: &Args) -> Run {
         })
         .transpose()?;
     let gates = GateSource { flags: args.feature_gates.clone(), file, ..GateSource::default() };
+    let kinds = args.kinds.resolve()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Io("start the network runtime".into(), error))?;
     let unsent =
         logging::start_traced(args.log_format, args.log_level, runtime.handle()).map_err(Failure::Usage)?;
-    let outcome = runtime.block_on(start(args, chosen, gates, terms));
+    let outcome = runtime.block_on(start(args, (chosen, kinds), gates, terms));
     runtime.block_on(logging::end(unsent));
     runtime.shutdown_background();
     outcome
 }
 
-async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource, terms: Terms) -> Run {
+async fn start(
+    args: &Args,
+    (chosen, kinds): (Option<&'static Profile>, Kinds),
+    gates: GateSource,
+    terms: Terms,
+) -> Run {
     // Before anything else: a signal that comes while the cluster is asked must end the process as well.
     let mut stop = stop_signal()?;
     let (health, liveness) = (Arc::new(Health::default()), Arc::<Liveness>::default());
@@ -192,15 +202,18 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
             profile.name
         )));
     }
+    let resources = custom_resources(&requests, kinds).await?;
     gates.resolve(profile, &[])?;
     let metrics = &health.metrics;
     metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION"), profile.name, profile.commit], 1.0);
-    let replica = Replica { args, profile, client: requests.client(), timeout, namespace, terms };
+    let client = requests.client();
+    let replica = Replica { args, profile, kinds, resources, client, timeout, namespace, terms };
     #[cfg(feature = "webhook")]
     let webhook = replica.webhook(&health, &stop).await?;
     let served = serves_bindings(&requests).await.unwrap_or(true);
     let mut needs = needs(profile, &replica.grant());
     needs.retain(|need| served || !need.is_for_bindings());
+    needs.extend(replica.needs_of_custom_kinds());
     tokio::spawn(rights::look_for(replica.requests(), needs, metrics.clone()));
     replica.act(gates, &health, liveness, stop).await;
     // It bounds its own time from the same signal on.
@@ -217,6 +230,9 @@ async fn start(args: &Args, chosen: Option<&'static Profile>, gates: GateSource,
 struct Replica<'a> {
     args: &'a Args,
     profile: &'static Profile,
+    kinds: Kinds,
+    /// Where those of the command line are.
+    resources: Resources,
     client: kube::Client,
     timeout: Option<Duration>,
     /// That of the pod or of the context.
@@ -256,6 +272,28 @@ impl Replica<'_> {
         }
     }
 
+    /// The rights on kinds of the command line, which no table knows.
+    fn needs_of_custom_kinds(&self) -> Vec<Need> {
+        let verbs = ["get", "list", "watch", "patch"].into_iter();
+        let verbs: Vec<&'static str> = verbs.filter(|verb| *verb != "patch" || !self.args.dry_run).collect();
+        let all = self.args.namespaces.iter().cloned().map(Some);
+        let places: Vec<Option<String>> =
+            if self.args.namespaces.is_empty() { vec![None] } else { all.collect() };
+        let mut out = Vec::new();
+        for (kind, resource) in &self.resources {
+            for namespace in &places {
+                out.extend(verbs.iter().map(|verb| Need {
+                    verb,
+                    group: kind.group(),
+                    resource: resource.plural,
+                    namespace: namespace.clone(),
+                    why: "workloads of SkillBindings, by --pod-template-path",
+                }));
+            }
+        }
+        out
+    }
+
     /// Begins to answer reviews; leading or not, since the API server asks any replica. Ends some time after `stop`.
     #[cfg(feature = "webhook")]
     async fn webhook(
@@ -288,7 +326,8 @@ impl Replica<'_> {
         let writes = Arc::new(self.requests().attempts(1).permitted_by(permit(fence.clone(), self.terms)));
         let (announcer, news) = Announcer::new(metrics.clone());
         let announcing = tokio::spawn(send_all(Arc::clone(&writes), news, metrics.clone()));
-        let context = Context::new(writes, self.planning(), metrics.clone(), announcer, self.args.dry_run);
+        let context = Context::new(writes, self.planning(), metrics.clone(), announcer, self.args.dry_run)
+            .with_resources(self.resources.clone());
         let watches = Arc::new(self.requests());
         let (the_loop, updates) = Loop::new(context, self.settings(gates), liveness, &watches);
         let (lead, leading) = watch::channel(false);
@@ -337,6 +376,7 @@ impl Replica<'_> {
             container: self.args.container.clone(),
             skill_folders: self.args.skill_folders,
             view: self.args.config_view.into(),
+            kinds: self.kinds,
         }
     }
 
@@ -351,6 +391,23 @@ impl Replica<'_> {
             grace: self.args.grace,
         }
     }
+}
+
+/// Where the cluster serves the kinds of the command line. One that it does not serve has no plural yet, and cannot be watched.
+async fn custom_resources(requests: &Requests, kinds: Kinds) -> Result<Resources, Failure> {
+    let mut out = Resources::default();
+    for kind in kinds.all().filter(|kind| matches!(kind, WorkloadKind::Custom(_))) {
+        let Some(resource) = resource_of(requests, kind).await? else {
+            return Err(Failure::Usage(format!(
+                "controller: --pod-template-path {}.{}: the cluster does not serve that kind; install its CRD before the \
+                 controller starts, or leave the kind out",
+                kind.name(),
+                kind.group()
+            )));
+        };
+        out.insert(kind, resource);
+    }
+    Ok(out)
 }
 
 /// Asks the fence before every write. One that may begin may take until the lease ends, but no longer.

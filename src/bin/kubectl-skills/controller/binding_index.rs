@@ -62,6 +62,7 @@ pub type Read = Result<Binding, Vec<String>>;
 /// The index.
 #[derive(Debug, Default)]
 pub struct BindingIndex {
+    kinds: Kinds,
     read: BTreeMap<Key, Read>,
     /// The workloads that a SkillBinding is about, be they there or not.
     about: Links<Key, Target>,
@@ -72,6 +73,16 @@ pub struct BindingIndex {
 }
 
 impl BindingIndex {
+    /// An empty one, of workloads of these kinds.
+    pub fn new(kinds: Kinds) -> Self {
+        Self { kinds, ..Self::default() }
+    }
+
+    /// The kinds that a SkillBinding can be about.
+    pub fn all_kinds(&self) -> impl Iterator<Item = WorkloadKind> + use<> {
+        self.kinds.all()
+    }
+
     /// Takes a SkillBinding in; `workloads` are asked for where it chooses by labels. The workloads that it was or is about.
     pub fn put<'w>(
         &mut self,
@@ -88,7 +99,7 @@ impl BindingIndex {
         let about = match target {
             Some(BindingTarget::Ref(target)) => {
                 selecting.remove(key);
-                let kind = Kinds::default().named(&target.kind);
+                let kind = self.kinds.find(&target.kind, target.group()).or(self.kinds.named(&target.kind));
                 kind.map(|kind| (kind, Key::new(key.namespace(), &target.name))).into_iter().collect()
             }
             Some(BindingTarget::Selector(_)) if same => self.about.to(key).cloned().collect(),
@@ -109,7 +120,7 @@ impl BindingIndex {
         if selecting.is_empty() {
             self.selecting.remove(key.namespace());
         }
-        let listed: BTreeSet<Target> = listed(object, key).collect();
+        let listed: BTreeSet<Target> = listed(object, key, self.kinds).collect();
         let mut touched = about.clone();
         touched.extend(listed.iter().cloned());
         touched.extend(self.about.set(key, about));
@@ -198,7 +209,7 @@ impl BindingIndex {
         if self.selecting.is_empty() {
             self.targets().map(|(kind, _)| *kind).collect()
         } else {
-            WorkloadKind::ALL.into_iter().collect()
+            self.kinds.all().collect()
         }
     }
 }
@@ -210,11 +221,11 @@ fn selects(binding: &Binding, (kind, key): &Target, workload: &Value) -> bool {
 }
 
 /// The workloads in the status of a SkillBinding.
-fn listed<'o>(object: &'o Value, key: &'o Key) -> impl Iterator<Item = Target> + 'o {
+fn listed<'o>(object: &'o Value, key: &'o Key, kinds: Kinds) -> impl Iterator<Item = Target> + 'o {
     let workloads = object.pointer("/status/workloads").and_then(Value::as_array).into_iter().flatten();
-    workloads.filter_map(|workload| {
+    workloads.filter_map(move |workload| {
         let workload = Object(workload);
-        let kind = Kinds::default().find(workload.kind(), workload.group())?;
+        let kind = kinds.find(workload.kind(), workload.group())?;
         Some((kind, Key::new(key.namespace(), workload.str("/name"))))
     })
 }

@@ -158,6 +158,13 @@ impl Cache {
         }
     }
 
+    /// With the kinds that SkillBindings can point at.
+    pub fn with_kinds(mut self, kinds: Kinds) -> Self {
+        self.index = BindingIndex::new(kinds);
+        self.skills_of_pods.kinds = kinds;
+        self
+    }
+
     /// Adds sources that SkillBindings ask for; their numbers go on after those of before.
     pub fn add(&mut self, sources: impl IntoIterator<Item = (Watched, String)>) {
         for (about, what) in sources {

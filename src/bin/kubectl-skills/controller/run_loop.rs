@@ -144,7 +144,8 @@ impl Loop {
         if !context.planning.exact {
             sources.extend(binding_watches(&settings.scope, sources.len()));
         }
-        let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())));
+        let cache = Cache::new(sources.iter().map(|(about, source)| (*about, source.what.clone())))
+            .with_kinds(context.planning.kinds);
         for (about, source) in sources {
             let requests = Arc::clone(watches);
             match about {

@@ -6,9 +6,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
 
 use super::trim::Trim;
-use crate::cluster::paths::{
-    CONFIG_MAPS, DEPLOYMENTS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload,
-};
+use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, skill_bindings, workload};
 use crate::cluster::requests::escape_query;
 use crate::cluster::watch::{WatchId, WatchTarget};
 
@@ -126,10 +124,9 @@ pub fn binding_watches(scope: &Scope, first: WatchId) -> Vec<(Watched, WatchTarg
 pub fn kind_watches(
     profile: &'static Profile,
     scope: &Scope,
-    kind: WorkloadKind,
+    (kind, resource): (WorkloadKind, Resource),
     first: WatchId,
 ) -> Vec<(Watched, WatchTarget<Trim>)> {
-    let Some(resource) = of_kind(kind) else { return Vec::new() };
     let about = Watched::Workloads(kind);
     let what = if kind == WorkloadKind::KnativeService { "knative services" } else { resource.plural };
     let trim = Trim::Workload(profile.names, kind);
@@ -180,11 +177,6 @@ fn config_selectors(defaults_label: &str) -> [(&'static str, String); 3] {
 
 fn named(name: &str) -> String {
     format!("fieldSelector={}", escape_query(&format!("metadata.name={name}")))
-}
-
-/// The resource of a kind of workload that an AgentRuntime points at.
-pub fn resource(kind: WorkloadKind) -> Resource {
-    of_kind(kind).unwrap_or(DEPLOYMENTS)
 }
 
 #[cfg(test)]

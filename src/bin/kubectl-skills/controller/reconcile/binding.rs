@@ -11,7 +11,6 @@ use std::rc::Rc;
 use kubectl_skills::api::names::ROLLOUT;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::skill_binding::{BindingTarget, Delivery, Rollout};
-use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::config::hash::ConfigHash;
 use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
@@ -206,7 +205,7 @@ impl Look<'_> {
                 _ => return Some(self.without_workload()),
             },
             Some(BindingTarget::Selector(_)) if about.is_empty() => {
-                if !WorkloadKind::ALL.into_iter().all(|kind| self.cache.knows_kind(kind)) {
+                if !self.cache.index().all_kinds().all(|kind| self.cache.knows_kind(kind)) {
                     return None;
                 }
                 return Some(self.without_workload());

@@ -21,7 +21,6 @@ use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
 use crate::controller::queue::Again;
 use crate::controller::trim::Trim;
-use crate::controller::watch_targets::resource;
 use crate::server::metrics::Metric;
 
 /// Carries a decision out; `now` is the time for events, in RFC 3339.
@@ -108,7 +107,7 @@ pub async fn write_rollout(context: Arc<Context>, target: Target, workload: Valu
         tracing::info!(workload = %format!("{} {key}", kind.name()), "would restart pods without their skills");
         return outcome;
     }
-    let resource = resource(*kind);
+    let resource = context.resource(*kind);
     let path = format!("{}?fieldManager={FIELD_MANAGER}", resource.object(key.namespace(), key.name()));
     let what = format!("restart {} {key}", resource.plural);
     let patch = restart_patch(*kind, &workload, ROLLOUT, &hash);
@@ -131,7 +130,7 @@ pub async fn write_rollout(context: Arc<Context>, target: Target, workload: Valu
 
 /// Looks whether a workload is as it is known. A write whose answer was lost is one that its watch has yet to tell of.
 async fn look_again(context: &Context, target: &Target, version: Option<&str>) -> Result<(), ClusterError> {
-    let resource = resource(target.0);
+    let resource = context.resource(target.0);
     let what = format!("get {} {}", resource.plural, target.1);
     let path = resource.object(target.1.namespace(), target.1.name());
     let found = context.requests.get(&path, &what).await?;

@@ -2,7 +2,7 @@
 //! something. Events go before the status, which ends the news. Every write names the resourceVersion that was planned with, and is refused by the fence if this replica does
 //! not lead.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::plan::{Decision, Planning, RETRY_SECS, contested_status, failed_statu
 use crate::cluster::apply::{FIELD_MANAGER, Settings, Write, apply_at_once, commit, prepare};
 use crate::cluster::carry_out::ours;
 use crate::cluster::error::{ClusterError, Failure};
-use crate::cluster::paths::agent_runtimes;
+use crate::cluster::paths::{DEPLOYMENTS, Resource, agent_runtimes, of_kind};
 use crate::cluster::requests::{Requests, escape_query};
 use crate::cluster::restart::return_replicas;
 use crate::cluster::watch::Transform as _;
@@ -28,7 +28,6 @@ use crate::controller::contention::{BACKOFF, Contention};
 use crate::controller::events::{Announcer, News, about};
 use crate::controller::queue::Again;
 use crate::controller::trim::Trim;
-use crate::controller::watch_targets::resource;
 use crate::server::metrics::{Metric, Metrics};
 
 /// How long a run waits for its events before it goes on without them.
@@ -46,9 +45,14 @@ pub struct Context {
     pub announcer: Announcer,
     /// Nothing is written.
     pub dry_run: bool,
+    /// Where the kinds of the command line are.
+    resources: Resources,
     /// Namespaces where a dry run has shown that the server keeps image volumes.
     proven: Mutex<HashSet<String>>,
 }
+
+/// Resources by kind.
+pub type Resources = BTreeMap<WorkloadKind, Resource>;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -76,7 +80,18 @@ impl Context {
         announcer: Announcer,
         dry_run: bool,
     ) -> Self {
-        Self { requests, planning, metrics, announcer, dry_run, proven: Mutex::default() }
+        let (resources, proven) = (Resources::default(), Mutex::default());
+        Self { requests, planning, metrics, announcer, dry_run, resources, proven }
+    }
+
+    /// With kinds of the command line.
+    pub fn with_resources(self, resources: Resources) -> Self {
+        Self { resources, ..self }
+    }
+
+    /// Where a kind is.
+    pub fn resource(&self, kind: WorkloadKind) -> Resource {
+        of_kind(kind).or_else(|| self.resources.get(&kind).copied()).unwrap_or(DEPLOYMENTS)
     }
 
     fn settings() -> Settings {
@@ -269,7 +284,9 @@ impl Run<'_> {
             }
             let namespace = target.1.namespace();
             // The replicas of a Sandbox are another's, and whether they may be borrowed is asked by dry run.
-            let simple = target.0 != WorkloadKind::Sandbox
+            // What is known is not the whole object: a list that does not merge has to be stated whole.
+            let resource = self.context.resource(target.0);
+            let simple = resource.merges_lists()
                 && removed_fields(&live, &desired).is_empty()
                 && (plan.skills.is_empty() || self.context.is_proven(namespace));
             if !simple && !whole {
@@ -290,7 +307,7 @@ impl Run<'_> {
                 continue;
             }
             let write = Write {
-                resource: resource(target.0),
+                resource,
                 namespace: namespace.to_owned(),
                 name: target.1.name().to_owned(),
                 ours: ours(&plan, target.0, &desired),
@@ -349,7 +366,7 @@ impl Run<'_> {
     }
 
     async fn read_whole(&self, target: &Target) -> Result<Value, ClusterError> {
-        let resource = resource(target.0);
+        let resource = self.context.resource(target.0);
         let what = format!("get {} {}", resource.plural, target.1);
         let path = resource.object(target.1.namespace(), target.1.name());
         self.context

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::plan::bindings::{Binding, leads};
 use kubectl_skills::plan::claims::Claim;
@@ -38,6 +39,8 @@ pub struct Planning {
     pub skill_folders: Option<bool>,
     /// Which ConfigMaps the hash sees.
     pub view: ConfigView,
+    /// The kinds that SkillBindings can point at.
+    pub kinds: Kinds,
 }
 
 impl Planning {
@@ -49,6 +52,7 @@ impl Planning {
             skill_folders: self.skill_folders,
             restarts: true,
             finalizers: true,
+            kinds: self.kinds,
             ..Options::new(self.profile)
         }
     }
@@ -346,6 +350,7 @@ mod tests {
             container: None,
             skill_folders: None,
             view: ConfigView::Full,
+            kinds: Kinds::default(),
         }
     }
 

@@ -30,9 +30,10 @@ impl Loop {
         let mut more = Vec::new();
         let mut next = self.cache.sources();
         for kind in kinds.into_iter().filter(|kind| !self.cache.has_source(Watched::Workloads(*kind))) {
-            let watches = kind_watches(profile, scope, kind, next);
+            let resource = self.context.resource(kind);
+            let watches = kind_watches(profile, scope, (kind, resource), next);
             next += watches.len();
-            let api = format!("/apis/{}", kind.api_version());
+            let api = resource.base.to_owned();
             more.extend(watches.into_iter().map(|(about, source)| (about, api.clone(), source)));
         }
         if !self.cache.has_source(Watched::SkillsOfPods) {

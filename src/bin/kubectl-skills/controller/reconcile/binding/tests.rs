@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kubectl_skills::api::names::BINDING_FINALIZER;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 
@@ -52,6 +53,7 @@ impl World {
             container: None,
             skill_folders: None,
             view: ConfigView::Full,
+            kinds: Kinds::default(),
         };
         let gates = if planning.profile.mounts() { Some("skillImageVolumes=true".to_owned()) } else { None };
         let gates = GateSource { flags: gates, ..GateSource::default() };
