@@ -30,7 +30,6 @@ use crate::controller::run_loop::{Loop, Settings};
 use crate::controller::watch_targets::Scope;
 use crate::exit::{Failure, Outcome, Run};
 use crate::net::duration::parse_timeout;
-use crate::net::duration::parse_timeout;
 use crate::planning::chosen_profile;
 use crate::server::connections::stopped;
 use crate::server::health::{Health, HealthCheck};
