@@ -13,6 +13,7 @@ mod manifests;
 mod model;
 mod reads;
 mod server;
+mod skills;
 mod writes;
 
 use std::path::Path;
