@@ -7,12 +7,15 @@
     reason = "tests run programs and stop at the first surprise"
 )]
 
+#[path = "../webhook/certificates.rs"]
+mod certificates;
 mod lists;
 mod login;
 mod manifests;
 mod model;
 mod reads;
 mod server;
+mod tls;
 mod writes;
 
 use std::path::Path;
