@@ -57,6 +57,10 @@ test: ## All tests; prints how many vectors hold per profile and group
 e2e: ## The tests against real API servers (needs Go, curl and openssl; the first run builds the servers)
 	hack/e2e.sh
 
+.PHONY: e2e-registry
+e2e-registry: ## push, pull, copy and tags against real registries on loopback, and a proxy that breaks them (needs Go, python3)
+	hack/e2e-registry.sh
+
 .PHONY: chaos
 chaos: ## Two replicas of the controller on a real API server while everything breaks (CHAOS_SEED, CHAOS_SECONDS; needs what e2e needs)
 	hack/chaos.sh

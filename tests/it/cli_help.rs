@@ -55,7 +55,7 @@ fn examples_are_not_broken() {
 }
 
 /// The page is the help of a build with the default features: whoever changes a flag makes it anew.
-#[cfg(all(feature = "controller", feature = "webhook", feature = "otlp"))]
+#[cfg(all(feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 #[test]
 fn the_page_is_made_of_the_help() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");

@@ -90,6 +90,25 @@ fn pages_without_end_end() {
     assert!(said.stderr.contains("more than 1000 pages"), "{}", said.stderr);
 }
 
+/// go-containerregistry's registry gives as many as were asked for, and no link to the rest.
+#[test]
+fn a_full_page_without_a_link_is_not_taken_for_the_end() {
+    let full = |from: usize, to: usize| (from..to).map(|number| format!("v{number:04}")).collect::<Vec<_>>();
+    let page = |tags: Vec<String>| Answer::new(200, json!({"name": "a/b", "tags": tags}).to_string());
+    let server = Server::start(move |request| match request.parameter("last") {
+        None => page(full(0, 1000)),
+        Some("v0999") => page(full(1000, 1200)),
+        Some(other) => panic!("asked for what comes after {other}"),
+    });
+    let said = skills(&["tags", &format!("{}/a/b", server.host)]);
+    assert_eq!((said.code, said.stdout), (0, tags(1200)), "{}", said.stderr);
+    // One that does not know `last` begins again.
+    let server = Server::start(move |_| page(full(0, 1500)));
+    let said = skills(&["tags", &format!("{}/a/b", server.host)]);
+    assert_eq!((said.code, said.stdout), (0, tags(1500)), "{}", said.stderr);
+    assert_eq!(server.requests().len(), 2);
+}
+
 #[test]
 fn no_tags_are_none_and_a_web_page_is_an_error() {
     let server = Server::start(|_| Answer::new(200, json!({"name": "a/b", "tags": null}).to_string()));

@@ -7,6 +7,8 @@
     reason = "tests run programs and stop at the first surprise"
 )]
 
+#[path = "../webhook/certificates.rs"]
+mod certificates;
 mod lists;
 mod login;
 mod manifests;
@@ -14,6 +16,7 @@ mod model;
 mod reads;
 mod server;
 mod skills;
+mod tls;
 mod writes;
 
 use std::path::Path;

@@ -20,7 +20,7 @@ spec:
   skills:
   - {{name: pdf, image: '{host}/acme/pdf:1', mountPath: /s/pdf}}   # reads
   - name: csv   # pinned
-    image: {host}/acme/csv@{digest}
+    image: '{host}/acme/csv@{digest}'
     mountPath: /s/csv
 ---
 kind: Service
@@ -112,7 +112,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         &["copy"][..],
         &["copy", "a"],
         &["copy", "-f", &file],
-        &["copy", "-f", &file, "--to-registry", "Upper/x"],
+        &["copy", "-f", &file, "--to-registry", "reg.lan/Upper"],
         &["copy", "-f", &file, "--to-registry", "folder"],
         &["copy", "a", "b", "-f", &file],
         &["copy", "--to-registry", "x.y", "a.b/c", "d.e/f"],

@@ -128,7 +128,7 @@ impl Model {
         };
         let range = request
             .header("range")
-            .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+            .and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
         match range {
             Some(from) if from < bytes.len() => Answer::new(206, &bytes[from..])
                 .with("Content-Range", format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len())),

@@ -39,6 +39,8 @@ pub enum End {
     Whole,
     /// The connection is cut after so many bytes of the body.
     Cut(usize),
+    /// The connection is cut before any answer.
+    Nothing,
     /// Nothing comes after so many bytes, while the client waits.
     Silent(usize),
 }
@@ -136,6 +138,9 @@ fn serve(stream: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>) -> std:
         let answer = script(&request);
         let is_head = request.method == "HEAD";
         seen.lock().expect("the list").push(request);
+        if answer.end == End::Nothing {
+            return out.shutdown(Shutdown::Both);
+        }
         write!(out, "HTTP/1.1 {} Said\r\n", answer.code)?;
         let mut length = Some(answer.body.len());
         for (name, value) in &answer.headers {
@@ -152,13 +157,13 @@ fn serve(stream: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>) -> std:
             continue;
         }
         let sent = match answer.end {
-            End::Whole => answer.body.len(),
+            End::Whole | End::Nothing => answer.body.len(),
             End::Cut(length) | End::Silent(length) => length.min(answer.body.len()),
         };
         out.write_all(&answer.body[..sent])?;
         out.flush()?;
         match answer.end {
-            End::Whole => {}
+            End::Whole | End::Nothing => {}
             End::Cut(_) => return out.shutdown(Shutdown::Both),
             End::Silent(_) => std::thread::sleep(Duration::from_secs(600)),
         }

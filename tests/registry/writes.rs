@@ -58,11 +58,9 @@ fn a_failure_leaves_the_tag_as_it_was() {
         });
         let said = skills(&["push", &path, &format!("{}/c/d:1", server.host)]);
         assert_eq!((said.code, said.stdout.as_str()), (wanted, ""), "{what}");
-        assert!(
-            said.stderr.contains(&format!("answered {code}")) && said.stderr.contains("not today (DENIED)"),
-            "{}",
-            said.stderr
-        );
+        // An answer to HEAD has no words.
+        let has_words = what == "/blobs/sha256" || said.stderr.contains("not today (DENIED)");
+        assert!(has_words && said.stderr.contains(&format!("answered {code}")), "{}", said.stderr);
         assert_eq!(model.state.lock().unwrap().tags[&("c/d".into(), "1".into())], before);
     }
     let model = Arc::new(Model::default());
@@ -94,7 +92,7 @@ fn a_large_blob_goes_in_chunks_and_on_where_it_broke() {
                 let mut half = request.clone();
                 half.body.truncate(3_000_000);
                 model.answer(&half);
-                Some(Answer::new(202, "nobody sees this").ending(End::Cut(0)).with("Content-Length", "99"))
+                Some(Answer::new(202, "").ending(End::Nothing))
             }
             3 => Some(Answer::new(503, "restarting")),
             _ => None,
@@ -120,7 +118,7 @@ fn a_small_blob_whose_connection_breaks_is_sent_again() {
     let server = faulty(&model, move |request, _| {
         let is_blob = request.method == "PUT" && request.path.contains("/uploads/");
         (is_blob && count.fetch_add(1, Ordering::Relaxed) < 2)
-            .then(|| Answer::new(201, "lost").ending(End::Cut(0)).with("Content-Length", "99"))
+            .then(|| Answer::new(201, "").ending(End::Nothing))
     });
     let said = skills(&["push", &path, &format!("{}/c/d:1", server.host)]);
     assert_eq!(said.code, 0, "{}", said.stderr);

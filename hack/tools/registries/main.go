@@ -1,6 +1,7 @@
 // Real registries in memory, on loopback: `registries distribution CONFIG` is the CNCF distribution registry without the
 // storage of clouds, `registries referrers` the registry of go-containerregistry with the referrers API, which
 // `crane registry serve` starts without it. Prints the port on stdout, and serves until standard input ends.
+// `registries htpasswd USER PASSWORD` prints a line for the distribution registry's login.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/handlers"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"golang.org/x/crypto/bcrypt"
 )
 
 func handler() (http.Handler, error) {
@@ -39,6 +41,14 @@ func handler() (http.Handler, error) {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "htpasswd" {
+		hash, err := bcrypt.GenerateFromPassword([]byte(os.Args[3]), bcrypt.MinCost)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s:%s\n", os.Args[2], hash)
+		return
+	}
 	registry, err := handler()
 	if err != nil {
 		log.Fatal(err)

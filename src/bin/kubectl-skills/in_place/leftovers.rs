@@ -1,4 +1,4 @@
-//! Names of temporary files: by them a later run knows what one that was killed has left, and removes it.
+//! Names of temporary files and folders: by them a later run knows what one that was killed has left, and removes it.
 
 use std::path::Path;
 
@@ -14,16 +14,17 @@ pub fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Removes the temporary files in a folder whose process is gone, and says how many there were. A folder that cannot be
+/// Removes the temporary files and folders in a folder whose process is gone, and says how many there were. A folder that cannot be
 /// read has none.
 pub fn remove(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let left = entries.filter(|entry| {
-        let name = entry.file_name();
-        name.to_str().and_then(process_of).is_some_and(is_gone)
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
+    let left = entries.filter(|entry| entry.file_name().to_str().and_then(process_of).is_some_and(is_gone));
+    let removed = left.filter(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_file() => std::fs::remove_file(entry.path()).is_ok(),
+        Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()).is_ok(),
+        _ => false,
     });
-    left.filter(|entry| std::fs::remove_file(entry.path()).is_ok()).count()
+    removed.count()
 }
 
 /// The process in a temporary file's name.

@@ -120,7 +120,7 @@ impl Credentials {
         }
         let config: Value = serde_json::from_str(text)
             .map_err(|error| wrong(&format!("no JSON at line {}", error.line())))?;
-        let store = config.get("credsStore").and_then(Value::as_str).filter(|name| !name.is_empty());
+        let mut store = config.get("credsStore").and_then(Value::as_str).filter(|name| !name.is_empty());
         for key in keys(registry, repository) {
             let helper =
                 config.pointer("/credHelpers").and_then(|helpers| helpers.get(&key)).and_then(Value::as_str);
@@ -129,12 +129,9 @@ impl Credentials {
                 // A host that has a helper is looked for nowhere else, as Docker has it.
                 return Ok(found);
             }
-            let is_host = !key
-                .trim_end_matches('/')
-                .trim_start_matches("https://")
-                .trim_end_matches("/v1")
-                .contains('/');
-            if let Some(name) = store.filter(|_| is_host)
+            // Asked once, for the host; Docker Hub has several names, of which the first is Docker's own.
+            if is_host(&key)
+                && let Some(name) = store.take()
                 && let Some(found) = self.helper(name, &key, path).await?
             {
                 return Ok(Some(found));
@@ -255,6 +252,11 @@ fn keys(registry: &str, repository: &str) -> Vec<String> {
         keys.push(registry.to_owned());
     }
     keys
+}
+
+/// Whether a key is a host, and no repository.
+fn is_host(key: &str) -> bool {
+    key == HUB_KEY || !key.contains('/')
 }
 
 /// The entry of that name. Old files have addresses in the place of hosts.

@@ -42,8 +42,8 @@ impl LayoutWriter {
             }
             let parent =
                 path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let made =
-                tempfile::Builder::new().prefix(".kubectl-skills-").tempdir_in(parent).map_err(failed)?;
+            leftovers::remove(parent);
+            let made = leftovers::builder().tempdir_in(parent).map_err(failed)?;
             Some((path.to_owned(), made))
         } else {
             None

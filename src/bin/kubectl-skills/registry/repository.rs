@@ -183,10 +183,15 @@ impl Repository {
         let what: Arc<str> = format!("read blob {} of {}", descriptor.digest, self.name()).into();
         let mut ask = Ask::new(Method::GET, self.uri(&format!("blobs/{}", descriptor.digest))?, &what);
         ask = ask.header(ACCEPT_ENCODING, "identity");
+        let whole = ask.clone();
         if from > 0 {
-            ask = ask.header(RANGE, &format!("bytes={from}-"));
+            // With its end, without which go-containerregistry's does not understand it.
+            ask = ask.header(RANGE, &format!("bytes={from}-{}", descriptor.size.saturating_sub(1)));
         }
-        let answer = self.send(ask).await?;
+        let mut answer = self.send(ask).await?;
+        if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && from > 0 {
+            answer = self.send(whole).await?;
+        }
         match answer.status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
             _ => Err(answer.into_error().await),
@@ -210,29 +215,36 @@ impl Repository {
     /// All tags, in the registry's order.
     pub async fn tags(&self) -> Result<Vec<String>> {
         let what: Arc<str> = format!("list the tags of {}", self.name()).into();
-        let first = self.uri(&format!("tags/list?n={TAGS_AT_ONCE}"))?;
         let mut tags = Vec::new();
-        let mut pages = Pages::new(first, Arc::clone(&what));
+        let mut seen = BTreeSet::new();
+        let mut pages = Pages::new(self.uri(&format!("tags/list?n={TAGS_AT_ONCE}"))?, Arc::clone(&what));
         while let Some(ask) = pages.next() {
             let mut answer = self.send(ask).await?;
             if answer.status != StatusCode::OK {
                 return Err(answer.into_error().await);
             }
             let page: Value = serde_json::from_slice(&answer.bytes(PAGE_BYTES).await?).unwrap_or_default();
-            match page.get("tags") {
-                Some(Value::Array(found)) => {
-                    tags.extend(found.iter().filter_map(Value::as_str).map(str::to_owned))
-                }
+            let found = match page.get("tags") {
+                Some(Value::Array(found)) => found.as_slice(),
                 // As Go writes none.
-                Some(Value::Null) => {}
+                Some(Value::Null) => &[],
                 _ => {
                     let message = format!("{what}: {} answered no list of tags", self.access.registry);
                     return Err(
                         RegistryError::new(Kind::Refused, message).help("check the registry's host and port")
                     );
                 }
+            };
+            let before = tags.len();
+            let new = found.iter().filter_map(Value::as_str).filter(|tag| seen.insert((*tag).to_owned()));
+            tags.extend(new.map(str::to_owned));
+            // A full page without a link: some registries cut the list off there and do not say so.
+            let is_cut = found.len() >= TAGS_AT_ONCE && tags.len() > before;
+            if !pages.after(&answer)?
+                && let Some(last) = tags.last().filter(|_| is_cut)
+            {
+                pages.goes_on(self.uri(&format!("tags/list?n={TAGS_AT_ONCE}&last={last}"))?)?;
             }
-            pages.after(&answer)?;
         }
         Ok(tags)
     }
@@ -274,24 +286,31 @@ impl Pages {
         Some(Ask::new(Method::GET, uri, &self.what))
     }
 
-    /// Notes what a page says about the next one.
-    pub(super) fn after(&mut self, answer: &Answer) -> Result<()> {
-        let refuse = |why: String| {
-            RegistryError::new(Kind::Refused, format!("{}: {why}", self.what))
-                .help("the list would not be whole; nothing of it was used")
-        };
+    fn refuse(&self, why: String) -> RegistryError {
+        RegistryError::new(Kind::Refused, format!("{}: {why}", self.what))
+            .help("the list would not be whole; nothing of it was used")
+    }
+
+    /// Notes what a page says about the next one; false where it names none.
+    pub(super) fn after(&mut self, answer: &Answer) -> Result<bool> {
         let links = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
-        let Some(link) = links.filter_map(next_link).next() else { return Ok(()) };
+        let Some(link) = links.filter_map(next_link).next() else { return Ok(false) };
         let next = resolve(&answer.uri, link)
-            .ok_or_else(|| refuse(format!("the next page is at {link:?}, which is no address")))?;
+            .ok_or_else(|| self.refuse(format!("the next page is at {link:?}, which is no address")))?;
         if !same_server(&next, &answer.uri) {
-            return Err(refuse(format!("the next page is at {next}, on another server")));
+            return Err(self.refuse(format!("the next page is at {next}, on another server")));
         }
+        self.goes_on(next)?;
+        Ok(true)
+    }
+
+    /// Has the list go on at an address.
+    pub(super) fn goes_on(&mut self, next: Uri) -> Result<()> {
         if self.seen.contains(&next.to_string()) {
-            return Err(refuse(format!("the page {next} comes after itself")));
+            return Err(self.refuse(format!("the page {next} comes after itself")));
         }
         if self.seen.len() >= MOST_PAGES {
-            return Err(refuse(format!("more than {MOST_PAGES} pages")));
+            return Err(self.refuse(format!("more than {MOST_PAGES} pages")));
         }
         self.next = Some(next);
         Ok(())

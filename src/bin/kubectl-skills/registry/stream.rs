@@ -14,6 +14,9 @@ use crate::net::retry;
 /// Bytes that are read of a file at once.
 const PIECE: usize = 256 << 10;
 
+/// What has to come between two failures for them not to be counted as one after the other.
+const WORTH_IT: u64 = 256 << 10;
+
 /// A blob that is being read.
 pub struct BlobStream {
     descriptor: Descriptor,
@@ -28,7 +31,10 @@ enum From {
     Remote {
         repository: Repository,
         answer: Option<Box<Answer>>,
+        /// Times that it broke, one after the other, with little between them.
         failures: u32,
+        /// How much there was when it last broke.
+        broke_at: u64,
     },
     File(Take<std::fs::File>),
 }
@@ -38,14 +44,13 @@ impl BlobStream {
     pub async fn remote(repository: Repository, descriptor: &Descriptor) -> Result<Self> {
         let answer = repository.blob(descriptor, 0).await?;
         let place = repository.name();
-        let from = From::Remote { repository, answer: Some(Box::new(answer)), failures: 0 };
+        let from = From::Remote { repository, answer: Some(Box::new(answer)), failures: 0, broke_at: 0 };
         Ok(Self { descriptor: descriptor.clone(), from, hash: Some(Sha256::new()), read: 0, place })
     }
 
     /// A blob in a file, from where it is read on.
     pub fn file(file: std::fs::File, descriptor: &Descriptor, place: String) -> Self {
-        // One byte more than announced shows that there is more.
-        let file = file.take(descriptor.size.saturating_add(1));
+        let file = file.take(descriptor.size);
         let from = From::File(file);
         Self { descriptor: descriptor.clone(), from, hash: Some(Sha256::new()), read: 0, place }
     }
@@ -109,17 +114,14 @@ impl BlobStream {
     }
 
     async fn next_remote(&mut self) -> Result<Option<Bytes>> {
-        let From::Remote { repository, answer, failures } = &mut self.from else { return Ok(None) };
+        let From::Remote { repository, answer, failures, broke_at } = &mut self.from else { return Ok(None) };
         loop {
             if answer.is_none() {
                 *answer = Some(Box::new(resumed(repository, &self.descriptor, self.read).await?));
             }
             let Some(open) = answer.as_mut() else { return Ok(None) };
             let error = match open.chunk().await {
-                Ok(Some(piece)) => {
-                    *failures = 0;
-                    return Ok(Some(piece));
-                }
+                Ok(Some(piece)) => return Ok(Some(piece)),
                 Ok(None) if self.read >= self.descriptor.size => return Ok(None),
                 // Without a length a connection that is cut ends like one that is finished.
                 Ok(None) => RegistryError::new(
@@ -133,9 +135,11 @@ impl BlobStream {
                 Err(error) => return Err(error),
             };
             *answer = None;
-            *failures += 1;
+            // A server that gives a few bytes each time would have us come for ever.
+            *failures = if self.read - *broke_at >= WORTH_IT { 1 } else { *failures + 1 };
+            *broke_at = self.read;
             if *failures >= retry::MAX_ATTEMPTS {
-                let message = format!("{} ({failures} times without a byte more)", error.message);
+                let message = format!("{} (after {failures} attempts)", error.message);
                 return Err(RegistryError { message, ..error });
             }
             tokio::time::sleep(retry::wait(*failures, None)).await;

@@ -272,6 +272,10 @@ fn failed(error: &hyper_util::client::legacy::Error, host: &str, what: &str) -> 
             .help("check the network and any proxy, and run again");
     }
     let message = format!("{what}: unable to connect to {host}: {text}");
+    if text.contains("dns error") && !text.contains("Temporary failure") {
+        return RegistryError::new(Kind::NoConnection, message)
+            .help("check the registry's host, and any proxy");
+    }
     if text.contains("UnknownIssuer") || text.contains("certificate") {
         return RegistryError::new(Kind::NoConnection, message).help(
             "the registry's certificate is not trusted: name its certificate authority with --registry-ca",

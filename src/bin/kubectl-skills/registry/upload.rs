@@ -156,7 +156,14 @@ impl Repository {
                 .body(part, OCTETS);
             let error = match self.send(ask).await {
                 Ok(answer) if answer.status.as_u16() == 202 || answer.status.as_u16() == 204 => {
-                    return Ok(location(&answer).unwrap_or(at));
+                    at = location(&answer).unwrap_or(at);
+                    match received(&answer) {
+                        Some(has) if has < end => RegistryError::new(
+                            Kind::Broken,
+                            format!("{what}: the registry took {has} of {end} bytes"),
+                        ),
+                        _ => return Ok(at),
+                    }
                 }
                 // 416: it has another part than we believe.
                 Ok(answer) if answer.status.as_u16() == 416 => {
@@ -195,19 +202,18 @@ impl Repository {
         if !answer.status.is_success() {
             return Err(answer.into_error().await.help("the registry has dropped the upload; run again"));
         }
-        let range = answer.header(RANGE.as_str()).unwrap_or("0-0");
-        let last = range
-            .trim_start_matches("bytes=")
-            .rsplit_once('-')
-            .and_then(|(_, last)| last.parse::<u64>().ok());
-        let has = last.map(|last| last + 1).ok_or_else(|| {
-            RegistryError::new(
-                Kind::Refused,
-                format!("{what}: the registry does not say how much it has: {range:?}"),
-            )
+        let has = received(&answer).ok_or_else(|| {
+            RegistryError::new(Kind::Refused, format!("{what}: the registry does not say how much it has"))
         })?;
         Ok((location(&answer).unwrap_or_else(|| at.clone()), has))
     }
+}
+
+/// How many bytes the registry has; none where it does not say.
+fn received(answer: &Answer) -> Option<u64> {
+    let range = answer.header(RANGE.as_str())?;
+    let (_, last) = range.trim_start_matches("bytes=").rsplit_once('-')?;
+    last.parse::<u64>().ok()?.checked_add(1)
 }
 
 fn location(answer: &Answer) -> Option<Uri> {
