@@ -376,6 +376,21 @@ test_kpt_stops_at_an_error_and_writes_nothing() {
   grep -q 'no-such-deployment' results/results.yaml
 }
 
+# Observers' CRDs have no spec.skills, and what is printed there has none; kpt would write that over the only list.
+test_kpt_keeps_the_only_list_of_skills() {
+  cp -r "$examples/kpt" package
+  cp -r package before
+  fails_loudly 'lose the list of skills of 1' -- \
+    kpt fn eval package --exec "kubectl-skills fn" --results-dir results -- profile=head
+  diff -r before package
+  grep -q 'severity: error' results/results.yaml
+  kpt fn eval package --exec "kubectl-skills fn" -- profile=head dropSkills=true
+  cat "$examples/kpt/deployment.yaml" <(echo ---) "$examples/kpt/agentruntime.yaml" |
+    kubectl-skills render --profile head -f - >want
+  cat package/deployment.yaml <(echo ---) package/agentruntime.yaml >got
+  equal got want
+}
+
 # === Helm ===
 
 holds_for_helm() {

@@ -317,6 +317,11 @@ impl Run<'_> {
             return Ok(Done { text: None, results, notes, summary });
         }
         let rendered = render::render(stream, &settings)?;
+        // kpt writes what comes out into the package.
+        let in_files = self.list.as_ref().is_some_and(|list| list.in_files);
+        if in_files && rendered.without_skills > 0 && options.drop_skills != Some(true) {
+            return Err(vec![lists_would_go(rendered.without_skills, settings.options.profile.name)]);
+        }
         notes.extend(rendered.notes.iter().cloned());
         let results = report::rendered(stream, &rendered);
         let summary = sum_up(&rendered.tally, Mood::Done);
@@ -355,6 +360,20 @@ fn settings(
         },
     };
     Ok((settings, reason))
+}
+
+/// The only list of skills would leave the package for ever.
+fn lists_would_go(runtimes: usize, profile: &str) -> InputError {
+    InputError {
+        message: format!(
+            "the CRD of profile {profile} has no spec.skills, so the package would lose the list of skills of {runtimes} \
+             AgentRuntime(s), and it stands nowhere else"
+        ),
+        help: "move it into a SkillBinding ('kubectl skills migrate'), or give dropSkills: true if the workloads alone are to \
+               list the skills from now on"
+            .into(),
+        ..InputError::default()
+    }
 }
 
 /// A result about nothing in particular, for what has no object.

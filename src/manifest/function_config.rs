@@ -57,7 +57,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 15] = [
+pub const OPTIONS: [FunctionOption; 16] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -119,6 +119,11 @@ pub const OPTIONS: [FunctionOption; 15] = [
         text: "With validate: an input without an AgentRuntime or a SkillBinding is no error",
     },
     FunctionOption {
+        name: "dropSkills",
+        kind: OptionKind::Flag(|config| &mut config.drop_skills),
+        text: "With kpt: takes skills out of AgentRuntimes whose CRD does not know them, though the package holds them nowhere else",
+    },
+    FunctionOption {
         name: "namespace",
         kind: OptionKind::Text(|config| &mut config.namespace),
         text: "Namespace of items that name none; default",
@@ -164,6 +169,8 @@ pub struct FunctionConfig {
     pub validate: Option<bool>,
     /// With `validate`, an input without an AgentRuntime is no error.
     pub allow_none: Option<bool>,
+    /// What a package alone holds may go.
+    pub drop_skills: Option<bool>,
     /// Namespace of items without one.
     pub namespace: Option<String>,
     /// AgentRuntimes.
@@ -208,6 +215,7 @@ impl FunctionConfig {
             remove: self.remove.or(other.remove),
             validate: self.validate.or(other.validate),
             allow_none: self.allow_none.or(other.allow_none),
+            drop_skills: self.drop_skills.or(other.drop_skills),
             namespace: self.namespace.or(other.namespace),
             agent_runtimes: [self.agent_runtimes, other.agent_runtimes].concat(),
             skill_bindings: [self.skill_bindings, other.skill_bindings].concat(),

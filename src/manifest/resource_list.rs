@@ -23,6 +23,8 @@ pub const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 /// Annotation of kpt's alone. Paths kustomize gives too, to what has come out of a function.
 const PACKAGE: &str = "internal.config.kubernetes.io/package-path";
 
+const PATHS: [&str; 2] = ["internal.config.kubernetes.io/path", "config.kubernetes.io/path"];
+
 const LAYOUT: BlockLayout<'static> = BlockLayout {
     step: 2,
     offset: 0,
@@ -52,6 +54,8 @@ pub struct ResourceList {
     pub first_kind: String,
     /// Whether there are items and all say which package they came from: then the orchestrator is kpt, not kustomize.
     pub from_kpt: bool,
+    /// Whether there are items and all say which file they came from: what comes out is written into these.
+    pub in_files: bool,
     /// Results of functions that ran before.
     pub results: Vec<Value>,
     place: Place,
@@ -143,19 +147,21 @@ impl ResourceList {
         };
         let nodes: Vec<NodeId> =
             items.map(|(_, value)| document.tree.children(value).collect()).unwrap_or_default();
-        let has_package = |node: &NodeId| {
-            let annotations = ["metadata", "annotations"];
-            annotations
-                .iter()
-                .try_fold(*node, |at, key| document.child(at, &(*key).into()))
-                .is_some_and(|at| document.child(at, &PACKAGE.into()).is_some())
+        let annotated = |node: &NodeId, key: &str| {
+            let way = ["metadata", "annotations", key].into_iter();
+            way.map(Into::into).try_fold(*node, |at, key| document.child(at, &key)).is_some()
+        };
+        let all = |keys: &[&str]| {
+            let has_any = |node: &NodeId| keys.iter().any(|key| annotated(node, key));
+            !nodes.is_empty() && nodes.iter().all(has_any)
         };
         Ok(Some(Self {
             api_version,
             function_config: value(function_config)?,
             items: count,
             first_kind: text(nodes.first().and_then(|node| document.child(*node, &"kind".into()))),
-            from_kpt: !nodes.is_empty() && nodes.iter().all(has_package),
+            from_kpt: all(&[PACKAGE]),
+            in_files: all(&PATHS),
             results,
             place,
         }))

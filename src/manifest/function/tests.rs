@@ -346,6 +346,31 @@ fn a_validation_finds_what_is_not_carried_out() {
     assert_eq!(run(&kpt).text, kpt);
 }
 
+/// kpt writes what comes out into the package: a list of skills that stands nowhere else would leave it for ever.
+#[test]
+fn a_package_keeps_its_only_list_of_skills() {
+    let head = |more: &str| list(&config(&format!("{{profile: head{more}}}")));
+    let of_package = |text: String| {
+        text.replacen(
+            "    annotations:\n",
+            "    annotations:\n      internal.config.kubernetes.io/path: a.yaml\n",
+            1,
+        )
+        .replace(
+            "{name: weather, namespace: demo}",
+            "{name: weather, namespace: demo, annotations: {internal.config.kubernetes.io/path: a.yaml}}",
+        )
+    };
+    failed(&of_package(head("")), "the package would lose the list of skills of 1 AgentRuntime(s)");
+    for printed in [head(""), of_package(head(", dropSkills: true"))] {
+        let out = run(&printed);
+        assert!(!out.failed, "{}", out.text);
+        let items = value(&out.text)["items"].clone();
+        assert_eq!(items[1]["spec"].get("skills"), None, "{}", out.text);
+        assert!(items[0].to_string().contains("/skills/forecast"), "{}", out.text);
+    }
+}
+
 /// Under `generators:` the function gets none of the manifests and would do nothing, unseen.
 #[test]
 fn a_generator_is_told_that_it_is_none() {
