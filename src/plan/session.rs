@@ -202,6 +202,7 @@ impl Session {
         let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
         if strict {
             findings.extend(skill_binding::unknown_fields(object));
+            findings.extend(skill_binding::check_metadata(object));
             findings.extend(skill_binding::check_spec(&id, &binding.spec, self.rules.of_skills()));
             self.check_bindings(&bindings, &mut findings);
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
@@ -387,6 +388,7 @@ impl Rules {
     pub fn check_binding(&self, id: &ObjectRef, object: &Value) -> Vec<Finding> {
         let (mut findings, binding) = self.read_binding(id, &Origin::default(), object);
         findings.extend(skill_binding::unknown_fields(object));
+        findings.extend(skill_binding::check_metadata(object));
         if let Some(binding) = binding {
             findings.extend(skill_binding::check_spec(id, &binding.spec, self.of_skills()));
         }

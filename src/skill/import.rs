@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Rule, by_line};
+use super::finding::{Finding, Rule, by_line, shown};
 use super::node::{self, Content, Markup, Node};
 use super::oci::Digest;
 use crate::api::image_reference;
@@ -340,8 +340,8 @@ impl Reader<'_> {
             }
         };
         if image_reference::parse(&image).is_none() {
-            let message = format!("{image:?} is no image reference");
-            self.out.findings.push(Finding::new(&rules::IMAGE, line, field, message));
+            let message = format!("{} is no image reference", shown(&image));
+            self.out.findings.push(Finding::new(&rules::FIELD, line, field, message));
             return;
         }
         if !self.seen.insert(name.to_owned()) {

@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use super::findings::{Finding, rules, skill_path};
+use super::metadata;
 use super::preflight;
-use super::schema::Validator;
+use super::schema::{SchemaError, Validator};
 use super::webhook::{Operation, Rivals, verdict};
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names;
@@ -36,6 +37,14 @@ pub fn unknown_fields(object: &Value) -> Vec<Finding> {
         check(Some(skill), &SKILL_FIELDS, skill_path(index, ""));
     }
     out
+}
+
+/// What the API server says against its metadata, as against that of every object.
+pub fn check_metadata(object: &Value) -> Vec<Finding> {
+    match metadata::decode(object.get("metadata")) {
+        Ok(decoded) => metadata::errors(&decoded.metadata).iter().map(SchemaError::finding).collect(),
+        Err(message) => vec![Finding::new(&rules::SCHEMA, vec!["metadata".into()], message)],
+    }
 }
 
 /// What is wrong with the values of a SkillBinding by itself, by the rules for skills of a profile and its validator.

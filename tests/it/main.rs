@@ -7,6 +7,7 @@ mod cli_help;
 mod cli_in_place;
 mod compatibility;
 mod deploy_files;
+mod docs;
 mod function_docs;
 mod gates_oracle;
 mod golden;

@@ -225,6 +225,26 @@ fn validate_refuses_what_is_wrong_with_a_skill_binding_by_itself() {
     assert_eq!(refused, 2);
 }
 
+/// The API server looks at the metadata of every object: what it refuses must not pass here.
+#[test]
+fn metadata_that_the_server_refuses_is_an_error() {
+    let text = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\n\
+                metadata: {name: My desk, labels: {a b: c}}\n\
+                spec:\n  targetRef: {apiVersion: apps/v1, kind: Deployment, name: w}\n\
+                \x20 skills: [{name: pdf, image: 'acme/pdf:1', mountPath: /pdf}]\n---\n\
+                apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\n\
+                spec: {template: {spec: {containers: [{name: a, image: b}]}}}\n";
+    let fields = |said: &crate::program::Said| {
+        let named = ["metadata.name: Invalid value: \"My desk\"", "metadata.labels: Invalid value: \"a b\""];
+        named.map(|field| said.stdout.contains(field) || said.stderr.contains(field))
+    };
+    for verb in ["validate", "render"] {
+        let said = fed(&[verb, "-f", "-"], text);
+        assert_eq!(fields(&said), [true, true], "{verb}: {said:?}");
+        assert_eq!(said.code, if verb == "validate" { 1 } else { 3 }, "{verb}");
+    }
+}
+
 /// Rendered once is rendered; and what was rendered into a file is taken out again to the byte.
 #[test]
 fn the_program_renders_them_once_and_takes_them_back() {

@@ -1,11 +1,5 @@
-//! The formats of skills: what manifests are recognised as, where skills are mounted, and the table of
-//! docs/skill-formats.md, which `UPDATE_DOCS=1 cargo test --test it skill_formats` writes.
-
-#![allow(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "a test may read files and stops at bad data"
-)]
+//! The formats of skills: what manifests are recognised as, where skills are mounted, and the tables of
+//! docs/skill-formats.md.
 
 use kubectl_skills::api::image_volume::KNOWN_BAD;
 use kubectl_skills::skill::format::{
@@ -13,6 +7,8 @@ use kubectl_skills::skill::format::{
 };
 use kubectl_skills::skill::oci::{Document, media_type, parse};
 use serde_json::{Value, json};
+
+use crate::docs;
 
 const IMAGE: &str = media_type::OCI_CONFIG;
 const LAYER: &str = media_type::OCI_LAYER_GZIP;
@@ -189,20 +185,6 @@ fn known_bad() -> String {
 /// The page is what people choose a format by.
 #[test]
 fn the_page_has_the_tables() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/skill-formats.md");
-    let page = std::fs::read_to_string(&path).expect("the page");
-    let mut made = page.clone();
-    for (mark, table) in [("formats", markdown()), ("known-bad", known_bad())] {
-        let (before, rest) = made.split_once(&format!("<!-- {mark} -->\n")).expect(mark);
-        let (_, after) = rest.split_once(&format!("<!-- /{mark} -->")).expect(mark);
-        made = format!("{before}<!-- {mark} -->\n{table}<!-- /{mark} -->{after}");
-    }
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &made).expect("a page");
-        return;
-    }
-    assert!(
-        page == made,
-        "docs/skill-formats.md is not the tables any more: UPDATE_DOCS=1 cargo test --test it skill_formats"
-    );
+    docs::table("skill-formats.md", "formats", &markdown());
+    docs::table("skill-formats.md", "known-bad", &known_bad());
 }

@@ -5,6 +5,8 @@
 
 use kubectl_skills::skill::frontmatter::{LIMIT, Reader, SkillFile, read};
 
+use crate::docs;
+
 /// What a reader reads out, or its first refusal.
 #[derive(Debug, PartialEq)]
 enum Made<'t> {
@@ -207,13 +209,31 @@ fn nineteen_ways_to_write_a_skill_file() {
         },
     ];
     assert_eq!(cases.len(), 19);
+    let mut table =
+        "| SKILL.md has | the rules | skills-ref | skillimage | docsclaw |\n|---|---|---|---|---|\n"
+            .to_owned();
     for Case { what, text, rules, skills_ref, skillimage, docsclaw } in cases {
         let file = read(text.as_bytes());
+        table += &row(what, &file);
         assert_eq!(broken(&file), rules, "{what}: {:#?}", file.findings);
         assert_eq!(made(&file, Reader::SkillsRef), skills_ref, "{what}");
         assert_eq!(made(&file, Reader::SkillImage), skillimage, "{what}");
         assert_eq!(made(&file, Reader::Docsclaw), docsclaw, "{what}");
     }
+    docs::table("skill-formats.md", "readers", &table);
+}
+
+/// A row of the table of docs/skill-formats.md: what the rules say, and what each reader reads where that is something else.
+fn row(what: &str, file: &SkillFile) -> String {
+    let own = (file.name.as_deref().unwrap_or_default(), file.description.as_deref().unwrap_or_default());
+    let cells = Reader::ALL.map(|reader| match made(file, reader) {
+        Refuses(_) => "refused".to_owned(),
+        Reads(name, description) if (name, description) == own || file.name.is_none() => "read".to_owned(),
+        Reads(name, _) if name != own.0 => format!("name `{name}`"),
+        Reads(_, description) => format!("description `{description}`"),
+    });
+    let rules = if file.is_valid() { "kept" } else { "broken" };
+    format!("| {what} | {rules} | {} |\n", cells.join(" | "))
 }
 
 /// What catalogs, budgets and `pack` take from the file.
