@@ -255,7 +255,9 @@ fn one(
             Some(Some(entry)) => return Ok(Some(entry)),
             None if path.is_empty() => return Err(refused("a file without a name", REBUILD)),
             None => {
-                let mode = header.mode().map_err(damaged)?;
+                // Go reads a field without digits as 0.
+                let unset = header.as_old().mode.iter().all(|&byte| matches!(byte, 0 | b' '));
+                let mode = if unset { 0 } else { header.mode().map_err(damaged)? };
                 let reading = Reading { size, executable: mode & 0o111 != 0, limits };
                 Kind::File(Box::new(reading.facts(reader, &path, spent)?))
             }

@@ -145,3 +145,102 @@ fn a_blob_that_is_not_the_one_named_is_refused() {
         assert!(error.starts_with(&expected), "{error}\n{expected}");
     }
 }
+
+/// Numbers in an order that looks like none.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % most as u64).expect("small")
+    }
+}
+
+/// Makes the checksums of a damaged tar right again, so that what is damaged is read.
+fn with_checksums(tar: &mut [u8]) {
+    for block in tar.chunks_exact_mut(512) {
+        if block.iter().any(|&byte| byte != 0) && block[257..262] == *b"ustar" {
+            let mut header = tar::Header::from_byte_slice(block).clone();
+            header.set_cksum();
+            block.copy_from_slice(header.as_bytes());
+        }
+    }
+}
+
+/// Whatever bytes there are: entries and an end, or an error that says something; paths are below the root, and nothing is
+/// read beyond the limits.
+#[test]
+fn damage_is_an_error_or_a_tree() {
+    let long = format!("{}/SKILL.md", "n".repeat(120));
+    let mut seed = tar(&[("SKILL.md", 0o644, b"---\n"), (&long, 0o755, b"x"), ("d/.wh.y", 0o644, b"")]);
+    seed.truncate(seed.len() - 1024);
+    let mut builder = tar::Builder::new(seed);
+    for (kind, name, target) in [
+        (tar::EntryType::Symlink, "l", "SKILL.md"),
+        (tar::EntryType::Link, "h", "SKILL.md"),
+        (tar::EntryType::Directory, "d/", ""),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(0);
+        header.set_path(name).expect("a name");
+        header.set_link_name_literal(target).expect("a target");
+        header.set_cksum();
+        builder.append(&header, std::io::empty()).expect("memory");
+    }
+    builder.append_pax_extensions([("path", &b"pax"[..])]).expect("memory");
+    let mut header = tar::Header::new_ustar();
+    header.set_size(1);
+    header.set_path("short").expect("a name");
+    header.set_cksum();
+    builder.append(&header, &b"y"[..]).expect("memory");
+    let seed = builder.into_inner().expect("memory");
+    let limits = Limits { image_bytes: 1 << 16, file_bytes: 1 << 13, entries: 40, ..Limits::default() };
+    let (mut chance, mut trees) = (Chance(0x9e37_79b9_7f4a_7c15), 0);
+    for _ in 0..5_000 {
+        let mut bytes = seed.clone();
+        for _ in 0..chance.below(4) {
+            let at = chance.below(bytes.len());
+            match chance.below(4) {
+                0 => bytes[at] = u8::try_from(chance.below(256)).expect("a byte"),
+                1 => bytes[at] = b"/.0147\0xgLKS"[chance.below(12)],
+                2 => bytes.truncate(at.max(1)),
+                _ => {
+                    let block = at / 512 * 512;
+                    let end = (block + 512).min(bytes.len());
+                    bytes.extend_from_within(block..end);
+                }
+            }
+        }
+        with_checksums(&mut bytes);
+        let blob = match chance.below(8) {
+            0 => gzip(&bytes),
+            1 => zstd(&bytes),
+            _ => bytes,
+        };
+        let kind = match Compression::sniffed(&blob) {
+            Compression::Gzip => "tar+gzip",
+            Compression::Zstd => "tar+zstd",
+            Compression::None => "tar",
+        };
+        let (mut merge, mut spent) = (crate::skill::tree::Merge::default(), Spent::default());
+        merge.next_layer();
+        let mut each = |entry: Entry| {
+            assert_eq!(path::normal(entry.path.as_bytes()), Ok(entry.path.clone()));
+            merge.apply(entry)
+        };
+        let descriptor = descriptor(kind, &blob);
+        match read(&mut &blob[..], &descriptor, None, &limits, &mut spent, &mut each) {
+            Ok(layer) => {
+                assert!(layer.unpacked <= limits.image_bytes && layer.entries <= limits.entries);
+                trees += u32::from(merge.finish().is_ok());
+            }
+            Err(error) => assert!(!error.message.is_empty()),
+        }
+    }
+    // Else the damage is such that little is tried but the first check.
+    assert!((500..4_500).contains(&trees), "{trees}");
+}
