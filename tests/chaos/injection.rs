@@ -246,7 +246,7 @@ fn pods_while_all_die(server: &Server, fail_open: bool) -> Made {
     let [created, refused, unanswered] = [created, refused, unanswered].map(AtomicUsize::into_inner);
     let list = server.get(PODS);
     let pods = list["items"].as_array().expect("pods").clone();
-    println!(
+    eprintln!(
         "chaos: {created} pods created, {refused} refused, {unanswered} without an answer, {} stored",
         pods.len()
     );

@@ -21,6 +21,7 @@ mod http;
 mod inject_policy;
 mod kubeconfig;
 mod live_files;
+mod login;
 mod objects;
 mod pods;
 #[path = "../webhook/program.rs"]

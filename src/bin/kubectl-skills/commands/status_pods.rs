@@ -36,6 +36,12 @@ struct Pod<'p> {
     owners: Vec<Owner>,
 }
 
+/// Pods that the same SkillBindings are about.
+struct Rest<'b> {
+    about: Vec<&'b Binding>,
+    own: Vec<usize>,
+}
+
 impl<'p> PodsOfBindings<'p> {
     /// Of all pods of the namespaces concerned.
     pub fn new(bindings: &'p Bindings, pods: &'p [Value]) -> Self {
@@ -65,7 +71,7 @@ impl<'p> PodsOfBindings<'p> {
 
     /// Adds reports of the other pods that get skills: made by hand, of a workload that is gone, or of a kind that is not known.
     pub fn rest(self, selected: &BTreeSet<(String, String)>, reports: &mut Vec<Report>) {
-        let mut groups: BTreeMap<Vec<(String, String)>, (Vec<&Binding>, Vec<usize>)> = BTreeMap::new();
+        let mut groups: BTreeMap<Vec<(String, String)>, Rest<'_>> = BTreeMap::new();
         for (at, Pod { object: pod, part, owners }) in self.pods.iter().enumerate() {
             let opted_out = Object(pod).label(INJECT) == Some("false");
             if self.counted.contains(&at) || opted_out || !is_injectable(pod) || is_over(part) {
@@ -77,10 +83,10 @@ impl<'p> PodsOfBindings<'p> {
             let names: Vec<(String, String)> =
                 about.iter().map(|binding| (namespace.to_owned(), binding.id.name.clone())).collect();
             if names.iter().any(|name| selected.contains(name)) {
-                groups.entry(names).or_insert_with(|| (about, Vec::new())).1.push(at);
+                groups.entry(names).or_insert_with(|| Rest { about, own: Vec::new() }).own.push(at);
             }
         }
-        for (names, (about, own)) in groups {
+        for (names, Rest { about, own }) in groups {
             let whose: Vec<String> = names.iter().map(|(_, name)| format!("skillbinding/{name}")).collect();
             let (namespace, name) = names[0].clone();
             let mut report = Report {
