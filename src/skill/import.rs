@@ -23,7 +23,7 @@ pub mod rules {
 
     /// No list of skills that is known, or one in a version that is not.
     pub const FILE: Rule = Rule::error("import-file");
-    /// A value of the wrong type, or none where one is needed.
+    /// A value of the wrong type, or `None` if one is needed.
     pub const FIELD: Rule = Rule::error("import-field");
     /// An entry that names no image.
     pub const IMAGE: Rule = Rule::error("import-image");

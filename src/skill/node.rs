@@ -387,12 +387,12 @@ impl Node {
         }
     }
 
-    /// The items of a list; none where it is none.
+    /// The items of a list; `None` if it is none.
     pub fn items(&self) -> &[Node] {
         if let Content::List(items) = &self.content { items } else { &[] }
     }
 
-    /// The entries of a mapping; none where it is none.
+    /// The entries of a mapping; `None` if it is none.
     pub fn entries(&self) -> &[(Key, Node)] {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }

@@ -160,7 +160,7 @@ impl Session {
         self.known.lock().await.remove(&access.registry);
     }
 
-    /// The header that answers a challenge, until when it is good, and by whose login; none where a login is needed and
+    /// The header that answers a challenge, until when it is good, and by whose login; `None` if a login is needed and
     /// there is none.
     async fn answer(
         &self,

@@ -74,7 +74,7 @@ impl Credentials {
         Ok(Self { given, files, named, limit })
     }
 
-    /// The login for a repository; none where nobody says one.
+    /// The login for a repository; `None` if nobody says one.
     pub async fn of(&self, registry: &str, repository: &str) -> Result<Option<Found>> {
         if let Some(given) = &self.given {
             return Ok(Some(given.clone()));
@@ -144,7 +144,7 @@ impl Credentials {
         Ok(None)
     }
 
-    /// Asks a credential helper; none where it has nothing for that server.
+    /// Asks a credential helper; `None` if it has nothing for that server.
     async fn helper(&self, name: &str, server: &str, file: &Path) -> Result<Option<Found>> {
         let program = format!("docker-credential-{name}");
         let origin = format!("{program}, which {} names", file.display());
@@ -273,7 +273,7 @@ fn entry<'v>(config: &'v Value, key: &str) -> Option<&'v Value> {
     })
 }
 
-/// The login of an entry; none where it has none, as where a store keeps it.
+/// The login of an entry; `None` if it has none, as where a store keeps it.
 fn login(entry: &Value) -> std::result::Result<Option<Login>, &'static str> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     if let Some(token) = text("identitytoken") {

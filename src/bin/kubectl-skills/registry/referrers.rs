@@ -140,7 +140,7 @@ fn holds(bytes: &[u8], digest: &Digest) -> bool {
     entries(bytes).is_ok_and(|all| all.iter().any(|one| one.digest == *digest))
 }
 
-/// The index with an entry more, or none where it has it. Entries of others stay as they are written.
+/// The index with an entry more, or `None` if it has it. Entries of others stay as they are written.
 fn added(index: Option<&[u8]>, entry: &Value) -> std::result::Result<Option<Vec<u8>>, String> {
     let mut index: Value = match index {
         None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),

@@ -119,7 +119,7 @@ impl Repository {
         Ok(descriptor(digest, bytes.len() as u64, &kind))
     }
 
-    /// What a tag names; none where there is no such tag.
+    /// What a tag names; `None` if there is no such tag.
     pub async fn find(&self, tag: &str) -> Result<Option<Descriptor>> {
         let named = Named::Tag(tag);
         let head = self.send(self.manifest_ask(Method::HEAD, &named)?).await?;
@@ -169,7 +169,7 @@ impl Repository {
         Ok(bytes)
     }
 
-    /// A manifest by its tag; none where there is no such tag.
+    /// A manifest by its tag; `None` if there is no such tag.
     pub async fn tagged(&self, tag: &str) -> Result<Option<(Vec<u8>, String)>> {
         match self.get_manifest(&Named::Tag(tag)).await {
             Ok(found) => Ok(Some(found)),

@@ -133,7 +133,7 @@ impl Source {
         }
     }
 
-    /// What a tag names; none where there is no such tag.
+    /// What a tag names; `None` if there is no such tag.
     pub async fn tag(&self, tag: &str) -> Result<Option<Descriptor>> {
         match self {
             Self::Registry(remote) => remote.origin.find(tag).await,

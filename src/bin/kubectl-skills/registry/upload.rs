@@ -209,7 +209,7 @@ impl Repository {
     }
 }
 
-/// How many bytes the registry has; none where it does not say.
+/// How many bytes the registry has; `None` if it does not say.
 fn received(answer: &Answer) -> Option<u64> {
     let range = answer.header(RANGE.as_str())?;
     let (_, last) = range.trim_start_matches("bytes=").rsplit_once('-')?;
