@@ -351,3 +351,30 @@ fn a_run_that_is_stopped_leaves_no_image_and_the_next_one_goes_on() {
     let again = skills(&["pull", &format!("{}/a/b:1", server.host), &layout, "-o", "json"]);
     assert_eq!(again.json()["blobs"], json!({"sent": 0, "bytes": 0, "mounted": 0, "present": 2}));
 }
+
+/// `script` of util-linux gives a pseudo-terminal.
+#[test]
+fn progress_is_for_a_terminal_and_neither_for_scripts_nor_for_ci() {
+    let (model, image) = model();
+    let server = healthy(&model);
+    let out = folder();
+    let shown = |number: u32, flag: &str, ci: &str| {
+        let layout = text(&out.path().join(number.to_string()));
+        let program = env!("CARGO_BIN_EXE_kubectl-skills");
+        let line = format!("{program} pull {}/a/b:1 {layout} {flag}", server.host);
+        let mut command = std::process::Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm")
+            .env("CI", ci);
+        let output = command.stdin(std::process::Stdio::null()).output().expect("script of util-linux");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && shown.contains(&format!("{layout}@{image}")), "{shown}");
+        shown.contains("B/s")
+    };
+    assert_eq!([shown(1, "", ""), shown(2, "-q", ""), shown(3, "", "true")], [true, false, false]);
+    let (said, _out) = pull(&server, &[]);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+}

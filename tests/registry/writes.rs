@@ -274,3 +274,43 @@ fn layouts_that_are_none_and_names_that_are_not_there_are_said() {
     assert_eq!(said.code, 3);
     assert!(said.stderr.contains("the folder is not empty, and no OCI layout"), "{}", said.stderr);
 }
+
+/// A layout that was copied from a registry without the referrers API, tag by tag: its signatures stand in the list under the
+/// fallback tag alone.
+#[test]
+fn signatures_of_a_layout_are_found_by_the_fallback_tag() {
+    let out = folder();
+    let blobs = out.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |value: &Value, kind: &str, name: Option<&str>| {
+        let bytes = value.to_string().into_bytes();
+        let own = digest(&bytes);
+        std::fs::write(blobs.join(own.replace("sha256:", "")), &bytes).unwrap();
+        let mut entry = json!({"mediaType": kind, "digest": own, "size": bytes.len()});
+        if let Some(name) = name {
+            entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+        }
+        entry
+    };
+    let config = put(&json!({}), "application/vnd.oci.empty.v1+json", None);
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []});
+    let image = put(&manifest, MANIFEST, Some("skills/pdf:1"));
+    let bundle = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "bundle", "config": config, "layers": [],
+        "subject": {"mediaType": MANIFEST, "digest": image["digest"], "size": image["size"]}});
+    let bundle = put(&bundle, MANIFEST, None);
+    let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [bundle]});
+    let tag = image["digest"].as_str().unwrap().replace(':', "-");
+    let list = put(&list, INDEX, Some(&format!("skills/pdf:{tag}")));
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image, list]});
+    std::fs::write(out.path().join("index.json"), index.to_string()).unwrap();
+    std::fs::write(out.path().join("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}").unwrap();
+
+    let model = Arc::new(Model { referrers: true, ..Model::default() });
+    let server = healthy(&model);
+    let reference = format!("{}/c:1", server.host);
+    let said = skills(&["push", &text(out.path()), &reference, "-o", "json"]);
+    assert_eq!((said.code, &said.json()["referrers"]), (0, &json!(1)), "{}", said.stderr);
+    let state = model.state.lock().unwrap();
+    assert!(state.manifests.contains_key(&("c".into(), bundle["digest"].as_str().unwrap().into())));
+    assert_eq!(state.tags.keys().map(|(_, tag)| tag.as_str()).collect::<Vec<_>>(), ["1"]);
+}
