@@ -256,6 +256,9 @@ pub fn parse(bytes: &[u8], declared: Option<&str>) -> Result<Document, String> {
         }
         None => kind.manifests.is_some(),
     };
+    if index && kind.manifests.is_none() {
+        return Err("it is to be an image index and has no `manifests`".into());
+    }
     let read = |error: serde_json::Error| {
         format!("no {}: {error}", if index { "image index" } else { "image manifest" })
     };
@@ -309,6 +312,8 @@ mod tests {
                 format!(r#"{{"mediaType":"{}","config":{descriptor}}}"#, media_type::OCI_MANIFEST),
                 Some(media_type::OCI_INDEX),
             ),
+            (format!(r#"{{"schemaVersion":2,"config":{descriptor}}}"#), Some(media_type::OCI_INDEX)),
+            (r#"{"schemaVersion":2,"manifests":[]}"#.to_owned(), Some(media_type::OCI_MANIFEST)),
             (r#"{"schemaVersion":1,"fsLayers":[]}"#.to_owned(), None),
             (r#"{"mediaType":"text/plain"}"#.to_owned(), None),
             ("[]".to_owned(), None),

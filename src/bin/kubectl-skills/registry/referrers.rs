@@ -121,15 +121,6 @@ impl Repository {
 
 /// The manifests of an index.
 pub(super) fn entries(bytes: &[u8]) -> std::result::Result<Vec<Descriptor>, String> {
-    /// What only an image has.
-    #[derive(serde::Deserialize)]
-    struct OfImage {
-        config: Option<serde::de::IgnoredAny>,
-    }
-
-    if serde_json::from_slice::<OfImage>(bytes).is_ok_and(|found| found.config.is_some()) {
-        return Err("an image in the place of a list".into());
-    }
     match parse(bytes, Some(media_type::OCI_INDEX))? {
         Document::Index(index) => Ok(index.manifests),
         Document::Image(_) => Err("an image in the place of a list".into()),
