@@ -157,7 +157,8 @@ bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU,
 bench-skill-images: build ## pack and inspect on a skill of 12,941 files, alongside crane and oras where they are; hostile images: time, memory
 	hostile=$$(mktemp -d); trap 'rm -rf "$$hostile"' EXIT; \
 	HOSTILE_IMAGES=$$hostile cargo test --locked --test it -- each_is_refused_with_where_and_what; \
-	bench/skill_images.py --program $${CARGO_TARGET_DIR:-target}/release/kubectl-skills --hostile "$$hostile"
+	bench/skill_images.py --program $${CARGO_TARGET_DIR:-target}/release/kubectl-skills --hostile "$$hostile" \
+	  $$(crane=$$(ls .cache/tools/crane-*/crane 2>/dev/null | head -1); [ -z "$$crane" ] || echo --crane "$$PWD/$$crane")
 
 .PHONY: outside
 outside: ## examples/outside, a program of another project, renders a manifest with the library's public names

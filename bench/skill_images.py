@@ -9,6 +9,7 @@ DIR holds layouts, as HOSTILE_IMAGES=DIR cargo test --test it skill_hostile writ
 the largest memory of them; ends with 1 if a program fails, packs to two digests, or takes a hostile image.
 """
 import argparse
+import ctypes
 import json
 import os
 import random
@@ -20,17 +21,30 @@ import time
 from pathlib import Path
 
 
+PR_SET_CHILD_SUBREAPER = 36
+
+
 def run(command, cwd=None):
-    """Seconds, peak memory in MB, exit code and output of a command."""
-    begin = time.monotonic()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=err)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+    """Seconds, CPU seconds, peak memory in MiB, exit code and output of a command.
+
+    A shell starts it and leaves at once: Linux counts as a process's peak also what it shared with its parent before it
+    became another program, which would be the memory of this interpreter.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        begin = time.monotonic()
+        shell = subprocess.Popen(
+            ["sh", "-c", 'out=$1; err=$2; shift 2; "$@" </dev/null >"$out" 2>"$err" & echo $!', "sh", out, err, *command],
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+        )
+        child = int(shell.stdout.readline())
+        shell.wait()
+        shell.stdout.close()
+        _, status, usage = os.wait4(child, 0)
         seconds = time.monotonic() - begin
-        out.seek(0)
-        err.seek(0)
-        return seconds, usage.ru_maxrss / 1024, child.returncode, out.read(), err.read()
+        cpu = usage.ru_utime + usage.ru_stime
+        return seconds, cpu, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), out.read_bytes(), err.read_bytes()
 
 
 def generate(folder, files, megabytes):
@@ -55,16 +69,17 @@ def generate(folder, files, megabytes):
 
 def best(name, command, rounds, cwd=None, before=None, expected=0):
     """Runs a command some times and prints its best time and largest memory; gives its last output."""
-    times, memory, out = [], 0.0, b""
+    times, cpus, memory, out = [], [], 0.0, b""
     for _ in range(rounds):
         if before:
             before()
-        seconds, peak, code, out, err = run(command, cwd)
+        seconds, cpu, peak, code, out, err = run(command, cwd)
         if code != expected:
             sys.exit(f"{name}: exit code {code}: {err.decode(errors='replace')}")
         times.append(seconds)
+        cpus.append(cpu)
         memory = max(memory, peak)
-    print(f"{name:<44} {min(times):7.2f} s {memory:7.1f} MB", flush=True)
+    print(f"{name:<44} {min(times):7.2f} s {min(cpus):7.2f} s CPU {memory:7.1f} MiB", flush=True)
     return out
 
 
@@ -104,16 +119,16 @@ def large(args, work):
 def hostile(args):
     figures = []
     for layout in sorted(path for path in args.hostile.iterdir() if path.is_dir()):
-        seconds, memory, code, out, err = run([args.program, "inspect", "-o", "json", str(layout)])
+        seconds, _, memory, code, out, err = run([args.program, "inspect", "-o", "json", str(layout)])
         if code != 3 or out:
             sys.exit(f"{layout.name}: exit code {code}: {err.decode(errors='replace')}")
         figures.append((seconds, memory, layout.name))
     if not figures:
         sys.exit(f"{args.hostile}: no images")
     slow, heavy = max(figures), max(figures, key=lambda figure: figure[1])
-    print(f"{len(figures)} hostile images, each refused: at most {slow[0]:.2f} s ({slow[2]}), {heavy[1]:.1f} MB ({heavy[2]})")
+    print(f"{len(figures)} hostile images, each refused: at most {slow[0]:.2f} s ({slow[2]}), {heavy[1]:.1f} MiB ({heavy[2]})")
     for seconds, memory, name in sorted(figures, reverse=True)[:5]:
-        print(f"  {name:<42} {seconds:7.2f} s {memory:7.1f} MB")
+        print(f"  {name:<42} {seconds:7.2f} s {memory:7.1f} MiB")
 
 
 def main():
@@ -126,6 +141,7 @@ def main():
     parser.add_argument("--crane", default=shutil.which("crane"))
     parser.add_argument("--oras", default=shutil.which("oras"))
     args = parser.parse_args()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     args.program = str(Path(args.program).resolve())
     with tempfile.TemporaryDirectory() as work:
         large(args, Path(work))
