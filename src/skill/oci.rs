@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 /// (967efdc0:spec.md, "Pushing Manifests").
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
+/// The annotation that names an image in the index of an OCI layout.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
 /// The media types that name a manifest or an index.
 pub mod media_type {
     /// An OCI image manifest.

@@ -1,9 +1,8 @@
-//! Where the files of skills are read from on this machine: a folder, an OCI layout, a zip, a git repository. What they
-//! mean is left to the library.
+//! Where the files of skills are read from on this machine: a folder, a zip, a git repository; and the OCI layout that they
+//! are packed into. What they mean is left to the library.
 
 pub mod folder;
 pub mod git;
-pub mod layout;
 pub mod layout_write;
 pub mod source;
 

@@ -3,12 +3,10 @@
 use clap::Args as ClapArgs;
 use kubectl_skills::skill::content::Content;
 use kubectl_skills::skill::oci::Descriptor;
-use kubectl_skills::skill::within;
 
 use crate::exit::Failure;
 #[cfg(feature = "registry")]
 use crate::registry::{args::RegistryArgs, blocking::Blocking, place::Place};
-use crate::skill_files::layout;
 
 /// How images are reached.
 #[derive(Debug, ClapArgs)]
@@ -27,23 +25,20 @@ pub struct Opened {
 }
 
 /// Opens an image.
-#[cfg_attr(not(feature = "registry"), allow(unused_variables, reason = "a build without registries"))]
+#[cfg(feature = "registry")]
 pub fn open(word: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
-    if let Some((layout, name)) = layout::named(word) {
-        let root = layout.resolve(name.as_deref()).map_err(|error| within(word.to_owned(), error))?;
-        return Ok(Opened { content: Box::new(layout), root });
-    }
-    #[cfg(feature = "registry")]
-    {
-        let place = Place::parse(word).map_err(|error| {
-            Failure::input(format!("{word}: no folder, no OCI layout and no reference: {error}"), "")
-        })?;
-        let (content, root) = Blocking::open(&place, &args.registry, verb)?;
-        Ok(Opened { content: Box::new(content), root })
-    }
-    #[cfg(not(feature = "registry"))]
+    let place = Place::parse(word).map_err(|error| {
+        Failure::input(format!("{word}: no folder, no OCI layout and no reference: {error}"), "")
+    })?;
+    let (content, root) = Blocking::open(&place, &args.registry, verb)?;
+    Ok(Opened { content: Box::new(content), root })
+}
+
+/// Opens an image.
+#[cfg(not(feature = "registry"))]
+pub fn open(word: &str, _: &SourceArgs, _: &'static str) -> Result<Opened, Failure> {
     Err(Failure::input(
-        format!("{word}: no folder and no OCI layout"),
-        "this build reads no registries: install one that does: cargo install kubectl-skills",
+        format!("{word}: no folder"),
+        "this build reads no OCI layouts and registries: install one that does: cargo install kubectl-skills",
     ))
 }

@@ -13,7 +13,7 @@ use kubectl_skills::skill::{path, within};
 
 use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
-use crate::skill_files::{LimitArgs, folder, human, layout};
+use crate::skill_files::{LimitArgs, folder, human};
 use crate::table::Table;
 use crate::{notes, sink};
 
@@ -83,7 +83,7 @@ fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {
     let what = args.what.as_str();
     let at = |error| Failure::from(within(what.to_owned(), error));
     let root = Path::new(what);
-    if root.is_dir() && layout::named(what).is_none() {
+    if root.is_dir() && !root.join("oci-layout").is_file() {
         return of_folder(root, what, limits).map_err(at);
     }
     let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;

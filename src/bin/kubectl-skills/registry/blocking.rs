@@ -1,5 +1,4 @@
 //! A source for code that cannot wait: the library's `Content` over registries and layouts.
-#![allow(dead_code, reason = "what `inspect` reads through; a build without that verb has no use for it")]
 
 use std::io::{self, Read};
 

@@ -6,15 +6,13 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, parse};
+use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, REF_NAME, parse};
 
 use super::error::{Kind, RegistryError, Result};
 use super::referrers::{entries, fallback_tag};
 use super::repository::check;
 use super::stream::BlobStream;
 
-/// The annotation that names an entry of the index.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Most entries that a tar may have.
 const MOST_ENTRIES: usize = 100_000;
 /// Most manifests of an index that are looked at for what they refer to.

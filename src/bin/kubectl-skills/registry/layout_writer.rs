@@ -6,13 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use kubectl_skills::skill::oci::{Descriptor, Digest, MANIFEST_LIMIT, media_type};
+use kubectl_skills::skill::oci::{Descriptor, Digest, MANIFEST_LIMIT, REF_NAME, media_type};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::error::{Kind, RegistryError, Result};
-use super::layout::{REF_NAME, blob_name};
+use super::layout::blob_name;
 use super::progress::Progress;
 use super::referrers::entries;
 use super::stream::BlobStream;

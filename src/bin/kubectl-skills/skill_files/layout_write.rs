@@ -6,14 +6,13 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::skill::oci::{Digest, MANIFEST_LIMIT, media_type};
+use kubectl_skills::skill::oci::{Digest, MANIFEST_LIMIT, REF_NAME, media_type};
 use kubectl_skills::skill::pack::Blob;
 use kubectl_skills::skill::refused;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::folder::io as io_error;
-use super::layout::NAME;
 
 /// A layout that is being written.
 pub struct Writer {
@@ -22,6 +21,8 @@ pub struct Writer {
     tar: Option<(PathBuf, TempDir)>,
     /// What there was before, so that a run that fails leaves it so.
     before: Before,
+    /// Held while we write: two runs at once would lose entries of the index.
+    lock: Option<File>,
 }
 
 /// What stood where a layout is written.
@@ -58,7 +59,7 @@ impl Writer {
             let folder = folder.map_err(|error| io_error(parent, &error))?;
             let root = folder.path().to_owned();
             // The folder goes by itself.
-            let writer = Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout };
+            let writer = Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout, lock: None };
             writer.prepare()?;
             return Ok(writer);
         }
@@ -74,8 +75,9 @@ impl Writer {
                 "name a folder that does not exist, or a file that ends in .tar",
             ));
         };
-        let writer = Self { root: to.to_owned(), tar: None, before };
+        let mut writer = Self { root: to.to_owned(), tar: None, before, lock: None };
         writer.prepare()?;
+        writer.lock(to)?;
         Ok(writer)
     }
 
@@ -86,6 +88,20 @@ impl Writer {
         if !path.exists() {
             self.replace(&path, b"{\"imageLayoutVersion\":\"1.0.0\"}")?;
         }
+        Ok(())
+    }
+
+    /// As `pull` and `copy` lock it.
+    fn lock(&mut self, to: &Path) -> Result<(), InputError> {
+        let marker = self.root.join("oci-layout");
+        let lock = File::open(&marker).map_err(|error| io_error(&marker, &error))?;
+        if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
+            // The other run's, whatever becomes of this one.
+            self.before = Before::Layout;
+            let message = format!("{}: another run writes this layout", to.display());
+            return Err(refused(message, "wait for it to end, and run again"));
+        }
+        self.lock = Some(lock);
         Ok(())
     }
 
@@ -117,13 +133,13 @@ impl Writer {
         };
         let mut entry = image.descriptor();
         if let Some(name) = name {
-            entry["annotations"] = json!({ NAME: name });
+            entry["annotations"] = json!({ REF_NAME: name });
         }
         let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
         let entries = entries.ok_or_else(|| refused(format!("{}: no index", path.display()), ""))?;
         entries.retain(|other| match name {
-            Some(name) => other["annotations"][NAME] != name,
-            None => other["digest"] != entry["digest"] || !other["annotations"][NAME].is_null(),
+            Some(name) => other["annotations"][REF_NAME] != name,
+            None => other["digest"] != entry["digest"] || !other["annotations"][REF_NAME].is_null(),
         });
         entries.push(entry);
         self.replace(&path, index.to_string().as_bytes())?;
