@@ -248,11 +248,17 @@ fn a_layout_keeps_what_has_another_tag() {
     let said = folder.skills(&["inspect", "l"]);
     assert_eq!(said.code, 3);
     assert!(
-        said.stderr.contains("several images (name one of them as FOLDER:TAG or FOLDER@DIGEST: 2, 1)"),
+        said.stderr.contains("has more than one image (name one: l:NAME; there are 2, 1)"),
         "{}",
         said.stderr
     );
-    assert!(folder.skills(&["inspect", "l:3"]).stderr.contains("no image \"3\""));
+    let said = folder.skills(&["inspect", "l:3"]);
+    assert_eq!(
+        (said.code, said.stderr.contains("OCI layout l: has no image 3 (name one: l:NAME; there are 2, 1)")),
+        (3, true),
+        "{said:?}"
+    );
+    assert_eq!(folder.skills(&["inspect", "l:1", "--platform", "arm"]).code, 2);
 }
 
 /// The time is left out unless somebody gives it: then it is part of the digest.

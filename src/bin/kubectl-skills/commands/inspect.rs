@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(value_name = "DIR|LAYOUT|REFERENCE")]
     what: String,
     /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
-    #[arg(long, value_name = "PLATFORM")]
+    #[arg(long, value_name = "PLATFORM", value_parser = platform)]
     platform: Option<String>,
     /// Output format: table; tree, with every file; json or yaml, with everything
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true)]
@@ -77,6 +77,17 @@ pub fn run(args: &Args) -> Run {
     }
     let sound = !found.skills.is_empty() && !findings.iter().any(|finding| finding.is_error());
     Ok(if sound { Outcome::Done } else { Outcome::Found })
+}
+
+/// `linux/arm64` or `linux/arm64/v8`.
+fn platform(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if matches!(parts.len(), 2 | 3) && parts.iter().all(is_word) {
+        Ok(text.to_owned())
+    } else {
+        Err("write it as OS/ARCHITECTURE, such as linux/arm64".to_owned())
+    }
 }
 
 fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {

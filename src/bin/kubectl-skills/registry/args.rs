@@ -82,7 +82,7 @@ impl RegistryArgs {
         let one = |text: &String| {
             let wrong = || {
                 RegistryError::new(
-                    Kind::Local,
+                    Kind::Usage,
                     format!("--mirror {text}: write HOST=MIRROR, such as docker.io=mirror.example.com"),
                 )
             };

@@ -192,7 +192,7 @@ impl Image {
                 return Ok(());
             }
             let refuse = |why: &str| {
-                RegistryError::new(Kind::Refused, format!("manifest {}: {why}", descriptor.digest))
+                RegistryError::new(source.refusal(), format!("manifest {}: {why}", descriptor.digest))
             };
             if depth > DEEPEST {
                 return Err(refuse(&format!("indexes are nested more than {DEEPEST} times")));

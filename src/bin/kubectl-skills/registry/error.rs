@@ -23,6 +23,10 @@ pub enum Kind {
     Refused,
     /// A flag, a credential file, or a layout on this machine.
     Local,
+    /// A layout on this machine has no such image.
+    NotInLayout,
+    /// A flag that cannot be meant.
+    Usage,
 }
 
 /// A failure with its story.
@@ -71,7 +75,9 @@ impl RegistryError {
 impl From<RegistryError> for Failure {
     fn from(RegistryError { kind, message, help }: RegistryError) -> Self {
         match kind {
-            Kind::Local => Self::input(message, help),
+            Kind::Local | Kind::NotInLayout => Self::input(message, help),
+            Kind::Usage if help.is_empty() => Self::Usage(message),
+            Kind::Usage => Self::Usage(format!("{message}; {help}")),
             _ => Self::Remote(vec![RemoteError { message, help }]),
         }
     }

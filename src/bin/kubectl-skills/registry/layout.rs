@@ -134,7 +134,7 @@ impl Layout {
     }
 
     fn missing(&self, why: &str) -> RegistryError {
-        RegistryError { kind: Kind::NotFound, ..self.wrong(why) }.help(match self.names().as_slice() {
+        RegistryError { kind: Kind::NotInLayout, ..self.wrong(why) }.help(match self.names().as_slice() {
             [] => format!("name one by its digest: {}@sha256:...", self.path.display()),
             names => format!("name one: {}:NAME; there are {}", self.path.display(), names.join(", ")),
         })
@@ -161,7 +161,7 @@ impl Layout {
         let listed = match self.resolve(Some(&fallback_tag(digest))) {
             Ok(list) => entries(&self.manifest(&list)?)
                 .map_err(|why| self.wrong(&format!("{}: {why}", list.digest)))?,
-            Err(error) if error.kind == Kind::NotFound => Vec::new(),
+            Err(error) if error.kind == Kind::NotInLayout => Vec::new(),
             Err(error) => return Err(error),
         };
         for one in self.index.iter().chain(&listed).take(MOST_REFERRERS) {
@@ -179,11 +179,8 @@ impl Layout {
     pub fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         let bytes = self.small(&blob_name(&descriptor.digest))?;
         check(&bytes, descriptor).map_err(|why| {
-            RegistryError {
-                kind: Kind::Integrity,
-                ..self.wrong(&format!("manifest {}: {why}", descriptor.digest))
-            }
-            .help("the layout is damaged; fetch it again")
+            self.wrong(&format!("manifest {}: {why}", descriptor.digest))
+                .help("the layout is damaged; fetch it again")
         })?;
         Ok(bytes)
     }
@@ -196,7 +193,7 @@ impl Layout {
                 "blob {} has {length} bytes, and {} were announced",
                 descriptor.digest, descriptor.size
             );
-            return Err(RegistryError { kind: Kind::Integrity, ..self.wrong(&why) });
+            return Err(self.wrong(&why));
         }
         Ok(BlobStream::file(file, descriptor, self.path.display().to_string()))
     }

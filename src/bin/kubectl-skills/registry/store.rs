@@ -133,13 +133,21 @@ impl Source {
         }
     }
 
+    /// The kind of an error about what was read: a layout is input, and a registry's answer is not.
+    pub fn refusal(&self) -> Kind {
+        match self {
+            Self::Registry(_) => Kind::Refused,
+            Self::Layout(_) => Kind::Local,
+        }
+    }
+
     /// What a tag names; `None` if there is no such tag.
     pub async fn tag(&self, tag: &str) -> Result<Option<Descriptor>> {
         match self {
             Self::Registry(remote) => remote.origin.find(tag).await,
             Self::Layout(layout) => match layout.resolve(Some(tag)) {
                 Ok(found) => Ok(Some(found)),
-                Err(error) if error.kind == Kind::NotFound => Ok(None),
+                Err(error) if error.kind == Kind::NotInLayout => Ok(None),
                 Err(error) => Err(error),
             },
         }

@@ -147,11 +147,9 @@ impl BlobStream {
     }
 
     fn wrong(&self, why: &str) -> RegistryError {
-        RegistryError::new(
-            Kind::Integrity,
-            format!("blob {} of {}: {why}", self.descriptor.digest, self.place),
-        )
-        .help("it is damaged, or not what its digest names; nothing of it was used")
+        let kind = if matches!(self.from, From::File(_)) { Kind::Local } else { Kind::Integrity };
+        RegistryError::new(kind, format!("blob {} of {}: {why}", self.descriptor.digest, self.place))
+            .help("it is damaged, or not what its digest names; nothing of it was used")
     }
 }
 

@@ -59,7 +59,8 @@ impl Writer {
             let folder = folder.map_err(|error| io_error(parent, &error))?;
             let root = folder.path().to_owned();
             // The folder goes by itself.
-            let writer = Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout, lock: None };
+            let writer =
+                Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout, lock: None };
             writer.prepare()?;
             return Ok(writer);
         }
