@@ -22,6 +22,7 @@ pub mod pack;
 pub mod path;
 pub mod pax;
 pub mod tree;
+pub mod url;
 pub mod zip;
 
 use crate::api::error::InputError;

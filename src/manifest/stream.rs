@@ -154,6 +154,18 @@ impl<'s> Stream<'s> {
         Ok(stream)
     }
 
+    /// The same, with the workloads of all kinds even where no SkillBinding asks for any.
+    ///
+    /// # Errors
+    /// As [`Stream::read`].
+    pub fn read_all(
+        sources: &'s [Source],
+        default_namespace: &str,
+        kinds: Kinds,
+    ) -> Result<Self, Vec<InputError>> {
+        Self::read_kinds(sources, default_namespace, Some(kinds))
+    }
+
     /// `kinds`: those of SkillBindings; `None` if there is none, and the operator's kinds are enough.
     fn read_kinds(
         sources: &'s [Source],

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::finding::{Finding, Rule, by_line, shown};
 use super::node::{self, Content, Markup, Node};
 use super::oci::Digest;
+use super::url::without_login;
 use crate::api::image_reference;
 use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 
@@ -132,9 +133,16 @@ impl Reader<'_> {
         let file = node::read(text.trim_start_matches('\u{feff}'), 1)
             .map_err(|fault| error(fault.line, fault.message).help(fault.help))?;
         for mark in &file.marks {
-            if let Markup::Duplicate(key) = &mark.what {
-                let message = format!("the key {key:?} is there already");
-                self.out.findings.push(Finding::new(&rules::FIELD, mark.line, "", message));
+            match &mark.what {
+                Markup::Duplicate(key) => {
+                    let message = format!("the key {key:?} is there already");
+                    self.out.findings.push(Finding::new(&rules::FIELD, mark.line, "", message));
+                }
+                Markup::Document => {
+                    let further = error(mark.line, "a further document; one list is read".to_owned());
+                    self.out.findings.push(further.help("give each list a file of its own"));
+                }
+                _ => {}
             }
         }
         let root = &file.root;
@@ -332,7 +340,7 @@ impl Reader<'_> {
         let image = match given.map_or(image, Ok) {
             Ok(image) => image,
             Err((message, help)) => {
-                let help = help.replace("{NAME}", name);
+                let (message, help) = (without_login(&message), without_login(&help).replace("{NAME}", name));
                 self.out
                     .findings
                     .push(Finding::new(&rules::IMAGE, line, field, format!("{name} {message}")).help(help));
@@ -340,7 +348,7 @@ impl Reader<'_> {
             }
         };
         if image_reference::parse(&image).is_none() {
-            let message = format!("{} is no image reference", shown(&image));
+            let message = format!("{} is no image reference", shown(&without_login(&image)));
             self.out.findings.push(Finding::new(&rules::FIELD, line, field, message));
             return;
         }

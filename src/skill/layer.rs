@@ -191,7 +191,7 @@ fn at_entry(error: InputError, name: &[u8]) -> InputError {
     super::within(format!("entry {name:?}"), error)
 }
 
-/// After the last entry there are two blocks of zeros; what follows is nothing to any reader, but counts for the digests.
+/// After the last entry there are blocks of zeros and nothing else: some readers go on after them.
 fn end(tar: &mut Hashed<impl Read>) -> Result<(), InputError> {
     let mut block = [0; 512];
     let mut got = 0;
@@ -207,8 +207,19 @@ fn end(tar: &mut Hashed<impl Read>) -> Result<(), InputError> {
             "build the image again",
         ));
     }
-    io::copy(tar, &mut io::sink()).map_err(damaged)?;
-    Ok(())
+    let mut rest = [0; 8192];
+    loop {
+        match tar.read(&mut rest).map_err(damaged)? {
+            0 => return Ok(()),
+            n if rest[..n].iter().any(|&byte| byte != 0) => {
+                return Err(refused(
+                    "bytes after the end of its archive: some readers end there and some go on",
+                    REBUILD,
+                ));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// An entry that is one; none for what runtimes leave out.

@@ -82,6 +82,18 @@ pub fn list(bytes: &[u8], limits: &Limits) -> Result<Vec<Zipped>, InputError> {
     Ok(files)
 }
 
+/// Whether a file is none of the user's, but what macOS' Finder adds to zips: `__MACOSX/` and `.DS_Store`.
+pub fn is_of_finder(file: &str) -> bool {
+    file.starts_with(FINDER) || path::base(file) == ".DS_Store"
+}
+
+/// What is said to be left out for such a file: the folder as a whole.
+pub fn place_of_finder(file: String) -> String {
+    if file.starts_with(FINDER) { FINDER.trim_end_matches('/').to_owned() } else { file }
+}
+
+const FINDER: &str = "__MACOSX/";
+
 /// Where the record at the end begins: it is the last thing, but for a comment.
 fn end(bytes: &[u8]) -> Result<usize, InputError> {
     let last = bytes.len().checked_sub(22).ok_or_else(|| damaged("no zip"))?;

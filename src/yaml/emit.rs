@@ -223,7 +223,12 @@ fn spaces(out: &mut String, count: usize) {
 
 /// One document without a marker, laid out as kubectl prints it, ending with a line feed.
 pub fn document(value: &Value) -> String {
-    let layout = BlockLayout { step: 2, offset: 0, dash: 2, eol: "\n", scalars: Scalars::default() };
+    document_with(value, Scalars::default())
+}
+
+/// The same with other quotes.
+pub fn document_with(value: &Value, scalars: Scalars) -> String {
+    let layout = BlockLayout { step: 2, offset: 0, dash: 2, eol: "\n", scalars };
     let mut out = String::new();
     block(&mut out, value, 0, layout);
     out.push('\n');

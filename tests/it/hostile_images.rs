@@ -191,6 +191,18 @@ fn structure() -> Vec<Case> {
             "a block of zeros amid the entries",
         ),
         blob(
+            "second-archive",
+            media_type::OCI_LAYER_GZIP,
+            || gzip(&[tar(&[file(b"SKILL.md", SKILL)]), tar(&[file(b"hidden", b"x")])].concat()),
+            "bytes after the end of its archive",
+        ),
+        blob(
+            "garbage-at-end",
+            media_type::OCI_LAYER_GZIP,
+            || gzip(&[tar(&[file(b"SKILL.md", SKILL)]), vec![0; 20000], b"x".to_vec()].concat()),
+            "bytes after the end of its archive",
+        ),
+        blob(
             "checksum",
             media_type::OCI_LAYER_GZIP,
             || {

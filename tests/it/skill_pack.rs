@@ -279,7 +279,18 @@ fn a_time_is_only_there_if_it_is_given() {
     );
     let given = [&pack[..], &["--created", "2026-01-02T03:04:05Z"]].concat();
     assert_eq!(created(folder.skills(&given)), "2026-01-02T03:04:05Z");
-    assert_eq!(folder.skills(&[&pack[..], &["--created", "yesterday"]].concat()).code, 2);
+    for wrong in [
+        "yesterday",
+        "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-00-01T00:00:00Z",
+    ] {
+        assert_eq!(folder.skills(&[&pack[..], &["--created", wrong]].concat()).code, 2, "{wrong}");
+    }
+    assert_eq!(folder.skills(&[&pack[..], &["--created", "2024-02-29T23:59:59Z"]].concat()).code, 0);
+    let mut late = program(&pack);
+    assert_eq!(said(late.current_dir(folder.root()).env("SOURCE_DATE_EPOCH", "99999999999999")).code, 2);
 }
 
 #[test]
@@ -313,6 +324,87 @@ fn a_tar_is_the_layout_as_one_file() {
     archive.unpack(folder.path("unpacked")).expect("a tar");
     let seen = folder.skills(&["inspect", "unpacked:1", "-o", "json"]).json();
     assert_eq!(seen["contentIdentity"], identity());
+}
+
+/// A file whose name ends in `.tar` may be anybody's: only a layout is added to.
+#[test]
+fn a_tar_that_is_there_is_kept_or_added_to() {
+    let folder = skill();
+    folder.write("mine.tar", "a backup\n");
+    folder.write("docker.tar", tar(&[file(b"oci-layout", b"{}"), file(b"manifest.json", b"[]")]));
+    folder.write("empty.tar", "");
+    for name in ["mine.tar", "docker.tar"] {
+        let before = std::fs::read(folder.path(name)).expect("a file");
+        let said = folder.skills(&["pack", "pdf", "--to", name]);
+        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+        assert!(said.stderr.starts_with(&format!("error: {name}: ")), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("(it would be replaced: name another file, or a folder)"),
+            "{}",
+            said.stderr
+        );
+        assert_eq!(std::fs::read(folder.path(name)).expect("a file"), before);
+    }
+    let mut digests = Vec::new();
+    for version in ["1", "2", "3"] {
+        let said = folder.skills(&[
+            "pack",
+            "pdf",
+            "--to",
+            "empty.tar",
+            "-t",
+            version,
+            "--skill-version",
+            version,
+            "-o",
+            "json",
+        ]);
+        assert_eq!(said.code, 0, "{said:?}");
+        digests.push(said.json()["digest"].clone());
+    }
+    for (version, digest) in ["1", "2", "3"].iter().zip(digests) {
+        let seen = folder.skills(&["inspect", &format!("empty.tar:{version}"), "-o", "json"]);
+        assert_eq!((seen.code, &seen.json()["image"]["digest"]), (0, &digest), "{seen:?}");
+    }
+}
+
+/// What a run that was killed has left goes with the next one.
+#[test]
+#[cfg(unix)]
+fn temporary_files_of_a_killed_run_are_removed() {
+    let folder = skill();
+    assert_eq!(folder.skills(&["pack", "pdf", "--to", "l", "-t", "1"]).code, 0);
+    // No process has this number.
+    let left = ".kubectl-skills-2147483647-aB3.tmp";
+    for name in [left.to_owned(), format!("l/{left}"), format!("l/blobs/sha256/{left}")] {
+        folder.write(&name, "x");
+    }
+    assert_eq!(folder.skills(&["pack", "pdf", "--to", "l", "-t", "1"]).code, 0);
+    assert_eq!(folder.skills(&["pack", "pdf", "--to", "x.tar", "-t", "1"]).code, 0);
+    for name in [left.to_owned(), format!("l/{left}"), format!("l/blobs/sha256/{left}")] {
+        assert!(!folder.root().join(&name).exists(), "{name}");
+    }
+}
+
+/// What is published for ever must not hold a password, nor an error in a log of CI.
+#[test]
+fn passwords_are_neither_published_nor_printed() {
+    let folder = skill();
+    let commit = "0".repeat(40);
+    folder.write(
+        "lock.json",
+        r#"{"version": 1, "skills": {"pdf": {"source": "https://user:secretpw@example.com/a", "sourceType": "git"}}}"#,
+    );
+    for (args, code) in [
+        (&["pack", "pdf", "--source", "https://user:secretpw@example.com/a"][..], 2),
+        (&["pack", &format!("git+https://user:secretpw@example.com/a@{commit}")], 3),
+        (&["pack", "git+https://user:secretpw@example.com/a"], 3),
+        (&["import", "lock.json", "--selector", "a=b", "--name", "x"], 3),
+    ] {
+        let said = folder.skills(args);
+        assert_eq!(said.code, code, "{said:?}");
+        assert!(!said.stderr.contains("secretpw") && said.stdout.is_empty(), "{args:?}: {}", said.stderr);
+    }
 }
 
 /// A commit is packed as it is in git, whatever the machine's settings would make of it.

@@ -124,3 +124,96 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         assert!(matches!(said.code, 2 | 3), "{args:?}: {} {}", said.code, said.stderr);
     }
 }
+
+/// Skills are mounted into nine kinds of workload; one that is left out keeps its reference, and fails over an air gap.
+#[test]
+fn rendered_workloads_of_every_kind_are_read() {
+    let kinds = [
+        ("apps/v1", "Deployment", "template"),
+        ("apps/v1", "StatefulSet", "template"),
+        ("agents.x-k8s.io/v1alpha1", "Sandbox", "podTemplate"),
+        ("apps/v1", "DaemonSet", "template"),
+        ("apps/v1", "ReplicaSet", "template"),
+        ("batch/v1", "Job", "template"),
+        ("batch/v1", "CronJob", "jobTemplate: {spec: {template"),
+        ("argoproj.io/v1alpha1", "Rollout", "template"),
+        ("serving.knative.dev/v1", "Service", "template"),
+    ];
+    let (mut manifests, mut wanted) = (String::new(), String::new());
+    for (api_version, kind, template) in kinds {
+        let image = format!("quay.io/acme/{}:1", kind.to_lowercase());
+        let end = if kind == "CronJob" { "}}" } else { "" };
+        manifests += &format!(
+            "---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{{template}: {{spec: {{volumes: \
+             [{{name: skill-a, image: {{reference: '{image}'}}}}]}}}}}}{end}\n"
+        );
+        wanted += &format!("{image} -> reg.lan/m/acme/{}:1\n", kind.to_lowercase());
+    }
+    let out = folder();
+    let file = out.path().join("a.yaml");
+    std::fs::write(&file, manifests).unwrap();
+    let said = skills(&["copy", "-f", &text(&file), "--to-registry", "reg.lan/m", "--dry-run"]);
+    assert_eq!((said.code, said.stdout), (0, wanted), "{}", said.stderr);
+}
+
+/// `pdf` is `docker.io/library/pdf:latest`: one image, that two objects write otherwise.
+#[test]
+fn one_image_may_be_written_in_two_ways() {
+    let out = folder();
+    let file = out.path().join("a.yaml");
+    let binding = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: a}\nspec:\n  \
+        targetRef: {apiVersion: apps/v1, kind: Deployment, name: a}\n  skills:\n  \
+        - {name: a, image: pdf, mountPath: /a}\n  - {name: b, image: 'docker.io/library/pdf:latest', mountPath: /b}\n";
+    std::fs::write(&file, binding).unwrap();
+    let said = skills(&["copy", "-f", &text(&file), "--to-registry", "reg.lan/m", "--dry-run"]);
+    let to = "reg.lan/m/library/pdf:latest";
+    let wanted = format!("pdf -> {to}\ndocker.io/library/pdf:latest -> {to}\n");
+    assert_eq!((said.code, said.stdout), (0, wanted), "{}", said.stderr);
+}
+
+/// What a flag asks for is done or refused, never passed over.
+#[test]
+fn flags_that_would_be_passed_over_are_usage_errors() {
+    for more in [
+        &["copy", "-f", "a.yaml", "--to-layout", "x.tar", "-i"][..],
+        &["copy", "-f", "a.yaml", "--to-registry", "x.y", "--dry-run", "-i"],
+        &["copy", "-f", "a.yaml", "--to-layout", "x.tar", "--from-layout", "y.tar"],
+        &["pack", "a", "--push", "x.y/a:1", "-t", "5"],
+    ] {
+        let said = skills(more);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{more:?}: {}", said.stderr);
+    }
+}
+
+/// A tar of the user's is not ours to replace, and the images of a layout stay.
+#[test]
+fn a_tar_that_is_there_is_kept_or_added_to() {
+    let model = Arc::new(Model::default());
+    let (pdf, csv) = (model.image("acme/pdf", "1", b"pdf"), model.image("acme/csv", "1", b"csv"));
+    let server = healthy(&model);
+    let out = folder();
+    let tar = text(&out.path().join("x.tar"));
+    std::fs::write(&tar, "mine").unwrap();
+    let [one, two] = ["pdf", "csv"].map(|name| format!("{}/acme/{name}:1", server.host));
+    let refused = skills(&["pull", &one, &tar]);
+    assert_eq!(
+        (refused.code, std::fs::read_to_string(&tar).unwrap().as_str()),
+        (3, "mine"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::remove_file(&tar).unwrap();
+    let mut bytes = Vec::new();
+    for reference in [&one, &two, &two] {
+        let said = skills(&["pull", reference, &tar]);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        bytes.push(std::fs::read(&tar).unwrap());
+    }
+    assert_eq!(bytes[1], bytes[2]);
+    for (name, digest) in [(&one, &pdf), (&two, &csv)] {
+        let to = format!("{}/copy/of:1", server.host);
+        let said = skills(&["push", &format!("{tar}:{name}"), &to, "-o", "json"]);
+        assert_eq!((said.code, &said.json()["digest"]), (0, &json!(digest)), "{}", said.stderr);
+    }
+    assert_eq!(crate::leftovers(out.path()), ["x.tar"]);
+}

@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use kubectl_skills::yaml::emit::{self, Quotes, Scalars};
+use serde_json::Value;
+
 /// Whether a character is printed as an escape. Line ends and tabs are not judged here.
 fn is_hostile(c: char) -> bool {
     c.is_control()
@@ -51,6 +54,20 @@ pub fn json(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// A value as YAML text: the same value, each such character as YAML escapes it, which it does in double quotes alone.
+pub fn yaml(value: &Value) -> String {
+    let text = emit::document(value);
+    if !text.chars().any(|c| c != '\n' && is_hostile(c)) {
+        return text;
+    }
+    let quoted = emit::document_with(value, Scalars { quotes: Quotes::Double, ..Scalars::default() });
+    let escape = |out: &mut String, c: char| match u32::from(c) {
+        code @ ..=0xffff => out.push_str(&format!("\\u{code:04x}")),
+        code => out.push_str(&format!("\\U{code:08X}")),
+    };
+    escaped(&quoted, &['\n'], escape).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +92,18 @@ mod tests {
         let safe = json(&text);
         assert!(safe.chars().all(|c| c == '\n' || !is_hostile(c)), "{safe}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).ok(), Some(value));
+    }
+
+    /// As for JSON: an escape that YAML does not know would be an error to its readers, or another value in single quotes.
+    #[test]
+    fn yaml_keeps_its_value() {
+        let value = serde_json::json!({"a\u{202e}": ["b\u{200d}", "say \"\u{ad}\"", "\u{e0041}", "it's"], "plain": "\\\"é"});
+        let text = yaml(&value);
+        assert_eq!(
+            text,
+            "\"a\\u202e\":\n- \"b\\u200d\"\n- \"say \\\"\\u00ad\\\"\"\n- \"\\U000E0041\"\n- \"it's\"\nplain: \"\\\\\\\"é\"\n"
+        );
+        let read = kubectl_skills::yaml::document::Document::parse(&text).expect("YAML");
+        assert_eq!(read.to_value().ok(), Some(value));
     }
 }

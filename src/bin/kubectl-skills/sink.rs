@@ -4,7 +4,6 @@ use std::io::{ErrorKind, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
-use kubectl_skills::yaml::emit;
 use serde_json::Value;
 
 use crate::exit::Failure;
@@ -43,7 +42,7 @@ pub fn json(value: &Value) -> Result<(), Failure> {
 
 /// Writes a value to stdout as YAML, as kubectl lays it out.
 pub fn yaml(value: &Value) -> Result<(), Failure> {
-    exact([&*printable::lines(&emit::document(value))])
+    exact([&*printable::yaml(value)])
 }
 
 /// Writes a value to stdout for machines.

@@ -58,6 +58,10 @@ pub fn run(args: &Args) -> Run {
     let way = way(&chosen.manifest).map_err(at)?;
     let (tree, layers) = inspect::files(content, &chosen.manifest, &[], &limits).map_err(at)?;
     tree.check(&limits).map_err(at)?;
+    if tree.skills().is_empty() {
+        let none = refused("no SKILL.md: no agent would find a skill in the image", "");
+        return Err(at(none));
+    }
     let writer = Writer::begin(&args.to)?;
     let layers = match way {
         Way::Keep => {

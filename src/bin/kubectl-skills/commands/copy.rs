@@ -59,10 +59,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR|TAR", requires = "Input", conflicts_with = "to_registry")]
     to_layout: Option<String>,
     /// With -f: the OCI layout that --to-layout wrote, in the place of the registries
-    #[arg(long, value_name = "DIR|TAR", requires = "to_registry")]
+    #[arg(long, value_name = "DIR|TAR", requires = "to_registry", conflicts_with = "to_layout")]
     from_layout: Option<String>,
     /// With --to-registry: write the new references into the files; without, the manifests are printed
-    #[arg(short = 'i', long, requires = "to_registry", conflicts_with = "kustomize")]
+    #[arg(short = 'i', long, requires = "to_registry", conflicts_with_all = ["kustomize", "to_layout", "dry_run"])]
     in_place: bool,
     /// With -f: print which images would go where, and copy nothing
     #[arg(long, requires = "Input")]
@@ -109,7 +109,7 @@ fn manifests(args: &Args) -> Run {
         ));
     }
     let kinds = args.kinds.resolve()?;
-    let stream = Stream::read_with(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
+    let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let orders = orders(args, &skill_images(&stream, kinds)?)?;
     if orders.is_empty() {
         notes::warning("no skill image is named in the manifests");
@@ -205,7 +205,7 @@ fn orders(
                     whole.clone()
                 };
                 if let Some(other) = taken.insert(whole.clone(), one.image.clone())
-                    && Reference::parse(&other).ok().as_ref() != Some(&reference)
+                    && !Reference::parse(&other).is_ok_and(|other| same(&other, &reference))
                 {
                     let help = "copy one of the registries to another path";
                     return Err(Failure::input(
@@ -228,6 +228,12 @@ fn orders(
         orders.push(Order { image: one.image.clone(), reference, destination, renamed, named_by });
     }
     Ok(orders)
+}
+
+/// Whether two references name one image: a tag that is left out is `latest`.
+fn same(one: &Reference, other: &Reference) -> bool {
+    let parts = |of: &Reference| (of.name(), of.tag_or_latest().map(str::to_owned), of.digest.clone());
+    parts(one) == parts(other)
 }
 
 /// Host and path of `--to-registry`, the path with its slash.

@@ -12,7 +12,7 @@ use kubectl_skills::skill::inspect::{self, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::oci::media_type;
 use kubectl_skills::skill::pack::{self, Blob, Layer, Packed, Provenance};
-use kubectl_skills::skill::{refused, within};
+use kubectl_skills::skill::{refused, url, within};
 use kubectl_skills::yaml::emit;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub struct Args {
     tag: Option<String>,
     /// Push the image to a registry: HOST/REPOSITORY:TAG
     #[cfg(feature = "registry")]
-    #[arg(long, value_name = "REFERENCE", conflicts_with = "to")]
+    #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["to", "tag"])]
     push: Option<String>,
     /// Version of the skill, in place of its own
     #[arg(long, value_name = "VERSION")]
@@ -64,10 +64,10 @@ pub struct Args {
     /// When it was made, such as 2026-11-27T00:00:00Z [default: SOURCE_DATE_EPOCH, else left out]
     #[arg(long, value_name = "TIME", value_parser = time)]
     created: Option<String>,
-    /// URL of the source [default: that of git]
+    /// URL of the source [default: that of git+URL]
     #[arg(long, value_name = "URL")]
     source: Option<String>,
-    /// Commit of the source [default: that of git]
+    /// Commit of the source [default: that of git+URL]
     #[arg(long, value_name = "COMMIT")]
     revision: Option<String>,
     /// Pack it in spite of findings in SKILL.md
@@ -93,12 +93,27 @@ enum Format {
 /// RFC 3339 in UTC.
 fn time(text: &str) -> Result<String, String> {
     let form = "0000-00-00T00:00:00Z";
-    let fits = text.len() == form.len()
+    let part = |at: std::ops::Range<usize>| text.get(at).and_then(|part| part.parse::<u32>().ok());
+    let has_form = text.len() == form.len()
         && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
             b'0' => byte.is_ascii_digit(),
             other => byte == other,
         });
-    if fits { Ok(text.to_owned()) } else { Err("a time is written as 2026-11-27T00:00:00Z".into()) }
+    let (year, month) = (part(0..4).unwrap_or(0), part(5..7).unwrap_or(0));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 0,
+    };
+    let below = |at, most| part(at).is_some_and(|part| part < most);
+    let is_day = part(8..10).is_some_and(|day| (1..=days).contains(&day));
+    if has_form && is_day && below(11..13, 24) && below(14..16, 60) && below(17..19, 60) {
+        Ok(text.to_owned())
+    } else {
+        Err("a time is a moment of the calendar in UTC, written as 2026-11-27T00:00:00Z".into())
+    }
 }
 
 /// Runs the verb.
@@ -194,15 +209,23 @@ fn write(
     Ok((made, packed))
 }
 
+/// The last second that RFC 3339 has a year for.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 fn provenance(args: &Args, source: &Source) -> Result<Provenance, Failure> {
     let (url, commit) = source.origin.clone().unzip();
+    if args.source.as_deref().is_some_and(|url| url::without_login(url) != url) {
+        return Err(Failure::Usage(
+            "--source has a user or password, which would be published: leave it out".into(),
+        ));
+    }
     let created = match (&args.created, std::env::var("SOURCE_DATE_EPOCH")) {
         (Some(created), _) => Some(created.clone()),
         (None, Ok(text)) => {
-            let seconds: u64 = text.parse().map_err(|_| {
-                Failure::Usage(format!("SOURCE_DATE_EPOCH is {text:?}, and no number of seconds"))
-            })?;
-            Some(pack::rfc3339(seconds))
+            let seconds = text.parse().ok().filter(|seconds| *seconds <= LAST_SECOND);
+            let wrong =
+                || format!("SOURCE_DATE_EPOCH is {text:?}, and no number of seconds up to {LAST_SECOND}");
+            Some(pack::rfc3339(seconds.ok_or_else(|| Failure::Usage(wrong()))?))
         }
         (None, Err(_)) => None,
     };

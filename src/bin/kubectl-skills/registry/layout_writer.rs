@@ -17,14 +17,15 @@ use super::progress::Progress;
 use super::referrers::entries;
 use super::stream::BlobStream;
 use crate::in_place::leftovers;
+use crate::skill_files::layout_tar;
 
 /// A layout that is being written.
 pub struct LayoutWriter {
     folder: PathBuf,
     /// Of a tar: its path, and the folder that it is made of.
     tar: Option<(PathBuf, TempDir)>,
-    /// Held while we write: two runs at once would lose entries of the index.
-    _lock: File,
+    /// Held while we write: two runs at once would lose entries of the index. Of a tar that is there, the second one.
+    _locks: (File, Option<File>),
     entries: Mutex<Vec<Value>>,
 }
 
@@ -36,14 +37,15 @@ impl LayoutWriter {
         let wrong =
             |why: &str| RegistryError::new(Kind::Local, format!("OCI layout {}: {why}", path.display()));
         let is_tar = path.extension().is_some_and(|ending| ending == "tar");
+        let mut tar_lock = None;
         let tar = if is_tar {
-            if path.is_dir() {
-                return Err(wrong("is a folder, and its name is that of a tar"));
-            }
             let parent =
                 path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             leftovers::remove(parent);
             let made = leftovers::builder().tempdir_in(parent).map_err(failed)?;
+            tar_lock = layout_tar::unpack(path, made.path()).map_err(|error| {
+                RegistryError::new(Kind::Local, format!("OCI layout {}", error.message)).help(error.help)
+            })?;
             Some((path.to_owned(), made))
         } else {
             None
@@ -71,7 +73,7 @@ impl LayoutWriter {
         std::fs::create_dir_all(&blobs).map_err(failed)?;
         leftovers::remove(&blobs);
         leftovers::remove(&folder);
-        Ok(Self { folder, tar, _lock: lock, entries: Mutex::default() })
+        Ok(Self { folder, tar, _locks: (lock, tar_lock), entries: Mutex::default() })
     }
 
     /// The path as the user wrote it.

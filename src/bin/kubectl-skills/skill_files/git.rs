@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::skill::limits::{Limits, Spent};
 use kubectl_skills::skill::pack::Member;
-use kubectl_skills::skill::{path, refused, within};
+use kubectl_skills::skill::{path, refused, url, within};
 use tempfile::TempDir;
 
 use super::human;
@@ -80,7 +80,7 @@ fn address(text: &str) -> Result<Address<'_>, InputError> {
 
 /// Fetches a commit and lists its files.
 pub fn fetch(text: &str, limits: &Limits) -> Result<Checkout, InputError> {
-    let at = |error| within(format!("git+{text}"), error);
+    let at = |error| within(format!("git+{}", url::without_login(text)), error);
     let address = address(text).map_err(at)?;
     all(&address, limits).map_err(at)
 }

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::folder::io as io_error;
+use super::layout_tar;
+use crate::in_place::leftovers;
 
 /// A layout that is being written.
 pub struct Writer {
@@ -55,12 +57,13 @@ impl Writer {
         if to.extension().is_some_and(|extension| extension == "tar") {
             let parent =
                 to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let folder = tempfile::Builder::new().prefix(".skills-").tempdir_in(parent);
+            leftovers::remove(parent);
+            let folder = leftovers::builder().tempdir_in(parent);
             let folder = folder.map_err(|error| io_error(parent, &error))?;
+            let lock = layout_tar::unpack(to, folder.path())?;
             let root = folder.path().to_owned();
             // The folder goes by itself.
-            let writer =
-                Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout, lock: None };
+            let writer = Self { root, tar: Some((to.to_owned(), folder)), before: Before::Layout, lock };
             writer.prepare()?;
             return Ok(writer);
         }
@@ -79,6 +82,8 @@ impl Writer {
         let mut writer = Self { root: to.to_owned(), tar: None, before, lock: None };
         writer.prepare()?;
         writer.lock(to)?;
+        leftovers::remove(&writer.root);
+        leftovers::remove(&writer.blobs());
         Ok(writer)
     }
 
@@ -159,7 +164,7 @@ impl Writer {
 }
 
 fn staged(folder: &Path) -> Result<NamedTempFile, InputError> {
-    tempfile::Builder::new().prefix(".skills-").tempfile_in(folder).map_err(|error| io_error(folder, &error))
+    leftovers::builder().tempfile_in(folder).map_err(|error| io_error(folder, &error))
 }
 
 fn persist(staged: NamedTempFile, path: &Path) -> Result<(), InputError> {

@@ -113,8 +113,12 @@ fn of_zip(path: &Path, limits: &Limits) -> Result<Source, InputError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limits.image_bytes).read_to_end(&mut bytes));
     read.map_err(|error| refused(error.to_string(), ""))?;
-    let files = zip::list(&bytes, limits)?;
+    let (files, finder): (Vec<_>, Vec<_>) =
+        zip::list(&bytes, limits)?.into_iter().partition(|file| !zip::is_of_finder(&file.member.path));
+    let mut left_out: Vec<String> =
+        finder.into_iter().map(|file| zip::place_of_finder(file.member.path)).collect();
+    left_out.dedup();
     let mut members: Vec<Member> = files.iter().map(|file| file.member.clone()).collect();
     pack::without_top_folder(&mut members);
-    Ok(Source { members, left_out: Vec::new(), origin: None, from: From::Zip { bytes, files } })
+    Ok(Source { members, left_out, origin: None, from: From::Zip { bytes, files } })
 }
