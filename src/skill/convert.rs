@@ -5,7 +5,7 @@ use super::compression::Compression;
 use super::layer::Layer;
 use super::oci::{Descriptor, Digest, Manifest, media_type};
 use super::pack::{self, Member};
-use super::{InputError, inspect, path, refused};
+use super::{InputError, inspect, refused};
 
 /// How an artifact becomes an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,11 @@ pub fn way(manifest: &Manifest) -> Result<Way, InputError> {
     if manifest.layers.is_empty() {
         return Err(refused("no layers, and so no files", ""));
     }
+    manifest
+        .layers
+        .iter()
+        .filter_map(inspect::as_file)
+        .try_for_each(|name| inspect::titled(name).map(|_| ()))?;
     let files: Vec<(Member, Descriptor)> = manifest.layers.iter().filter_map(member).collect();
     let tars = manifest.layers.iter().filter(|layer| Compression::of(&layer.media_type).is_some()).count();
     if files.len() == manifest.layers.len() {
@@ -43,7 +48,7 @@ pub fn way(manifest: &Manifest) -> Result<Way, InputError> {
 
 /// The file that a layer is. Artifacts keep no modes: none of them may be executed.
 fn member(layer: &Descriptor) -> Option<(Member, Descriptor)> {
-    let path = path::normal(inspect::as_file(layer)?.as_bytes()).ok()?;
+    let path = inspect::titled(inspect::as_file(layer)?).ok()?;
     Some((Member { path, size: layer.size, executable: false }, layer.clone()))
 }
 

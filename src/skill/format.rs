@@ -204,7 +204,7 @@ pub static FORMATS: [Row; 12] = [
         content: "not there: a list of images",
         containerd: NO,
         crio: Answer { mounts: Mounts::Layers, sees: "the list, no skill", since: "1.33" },
-        how: "pull the list, and `kubectl skills import` it",
+        how: "fetch the file of the list (`oras blob fetch`), and `kubectl skills import` it",
     },
     Row {
         format: Format::AgentSkillsCollection,

@@ -491,6 +491,7 @@ pub fn files(
             "",
         ));
     }
+    apart(manifest)?;
     let (mut merge, mut layers, mut spent) = (Merge::default(), Vec::new(), Spent::default());
     for (at, descriptor) in manifest.layers.iter().enumerate() {
         let place = || format!("layer {} ({})", at + 1, descriptor.digest);
@@ -516,6 +517,42 @@ pub fn as_file(layer: &Descriptor) -> Option<&str> {
     title.filter(|_| Compression::of(&layer.media_type).is_none()).map(String::as_str)
 }
 
+/// The path that the title of a layer is.
+///
+/// # Errors
+/// It is none, or leads out of the skill.
+pub fn titled(name: &str) -> Result<String, InputError> {
+    let normal = path::normal(name.as_bytes()).and_then(|path| match path.as_str() {
+        "" => Err("is empty".to_owned()),
+        _ => Ok(path),
+    });
+    normal.map_err(|wrong| {
+        refused(format!("its title {name:?} {wrong}"), "a title must be a path below the skill")
+    })
+}
+
+/// Layers that are files must be files of one folder: readers take the first or the last of two, and none takes a file for
+/// a folder.
+fn apart(manifest: &Manifest) -> Result<(), InputError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in manifest.layers.iter().filter_map(as_file) {
+        let path = titled(name)?;
+        let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        let below = format!("{path}/");
+        if seen.contains(&path)
+            || above.into_iter().any(|folder| seen.contains(folder))
+            || seen.range(below.clone()..).next().is_some_and(|other: &String| other.starts_with(&below))
+        {
+            return Err(refused(
+                format!("two layers are the file {path:?}, or one is a file and a folder"),
+                "push the artifact again, each file once",
+            ));
+        }
+        seen.insert(path);
+    }
+    Ok(())
+}
+
 /// A layer that is one file.
 fn file(
     blob: &mut dyn std::io::Read,
@@ -526,13 +563,7 @@ fn file(
     merge: &mut Merge,
 ) -> Result<Layer, InputError> {
     spent.entry(limits)?;
-    let normal = path::normal(name.as_bytes()).and_then(|path| match path.as_str() {
-        "" => Err("is empty".to_owned()),
-        _ => Ok(path),
-    });
-    let path = normal.map_err(|wrong| {
-        refused(format!("its title {name:?} {wrong}"), "a title must be a path below the skill")
-    })?;
+    let path = titled(name)?;
     let reading = Reading { size: descriptor.size, executable: false, limits };
     let facts = reading.facts(blob, &path, spent)?;
     let sha256 = identity::hex(&facts.sha256);

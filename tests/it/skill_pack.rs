@@ -368,6 +368,45 @@ fn a_tar_that_is_there_is_kept_or_added_to() {
     }
 }
 
+/// Half of a list would pass for the whole.
+#[test]
+fn a_second_list_in_one_file_is_an_error() {
+    let list = "apiVersion: skillimage.io/v1alpha1\nkind: SkillCollection\nskills: [{name: a, image: quay.io/acme/a:1}]\n";
+    let folder = Folder::with(&[("one.yaml", list), ("two.yaml", &format!("{list}---\n{list}"))]);
+    let import = |file: &str| folder.skills(&["import", file, "--selector", "a=b", "--name", "x"]);
+    assert_eq!(import("one.yaml").code, 0);
+    let two = import("two.yaml");
+    assert_eq!((two.code, two.stdout.as_str()), (3, ""), "{two:?}");
+    assert!(two.stderr.contains("a further document; one list is read"), "{}", two.stderr);
+}
+
+/// A registry would refuse them, and a script would not see where they came from.
+#[test]
+fn a_tag_is_one() {
+    let folder = skill();
+    for tag in ["a b", "../x", "a\nb", "", "x:"] {
+        let said = folder.skills(&["pack", "pdf", "--to", "l", "-t", tag]);
+        assert_eq!((said.code, folder.root().join("l").exists()), (2, false), "{tag}: {said:?}");
+    }
+}
+
+/// The lines are there to be copied: they must be YAML, and pass the rules of agentskills and of the API.
+#[test]
+fn lines_for_a_manifest_are_valid() {
+    let folder = Folder::with(&[
+        ("all/foo/SKILL.md", SKILL),
+        ("all/My Folder_X/SKILL.md", &SKILL.replace("name: pdf", "nam: x")),
+    ]);
+    assert_eq!(folder.skills(&["pack", "all", "--to", "l", "--force"]).code, 0);
+    let seen = folder.skills(&["inspect", "l"]).stdout;
+    let (_, lines) = seen.split_once("AgentRuntime:\n").expect("lines");
+    assert_eq!(
+        lines,
+        "- {name: my-folder-x, image: REFERENCE, mountPath: /skills/my-folder-x, subPath: \"My Folder_X\"}\n\
+         - {name: pdf, image: REFERENCE, mountPath: /skills/pdf, subPath: foo}\n"
+    );
+}
+
 /// What a run that was killed has left goes with the next one.
 #[test]
 #[cfg(unix)]
@@ -454,6 +493,40 @@ fn a_commit_is_packed_without_a_checkout() {
     git(&["commit", "--quiet", "-a", "-m", "b"]);
     let refused = pack(&format!("git+{url}@{}//pdf", git(&["rev-parse", "HEAD"])));
     assert!(refused.stderr.contains("a Git LFS pointer, and not the file"), "{refused:?}");
+}
+
+/// Readers would take the first or the last of two files, or make no image at all.
+#[test]
+fn artifacts_whose_files_are_not_apart_are_refused() {
+    for (titles, error) in [
+        (&["SKILL.md", "SKILL.md"][..], "two layers are the file \"SKILL.md\""),
+        (&["SKILL.md", "a/b", "a"], "two layers are the file \"a\""),
+        (&["SKILL.md", "a", "a/b"], "two layers are the file \"a/b\""),
+        (&["SKILL.md", "../../evil"], "its title \"../../evil\" "),
+        (&["README.md"], "no SKILL.md"),
+    ] {
+        let folder = Folder::with(&[]);
+        let root = folder.root().join("artifact");
+        std::fs::create_dir_all(&root).expect("a folder");
+        let layout = Layout(&root);
+        let layers: Vec<Value> = titles
+            .iter()
+            .enumerate()
+            .map(|(at, title)| {
+                let mut layer = layout.put("text/markdown", format!("{SKILL}{at}").as_bytes());
+                layer["annotations"] = json!({"org.opencontainers.image.title": title});
+                layer
+            })
+            .collect();
+        layout.name(
+            &layout.manifest(&layout.put("application/vnd.agentskills.skill.config.v1+json", b"{}"), &layers),
+        );
+        for args in [&["inspect", "artifact"][..], &["convert", "artifact", "--to", "l"]] {
+            let said = folder.skills(args);
+            assert!(matches!(said.code, 1 | 3) && said.stderr.contains(error), "{args:?}: {said:?}");
+        }
+        assert!(!folder.root().join("l").exists(), "{titles:?}");
+    }
 }
 
 /// An agent that was given the artifact sees the same files when it is given the image.

@@ -10,6 +10,20 @@ pub mod source;
 use clap::Args;
 use kubectl_skills::skill::limits::Limits;
 
+/// The tag of `[NAME:]TAG`, as registries take one.
+pub fn tag(text: &str) -> Result<String, String> {
+    let tag = text.rsplit(':').next().unwrap_or(text);
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let fits = tag.bytes().next().is_some_and(is_word)
+        && tag.len() <= 128
+        && tag.bytes().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'));
+    if fits {
+        Ok(tag.to_owned())
+    } else {
+        Err("a tag is up to 128 letters, digits, _, . and -, the first no . or -".into())
+    }
+}
+
 /// How much is read at most.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]

@@ -119,3 +119,20 @@ fn a_zip_that_readers_do_not_agree_about_is_refused() {
         assert!(read(&bytes).is_err(), "{what} would be read");
     }
 }
+
+/// Finder's own entries would keep the skill's folder from being the only one.
+#[test]
+fn what_finder_adds_is_known() {
+    let own = |name: &&str| is_of_finder(name);
+    let all = [
+        "pdf/SKILL.md",
+        "__MACOSX/pdf/._SKILL.md",
+        "pdf/.DS_Store",
+        ".DS_Store",
+        "pdf/__MACOSX/a",
+        "a.DS_Store",
+    ];
+    let found: Vec<&str> = all.into_iter().filter(own).collect();
+    assert_eq!(found, ["__MACOSX/pdf/._SKILL.md", "pdf/.DS_Store", ".DS_Store"]);
+    assert_eq!(place_of_finder(found[0].to_owned()), "__MACOSX");
+}

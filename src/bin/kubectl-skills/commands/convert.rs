@@ -18,7 +18,7 @@ use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::LimitArgs;
 use crate::skill_files::layout_write::Writer;
-use crate::{notes, sink};
+use crate::{notes, sink, skill_files};
 
 /// Convert an artifact that no runtime mounts into an image with the same files
 #[derive(Debug, ClapArgs)]
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     to: PathBuf,
     /// Tag of the image in the layout; what stands before the last colon is left out
-    #[arg(short = 't', long, value_name = "[NAME:]TAG")]
+    #[arg(short = 't', long, value_name = "[NAME:]TAG", value_parser = skill_files::tag)]
     tag: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Run {
     let blobs = pack::image(&layers, &annotations(&chosen, &tree), None);
     writer.put(&blobs)?;
     let Some(index) = blobs.last().cloned() else { return Ok(Outcome::Done) };
-    let tag = args.tag.as_deref().map(|tag| tag.rsplit(':').next().unwrap_or(tag));
+    let tag = args.tag.as_deref();
     writer.finish(&index, tag)?;
     let identity = identity::of(&tree, "");
     sink::text(&format!("digest            {}\ncontent identity  {identity}\n", index.digest))?;

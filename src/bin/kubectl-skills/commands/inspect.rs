@@ -4,12 +4,14 @@ use std::path::Path;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::image_reference;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::describe::Found;
 use kubectl_skills::skill::inspect::{self, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Type;
 use kubectl_skills::skill::{path, within};
+use kubectl_skills::yaml::emit::{self, Scalars};
 
 use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
@@ -202,12 +204,43 @@ fn mounts(found: &Inspected) -> String {
         return if how.is_empty() { String::new() } else { format!("\nSo that an agent has it: {how}\n") };
     };
     let mut out = "\nAs skills of a SkillBinding or AgentRuntime:\n".to_owned();
+    let quoted = |text: &str| {
+        let mut out = String::new();
+        emit::string(&mut out, text, Scalars::default(), true);
+        out
+    };
+    let image =
+        if is_reference(&found.reference) { quoted(&found.reference) } else { "REFERENCE".to_owned() };
     for (at, sub) in &way.mounts {
-        let sub = sub.as_ref().map_or(String::new(), |folder| format!(", subPath: {folder}"));
-        let (at, name) = (short(at), short(path::base(at)));
-        out.push_str(&format!("- {{name: {name}, image: REFERENCE, mountPath: {at}{sub}}}\n"));
+        let skill = found.skills.iter().find(|skill| Some(&skill.folder) == sub.as_ref());
+        let own = skill.and_then(|skill| skill.description.name.as_deref());
+        let taken = |name: &str| {
+            let of = |skill: &&inspect::Skill| skill.description.name.as_deref() == Some(name);
+            found.skills.iter().filter(of).count() > 1
+        };
+        let name = as_name(own.filter(|name| !taken(name)).unwrap_or(path::base(at)));
+        let sub = sub.as_ref().map_or(String::new(), |folder| format!(", subPath: {}", quoted(folder)));
+        out.push_str(&format!(
+            "- {{name: {}, image: {image}, mountPath: {}{sub}}}\n",
+            quoted(&name),
+            quoted(&format!("/skills/{name}"))
+        ));
     }
     out
+}
+
+/// Whether what was inspected is named as a manifest names an image: no path of this machine.
+fn is_reference(what: &str) -> bool {
+    let path = what.split([':', '@']).next().unwrap_or(what);
+    image_reference::parse(what).is_some() && !Path::new(path).exists() && !path.ends_with(".tar")
+}
+
+/// A name that a list of skills takes, which a folder's need not be.
+fn as_name(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let name: String = text.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).take(57).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "skill".to_owned() } else { name.to_owned() }
 }
 
 fn to_tree(found: &Inspected) -> String {

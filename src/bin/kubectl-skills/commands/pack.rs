@@ -24,7 +24,7 @@ use crate::registry::{args::RegistryArgs, place::Place};
 use crate::skill_files::layout_write::Writer;
 use crate::skill_files::source::Source;
 use crate::skill_files::{LimitArgs, human};
-use crate::{notes, sink};
+use crate::{notes, sink, skill_files};
 
 /// Pack a folder, a zip or a commit as a skill image, with the same digest each time
 #[derive(Debug, ClapArgs)]
@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
     /// Tag of the image in the layout; what stands before the last colon is left out
-    #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to")]
+    #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to", value_parser = skill_files::tag)]
     tag: Option<String>,
     /// Push the image to a registry: HOST/REPOSITORY:TAG
     #[cfg(feature = "registry")]
@@ -202,7 +202,7 @@ fn write(
         staged.into_inner().map_err(|error| Failure::Io(to.display().to_string(), error.into_error()))?;
     writer.keep(staged, &packed.digest)?;
     writer.put(&made.blobs)?;
-    let tag = args.tag.as_deref().map(|tag| tag.rsplit(':').next().unwrap_or(tag));
+    let tag = args.tag.as_deref();
     if let Some(index) = made.blobs.last() {
         writer.finish(index, tag)?;
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::args::Report;
 use crate::exit::{Failure, Outcome, Run};
 use crate::net::block_on;
+use crate::printable;
 use crate::registry::args::RegistryArgs;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::reference::Reference;
@@ -49,7 +50,9 @@ pub fn run(args: &Args) -> Run {
         Ok(unless_interrupted(repository.tags()).await?)
     })?;
     match args.output {
-        Report::Text => sink::text(&tags.iter().map(|tag| format!("{tag}\n")).collect::<String>())?,
+        Report::Text => {
+            sink::text(&tags.iter().map(|tag| format!("{}\n", printable::line(tag))).collect::<String>())?
+        }
         format => sink::object(format, &json!({"repository": reference.name(), "tags": tags}))?,
     }
     Ok(Outcome::Done)
