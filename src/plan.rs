@@ -47,7 +47,7 @@ use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
 
-pub(crate) use ownership::skills_left;
+pub(crate) use ownership::{has_record, skills_left};
 pub use status::StatusPlan;
 
 /// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.

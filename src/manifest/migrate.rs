@@ -11,9 +11,12 @@ use crate::api::agent_runtime::{AgentRuntimeSpec, FieldError};
 use crate::api::error::InputError;
 use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
-use crate::api::skill_binding::{Delivery, SkillBindingSpec};
+use crate::api::profile::Profile;
+use crate::api::skill_binding::{Delivery, Rollout, SkillBindingSpec};
 use crate::manifest::render::Edited;
 use crate::manifest::stream::{Item, Stream};
+use crate::plan::session::Rules;
+use crate::validate::findings::Finding;
 use crate::yaml::{self, Document, Splice, Step};
 
 /// Where the lists are to be.
@@ -44,6 +47,7 @@ pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>>
         splices: vec![Vec::new(); stream.sources().len()],
         moved: Vec::new(),
         errors: Vec::new(),
+        rules: Profile::by_name("head").map(Rules::new),
     };
     match to {
         To::SkillBinding => stream.runtimes.iter().for_each(|item| out.move_out(item)),
@@ -63,6 +67,8 @@ struct Migration<'p, 's> {
     splices: Vec<Vec<Splice>>,
     moved: Vec<(ObjectRef, ObjectRef, usize)>,
     errors: Vec<InputError>,
+    /// What a SkillBinding is held to.
+    rules: Option<Rules>,
 }
 
 const SKILLS: [&str; 2] = ["spec", "skills"];
@@ -137,6 +143,20 @@ impl Migration<'_, '_> {
             "apiVersion": api_version, "kind": SKILL_BINDING, "metadata": metadata,
             "spec": {"targetRef": object["spec"]["targetRef"], "skills": object["spec"]["skills"]},
         });
+        // What the API server would refuse is refused here, at its place in the AgentRuntime.
+        let id =
+            ObjectRef { api_version: api_version.clone(), kind: SKILL_BINDING.to_owned(), ..item.id.clone() };
+        let refused = self.rules.iter().flat_map(|rules| rules.check_binding(&id, &binding));
+        let refused: Vec<InputError> = refused
+            .filter(Finding::is_error)
+            .map(|found| {
+                let message = format!("a SkillBinding cannot say this: {}", found.message);
+                self.stream.error(item, &found.path, message, "correct it in the AgentRuntime, and run again")
+            })
+            .collect();
+        if !refused.is_empty() {
+            return self.errors.extend(refused);
+        }
         let mut runtime = object;
         if let Some(spec) = runtime.get_mut("spec").and_then(Value::as_object_mut) {
             spec.shift_remove("skills");
@@ -158,7 +178,6 @@ impl Migration<'_, '_> {
         }
         self.add(source, start, own);
         self.splices[source].push(Splice { start: end, end, text: added });
-        let id = ObjectRef { api_version, kind: SKILL_BINDING.to_owned(), ..item.id.clone() };
         self.moved.push((item.id.clone(), id, count));
     }
 
@@ -174,7 +193,9 @@ impl Migration<'_, '_> {
             ("selector", spec.target_ref().is_none()),
             ("container", spec.container.is_some()),
             ("runtime", spec.runtime.is_some()),
+            ("home", spec.home.is_some()),
             ("delivery", spec.delivery == Delivery::Pod),
+            ("rollout", spec.rollout == Rollout::Manual),
         ];
         for (field, _) in cannot.into_iter().filter(|(_, is_set)| *is_set) {
             let message = "an AgentRuntime cannot say this";
@@ -201,6 +222,23 @@ impl Migration<'_, '_> {
             );
         };
         let Some(mut after) = self.object(runtime) else { return };
+        for map in ["labels", "annotations"] {
+            let of =
+                |object: &Value| object.pointer(&format!("/metadata/{map}")).cloned().unwrap_or_default();
+            let (theirs, own) = (of(&after), of(&object));
+            let lost =
+                own.as_object().into_iter().flatten().filter(|(key, value)| theirs.get(key) != Some(value));
+            let lost: Vec<&str> = lost.map(|(key, _)| key.as_str()).collect();
+            if !lost.is_empty() {
+                let message = format!(
+                    "AgentRuntime {} does not have these {map}: {}",
+                    runtime.id.name,
+                    lost.join(", ")
+                );
+                let help = "write them into the AgentRuntime as well, or remove them here";
+                self.refuse(item, &["metadata", map], message, help);
+            }
+        }
         let own = after.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
         let moved = object.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
         let (source, start) = self.stream.place(item.document());

@@ -299,7 +299,7 @@ impl<'p, 's> Planner<'p, 's> {
             }
         }
         let options = Options { gate, ..settings.options.clone() };
-        let orders = match orders::of(stream, &options, &claims, &bindings, &workloads) {
+        let mut orders = match orders::of(stream, &options, &claims, &bindings, &workloads) {
             Ok(orders) => orders,
             Err(errors) => {
                 planned.errors.extend(errors);
@@ -307,7 +307,7 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let session = Session::new(options, settings.view, maps);
-        orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings);
+        orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new() })
     }
 
@@ -319,7 +319,7 @@ impl<'p, 's> Planner<'p, 's> {
     ) -> Option<PlannedRuntime> {
         let stream = self.stream;
         let item = stream.lead(order.lead);
-        let object = match stream.object(item) {
+        let object = match orphans::lead(stream, order.lead) {
             Ok(object) => object,
             Err(error) => {
                 errors.push(error);

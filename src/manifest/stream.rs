@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::names::{
-    AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, SPIFFE_HELPER,
+    AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, RECORD, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP,
+    SPIFFE_HELPER,
 };
 use crate::api::object::{ConfigMap, ObjectRef, Origin, field, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
@@ -46,6 +47,8 @@ pub enum Lead {
     Runtime(usize),
     /// In [`Stream::bindings`].
     Binding(usize),
+    /// Nobody: its own record is the way back, in [`Stream::workloads`].
+    Workload(usize),
 }
 
 /// An object in the stream.
@@ -116,7 +119,8 @@ pub struct Stream<'s> {
     pub runtimes: Vec<Item>,
     /// SkillBindings, in order.
     pub bindings: Vec<Item>,
-    /// Deployments, StatefulSets and Sandboxes, in order; where there are SkillBindings, all kinds that they can point at.
+    /// Deployments, StatefulSets and Sandboxes, in order; where there are SkillBindings, or what a render has
+    /// left, all kinds that SkillBindings can point at.
     pub workloads: Vec<Item>,
     /// ConfigMaps that the operator reads, in order.
     pub maps: Vec<ConfigMap>,
@@ -144,8 +148,10 @@ impl<'s> Stream<'s> {
         default_namespace: &str,
         kinds: Kinds,
     ) -> Result<Self, Vec<InputError>> {
-        let word = memchr::memmem::Finder::new(SKILL_BINDING);
-        let has_word = sources.iter().any(|source| word.find(source.text.as_bytes()).is_some());
+        // What a SkillBinding that is gone has left bears one of these.
+        let words = [SKILL_BINDING, RECORD, KAGENTI.skills, ROSSOCTL.skills].map(memchr::memmem::Finder::new);
+        let has = |text: &str| words.iter().any(|word| word.find(text.as_bytes()).is_some());
+        let has_word = sources.iter().any(|source| has(&source.text));
         let stream = Self::read_kinds(sources, default_namespace, Some(kinds).filter(|_| has_word))?;
         if !has_word && !stream.bindings.is_empty() {
             // Its kind is written with an escape.
@@ -204,6 +210,7 @@ impl<'s> Stream<'s> {
         match lead {
             Lead::Runtime(index) => &self.runtimes[index],
             Lead::Binding(index) => &self.bindings[index],
+            Lead::Workload(index) => &self.workloads[index],
         }
     }
 

@@ -112,6 +112,12 @@ pub fn whose_rules(profile: &str, reason: &str, gate_off: Option<&str>) -> Strin
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let back = self.tally.workloads.len();
+        if self.agents == 0 && back > 0 {
+            let verb = if self.mood == Mood::Done { "changed" } else { "would change" };
+            let (objects, back) = (counted(self.objects, "object"), counted(back, "workload"));
+            return write!(f, "no AgentRuntime or SkillBinding in {objects}: {back} {verb} by their records");
+        }
         if self.agents == 0 {
             return write!(
                 f,

@@ -171,6 +171,7 @@ fn safe(
         );
     }
     work.annotation()?;
+    work.tell_gone();
     if !kind.is_typed() && !observes && options.gate && !runtime.spec.skills.is_empty() {
         work.warn(
             "Q18",

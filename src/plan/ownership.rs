@@ -279,6 +279,13 @@ pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
     named.into_iter().filter(|name| images.contains(name.as_str())).collect()
 }
 
+/// Whether a record that can be read names skills of a workload: with it `--remove` takes them out.
+pub(crate) fn has_record(workload: &Value) -> bool {
+    let annotations = find(workload, &["metadata", "annotations"]);
+    let record = annotations.and_then(|map| map.get(RECORD)).and_then(Value::as_str);
+    record.and_then(|text| Record::parse(text).ok()).is_some_and(|record| !record.skills.is_empty())
+}
+
 fn item(key: &str, value: &str) -> String {
     format!("k:{}", Value::Object(Map::from_iter([(key.to_owned(), value.into())])))
 }

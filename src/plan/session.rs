@@ -370,9 +370,9 @@ impl Rules {
         object: &Value,
     ) -> (Vec<Finding>, Option<Binding>) {
         let mut findings = Vec::new();
-        if !is_known_version(&id.api_version) {
-            let message =
-                format!("is of apiVersion {}, and {SKILLS_GROUP}/{VERSION} is read", id.api_version);
+        let version = Object(object).api_version();
+        if !is_known_version(version) {
+            let message = format!("is of apiVersion {version}, and {SKILLS_GROUP}/{VERSION} is read");
             findings.push(Finding::new(&rules::GROUP, vec!["apiVersion".into()], message));
         }
         match Binding::of(id.clone(), origin.clone(), object) {

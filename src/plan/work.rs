@@ -206,6 +206,24 @@ impl<'w, 'r> Work<'w, 'r> {
         }
     }
 
+    /// Says which skills of a workload with SkillBindings go, for one that has left the input leaves no other trace.
+    pub(super) fn tell_gone(&mut self) {
+        let bound = &self.runtime.bound;
+        let Some(record) = self.own.record.as_ref().filter(|_| bound.leads || !bound.names.is_empty()) else {
+            return;
+        };
+        let wanted: HashSet<&str> = self.skills.iter().map(|skill| skill.name.as_str()).collect();
+        let gone: Vec<&str> =
+            record.skills.iter().map(String::as_str).filter(|name| !wanted.contains(name)).collect();
+        if !gone.is_empty() {
+            let message = format!(
+                "taken out of the workload, as no list of the input has it any more: {}",
+                gone.join(", ")
+            );
+            self.warn("", message);
+        }
+    }
+
     /// Says which volumes and mounts with the name of a skill stay, since nothing says that they are ours.
     pub(super) fn tell_kept(&mut self, kept: &[String], foreign: &[String]) {
         let foreign: BTreeSet<&String> = foreign.iter().collect();

@@ -1,35 +1,50 @@
-//! Workloads that keep the skills of an earlier render, and that nothing points at any more (Q22): a stream in, warnings out. To
-//! take the skills out is left to the author, for files do not say what was meant.
+//! Workloads that keep the skills of an earlier render, and that nothing points at any more (Q22): a stream in, warnings out, and
+//! with `--remove` those whose record is the way back. Else to take the skills out is left to the author, for files do not
+//! say what was meant.
 
 use std::collections::BTreeSet;
 
-use super::orders;
-use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL};
+use serde_json::{Value, json};
+
+use super::orders::{self, Order};
+use crate::api::error::InputError;
+use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
-use crate::manifest::stream::{Item, Stream};
+use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::Claims;
-use crate::plan::{Options, Warning, skills_left};
+use crate::plan::{Options, Warning, has_record, skills_left};
 
-/// Finds them.
+/// Finds them, and the plans by which `--remove` takes out what their records name.
 pub(super) fn find(
     stream: &Stream<'_>,
     options: &Options,
     (claims, bindings): (&Claims, &Bindings),
     warnings: &mut Vec<(ObjectRef, Warning)>,
-) {
-    if options.remove || options.exact {
-        return;
+) -> Vec<Order> {
+    let mut out = Vec::new();
+    if options.exact {
+        return out;
     }
     let namespaces: BTreeSet<&str> = stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
-    for item in stream.workloads.iter().filter(|item| !claims.has(&orders::workload_key(item))) {
-        let message = if let Some(skills) = left(stream, options, bindings, item) {
+    let unclaimed = stream.workloads.iter().enumerate();
+    for (index, item) in unclaimed.filter(|(_, item)| !claims.has(&orders::workload_key(item))) {
+        let message = if let Some((skills, recorded)) = left(stream, options, bindings, item) {
+            if options.remove && recorded {
+                out.push(Order { lead: Lead::Workload(index), workload: Some(index), bindings: Vec::new() });
+                continue;
+            }
+            let way = match (options.remove, recorded) {
+                (true, _) => "no record says that they are a render's, so take them out by hand",
+                (false, true) => "take that out with render -i --remove, or by hand",
+                (false, false) => "take that out with render --remove while that one is there, or by hand",
+            };
+            let skills = skills.join(", ");
             format!(
-                "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: {}; take that \
-                 out with render --remove while that one is there, or by hand",
-                skills.join(", ")
+                "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: {skills}; {way}"
             )
         } else if options.profile.mounts()
+            && !options.remove
             && namespaces.contains(item.id.namespace.as_str())
             && text(stream, item, &["metadata", "labels", MANAGED_BY])
                 .is_some_and(|manager| manager == options.profile.names.managed_by_value)
@@ -43,10 +58,31 @@ pub(super) fn find(
         };
         warnings.push((item.id.clone(), Warning { quirk: "Q22", message }));
     }
+    out
 }
 
-/// Skills that an earlier render has left in a workload that no SkillBinding is about.
-fn left(stream: &Stream<'_>, options: &Options, bindings: &Bindings, item: &Item) -> Option<Vec<String>> {
+/// Who leads the plan of an order: for a workload that nobody leads a SkillBinding without skills, since all that remains to
+/// be done about it is to take out what is recorded.
+pub(super) fn lead(stream: &Stream<'_>, lead: Lead) -> Result<Value, InputError> {
+    let item = stream.lead(lead);
+    if !matches!(lead, Lead::Workload(_)) {
+        return stream.object(item);
+    }
+    let ObjectRef { api_version, kind, namespace, name } = &item.id;
+    Ok(json!({
+        "apiVersion": format!("{SKILLS_GROUP}/{VERSION}"), "kind": SKILL_BINDING,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"targetRef": {"apiVersion": api_version, "kind": kind, "name": name}, "skills": []},
+    }))
+}
+
+/// Skills that an earlier render has left in a workload that no SkillBinding is about, and whether a record names them.
+fn left(
+    stream: &Stream<'_>,
+    options: &Options,
+    bindings: &Bindings,
+    item: &Item,
+) -> Option<(Vec<String>, bool)> {
     let has = |key: &&str| text(stream, item, &["metadata", "annotations", key]).is_some();
     [RECORD, KAGENTI.skills, ROSSOCTL.skills].iter().find(|key| has(key))?;
     let kind = options.kinds.of(&item.id)?;
@@ -56,7 +92,7 @@ fn left(stream: &Stream<'_>, options: &Options, bindings: &Bindings, item: &Item
         return None;
     }
     let skills = skills_left(&object, kind);
-    (!skills.is_empty()).then_some(skills)
+    (!skills.is_empty()).then(|| (skills, has_record(&object)))
 }
 
 fn is_bound(stream: &Stream<'_>, options: &Options, bindings: &Bindings, item: &Item) -> bool {

@@ -65,6 +65,10 @@ pub fn choose_profile(stream: &Stream<'_>, name: &str) -> Result<(&'static Profi
                 false => chosen("rossoctl", "SkillBindings go with every operator, and that is the newest"),
             }
         }
+        // What a SkillBinding that is gone has left is taken out as it was written.
+        (None, None) if stream.sources().iter().any(|source| source.text.contains(ROSSOCTL.skills)) => {
+            chosen("rossoctl", "workloads have annotations of rossoctl.io")
+        }
         (None, None) => chosen("pr332-merged", "there is no AgentRuntime in the input"),
     }
 }

@@ -1,8 +1,9 @@
 //! `migrate`: lists of skills from AgentRuntimes into SkillBindings and back, in manifests.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::manifest::migrate::{To, migrate};
-use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::migrate::{Migrated, To, migrate};
+use kubectl_skills::manifest::render::choose_profile;
+use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
 
 use super::render::{joined, write};
@@ -63,6 +64,9 @@ pub fn run(args: &Args) -> Run {
     for (from, to, count) in &migrated.moved {
         notes::object(&format!("{} of {from} moved to {to}", counted(*count, "skill")));
     }
+    if !migrated.moved.is_empty() {
+        other_profile(&stream, &inputs.sources, &migrated)?;
+    }
     if args.in_place {
         write(&inputs, &migrated.edited)?;
     } else {
@@ -74,4 +78,30 @@ pub fn run(args: &Args) -> Run {
         lists => format!("{} with {} moved", counted(lists, "list"), counted(skills, "skill")),
     });
     Ok(Outcome::Done)
+}
+
+/// Says that `render` goes by another profile after the move, and what is not written then.
+fn other_profile(stream: &Stream<'_>, sources: &[Source], migrated: &Migrated) -> Result<(), Failure> {
+    let after: Vec<Source> = sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| Source {
+            name: source.name.clone(),
+            text: migrated.edited.chunks(index, &source.text).collect(),
+        })
+        .collect();
+    let after = Stream::read(&after, DEFAULT_NAMESPACE)?;
+    let profiles = (choose_profile(stream, "auto"), choose_profile(&after, "auto"));
+    // AgentRuntimes of two groups are refused by render itself.
+    if let (Ok((before, _)), Ok((now, _))) = profiles
+        && before.mounts()
+        && !now.mounts()
+    {
+        notes::note(&format!(
+            "render went by profile {} here and goes by {} now, which writes no labels and no config hash; name the other \
+             with --profile to keep them",
+            before.name, now.name
+        ));
+    }
+    Ok(())
 }

@@ -1,0 +1,96 @@
+//! Moves of lists between AgentRuntimes and SkillBindings by the program: nothing is lost without a word.
+
+use crate::program::fed;
+
+fn runtime(more: &str, skills: &str) -> String {
+    format!(
+        "\
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {{name: clerk, namespace: shop{more}}}
+spec:
+  type: agent
+  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: clerk}}
+{skills}"
+    )
+}
+
+fn binding(metadata: &str, spec: &str) -> String {
+    format!(
+        "\
+apiVersion: skills.kagenti.dev/v1alpha1
+kind: SkillBinding
+metadata: {{name: more, namespace: shop{metadata}}}
+spec:
+  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: clerk}}
+{spec}  skills:
+  - {{name: tax, image: 'ghcr.io/acme/tax:1.0.0', mountPath: /skills/tax}}
+"
+    )
+}
+
+/// Labels and annotations choose objects and say whose they are: they go with the document.
+#[test]
+fn labels_and_annotations_that_would_go_are_refused() {
+    let back = |more: &str| {
+        let text = format!(
+            "{}---\n{}",
+            runtime(more, ""),
+            binding(", labels: {team: x}, annotations: {owner: me}", "")
+        );
+        fed(&["migrate", "--to", "AgentRuntime", "-f", "-"], text)
+    };
+    let said = back("");
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    for words in [
+        "metadata.labels: AgentRuntime clerk does not have these labels: team",
+        "metadata.annotations: AgentRuntime clerk does not have these annotations: owner",
+        "write them into the AgentRuntime as well, or remove them here",
+    ] {
+        assert!(said.stderr.contains(words), "{words}: {said:?}");
+    }
+    // The advice.
+    let said = back(", labels: {team: x}, annotations: {owner: me}");
+    assert!(said.code == 0 && said.stdout.contains("name: tax"), "{said:?}");
+}
+
+/// Fields of `spec` that an AgentRuntime does not have.
+#[test]
+fn fields_that_would_go_are_refused() {
+    for (field, value) in
+        [("home", "/root"), ("rollout", "Manual"), ("delivery", "Pod"), ("container", "main")]
+    {
+        let text = format!("{}---\n{}", runtime("", ""), binding("", &format!("  {field}: {value}\n")));
+        let said = fed(&["migrate", "--to", "AgentRuntime", "-f", "-"], text);
+        let words = format!("spec.{field}: an AgentRuntime cannot say this");
+        assert!(said.code == 3 && said.stderr.contains(&words), "{words}: {said:?}");
+    }
+}
+
+/// What migrate prints, validate takes.
+#[test]
+fn a_list_that_a_skill_binding_cannot_have_is_refused() {
+    let moved = |path: &str| {
+        let skills = format!("  skills:\n  - {{name: tax, image: 'ghcr.io/acme/tax:1.0.0'{path}}}\n");
+        fed(&["migrate", "-f", "-"], runtime("", &skills))
+    };
+    let said = moved("");
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.contains("spec.skills[0].mountPath: a SkillBinding cannot say this"), "{said:?}");
+    let said = moved(", mountPath: /skills/tax");
+    assert_eq!(said.code, 0, "{said:?}");
+    let checked = fed(&["validate", "-f", "-"], said.stdout);
+    assert_eq!(checked.code, 0, "{checked:?}");
+}
+
+/// The rules change with the list: labels and hash of the operator that mounted are not written any more.
+#[test]
+fn another_profile_after_a_move_is_named() {
+    let skills = "  skills:\n  - {name: tax, image: 'ghcr.io/acme/tax:1.0.0', mountPath: /skills/tax}\n";
+    let said = fed(&["migrate", "-f", "-"], runtime("", skills));
+    let words = "render went by profile pr332-merged here and goes by head now, which writes no labels and no config hash; name \
+                 the other with --profile to keep them";
+    assert!(said.code == 0 && said.stderr.contains(words), "{said:?}");
+    let again = fed(&["migrate", "-f", "-"], said.stdout);
+    assert!(again.code == 0 && !again.stderr.contains("render went by"), "{again:?}");
+}
