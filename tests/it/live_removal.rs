@@ -8,8 +8,8 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live::{self, Inventory};
-use kubectl_skills::plan::Options;
 use kubectl_skills::plan::session::Session;
+use kubectl_skills::plan::{Options, RecordMode};
 use serde_json::{Value, json};
 
 fn workload() -> Value {
@@ -57,7 +57,8 @@ fn after_removal(profile: &str, runtimes: &[Value], bindings: &[Value], names: &
             workloads: &workloads,
             pods: &[],
         };
-        let options = Options { remove, ..Options::new(profile) };
+        // The record stands in for the managedFields of a cluster.
+        let options = Options { remove, record: RecordMode::Always, ..Options::new(profile) };
         let session = Session::new(options, ConfigView::Full, Vec::new());
         let [planned] = live::plan(&inventory, &session).try_into().expect("one plan");
         assert_eq!(planned.errors, [], "{names:?}");
@@ -85,6 +86,7 @@ fn other_skill_bindings_keep_what_they_have() {
     let only = |name: &str| json!({"volumes": [format!("skill-{name}")], "mounts": [format!("skill-{name}")], "folders": format!("/skills/{name}")});
     assert_eq!(skills_of(&after(&["one"])), only("tax"));
     assert_eq!(skills_of(&after(&["two"])), only("pdf"));
+    assert_eq!(after(&["one", "two"]), workload());
 }
 
 #[test]
