@@ -18,7 +18,7 @@ use crate::plan::RuntimePlan;
 use crate::plan::bindings::{Binding, Bindings, Lead, Order, leads};
 pub use crate::plan::claims::WorkloadKey;
 use crate::plan::claims::{Claim, Claimant, Claims};
-use crate::plan::session::{Case, Session};
+use crate::plan::session::{Case, Going, Session};
 use crate::validate::findings::{About, Finding};
 
 /// What was read of a cluster.
@@ -93,7 +93,7 @@ pub fn plan<'a>(inventory: &Inventory<'a>, session: &Session) -> Vec<LivePlan<'a
         inventory.selected_bindings.contains(&Object(object).key())
             && !moment.bindings.all().iter().any(|binding| binding.id == id)
     });
-    out.extend(unreadable.map(|object| moment.case(object, None, Vec::new())));
+    out.extend(unreadable.map(|object| moment.case(object, None, Vec::new(), moment.going(None))));
     out
 }
 
@@ -113,7 +113,7 @@ pub fn replan<'a>(
             })
     };
     let again = moment.orders.iter().find(same).and_then(|order| moment.judge(order, Some(workload)));
-    again.unwrap_or_else(|| moment.case(runtime, Some(workload), Vec::new()))
+    again.unwrap_or_else(|| moment.case(runtime, Some(workload), Vec::new(), moment.going(None)))
 }
 
 /// Who leads which plan at one moment.
@@ -132,10 +132,13 @@ impl<'a, 'i> Moment<'a, 'i> {
     fn of(inventory: &'i Inventory<'a>, session: &'i Session) -> Self {
         let options = session.options();
         let claims = claims(inventory.runtimes);
-        let bindings =
-            Bindings::new(inventory.bindings.iter().filter_map(|object| {
-                Binding::of(Object(object).reference(), Origin::default(), object).ok()
-            }));
+        // To be removed is what was selected: the others about the same workload keep what they have there.
+        let goes =
+            |object: &Value| options.remove && inventory.selected_bindings.contains(&Object(object).key());
+        let bindings = Bindings::new(inventory.bindings.iter().filter_map(|object| {
+            let binding = Binding::of(Object(object).reference(), Origin::default(), object).ok()?;
+            Some(Binding { deleting: binding.deleting || goes(object), ..binding })
+        }));
         let by_key: BTreeMap<(String, String), &Value> =
             inventory.bindings.iter().map(|object| (Object(object).key(), object)).collect();
         let key = |id: &ObjectRef| (id.namespace.clone(), id.name.clone());
@@ -178,13 +181,36 @@ impl<'a, 'i> Moment<'a, 'i> {
         let object = self.lead(order)?;
         let found = order.workload.and_then(|index| self.inventory.workloads.get(self.keys[index]));
         let bindings = order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect();
-        Some(self.case(object, again.or(found), bindings))
+        Some(self.case(object, again.or(found), bindings, self.going(Some(order))))
     }
 
-    fn case(&self, object: &'a Value, workload: Option<&'a Value>, bindings: Vec<&Binding>) -> LivePlan<'a> {
+    /// What goes of a workload, where things are to be removed.
+    fn going(&self, order: Option<&Order>) -> Going {
+        let stays = |index: &usize| !self.bindings.all()[*index].deleting;
+        let leads_on = |order: &Order| match &order.lead {
+            Lead::Runtime(index) => {
+                !self.inventory.selected.contains(&Object(&self.inventory.runtimes[*index]).key())
+            }
+            Lead::Binding(index) => stays(index),
+        };
+        match order {
+            _ if !self.session.options().remove => Going::Nothing,
+            Some(order) if leads_on(order) => Going::Nothing,
+            Some(order) if order.bindings.iter().any(stays) => Going::Lead,
+            _ => Going::All,
+        }
+    }
+
+    fn case(
+        &self,
+        object: &'a Value,
+        workload: Option<&'a Value>,
+        bindings: Vec<&Binding>,
+        going: Going,
+    ) -> LivePlan<'a> {
         let view = Object(object);
         let id = view.reference();
-        let judged = self.session.judge(Case {
+        let case = Case {
             id: id.clone(),
             origin: Origin::default(),
             object,
@@ -192,7 +218,8 @@ impl<'a, 'i> Moment<'a, 'i> {
             workload: workload.map(Cow::Borrowed),
             pods: self.inventory.pods,
             bindings,
-        });
+        };
+        let judged = self.session.judge_going(case, going);
         let errors = judged.errors().map(|finding| error(object, workload, finding)).collect();
         let kinds = self.session.options().kinds;
         let kind = workload.and_then(|found| kinds.find(Object(found).kind(), Object(found).group()));

@@ -34,6 +34,8 @@ pub struct Report {
     pub target: String,
     /// Whether the target exists.
     pub target_found: bool,
+    /// Why nothing is written, in words.
+    pub refused: Vec<String>,
     /// Skills that the plan mounts, as (name, image); where nothing can be planned those of the spec, unless the
     /// AgentRuntime is being deleted.
     pub wanted: Vec<(String, String)>,
@@ -268,6 +270,8 @@ impl Report {
     pub fn state(&self) -> &'static str {
         if !self.target_found {
             "missing"
+        } else if !self.refused.is_empty() {
+            "refused"
         } else if self.findings().is_empty() {
             "ok"
         } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
@@ -287,6 +291,8 @@ impl Report {
             out.push(format!("{} does not exist", self.target));
             return out;
         }
+        // First of all: what else is not as it should be follows from it.
+        out.extend(self.refused.iter().cloned());
         for (name, image) in &self.wanted {
             match self.mounted.iter().find(|mounted| mounted.name == *name) {
                 None => out.push(format!("skill {name} is not mounted")),

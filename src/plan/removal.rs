@@ -115,7 +115,7 @@ fn safe(
     let profile = options.profile;
     let names = profile.names;
     // What SkillBindings add outlives the AgentRuntime.
-    let left = if options.remove { Vec::new() } else { runtime.with_bound(&[]) };
+    let left = runtime.with_bound(&[]);
     plan.skills = planned(&left);
     let mut work = Work::new(plan, Draft::new(workload), runtime, kind, options, &left);
     // Where the operator mounts, neither it nor we ever touch the pod of a Sandbox: what is there is its user's.

@@ -43,6 +43,17 @@ pub struct Case<'a> {
     pub bindings: Vec<&'a Binding>,
 }
 
+/// What a run takes out of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Going {
+    /// Only what is there no longer.
+    Nothing,
+    /// What the object that leads has put there; SkillBindings that add to it stay.
+    Lead,
+    /// Everything of ours.
+    All,
+}
+
 /// What came of one AgentRuntime.
 #[derive(Debug, Clone)]
 pub struct Judged {
@@ -118,8 +129,14 @@ impl Session {
 
     /// Judges an AgentRuntime and plans its run.
     pub fn judge(&self, case: Case<'_>) -> Judged {
+        self.judge_going(case, if self.options.remove { Going::All } else { Going::Nothing })
+    }
+
+    /// The same, where [`Options::remove`] is not for everything of the workload.
+    pub fn judge_going(&self, case: Case<'_>, going: Going) -> Judged {
+        let options = Options { remove: going != Going::Nothing, ..self.options.clone() };
         if is_binding(Object(case.object)) {
-            return self.judge_binding(case);
+            return self.judge_binding(case, &options);
         }
         let Case { id, origin, object, claim, workload, pods, bindings } = case;
         let mut findings = self.wrong_group(&id);
@@ -130,7 +147,7 @@ impl Session {
                 return Judged { id, before_plan: findings.len(), findings, plan: None };
             }
         };
-        let strict = !self.options.exact && !self.options.remove;
+        let strict = !options.exact && !options.remove;
         if strict && !Object(object).is_being_deleted() {
             self.rules.check(&id, object, &spec, &mut findings);
         }
@@ -139,9 +156,11 @@ impl Session {
             _ => None,
         };
         findings.extend(claim.finding().filter(|_| strict));
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let stay = strict || (going == Going::Lead && !options.exact);
+        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
         self.check_bindings(&bindings, &mut findings);
-        findings.extend(clashes((&id, &origin, &spec.skills), None, &bindings));
+        let own: &[Skill] = if strict { &spec.skills } else { &[] };
+        findings.extend(clashes((&id, &origin, own), None, &bindings));
         let bound = bound(&bindings, None, Binding::template_skills);
         let around = Surroundings {
             maps: &self.maps,
@@ -153,12 +172,12 @@ impl Session {
         };
         let runtime = Runtime { id: id.clone(), origin, object, spec, bound };
         let workload = workload.filter(|_| passed_on.is_none());
-        let mut plan = run(&runtime, workload, &around, &self.options);
+        let mut plan = run(&runtime, workload, &around, &options);
         if let Some(to) = passed_on {
             plan.action = Action::Skipped;
             plan.reason = format!("it is being deleted, and its workload is that of AgentRuntime {to} now");
         }
-        if operator_mounts_alongside(&self.options, &bindings, &plan) {
+        if operator_mounts_alongside(&options, &bindings, &plan) {
             plan.warnings.push(Warning { quirk: "", message: ALONGSIDE_A_MOUNTING_OPERATOR.to_owned() });
         }
         self.concluded(id, findings, plan)
@@ -192,13 +211,13 @@ impl Session {
     }
 
     /// Judges a SkillBinding that leads, and plans its workload as today's operators leave it.
-    fn judge_binding(&self, case: Case<'_>) -> Judged {
+    fn judge_binding(&self, case: Case<'_>, options: &Options) -> Judged {
         let Case { id, origin, object, workload, bindings, .. } = case;
         let (mut findings, binding) = self.rules.read_binding(&id, &origin, object);
         let Some(binding) = binding else {
             return Judged { id, before_plan: findings.len(), findings, plan: None };
         };
-        let strict = !self.options.remove && !binding.deleting;
+        let strict = !options.remove && !binding.deleting;
         let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
         if strict {
             findings.extend(skill_binding::unknown_fields(object));
@@ -235,7 +254,7 @@ impl Session {
             exact: false,
             // By the config hash, which is the operator's.
             restarts: false,
-            ..self.options.clone()
+            ..options.clone()
         };
         let mut plan = run(&runtime, workload.filter(|_| !self.options.exact), &around, &options);
         plan.status = None;

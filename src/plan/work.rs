@@ -196,7 +196,9 @@ impl<'w, 'r> Work<'w, 'r> {
             }
             RecordMode::Always => true,
         };
-        if wanted && !says_nothing && !self.options.remove {
+        // What SkillBindings add outlives the AgentRuntime.
+        let goes = self.options.remove && self.skills.is_empty();
+        if wanted && !says_nothing && !goes {
             self.draft.set(&keys, RECORD, self.next.text())
         } else {
             if is_there && (self.own.record.is_some() || self.options.remove) {

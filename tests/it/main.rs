@@ -14,6 +14,7 @@ mod golden;
 mod hostile;
 mod hostile_images;
 mod in_place_stress;
+mod live_removal;
 mod migrate;
 mod one_verdict;
 mod one_verdict_vectors;

@@ -98,6 +98,9 @@ fn stated(write: Write, settings: &Settings) -> Result<Prepared, ClusterError> {
         )
         .help("change the mountPath of the skill, or take the other mount out of the workload"));
     }
+    if let Some(error) = unchangeable(&write) {
+        return Err(error);
+    }
     Ok(Prepared {
         configuration: configuration(&write, settings, Vec::new()),
         ownership: None,
@@ -106,6 +109,17 @@ fn stated(write: Write, settings: &Settings) -> Result<Prepared, ClusterError> {
         taken: Vec::new(),
         write,
     })
+}
+
+/// The pod template of a Job is fixed: the server answers every change of it with a dump of the whole template.
+fn unchangeable(write: &Write) -> Option<ClusterError> {
+    let fixed = write.live.get("kind").and_then(Value::as_str) == Some("Job")
+        && write.live.pointer("/spec/template") != write.desired.pointer("/spec/template");
+    let message =
+        format!("{}: the pod template of a Job cannot be changed once it is stored", write.what("apply"));
+    let help = "delete it and create it anew with the skills in its manifest ('kubectl skills render'), or let them be \
+                delivered to pods (delivery: Pod) before it is created";
+    fixed.then(|| ClusterError::new(Failure::Invalid, message).help(help))
 }
 
 /// States our fields, and more that we have to.
@@ -449,5 +463,28 @@ fn manifest_of(manager: &str) -> String {
         "argocd-controller" => "the manifest that Argo CD applies".to_owned(),
         "kustomize-controller" | "helm-controller" => "the manifest that Flux applies".to_owned(),
         other => format!("the manifest that {other} applies"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at bad data")]
+mod tests {
+    use super::*;
+
+    /// The server's own answer is a dump of 4 KB that says nothing of how to go on.
+    #[test]
+    fn a_job_is_refused_before_anything_is_sent() {
+        let refused = |kind: &str, desired: &Value| {
+            let live = json!({"kind": kind, "spec": {"template": {"spec": {}}}});
+            let (resource, desired) = (super::super::paths::workload("Deployment").unwrap(), desired.clone());
+            let (namespace, name) = ("n".to_owned(), "w".to_owned());
+            unchangeable(&Write { resource, namespace, name, live, desired, ours: Vec::new() })
+                .map(|error| error.failure)
+        };
+        let changed = json!({"spec": {"template": {"spec": {"volumes": []}}}});
+        let annotated = json!({"metadata": {"annotations": {"a": "b"}}, "spec": {"template": {"spec": {}}}});
+        assert_eq!(refused("Job", &changed), Some(Failure::Invalid));
+        assert_eq!(refused("Job", &annotated), None);
+        assert_eq!(refused("Deployment", &changed), None);
     }
 }

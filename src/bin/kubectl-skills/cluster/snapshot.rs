@@ -221,7 +221,8 @@ async fn select(
                 .find(|name| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok());
             let help = match limit {
                 Some(limit) => format!("a time limit is written with an equals sign: --wait={limit}"),
-                None => "'kubectl get agentruntimes -A' lists them".to_owned(),
+                // Which of the two kinds a cluster serves, that verb knows.
+                None => "'kubectl skills status -A' lists them".to_owned(),
             };
             ClusterError::new(Failure::NotFound, message).help(help)
         });

@@ -74,8 +74,11 @@ pub fn rollout_of(object: &Value) -> Rollout {
     let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let wanted = number("/spec/replicas").unwrap_or(1);
-    if !matches!(kind, "Deployment" | "StatefulSet") {
-        return sandbox_of(object);
+    match kind {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => {}
+        // No pod is made anew: the next ones are new anyway.
+        "CronJob" | "Job" => return Rollout::Done,
+        _ => return sandbox_of(object),
     }
     if status("observedGeneration") < number("/metadata/generation").unwrap_or(0) {
         return Rollout::Waiting("the controller has not seen the change yet".into());
@@ -106,10 +109,24 @@ pub fn rollout_of(object: &Value) -> Rollout {
             Rollout::Done
         };
     }
+    // Its pods stay as they are until somebody deletes them, as those of a Job do.
+    if kind == "ReplicaSet" {
+        return Rollout::Done;
+    }
     if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
         return Rollout::Failed(
             "its update strategy is OnDelete: delete its pods one by one to roll it out".into(),
         );
+    }
+    if kind == "DaemonSet" {
+        let (updated, wanted) = (status("updatedNumberScheduled"), status("desiredNumberScheduled"));
+        return if updated < wanted {
+            Rollout::Waiting(format!("{updated} of {wanted} pods are updated"))
+        } else if status("numberAvailable") < wanted {
+            Rollout::Waiting(format!("{} of {wanted} pods are available", status("numberAvailable")))
+        } else {
+            Rollout::Done
+        };
     }
     let partition = number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
     if status("readyReplicas") < wanted {
@@ -202,5 +219,33 @@ mod tests {
             rollout_of(&set(json!({"type": "OnDelete"}), revisions("a", 0))),
             Rollout::Failed(_)
         ));
+    }
+
+    /// A CronJob has no rollout, and a DaemonSet says by numbers of its own how far it is.
+    #[test]
+    fn kinds_without_replicas_do_not_wait_for_ever() {
+        let daemons = |status: Value| json!({"kind": "DaemonSet", "metadata": {"generation": 2}, "spec": {}, "status": status});
+        let waiting = |text: &str| Rollout::Waiting(text.into());
+        let seen = |updated: i64, available: i64| json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": updated, "numberAvailable": available});
+        for (object, expected) in [
+            (json!({"kind": "CronJob", "metadata": {"generation": 2}, "spec": {}}), Rollout::Done),
+            (json!({"kind": "Job", "metadata": {"generation": 2}, "spec": {}}), Rollout::Done),
+            (
+                json!({"kind": "ReplicaSet", "metadata": {"generation": 2}, "status": {"observedGeneration": 2}}),
+                Rollout::Done,
+            ),
+            (
+                daemons(json!({"observedGeneration": 1})),
+                waiting("the controller has not seen the change yet"),
+            ),
+            (daemons(seen(1, 3)), waiting("1 of 3 pods are updated")),
+            (daemons(seen(3, 2)), waiting("2 of 3 pods are available")),
+            (daemons(seen(3, 3)), Rollout::Done),
+        ] {
+            assert_eq!(rollout_of(&object), expected, "{object}");
+        }
+        let mut by_hand = daemons(seen(0, 3));
+        by_hand["spec"] = json!({"updateStrategy": {"type": "OnDelete"}});
+        assert!(matches!(rollout_of(&by_hand), Rollout::Failed(_)));
     }
 }

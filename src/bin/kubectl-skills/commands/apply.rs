@@ -343,7 +343,10 @@ async fn release_all(
     tally: &mut Tally,
 ) -> Result<(), Failure> {
     let profile = run.session.options().profile;
-    let runtimes = runtimes.iter().map(|live| live.runtime).filter(|object| !is_binding(Object(object)));
+    // One that was not asked for leads on.
+    let runtimes = runtimes.iter().map(|live| live.runtime).filter(|object| {
+        !is_binding(Object(object)) && run.snapshot.selected.contains(&Object(object).key())
+    });
     // One may be about many workloads.
     let bindings = run
         .snapshot

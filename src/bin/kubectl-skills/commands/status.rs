@@ -173,6 +173,7 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
         pods.filter(|_| !bindings.is_empty()).map(|pods| PodsOfBindings::new(&bindings, pods));
     for live in run.plan() {
         let mut report = report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds);
+        report.refused = live.errors.iter().map(|error| error.message.clone()).collect();
         if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
             status_pods::delivered(&mut report, kind, workload, &bindings);
             if let Some(pods) = &mut of_bindings {
@@ -298,4 +299,31 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     }
     cells.push(reason);
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two lists that clash looked like a workload that somebody else had changed.
+    #[test]
+    fn what_keeps_a_plan_from_being_written_is_the_reason() {
+        let report = Report {
+            target_found: true,
+            wanted: vec![("pdf".into(), "a/pdf:1".into())],
+            refused: vec!["SkillBinding one has a skill pdf for the same workload".into()],
+            ..Report::default()
+        };
+        assert_eq!(
+            (report.state(), report.findings()),
+            (
+                "refused",
+                vec![
+                    "SkillBinding one has a skill pdf for the same workload".to_owned(),
+                    "skill pdf is not mounted".to_owned(),
+                    "there is no skills annotation".to_owned(),
+                ]
+            )
+        );
+    }
 }
