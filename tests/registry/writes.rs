@@ -261,7 +261,7 @@ fn layouts_that_are_none_and_names_that_are_not_there_are_said() {
     let said = skills(&["push", &format!("{path}:2"), "127.0.0.1:9/a:1"]);
     assert_eq!(said.code, 3);
     assert!(
-        said.stderr.contains("has no image 2\n  name one: ") && said.stderr.contains("/a/b:1\n"),
+        said.stderr.contains("has no image 2 (name one: ") && said.stderr.contains("/a/b:1)\n"),
         "{}",
         said.stderr
     );
