@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubectl_skills::api::agent_runtime::Skill;
 use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::pod_owner::LABELS;
@@ -12,10 +13,14 @@ use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
 use serde_json::{Map, Value, json};
 
-/// Images by volume.
+/// By volume: its image, or what its node reports of that.
 pub type Images = BTreeMap<String, String>;
 
-/// A pod: whose it is, which skill images it has, and their digests as its node reports them.
+/// By volume: its image, and where that is mounted. Not the pull policy, which says how a node gets the image, and which the
+/// admission plugin AlwaysPullImages rewrites in each pod.
+pub type Skills = BTreeMap<String, String>;
+
+/// A pod: whose it is, which skills it has and where, and their digests as its node reports them.
 pub fn part(object: &Value) -> Value {
     let items = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let mut metadata = Map::new();
@@ -37,7 +42,7 @@ pub fn part(object: &Value) -> Value {
     let digests: Images =
         mounts.filter_map(|mount| skill_image(mount, "/volumeStatus/image/imageRef")).collect();
     let phase = Object(object).str("/status/phase");
-    json!({"metadata": metadata, "volumes": images(object.pointer("/spec/volumes")), "digests": digests,
+    json!({"metadata": metadata, "skills": skills(object.get("spec")), "digests": digests,
         "over": matches!(phase, "Succeeded" | "Failed")})
 }
 
@@ -47,34 +52,58 @@ fn skill_image(item: &Value, pointer: &str) -> Option<(String, String)> {
     name.starts_with(SKILL_VOLUME_PREFIX).then(|| (name.to_owned(), image.to_owned()))
 }
 
-fn images(volumes: Option<&Value>) -> Images {
-    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
-    volumes.filter_map(|volume| skill_image(volume, "/image/reference")).collect()
+/// The skills of a pod's spec.
+fn skills(pod: Option<&Value>) -> Skills {
+    let items = |of: Option<&Value>, key: &str| {
+        of.and_then(|of| of.get(key)).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut mounts: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for container in ["containers", "initContainers"].into_iter().flat_map(|list| items(pod, list)) {
+        for mount in items(Some(&container), "volumeMounts") {
+            let mount = Object(&mount);
+            let text = |key: &str| mount.str(key).to_owned();
+            mounts.entry(text("/name")).or_default().insert((text("/mountPath"), text("/subPath")));
+        }
+    }
+    let volumes = items(pod, "volumes");
+    let images = volumes.iter().filter_map(|volume| skill_image(volume, "/image/reference"));
+    images
+        .map(|(name, image)| {
+            let said = said(&image, mounts.get(&name).into_iter().flatten());
+            (name, said)
+        })
+        .collect()
 }
 
-/// The skill images in the pod template of a workload.
-pub fn of_template(kind: WorkloadKind, workload: &Value) -> Images {
-    let pod = kind.paths().pod.iter().try_fold(workload, |at, key| at.get(*key));
-    images(pod.and_then(|pod| pod.get("volumes")))
+/// An image and where it is mounted, as one text.
+fn said<'m>(image: &str, mounts: impl IntoIterator<Item = &'m (String, String)>) -> String {
+    let mounts = mounts.into_iter().map(|(path, sub_path)| format!("\n{path}\n{sub_path}"));
+    std::iter::once(image.to_owned()).chain(mounts).collect()
 }
 
-/// The skill images that a new pod of a workload has: those of its template, and those that SkillBindings about it give it
-/// as it is created.
+/// The skills in the pod template of a workload.
+pub fn of_template(kind: WorkloadKind, workload: &Value) -> Skills {
+    skills(kind.paths().pod.iter().try_fold(workload, |at, key| at.get(*key)))
+}
+
+/// The skills that a new pod of a workload has: those of its template, and those that SkillBindings about it give it as it
+/// is created.
 pub fn expected<'b>(
     kind: WorkloadKind,
     workload: &Value,
     bindings: impl IntoIterator<Item = &'b Binding>,
-) -> Images {
+) -> Skills {
     let mut out = of_template(kind, workload);
     out.extend(given(bindings));
     out
 }
 
-/// The skill images that SkillBindings give to a pod.
-pub fn given<'b>(bindings: impl IntoIterator<Item = &'b Binding>) -> Images {
+/// The skills that SkillBindings give to a pod.
+pub fn given<'b>(bindings: impl IntoIterator<Item = &'b Binding>) -> Skills {
     let gives = |one: &&Binding| !one.deleting && one.spec.delivery == Delivery::Pod;
     let skills = bindings.into_iter().filter(gives).flat_map(|binding| &binding.spec.skills);
-    skills.map(|skill| (volume(&skill.name), skill.image.clone())).collect()
+    let mount = |skill: &Skill| (skill.mount_path.clone(), skill.sub_path.clone());
+    skills.map(|skill| (volume(&skill.name), said(&skill.image, [&mount(skill)]))).collect()
 }
 
 /// The volume of a skill.
@@ -83,14 +112,14 @@ pub fn volume(skill: &str) -> String {
 }
 
 /// Counts parts of pods, those that are over or going left out; `own` are the skills of a SkillBinding.
-pub fn count(pods: &[Value], expected: &Images, binding: &Binding) -> PodCounts {
+pub fn count(pods: &[Value], expected: &Skills, binding: &Binding) -> PodCounts {
     let own: BTreeSet<String> = binding.spec.skills.iter().map(|skill| volume(&skill.name)).collect();
     let mut out = PodCounts::default();
     for pod in pods.iter().filter(|pod| !is_over(pod)) {
-        let images = texts(pod, "volumes");
-        if images == *expected {
+        let skills = texts(pod, "skills");
+        if skills == *expected {
             out.up_to_date += 1;
-        } else if own.iter().any(|volume| images.contains_key(volume)) {
+        } else if own.iter().any(|volume| skills.contains_key(volume)) {
             out.stale += 1;
         } else {
             out.without += 1;

@@ -13,7 +13,7 @@ use kubectl_skills::plan::bindings::{Binding, Bindings};
 use kubectl_skills::plan::pod_injection::is_injectable;
 use serde_json::Value;
 
-use crate::cluster::skills_of_pods::{Images, count, expected, given, is_over, part, restarts};
+use crate::cluster::skills_of_pods::{Skills, count, expected, given, is_over, part, restarts};
 
 /// Adds what SkillBindings deliver to pods.
 pub fn delivered(report: &mut Report, kind: WorkloadKind, workload: &Value, bindings: &Bindings) {
@@ -113,7 +113,7 @@ impl<'p> PodsOfBindings<'p> {
         }
     }
 
-    fn put(&self, report: &mut Report, own: &[usize], expected: &Images, about: &[&Binding]) {
+    fn put(&self, report: &mut Report, own: &[usize], expected: &Skills, about: &[&Binding]) {
         let Some(first) = about.iter().find(|binding| !binding.deleting) else { return };
         let mut all = (*first).clone();
         let staying = about.iter().filter(|binding| !binding.deleting);

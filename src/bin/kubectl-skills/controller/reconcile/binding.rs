@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::orders::{Standing, case, holds_on, standing};
 use super::plan::Planning;
-use crate::cluster::skills_of_pods::{self, Images, count, expected, of_template, restarts, volume};
+use crate::cluster::skills_of_pods::{self, Skills, count, expected, of_template, restarts, volume};
 use crate::controller::cache::{Cache, Key, Target};
 use crate::controller::watch_targets::Watched;
 
@@ -341,13 +341,13 @@ impl Look<'_> {
         out
     }
 
-    /// The skill images that a new pod of a workload has.
-    fn expected(&self, target: &Target) -> Images {
+    /// The skills that a new pod of a workload has.
+    fn expected(&self, target: &Target) -> Skills {
         let workload = self.cache.workload(target).unwrap_or_default();
         expected(target.0, &workload, self.cache.index().bindings(target))
     }
 
-    fn template_images(&self, target: &Target) -> Images {
+    fn template_images(&self, target: &Target) -> Skills {
         of_template(target.0, &self.cache.workload(target).unwrap_or_default())
     }
 }

@@ -219,6 +219,13 @@ fn binding(name: &str, target: &str, skills: &[(&str, &str)]) -> Value {
         "metadata": {"namespace": "n", "name": name, "generation": 1}, "spec": {"targetRef": target, "skills": skills}})
 }
 
+/// The mounts of a pod's skills, as the SkillBindings of `binding` want them.
+fn mounted(volumes: &[Value]) -> Vec<Value> {
+    let path =
+        |volume: &Value| format!("/s/{}", volume["name"].as_str().unwrap().trim_start_matches("skill-"));
+    volumes.iter().map(|volume| json!({"name": volume["name"], "mountPath": path(volume)})).collect()
+}
+
 /// A change of what people write, over what the controller has written since.
 fn edit(world: &mut World, name: &str, change: impl FnOnce(&mut Value)) -> BTreeSet<Unit> {
     let mut object = world.cache.binding(&Key::new("n", name)).unwrap();
@@ -417,16 +424,20 @@ fn pods_are_counted_by_the_skills_that_they_have() {
             json!([{"name": "skill-a", "volumeStatus": {"image": {"imageRef": digest}}}, {"name": "other"}]);
         json!({"kind": "Pod", "metadata": {"namespace": "n", "name": name, "labels": {"pod-template-hash": "5f"},
                 "ownerReferences": [owner]},
-            "spec": {"volumes": volumes}, "status": {"containerStatuses": [{"volumeMounts": mounts}]}})
+            "spec": {"volumes": volumes, "containers": [{"volumeMounts": mounted(&volumes)}]},
+            "status": {"containerStatuses": [{"volumeMounts": mounts}]}})
     };
     let of =
         |name: &str| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "controller": true});
+    let mut elsewhere = pod("elsewhere", Some("i:2"), "d2", of("w-5f"));
+    elsewhere["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] = "/s/before".into();
     let mut over = pod("over", Some("i:1"), "d1", of("w-5f"));
     over["status"]["phase"] = "Succeeded".into();
     for pod in [
         pod("new", Some("i:2"), "d2", of("w-5f")),
         pod("old", Some("i:1"), "d1", of("w-5f")),
         pod("bare", None, "d1", of("w-5f")),
+        elsewhere,
         pod("of-another", Some("i:1"), "d9", of("w-extra-5f")),
         pod("by-hand", Some("i:1"), "d9", of("w-other")),
         pod(
@@ -447,7 +458,7 @@ fn pods_are_counted_by_the_skills_that_they_have() {
     }
     world.run(&Unit::Binding(Key::new("n", "b")));
     let status = world.cache.binding(&Key::new("n", "b")).unwrap()["status"].clone();
-    assert_eq!(status["workloads"][0]["pods"], json!({"upToDate": 1, "stale": 1, "without": 1}));
+    assert_eq!(status["workloads"][0]["pods"], json!({"upToDate": 1, "stale": 2, "without": 1}));
     assert_eq!(status["skills"], json!([{"name": "a", "image": "i:2", "digests": ["d1", "d2"]}]));
 }
 
@@ -466,7 +477,8 @@ fn pods_are_made_anew_once_where_they_lack_skills() {
         json!({"kind": "Pod", "metadata": {"namespace": "n", "name": "p", "labels": {"pod-template-hash": "5f"},
                 "ownerReferences":
                     [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-5f", "controller": true}]},
-            "spec": {"volumes": [{"name": "skill-a", "image": {"reference": image}}]}})
+            "spec": {"volumes": [{"name": "skill-a", "image": {"reference": image}}],
+                "containers": [{"volumeMounts": [{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]}]}})
     };
     world.put(&pod("i:0"));
     let hash = rollout(&target, &world.cache).expect("a hash");
