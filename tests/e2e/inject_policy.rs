@@ -303,14 +303,15 @@ fn a_sidecar_that_is_put_first_later_gets_no_skills() {
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
         "metadata": {"name": "sidecar-first"},
         "spec": {
-            "failurePolicy": "Fail", "reinvocationPolicy": "Never",
+            // After the skills, whichever policy comes first: if this one does, it is asked again.
+            "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded",
             "matchConstraints": {"resourceRules": [
                 {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
             ]},
             "matchConditions": [
                 {"name": "asked-for", "expression": "object.metadata.?labels.orValue({})[?'sidecar'].orValue('') == 'first'"},
-                // After the skills, whichever policy comes first.
                 {"name": "later", "expression": "has(object.spec.volumes)"},
+                {"name": "once", "expression": "!object.spec.containers.exists(one, one.name == 'proxy')"},
             ],
             "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
                 "[JSONPatch{op: 'add', path: '/spec/containers/0', value: Object.spec.containers{name: 'proxy', image: 'p:1'}}]"
