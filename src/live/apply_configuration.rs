@@ -255,7 +255,7 @@ fn is_empty_map(value: &Value) -> bool {
 }
 
 /// All items of the lists of which the server, after an apply that stated some of them, has lost what was to stay: the lists of
-/// a custom kind whose CRD does not say how they merge are replaced whole by whoever states them.
+/// a custom kind whose CRD does not say how they merge are replaced whole by who states them.
 pub fn items_of_replaced_lists(live: &Value, desired: &Value, merged: &Value) -> Vec<FieldPath> {
     let lost = removed_fields(live, merged).into_iter().filter(|path| path.find(desired).is_some());
     let mut out = BTreeSet::new();

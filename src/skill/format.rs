@@ -386,7 +386,7 @@ pub fn layout<'p>(paths: impl IntoIterator<Item = &'p str>) -> Layout {
 pub struct Way {
     /// The mounts: `mountPath`, and `subPath` if there is one.
     pub mounts: Vec<(String, Option<String>)>,
-    /// The folders that an agent has to be told of, one for each skill: entries of `SKILL_FOLDERS`.
+    /// The folders that an agent has to be given, one for each skill: entries of `SKILL_FOLDERS`.
     pub folders: Vec<String>,
     /// Whether an agent that looks into the root by itself finds them.
     pub found_in_root: bool,

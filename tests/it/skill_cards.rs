@@ -241,7 +241,7 @@ fn hostile_cards_are_bounded() {
     }
 }
 
-/// The folder of data that is shared between checkouts; none where there is none.
+/// The folder of data that is shared between checkouts; `None` if there is none.
 fn shared() -> Option<PathBuf> {
     let named = std::env::var_os("KUBECTL_SKILLS_SHARED").map(PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -63,7 +63,7 @@ fn delivered(manifest: &Value, key: &str, image: &str) -> Value {
     pod
 }
 
-/// A list whose items do not merge belongs to whoever states it: of a container that only has its skill stated, image and
+/// A list whose items do not merge belongs to who states it: of a container that only has its skill stated, image and
 /// arguments would be gone, and the sidecar altogether.
 #[test]
 fn kinds_whose_lists_may_not_merge_keep_all_that_is_theirs() {

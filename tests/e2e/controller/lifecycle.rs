@@ -17,7 +17,7 @@ fn versions(server: &Server, objects: &[&Value]) -> Vec<Value> {
     objects.iter().map(|object| live(server, object)["metadata"]["resourceVersion"].clone()).collect()
 }
 
-/// A controller that is killed between its event and the status has sent the event once, and its successor adds nothing; told
+/// A controller that is killed between its event and the status has sent the event once, and its successor adds nothing; sent
 /// after the status, 44 of 800 were lost.
 #[test]
 fn an_event_outlives_a_controller_that_is_killed_before_the_status() {

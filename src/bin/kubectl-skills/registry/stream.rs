@@ -156,14 +156,14 @@ impl BlobStream {
 /// The rest of a blob, from a byte on; where the server sends it from the start, the start is passed over.
 async fn resumed(repository: &Repository, descriptor: &Descriptor, from: u64) -> Result<Answer> {
     let mut answer = repository.blob(descriptor, from).await?;
-    let mut behind = from;
+    let mut passed = from;
     if answer.status == http::StatusCode::PARTIAL_CONTENT {
         let start = answer
             .header("content-range")
             .and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
-        behind = from.checked_sub(start.unwrap_or(from)).unwrap_or(u64::MAX);
+        passed = from.checked_sub(start.unwrap_or(from)).unwrap_or(u64::MAX);
     }
-    if behind == u64::MAX {
+    if passed == u64::MAX {
         let message = format!(
             "blob {} of {}: a later part than the one that was asked for",
             descriptor.digest,
@@ -171,6 +171,6 @@ async fn resumed(repository: &Repository, descriptor: &Descriptor, from: u64) ->
         );
         return Err(RegistryError::new(Kind::Integrity, message));
     }
-    answer.skip(behind);
+    answer.skip(passed);
     Ok(answer)
 }

@@ -11,7 +11,7 @@ use kubectl_skills::skill::refused;
 
 use super::folder::io as io_error;
 
-/// Puts the files of a layout in a tar into an empty folder; none where no file is there, or an empty one. The file that is
+/// Puts the files of a layout in a tar into an empty folder; `None` if no file is there, or an empty one. The file that is
 /// given is locked: two runs at once would lose images.
 pub fn unpack(tar: &Path, folder: &Path) -> Result<Option<File>, InputError> {
     let failed = |error: io::Error| io_error(tar, &error);
