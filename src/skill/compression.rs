@@ -120,7 +120,7 @@ impl<R: BufRead> Read for Zstd<R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write as _;
 
     use super::*;
@@ -133,13 +133,13 @@ mod tests {
         }
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::skill) fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(bytes).expect("memory");
         packer.finish().expect("memory")
     }
 
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::skill) fn zstd(bytes: &[u8]) -> Vec<u8> {
         ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
     }
 

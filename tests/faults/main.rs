@@ -9,24 +9,20 @@
 mod bounds;
 mod cluster;
 mod login;
+mod said;
 mod server;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
+use said::{Said, said};
 use serde_json::json;
 use server::{Answer, Request, Server};
-
-struct Said {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 fn skills(server: &Server, args: &[&str]) -> Said {
     run(&server.address, args)
@@ -41,14 +37,6 @@ fn command(address: &str, args: &[&str]) -> Command {
     command.args(args).args(["--server", address]);
     command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1");
     command
-}
-
-fn said(Output { status, stdout, stderr }: Output) -> Said {
-    Said {
-        code: status.code().expect("an exit code"),
-        stdout: String::from_utf8(stdout).expect("text"),
-        stderr: String::from_utf8(stderr).expect("text"),
-    }
 }
 
 /// A server of the healthy cluster where `fault` answers first.

@@ -1,12 +1,17 @@
 //! A scripted API server on loopback, plain HTTP: a function from request to answer, and answers that never come or
 //! break off in the middle.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+#[path = "received.rs"]
+mod received;
+
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use received::{Received, receive};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -79,34 +84,11 @@ fn serve(
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut out = stream;
     loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
+        let Some(Received { method, path, query, headers, body }) = receive(&mut reader)? else {
             return Ok(());
-        }
-        let mut words = line.split_whitespace();
-        let (method, target) =
-            (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-        let mut headers = Vec::new();
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            let Some((name, value)) = header.trim().split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let length = headers
-            .iter()
-            .find(|(name, _)| name == "content-length")
-            .and_then(|(_, value)| value.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body)?;
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let request = Request {
-            method,
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers,
-            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
         };
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let request = Request { method, path, query, headers, body };
         let answer = script(&request);
         seen.lock().expect("the list").push(request);
         match answer {

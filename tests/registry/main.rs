@@ -14,27 +14,22 @@ mod login;
 mod manifests;
 mod model;
 mod reads;
+#[path = "../faults/said.rs"]
+mod said;
 mod server;
 mod skills;
 mod tls;
 mod writes;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 
 use model::Model;
+use said::{Said, said};
 use serde_json::Value;
 use server::{Answer, Request, Server};
 use tempfile::TempDir;
-
-/// What a run said.
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 impl Said {
     fn json(&self) -> Value {
@@ -51,14 +46,6 @@ fn command(args: &[&str]) -> Command {
         .env("NO_COLOR", "1")
         .env("PATH", "/usr/bin:/bin");
     command
-}
-
-fn said(Output { status, stdout, stderr }: Output) -> Said {
-    Said {
-        code: status.code().expect("an exit code"),
-        stdout: String::from_utf8(stdout).expect("text"),
-        stderr: String::from_utf8(stderr).expect("text"),
-    }
 }
 
 fn skills(args: &[&str]) -> Said {

@@ -1,9 +1,14 @@
 //! A scripted server on loopback, plain HTTP: a function from request to answer, and answers that are cut off or never end.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+#[path = "../faults/received.rs"]
+mod received;
+
+use std::io::{BufReader, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use received::{Received, receive};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -115,26 +120,10 @@ fn serve(stream: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>) -> std:
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut out = stream;
     loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
+        let Some(Received { method, path, query, headers, body }) = receive(&mut reader)? else {
             return Ok(());
-        }
-        let mut words = line.split_whitespace();
-        let (method, target) =
-            (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-        let mut headers = Vec::new();
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            let Some((name, value)) = header.trim().split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let length = headers.iter().find(|(name, _)| name == "content-length");
-        let mut body = vec![0; length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)];
-        let read = reader.read_exact(&mut body);
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let request = Request { method, path: path.to_owned(), query: query.to_owned(), headers, body };
-        read?;
+        };
+        let request = Request { method, path, query, headers, body };
         let answer = script(&request);
         let is_head = request.method == "HEAD";
         seen.lock().expect("the list").push(request);

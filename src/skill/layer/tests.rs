@@ -1,8 +1,7 @@
 //! Layers of every writer in use are read to the same entries; what is not the layer that was named is refused.
 
-use std::io::Write as _;
-
 use super::*;
+use crate::skill::compression::tests::{gzip, zstd};
 
 /// A tar of files: name, mode, content.
 fn tar(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
@@ -14,16 +13,6 @@ fn tar(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
         builder.append_data(&mut header, name, *content).expect("memory");
     }
     builder.into_inner().expect("memory")
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(bytes).expect("memory");
-    packer.finish().expect("memory")
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
 fn descriptor(kind: &str, bytes: &[u8]) -> Descriptor {

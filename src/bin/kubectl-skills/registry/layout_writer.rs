@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use kubectl_skills::skill::oci::{Descriptor, Digest, MANIFEST_LIMIT, REF_NAME, media_type};
+use kubectl_skills::skill::oci::{Descriptor, Digest, MANIFEST_LIMIT, REF_NAME};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempDir};
@@ -14,7 +14,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::error::{Kind, RegistryError, Result};
 use super::layout::blob_name;
 use super::progress::Progress;
-use super::referrers::entries;
+use super::referrers::{editable, manifests_of};
 use super::stream::BlobStream;
 use crate::in_place::leftovers;
 use crate::skill_files::layout_tar;
@@ -213,19 +213,8 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// An index with entries more. One of the same name gives way; all others stay as they are written.
 fn merged(index: Option<&[u8]>, new: Vec<Value>) -> std::result::Result<Vec<u8>, String> {
-    let mut index: Value = match index {
-        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
-        Some(bytes) => {
-            entries(bytes)?;
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())?
-        }
-    };
-    if index.get("manifests").is_none_or(Value::is_null) {
-        index["manifests"] = json!([]);
-    }
-    let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
-        return Err("manifests is no list".into());
-    };
+    let mut index = editable(index)?;
+    let manifests = manifests_of(&mut index)?;
     let name = |entry: &Value| entry.pointer("/annotations").and_then(|all| all.get(REF_NAME)).cloned();
     for entry in new {
         let own = name(&entry);
@@ -249,6 +238,9 @@ fn merged(index: Option<&[u8]>, new: Vec<Value>) -> std::result::Result<Vec<u8>,
 
 #[cfg(test)]
 mod tests {
+    use kubectl_skills::skill::oci::media_type;
+
+    use super::super::referrers::entries;
     use super::*;
 
     fn entry(digit: char, name: Option<&str>) -> Value {

@@ -127,25 +127,33 @@ pub(super) fn entries(bytes: &[u8]) -> std::result::Result<Vec<Descriptor>, Stri
     }
 }
 
+/// An index as it is written, so that entries can be added; a new one for none. Entries of others stay as they are.
+pub(super) fn editable(index: Option<&[u8]>) -> std::result::Result<Value, String> {
+    let Some(bytes) = index else {
+        return Ok(json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}));
+    };
+    entries(bytes)?;
+    let mut index: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if index.get("manifests").is_none_or(Value::is_null) {
+        index["manifests"] = json!([]);
+    }
+    Ok(index)
+}
+
+/// The entries of such an index.
+pub(super) fn manifests_of(index: &mut Value) -> std::result::Result<&mut Vec<Value>, String> {
+    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
+    manifests.ok_or_else(|| "manifests is no list".into())
+}
+
 fn holds(bytes: &[u8], digest: &Digest) -> bool {
     entries(bytes).is_ok_and(|all| all.iter().any(|one| one.digest == *digest))
 }
 
 /// The index with an entry more, or `None` if it has it. Entries of others stay as they are written.
 fn added(index: Option<&[u8]>, entry: &Value) -> std::result::Result<Option<Vec<u8>>, String> {
-    let mut index: Value = match index {
-        None => json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}),
-        Some(bytes) => {
-            entries(bytes)?;
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())?
-        }
-    };
-    if index.get("manifests").is_none_or(Value::is_null) {
-        index["manifests"] = json!([]);
-    }
-    let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
-        return Err("manifests is no list".into());
-    };
+    let mut index = editable(index)?;
+    let manifests = manifests_of(&mut index)?;
     if manifests.iter().any(|one| one.get("digest") == entry.get("digest")) {
         return Ok(None);
     }

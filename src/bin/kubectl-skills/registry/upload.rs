@@ -132,11 +132,7 @@ impl Repository {
                 Ok(answer) => answer.into_error().await,
                 Err(error) => error,
             };
-            if !error.may_pass() || attempt == retry::MAX_ATTEMPTS {
-                return Err(error);
-            }
-            tokio::time::sleep(retry::wait(attempt, None)).await;
-            attempt += 1;
+            pause(error, &mut attempt).await?;
             if self.has_blob(descriptor).await? {
                 progress.advance(bytes.len() as u64);
                 return Ok(());
@@ -172,11 +168,7 @@ impl Repository {
                 Ok(answer) => answer.into_error().await,
                 Err(error) => error,
             };
-            if !error.may_pass() || attempt == retry::MAX_ATTEMPTS {
-                return Err(error);
-            }
-            tokio::time::sleep(retry::wait(attempt, None)).await;
-            attempt += 1;
+            pause(error, &mut attempt).await?;
             let (next, has) = self.status(&at, what).await?;
             // `0-0` says nothing as well as one byte.
             let has = if has == 1 && start == 0 { 0 } else { has };
@@ -235,4 +227,17 @@ async fn filled(stream: &mut BlobStream, rest: &mut Bytes, wanted: usize) -> Res
             None => return Ok(piece.into()),
         }
     }
+}
+
+/// Waits before the next attempt.
+///
+/// # Errors
+/// The error itself, if it does not pass or there is no attempt left.
+async fn pause(error: RegistryError, attempt: &mut u32) -> Result<()> {
+    if !error.may_pass() || *attempt == retry::MAX_ATTEMPTS {
+        return Err(error);
+    }
+    tokio::time::sleep(retry::wait(*attempt, None)).await;
+    *attempt += 1;
+    Ok(())
 }
