@@ -161,6 +161,8 @@ pub struct Bound {
     pub location: Option<&'static AgentLocation>,
     /// The folder that the agent is to be led to, where [`Bound::location`] needs one.
     pub root: Option<String>,
+    /// Names of volumes that another plan over the same pod looks after.
+    pub elsewhere: Vec<String>,
 }
 
 /// What a look at the target found. A failed look is an error of the caller's and never comes here.

@@ -45,6 +45,11 @@ pub fn mount_path(spec: &str, skill: &str) -> String {
     )
 }
 
+/// A path without empty and `.` segments: each path has many spellings, and this one is compared.
+pub fn clean(path: &str) -> String {
+    format!("('/' + ({path}).split('/').filter(part, part != '' && part != '.').join('/'))")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

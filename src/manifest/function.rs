@@ -358,6 +358,7 @@ fn settings(
                 .map(|text| GatesFile { path: "featureGatesFile".to_owned(), text: Some(text) }),
             ..GateSource::default()
         },
+        by_themselves: false,
     };
     Ok((settings, reason))
 }

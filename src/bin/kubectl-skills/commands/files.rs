@@ -60,6 +60,7 @@ pub fn load<'s>(
         view: planning.view,
         config,
         gates: planning.gates.clone(),
+        by_themselves: false,
     };
     Ok(Loaded { stream, settings, reason, namespace: namespace.to_owned() })
 }

@@ -1,4 +1,5 @@
-//! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes in manifests.
+//! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes and SkillBindings in manifests, and
+//! what `render` would refuse of them.
 
 use std::collections::HashSet;
 
@@ -17,16 +18,19 @@ use crate::source::Input;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::render::{Settings, plan_all};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
+use kubectl_skills::plan::Options;
 
 mod report;
 
 /// Tell whether the API server and the operator's webhook would accept AgentRuntimes
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema) and the webhook. What they accept
-and what will not work all the same is reported as warnings.
+Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema and rules) and the webhook, and then
+what 'render' refuses of the manifests together. What they accept and what will not work all the same is reported as
+warnings. A workload that is not in the input is taken to be elsewhere.
 
 Examples:
   # Before a commit
@@ -59,7 +63,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     let inputs = args.input.read()?;
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let stream = Stream::read_with(&inputs.sources, namespace, args.kinds.resolve()?)?;
+    let kinds = args.kinds.resolve()?;
+    let stream = Stream::read_with(&inputs.sources, namespace, kinds)?;
     let (profile, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     let mut errors = unreadable_targets(&stream);
     let unreadable: HashSet<_> = errors.iter().map(place).collect();
@@ -74,7 +79,14 @@ pub fn run(args: &Args) -> Run {
     if !errors.is_empty() {
         return Err(Failure::Input(errors));
     }
-    let judged = judge(&documents, profile, namespace);
+    let settings = Settings { by_themselves: true, ..Settings::new(profile) };
+    let options = Options { kinds, ..settings.options.clone() };
+    let planned = plan_all(&stream, &Settings { options, ..settings });
+    let mut judged = judge(&documents, profile, namespace);
+    let nobodys = report::add(&mut judged, &planned);
+    if !nobodys.is_empty() {
+        return Err(Failure::Input(nobodys));
+    }
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
@@ -85,22 +97,29 @@ pub fn run(args: &Args) -> Run {
         }
     }
     let refused = judged.iter().filter(|one| !one.findings.is_empty()).count();
+    let asking = judged.iter().filter(|one| one.asks()).count();
     objects_seen(&stream, namespace, &Fates::default());
     let rules = format!("profile {} because {reason}", profile.name);
-    notes::summary(&match (judged.len(), refused) {
+    notes::summary(&match (asking, refused) {
         (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),
-        (_, 0) => format!("{} accepted; {rules}", kinds(&judged)),
-        (_, refused) => format!("{refused} of {} refused; {rules}", kinds(&judged)),
+        (_, 0) => format!("{} accepted; {rules}", counts(&judged)),
+        (_, refused) => format!("{refused} of {} refused; {rules}", counts(&judged)),
     });
-    let in_order = refused == 0 && (args.allow_none || !judged.is_empty());
+    let in_order = refused == 0 && (args.allow_none || asking > 0);
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
-/// `2 AgentRuntimes and 1 SkillBinding`.
-fn kinds(judged: &[Judged]) -> String {
-    let bindings = judged.iter().filter(|one| one.id.kind == SKILL_BINDING).count();
-    let count = |count: usize, kind| (count > 0).then(|| counted(count, kind));
-    let all = [count(judged.len() - bindings, "AgentRuntime"), count(bindings, SKILL_BINDING)];
+/// `2 AgentRuntimes and 1 SkillBinding`, and the workloads of which anything is to be said.
+fn counts(judged: &[Judged]) -> String {
+    let count = |noun, is_so: &dyn Fn(&&Judged) -> bool| {
+        let count = judged.iter().filter(is_so).count();
+        (count > 0).then(|| counted(count, noun))
+    };
+    let all = [
+        count(AGENT_RUNTIME, &|one| one.id.kind == AGENT_RUNTIME),
+        count(SKILL_BINDING, &|one| one.id.kind == SKILL_BINDING),
+        count("other object", &|one| !one.asks()),
+    ];
     all.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
