@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::api::error::InputError;
 use crate::api::object::{Object, ObjectRef, Origin};
 use crate::api::workload::WorkloadKind;
-use crate::plan::RuntimePlan;
+use crate::plan::{RuntimePlan, skills_of_ours};
 use crate::plan::bindings::{Binding, Bindings, Lead, Order, leads};
 pub use crate::plan::claims::WorkloadKey;
 use crate::plan::claims::{Claim, Claimant, Claims};
@@ -69,6 +69,11 @@ pub struct LivePlan<'a> {
     pub plan: Option<RuntimePlan>,
     /// Why it cannot be carried out.
     pub errors: Vec<InputError>,
+}
+
+/// The skills that we have left in a workload. They are left over where nobody is about it.
+pub fn left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
+    skills_of_ours(workload, kind)
 }
 
 /// Plans what the selected objects ask for: AgentRuntimes in the order of the inventory, then SkillBindings.

@@ -33,11 +33,11 @@ mod work;
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING};
+use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
@@ -47,7 +47,7 @@ use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
 
-pub(crate) use ownership::{has_record, skills_left};
+pub(crate) use ownership::{has_record, skills_left, skills_of_ours};
 pub use status::StatusPlan;
 
 /// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.
@@ -358,10 +358,31 @@ struct Writes {
     touched: Option<Vec<draft::Path>>,
 }
 
+/// Whose plan takes out what is left where nobody is about a workload any more.
+pub const GONE: &str = "<gone>";
+
+/// Who leads the plan of a workload that nobody leads: a SkillBinding without skills, since all that remains to be done about
+/// it is to take out what is left. Its name is that of no object.
+pub fn of_nobody(workload: &ObjectRef) -> Value {
+    let ObjectRef { api_version, kind, namespace, name } = workload;
+    json!({
+        "apiVersion": format!("{SKILLS_GROUP}/{VERSION}"), "kind": SKILL_BINDING,
+        "metadata": {"name": format!("{kind}.{}/{name}", workload.group()), "namespace": namespace},
+        "spec": {"targetRef": {"apiVersion": api_version, "kind": kind, "name": name}, "skills": []},
+    })
+}
+
+fn is_of_nobody(id: &ObjectRef) -> bool {
+    id.kind == SKILL_BINDING && id.name.contains('/')
+}
+
 impl RuntimePlan {
     /// Who it is of: an AgentRuntime by its name alone, a SkillBinding with its kind; then the SkillBindings that add to it.
     pub fn whose(&self) -> String {
         let prefix = |kind: &str| if kind == SKILL_BINDING { "skillbinding/" } else { "" };
+        if is_of_nobody(&self.id) {
+            return GONE.to_owned();
+        }
         let added = self.added.iter().map(|name| format!(",skillbinding/{name}"));
         std::iter::once(format!("{}{}", prefix(&self.id.kind), self.id.name)).chain(added).collect()
     }

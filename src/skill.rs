@@ -25,15 +25,19 @@ pub mod tree;
 pub mod url;
 pub mod zip;
 
-use crate::api::error::InputError;
+use crate::api::error::{Fault, InputError};
 
 /// What cannot be read, and how to go on.
 pub fn refused(message: impl Into<String>, help: impl Into<String>) -> InputError {
     InputError { message: message.into(), help: help.into(), ..InputError::default() }
 }
 
-/// The same error with the place that it is in, from the outside in: `layer 2, entry "a"`.
+/// The same error with the place that it is in, from the outside in: `layer 2, entry "a"`. What cannot be written is at no
+/// place of what is read.
 pub fn within(place: impl Into<String>, mut error: InputError) -> InputError {
+    if error.fault == Fault::Output {
+        return error;
+    }
     let place = place.into();
     error.field = if error.field.is_empty() { place } else { format!("{place}, {}", error.field) };
     error

@@ -4,6 +4,18 @@ use std::fmt;
 
 use crate::api::object::{ObjectRef, Origin};
 
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// The input's.
+    #[default]
+    Input,
+    /// Of what the input is fetched from: a registry.
+    Source,
+    /// Of what is written to: a disk that is full.
+    Output,
+}
+
 /// A defect of the input, with its place, and how to mend it.
 ///
 /// ```
@@ -28,6 +40,8 @@ pub struct InputError {
     pub message: String,
     /// How to mend it; empty when the message says it.
     pub help: String,
+    /// Whose fault it is.
+    pub fault: Fault,
 }
 
 impl fmt::Display for InputError {

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api::names::{Names, SKILL_VOLUME_PREFIX};
+use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
 use crate::api::skill_binding::LabelSelector;
 use crate::api::workload::{Kinds, WorkloadKind};
-use crate::plan::{Action, RuntimePlan};
+use crate::plan::{Action, GONE, RuntimePlan};
 
 /// A skill that is in the live pod template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,10 @@ pub struct Report {
     pub outdated_pods: Vec<String>,
     /// Whether `restart` makes them anew.
     pub restarts: bool,
+    /// Why new pods get none of the skills that SkillBindings deliver to pods, and what to do; empty if they do.
+    pub undelivered: String,
+    /// That nobody is about the workload any more, and what to do; empty where somebody is.
+    pub left: String,
 }
 
 /// Pods of a workload by the skills that they have.
@@ -178,6 +182,22 @@ pub fn report(
     }
 }
 
+impl Report {
+    /// Of a workload that keeps skills and that nobody is about any more.
+    pub fn of_nobody(workload: &Value, kinds: Kinds) -> Self {
+        let object = Object(workload);
+        Self {
+            namespace: object.namespace().to_owned(),
+            kind: SKILL_BINDING.to_owned(),
+            whose: GONE.to_owned(),
+            target: format!("{}/{}", object.kind(), object.name()),
+            target_found: true,
+            mounted: mounted(template_of(workload, kinds)),
+            ..Self::default()
+        }
+    }
+}
+
 /// The names in the skills annotation; an error where it is no JSON list of strings.
 fn annotated(workload: &Value, names: &Names) -> Option<Result<Vec<String>, String>> {
     let text = Object(workload).annotation(names.skills)?;
@@ -279,8 +299,9 @@ impl Report {
             || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
     }
 
-    /// What [`Report::findings`] come to, in one word: `ok`; `missing`, the workload is not there; `stripped`, pods lack a
-    /// skill of their template; `stale`, pods have not the skills that new ones get; `drifted`, the workload is not as planned.
+    /// What [`Report::findings`] come to, in one word: `ok`; `missing`, the workload is not there; `refused`,
+    /// nothing can be written; `left`, nobody is about it any more; `undelivered`, nothing writes skills into pods; `stripped`, pods
+    /// lack a skill of their template; `stale`, pods have not the skills that new ones get; `drifted`, the workload is not as planned.
     pub fn state(&self) -> &'static str {
         if !self.target_found && !self.unknown_kind {
             "missing"
@@ -288,6 +309,10 @@ impl Report {
             "refused"
         } else if self.findings().is_empty() {
             "ok"
+        } else if !self.left.is_empty() {
+            "left"
+        } else if !self.undelivered.is_empty() {
+            "undelivered"
         } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
             "stripped"
         } else if self.findings().len() == 1 && self.pods_of_bindings.is_some_and(|pods| pods.outdated() > 0)
@@ -311,8 +336,10 @@ impl Report {
             }
             return out;
         }
+        out.extend(Some(self.left.clone()).filter(|text| !text.is_empty()));
         // First of all: what else is not as it should be follows from it.
         out.extend(self.refused.iter().cloned());
+        out.extend(Some(self.undelivered.clone()).filter(|text| !text.is_empty()));
         for (name, image) in &self.wanted {
             match self.mounted.iter().find(|mounted| mounted.name == *name) {
                 None => out.push(format!("skill {name} is not mounted")),
@@ -352,6 +379,7 @@ impl Report {
         if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.outdated() > 0) {
             let total = pods.up_to_date + pods.outdated();
             let help = match self.restarts {
+                _ if !self.undelivered.is_empty() => "new ones get none either".to_owned(),
                 true => format!("'kubectl skills restart {}' makes them anew", self.restart_name()),
                 false => "they keep what they have, the next ones have the skills".to_owned(),
             };

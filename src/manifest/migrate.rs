@@ -276,9 +276,8 @@ impl Migration<'_, '_> {
             Ok(splices) => Some(splices),
             Err(error) => {
                 let placed = self.stream.error_at(item.document(), error.line, error.column, Some(&item.id));
-                let InputError { origin, column, object, .. } = placed;
                 let (field, message, help) = (error.path, error.message, error.help);
-                self.errors.push(InputError { origin, column, object, field, message, help });
+                self.errors.push(InputError { field, message, help, ..placed });
                 None
             }
         }

@@ -285,6 +285,7 @@ impl<'s> Stream<'s> {
             field: if path.is_empty() { String::new() } else { crate::yaml::path::display(path).to_string() },
             message: message.into(),
             help: help.into(),
+            ..InputError::default()
         }
     }
 

@@ -14,12 +14,12 @@ use serde_json::Value;
 use super::claims::WorkloadKey;
 use super::fields::find;
 use crate::api::agent_runtime::{FieldError, Skill};
-use crate::api::names::{ROSSOCTL, SKILLS_GROUP};
+use crate::api::names::{Names, ROSSOCTL, SKILLS_GROUP};
 use crate::api::object::{Object, ObjectRef, Origin, field};
 use crate::api::pod_owner::Owner;
 use crate::api::profile::Profile;
 use crate::api::skill_binding::{BindingTarget, Delivery, SkillBindingSpec};
-use crate::api::workload::WorkloadKind;
+use crate::api::workload::{Kinds, WorkloadKind};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::normalized;
 use crate::validate::skill_binding;
@@ -241,6 +241,21 @@ pub fn profile_of_bindings(profile: &'static Profile) -> &'static Profile {
     }
     let name = if std::ptr::eq(profile.names, &ROSSOCTL) { "rossoctl" } else { "head" };
     Profile::by_name(name).unwrap_or(profile)
+}
+
+/// The same for what is to be taken out of a workload: with the names of the operator under which it was written.
+pub(super) fn profile_of_left(profile: &'static Profile, workload: &Value, kinds: Kinds) -> &'static Profile {
+    let object = Object(workload);
+    let template = kinds.find(object.kind(), object.group()).map_or(&[][..], |kind| kind.paths().annotations);
+    let has = |names: &Names| {
+        let hash = find(workload, template).and_then(|map| map.get(names.config_hash));
+        object.annotation(names.skills).is_some() || hash.is_some()
+    };
+    let other = if std::ptr::eq(profile.names, &ROSSOCTL) { "head" } else { "rossoctl" };
+    match Profile::by_name(other) {
+        Some(other) if !has(profile.names) && has(other.names) => other,
+        _ => profile,
+    }
 }
 
 /// What mends two containers. A selector chooses workloads with other containers as well, so the advice holds for each of them.

@@ -19,6 +19,7 @@ use crate::api::names::{
     SKILL_VOLUME_PREFIX,
 };
 use crate::api::object::field;
+use crate::api::profile::Profile;
 use crate::api::workload::WorkloadKind;
 use crate::go::strings::string_list;
 
@@ -249,6 +250,26 @@ impl Ownership {
         self.record.as_ref()?.before.mounts.iter().find(same)
     }
 
+    /// Whether the config hash on the pod template was written by a render of ours, and is no operator's: by the record in a file,
+    /// by our own field manager on a cluster.
+    pub(super) fn is_rendered_hash(&self, workload: &Value) -> bool {
+        let keys = self.kind.paths().annotations;
+        let is_there = find(workload, keys).is_some_and(|map| map.get(self.names.config_hash).is_some());
+        let managed = field(workload, "/metadata/managedFields").and_then(Value::as_array);
+        let path: Vec<String> =
+            keys.iter().chain([&self.names.config_hash]).map(|key| format!("f:{key}")).collect();
+        let states = |entry: &Value| {
+            let fields = entry.get("fieldsV1").unwrap_or(&Value::Null);
+            [FIELD_MANAGER, FORMER_FIELD_MANAGER].contains(&text(entry, &["manager"]))
+                && path.iter().try_fold(fields, |at, key| at.get(key)).is_some()
+        };
+        is_there
+            && match managed {
+                Some(managed) => managed.iter().any(states),
+                None => self.record.is_some(),
+            }
+    }
+
     /// Whether anything was rendered or configured here before.
     pub(super) fn is_rendered(&self) -> bool {
         self.stamped || self.record.is_some()
@@ -277,6 +298,20 @@ pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
     let named = [KAGENTI.skills, ROSSOCTL.skills].into_iter().filter_map(annotation);
     let named: BTreeSet<String> = named.filter_map(|text| string_list(text).ok()).flatten().collect();
     named.into_iter().filter(|name| images.contains(name.as_str())).collect()
+}
+
+/// Of the skills that are left in a workload, those that are known to be ours to take out.
+pub(crate) fn skills_of_ours(workload: &Value, kind: WorkloadKind) -> Vec<String> {
+    let left = skills_left(workload, kind);
+    if left.is_empty() {
+        return left;
+    }
+    // The evidence of a list that does not merge hangs on the name of the annotation.
+    let profiles = ["head", "rossoctl"].into_iter().filter_map(Profile::by_name);
+    let own: Vec<Ownership> = profiles
+        .map(|profile| Ownership::of(workload, kind, &Options::new(profile), &mut Vec::new()))
+        .collect();
+    left.into_iter().filter(|skill| own.iter().any(|own| own.volume(skill).is_some())).collect()
 }
 
 /// Whether a record that can be read names skills of a workload: with it `--remove` takes them out.

@@ -153,6 +153,32 @@ fn safe(
             None => work.draft.remove(keys, names.config_hash),
         }
     }
+    if options.remove && runtime.bound.leads && !profile.mounts() {
+        rendered(&mut work)?;
+    }
     work.record()?;
     Ok(work.draft)
+}
+
+/// What a render by the rules of an operator that mounts has left alongside skills: the config hash says that there was one, and
+/// the record what its author had there.
+fn rendered(work: &mut Work<'_, '_>) -> Result<(), WrongType> {
+    let (kind, names) = (work.kind, work.options.profile.names);
+    let keys = kind.paths().annotations;
+    if !work.own.is_rendered_hash(work.draft.value()) {
+        return Ok(());
+    }
+    work.draft.remove(keys, names.config_hash);
+    for (entry, ours) in [
+        (Entry::Type, &["agent", "tool"][..]),
+        (Entry::PodType, &["agent", "tool"]),
+        (Entry::ManagedBy, &[names.managed_by_value]),
+    ] {
+        let found =
+            find(work.draft.value(), entry.keys(kind)).map_or("", |map| text(map, &[entry.key(names)]));
+        if let Some(ours) = ours.iter().find(|ours| **ours == found) {
+            work.remove_entry(entry, ours)?;
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings, without_container};
+use super::bindings::{
+    Binding, clashes, is_known_version, profile_of_bindings, profile_of_left, without_container,
+};
 use super::claims::Claim;
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
@@ -262,8 +264,14 @@ impl Session {
             namespace: None,
             services: None,
         };
+        let mut profile = profile_of_bindings(self.options.profile);
+        if options.remove
+            && let Some(workload) = workload.as_deref()
+        {
+            profile = profile_of_left(profile, workload, options.kinds);
+        }
         let options = Options {
-            profile: profile_of_bindings(self.options.profile),
+            profile,
             exact: false,
             // By the config hash, which is the operator's.
             restarts: false,

@@ -6,6 +6,7 @@
 
 use super::finding::{Finding, Rule, by_line};
 use super::node::{self, Content, Kind, Markup, Node};
+use super::url::without_login;
 
 pub mod checks;
 pub mod docsclaw;
@@ -30,6 +31,9 @@ pub mod rules {
     pub const YAML: Rule = Rule::error("card-yaml");
     /// An apiVersion that is not known, or none.
     pub const API_VERSION: Rule = Rule::error("card-api-version");
+
+    /// A user or password in an address, which would be published.
+    pub const LOGIN: Rule = Rule::error("card-login");
 
     /// A field that there must be.
     pub const REQUIRED: Rule = Rule::error("card-schema-required");
@@ -202,6 +206,7 @@ fn read_into(bytes: &[u8], out: &mut CardFile) -> Result<(), Finding> {
                 .push(Finding::new(&rules::CODE_DUPLICATE, mark.line, "", message).help("leave one of them"));
         }
     }
+    logins(root, "", &mut out.findings);
     let known = || {
         let known = Version::ALL.map(Version::api_version).join(", ");
         format!("known are {known}")
@@ -234,6 +239,36 @@ fn read_into(bytes: &[u8], out: &mut CardFile) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// Logins in the addresses of a card; texts for people, in `spec`, may show one as an example.
+fn logins(node: &Node, path: &str, out: &mut Vec<Finding>) {
+    match &node.content {
+        Content::Scalar(_, text) if without_login(text) != *text => {
+            let finding = Finding::new(
+                &rules::LOGIN,
+                node.line,
+                path,
+                "has a user or password, which would be published",
+            );
+            out.push(finding.help("leave it out of the address"));
+        }
+        Content::Scalar(..) => {}
+        Content::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                logins(item, &format!("{path}[{index}]"), out);
+            }
+        }
+        Content::Map(entries) => {
+            for (key, value) in entries {
+                match path {
+                    "" if key.text == "spec" => {}
+                    "" => logins(value, &key.text, out),
+                    path => logins(value, &format!("{path}.{}", key.text), out),
+                }
+            }
+        }
+    }
 }
 
 /// The node at a path of keys.

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use sha2::{Digest as _, Sha256};
 
+use super::content::unread;
 use super::limits::{Limits, Spent, TEXT_BYTES, TEXTS_BYTES};
 use super::{DAMAGED, InputError, path, refused};
 
@@ -69,7 +70,7 @@ impl Reading<'_> {
         let mut bytes = 0;
         let mut buffer = [0; 1 << 14];
         loop {
-            let n = reader.read(&mut buffer).map_err(|error| refused(error.to_string(), DAMAGED))?;
+            let n = reader.read(&mut buffer).map_err(|error| unread(&error, DAMAGED))?;
             if n == 0 {
                 break;
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::{self, Listing};
 use super::card::Card;
 use super::compression::Compression;
-use super::content::Content;
+use super::content::{Content, unread};
 use super::describe::{Description, Found, Text, describe};
 use super::facts::Reading;
 use super::format::{self, Format, Mounts, Runtime, recognise};
@@ -55,6 +55,9 @@ pub struct Image {
     pub platform: Option<String>,
     /// All platforms of the index; empty for a single manifest.
     pub platforms: Vec<String>,
+    /// Those of them that have other content.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub different: Vec<Different>,
     /// How the files are packed.
     pub format: &'static str,
     /// What each container runtime does with it.
@@ -71,6 +74,20 @@ pub struct Image {
     pub annotations: BTreeMap<String, String>,
     /// The layers, the lowest first.
     pub layers: Vec<Layer>,
+}
+
+/// A platform that has not the content of the one that was looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Different {
+    /// The platform, or the digest of its manifest where the index names none.
+    pub platform: String,
+    /// The identity of its files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_identity: Option<String>,
+    /// Why its files were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What a container runtime does with an image.
@@ -190,6 +207,8 @@ pub struct Chosen {
     pub platforms: Vec<String>,
     /// Its platform in the index.
     pub platform: Option<String>,
+    /// The other manifests of the index.
+    pub others: Vec<Descriptor>,
 }
 
 /// The manifest of a platform: that of an index which a kubelet of that platform would take, or the only one there is.
@@ -204,7 +223,13 @@ pub fn choose(
     let index = match document(content, root)? {
         Document::Image(manifest) => {
             let descriptor = root.clone();
-            return Ok(Chosen { descriptor, manifest, platforms: Vec::new(), platform: None });
+            return Ok(Chosen {
+                descriptor,
+                manifest,
+                platforms: Vec::new(),
+                platform: None,
+                others: Vec::new(),
+            });
         }
         Document::Index(index) => index,
     };
@@ -234,7 +259,8 @@ pub fn choose(
     match document(content, &descriptor)? {
         Document::Image(manifest) => {
             let platform = name(&descriptor);
-            Ok(Chosen { descriptor, manifest, platforms, platform })
+            leaves.retain(|leaf| leaf.digest != descriptor.digest);
+            Ok(Chosen { descriptor, manifest, platforms, platform, others: leaves })
         }
         Document::Index(_) => Err(refused(
             format!("manifest {} is an index, and listed as a manifest", descriptor.digest),
@@ -291,7 +317,7 @@ fn document(content: &mut dyn Content, descriptor: &Descriptor) -> Result<Docume
         let message = format!("{} bytes; at most {} are read", descriptor.size, oci::MANIFEST_LIMIT);
         return Err(within(place(), refused(message, "")));
     }
-    let bytes = content.manifest(descriptor).map_err(|error| within(place(), refused(error, "")))?;
+    let bytes = content.manifest(descriptor).map_err(|failed| within(place(), failed.into()))?;
     if Digest::of(&bytes) != descriptor.digest {
         let help = "the bytes are not those that are named; push the image again";
         return Err(within(place(), refused(format!("its digest is {}", Digest::of(&bytes)), help)));
@@ -314,6 +340,7 @@ pub fn image(
     let Configuration { config, bytes, diff_ids } = configuration(content, &chosen.manifest)?;
     let (tree, layers) = files(content, &chosen.manifest, &diff_ids, limits)?;
     tree.check(limits)?;
+    let different = different(content, &chosen, &tree, limits);
     let manifest = chosen.manifest;
     let format = recognise(&manifest, bytes.as_deref());
     let of_config =
@@ -324,6 +351,7 @@ pub fn image(
             manifest: chosen.descriptor.digest.to_string(),
             platform: chosen.platform.or(of_config),
             platforms: chosen.platforms,
+            different,
             format: format.name(),
             runtimes: OnRuntime::all(format),
             how: format.row().map_or("", |row| row.how),
@@ -335,6 +363,45 @@ pub fn image(
         ..folder(reference, &tree)
     })
 }
+
+/// The other platforms of the index whose files are not those of the tree; layers are read only where they are not the same.
+pub fn different(content: &mut dyn Content, chosen: &Chosen, tree: &Tree, limits: &Limits) -> Vec<Different> {
+    let layers = |manifest: &Manifest| -> Vec<Digest> {
+        manifest.layers.iter().map(|layer| layer.digest.clone()).collect()
+    };
+    let own = identity::of(tree, "").to_string();
+    let mut seen = BTreeMap::from([(layers(&chosen.manifest), own.clone())]);
+    let mut out = Vec::new();
+    for other in &chosen.others {
+        let mut identity = || {
+            let Document::Image(manifest) = document(content, other)? else {
+                return Err(refused(format!("manifest {} is an index", other.digest), ""));
+            };
+            let key = layers(&manifest);
+            if let Some(known) = seen.get(&key) {
+                return Ok(known.clone());
+            }
+            if seen.len() > MOST_CONTENTS {
+                return Err(refused(format!("at most {MOST_CONTENTS} other contents are read"), ""));
+            }
+            let (tree, _) = files(content, &manifest, &[], limits)?;
+            let identity = identity::of(&tree, "").to_string();
+            seen.insert(key, identity.clone());
+            Ok(identity)
+        };
+        let (content_identity, error) = match identity() {
+            Ok(identity) if identity == own => continue,
+            Ok(identity) => (Some(identity), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let platform = other.platform.as_ref().map_or(other.digest.to_string(), Platform::to_string);
+        out.push(Different { platform, content_identity, error });
+    }
+    out
+}
+
+/// Most other contents of an index that are read.
+const MOST_CONTENTS: usize = 8;
 
 /// What is in a tree.
 pub fn folder(reference: &str, tree: &Tree) -> Inspected {
@@ -397,7 +464,7 @@ pub fn ways(found: &Inspected, root: &str) -> Vec<format::Way> {
 }
 
 fn skill(tree: &Tree, folder: &str) -> Skill {
-    let (description, _) = described(tree, folder);
+    let (mut description, _) = described(tree, folder);
     let (mut files, mut executables, mut bytes) = (0, 0, 0);
     for (_, file) in tree.below(folder) {
         files += 1;
@@ -405,7 +472,28 @@ fn skill(tree: &Tree, folder: &str) -> Skill {
         executables += usize::from(is_executable(file));
     }
     let content_identity = identity::of(tree, folder).to_string();
+    description.findings.extend(closed(tree, folder));
     Skill { folder: folder.to_owned(), description, files, executables, bytes, content_identity }
+}
+
+/// What is said of a skill with files that an agent may not be allowed to read.
+fn closed(tree: &Tree, folder: &str) -> Option<Found> {
+    let mut closed = tree.below(folder).filter(|(_, file)| file.closed);
+    let (_, first) = closed.next()?;
+    let more = match closed.count() {
+        0 => String::new(),
+        more => format!(", and so of {more} more"),
+    };
+    Some(Found {
+        rule: "skill-mode",
+        severity: "warning",
+        file: first.path.clone(),
+        line: 1,
+        field: String::new(),
+        message: format!("its mode, or that of a folder above, lets nobody read it but its owner and group{more}"),
+        help: "an agent that runs as another user cannot use the skill: chmod -R go+rX before the image is built, as 'pack' does"
+            .into(),
+    })
 }
 
 fn is_executable(file: &tree::File) -> bool {
@@ -462,10 +550,8 @@ fn small_blob(content: &mut dyn Content, descriptor: &Descriptor, most: u64) -> 
         return Err(refused(format!("{} bytes; at most {most} are read", descriptor.size), ""));
     }
     let mut bytes = Vec::new();
-    let blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
-    blob.take(descriptor.size + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refused(error.to_string(), DAMAGED))?;
+    let blob = content.blob(descriptor)?;
+    blob.take(descriptor.size + 1).read_to_end(&mut bytes).map_err(|error| unread(&error, DAMAGED))?;
     if bytes.len() as u64 != descriptor.size || Digest::of(&bytes) != descriptor.digest {
         return Err(refused(
             format!("{} bytes with the digest {}", bytes.len(), Digest::of(&bytes)),
@@ -497,7 +583,7 @@ pub fn files(
         let place = || format!("layer {} ({})", at + 1, descriptor.digest);
         merge.next_layer();
         let mut read = |content: &mut dyn Content| {
-            let mut blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
+            let mut blob = content.blob(descriptor)?;
             match as_file(descriptor) {
                 Some(name) => file(&mut blob, descriptor, name, limits, &mut spent, &mut merge),
                 None => {
@@ -580,7 +666,7 @@ fn file(
             "raise --max-image-size if it is meant",
         ));
     }
-    merge.apply(Entry { path, kind: Kind::File(Box::new(facts)) })?;
+    merge.apply(Entry { path, kind: Kind::File(Box::new(facts)), closed: false })?;
     Ok(Layer {
         digest: descriptor.digest.to_string(),
         media_type: descriptor.media_type.clone(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::compression::Compression;
+use super::content::unread;
 use super::facts::{Facts, Reading};
 use super::limits::{Limits, Spent};
 use super::oci::{Descriptor, Digest};
@@ -20,6 +21,8 @@ pub struct Entry {
     pub path: String,
     /// What is to be there.
     pub kind: Kind,
+    /// Whether its mode keeps out whoever is neither its owner nor in its group.
+    pub closed: bool,
 }
 
 /// What an entry of a layer is.
@@ -90,7 +93,7 @@ pub fn read(
         let drained = io::copy(&mut packed, &mut io::sink());
         let (got, digest) = (packed.bytes, Digest::finish(packed.hash));
         if let Err(error) = drained {
-            return Err(refused(error.to_string(), "the bytes are not those that the manifest names"));
+            return Err(unread(&error, "the bytes are not those that the manifest names"));
         }
         if got < descriptor.size {
             return Err(refused(
@@ -126,7 +129,7 @@ pub fn read(
 
 fn damaged(error: io::Error) -> InputError {
     let over = error.get_ref().is_some_and(|error| error.is::<Over>());
-    refused(error.to_string(), if over { "raise --max-image-size if it is meant" } else { DAMAGED })
+    unread(&error, if over { "raise --max-image-size if it is meant" } else { DAMAGED })
 }
 
 fn unpack(
@@ -258,6 +261,9 @@ fn one(
             ),
         });
     }
+    // Go reads a field without digits as 0.
+    let unset = header.as_old().mode.iter().all(|&byte| matches!(byte, 0 | b' '));
+    let mode = || if unset { Ok(0) } else { header.mode().map_err(damaged) };
     let target = || extra.link.clone().unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into());
     let kind = match kind {
         _ if is_folder => Kind::Folder,
@@ -266,10 +272,7 @@ fn one(
             Some(Some(entry)) => return Ok(Some(entry)),
             None if path.is_empty() => return Err(refused("a file without a name", REBUILD)),
             None => {
-                // Go reads a field without digits as 0.
-                let unset = header.as_old().mode.iter().all(|&byte| matches!(byte, 0 | b' '));
-                let mode = if unset { 0 } else { header.mode().map_err(damaged)? };
-                let reading = Reading { size, executable: mode & 0o111 != 0, limits };
+                let reading = Reading { size, executable: mode()? & 0o111 != 0, limits };
                 Kind::File(Box::new(reading.facts(reader, &path, spent)?))
             }
         },
@@ -295,7 +298,12 @@ fn one(
     if path.is_empty() && kind != Kind::Folder {
         return Err(refused("a link in place of the root", REBUILD));
     }
-    Ok(Some(Entry { path, kind }))
+    let closed = match kind {
+        Kind::File(_) => mode()? & 0o004 == 0,
+        Kind::Folder => mode().is_ok_and(|mode| mode & 0o001 == 0),
+        _ => false,
+    };
+    Ok(Some(Entry { path, kind, closed }))
 }
 
 const REBUILD: &str = "build the image again";
@@ -305,7 +313,7 @@ fn removal(path: &str) -> Result<Option<Option<Entry>>, InputError> {
     let Some(name) = path::base(path).strip_prefix(".wh.") else { return Ok(None) };
     let folder = path::parent(path);
     Ok(Some(match name {
-        ".wh..opq" => Some(Entry { path: folder.to_owned(), kind: Kind::Opaque }),
+        ".wh..opq" => Some(Entry { path: folder.to_owned(), kind: Kind::Opaque, closed: false }),
         _ if name.starts_with(".wh.") => None,
         "" | "." | ".." => {
             return Err(refused(
@@ -313,7 +321,7 @@ fn removal(path: &str) -> Result<Option<Option<Entry>>, InputError> {
                 REBUILD,
             ));
         }
-        _ => Some(Entry { path: path::join(folder, name), kind: Kind::Removed }),
+        _ => Some(Entry { path: path::join(folder, name), kind: Kind::Removed, closed: false }),
     }))
 }
 

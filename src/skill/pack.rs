@@ -1,6 +1,7 @@
 //! Files as an image: the same bytes whenever, wherever and in whatever order they are packed. Where the files come from and
 //! where the blobs go to is left to who calls.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 
@@ -9,11 +10,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::card::{Author, Card};
+use super::content::Failed;
 use super::describe::Description;
 use super::facts::Reading;
 use super::limits::{Limits, Spent};
 use super::oci::{Digest, media_type};
 use super::tree::{Content, File, Tree};
+use super::url::without_login;
 use super::{InputError, path, refused, within};
 
 /// A file that is packed.
@@ -80,7 +83,7 @@ pub fn layer<W: Write>(
             Ok(facts)
         };
         let facts = write().map_err(|error| within(format!("file {:?}", member.path), error))?;
-        files.push(File { path: member.path.clone(), content: Content::File(facts) });
+        files.push(File { path: member.path.clone(), content: Content::File(facts), closed: false });
     }
     if let Some(pair) = files.windows(2).find(|pair| pair[0].path == pair[1].path) {
         return Err(refused(format!("two files {:?}", pair[0].path), "rename one of them"));
@@ -101,7 +104,7 @@ pub fn layer<W: Write>(
 }
 
 fn write_error(error: io::Error) -> InputError {
-    refused(format!("the layer cannot be written: {error}"), "")
+    Failed::output(&error).into()
 }
 
 /// The header of a file, or of a folder: owner, group and time are 0, for who mounts it sees its own.
@@ -158,7 +161,7 @@ struct Tee<'t, R, W> {
 impl<R: Read, W: Write> Read for Tee<'_, R, W> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.from.read(into)?;
-        self.to.write_all(&into[..n])?;
+        self.to.write_all(&into[..n]).map_err(|error| io::Error::other(Failed::output(&error)))?;
         Ok(n)
     }
 }
@@ -232,7 +235,18 @@ pub fn annotations(skill: &Description, card: &Card, provenance: &Provenance) ->
     };
     let opencontainers =
         opencontainers.into_iter().filter_map(|pair| prefixed("org.opencontainers.image.", pair));
-    opencontainers.chain(skillimage.into_iter().filter_map(|pair| prefixed("io.skillimage.", pair))).collect()
+    let skillimage = skillimage.into_iter().filter_map(|pair| prefixed("io.skillimage.", pair));
+    without_logins(opencontainers.chain(skillimage).collect())
+}
+
+/// Annotations as they may be published: everybody reads them who may list the image.
+pub fn without_logins(mut annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for value in annotations.values_mut() {
+        if let Cow::Owned(kept) = without_login(value) {
+            *value = kept;
+        }
+    }
+    annotations
 }
 
 /// `Name <email>, Name`.

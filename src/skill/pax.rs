@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use super::content::unread;
 use super::limits::{PATH_BYTES, PAX_BYTES};
 use super::{DAMAGED, InputError, refused};
 
@@ -90,7 +91,7 @@ fn small(reader: &mut dyn Read, size: u64, most: u64, what: &str) -> Result<Vec<
         return Err(refused(format!("{what} of {size} bytes; at most {most} are read"), REPACK));
     }
     let mut bytes = Vec::new();
-    reader.take(size).read_to_end(&mut bytes).map_err(|error| refused(error.to_string(), DAMAGED))?;
+    reader.take(size).read_to_end(&mut bytes).map_err(|error| unread(&error, DAMAGED))?;
     if (bytes.len() as u64) < size {
         return Err(refused(format!("the layer ends in {what}"), DAMAGED));
     }

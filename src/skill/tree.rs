@@ -19,12 +19,16 @@ pub struct Merge {
     /// What it removes.
     removed: BTreeSet<String>,
     links: usize,
+    /// Of the root, as of [`Entry`].
+    closed: bool,
 }
 
 #[derive(Debug)]
 struct Node {
     layer: u32,
     what: What,
+    /// As of [`Entry`].
+    closed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +52,8 @@ pub struct File {
     pub path: String,
     /// What it is.
     pub content: Content,
+    /// Whether an agent that runs neither as root nor as its owner cannot read it, by its mode or that of a folder above.
+    pub closed: bool,
 }
 
 /// What stands at a path.
@@ -102,7 +108,7 @@ impl Merge {
     /// # Errors
     /// Runtimes do not agree about what it does.
     pub fn apply(&mut self, entry: Entry) -> Result<(), InputError> {
-        let Entry { path, kind } = entry;
+        let Entry { path, kind, mut closed } = entry;
         let what = match kind {
             Kind::Opaque => {
                 self.remove_below(&path);
@@ -118,8 +124,11 @@ impl Merge {
                 }
                 What::Link(target)
             }
-            Kind::HardLink(target) => match self.nodes.get(&target).map(|node| &node.what) {
-                Some(What::File(facts)) => What::File(facts.clone()),
+            Kind::HardLink(target) => match self.nodes.get(&target) {
+                Some(Node { what: What::File(facts), closed: shared, .. }) => {
+                    closed = *shared;
+                    What::File(facts.clone())
+                }
                 _ => {
                     return Err(refused(
                         format!("a hard link to {target:?}, which is no file that came before it"),
@@ -128,11 +137,12 @@ impl Merge {
                 }
             },
         };
-        self.put(path, what)
+        self.put(path, what, closed)
     }
 
-    fn put(&mut self, path: String, what: What) -> Result<(), InputError> {
+    fn put(&mut self, path: String, what: What, closed: bool) -> Result<(), InputError> {
         if path.is_empty() {
+            self.closed = closed;
             return Ok(());
         }
         self.folders_above(&path)?;
@@ -141,18 +151,18 @@ impl Merge {
         }
         let is_folder = matches!(what, What::Folder);
         match self.nodes.get(&path) {
-            Some(Node { what: What::Folder, layer }) if !is_folder => {
+            Some(Node { what: What::Folder, layer, .. }) if !is_folder => {
                 if *layer == self.layer {
                     return Err(twice("a folder", "a file"));
                 }
                 self.remove_below(&path);
             }
-            Some(Node { what: What::File(_) | What::Link(_), layer }) if *layer == self.layer => {
+            Some(Node { what: What::File(_) | What::Link(_), layer, .. }) if *layer == self.layer => {
                 return Err(if is_folder { twice("a file", "a folder") } else { twice("a file", "a file") });
             }
             _ => {}
         }
-        self.nodes.insert(path, Node { layer: self.layer, what });
+        self.nodes.insert(path, Node { layer: self.layer, what, closed });
         Ok(())
     }
 
@@ -164,7 +174,7 @@ impl Merge {
                 return Err(both_removed());
             }
             match self.nodes.get_mut(folder) {
-                Some(Node { what: What::Folder, layer }) => {
+                Some(Node { what: What::Folder, layer, .. }) => {
                     *layer = self.layer;
                     continue;
                 }
@@ -174,7 +184,7 @@ impl Merge {
                         "runtimes follow or replace it; build the image without it",
                     ));
                 }
-                Some(Node { what: What::File(_), layer }) if *layer == self.layer => {
+                Some(Node { what: What::File(_), layer, .. }) if *layer == self.layer => {
                     return Err(refused(
                         format!("it is in {folder:?}, which is a file"),
                         "build the image again",
@@ -182,7 +192,8 @@ impl Merge {
                 }
                 Some(_) | None => {}
             }
-            self.nodes.insert(folder.to_owned(), Node { layer: self.layer, what: What::Folder });
+            self.nodes
+                .insert(folder.to_owned(), Node { layer: self.layer, what: What::Folder, closed: false });
         }
         Ok(())
     }
@@ -219,7 +230,7 @@ impl Merge {
     /// The tree, with every link followed to its end.
     ///
     /// # Errors
-    /// A link leads out of the tree, nowhere, or in a circle.
+    /// A link leads out of the tree, nowhere, in a circle or over more links than a kernel follows.
     pub fn finish(self) -> Result<Tree, InputError> {
         for (path, node) in &self.nodes {
             if let What::Link(target) = &node.what {
@@ -231,15 +242,23 @@ impl Merge {
                 })?;
             }
         }
-        let files = self.nodes.into_iter().filter_map(|(path, node)| {
+        let mut closed_folders = BTreeSet::new();
+        let mut files = Vec::new();
+        for (path, node) in self.nodes {
             let content = match node.what {
-                What::Folder => return None,
+                What::Folder if node.closed => {
+                    closed_folders.insert(path);
+                    continue;
+                }
+                What::Folder => continue,
                 What::File(facts) => Content::File(*facts),
                 What::Link(target) => Content::Link(target),
             };
-            Some(File { path, content })
-        });
-        Ok(Tree { files: files.collect() })
+            let mut above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+            let closed = self.closed || node.closed || above.any(|folder| closed_folders.contains(folder));
+            files.push(File { path, content, closed });
+        }
+        Ok(Tree { files })
     }
 
     /// Where a path ends when each link on its way is followed, as the kernel does.
@@ -265,7 +284,7 @@ impl Merge {
                         What::Link(target) => {
                             hops += 1;
                             if hops > 40 {
-                                return Err("leads in a circle");
+                                return Err("leads in a circle, or over more than 40 links");
                             }
                             at.pop();
                             todo.extend(target.rsplit('/'));
@@ -363,7 +382,7 @@ mod tests {
             for layer in layers {
                 merge.next_layer();
                 for (path, kind) in *layer {
-                    merge.apply(Entry { path: (*path).into(), kind: kind.clone() })?;
+                    merge.apply(Entry { path: (*path).into(), kind: kind.clone(), closed: false })?;
                 }
             }
             std::mem::take(&mut merge).finish()

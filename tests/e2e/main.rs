@@ -20,6 +20,7 @@ mod gate_off;
 mod http;
 mod inject_policy;
 mod kubeconfig;
+mod left_over;
 mod live_files;
 mod login;
 mod objects;

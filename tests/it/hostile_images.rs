@@ -101,6 +101,11 @@ fn links() -> Vec<Case> {
         one("link-out", vec![link(b"l", b"../../etc/passwd")], "which leads out of the image"),
         one("link-to-itself", vec![link(b"l", b"l")], "which leads in a circle"),
         one("link-circle", vec![link(b"a", b"b"), link(b"b", b"a")], "which leads in a circle"),
+        one(
+            "link-chain",
+            (0..100).map(|n| link(leak(format!("l{n}")), leak(format!("l{}", n + 1)))).collect(),
+            "which leads in a circle, or over more than 40 links",
+        ),
         one("link-nowhere", vec![link(b"l", b"none")], "which does not exist"),
         one("link-through-file", vec![link(b"l", b"SKILL.md/x")], "which goes through a file"),
         one(
@@ -463,7 +468,7 @@ fn digests() -> Vec<Case> {
                     layer["digest"] = json!(other.as_str());
                 })
             },
-            "its bytes have the digest sha256:",
+            "its digest is sha256:",
         ),
         made(
             "layer-shorter",

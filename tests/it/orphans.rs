@@ -5,7 +5,7 @@
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
-use crate::program::{fed, skills};
+use crate::program::{DEPLOYMENT, Folder, RUNTIME, fed, skills};
 
 const BINDING: &str = "\
 apiVersion: skills.kagenti.dev/v1alpha1
@@ -169,4 +169,24 @@ fn skills_that_go_alongside_another_skill_binding_are_named() {
     assert!(!text.contains("skill-pdf") && text.contains("skill-tax"), "{text}");
     let again = skills(&["render", "-i", "-f", file, "-f", more]);
     assert!(again.code == 0 && !again.stderr.contains(gone), "{again:?}");
+}
+
+/// What an operator that mounts would have written, a render for it has written: labels and hash go with the skills, and what the
+/// author had stays.
+#[test]
+fn labels_and_hash_of_a_mounting_operator_go_by_the_record() {
+    let labelled =
+        |labels: &str| DEPLOYMENT.replace("  namespace: team1\n", &format!("  namespace: team1\n{labels}"));
+    for original in
+        [labelled(""), labelled("  labels: {kagenti.io/type: agent, app.kubernetes.io/managed-by: helm}\n")]
+    {
+        let folder = Folder::with(&[("workload.yaml", &original), ("runtime.yaml", RUNTIME)]);
+        let said = folder.skills(&["render", "-i", "-f", "workload.yaml", "-f", "runtime.yaml"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        let rendered = folder.read("workload.yaml");
+        assert!(rendered.contains("config-hash") && rendered.contains("skill-pdf"), "{rendered}");
+        let said = folder.skills(&["render", "-i", "--remove", "-f", "workload.yaml"]);
+        assert_eq!((said.code, folder.read("workload.yaml")), (0, original), "{}", said.stderr);
+        assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    }
 }

@@ -207,7 +207,11 @@ fn what_is_refused_leaves_nothing() {
             "layout",
             "note: a skill with errors is packed with --force alone\nerror: none: no SKILL.md: no agent would find a skill in the image\n",
         ),
-        ("good", "taken", "error: taken: neither empty nor an OCI layout (name a folder"),
+        (
+            "good",
+            "taken",
+            "error: OCI layout taken: the folder is not empty, and no OCI layout (name a folder",
+        ),
         ("missing", "layout", "error: missing: No such file or directory"),
         ("none/README.md", "layout", "error: none/README.md: no zip ("),
     ] {
@@ -337,7 +341,7 @@ fn a_tar_that_is_there_is_kept_or_added_to() {
         let before = std::fs::read(folder.path(name)).expect("a file");
         let said = folder.skills(&["pack", "pdf", "--to", name]);
         assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
-        assert!(said.stderr.starts_with(&format!("error: {name}: ")), "{}", said.stderr);
+        assert!(said.stderr.starts_with(&format!("error: OCI layout {name}: ")), "{}", said.stderr);
         assert!(
             said.stderr.contains("(it would be replaced: name another file, or a folder)"),
             "{}",
@@ -366,6 +370,162 @@ fn a_tar_that_is_there_is_kept_or_added_to() {
         let seen = folder.skills(&["inspect", &format!("empty.tar:{version}"), "-o", "json"]);
         assert_eq!((seen.code, &seen.json()["image"]["digest"]), (0, &digest), "{seen:?}");
     }
+}
+
+/// Two images without a name in one layout are found by their digests alone.
+#[test]
+fn a_second_image_without_a_tag_is_refused() {
+    let folder = skill();
+    for to in ["l", "x.tar"] {
+        let pack =
+            |more: &[&str]| folder.skills(&[&["pack", "pdf", "--to", to, "-o", "json"], more].concat());
+        let first = pack(&[]);
+        assert_eq!((first.code, pack(&[]).code), (0, 0), "the same image once more is no second one");
+        let digest = first.json()["digest"].as_str().expect("a digest").to_owned();
+        let second = pack(&["--skill-version", "2"]);
+        let wanted = format!(
+            "error: OCI layout {to}: it has an image without a name, {digest} (name this one: -t TAG, or PATH:NAME)\n"
+        );
+        assert_eq!(second.parts(), (3, "", wanted.as_str()));
+        assert_eq!(pack(&["--skill-version", "2", "-t", "2"]).code, 0);
+        let seen = folder.skills(&["inspect", &format!("{to}@{digest}"), "-o", "json"]).json();
+        assert_eq!(seen["image"]["digest"], digest.as_str());
+    }
+}
+
+/// A disk that is full is no defect of the file that was being read.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_is_not_blamed_on_a_file() {
+    let folder = skill();
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(1 << 18)
+    .collect();
+    folder.write("pdf/model.bin", noise);
+    // A file may have 64 KiB, and writing more is an error as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"";
+    for to in ["l", "x.tar"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", limited, env!("CARGO_BIN_EXE_kubectl-skills"), "pack", "pdf", "--to", to]);
+        let full = said(command.current_dir(folder.root()));
+        let wanted = format!("error: OCI layout {to}: cannot be written: File too large (os error 27)\n");
+        assert_eq!(full.parts(), (3, "", wanted.as_str()));
+        assert!(!folder.root().join(to).exists());
+    }
+}
+
+/// What is no tar is named, for the name of the file says that it is one.
+#[test]
+fn a_packed_tar_is_named() {
+    let folder = skill();
+    assert_eq!(folder.skills(&["pack", "pdf", "--to", "x.tar"]).code, 0);
+    folder.write("y.tar", gzip(&std::fs::read(folder.path("x.tar")).expect("a file")));
+    let wanted = "error: OCI layout y.tar: is packed with gzip (a layout is a folder or a tar that is not compressed: gzip -dc \
+        FILE > FILE.tar)\n";
+    assert_eq!(folder.skills(&["inspect", "y.tar"]).parts(), (3, "", wanted));
+}
+
+/// Agents seldom run as root; a file that only root may read is none to them.
+#[test]
+fn files_that_an_agent_may_not_read_are_found() {
+    use crate::skill_image::{Entry, other};
+    let skill = || file(b"SKILL.md", SKILL.as_bytes());
+    let folder = |name, mode| Entry { mode, ..other(b'5', name, b"") };
+    let cases = [
+        (vec![Entry { mode: 0, ..skill() }], Some(("SKILL.md", ""))),
+        (vec![Entry { mode: 0o640, ..skill() }, file(b"a.md", b"a")], Some(("SKILL.md", ""))),
+        (vec![folder(b"./", 0o700), skill(), file(b"a.md", b"a")], Some(("SKILL.md", ", and so of 1 more"))),
+        (vec![skill(), folder(b"b", 0o754), file(b"b/c/d.md", b"d")], Some(("b/c/d.md", ""))),
+        (vec![folder(b"./", 0o755), skill(), folder(b"b", 0o755), file(b"b/d.md", b"d")], None),
+    ];
+    for (entries, wanted) in cases {
+        let work = Folder::with(&[]);
+        let root = work.root().join("l");
+        std::fs::create_dir(&root).expect("a folder");
+        let layout = Layout(&root);
+        layout.name(&layout.image(&[tar(&entries)]));
+        let seen = work.skills(&["inspect", "l", "-o", "json"]);
+        assert_eq!(seen.code, 0, "{seen:?}");
+        let found: Vec<Value> = seen.json()["skills"][0]["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|found| found["rule"] == "skill-mode")
+            .cloned()
+            .collect();
+        let wanted = wanted.map(|(file, more)| {
+            json!({
+                "rule": "skill-mode", "severity": "warning", "file": file, "line": 1,
+                "message": format!("its mode, or that of a folder above, lets nobody read it but its owner and group{more}"),
+                "help": "an agent that runs as another user cannot use the skill: chmod -R go+rX before the image is built, as \
+                    'pack' does",
+            })
+        });
+        assert_eq!(found, Vec::from_iter(wanted));
+    }
+}
+
+/// An amd64 node would give its agent another skill than an arm64 one.
+#[test]
+fn platforms_with_other_content_are_named() {
+    let folder = Folder::with(&[]);
+    let root = folder.root().join("l");
+    std::fs::create_dir(&root).expect("a folder");
+    let layout = Layout(&root);
+    let other = SKILL.replace("Read it.", "Read it twice.");
+    let mut images = Vec::new();
+    for (architecture, texts) in [
+        ("amd64", [SKILL, "a"]),
+        ("arm64", [&other, "a"]),
+        ("s390x", [SKILL, "a"]),
+        ("ppc64le", [SKILL, "a"]),
+    ] {
+        let layers = match architecture {
+            // The same files, packed in another way.
+            "s390x" => vec![
+                tar(&[file(b"SKILL.md", texts[0].as_bytes())]),
+                tar(&[file(b"a.md", texts[1].as_bytes())]),
+            ],
+            _ => vec![tar(&[file(b"SKILL.md", texts[0].as_bytes()), file(b"a.md", texts[1].as_bytes())])],
+        };
+        let mut image = layout.image(&layers);
+        image["platform"] = json!({"os": "linux", "architecture": architecture});
+        images.push(image);
+    }
+    // Left out of the layout, as by tools that save one platform.
+    images[3]["digest"] = json!(Digest::of(b"none").as_str());
+    let index = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": images});
+    layout.name(&layout.put_json(media_type::OCI_INDEX, &index));
+    let identity = |text: &str| {
+        let list = ["skill content v1\n".to_owned(), line("-", text, "SKILL.md"), line("-", "a", "a.md")];
+        Digest::of(list.concat().as_bytes()).to_string()
+    };
+    let seen = folder.skills(&["inspect", "l", "-o", "json"]);
+    let different = seen.json()["image"]["different"].clone();
+    let error = &different[1]["error"];
+    let wanted = json!([
+        {"platform": "linux/arm64", "contentIdentity": identity(&other)},
+        {"platform": "linux/ppc64le", "error": error},
+    ]);
+    assert_eq!((seen.code, &different), (0, &wanted), "{seen:?}");
+    let wanted = format!(
+        "warning: linux/arm64 has other content than linux/amd64: {}, and not {} (each node mounts what is for it: build the \
+         index of one layer, as 'pack' does)\nwarning: linux/ppc64le may have other content than linux/amd64: {}\n",
+        identity(&other),
+        identity(SKILL),
+        error.as_str().expect("a reason"),
+    );
+    assert_eq!(seen.stderr, wanted);
+    let arm = folder.skills(&["inspect", "l", "-o", "json", "--platform", "linux/arm64"]).json();
+    let others = arm["image"]["different"].as_array().expect("a list");
+    assert_eq!(
+        others.iter().map(|one| one["platform"].clone()).collect::<Vec<_>>(),
+        ["linux/amd64", "linux/s390x", "linux/ppc64le"]
+    );
 }
 
 /// Half of a list would pass for the whole.
@@ -444,6 +604,47 @@ fn passwords_are_neither_published_nor_printed() {
         assert_eq!(said.code, code, "{said:?}");
         assert!(!said.stderr.contains("secretpw") && said.stdout.is_empty(), "{args:?}: {}", said.stderr);
     }
+    // In a card it would be published with the file, and in the annotations.
+    folder.write(
+        "pdf/skill.yaml",
+        format!("{CARD}provenance:\n  source: https://user:secretpw@example.com/a\n"),
+    );
+    let refused = folder.skills(&["pack", "pdf", "--to", "l"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (3, ""));
+    assert!(
+        refused.stderr.contains(
+            "error: pdf/skill.yaml:9: provenance.source: has a user or password, which would be published (leave it out of the \
+             address)\n"
+        ),
+        "{}",
+        refused.stderr
+    );
+    let forced = folder.skills(&["pack", "pdf", "--to", "l", "--force"]);
+    assert_eq!((forced.code, forced.stderr.contains("secretpw")), (0, false), "{forced:?}");
+    let seen = folder.skills(&["inspect", "l", "-o", "json"]);
+    assert_eq!((seen.code, seen.stdout.contains("secretpw")), (1, false), "{seen:?}");
+    let source = &seen.json()["image"]["annotations"]["org.opencontainers.image.source"];
+    assert_eq!(source, "https://example.com/a");
+}
+
+/// Annotations of an artifact are published again with the image that is made of it.
+#[test]
+fn convert_publishes_no_login() {
+    let folder = Folder::with(&[]);
+    let root = folder.root().join("l");
+    std::fs::create_dir(&root).expect("a folder");
+    let layout = Layout(&root);
+    let mut layer = layout.put("text/markdown", SKILL.as_bytes());
+    layer["annotations"] = json!({"org.opencontainers.image.title": "SKILL.md"});
+    let config = layout.put("application/vnd.agentskills.skill.config.v1+json", b"{}");
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "config": config, "layers": [layer],
+        "annotations": {"org.opencontainers.image.source": "https://user:secretpw@example.com/a"},
+    });
+    layout.name(&layout.put_json(media_type::OCI_MANIFEST, &manifest));
+    assert_eq!(folder.skills(&["convert", "l", "--to", "m"]).code, 0);
+    let seen = folder.skills(&["inspect", "m", "-o", "json"]).json();
+    assert_eq!(seen["image"]["annotations"]["org.opencontainers.image.source"], "https://example.com/a");
 }
 
 /// A commit is packed as it is in git, whatever the machine's settings would make of it.

@@ -127,7 +127,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
 
 /// Skills are mounted into nine kinds of workload; one that is left out keeps its reference, and fails over an air gap.
 #[test]
-fn rendered_workloads_of_every_kind_are_read() {
+fn rendered_workloads_of_every_kind_are_read_and_written() {
+    let model = Arc::new(Model::default());
+    let server = healthy(&model);
+    let host = &server.host;
     let kinds = [
         ("apps/v1", "Deployment", "template"),
         ("apps/v1", "StatefulSet", "template"),
@@ -141,19 +144,27 @@ fn rendered_workloads_of_every_kind_are_read() {
     ];
     let (mut manifests, mut wanted) = (String::new(), String::new());
     for (api_version, kind, template) in kinds {
-        let image = format!("quay.io/acme/{}:1", kind.to_lowercase());
+        let name = if api_version.contains("knative") { "knative".to_owned() } else { kind.to_lowercase() };
+        model.image(&format!("acme/{name}"), "1", kind.as_bytes());
+        let image = format!("{host}/acme/{name}:1");
         let end = if kind == "CronJob" { "}}" } else { "" };
         manifests += &format!(
             "---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{{template}: {{spec: {{volumes: \
              [{{name: skill-a, image: {{reference: '{image}'}}}}]}}}}}}{end}\n"
         );
-        wanted += &format!("{image} -> reg.lan/m/acme/{}:1\n", kind.to_lowercase());
+        wanted += &format!("{image} -> {host}/m/acme/{name}:1\n");
     }
     let out = folder();
     let file = out.path().join("a.yaml");
-    std::fs::write(&file, manifests).unwrap();
-    let said = skills(&["copy", "-f", &text(&file), "--to-registry", "reg.lan/m", "--dry-run"]);
+    std::fs::write(&file, &manifests).unwrap();
+    let copy = ["copy", "-f", &text(&file), "--to-registry", &format!("{host}/m")];
+    let said = skills(&[&copy[..], &["--dry-run"]].concat());
     assert_eq!((said.code, said.stdout), (0, wanted), "{}", said.stderr);
+    let said = skills(&[&copy[..], &["-i"]].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let after = manifests.replace(&format!("{host}/acme/"), &format!("{host}/m/acme/"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), after);
+    assert_eq!(model.state.lock().unwrap().tags.len(), 2 * kinds.len());
 }
 
 /// `pdf` is `docker.io/library/pdf:latest`: one image, that two objects write otherwise.

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::error::{Fault, InputError};
 use kubectl_skills::config::gates::GatesError;
 
 use crate::notes;
@@ -74,7 +74,11 @@ pub struct RemoteError {
 }
 
 impl From<InputError> for Failure {
-    fn from(error: InputError) -> Self {
+    fn from(mut error: InputError) -> Self {
+        if error.fault == Fault::Source {
+            let help = std::mem::take(&mut error.help);
+            return Self::Remote(vec![RemoteError { message: error.to_string(), help }]);
+        }
         Self::Input(vec![error])
     }
 }

@@ -11,7 +11,6 @@ mod dial;
 pub mod error;
 pub mod interrupt;
 mod layout;
-mod layout_writer;
 pub mod place;
 pub mod progress;
 pub mod reference;

@@ -3,6 +3,7 @@
 
 pub mod folder;
 pub mod git;
+pub mod index;
 pub mod layout_tar;
 pub mod layout_write;
 pub mod source;

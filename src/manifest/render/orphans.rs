@@ -4,16 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::orders::{self, Order};
 use crate::api::error::InputError;
-use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
+use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL};
 use crate::api::object::ObjectRef;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::Claims;
-use crate::plan::{Options, Warning, has_record, skills_left};
+use crate::plan::{Options, Warning, has_record, of_nobody, skills_left};
 
 /// Finds them, and the plans by which `--remove` takes out what their records name.
 pub(super) fn find(
@@ -61,19 +61,13 @@ pub(super) fn find(
     out
 }
 
-/// Who leads the plan of an order: for a workload that nobody leads a SkillBinding without skills, since all that remains to
-/// be done about it is to take out what is recorded.
+/// Who leads the plan of an order.
 pub(super) fn lead(stream: &Stream<'_>, lead: Lead) -> Result<Value, InputError> {
     let item = stream.lead(lead);
     if !matches!(lead, Lead::Workload(_)) {
         return stream.object(item);
     }
-    let ObjectRef { api_version, kind, namespace, name } = &item.id;
-    Ok(json!({
-        "apiVersion": format!("{SKILLS_GROUP}/{VERSION}"), "kind": SKILL_BINDING,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"targetRef": {"apiVersion": api_version, "kind": kind, "name": name}, "skills": []},
-    }))
+    Ok(of_nobody(&item.id))
 }
 
 /// Skills that an earlier render has left in a workload that no SkillBinding is about, and whether a record names them.

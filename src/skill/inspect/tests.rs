@@ -6,6 +6,8 @@ use std::io::Read;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::error::Fault;
+use crate::skill::content::Failed;
 use crate::skill::oci::media_type;
 use crate::skill::pack::{self, Member};
 
@@ -52,13 +54,17 @@ impl Memory {
     }
 }
 
+fn none() -> Failed {
+    Failed { fault: Fault::Input, message: "not found".into(), help: String::new() }
+}
+
 impl Content for Memory {
-    fn manifest(&mut self, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
-        self.0.get(descriptor.digest.as_str()).cloned().ok_or_else(|| "not found".to_owned())
+    fn manifest(&mut self, descriptor: &Descriptor) -> Result<Vec<u8>, Failed> {
+        self.0.get(descriptor.digest.as_str()).cloned().ok_or_else(none)
     }
 
-    fn blob(&mut self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, String> {
-        let bytes = self.0.get(descriptor.digest.as_str()).ok_or_else(|| "not found".to_owned())?;
+    fn blob(&mut self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Failed> {
+        let bytes = self.0.get(descriptor.digest.as_str()).ok_or_else(none)?;
         Ok(Box::new(&bytes[..]))
     }
 }

@@ -8,6 +8,7 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::manifest::summary::{counted, whose_rules};
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
 use super::connect::{Caller, connect};
+use super::delivery::nobody;
 use super::discovery::{Dialect, dialect};
 use super::error::{ClusterError, Failure as Kind};
 use super::progress::Progress;
@@ -81,8 +83,18 @@ impl ClusterRun {
         let snapshot = snapshot::read(&connection.requests, &scope, planning.profile, planning.kinds).await;
         progress.end();
         let mut snapshot = snapshot?;
-        if let Some(missing) = snapshot.missing.take_if(|_| !pods) {
+        let may_be_left = scope.names.is_empty() || !snapshot.missing_names.is_empty();
+        if remove && snapshot.serves_bindings && may_be_left {
+            read_left(&mut snapshot, &connection.requests, &scope, planning.kinds).await?;
+            snapshot.take_left(&scope);
+        }
+        if let Some(missing) = snapshot.missing(&scope).filter(|_| !pods) {
             return Err(missing.into());
+        }
+        if !pods {
+            for (namespace, mend) in &snapshot.undelivered {
+                notes::warning(&format!("{}: {mend}", nobody(namespace)));
+            }
         }
         for warning in &snapshot.dialect.warnings {
             notes::warning(warning);
@@ -102,6 +114,15 @@ impl ClusterRun {
             notes::note(&format!("{}: no skill is mounted", run.gate_off()));
         }
         Ok(run)
+    }
+
+    /// Looks for workloads that nobody is about any more, where the run is about everything.
+    pub async fn read_left(&mut self) -> Result<(), Failure> {
+        if self.snapshot.serves_bindings && self.scope.names.is_empty() && self.scope.selector.is_none() {
+            let kinds = self.session.options().kinds;
+            read_left(&mut self.snapshot, &self.requests, &self.scope, kinds).await?;
+        }
+        Ok(())
     }
 
     /// That the gate is off, and where that stands.
@@ -205,6 +226,22 @@ impl ClusterRun {
     pub fn plan(&self) -> Vec<LivePlan<'_>> {
         live::plan(&self.inventory(), &self.session)
     }
+}
+
+async fn read_left(
+    snapshot: &mut Snapshot,
+    requests: &Requests,
+    scope: &Scope,
+    kinds: Kinds,
+) -> Result<(), ClusterError> {
+    let unread = snapshot.read_left(requests, scope, kinds).await?;
+    if !unread.is_empty() {
+        notes::note(&format!(
+            "whether SkillBindings that are gone have left skills there is unknown, for these may not be listed: {}",
+            unread.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Says what plans over a cluster come to: a line for each workload where that is wanted, and the summary. `changed`: how

@@ -11,8 +11,10 @@ use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
 use serde_json::Value;
 
+use super::delivery::{Undelivered, undelivered};
 use super::discovery::{self, Dialect, dialect, sandboxes, serves_bindings};
 use super::error::{ClusterError, Failure};
+use super::left::Left;
 use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload};
 use super::requests::{List, Requests, escape_query};
 use crate::net::duration::parse_timeout;
@@ -21,6 +23,9 @@ use crate::net::duration::parse_timeout;
 const CONCURRENCY: usize = 8;
 /// Up to so many targets of a kind in a namespace are read one by one, where a list would bring what nobody asked for.
 const FEW: usize = 3;
+
+/// Most workloads that an error names.
+const LISTED: usize = 5;
 
 /// What a run is about.
 #[derive(Debug, Clone, Default)]
@@ -68,8 +73,14 @@ pub struct Snapshot {
     pub pods: Option<Vec<Value>>,
     /// Why pods that were asked for could not be read.
     pub without_pods: Option<ClusterError>,
-    /// AgentRuntimes that were asked for by name and are not there.
-    pub missing: Option<ClusterError>,
+    /// Names that were asked for and that nothing has.
+    pub missing_names: Vec<String>,
+    /// Whether the cluster serves SkillBindings.
+    pub serves_bindings: bool,
+    /// Namespaces where nothing writes skills into pods, though SkillBindings that the run is about ask for it.
+    pub undelivered: Undelivered,
+    /// Workloads that nobody is about any more, where the run looks for them.
+    pub left: Vec<Left>,
 }
 
 /// Reads the snapshot.
@@ -95,7 +106,7 @@ pub async fn read(
     )?;
     let is_served = bindings.is_some();
     let bindings = bindings.unwrap_or_default();
-    let (selected, selected_bindings, missing) =
+    let (selected, selected_bindings, missing_names) =
         select(requests, scope, profile, &runtimes, (is_served, &bindings)).await?;
     let resources = custom_resources(requests, kinds).await?;
     let workloads = read_workloads(
@@ -106,6 +117,8 @@ pub async fn read(
         (kinds, &resources),
     )
     .await?;
+    let about = bindings.iter().filter(|binding| selected_bindings.contains(&key(binding)));
+    let undelivered = undelivered(requests, about).await;
     let mut snapshot = Snapshot {
         dialect,
         runtimes,
@@ -117,7 +130,10 @@ pub async fn read(
         config_maps,
         pods: None,
         without_pods: None,
-        missing,
+        missing_names,
+        serves_bindings: is_served,
+        undelivered,
+        left: Vec::new(),
     };
     snapshot.read_pods(requests, scope).await?;
     Ok(snapshot)
@@ -136,6 +152,38 @@ pub async fn custom_resources(
 }
 
 impl Snapshot {
+    /// That nothing has a name that was asked for, and how to go on.
+    pub fn missing(&self, scope: &Scope) -> Option<ClusterError> {
+        if self.missing_names.is_empty() {
+            return None;
+        }
+        let namespace = scope
+            .namespace
+            .as_deref()
+            .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
+        let kinds = if self.serves_bindings { "agentruntimes or skillbindings" } else { "agentruntimes" };
+        let message = format!("{kinds} not found in {namespace}: {}", self.missing_names.join(", "));
+        let is_limit =
+            |name: &&String| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok();
+        let help = match (self.missing_names.iter().find(is_limit), self.left.as_slice()) {
+            (Some(limit), _) => format!("a time limit is written with an equals sign: --wait={limit}"),
+            // Which of the two kinds a cluster serves, that verb knows.
+            (None, []) => "'kubectl skills status -A' lists them".to_owned(),
+            (None, left) => {
+                let line = |left: &Left| {
+                    format!(
+                        "{} keeps {} of one that is gone: {}",
+                        left.title(),
+                        left.skills.join(", "),
+                        left.advice()
+                    )
+                };
+                left.iter().take(LISTED).map(line).collect::<Vec<_>>().join("\n")
+            }
+        };
+        Some(ClusterError::new(Failure::NotFound, message).help(help))
+    }
+
     /// Reads pods anew, where they are asked for and may be read.
     pub async fn read_pods(&mut self, requests: &Requests, scope: &Scope) -> Result<(), ClusterError> {
         if !scope.pods || self.without_pods.is_some() {
@@ -207,7 +255,7 @@ async fn select(
     profile: &Profile,
     runtimes: &[Value],
     (is_served, bindings): (bool, &[Value]),
-) -> Result<(Keys, Keys, Option<ClusterError>), ClusterError> {
+) -> Result<(Keys, Keys, Vec<String>), ClusterError> {
     let all: Keys = runtimes.iter().map(key).collect();
     let all_bindings: Keys = bindings.iter().map(key).collect();
     if !scope.names.is_empty() {
@@ -217,27 +265,10 @@ async fn select(
         };
         let (found, found_bindings) = (named(all), named(all_bindings));
         let is_there = |name: &&&str| found.iter().chain(&found_bindings).any(|(_, found)| found == **name);
-        let missing: Vec<&str> = wanted.iter().filter(|name| !is_there(name)).copied().collect();
-        let error = (!missing.is_empty()).then(|| {
-            let namespace = scope
-                .namespace
-                .as_deref()
-                .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
-            let kinds = if is_served { "agentruntimes or skillbindings" } else { "agentruntimes" };
-            let message = format!("{kinds} not found in {namespace}: {}", missing.join(", "));
-            let limit = missing
-                .iter()
-                .find(|name| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok());
-            let help = match limit {
-                Some(limit) => format!("a time limit is written with an equals sign: --wait={limit}"),
-                // Which of the two kinds a cluster serves, that verb knows.
-                None => "'kubectl skills status -A' lists them".to_owned(),
-            };
-            ClusterError::new(Failure::NotFound, message).help(help)
-        });
-        return Ok((found, found_bindings, error));
+        let missing = wanted.iter().filter(|name| !is_there(name)).map(|name| (*name).to_owned()).collect();
+        return Ok((found, found_bindings, missing));
     }
-    let Some(selector) = &scope.selector else { return Ok((all, all_bindings, None)) };
+    let Some(selector) = &scope.selector else { return Ok((all, all_bindings, Vec::new())) };
     let query = format!("labelSelector={}", escape_query(selector));
     let namespace = scope.namespace.as_deref();
     let what = format!("list agentruntimes with {selector:?}{}", of(namespace));
@@ -251,7 +282,7 @@ async fn select(
     } else {
         Keys::new()
     };
-    Ok((keys(list), chosen_bindings, None))
+    Ok((keys(list), chosen_bindings, Vec::new()))
 }
 
 /// The operator's ConfigMaps by five requests, seven for one namespace, however many ConfigMaps and namespaces there are.

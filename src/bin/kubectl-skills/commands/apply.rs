@@ -175,7 +175,7 @@ async fn apply(args: &Args) -> Run {
             None if plan.action == Action::Skipped => {}
             None => {
                 out.line(&live.id.namespace, &title_of(plan), "unchanged")?;
-                settled.extend(Place::of(live));
+                settled.extend(Place::of(&run, live));
             }
         }
     }
@@ -379,9 +379,10 @@ struct Place {
 
 impl Place {
     /// The target of a plan; `None` if it does not exist.
-    fn of(live: &LivePlan<'_>) -> Option<Self> {
+    fn of(run: &ClusterRun, live: &LivePlan<'_>) -> Option<Self> {
         let plan = live.plan.as_ref().filter(|_| live.workload.is_some())?;
-        let resource = paths::of_workload(live.workload?)?;
+        let custom = live.kind.and_then(|kind| run.snapshot.resources.get(&kind).copied());
+        let resource = custom.or_else(|| paths::of_workload(live.workload?))?;
         let (namespace, name) = (live.id.namespace.clone(), plan.target.name.clone());
         Some(Self { title: title_of(plan), resource, namespace, name })
     }

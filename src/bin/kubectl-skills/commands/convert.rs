@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::skill::content::Content;
+use kubectl_skills::skill::content::{Content, unread};
 use kubectl_skills::skill::convert::{Way, kept, way};
 use kubectl_skills::skill::inspect::{self, Chosen};
 use kubectl_skills::skill::limits::Limits;
@@ -15,9 +15,10 @@ use kubectl_skills::skill::tree::Tree;
 use kubectl_skills::skill::{identity, refused, within};
 
 use super::image_source::{self, Opened, SourceArgs};
+use super::inspect::of_platform;
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::LimitArgs;
-use crate::skill_files::layout_write::Writer;
+use crate::skill_files::layout_write::{OnFailure, Output, Writer};
 use crate::{notes, sink, skill_files};
 
 /// Convert an artifact that no runtime mounts into an image with the same files
@@ -33,7 +34,7 @@ Examples:
 Exit codes: 0 done; 2 usage; 3 an artifact that cannot be read, or is an image already; 4 the \
 registry refused or failed")]
 pub struct Args {
-    /// An OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference to a registry
+    /// An OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference: HOST/REPOSITORY:TAG, or REPOSITORY:TAG of Docker Hub
     #[arg(value_name = "LAYOUT|REFERENCE")]
     what: String,
     /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar
@@ -62,7 +63,12 @@ pub fn run(args: &Args) -> Run {
         let none = refused("no SKILL.md: no agent would find a skill in the image", "");
         return Err(at(none));
     }
-    let writer = Writer::begin(&args.to)?;
+    let own = chosen.platform.as_deref().unwrap_or(chosen.descriptor.digest.as_str());
+    for other in inspect::different(content, &chosen, &tree, &limits) {
+        let own_identity = identity::of(&tree, "").to_string();
+        notes::warning(&of_platform(&other, own, &own_identity));
+    }
+    let writer = Writer::open(&args.to, OnFailure::Undo)?;
     let layers = match way {
         Way::Keep => {
             let kept: Result<Vec<Layer>, InputError> = layers.iter().map(kept).collect();
@@ -74,12 +80,9 @@ pub fn run(args: &Args) -> Run {
         Way::Pack(files) => vec![packed(content, &files, &tree, &limits, &writer)?],
     };
     let blobs = pack::image(&layers, &annotations(&chosen, &tree), None);
-    writer.put(&blobs)?;
-    let Some(index) = blobs.last().cloned() else { return Ok(Outcome::Done) };
-    let tag = args.tag.as_deref();
-    writer.finish(&index, tag)?;
+    let digest = writer.image(&blobs, args.tag.as_deref())?;
     let identity = identity::of(&tree, "");
-    sink::text(&format!("digest            {}\ncontent identity  {identity}\n", index.digest))?;
+    sink::text(&format!("digest            {digest}\ncontent identity  {identity}\n"))?;
     notes::summary(&format!("converted into {}; its content is the same", args.to.display()));
     Ok(Outcome::Done)
 }
@@ -94,13 +97,14 @@ fn annotations(chosen: &Chosen, tree: &Tree) -> std::collections::BTreeMap<Strin
         _ => Default::default(),
     };
     annotations.extend(chosen.manifest.annotations.clone());
-    annotations
+    pack::without_logins(annotations)
 }
 
 fn copy(content: &mut dyn Content, descriptor: &Descriptor, writer: &Writer) -> Result<(), InputError> {
-    let mut staged = writer.stage()?;
-    let mut blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
-    io::copy(&mut blob, &mut staged).map_err(|error| refused(error.to_string(), ""))?;
+    let staged = writer.stage()?;
+    let mut blob = content.blob(descriptor)?;
+    let mut out = Output(staged.as_file());
+    io::copy(&mut blob, &mut out).map_err(|error| writer.named(unread(&error, "")))?;
     writer.keep(staged, &descriptor.digest)
 }
 
@@ -118,19 +122,14 @@ fn packed(
         let (_, descriptor) = &files[at];
         let mut content = content.borrow_mut();
         let mut bytes = Vec::new();
-        let blob = content.blob(descriptor).map_err(|error| refused(error, ""))?;
-        blob.take(descriptor.size + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| refused(error.to_string(), ""))?;
+        let blob = content.blob(descriptor)?;
+        blob.take(descriptor.size + 1).read_to_end(&mut bytes).map_err(|error| unread(&error, ""))?;
         Ok(Box::new(Cursor::new(bytes)))
     };
-    let staged = io::BufWriter::with_capacity(1 << 16, writer.stage()?);
-    let (packed, staged) = pack::layer(&members, &mut open, limits, staged)?;
+    let packed = writer.layer(|out| pack::layer(&members, &mut open, limits, out))?;
     if identity::of(&packed.tree, "") != identity::of(tree, "") {
         return Err(refused("its files changed while they were read", "try again"));
     }
-    let staged = staged.into_inner().map_err(|error| refused(error.to_string(), ""))?;
-    writer.keep(staged, &packed.digest)?;
     Ok(Layer {
         media_type: media_type::OCI_LAYER_GZIP.into(),
         digest: packed.digest,

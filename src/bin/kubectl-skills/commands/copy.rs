@@ -79,8 +79,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     match (&args.source, &args.destination) {
         (Some(source), Some(destination)) => {
-            let source = Place::parse(source).map_err(Failure::Usage)?;
-            let destination = Place::parse(destination).map_err(Failure::Usage)?;
+            let source = Place::existing(source)?;
+            let destination = Place::new(destination).map_err(Failure::Usage)?;
             transfer::run("copy", source, destination, &args.transfer)
         }
         _ if !args.input.given() => {

@@ -27,9 +27,7 @@ pub struct Opened {
 /// Opens an image.
 #[cfg(feature = "registry")]
 pub fn open(word: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
-    let place = Place::parse(word).map_err(|error| {
-        Failure::input(format!("{word}: no folder, no OCI layout and no reference: {error}"), "")
-    })?;
+    let place = Place::existing(word)?;
     let (content, root) = Blocking::open(&place, &args.registry, verb)?;
     Ok(Opened { content: Box::new(content), root })
 }

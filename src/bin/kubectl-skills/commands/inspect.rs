@@ -7,7 +7,7 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::image_reference;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::describe::Found;
-use kubectl_skills::skill::inspect::{self, Image, Inspected};
+use kubectl_skills::skill::inspect::{self, Different, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Type;
 use kubectl_skills::skill::{path, within};
@@ -35,7 +35,7 @@ Examples:
 Exit codes: 0 done; 1 errors in SKILL.md or skill.yaml; 2 usage; 3 an image that cannot be read, or must not be used; \
 4 the registry refused or failed")]
 pub struct Args {
-    /// A folder; an OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference to a registry
+    /// A folder; an OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference: HOST/REPOSITORY:TAG, or REPOSITORY:TAG of Docker Hub
     #[arg(value_name = "DIR|LAYOUT|REFERENCE")]
     what: String,
     /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
@@ -74,11 +74,33 @@ pub fn run(args: &Args) -> Run {
         let text = finding.in_folder(root).to_string();
         if finding.is_error() { notes::error(&text) } else { notes::warning(&text) }
     }
+    if let Some(image) = &found.image {
+        let own = image.platform.as_deref().unwrap_or(&image.manifest);
+        image
+            .different
+            .iter()
+            .for_each(|other| notes::warning(&of_platform(other, own, &found.content_identity)));
+    }
     if found.skills.is_empty() {
         notes::error("no SKILL.md: no agent finds a skill in it");
     }
     let sound = !found.skills.is_empty() && !findings.iter().any(|finding| finding.is_error());
     Ok(if sound { Outcome::Done } else { Outcome::Found })
+}
+
+/// What is said of a platform that has not the content of the one that was looked into.
+pub fn of_platform(other: &Different, own: &str, identity: &str) -> String {
+    let Different { platform, content_identity, error } = other;
+    match (content_identity, error) {
+        (Some(other), _) => format!(
+            "{platform} has other content than {own}: {other}, and not {identity} (each node mounts what is for it: \
+             build the index of one layer, as 'pack' does)"
+        ),
+        (None, error) => format!(
+            "{platform} may have other content than {own}: {}",
+            error.as_deref().unwrap_or("it was not read")
+        ),
+    }
 }
 
 /// `linux/arm64` or `linux/arm64/v8`.

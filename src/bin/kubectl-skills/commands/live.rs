@@ -133,7 +133,13 @@ fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
 /// What would change, for each AgentRuntime.
 pub fn plan(subject: &Subject, remove: bool) -> Run {
     block_on(async {
-        let run = open("plan", subject, remove).await?;
+        let mut run = open("plan", subject, remove).await?;
+        if !remove {
+            run.read_left().await?;
+        }
+        for left in run.snapshot.left.iter().filter(|_| !remove) {
+            notes::warning(&format!("{}: {}: {}", left.title(), left.finding(), left.advice()));
+        }
         let plans = run.plan();
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()

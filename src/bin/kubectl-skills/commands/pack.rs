@@ -19,9 +19,10 @@ use serde_json::{Value, json};
 #[cfg(feature = "registry")]
 use super::transfer;
 use crate::exit::{Failure, Outcome, Run};
+use crate::in_place::leftovers;
 #[cfg(feature = "registry")]
 use crate::registry::{args::RegistryArgs, place::Place};
-use crate::skill_files::layout_write::Writer;
+use crate::skill_files::layout_write::{OnFailure, Writer};
 use crate::skill_files::source::Source;
 use crate::skill_files::{LimitArgs, human};
 use crate::{notes, sink, skill_files};
@@ -142,7 +143,7 @@ pub fn run(args: &Args) -> Run {
         }
         (None, Some(reference)) => {
             let folder =
-                tempfile::tempdir().map_err(|error| Failure::Io("a temporary folder".into(), error))?;
+                leftovers::folder().map_err(|error| Failure::Io("a temporary folder".into(), error))?;
             let layout = folder.path().join("layout");
             let (mut made, packed) = write(args, &all, &limits, &provenance, &layout)?;
             made.pinned = Some(args.push_from(&layout, reference)?);
@@ -194,18 +195,10 @@ fn write(
     provenance: &Provenance,
     to: &Path,
 ) -> Result<(Made, Packed), Failure> {
-    let writer = Writer::begin(to)?;
-    let staged = writer.stage()?;
-    let (packed, staged) = layer(all, limits, io::BufWriter::with_capacity(1 << 16, staged))?;
+    let writer = Writer::open(to, OnFailure::Undo)?;
+    let packed = writer.layer(|out| layer(all, limits, out))?;
     let made = judge(args, &packed, provenance)?;
-    let staged =
-        staged.into_inner().map_err(|error| Failure::Io(to.display().to_string(), error.into_error()))?;
-    writer.keep(staged, &packed.digest)?;
-    writer.put(&made.blobs)?;
-    let tag = args.tag.as_deref();
-    if let Some(index) = made.blobs.last() {
-        writer.finish(index, tag)?;
-    }
+    writer.image(&made.blobs, args.tag.as_deref())?;
     Ok((made, packed))
 }
 

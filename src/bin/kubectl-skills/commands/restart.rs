@@ -7,6 +7,7 @@ use http::Method;
 use kubectl_skills::api::names::FIELD_MANAGER;
 use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::pod_owner::is_of;
+use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::WorkloadKey;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::args::KindsArgs;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
+use crate::cluster::delivery::{Deliverers, deliverers, nobody};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{PODS, of_workload};
 use crate::cluster::requests::Requests;
@@ -105,6 +107,7 @@ async fn restart(
     let list = requests.list(&PODS.list(Some(namespace)), "", &what).await?;
     let pods: Vec<Value> = list.into_iter().flat_map(|list| list.items).map(|pod| part(&pod)).collect();
     let mut lines = String::new();
+    let mut delivered = None;
     for (key, workload) in &workloads {
         let object = Object(workload);
         let group = object.group();
@@ -113,9 +116,15 @@ async fn restart(
         if !about.contains(&named) {
             continue;
         }
-        let about = about.iter().map(|index| &bindings.all()[*index]);
+        let about: Vec<&Binding> = about.iter().map(|index| &bindings.all()[*index]).collect();
+        if about.iter().any(|one| one.spec.delivery == Delivery::Pod) {
+            if delivered.is_none() {
+                delivered = Some(deliverers(requests, namespace).await);
+            }
+            can_be_delivered(delivered.as_ref(), namespace, lines.is_empty())?;
+        }
         let own: Vec<Value> = pods.iter().filter(|pod| is_of(pod, kind, &key.2)).cloned().collect();
-        let counts = count(&own, &expected(kind, workload, about), &bindings.all()[named]);
+        let counts = count(&own, &expected(kind, workload, about.iter().copied()), &bindings.all()[named]);
         let (lack, all) = (counts.outdated(), counts.outdated() + counts.up_to_date);
         let done = one(requests, (kind, key), workload, args, lack).await?;
         lines.push_str(&format!(
@@ -140,6 +149,20 @@ async fn restart(
         ));
     }
     Ok(lines)
+}
+
+/// Pods that are made anew where nothing writes skills into them have none, and what ran before is gone.
+fn can_be_delivered(found: Option<&Deliverers>, namespace: &str, first: bool) -> Result<(), ClusterError> {
+    let Some(found) = found else { return Ok(()) };
+    if found.is_nobody() {
+        let message = format!("{}: they would be made anew without them", nobody(namespace));
+        return Err(ClusterError::new(Cause::Other, message).help(found.mend(namespace)));
+    }
+    let is_known = found.policy || found.webhook.is_some();
+    if let Some(why) = found.unread.as_ref().filter(|_| first && !is_known) {
+        notes::note(&format!("whether anything writes skills into pods cannot be read: {why}"));
+    }
+    Ok(())
 }
 
 /// Restarts one workload, where it has to be; what was done.

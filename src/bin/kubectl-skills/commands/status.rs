@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use crate::args::{LiveArgs, PlanningArgs};
 use crate::cluster::connect::Caller;
+use crate::cluster::delivery::nobody;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
 use crate::cluster::run::ClusterRun;
 use crate::commands::status_pods::{self, PodsOfBindings};
-use crate::exit::{Failure, Outcome, Run};
+use crate::exit::{Failure, Outcome, Run, unless_errors};
 use crate::net::block_on;
 use crate::notes;
 use crate::sink;
@@ -38,7 +39,7 @@ Examples:
   # Which agents have a skill, by name or by image
   kubectl skills status -A --who-has quay.io/acme/pdf
 
-Exit codes: 0 done; 2 usage; 4 the cluster refused or failed")]
+Exit codes: 0 done; 2 usage; 3 an AgentRuntime or SkillBinding cannot be carried out; 4 the cluster refused or failed")]
 pub struct Args {
     /// Namespace; by default that of the kubeconfig's context
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
@@ -69,11 +70,12 @@ enum Output {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(async {
-        let run = open(args).await?;
+        let mut run = open(args).await?;
+        run.read_left().await?;
         if let Some(why) = &run.snapshot.without_pods {
             notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
         }
-        let missing = run.snapshot.missing.clone();
+        let missing = run.snapshot.missing(&run.scope);
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
             print(args, group_of(&run), &shown, true)?;
@@ -82,7 +84,7 @@ pub fn run(args: &Args) -> Run {
             return Err(missing.into());
         }
         if !args.watch || sink::closed() {
-            return Ok(Outcome::Done);
+            return unless_errors(Outcome::Done, refused(args, &run));
         }
         if !run.snapshot.bindings.is_empty() {
             // A SkillBinding may choose any workload of its namespace: looked at again rather than watched.
@@ -160,6 +162,13 @@ fn group_of(run: &ClusterRun) -> &'static str {
     run.session.options().profile.names.group
 }
 
+/// What keeps plans from being carried out, whatever workload it is about.
+fn refused(args: &Args, run: &ClusterRun) -> Vec<InputError> {
+    let errors: Vec<InputError> = run.plan().into_iter().flat_map(|live| live.errors).collect();
+    // Who asks for a skill asks for no verdict.
+    if args.who_has.is_some() { Vec::new() } else { errors }
+}
+
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
     let (names, kinds) = (run.session.options().profile.names, run.session.options().kinds);
     let mut reports = Vec::new();
@@ -188,6 +197,15 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
     if let Some(pods) = of_bindings {
         pods.rest(&run.snapshot.selected_bindings, &mut reports);
     }
+    for report in reports.iter_mut().filter(|report| !report.delivered.is_empty()) {
+        if let Some(mend) = run.snapshot.undelivered.get(&report.namespace) {
+            report.undelivered = format!("{}: {mend}", nobody(&report.namespace));
+        }
+    }
+    reports.extend(run.snapshot.left.iter().map(|left| Report {
+        left: format!("{}: {}", left.finding(), left.advice()),
+        ..Report::of_nobody(&left.workload, kinds)
+    }));
     if let Some(skill) = &args.who_has {
         reports.retain(|report| report.has(skill));
     }
@@ -219,6 +237,8 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
         }
         Some(Output::Name) => {
             let line = |report: &Report| match report.kind.as_str() {
+                // Of what is gone there is no name.
+                _ if report.name.is_empty() => String::new(),
                 SKILL_BINDING => format!("skillbinding.{SKILLS_GROUP}/{}\n", report.name),
                 _ => format!("agentruntime.{group}/{}\n", report.name),
             };

@@ -1,24 +1,38 @@
 //! Names of temporary files and folders: by them a later run knows what one that was killed has left, and removes it.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::path::Path;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
 
 const PREFIX: &str = ".kubectl-skills-";
 const SUFFIX: &str = ".tmp";
 
+/// What the names of this process begin with: in a container each run has the same number, so that alone is not enough.
+static OWN: LazyLock<String> =
+    LazyLock::new(|| format!("{PREFIX}{}-{:x}", std::process::id(), RandomState::new().hash_one(0)));
+
 /// Makes temporary files of this process: `.kubectl-skills-PID-RANDOM.tmp`.
 pub fn builder() -> tempfile::Builder<'static, 'static> {
-    static NAME: std::sync::LazyLock<String> =
-        std::sync::LazyLock::new(|| format!("{PREFIX}{}-", std::process::id()));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(NAME.as_str()).suffix(SUFFIX);
+    builder.prefix(OWN.as_str()).suffix(SUFFIX);
     builder
+}
+
+/// A folder in the system's place for temporary ones.
+pub fn folder() -> std::io::Result<TempDir> {
+    let parent = std::env::temp_dir();
+    remove(&parent);
+    builder().tempdir_in(parent)
 }
 
 /// Removes the temporary files and folders in a folder whose process is gone, and says how many there were. A folder that cannot be
 /// read has none.
 pub fn remove(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let left = entries.filter(|entry| entry.file_name().to_str().and_then(process_of).is_some_and(is_gone));
+    let left = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_left));
     let removed = left.filter(|entry| match entry.file_type() {
         Ok(kind) if kind.is_file() => std::fs::remove_file(entry.path()).is_ok(),
         Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()).is_ok(),
@@ -27,13 +41,18 @@ pub fn remove(folder: &Path) -> usize {
     removed.count()
 }
 
+/// Whether nobody uses a file or folder of this name any more.
+fn is_left(name: &str) -> bool {
+    !name.starts_with(OWN.as_str()) && process_of(name).is_some_and(is_gone)
+}
+
 /// The process in a temporary file's name.
 fn process_of(name: &str) -> Option<u32> {
     let (process, random) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
     random.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| process.parse().ok())?
 }
 
-/// Whether no process has this number. Our own belongs to us, and we have no files yet.
+/// Whether no process has this number; ours is that of an earlier one, for our own names are known.
 #[cfg(unix)]
 fn is_gone(process: u32) -> bool {
     use rustix::io::Errno;
@@ -64,5 +83,7 @@ mod tests {
         ] {
             assert_eq!(process_of(name), process, "{name}");
         }
+        let earlier = format!("{PREFIX}{}-aB3{SUFFIX}", std::process::id());
+        assert_eq!((is_left(&earlier), is_left(&format!("{}aB3{SUFFIX}", *OWN))), (true, false));
     }
 }

@@ -3,11 +3,12 @@
 use std::io::{self, Read};
 
 use hyper::body::Bytes;
-use kubectl_skills::skill::content::Content;
+use kubectl_skills::skill::content::{Content, Failed};
 use kubectl_skills::skill::oci::Descriptor;
 use tokio::runtime::Runtime;
 
 use super::args::RegistryArgs;
+use super::error::RegistryError;
 use super::place::Place;
 use super::store::{Source, Stores};
 use super::stream::BlobStream;
@@ -37,12 +38,12 @@ impl Blocking {
 }
 
 impl Content for Blocking {
-    fn manifest(&mut self, descriptor: &Descriptor) -> std::result::Result<Vec<u8>, String> {
-        self.runtime.block_on(self.source.manifest(descriptor)).map_err(|error| error.one_line())
+    fn manifest(&mut self, descriptor: &Descriptor) -> std::result::Result<Vec<u8>, Failed> {
+        self.runtime.block_on(self.source.manifest(descriptor)).map_err(RegistryError::failed)
     }
 
-    fn blob(&mut self, descriptor: &Descriptor) -> std::result::Result<Box<dyn Read + Send + '_>, String> {
-        let stream = self.runtime.block_on(self.source.blob(descriptor)).map_err(|error| error.one_line())?;
+    fn blob(&mut self, descriptor: &Descriptor) -> std::result::Result<Box<dyn Read + Send + '_>, Failed> {
+        let stream = self.runtime.block_on(self.source.blob(descriptor)).map_err(RegistryError::failed)?;
         Ok(Box::new(BlobReader { runtime: &self.runtime, stream, rest: Bytes::new() }))
     }
 }
@@ -58,7 +59,7 @@ impl Read for BlobReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.rest.is_empty() {
             let next = self.runtime.block_on(self.stream.next());
-            match next.map_err(|error| io::Error::other(error.one_line()))? {
+            match next.map_err(|error| io::Error::other(error.failed()))? {
                 Some(piece) => self.rest = piece,
                 None => return Ok(0),
             }
@@ -75,9 +76,10 @@ impl Read for BlobReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::layout_writer::LayoutWriter;
     use crate::registry::repository::descriptor;
+    use crate::skill_files::layout_write::{OnFailure, Writer};
     use kubectl_skills::skill::oci::{Digest, media_type};
+    use serde_json::json;
 
     /// The library reads an image of a layout as it would one of a registry, and damage does not pass for the image.
     #[test]
@@ -92,10 +94,11 @@ mod tests {
         );
         let root =
             descriptor(Digest::of(manifest.as_bytes()), manifest.len() as u64, media_type::OCI_MANIFEST);
-        let writer = LayoutWriter::open(&path).expect("a layout");
-        writer.put_manifest(&blob).expect("a blob");
-        writer.put_manifest(manifest.as_bytes()).expect("a manifest");
-        writer.name(&root, Some("1"));
+        let writer = Writer::open(&path, OnFailure::Keep).expect("a layout");
+        writer.put(&blob).expect("a blob");
+        writer.put(manifest.as_bytes()).expect("a manifest");
+        let entry = json!({"mediaType": root.media_type, "digest": root.digest.as_str(), "size": root.size});
+        writer.name(entry, Some("1"));
         writer.finish().expect("an index");
         drop(writer);
         let place = Place::Layout(path.clone(), Some("1".into()));

@@ -1,5 +1,8 @@
 //! What a registry or a layout can fail of, in words that say how to go on.
 
+use kubectl_skills::api::error::{Fault, InputError};
+use kubectl_skills::skill::content::Failed;
+
 use crate::exit::{Failure, RemoteError};
 
 /// Kind of a failure, for those who react to it rather than report it.
@@ -66,9 +69,17 @@ impl RegistryError {
         matches!(self.kind, Kind::Broken | Kind::Unavailable)
     }
 
-    /// Message and help in one text, for who has one line.
-    pub fn one_line(&self) -> String {
-        if self.help.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.help) }
+    /// What a layout on this machine is refused for.
+    pub fn local(error: InputError) -> Self {
+        let place = if error.field.is_empty() { String::new() } else { format!("{}: ", error.field) };
+        Self::new(Kind::Local, format!("{place}{}", error.message)).help(error.help)
+    }
+
+    /// For the library, which reads through us.
+    pub fn failed(self) -> Failed {
+        let is_local = matches!(self.kind, Kind::Local | Kind::NotInLayout | Kind::Usage);
+        let fault = if is_local { Fault::Input } else { Fault::Source };
+        Failed { fault, message: self.message, help: self.help }
     }
 }
 

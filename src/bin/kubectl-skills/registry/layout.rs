@@ -1,17 +1,19 @@
 //! An OCI layout, as a folder or a tar, read: its index in, manifests and blobs out. Nothing is unpacked; writing is left to
-//! `layout_writer`.
+//! `skill_files`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use kubectl_skills::skill::compression::Compression;
 use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, REF_NAME, parse};
 
 use super::error::{Kind, RegistryError, Result};
-use super::referrers::{entries, fallback_tag};
+use super::referrers::fallback_tag;
 use super::repository::check;
 use super::stream::BlobStream;
+use crate::skill_files::index::entries;
 
 /// Most entries that a tar may have.
 const MOST_ENTRIES: usize = 100_000;
@@ -223,6 +225,18 @@ fn table(path: &Path) -> Result<HashMap<String, (u64, u64)>> {
         let message = format!("OCI layout {}: neither a folder nor a regular file", path.display());
         return Err(RegistryError::new(Kind::Local, message));
     }
+    let mut start = [0; 4];
+    let read = (&file).read(&mut start).map_err(failed)?;
+    let packed = Compression::sniffed(start.get(..read).unwrap_or_default());
+    if packed != Compression::None {
+        let message = format!("OCI layout {}: is packed with {}", path.display(), packed.name());
+        let help = format!(
+            "a layout is a folder or a tar that is not compressed: {} -dc FILE > FILE.tar",
+            packed.name()
+        );
+        return Err(RegistryError::new(Kind::Local, message).help(help));
+    }
+    (&file).rewind().map_err(failed)?;
     let mut archive = tar::Archive::new(file);
     let mut table = HashMap::new();
     for entry in archive.entries_with_seek().map_err(failed)? {

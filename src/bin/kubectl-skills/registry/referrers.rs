@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::ACCEPT;
-use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, Manifest, media_type, parse};
+use kubectl_skills::skill::oci::{Descriptor, Digest, MANIFEST_LIMIT, Manifest, media_type};
 use serde_json::{Value, json};
 
 use super::error::{Kind, RegistryError, Result};
 use super::repository::{Named, Pages, Repository};
 use super::url::encoded;
+use crate::skill_files::index::{editable, entries, manifests_of};
 
 /// Most bytes of a page.
 const PAGE_BYTES: usize = 4 << 20;
@@ -117,33 +118,6 @@ impl Repository {
             format!("list what refers to an image, in {}:{tag}: {why}", self.name()),
         )
     }
-}
-
-/// The manifests of an index.
-pub(super) fn entries(bytes: &[u8]) -> std::result::Result<Vec<Descriptor>, String> {
-    match parse(bytes, Some(media_type::OCI_INDEX))? {
-        Document::Index(index) => Ok(index.manifests),
-        Document::Image(_) => Err("an image in the place of a list".into()),
-    }
-}
-
-/// An index as it is written, so that entries can be added; a new one for none. Entries of others stay as they are.
-pub(super) fn editable(index: Option<&[u8]>) -> std::result::Result<Value, String> {
-    let Some(bytes) = index else {
-        return Ok(json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": []}));
-    };
-    entries(bytes)?;
-    let mut index: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if index.get("manifests").is_none_or(Value::is_null) {
-        index["manifests"] = json!([]);
-    }
-    Ok(index)
-}
-
-/// The entries of such an index.
-pub(super) fn manifests_of(index: &mut Value) -> std::result::Result<&mut Vec<Value>, String> {
-    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
-    manifests.ok_or_else(|| "manifests is no list".into())
 }
 
 fn holds(bytes: &[u8], digest: &Digest) -> bool {

@@ -1,17 +1,18 @@
 //! Registries and layouts behind one interface: where images are read from (`Source`), and where they are written to
 //! (`Sink`). What is read and written, and in which order, is left to `copy` and the verbs.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kubectl_skills::skill::oci::{Descriptor, Digest, Document, media_type};
+use serde_json::json;
 
 use super::args::RegistryArgs;
 use super::auth::Session;
 use super::credentials::Credentials;
 use super::error::{Kind, RegistryError, Result};
 use super::layout::Layout;
-use super::layout_writer::LayoutWriter;
 use super::place::Place;
 use super::progress::Progress;
 use super::reference::Reference;
@@ -20,6 +21,7 @@ use super::stream::BlobStream;
 use super::transport::Transport;
 use super::upload::Mount;
 use crate::notes;
+use crate::skill_files::layout_write::{OnFailure, Writer};
 
 /// Opens sources and sinks with the flags of a verb.
 pub struct Stores {
@@ -56,7 +58,10 @@ impl Stores {
     /// Where to write an image.
     pub fn sink(&self, place: &Place) -> Result<Sink> {
         match place {
-            Place::Layout(path, _) => Ok(Sink::Layout(Arc::new(LayoutWriter::open(path)?))),
+            Place::Layout(path, _) => {
+                let writer = Writer::open(path, OnFailure::Keep).map_err(RegistryError::local)?;
+                Ok(Sink::Layout(Arc::new(writer)))
+            }
             Place::Registry(reference) => Ok(Sink::Registry(self.repository(reference, true)?)),
         }
     }
@@ -188,7 +193,7 @@ pub enum Sink {
     /// A repository.
     Registry(Repository),
     /// A layout.
-    Layout(Arc<LayoutWriter>),
+    Layout(Arc<Writer>),
 }
 
 /// How a blob got where it goes.
@@ -211,10 +216,18 @@ impl Sink {
         };
         match self {
             Self::Layout(layout) => {
-                if layout.has(descriptor) {
+                if layout.has(&descriptor.digest, descriptor.size) {
                     return done(Way::Present);
                 }
-                layout.put_blob(&mut source.blob(descriptor).await?, progress).await?;
+                let mut stream = source.blob(descriptor).await?;
+                let staged = layout.stage().map_err(RegistryError::local)?;
+                while let Some(piece) = stream.next().await? {
+                    let written = staged.as_file().write_all(&piece);
+                    let failed = |error| layout.failed(descriptor.digest.as_str(), &error);
+                    written.map_err(|error| RegistryError::local(failed(error)))?;
+                    progress.advance(piece.len() as u64);
+                }
+                layout.keep(staged, &descriptor.digest).map_err(RegistryError::local)?;
             }
             Self::Registry(repository) => {
                 if repository.has_blob(descriptor).await? {
@@ -239,7 +252,7 @@ impl Sink {
     /// Writes a manifest without a name; one that refers to another is listed among its referrers.
     pub async fn manifest(&self, bytes: &[u8], kind: &str, document: &Document) -> Result<()> {
         match self {
-            Self::Layout(layout) => layout.put_manifest(bytes),
+            Self::Layout(layout) => layout.put(bytes).map(drop).map_err(RegistryError::local),
             Self::Registry(repository) => match document {
                 Document::Image(manifest) => match &manifest.subject {
                     Some(subject) => repository.put_referrer(bytes, kind, manifest, &subject.digest).await,
@@ -259,7 +272,13 @@ impl Sink {
     pub async fn name(&self, descriptor: &Descriptor, bytes: &[u8], name: Option<&str>) -> Result<()> {
         match (self, name) {
             (Self::Layout(layout), _) => {
-                layout.name(descriptor, name);
+                let mut entry = json!({
+                    "mediaType": descriptor.media_type, "digest": descriptor.digest.as_str(), "size": descriptor.size,
+                });
+                if let Some(kind) = &descriptor.artifact_type {
+                    entry["artifactType"] = json!(kind);
+                }
+                layout.name(entry, name);
                 Ok(())
             }
             (Self::Registry(repository), Some(tag)) => {
@@ -272,7 +291,7 @@ impl Sink {
     /// After all else: what was written can now be found.
     pub fn finish(&self) -> Result<()> {
         match self {
-            Self::Layout(layout) => layout.finish(),
+            Self::Layout(layout) => layout.finish().map_err(RegistryError::local),
             Self::Registry(_) => Ok(()),
         }
     }

@@ -127,7 +127,7 @@ pub fn read(found: &Found, limits: &Limits) -> Result<Tree, InputError> {
         let reading = Reading { size: member.size, executable: member.executable, limits };
         let facts = reading.facts(&mut file, &member.path, &mut spent);
         let facts = facts.map_err(|error| within(member.at.display().to_string(), error))?;
-        files.push(TreeFile { path: member.path.clone(), content: Content::File(facts) });
+        files.push(TreeFile { path: member.path.clone(), content: Content::File(facts), closed: false });
     }
     let tree = Tree { files };
     tree.check(limits)?;

@@ -15,6 +15,7 @@ use kubectl_skills::skill::{path, refused, url, within};
 use tempfile::TempDir;
 
 use super::human;
+use crate::in_place::leftovers;
 
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -86,7 +87,8 @@ pub fn fetch(text: &str, limits: &Limits) -> Result<Checkout, InputError> {
 }
 
 fn all(address: &Address<'_>, limits: &Limits) -> Result<Checkout, InputError> {
-    let repository = tempfile::tempdir().map_err(|error| refused(error.to_string(), ""))?;
+    let repository =
+        leftovers::folder().map_err(|error| refused(format!("a temporary folder: {error}"), ""))?;
     let root = repository.path();
     let format = if address.commit.len() == 64 { "sha256" } else { "sha1" };
     run(
@@ -297,7 +299,10 @@ fn follow<'l>(
             )
         })?;
     }
-    Err(refused("a symbolic link that leads in a circle", "remove it"))
+    Err(refused(
+        "a symbolic link that leads in a circle, or over more than 40 links",
+        "replace it by the file itself, or remove it",
+    ))
 }
 
 impl Checkout {

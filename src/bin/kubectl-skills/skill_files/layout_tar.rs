@@ -14,21 +14,21 @@ use super::folder::io as io_error;
 /// Puts the files of a layout in a tar into an empty folder; `None` if no file is there, or an empty one. The file that is
 /// given is locked: two runs at once would lose images.
 pub fn unpack(tar: &Path, folder: &Path) -> Result<Option<File>, InputError> {
-    let failed = |error: io::Error| io_error(tar, &error);
+    let failed = |error: io::Error| refused(format!("OCI layout {}: {error}", tar.display()), "");
     let about = match fs::metadata(tar) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
     let foreign = |why: &str| {
         let help = "it would be replaced: name another file, or a folder";
-        refused(format!("{}: {why}", tar.display()), help)
+        refused(format!("OCI layout {}: {why}", tar.display()), help)
     };
     if !about.is_file() {
         return Err(foreign("is there, and no file"));
     }
     let file = File::open(tar).map_err(failed)?;
     if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-        let message = format!("{}: another run writes this layout", tar.display());
+        let message = format!("OCI layout {}: another run writes it", tar.display());
         return Err(refused(message, "wait for it to end, and run again"));
     }
     if about.len() == 0 {

@@ -2,18 +2,16 @@
 //! delivered to pods, what writes skills into pods. Rows of `doctor`; nothing where no SkillBinding can be.
 
 use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
-use kubectl_skills::api::object::Object;
-use kubectl_skills::api::skill_binding::LabelSelector;
 use kubectl_skills::crd::skill_binding::{self, PLURAL};
 use kubectl_skills::install::inject_policy::mutation_name;
 use kubectl_skills::install::rbac::Need;
-use kubectl_skills::install::webhook_registration::INJECT_NAMESPACE;
 use serde_json::Value;
 
 use super::{Row, State, row, unknown};
+use crate::cluster::delivery::{Deliverers, deliverers};
 use crate::cluster::error::ClusterError;
 use crate::cluster::paths::skill_bindings;
-use crate::cluster::requests::{Requests, escape_query};
+use crate::cluster::requests::Requests;
 
 const API: &str = "SkillBinding API";
 const DELIVERY: &str = "delivery to pods";
@@ -21,7 +19,6 @@ const NUMBER: &str = "SkillBindings in one namespace";
 const INSTALL: &str = "kubectl skills crd --skill-binding | kubectl apply --server-side -f -";
 /// So many in a namespace, and evaluating each of them for each new pod costs more than a webhook's answer.
 const MANY: usize = 100;
-const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// Whether the cluster serves SkillBindings.
 pub(super) async fn are_served(requests: &Requests) -> Result<bool, ClusterError> {
@@ -91,92 +88,6 @@ fn api(served: bool, crd: &Result<Option<Value>, ClusterError>) -> Option<Row> {
     })
 }
 
-/// Who may write skills into pods.
-#[derive(Debug, Clone, Default)]
-struct Deliverers {
-    /// Whether the server knows MutatingAdmissionPolicy in its stable version.
-    policies_served: bool,
-    /// The policy, where it is bound to the namespace.
-    policy: bool,
-    /// The policy is there, and not bound to the namespace.
-    unbound: bool,
-    /// Name of the configuration of the webhook that sees pods of the namespace.
-    webhook: Option<String>,
-    /// A configuration of the webhook that does not see them.
-    other_webhook: Option<String>,
-    /// What could not be read.
-    unread: Option<String>,
-}
-
-async fn deliverers(requests: &Requests, namespace: &str) -> Deliverers {
-    let mut out = Deliverers::default();
-    let path = format!("/api/v1/namespaces/{}", escape_query(namespace));
-    let labels = match requests.get(&path, &format!("get namespace {namespace:?}")).await {
-        Ok(found) => found.and_then(|found| found.pointer("/metadata/labels").cloned()),
-        Err(error) => {
-            out.unread = Some(error.message);
-            None
-        }
-    };
-    let mut read = |answer: Result<Option<Value>, ClusterError>| match answer {
-        Ok(found) => found,
-        Err(error) => {
-            out.unread = Some(error.message);
-            None
-        }
-    };
-    let kinds = read(requests.get(ADMISSION, "read the kinds of admissionregistration.k8s.io/v1").await);
-    let kinds = kinds.as_ref().and_then(|list| list["resources"].as_array()).into_iter().flatten();
-    let served = kinds.into_iter().any(|one| one["name"] == "mutatingadmissionpolicies");
-    let name = mutation_name();
-    if served {
-        let of = |plural: &str| format!("{ADMISSION}/{plural}/{name}");
-        let policy = read(
-            requests
-                .get(&of("mutatingadmissionpolicies"), &format!("get mutatingadmissionpolicy {name}"))
-                .await,
-        );
-        let path = of("mutatingadmissionpolicybindings");
-        let binding = read(requests.get(&path, &format!("get mutatingadmissionpolicybinding {name}")).await);
-        let sees = |binding: &Value| {
-            sees(binding.pointer("/spec/matchResources/namespaceSelector"), labels.as_ref())
-        };
-        out.policy = policy.is_some() && binding.as_ref().is_some_and(sees);
-        out.unbound = policy.is_some() && !out.policy;
-    }
-    out.policies_served = served;
-    let path = format!("{ADMISSION}/mutatingwebhookconfigurations");
-    match requests.list(&path, "", "list mutatingwebhookconfigurations").await {
-        Ok(list) => {
-            for configuration in list.into_iter().flat_map(|list| list.items) {
-                let mine = configuration["webhooks"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .find(|one| one["name"] == name.as_str());
-                let Some(webhook) = mine else { continue };
-                let called = Some(Object(&configuration).name().to_owned());
-                if sees(webhook.get("namespaceSelector"), labels.as_ref()) {
-                    out.webhook = called;
-                } else {
-                    out.other_webhook = called;
-                }
-            }
-        }
-        Err(error) => out.unread = Some(error.message),
-    }
-    out
-}
-
-/// Whether a selector of admission takes a namespace; one that is empty takes all.
-fn sees(selector: Option<&Value>, labels: Option<&Value>) -> bool {
-    let Some(selector) = selector.filter(|selector| selector.as_object().is_some_and(|map| !map.is_empty()))
-    else {
-        return true;
-    };
-    LabelSelector::of_server(selector).matches(labels)
-}
-
 /// `number`: of SkillBindings with delivery Pod, and of all in the namespace.
 fn judge(found: &Deliverers, namespace: &str, (to_pods, all): (usize, usize)) -> Vec<Row> {
     let policy = format!("the policy {}", mutation_name());
@@ -196,7 +107,7 @@ fn judge(found: &Deliverers, namespace: &str, (to_pods, all): (usize, usize)) ->
                 DELIVERY,
                 State::Failed,
                 format!("{wanted}, and nothing writes skills into pods there"),
-                mend(found, namespace),
+                found.mend(namespace),
             ),
         });
     } else {
@@ -215,26 +126,11 @@ fn judge(found: &Deliverers, namespace: &str, (to_pods, all): (usize, usize)) ->
     rows
 }
 
-fn mend(found: &Deliverers, namespace: &str) -> String {
-    if let Some(name) = &found.other_webhook {
-        return format!(
-            "the webhook of {name} leaves the namespace out: kubectl label namespace {namespace} {INJECT_NAMESPACE}=enabled"
-        );
-    }
-    let policies = "kubectl skills policy --inject | kubectl apply --server-side -f -";
-    if found.unbound {
-        return format!("the policy {} is not bound to the namespace: {policies}", mutation_name());
-    }
-    if found.policies_served {
-        return policies.to_owned();
-    }
-    "install the webhook (docs/webhook.md): the policies need Kubernetes 1.36, whose MutatingAdmissionPolicy is stable"
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::delivery::sees;
+    use kubectl_skills::install::webhook_registration::INJECT_NAMESPACE;
     use serde_json::json;
 
     fn said(found: &Deliverers, numbers: (usize, usize)) -> Vec<(String, State, String, String)> {

@@ -1,0 +1,186 @@
+//! SkillBindings without a controller: what one that was deleted has left, delivery that nobody carries out, and lists that
+//! clash are said by every verb that somebody would look at.
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::objects::{binding, cron_job, deployment, one, path_of};
+use crate::server::Server;
+
+/// A server with SkillBindings and without any operator.
+fn server(namespace: &str) -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Server::with_crds(&[&["--skill-binding"]]));
+    server.namespace(namespace);
+    server
+}
+
+fn create(server: &Server, objects: &[&Value]) {
+    objects.iter().for_each(|object| drop(server.create(&path_of(object), object)));
+}
+
+/// What a user sees of an object: neither who wrote it nor how often.
+fn stated(server: &Server, object: &Value) -> Value {
+    let mut live = server.get(&one(object));
+    live.as_object_mut().expect("an object").remove("status");
+    let metadata = live["metadata"].as_object_mut().expect("metadata");
+    for key in ["managedFields", "generation", "resourceVersion"] {
+        metadata.remove(key);
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("deployment.kubernetes.io/revision");
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    live
+}
+
+fn rows(server: &Server, namespace: &str) -> Vec<(String, String, String, Value)> {
+    let said = server.skills(&["status", "-n", namespace, "-o", "json"]);
+    let list: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let items = list["items"].as_array().expect("rows").iter();
+    items
+        .map(|item| {
+            (text(&item["whose"]), text(&item["target"]), text(&item["state"]), item["findings"].clone())
+        })
+        .collect()
+}
+
+const LEFT: &str =
+    "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: pdf: ";
+
+#[test]
+fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
+    let namespace = "left";
+    let server = server(namespace);
+    let (web, nightly) =
+        (deployment(namespace, "web"), cron_job(namespace, "nightly", json!({"app": "nightly"})));
+    // Written by hand, like a skill: not ours to take out.
+    let mut own = deployment(namespace, "own");
+    own["metadata"]["annotations"] =
+        json!({"rossoctl.io/skills": "[\"pdf\"]", "kagenti.io/skills": "[\"pdf\"]"});
+    own["spec"]["template"]["spec"]["volumes"] =
+        json!([{"name": "cache", "emptyDir": {}}, {"name": "skill-pdf", "image": {"reference": "i:1"}}]);
+    create(server, &[&web, &nightly, &own]);
+    let before = [&web, &nightly, &own].map(|object| stated(server, object));
+    let solo = binding(namespace, "solo", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    let mut cron = binding(namespace, "cron", "nightly", &[("pdf", "quay.io/example/pdf:1")]);
+    cron["spec"]["targetRef"] = json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly"});
+    create(server, &[&solo, &cron]);
+    let said = server.skills(&["apply", "-n", namespace]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_ne!(stated(server, &web), before[0]);
+    // Its pods roll, and need not be there yet.
+    assert!(rows(server, namespace).iter().all(|(.., state, _)| state != "left"));
+
+    server.request("DELETE", &one(&solo), None);
+    let advice = "'kubectl skills apply -n left --remove web' takes them out";
+    let row = (
+        "<gone>".to_owned(),
+        "Deployment/web".to_owned(),
+        "left".to_owned(),
+        json!([format!("{LEFT}{advice}")]),
+    );
+    assert_eq!(rows(server, namespace).last(), Some(&row));
+    let plan = server.skills(&["plan", "-n", namespace]);
+    assert_eq!((plan.code, plan.stdout.contains("web")), (0, false), "{}", plan.stdout);
+    assert!(
+        plan.stderr.contains(&format!("warning: deployment.apps/web: {LEFT}{advice}\n")),
+        "{}",
+        plan.stderr
+    );
+    // Nothing goes that nobody asked to go.
+    let said = server.skills(&["apply", "-n", namespace]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "cronjob.batch/nightly unchanged\n"),
+        "{}",
+        said.stderr
+    );
+
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "solo"]);
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""));
+    let wanted = format!(
+        "error: agentruntimes or skillbindings not found in namespace \"left\": solo\n  deployment.apps/web keeps pdf of one that is \
+         gone: {advice}\n"
+    );
+    assert_eq!(said.stderr, wanted);
+    let plan = server.skills(&["plan", "-n", namespace, "--remove", "web"]);
+    assert_eq!((plan.code, plan.stdout.contains("<gone>")), (0, true), "{} {}", plan.stdout, plan.stderr);
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "web"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "deployment.apps/web serverside-applied\n"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(stated(server, &web), before[0]);
+
+    // And of all at once.
+    server.request("DELETE", &one(&cron), None);
+    let said = server.skills(&["apply", "-n", namespace, "--remove"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "cronjob.batch/nightly serverside-applied\n"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!([&web, &nightly, &own].map(|object| stated(server, object)), before);
+    assert_eq!(rows(server, namespace), []);
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "web"]);
+    assert_eq!(said.code, 4, "{}", said.stdout);
+    assert!(said.stderr.contains("'kubectl skills status -A' lists them"), "{}", said.stderr);
+}
+
+/// Agents that were to get skills as their pods are created get none, and say nothing of it.
+#[test]
+fn delivery_that_nobody_carries_out_is_said() {
+    let namespace = "undelivered";
+    let server = server(namespace);
+    let web = deployment(namespace, "web");
+    let mut bound = binding(namespace, "tools", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    bound["spec"]["delivery"] = json!("Pod");
+    create(server, &[&web, &bound]);
+    let nobody =
+        "nothing writes the skills of SkillBindings with delivery Pod into pods of namespace \"undelivered\"";
+    let mend = "kubectl skills policy --inject | kubectl apply --server-side -f -";
+    for verb in ["apply", "plan", "diff"] {
+        let said = server.skills(&[verb, "-n", namespace]);
+        assert_eq!(said.code, 0, "{verb}: {}", said.stderr);
+        assert!(said.stderr.contains(&format!("warning: {nobody}: {mend}\n")), "{verb}: {}", said.stderr);
+    }
+    let rows = rows(server, namespace);
+    assert_eq!(
+        (rows[0].2.as_str(), &rows[0].3[0]),
+        ("undelivered", &json!(format!("{nobody}: {mend}"))),
+        "{rows:?}"
+    );
+    let before = stated(server, &web);
+    for more in [&[][..], &["--all"], &["--dry-run"]] {
+        let said = server.skills(&[&["restart", "tools", "-n", namespace], more].concat());
+        let wanted = format!("error: {nobody}: they would be made anew without them\n  {mend}\n");
+        assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (4, "", wanted.as_str()));
+    }
+    assert_eq!(stated(server, &web), before);
+}
+
+/// Who only looks at `status` must learn why nothing is written.
+#[test]
+fn lists_that_clash_are_the_reason_in_status() {
+    let namespace = "clash";
+    let server = server(namespace);
+    let web = deployment(namespace, "web");
+    let [one, two] =
+        ["one", "two"].map(|name| binding(namespace, name, "web", &[("pdf", "quay.io/example/pdf:1")]));
+    create(server, &[&web, &one, &two]);
+    let said = server.skills(&["status", "-n", namespace]);
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let reason = "SkillBinding one has a skill pdf for the same workload";
+    assert!(said.stdout.contains("refused") && said.stdout.contains(reason), "{}", said.stdout);
+    assert!(said.stderr.contains(reason), "{}", said.stderr);
+    let all = rows(server, namespace);
+    assert_eq!((all[0].2.as_str(), &all[0].3[0]), ("refused", &json!(reason)));
+}
