@@ -16,6 +16,7 @@ pub mod import;
 pub mod inspect;
 pub mod layer;
 pub mod limits;
+pub mod lock;
 pub mod node;
 pub mod oci;
 pub mod pack;
