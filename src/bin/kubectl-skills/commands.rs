@@ -27,6 +27,7 @@ pub mod inspect;
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod lock;
 pub mod migrate;
 mod near_miss;
 pub mod pack;
