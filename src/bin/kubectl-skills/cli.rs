@@ -69,6 +69,7 @@ pub enum Verb {
     Migrate(commands::migrate::Args),
     Import(commands::import::Args),
     Validate(commands::validate::Args),
+    Lock(Box<commands::lock::Args>),
     Inspect(commands::inspect::Args),
     Pack(commands::pack::Args),
     Convert(commands::convert::Args),
@@ -82,6 +83,8 @@ pub enum Verb {
     Copy(Box<commands::copy::Args>),
     #[cfg(feature = "registry")]
     Tags(commands::tags::Args),
+    #[cfg(feature = "registry")]
+    Verify(Box<commands::verify::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
@@ -197,6 +200,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Migrate(args) => commands::migrate::run(args),
         Verb::Import(args) => commands::import::run(args),
         Verb::Validate(args) => commands::validate::run(args),
+        Verb::Lock(args) => commands::lock::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Pack(args) => commands::pack::run(args),
         Verb::Convert(args) => commands::convert::run(args),
@@ -230,6 +234,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Copy(args) => commands::copy::run(args),
         #[cfg(feature = "registry")]
         Verb::Tags(args) => commands::tags::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Verify(args) => commands::verify::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

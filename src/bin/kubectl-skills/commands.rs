@@ -27,6 +27,7 @@ pub mod inspect;
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod lock;
 pub mod migrate;
 mod near_miss;
 pub mod pack;
@@ -50,6 +51,8 @@ pub mod tags;
 #[cfg(feature = "registry")]
 pub mod transfer;
 pub mod validate;
+#[cfg(feature = "registry")]
+pub mod verify;
 pub mod version;
 #[cfg(feature = "webhook")]
 pub mod webhook;
