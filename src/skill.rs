@@ -21,6 +21,7 @@ pub mod oci;
 pub mod pack;
 pub mod path;
 pub mod pax;
+pub mod policy;
 pub mod tree;
 pub mod url;
 pub mod zip;
