@@ -32,6 +32,8 @@ mod work;
 
 use std::borrow::Cow;
 use std::fmt;
+#[cfg(feature = "skill")]
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -43,6 +45,8 @@ use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
+#[cfg(feature = "skill")]
+use crate::skill::policy::Enforced;
 use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
@@ -89,6 +93,9 @@ pub struct Options {
     pub record: RecordMode,
     /// The kinds that a SkillBinding can point at.
     pub kinds: Kinds,
+    /// What is demanded of skills: a plan that breaks it is refused.
+    #[cfg(feature = "skill")]
+    pub policy: Option<Arc<Enforced>>,
 }
 
 impl Options {
@@ -105,6 +112,8 @@ impl Options {
             finalizers: false,
             record: RecordMode::Off,
             kinds: Kinds::default(),
+            #[cfg(feature = "skill")]
+            policy: None,
         }
     }
 }

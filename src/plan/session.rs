@@ -17,6 +17,8 @@ use crate::api::profile::Profile;
 use crate::api::skill_binding::{Delivery, is_binding};
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{About, Finding, Severity, rules};
+#[cfg(feature = "skill")]
+use crate::validate::policy::Listed;
 use crate::validate::preflight;
 use crate::validate::schema::Validator;
 use crate::validate::skill_binding;
@@ -159,6 +161,9 @@ impl Session {
         let stay = strict || (going == Going::Lead && !options.exact);
         let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
         self.check_bindings(&bindings, &mut findings);
+        if !Object(object).is_being_deleted() {
+            findings.extend(by_policy(&options, &spec.skills, &bindings));
+        }
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
         let bound = bound(&bindings, None, Binding::template_skills);
@@ -224,6 +229,7 @@ impl Session {
             findings.extend(skill_binding::check_metadata(object));
             findings.extend(skill_binding::check_spec(&id, &binding.spec, self.rules.of_skills()));
             self.check_bindings(&bindings, &mut findings);
+            findings.extend(by_policy(options, &binding.spec.skills, &bindings));
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
         }
         let target = binding.spec.target_ref().cloned().or_else(|| workload.as_deref().map(reference));
@@ -301,6 +307,21 @@ impl Session {
             ..Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)
         }]
     }
+}
+
+/// What the skills of an agent break of the policy that is in force. Whoever takes skills out breaks nothing.
+#[cfg(feature = "skill")]
+pub(super) fn by_policy(options: &Options, own: &[Skill], bindings: &[&Binding]) -> Vec<Finding> {
+    let Some(policy) = options.policy.as_deref().filter(|_| !options.remove) else { return Vec::new() };
+    let added = bindings.iter().map(|binding| (Some(&binding.id), binding.spec.skills.as_slice()));
+    let lists: Vec<Listed<'_>> = std::iter::once((None, own)).chain(added).collect();
+    crate::validate::policy::check(policy, &lists)
+}
+
+/// This build judges no policies, and cannot be given one.
+#[cfg(not(feature = "skill"))]
+pub(super) fn by_policy(_: &Options, _: &[Skill], _: &[&Binding]) -> Vec<Finding> {
+    Vec::new()
 }
 
 /// What is said of SkillBindings next to an AgentRuntime of an operator that mounts.

@@ -1,19 +1,18 @@
 //! What an organisation demands of skills: a policy file and what a lock knows of images in, what breaks which rule out. Reading
 //! files and the clock is left to who calls, and whose object a skill stands in to [`crate::validate::policy`].
 
+mod enforced;
 pub mod judge;
-pub mod known;
-pub mod print;
 mod read;
-mod reference;
+pub mod reference;
 
 use jiff::civil::Date;
 use regex::Regex;
 use spdx::Licensee;
 
+pub use enforced::Enforced;
 pub use judge::{Asked, Broken, judge};
-pub use known::{Known, Signer};
-pub use read::read;
+pub use read::{fingerprint, read};
 
 /// apiVersion of a policy file.
 pub const API_VERSION: &str = "skills.kagenti.dev/v1alpha1";
@@ -74,7 +73,7 @@ impl RuleId {
 }
 
 /// A policy.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
     /// The file that it was read from.
     pub file: String,
@@ -110,7 +109,7 @@ pub struct License {
 }
 
 /// Who may sign.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Authority {
     /// The signer.
     pub who: Who,
@@ -119,7 +118,7 @@ pub struct Authority {
 }
 
 /// A signer as policies name it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Who {
     /// A key.
     Key {
@@ -149,6 +148,17 @@ pub enum Matcher {
         /// Anchored at both ends.
         regex: Regex,
     },
+}
+
+/// By what is written, which the expression is made of.
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(one), Self::Exact(other)) => one == other,
+            (Self::Pattern { text: one, .. }, Self::Pattern { text: other, .. }) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl Matcher {
@@ -221,6 +231,12 @@ impl Policy {
     pub fn ended(&self, today: Date) -> impl Iterator<Item = &Exception> {
         self.exceptions.iter().filter(move |exception| exception.is_over(today))
     }
+}
+
+/// Whether a licence is a single identifier of SPDX rather than an expression of several; none for what is no expression.
+pub fn license_kind(text: &str) -> Option<bool> {
+    let expression = spdx::Expression::parse(text).ok()?;
+    Some(expression.requirements().count() == 1 && spdx::license_id(text).is_some())
 }
 
 #[cfg(test)]

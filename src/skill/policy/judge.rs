@@ -4,10 +4,11 @@
 use jiff::civil::Date;
 use spdx::Expression;
 
-use super::known::{Known, Signer};
 use super::read::LICENSES;
 use super::reference::{is_pinned, is_within, means, name, wildcard};
 use super::{Authority, Limits, Policy, RuleId, Who};
+use crate::api::image_reference;
+use crate::skill::lock::{Entry, Facts, Signed, Signer};
 
 /// A skill that an agent asks for.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +16,7 @@ pub struct Asked<'a> {
     /// Its image, as the agent's list has it or as the lock pins it.
     pub image: &'a str,
     /// What the lock knows of the image; none: it does not list it.
-    pub known: Option<&'a Known>,
+    pub known: Option<&'a Entry>,
 }
 
 /// A rule that is broken.
@@ -25,7 +26,7 @@ pub struct Broken {
     pub rule: RuleId,
     /// Which skill breaks it; none: all together.
     pub skill: Option<usize>,
-    /// How, lower case, no final stop.
+    /// How: what follows the name of the image, or a sentence about the agent; no final stop.
     pub message: String,
     /// How to mend it.
     pub help: String,
@@ -38,10 +39,16 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
         let mut judge = Judge { policy, image: skill.image, index, today, out: &mut out };
         judge.reference();
         match skill.known {
-            Some(known) => judge.facts(known),
+            // What is known of another image says nothing of this one.
+            Some(entry) if names_another(skill.image, entry) => judge.broken(
+                RuleId::Locked,
+                format!("names another digest than the lock, which has {}", entry.digest),
+                "lock it again, or write the digest of the lock",
+            ),
+            Some(entry) => judge.facts(entry),
             None if policy.needs_facts() => judge.broken(
                 RuleId::Locked,
-                "the lock does not list the image, so nothing is known of it",
+                "is not in the lock, so nothing is known of it",
                 "run 'kubectl skills lock' over the manifests, and give the file with --locked",
             ),
             None => {}
@@ -54,8 +61,8 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
 /// What the skills break together. No exception is about it: those name an image.
 fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
     let of = &policy.per_agent;
-    let sum = |of: fn(&Known) -> Option<u64>| -> u64 {
-        skills.iter().filter_map(|skill| of(skill.known?)).fold(0, u64::saturating_add)
+    let sum = |of: fn(&Facts) -> Option<u64>| -> u64 {
+        skills.iter().filter_map(|skill| of(&skill.known?.facts)).fold(0, u64::saturating_add)
     };
     let counts = [
         ("skills", of.skills, skills.len() as u64),
@@ -72,6 +79,11 @@ fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
             });
         }
     }
+}
+
+fn names_another(image: &str, entry: &Entry) -> bool {
+    let own = image_reference::parts(image).and_then(|parts| parts.digest);
+    own.is_some_and(|own| own != entry.digest.as_str())
 }
 
 struct Judge<'j> {
@@ -108,7 +120,7 @@ impl Judge<'_> {
             if !registries.iter().any(|prefix| is_within(&name, prefix)) {
                 self.broken(
                     RuleId::Registry,
-                    format!("{name} is in none of the registries that the policy allows"),
+                    "is in none of the registries that the policy allows",
                     format!("copy it with 'kubectl skills copy' to one of: {}", registries.join(", ")),
                 );
             }
@@ -116,19 +128,19 @@ impl Judge<'_> {
         if policy.pinned && !is_pinned(self.image) {
             self.broken(
                 RuleId::Pinned,
-                "the image is not named by digest",
+                "is not named by digest",
                 "render with --locked, or write IMAGE:TAG@sha256:DIGEST",
             );
         }
     }
 
-    fn facts(&mut self, known: &Known) {
-        self.signature(known);
-        self.license(known.license.as_deref());
-        self.tools(&known.allowed_tools);
-        self.size(known);
-        let policy = self.policy;
-        for wanted in policy.attestations.iter().filter(|wanted| !known.attestations.contains(*wanted)) {
+    fn facts(&mut self, entry: &Entry) {
+        self.signature(entry);
+        self.license(entry.facts.license.as_deref());
+        self.tools(&entry.facts.allowed_tools);
+        self.size(&entry.facts);
+        let found = entry.attestations.as_deref().unwrap_or_default();
+        for wanted in self.policy.attestations.iter().filter(|wanted| !found.contains(*wanted)) {
             self.broken(
                 RuleId::Attestation,
                 format!("has no verified attestation {wanted}"),
@@ -137,7 +149,7 @@ impl Judge<'_> {
         }
     }
 
-    fn signature(&mut self, known: &Known) {
+    fn signature(&mut self, entry: &Entry) {
         let policy = self.policy;
         if policy.signed_by.is_empty() {
             return;
@@ -146,20 +158,26 @@ impl Judge<'_> {
             one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
         };
         let trusted: Vec<&Authority> = policy.signed_by.iter().filter(about).collect();
-        if known.signed.iter().any(|signer| trusted.iter().any(|one| signed(&one.who, signer))) {
+        let all = entry.signed.as_deref().unwrap_or_default();
+        let holds = |signed: &&Signed| trusted.iter().any(|one| is_who(&one.who, &signed.signer));
+        if is_signed(entry, &all.iter().filter(holds).collect::<Vec<_>>()) {
             return;
         }
-        let decided = known.unsigned.as_ref();
+        let decided = entry.unsigned.as_ref();
         if policy.allow_unsigned && decided.is_some() {
             return;
         }
-        let (message, help) = match (trusted.is_empty(), known.signed.first(), decided) {
+        let (message, help) = match (trusted.is_empty(), all.first(), decided) {
             (true, ..) => (
-                "no entry of signedBy is about the image".to_owned(),
+                "is named by no entry of signedBy".to_owned(),
                 format!("add one for it to {}", policy.file),
             ),
-            (_, Some(signer), _) => (
-                format!("is signed by {}, whom the policy does not name", shown(signer)),
+            (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
+                format!("is signed for some of its platforms only, as {} of it", one.of),
+                "have the index signed, which names all platforms".to_owned(),
+            ),
+            (_, Some(one), _) => (
+                format!("is signed by {}, whom the policy does not name", shown(&one.signer)),
                 format!("have it signed by who is named under signedBy in {}", policy.file),
             ),
             (_, None, Some(decision)) => (
@@ -170,7 +188,7 @@ impl Judge<'_> {
                 "have it signed, or set allowUnsigned: true in the policy".to_owned(),
             ),
             (_, None, None) => (
-                "the lock holds no verified signature of it".to_owned(),
+                "has no verified signature in the lock".to_owned(),
                 "lock it again with --key or --certificate-identity; where it is unsigned, have it signed".to_owned(),
             ),
         };
@@ -187,12 +205,12 @@ impl Judge<'_> {
         match Expression::parse_mode(stated, LICENSES) {
             Err(_) => self.broken(
                 RuleId::License,
-                format!("its licence {stated:?} is no SPDX expression, so it cannot be compared"),
+                format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared"),
                 help,
             ),
             Ok(expression) => {
                 if !expression.evaluate(|asked| allowed.iter().any(|one| one.licensee.satisfies(asked))) {
-                    self.broken(RuleId::License, format!("its licence {stated} is not allowed"), help);
+                    self.broken(RuleId::License, format!("has the licence {stated}, which is not allowed"), help);
                 }
             }
         }
@@ -211,7 +229,7 @@ impl Judge<'_> {
         }
     }
 
-    fn size(&mut self, known: &Known) {
+    fn size(&mut self, known: &Facts) {
         let Limits { files, bytes, tokens, description_tokens } = self.policy.limits;
         for (what, limit, found) in [
             ("files", files, known.files),
@@ -230,7 +248,7 @@ impl Judge<'_> {
                 Some(_) => {}
                 None => self.broken(
                     RuleId::Size,
-                    format!("how many {what} it has is not known"),
+                    format!("has an unknown number of {what}"),
                     "lock it again; what is no skill image cannot be measured",
                 ),
             }
@@ -238,10 +256,17 @@ impl Judge<'_> {
     }
 }
 
+/// Whether signatures are about all that the digest names: it itself, or each of its platforms.
+fn is_signed(entry: &Entry, signatures: &[&Signed]) -> bool {
+    let of = |platform: &String| signatures.iter().any(|one| one.platform.as_ref() == Some(platform));
+    signatures.iter().any(|one| one.digest == entry.digest)
+        || (!entry.facts.platforms.is_empty() && entry.facts.platforms.iter().all(of))
+}
+
 /// Whether a signer is the one that is named.
-fn signed(who: &Who, signer: &Signer) -> bool {
+fn is_who(who: &Who, signer: &Signer) -> bool {
     match (who, signer) {
-        (Who::Key { fingerprint, .. }, Signer::Key(found)) => fingerprint == found,
+        (Who::Key { fingerprint, .. }, Signer::Key { fingerprint: found }) => fingerprint == found,
         (Who::Certificate { identity, issuer }, Signer::Certificate { identity: found, issuer: by }) => {
             identity.matches(found) && issuer.matches(by)
         }
@@ -249,9 +274,10 @@ fn signed(who: &Who, signer: &Signer) -> bool {
     }
 }
 
-fn shown(signer: &Signer) -> String {
+/// A signer, in words.
+pub fn shown(signer: &Signer) -> String {
     match signer {
-        Signer::Key(fingerprint) => format!("key {fingerprint}"),
+        Signer::Key { fingerprint } => format!("key {fingerprint}"),
         Signer::Certificate { identity, issuer } => format!("{identity} of {issuer}"),
     }
 }

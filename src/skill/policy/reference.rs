@@ -2,42 +2,37 @@
 
 use crate::api::image_reference;
 
-/// The registry that a reference without one names.
-const DOCKER_HUB: &str = "docker.io";
-
 /// `HOST/REPOSITORY` in normal spelling; the text itself where it is no reference.
-pub(super) fn name(image: &str) -> String {
-    let Some(parts) = image_reference::parts(image) else { return image.to_owned() };
-    let registry = match parts.registry {
-        None | Some("index.docker.io" | "registry-1.docker.io") => DOCKER_HUB,
-        Some(host) => host,
-    };
-    let official = registry == DOCKER_HUB && !parts.repository.contains('/');
-    format!("{registry}/{}{}", if official { "library/" } else { "" }, parts.repository)
+pub fn name(image: &str) -> String {
+    image_reference::parts(image).map_or_else(
+        || image.to_owned(),
+        |parts| {
+            let (registry, repository) = parts.location();
+            format!("{registry}/{repository}")
+        },
+    )
 }
 
 /// Whether a reference names its image by digest.
-pub(super) fn is_pinned(image: &str) -> bool {
+pub fn is_pinned(image: &str) -> bool {
     image_reference::parts(image).is_some_and(|parts| parts.digest.is_some())
 }
 
 /// Whether an image is that prefix or lies below it.
-pub(super) fn is_within(image: &str, prefix: &str) -> bool {
+pub fn is_within(image: &str, prefix: &str) -> bool {
     let rest = image.strip_prefix(prefix.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a pattern means an image: as it is written, in normal spelling with its tag, or without one.
-pub(super) fn means(pattern: &str, image: &str) -> bool {
-    let name = name(image);
-    let tag = image_reference::parts(image).and_then(|parts| parts.tag);
+pub fn means(pattern: &str, image: &str) -> bool {
     wildcard(pattern, image)
-        || wildcard(pattern, &name)
-        || wildcard(pattern, &format!("{name}:{}", tag.unwrap_or("latest")))
+        || wildcard(pattern, &name(image))
+        || image_reference::key(image).is_some_and(|key| wildcard(pattern, &key))
 }
 
 /// Whether a text is what a pattern describes, in which `*` stands for any text.
-pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
+pub fn wildcard(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut parts = rest.split('*').peekable();

@@ -1,7 +1,7 @@
 //! Answers AdmissionReviews, and hands requests about health on. Connections are left to [`crate::server::connections`],
 //! verdicts to the library.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use super::injection::Injection;
 use crate::server::connections::{Handler, Reply, text, typed};
 use crate::server::health::{Health, HealthCheck};
 use crate::server::metrics::{Metric, Metrics};
+use crate::server::policy_files::InForce;
 
 /// What becomes of an AgentRuntime if the others of its namespace cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +39,7 @@ pub struct Reviewer {
     pub injection: Option<Arc<Injection>>,
     health: Arc<Health>,
     leaving: AtomicBool,
+    in_force: RwLock<Arc<InForce>>,
 }
 
 impl Reviewer {
@@ -62,7 +64,13 @@ impl Reviewer {
             injection: None,
             health,
             leaving: AtomicBool::new(false),
+            in_force: RwLock::default(),
         }
+    }
+
+    /// From now on AgentRuntimes are judged by this as well.
+    pub fn judge_by(&self, in_force: InForce) {
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
     }
 
     /// From now on `/readyz` says no, so that no new connections are sent here.
@@ -118,7 +126,9 @@ impl Reviewer {
                 }
             }
         }
-        review.judge(self.profile, known.as_ref().map_or(Rivals::Unknown, Rivals::Known), self.extra)
+        let rivals = known.as_ref().map_or(Rivals::Unknown, Rivals::Known);
+        let in_force = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
+        review.judge_with(self.profile, rivals, self.extra, in_force.policy(), in_force.pins())
     }
 }
 
