@@ -11,6 +11,7 @@ pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
+pub mod demands;
 pub(crate) mod draft;
 mod env;
 mod fields;
@@ -18,6 +19,7 @@ mod image_volumes;
 mod mesh;
 mod mounts;
 mod ownership;
+mod pinning;
 mod pod;
 pub mod pod_injection;
 mod record;
@@ -32,7 +34,6 @@ mod work;
 
 use std::borrow::Cow;
 use std::fmt;
-#[cfg(feature = "skill")]
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -41,6 +42,7 @@ use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
+use crate::api::pins::Pins;
 use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
@@ -93,6 +95,8 @@ pub struct Options {
     pub record: RecordMode,
     /// The kinds that a SkillBinding can point at.
     pub kinds: Kinds,
+    /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
+    pub pins: Option<Arc<Pins>>,
     /// What is demanded of skills: a plan that breaks it is refused.
     #[cfg(feature = "skill")]
     pub policy: Option<Arc<Enforced>>,
@@ -112,6 +116,7 @@ impl Options {
             finalizers: false,
             record: RecordMode::Off,
             kinds: Kinds::default(),
+            pins: None,
             #[cfg(feature = "skill")]
             policy: None,
         }

@@ -26,6 +26,8 @@ pub struct SkillImage {
     pub field: String,
     /// The reference, as it is written.
     pub image: String,
+    /// Its place, for what is wrong with it.
+    pub place: InputError,
 }
 
 /// All references, in the order of the input.
@@ -41,6 +43,7 @@ pub fn skill_images(stream: &Stream<'_>, kinds: Kinds) -> Result<Vec<SkillImage>
                     object: item.id.clone(),
                     field: display(path).to_string(),
                     image: image.to_owned(),
+                    place: stream.error(item, path, "", ""),
                 });
                 None
             }),

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::bindings::{Binding, clashes};
-use super::session::{bound, by_policy};
+use super::demands::by_policy;
+use super::pinning::pin_bindings;
+use super::session::bound;
 use super::{Options, Outcome, Runtime, Surroundings, run};
 use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use crate::api::names::INJECTED;
@@ -51,11 +53,12 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// An injector; of the options the profile, the kinds and the policy count.
+    /// An injector; of the options the profile, the kinds, the pins and the policy count.
     pub fn new(options: &Options) -> Self {
         let profile = super::bindings::profile_of_bindings(options.profile);
         let options = Options {
             kinds: options.kinds,
+            pins: options.pins.clone(),
             #[cfg(feature = "skill")]
             policy: options.policy.clone(),
             ..Options::new(profile)
@@ -70,6 +73,12 @@ impl Injector {
             .copied()
             .filter(|binding| binding.spec.delivery == Delivery::Pod && !binding.deleting)
             .collect();
+        let mut unlocked = Vec::new();
+        let bindings = pin_bindings(self.options.pins.as_deref(), bindings, &mut unlocked);
+        if !unlocked.is_empty() {
+            return Injected::Refused(unlocked);
+        }
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         let Some((lead, others)) = bindings.split_first() else { return Injected::Unchanged };
         let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
         if !clashes.is_empty() {

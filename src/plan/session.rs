@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings};
 use super::claims::Claim;
+use super::demands::by_policy;
+use super::pinning::{pin, pin_bindings};
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
@@ -17,8 +19,6 @@ use crate::api::profile::Profile;
 use crate::api::skill_binding::{Delivery, is_binding};
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{About, Finding, Severity, rules};
-#[cfg(feature = "skill")]
-use crate::validate::policy::Listed;
 use crate::validate::preflight;
 use crate::validate::schema::Validator;
 use crate::validate::skill_binding;
@@ -142,7 +142,7 @@ impl Session {
         }
         let Case { id, origin, object, claim, workload, pods, bindings } = case;
         let mut findings = self.wrong_group(&id);
-        let spec = match AgentRuntimeSpec::from_object(object) {
+        let mut spec = match AgentRuntimeSpec::from_object(object) {
             Ok(spec) => spec,
             Err(wrong) => {
                 findings.extend(wrong.into_iter().map(unreadable));
@@ -150,6 +150,10 @@ impl Session {
             }
         };
         let strict = !options.exact && !options.remove;
+        let pins = options.pins.as_deref();
+        if let Some(pins) = pins.filter(|_| !options.remove && !Object(object).is_being_deleted()) {
+            findings.extend(pin(pins, &mut spec.skills, None));
+        }
         if strict && !Object(object).is_being_deleted() {
             self.rules.check(&id, object, &spec, &mut findings);
         }
@@ -159,7 +163,9 @@ impl Session {
         };
         findings.extend(claim.finding().filter(|_| strict));
         let stay = strict || (going == Going::Lead && !options.exact);
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let bindings = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         self.check_bindings(&bindings, &mut findings);
         if !Object(object).is_being_deleted() {
             findings.extend(by_policy(&options, &spec.skills, &bindings));
@@ -219,11 +225,17 @@ impl Session {
     fn judge_binding(&self, case: Case<'_>, options: &Options) -> Judged {
         let Case { id, origin, object, workload, bindings, .. } = case;
         let (mut findings, binding) = self.rules.read_binding(&id, &origin, object);
-        let Some(binding) = binding else {
+        let Some(mut binding) = binding else {
             return Judged { id, before_plan: findings.len(), findings, plan: None };
         };
         let strict = !options.remove && !binding.deleting;
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let pins = options.pins.as_deref().filter(|_| strict);
+        if let Some(pins) = pins {
+            findings.extend(pin(pins, &mut binding.spec.skills, None));
+        }
+        let bindings = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         if strict {
             findings.extend(skill_binding::unknown_fields(object));
             findings.extend(skill_binding::check_metadata(object));
@@ -307,21 +319,6 @@ impl Session {
             ..Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)
         }]
     }
-}
-
-/// What the skills of an agent break of the policy that is in force. Whoever takes skills out breaks nothing.
-#[cfg(feature = "skill")]
-pub(super) fn by_policy(options: &Options, own: &[Skill], bindings: &[&Binding]) -> Vec<Finding> {
-    let Some(policy) = options.policy.as_deref().filter(|_| !options.remove) else { return Vec::new() };
-    let added = bindings.iter().map(|binding| (Some(&binding.id), binding.spec.skills.as_slice()));
-    let lists: Vec<Listed<'_>> = std::iter::once((None, own)).chain(added).collect();
-    crate::validate::policy::check(policy, &lists)
-}
-
-/// This build judges no policies, and cannot be given one.
-#[cfg(not(feature = "skill"))]
-pub(super) fn by_policy(_: &Options, _: &[Skill], _: &[&Binding]) -> Vec<Finding> {
-    Vec::new()
 }
 
 /// What is said of SkillBindings next to an AgentRuntime of an operator that mounts.

@@ -7,17 +7,22 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 use crate::api::image_reference;
 use crate::api::pins::Pins;
 use crate::skill::oci::Digest;
 
+mod inspected;
+pub mod peers;
 mod read;
 pub mod set;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use write::{edit, value};
+pub use inspected::entry as of_image;
+pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.
 pub const KIND: &str = "SkillLock";
@@ -31,6 +36,8 @@ pub struct Lock {
     entries: Vec<Entry>,
     /// By [`image_reference::key`], the index of its entry.
     by_image: HashMap<String, usize>,
+    /// Files of other tools, by the name of the tool.
+    imported: Map<String, Value>,
 }
 
 /// One image.
@@ -177,7 +184,7 @@ impl Lock {
                 by_image.entry(format!("{registry}/{repository}@{}", entry.digest)).or_insert(index);
             }
         }
-        Self { entries, by_image }
+        Self { entries, by_image, imported: Map::new() }
     }
 
     /// The entries, in the order of the file.
@@ -188,6 +195,11 @@ impl Lock {
     /// The entry of an image: its tag decides where it has one, however the rest is spelled.
     pub fn find(&self, image: &str) -> Option<&Entry> {
         Some(&self.entries[*self.by_image.get(&image_reference::key(image)?)?])
+    }
+
+    /// The file of another tool that is kept in it.
+    pub fn imported(&self, tool: &str) -> Option<&Value> {
+        self.imported.get(tool)
     }
 
     /// What plans need of it; `file` is how messages name it.

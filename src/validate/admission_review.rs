@@ -9,11 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::object::{Object, ObjectRef};
-#[cfg(feature = "skill")]
-use crate::api::pins::{Pinned, Pins};
 use crate::api::profile::Profile;
-#[cfg(feature = "skill")]
-use crate::skill::policy::Enforced;
 use crate::validate::findings::Severity;
 use crate::validate::preflight;
 use crate::validate::webhook::{Operation, Rivals, verdict};
@@ -138,6 +134,11 @@ impl Review {
         self.operation != Operation::Delete && !(self.deleting && extra.pass_deleting) && self.spec.is_ok()
     }
 
+    /// Whether the object is there after the request, and not only until its finalizers are gone.
+    pub fn is_to_stay(&self) -> bool {
+        self.operation != Operation::Delete && !self.deleting
+    }
+
     /// Judges the request.
     pub fn judge(&self, profile: &Profile, rivals: Rivals<'_>, extra: Extra) -> Answer {
         if self.operation == Operation::Delete || (self.deleting && extra.pass_deleting) {
@@ -160,36 +161,6 @@ impl Review {
             }
         }
         answer
-    }
-
-    /// The same, and by a policy about skills, in the words of plans: what would not be carried out is not stored either.
-    #[cfg(feature = "skill")]
-    pub fn judge_with(
-        &self,
-        profile: &Profile,
-        rivals: Rivals<'_>,
-        extra: Extra,
-        policy: Option<&Enforced>,
-        pins: Option<&Pins>,
-    ) -> Answer {
-        let answer = self.judge(profile, rivals, extra);
-        let (Some(policy), Ok(spec)) = (policy, &self.spec) else { return answer };
-        // Who takes an object away breaks nothing, and must be able to.
-        if !answer.allowed || self.operation == Operation::Delete || self.deleting {
-            return answer;
-        }
-        // As the plan will have them.
-        let mut skills = spec.skills.clone();
-        for skill in &mut skills {
-            if let Some(Pinned::As(pinned)) = pins.map(|pins| pins.pin(&skill.image)) {
-                skill.image = pinned;
-            }
-        }
-        let said: Vec<String> = super::policy::check(policy, &[(None, &skills)])
-            .iter()
-            .map(|finding| format!("{finding} ({})", finding.help))
-            .collect();
-        if said.is_empty() { answer } else { Answer::refused(403, said.join("; ")) }
     }
 
     /// The AdmissionReview that answers this one.

@@ -14,6 +14,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live::{self, Inventory};
 use kubectl_skills::plan::Options;
+use kubectl_skills::plan::demands::reviewed;
 use kubectl_skills::plan::session::Session;
 use kubectl_skills::skill::lock::Lock;
 use kubectl_skills::skill::policy::{self, Enforced};
@@ -180,9 +181,8 @@ fn every_face_says_the_same() {
         "object": items[1]}});
     let review = Review::read(profile, body.to_string().as_bytes()).expect("a review");
     let pins = lock.pins("skills.lock");
-    let judge = |review: &Review| {
-        review.judge_with(profile, Rivals::Unknown, Extra::default(), Some(&enforced()), Some(&pins))
-    };
+    let options = Options { policy: Some(enforced()), pins: Some(Arc::new(pins)), ..Options::new(profile) };
+    let judge = |review: &Review| reviewed(review, review.judge(profile, Rivals::Unknown, Extra::default()), &options);
     let answer = judge(&review);
     assert_eq!((answer.allowed, answer.code), (false, 403));
     says_all("webhook", &answer.message);

@@ -27,6 +27,7 @@ pub mod inspect;
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod lock;
 pub mod migrate;
 mod near_miss;
 pub mod pack;
@@ -39,6 +40,7 @@ pub mod pull;
 pub mod push;
 pub mod rbac;
 pub mod render;
+pub mod report;
 #[cfg(feature = "cluster")]
 pub mod restart;
 #[cfg(feature = "cluster")]

@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::pins::Pins;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::Options;
+use kubectl_skills::skill::lock::Lock;
 use kubectl_skills::skill::policy::{self, Enforced, Policy};
 
 use crate::exit::Failure;
@@ -43,6 +45,32 @@ pub struct Planning {
     pub kinds: Kinds,
     /// What is demanded of skills.
     pub policy: Option<Arc<Policy>>,
+    /// The lock by which images are pinned.
+    pub lock: Option<Locked>,
+}
+
+/// A lock that was read.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// What it says.
+    pub lock: Arc<Lock>,
+    /// What plans need of it.
+    pub pins: Arc<Pins>,
+}
+
+impl Locked {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let file = path.display().to_string();
+        if !path.exists() {
+            return Err(Failure::input(
+                format!("{file}: there is no such file"),
+                "run 'kubectl skills lock -f' on the manifests, which writes it",
+            ));
+        }
+        let lock = Lock::read(&source::read_text(path)?, &file)?;
+        Ok(Self { pins: Arc::new(lock.pins(file)), lock: Arc::new(lock) })
+    }
 }
 
 impl Planning {
@@ -60,6 +88,7 @@ impl Planning {
             skill_folders: self.skill_folders,
             kinds: self.kinds,
             policy: self.enforced().map(Arc::new),
+            pins: self.lock.as_ref().map(|lock| lock.pins.clone()),
             ..Options::new(profile)
         }
     }

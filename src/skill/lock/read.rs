@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::peers::IMPORTED;
 use super::{Contained, Entry, Facts, KIND, Lock, Signed, Signer, Unsigned};
 use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
@@ -46,7 +47,12 @@ impl Lock {
         let mut reader = Reader { document: &document, slice, file, errors: Vec::new() };
         reader.duplicates();
         let entries = reader.file(&value);
-        if reader.errors.is_empty() { Ok(Self::new(entries)) } else { Err(reader.errors) }
+        let imported = reader.imported(&value);
+        if reader.errors.is_empty() {
+            Ok(Self { imported, ..Self::new(entries) })
+        } else {
+            Err(reader.errors)
+        }
     }
 }
 
@@ -103,7 +109,12 @@ impl Reader<'_> {
                 if let Ok(text) = self.document.key_text(key)
                     && !seen.insert(text.clone().into_owned())
                 {
-                    self.refuse_at(key, &[], format!("the key {text:?} is there already"), "remove one of the two");
+                    self.refuse_at(
+                        key,
+                        &[],
+                        format!("the key {text:?} is there already"),
+                        "remove one of the two",
+                    );
                 }
             }
         }
@@ -115,10 +126,15 @@ impl Reader<'_> {
             return Vec::new();
         };
         let root = At { map, path: Vec::new() };
-        for (key, wanted) in [("apiVersion", format!("{SKILLS_GROUP}/{VERSION}")), ("kind", KIND.to_owned())] {
+        for (key, wanted) in [("apiVersion", format!("{SKILLS_GROUP}/{VERSION}")), ("kind", KIND.to_owned())]
+        {
             match map.get(key).and_then(Value::as_str) {
                 Some(found) if found == wanted => {}
-                Some(found) => self.refuse(&root.below(key), format!("{found:?} is not known"), &format!("known is {wanted}")),
+                Some(found) => self.refuse(
+                    &root.below(key),
+                    format!("{found:?} is not known"),
+                    &format!("known is {wanted}"),
+                ),
                 None => self.refuse(&root.below(key), "is required", &format!("write {key}: {wanted}")),
             }
         }
@@ -153,6 +169,17 @@ impl Reader<'_> {
             entries.push(entry);
         }
         entries
+    }
+
+    fn imported(&mut self, root: &Value) -> Map<String, Value> {
+        match root.get(IMPORTED) {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(map)) => map.clone(),
+            Some(other) => {
+                self.refuse(&[IMPORTED.into()], format!("must be a mapping, found {}", type_name(other)), "");
+                Map::new()
+            }
+        }
     }
 
     fn mapping<'v>(&mut self, value: &'v Value, path: Vec<Step>) -> Option<At<'v>> {

@@ -39,16 +39,6 @@ impl InForce {
     pub fn of(&self, options: Options) -> Options {
         Options { policy: self.policy.clone(), pins: self.pins.clone(), ..options }
     }
-
-    /// The policy.
-    pub fn policy(&self) -> Option<&Enforced> {
-        self.policy.as_deref()
-    }
-
-    /// The lock's digests.
-    pub fn pins(&self) -> Option<&Pins> {
-        self.pins.as_deref()
-    }
 }
 
 /// The texts that something was made of, and the day.

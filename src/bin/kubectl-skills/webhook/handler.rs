@@ -9,6 +9,8 @@ use http::{Method, Request, StatusCode, header};
 use hyper::body::Bytes;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::install::webhook_registration;
+use kubectl_skills::plan::Options;
+use kubectl_skills::plan::demands::reviewed;
 use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
 
@@ -128,7 +130,8 @@ impl Reviewer {
         }
         let rivals = known.as_ref().map_or(Rivals::Unknown, Rivals::Known);
         let in_force = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
-        review.judge_with(self.profile, rivals, self.extra, in_force.policy(), in_force.pins())
+        let options = in_force.of(Options::new(self.profile));
+        reviewed(review, review.judge(self.profile, rivals, self.extra), &options)
     }
 }
 
