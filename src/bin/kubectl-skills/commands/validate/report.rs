@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
-use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::skill_binding::{SkillBindingSpec, is_binding};
 use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
 use kubectl_skills::plan::Options;
 use kubectl_skills::plan::demands::of_list;
