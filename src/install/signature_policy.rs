@@ -47,7 +47,8 @@ pub fn kyverno(policy: &Policy, binding: &Binding) -> Result<Printed, String> {
     let validations: Vec<Value> = groups(&known)
         .into_iter()
         .map(|(patterns, indexes)| {
-            let names: Vec<String> = indexes.iter().map(|index| format!("attestors.{}", attestor(*index))).collect();
+            let names: Vec<String> =
+                indexes.iter().map(|index| format!("attestors.{}", attestor(*index))).collect();
             let meant = patterns.iter().map(|pattern| matching(pattern)).collect::<Vec<_>>().join(" || ");
             let meant = if meant.is_empty() { String::new() } else { format!("!({meant}) || ") };
             let verified: Vec<String> =
@@ -155,7 +156,9 @@ pub fn sigstore(policy: &Policy, binding: &Binding) -> Result<Printed, String> {
             let authorities: Vec<Value> = known
                 .iter()
                 .filter(|(index, _)| indexes.contains(index))
-                .flat_map(|(index, one)| ["bundle", "legacy"].map(|format| sigstore_authority(*index, &one.who, format)))
+                .flat_map(|(index, one)| {
+                    ["bundle", "legacy"].map(|format| sigstore_authority(*index, &one.who, format))
+                })
                 .collect();
             json!({
                 "apiVersion": "policy.sigstore.dev/v1beta1",
@@ -214,17 +217,26 @@ fn above(policy: &Policy, known: &[(usize, &Authority)], unknown: &[usize]) -> R
         return Err(format!("{} asks for no signature: it has no signedBy", policy.file));
     }
     if known.is_empty() {
-        return Err(format!("{} names keys by fingerprint alone, and their text is needed here: write keyFile", policy.file));
+        return Err(format!(
+            "{} names keys by fingerprint alone, and their text is needed here: write keyFile",
+            policy.file
+        ));
     }
     let mut out = vec![format!("Of {}: signedBy.", policy.file)];
     for index in unknown {
         out.push(format!("Left out: signedBy[{index}] names a key by fingerprint, and its text is needed here; write keyFile."));
     }
     if policy.allow_unsigned {
-        out.push("Stricter: decisions of the lock to take an image unsigned (allowUnsigned) are not known here.".to_owned());
+        out.push(
+            "Stricter: decisions of the lock to take an image unsigned (allowUnsigned) are not known here."
+                .to_owned(),
+        );
     }
     if !policy.attestations.is_empty() {
-        out.push("Left out: attestations; 'webhook' and 'controller' ask for them with --policy and --locked.".to_owned());
+        out.push(
+            "Left out: attestations; 'webhook' and 'controller' ask for them with --policy and --locked."
+                .to_owned(),
+        );
     }
     out.push("The registry is asked while the API server waits; 'webhook' and 'controller' take the lock's word and ask nobody.".to_owned());
     Ok(out)

@@ -78,7 +78,10 @@ pub fn print(policy: &Policy, binding: &Binding, today: Date) -> Result<Printed,
 
 /// What the API server cannot ask, in sentences.
 fn left_out(policy: &Policy, today: Date) -> Vec<String> {
-    let mut out = vec![format!("Of {}: registries, pinned and perAgent.skills, which references alone answer.", policy.file)];
+    let mut out = vec![format!(
+        "Of {}: registries, pinned and perAgent.skills, which references alone answer.",
+        policy.file
+    )];
     let Policy { limits, per_agent, .. } = policy;
     let asked = [
         ("signedBy", !policy.signed_by.is_empty()),
@@ -114,7 +117,9 @@ fn said_exceptions(policy: &Policy, today: Date) -> impl Iterator<Item = &crate:
 
 /// Pods as they are created, and the templates of the table of kinds.
 fn resources() -> Value {
-    let mut rules = vec![json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]})];
+    let mut rules = vec![
+        json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}),
+    ];
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for kind in WorkloadKind::ALL {
         let plural = plural(kind);
@@ -147,7 +152,8 @@ fn plural(kind: WorkloadKind) -> &'static str {
 /// References of the image volumes of an object, a pod or a workload.
 fn references(object: &str) -> String {
     let mut pod = format!("{object}.?spec.?template.?spec");
-    for kind in WorkloadKind::ALL.into_iter().filter(|kind| kind.paths().pod != ["spec", "template", "spec"]) {
+    for kind in WorkloadKind::ALL.into_iter().filter(|kind| kind.paths().pod != ["spec", "template", "spec"])
+    {
         let way: String = kind.paths().pod.iter().map(|key| format!(".?{key}")).collect();
         pod = format!("object.kind == '{}' ? {object}{way} : {pod}", kind.name());
     }
@@ -169,7 +175,8 @@ fn variables(policy: &Policy, today: Date) -> Value {
             format!("r.startsWith({}) ? r.substring({}) : {rest}", cel::text(hub), hub.len())
         });
         // A list of one stands for a variable.
-        let host = "r.contains('/') && (r.split('/')[0].matches('[.:A-Z]') || r.split('/')[0] == 'localhost')";
+        let host =
+            "r.contains('/') && (r.split('/')[0].matches('[.:A-Z]') || r.split('/')[0] == 'localhost')";
         let normal = format!(
             "[{stripped}].map(s, s == r && {host} ? r : 'docker.io/' + (s.contains('/') ? s : 'library/' + s))[0]"
         );

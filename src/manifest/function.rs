@@ -404,7 +404,11 @@ fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> 
 #[cfg(not(feature = "skill"))]
 fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
     let message = "this build reads no lock and no policy".to_owned();
-    if options.lock.is_some() || options.policy.is_some() { Err(vec![InputError { message, ..InputError::default() }]) } else { Ok(None) }
+    if options.lock.is_some() || options.policy.is_some() {
+        Err(vec![InputError { message, ..InputError::default() }])
+    } else {
+        Ok(None)
+    }
 }
 
 /// The only list of skills would leave the package for ever.

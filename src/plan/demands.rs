@@ -47,7 +47,9 @@ pub fn reviewed(review: &Review, answer: Answer, options: &Options) -> Answer {
         Ok(spec) if answer.allowed && review.is_to_stay() => spec,
         _ => return answer,
     };
-    let said: Vec<String> =
-        of_list(options, &spec.skills).iter().map(|finding| format!("{finding} ({})", finding.help)).collect();
+    let said: Vec<String> = of_list(options, &spec.skills)
+        .iter()
+        .map(|finding| format!("{finding} ({})", finding.help))
+        .collect();
     if said.is_empty() { answer } else { Answer::refused(403, said.join("; ")) }
 }

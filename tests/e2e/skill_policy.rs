@@ -47,11 +47,19 @@ fn workload(kind: &str, name: &str, images: &[&str]) -> (String, Value) {
     never["spec"]["restartPolicy"] = json!("Never");
     let (group, plural, spec) = match kind {
         "Deployment" => ("apps/v1", "deployments", json!({"selector": selector, "template": template})),
-        "StatefulSet" => ("apps/v1", "statefulsets", json!({"serviceName": name, "selector": selector, "template": template})),
+        "StatefulSet" => (
+            "apps/v1",
+            "statefulsets",
+            json!({"serviceName": name, "selector": selector, "template": template}),
+        ),
         "DaemonSet" => ("apps/v1", "daemonsets", json!({"selector": selector, "template": template})),
         "ReplicaSet" => ("apps/v1", "replicasets", json!({"selector": selector, "template": template})),
         "Job" => ("batch/v1", "jobs", json!({"template": never})),
-        "CronJob" => ("batch/v1", "cronjobs", json!({"schedule": "@daily", "jobTemplate": {"spec": {"template": never}}})),
+        "CronJob" => (
+            "batch/v1",
+            "cronjobs",
+            json!({"schedule": "@daily", "jobTemplate": {"spec": {"template": never}}}),
+        ),
         "Sandbox" => ("agents.x-k8s.io/v1alpha1", "sandboxes", json!({"podTemplate": template})),
         _ => ("v1", "pods", pod_spec(images)),
     };
@@ -130,7 +138,8 @@ fn pods_and_templates_are_refused_as_the_policy_says() {
         ("ghcr.io/acme/tagged:1".to_owned(), String::new()),
         (
             "ghcr.io/acme/over:1".to_owned(),
-            "image volumes that are not named by digest: ghcr.io/acme/over:1; write IMAGE:TAG@sha256:DIGEST".to_owned(),
+            "image volumes that are not named by digest: ghcr.io/acme/over:1; write IMAGE:TAG@sha256:DIGEST"
+                .to_owned(),
         ),
     ] {
         assert_eq!(said(server, "Pod", &[&image]), wanted, "{image}");
@@ -139,7 +148,9 @@ fn pods_and_templates_are_refused_as_the_policy_says() {
     assert_eq!(said(server, "Pod", &three), "has 3 image volumes; the policy allows 2 skills for an agent");
     // What was there before the policy stays editable, and takes nothing new that breaks it.
     let one = format!("{before_path}/before");
-    let patch = |body: &Value| answer(&server.send("PATCH", &one, "application/strategic-merge-patch+json", Some(body)));
+    let patch = |body: &Value| {
+        answer(&server.send("PATCH", &one, "application/strategic-merge-patch+json", Some(body)))
+    };
     assert_eq!(patch(&json!({"spec": {"replicas": 0}, "metadata": {"labels": {"a": "b"}}})), "");
     let more = json!({"spec": {"template": {"spec": {"volumes": [{"name": "more", "image": {"reference": "ghcr.io/stranger/csv:1"}}]}}}});
     assert_eq!(patch(&more), foreign("ghcr.io/stranger/csv:1"));

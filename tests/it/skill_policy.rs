@@ -144,7 +144,10 @@ fn every_face_says_the_same() {
     assert_eq!(files.run(&["render", "--remove"]).code, 0, "taking skills out breaks nothing");
 
     // The function, whose configuration holds the texts.
-    let items: Vec<Value> = MANIFEST.split("---\n").map(|text| kubectl_skills::yaml::resolve::first_document(text).expect("an object")).collect();
+    let items: Vec<Value> = MANIFEST
+        .split("---\n")
+        .map(|text| kubectl_skills::yaml::resolve::first_document(text).expect("an object"))
+        .collect();
     let config = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillsFunction", "metadata": {"name": "skills"},
         "spec": {"policy": POLICY, "lock": lock()}});
     let list = json!({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items, "functionConfig": config});
@@ -182,7 +185,9 @@ fn every_face_says_the_same() {
     let review = Review::read(profile, body.to_string().as_bytes()).expect("a review");
     let pins = lock.pins("skills.lock");
     let options = Options { policy: Some(enforced()), pins: Some(Arc::new(pins)), ..Options::new(profile) };
-    let judge = |review: &Review| reviewed(review, review.judge(profile, Rivals::Unknown, Extra::default()), &options);
+    let judge = |review: &Review| {
+        reviewed(review, review.judge(profile, Rivals::Unknown, Extra::default()), &options)
+    };
     let answer = judge(&review);
     assert_eq!((answer.allowed, answer.code), (false, 403));
     says_all("webhook", &answer.message);
@@ -212,7 +217,8 @@ fn skills_of_a_binding_count_with_those_of_the_agent() {
 #[test]
 fn a_policy_that_is_kept_changes_no_byte() {
     let files = Files::new();
-    let sound = MANIFEST.replace("  - {name: csv, image: 'ghcr.io/stranger/csv:1', mountPath: /skills/csv}\n", "");
+    let sound =
+        MANIFEST.replace("  - {name: csv, image: 'ghcr.io/stranger/csv:1', mountPath: /skills/csv}\n", "");
     files.write("agent.yaml", &sound);
     let manifest = files.path("agent.yaml");
     let locked = format!("--locked={}", files.path("skills.lock").display());
@@ -249,10 +255,9 @@ fn a_policy_is_printed_for_those_that_ask_at_admission() {
     let key = json!({"data": "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n", "hashAlgorithm": "sha256"});
     let identity = json!({"subjectRegExp": "^(?:https://github.com/acme/.*)$", "issuer": "https://token.actions.githubusercontent.com"});
     let keyless = json!({"url": "https://fulcio.sigstore.dev", "identities": [identity]});
-    let by_key = |format: &str| json!({"name": format!("signer-1-{format}"), "key": key, "signatureFormat": format});
-    let by_person = |format: &str| {
-        json!({"name": format!("signer-3-{format}"), "keyless": keyless, "ctlog": {"url": "https://rekor.sigstore.dev"}, "signatureFormat": format})
-    };
+    let by_key =
+        |format: &str| json!({"name": format!("signer-1-{format}"), "key": key, "signatureFormat": format});
+    let by_person = |format: &str| json!({"name": format!("signer-3-{format}"), "keyless": keyless, "ctlog": {"url": "https://rekor.sigstore.dev"}, "signatureFormat": format});
     let object = |number: usize, globs: Value, authorities: Vec<Value>| {
         json!({"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy", "metadata": {"name": format!("skill-images-{number}")},
             "spec": {"images": globs, "mode": "enforce", "authorities": authorities}})
@@ -286,10 +291,21 @@ fn the_report_says_who_has_what() {
     assert_eq!(report.code, 0, "{report:?}");
     let report = report.json();
     let agent = json!({"kind": "AgentRuntime", "namespace": "team1", "name": "weather"});
-    assert_eq!(report["agents"][0]["skills"][0], json!({"name": "pdf", "image": "ghcr.io/acme/pdf:1", "mountPath": "/skills/pdf"}));
-    assert!(report["agents"][0]["skillSet"].as_str().is_some_and(|set| set.starts_with("sha256:")), "{report}");
+    assert_eq!(
+        report["agents"][0]["skills"][0],
+        json!({"name": "pdf", "image": "ghcr.io/acme/pdf:1", "mountPath": "/skills/pdf"})
+    );
+    assert!(
+        report["agents"][0]["skillSet"].as_str().is_some_and(|set| set.starts_with("sha256:")),
+        "{report}"
+    );
     assert_eq!(report["skills"][1]["agents"], json!([agent]));
-    let rules: Vec<&str> = report["findings"].as_array().expect("findings").iter().filter_map(|one| one["rule"].as_str()).collect();
+    let rules: Vec<&str> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|one| one["rule"].as_str())
+        .collect();
     assert_eq!(rules, ["policy-registry", "policy-license", "policy-tools", "policy-agent"]);
 
     let bom = files.run(&["report", "-o", "cyclonedx"]).json();
@@ -317,7 +333,10 @@ fn the_report_says_who_has_what() {
     assert!(page.contains("&lt;b&gt;csv&lt;/b&gt;"), "{page}");
     assert!(!page.contains("<b>"), "{page}");
 
-    files.write("old.lock", &lock().replace(TWO, &TWO.replace('2', "3")).replace("['Bash(*)', Read]", "[Read]"));
+    files.write(
+        "old.lock",
+        &lock().replace(TWO, &TWO.replace('2', "3")).replace("['Bash(*)', Read]", "[Read]"),
+    );
     let old = files.path("old.lock");
     let against = ["report", "-o", "markdown", "--against", old.to_str().expect("a path")];
     let text = files.run(&against).stdout;

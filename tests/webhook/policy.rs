@@ -79,8 +79,11 @@ fn pods_get_what_the_lock_pins_or_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "ghcr.io/acme", "ghcr.io/acme/pdf:1");
     let lock = std::fs::read_to_string(folder.path().join("skills.lock")).expect("it");
-    std::fs::write(folder.path().join("skills.lock"), format!("{lock}- {{image: 'ghcr.io/acme/ocr:1', digest: '{ONE}'}}\n"))
-        .expect("a file");
+    std::fs::write(
+        folder.path().join("skills.lock"),
+        format!("{lock}- {{image: 'ghcr.io/acme/ocr:1', digest: '{ONE}'}}\n"),
+    )
+    .expect("a file");
     let flags = flags(folder.path());
     let flags = flags.each_ref().map(String::as_str);
     let running = crate::injection::running((0..3).map(crate::injection::binding).collect(), false, &flags);

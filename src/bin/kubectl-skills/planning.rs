@@ -106,7 +106,9 @@ pub fn policy_of(path: &Path) -> Result<Policy, Failure> {
     let mut key_file = |name: &str| {
         let read = source::read_text(&folder.join(name));
         read.map_err(|failure| match failure {
-            Failure::Input(errors) => errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; "),
+            Failure::Input(errors) => {
+                errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+            }
             _ => "cannot be read".to_owned(),
         })
     };

@@ -152,7 +152,12 @@ impl Webhook {
     /// Answers until `stop` is true, then a little longer: whoever was sent here before is still answered.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let (end, ends) = watch::channel(false);
-        let policy = tokio::spawn(follow(self.profile, self.policy, Arc::clone(&self.reviewer), self.injection.clone()));
+        let policy = tokio::spawn(follow(
+            self.profile,
+            self.policy,
+            Arc::clone(&self.reviewer),
+            self.injection.clone(),
+        ));
         let watches = tokio::spawn(async move {
             let injection = async {
                 match &self.injection {

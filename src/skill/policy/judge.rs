@@ -168,10 +168,9 @@ impl Judge<'_> {
             return;
         }
         let (message, help) = match (trusted.is_empty(), all.first(), decided) {
-            (true, ..) => (
-                "is named by no entry of signedBy".to_owned(),
-                format!("add one for it to {}", policy.file),
-            ),
+            (true, ..) => {
+                ("is named by no entry of signedBy".to_owned(), format!("add one for it to {}", policy.file))
+            }
             (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
                 format!("is signed for some of its platforms only, as {} of it", one.of),
                 "have the index signed, which names all platforms".to_owned(),
@@ -189,7 +188,8 @@ impl Judge<'_> {
             ),
             (_, None, None) => (
                 "has no verified signature in the lock".to_owned(),
-                "lock it again with --key or --certificate-identity; where it is unsigned, have it signed".to_owned(),
+                "lock it again with --key or --certificate-identity; where it is unsigned, have it signed"
+                    .to_owned(),
             ),
         };
         self.broken(RuleId::Signature, message, help);
@@ -198,7 +198,8 @@ impl Judge<'_> {
     fn license(&mut self, stated: Option<&str>) {
         let Some(allowed) = &self.policy.licenses else { return };
         let texts: Vec<&str> = allowed.iter().map(|one| one.text.as_str()).collect();
-        let help = format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
+        let help =
+            format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
         let Some(stated) = stated.map(str::trim).filter(|stated| !stated.is_empty()) else {
             return self.broken(RuleId::License, "states no licence", help);
         };
@@ -210,7 +211,11 @@ impl Judge<'_> {
             ),
             Ok(expression) => {
                 if !expression.evaluate(|asked| allowed.iter().any(|one| one.licensee.satisfies(asked))) {
-                    self.broken(RuleId::License, format!("has the licence {stated}, which is not allowed"), help);
+                    self.broken(
+                        RuleId::License,
+                        format!("has the licence {stated}, which is not allowed"),
+                        help,
+                    );
                 }
             }
         }
@@ -240,11 +245,9 @@ impl Judge<'_> {
             let Some(limit) = limit else { continue };
             let help = format!("make it smaller, or raise the limit in {}", self.policy.file);
             match found {
-                Some(found) if found > limit => self.broken(
-                    RuleId::Size,
-                    format!("has {found} {what}; the policy allows {limit}"),
-                    help,
-                ),
+                Some(found) if found > limit => {
+                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help)
+                }
                 Some(_) => {}
                 None => self.broken(
                     RuleId::Size,

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use spdx::{Licensee, ParseMode};
 
 use super::{
-    API_VERSION, Authority, Exception, KIND, License, Limits, Matcher, PerAgent, Policy, RuleId, Who, reference,
+    API_VERSION, Authority, Exception, KIND, License, Limits, Matcher, PerAgent, Policy, RuleId, Who,
+    reference,
 };
 use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
@@ -37,7 +38,9 @@ pub fn read(
     let slice = match slices.as_slice() {
         [] => return Err(error(1, 0, format!("is empty; a policy is one {KIND} of {API_VERSION}"))),
         [only] => *only,
-        [_, second, ..] => return Err(error(second.line, 0, "a second document: a policy is one".to_owned())),
+        [_, second, ..] => {
+            return Err(error(second.line, 0, "a second document: a policy is one".to_owned()));
+        }
     };
     let syntax = |wrong: SyntaxError| {
         let (line, column) = slice.place(wrong.line, wrong.column);
@@ -125,8 +128,16 @@ impl Reader<'_> {
         }
         let Some((path, spec)) = top.get("spec") else { return out };
         const KNOWN: [&str; 10] = [
-            "registries", "pinned", "signedBy", "allowUnsigned", "licenses", "allowedTools", "limits", "perAgent",
-            "attestations", "exceptions",
+            "registries",
+            "pinned",
+            "signedBy",
+            "allowUnsigned",
+            "licenses",
+            "allowedTools",
+            "limits",
+            "perAgent",
+            "attestations",
+            "exceptions",
         ];
         let Some(spec) = self.fields(path, spec, &KNOWN) else { return out };
         out.registries = spec.get("registries").map(|(path, value)| self.registries(&path, value));
@@ -134,7 +145,8 @@ impl Reader<'_> {
         out.signed_by =
             self.each(&spec, "signedBy", Self::authority).unwrap_or_default().into_iter().flatten().collect();
         out.allow_unsigned = self.flag(&spec, "allowUnsigned");
-        out.licenses = self.each(&spec, "licenses", Self::license).map(|all| all.into_iter().flatten().collect());
+        out.licenses =
+            self.each(&spec, "licenses", Self::license).map(|all| all.into_iter().flatten().collect());
         out.allowed_tools = self.texts(&spec, "allowedTools");
         if let Some((path, value)) = spec.get("limits")
             && let Some(of) = self.fields(path, value, &["files", "bytes", "tokens", "descriptionTokens"])
@@ -156,8 +168,12 @@ impl Reader<'_> {
             };
         }
         out.attestations = self.texts(&spec, "attestations").unwrap_or_default();
-        out.exceptions =
-            self.each(&spec, "exceptions", Self::exception).unwrap_or_default().into_iter().flatten().collect();
+        out.exceptions = self
+            .each(&spec, "exceptions", Self::exception)
+            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .collect();
         out
     }
 
@@ -175,7 +191,11 @@ impl Reader<'_> {
                     format!("write docker.io/{prefix} for Docker Hub"),
                 );
             } else if text.contains(['*', '@', ' ']) || prefix.is_empty() {
-                self.refuse(&path, format!("{text:?} is no prefix of images"), "write HOST or HOST/PATH, without patterns");
+                self.refuse(
+                    &path,
+                    format!("{text:?} is no prefix of images"),
+                    "write HOST or HOST/PATH, without patterns",
+                );
             } else {
                 out.push(prefix.replacen("index.docker.io", "docker.io", 1));
             }
@@ -251,7 +271,11 @@ impl Reader<'_> {
             Ok(regex) => Some(Matcher::Pattern { text, regex }),
             Err(why) => {
                 let why = why.to_string();
-                self.refuse(&path, format!("{text:?} is no regular expression: {}", why.lines().last().unwrap_or("")), "");
+                self.refuse(
+                    &path,
+                    format!("{text:?} is no regular expression: {}", why.lines().last().unwrap_or("")),
+                    "",
+                );
                 None
             }
         }
@@ -294,14 +318,22 @@ impl Reader<'_> {
         let until = until.and_then(|text| {
             let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
             if date.is_none() {
-                self.refuse(&of.path("until"), format!("{text:?} is no day"), "write YEAR-MONTH-DAY, such as 2027-01-31");
+                self.refuse(
+                    &of.path("until"),
+                    format!("{text:?} is no day"),
+                    "write YEAR-MONTH-DAY, such as 2027-01-31",
+                );
             }
             date
         });
         if let Some(image) = &image
             && reference::name(image.trim_matches('*')).is_empty()
         {
-            self.refuse(&of.path("image"), "an exception for every image is none", "name the image or its folder");
+            self.refuse(
+                &of.path("image"),
+                "an exception for every image is none",
+                "name the image or its folder",
+            );
         }
         Some(Exception { image: image?, rule: rule?, reason: reason?, until: until? })
     }
@@ -376,6 +408,7 @@ pub fn fingerprint(pem: &str) -> Result<String, String> {
         return Err(format!("is no public key in PEM: there is no {begin}"));
     };
     let text: String = body.split_whitespace().collect();
-    let der = STANDARD.decode(text).map_err(|_| "is no public key in PEM: its text is not base64".to_owned())?;
+    let der =
+        STANDARD.decode(text).map_err(|_| "is no public key in PEM: its text is not base64".to_owned())?;
     Ok(Digest::of(&der).to_string())
 }

@@ -59,7 +59,11 @@ mod tests {
             ("ghcr.io/acme/pdf:1", "ghcr.io/acme/pdf", true),
             ("ghcr.io/acme-evil/pdf:1", "ghcr.io/acme", false),
             ("ghcr.io.evil.com/acme/pdf:1", "ghcr.io", false),
-            ("ghcr.io/acme/pdf@sha256:0000000000000000000000000000000000000000000000000000000000000000", "ghcr.io", true),
+            (
+                "ghcr.io/acme/pdf@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                "ghcr.io",
+                true,
+            ),
             ("acme/pdf", "docker.io/acme", true),
             ("index.docker.io/acme/pdf", "docker.io/acme", true),
             ("pdf", "docker.io/library", true),
@@ -88,7 +92,10 @@ mod tests {
             assert_eq!(wildcard(pattern, text), matches, "{pattern} and {text}");
         }
         assert!(means("ghcr.io/acme/pdf", "ghcr.io/acme/pdf:1"));
-        assert!(means("ghcr.io/acme/pdf:1", "ghcr.io/acme/pdf:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"));
+        assert!(means(
+            "ghcr.io/acme/pdf:1",
+            "ghcr.io/acme/pdf:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        ));
         assert!(means("docker.io/acme/*", "acme/pdf"));
         assert!(!means("ghcr.io/acme/pdf:2", "ghcr.io/acme/pdf:1"));
     }

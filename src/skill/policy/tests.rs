@@ -47,7 +47,14 @@ fn key() -> Signer {
 }
 
 fn signed(signer: Signer, of: &str) -> Signed {
-    Signed { signer, format: "bundle".into(), digest: digest(of), of: "index".into(), platform: None, log: false }
+    Signed {
+        signer,
+        format: "bundle".into(),
+        digest: digest(of),
+        of: "index".into(),
+        platform: None,
+        log: false,
+    }
 }
 
 /// An entry that breaks no rule of [`FULL`].
@@ -100,20 +107,49 @@ fn each_rule_names_what_breaks_it() {
     let policy = policy(FULL);
     let cases: [(fn(&mut Entry), &str); 12] = [
         (|one| one.facts.license = None, "policy-license[0]: states no licence"),
-        (|one| one.facts.license = Some("Proprietary".into()), "policy-license[0]: has the licence \"Proprietary\", which is no SPDX expression and cannot be compared"),
-        (|one| one.facts.license = Some("MIT AND GPL-3.0-only".into()), "policy-license[0]: has the licence MIT AND GPL-3.0-only, which is not allowed"),
-        (|one| one.facts.allowed_tools.push("Bash(*)".into()), "policy-tools[0]: asks for tools that the policy does not allow: Bash(*)"),
+        (
+            |one| one.facts.license = Some("Proprietary".into()),
+            "policy-license[0]: has the licence \"Proprietary\", which is no SPDX expression and cannot be compared",
+        ),
+        (
+            |one| one.facts.license = Some("MIT AND GPL-3.0-only".into()),
+            "policy-license[0]: has the licence MIT AND GPL-3.0-only, which is not allowed",
+        ),
+        (
+            |one| one.facts.allowed_tools.push("Bash(*)".into()),
+            "policy-tools[0]: asks for tools that the policy does not allow: Bash(*)",
+        ),
         (|one| one.facts.files = Some(11), "policy-size[0]: has 11 files; the policy allows 10"),
         (|one| one.facts.bytes = None, "policy-size[0]: has an unknown number of bytes of files"),
-        (|one| one.facts.tokens = Some(101), "policy-size[0]: has 101 tokens of SKILL.md; the policy allows 100"),
-        (|one| one.attestations = None, "policy-attestation[0]: has no verified attestation https://slsa.dev/provenance/v1"),
+        (
+            |one| one.facts.tokens = Some(101),
+            "policy-size[0]: has 101 tokens of SKILL.md; the policy allows 100",
+        ),
+        (
+            |one| one.attestations = None,
+            "policy-attestation[0]: has no verified attestation https://slsa.dev/provenance/v1",
+        ),
         (|one| one.signed = None, "policy-signature[0]: has no verified signature in the lock"),
         (
-            |one| one.signed = Some(vec![signed(Signer::Certificate { identity: "mallory@example.com".into(), issuer: "https://token.actions.githubusercontent.com".into() }, "pdf")]),
+            |one| {
+                one.signed = Some(vec![signed(
+                    Signer::Certificate {
+                        identity: "mallory@example.com".into(),
+                        issuer: "https://token.actions.githubusercontent.com".into(),
+                    },
+                    "pdf",
+                )])
+            },
             "policy-signature[0]: is signed by mallory@example.com of https://token.actions.githubusercontent.com, whom the policy does not name",
         ),
-        (|one| one.signed = Some(vec![signed(key(), "another")]), "policy-signature[0]: is signed for some of its platforms only, as index of it"),
-        (|one| one.digest = digest("moved"), "policy-locked[0]: names another digest than the lock, which has"),
+        (
+            |one| one.signed = Some(vec![signed(key(), "another")]),
+            "policy-signature[0]: is signed for some of its platforms only, as index of it",
+        ),
+        (
+            |one| one.digest = digest("moved"),
+            "policy-locked[0]: names another digest than the lock, which has",
+        ),
     ];
     for (change, wanted) in cases {
         let mut entry = sound("pdf");
@@ -145,7 +181,11 @@ fn each_rule_names_what_breaks_it() {
 #[test]
 fn signatures_of_all_platforms_stand_for_one_of_the_index() {
     let policy = spec("  signedBy: [{keyFile: cosign.pub}]\n");
-    let of = |platform: &str| Signed { platform: Some(platform.into()), of: "manifest".into(), ..signed(key(), platform) };
+    let of = |platform: &str| Signed {
+        platform: Some(platform.into()),
+        of: "manifest".into(),
+        ..signed(key(), platform)
+    };
     let mut entry = sound("pdf");
     entry.facts.platforms = vec!["linux/amd64".into(), "linux/arm64".into()];
     entry.signed = Some(vec![of("linux/amd64")]);
@@ -176,11 +216,14 @@ fn who_signs_what_is_told_apart() {
     );
     let mut decided = sound("pdf");
     decided.signed = Some(Vec::new());
-    decided.unsigned = Some(Unsigned { by: "alice".into(), at: "2026-11-27T20:00:00Z".into(), reason: "pilot".into() });
+    decided.unsigned =
+        Some(Unsigned { by: "alice".into(), at: "2026-11-27T20:00:00Z".into(), reason: "pilot".into() });
     assert_eq!(broken(&policy(FULL), &[decided.clone()], &[&pinned("pdf")], "2026-11-27"), [""; 0]);
     assert_eq!(
         broken(&people, &[decided], &[&pinned("pdf")], "2026-11-27"),
-        ["policy-signature[0]: is unsigned by a decision of alice (\"pilot\"), and the policy demands a signature"]
+        [
+            "policy-signature[0]: is unsigned by a decision of alice (\"pilot\"), and the policy demands a signature"
+        ]
     );
 }
 
@@ -191,10 +234,16 @@ fn exceptions_hold_until_their_last_day() {
     let old = Entry { facts: Facts { license: None, ..sound("old").facts }, ..sound("old") };
     let on = |today| broken(&policy, std::slice::from_ref(&old), &[&pinned("old")], today);
     assert_eq!(on("2027-01-31"), [""; 0]);
-    assert_eq!(on("2027-02-01"), ["policy-license[0]: states no licence; the exception for it ended on 2027-01-31"]);
+    assert_eq!(
+        on("2027-02-01"),
+        ["policy-license[0]: states no licence; the exception for it ended on 2027-01-31"]
+    );
     assert_eq!(policy.ended(day("2027-02-01")).count(), 1);
     let other = Entry { facts: Facts { license: None, ..sound("older").facts }, ..sound("older") };
-    assert_eq!(broken(&policy, &[other], &[&pinned("older")], "2027-01-31"), ["policy-license[0]: states no licence"]);
+    assert_eq!(
+        broken(&policy, &[other], &[&pinned("older")], "2027-01-31"),
+        ["policy-license[0]: states no licence"]
+    );
 }
 
 fn reported(text: &str) -> String {
@@ -217,12 +266,11 @@ fn every_defect_is_reported_with_its_place() {
             "policy.yaml:1:1: apiVersion: must be skills.kagenti.dev/v1alpha1, found \"\"\n\
              policy.yaml:1:1: kind: must be SkillPolicy, found \"Policy\"\n",
         ),
+        (&format!("{head}---\n{head}"), "policy.yaml:4: a second document: a policy is one\n"),
         (
-            &format!("{head}---\n{head}"),
-            "policy.yaml:4: a second document: a policy is one\n",
-        ),
-        (
-            &format!("{head}spec:\n  licences: [MIT]\n  pinned: \"true\"\n  allowUnsigned: 1\n  allowedTools: Read\n"),
+            &format!(
+                "{head}spec:\n  licences: [MIT]\n  pinned: \"true\"\n  allowUnsigned: 1\n  allowedTools: Read\n"
+            ),
             "policy.yaml:4:3: spec.licences: unknown key (did you mean licenses? known are registries, pinned, signedBy, \
              allowUnsigned, licenses, allowedTools, limits, perAgent, attestations, exceptions)\n\
              policy.yaml:5:3: spec.pinned: must be true or false, found a string (remove the quotes)\n\
@@ -230,7 +278,9 @@ fn every_defect_is_reported_with_its_place() {
              policy.yaml:7:3: spec.allowedTools: must be a list, found string\n",
         ),
         (
-            &format!("{head}spec:\n  registries: [acme, 'ghcr.io/*', '']\n  limits: {{files: -1, size: 2}}\n"),
+            &format!(
+                "{head}spec:\n  registries: [acme, 'ghcr.io/*', '']\n  limits: {{files: -1, size: 2}}\n"
+            ),
             "policy.yaml:4:16: spec.registries[0]: \"acme\" does not begin with the host of a registry (write docker.io/acme for Docker Hub)\n\
              policy.yaml:4:22: spec.registries[1]: \"ghcr.io/*\" is no prefix of images (write HOST or HOST/PATH, without patterns)\n\
              policy.yaml:4:35: spec.registries[2]: must not be empty\n\
@@ -238,8 +288,10 @@ fn every_defect_is_reported_with_its_place() {
              policy.yaml:5:12: spec.limits.files: must be a whole number from 0 on, found -1\n",
         ),
         (
-            &format!("{head}spec:\n  signedBy:\n  - {{images: [a]}}\n  - {{key: abc}}\n  - {{keyFile: none.pub}}\n  - {{identity: a}}\n  \
-                      - {{identityRegexp: '(', issuer: b}}\n"),
+            &format!(
+                "{head}spec:\n  signedBy:\n  - {{images: [a]}}\n  - {{key: abc}}\n  - {{keyFile: none.pub}}\n  - {{identity: a}}\n  \
+                      - {{identityRegexp: '(', issuer: b}}\n"
+            ),
             "policy.yaml:5:5: spec.signedBy[0]: must have one of key, keyFile, identity and identityRegexp (write an entry for each signer)\n\
              policy.yaml:6:6: spec.signedBy[1].key: \"abc\" is no fingerprint of a key (write sha256: and the hash of the key's SPKI in DER, \
              or keyFile: cosign.pub)\n\
@@ -249,8 +301,10 @@ fn every_defect_is_reported_with_its_place() {
              policy.yaml:9:6: spec.signedBy[4].identityRegexp: \"(\" is no regular expression: error: unclosed group\n",
         ),
         (
-            &format!("{head}spec:\n  licenses: [MITT]\n  exceptions:\n  - {{image: a/b, rule: policy-licence, until: 31.1.2027}}\n  \
-                      - {{image: '*', rule: policy-pinned, reason: all, until: 2027-01-31}}\n"),
+            &format!(
+                "{head}spec:\n  licenses: [MITT]\n  exceptions:\n  - {{image: a/b, rule: policy-licence, until: 31.1.2027}}\n  \
+                      - {{image: '*', rule: policy-pinned, reason: all, until: 2027-01-31}}\n"
+            ),
             "policy.yaml:4:14: spec.licenses[0]: \"MITT\" is no SPDX licence: unknown term (write one identifier of \
              https://spdx.org/licenses, or LicenseRef-NAME; what is joined by OR are two entries)\n\
              policy.yaml:6:5: spec.exceptions[0]: reason must be set\n\

@@ -311,9 +311,10 @@ impl Replica<'_> {
         // A watch of its own: the loop knows only AgentRuntimes of its selector, and claimants may be any.
         let requests = self.requests().attempts(1);
         let (options, namespaces) = (self.args.webhook_options.clone(), self.args.namespaces.clone());
-        let webhook = Webhook::open(self.profile, options, self.args.policy.clone(), requests, namespaces, health)
-            .await
-            .map_err(|message| Failure::input(message, String::new()))?;
+        let webhook =
+            Webhook::open(self.profile, options, self.args.policy.clone(), requests, namespaces, health)
+                .await
+                .map_err(|message| Failure::input(message, String::new()))?;
         Ok(Some(tokio::spawn(webhook.serve(stop.clone()))))
     }
 

@@ -101,7 +101,8 @@ pub fn run_without_words() -> Option<Run> {
         if !text.contains(KIND) {
             return Err(no_verb());
         }
-        let output = function::run(text, &FunctionConfig { today: Some(today()), ..FunctionConfig::default() }, None)?;
+        let output =
+            function::run(text, &FunctionConfig { today: Some(today()), ..FunctionConfig::default() }, None)?;
         if output.is_list { tell(&output).map(Some) } else { Err(no_verb()) }
     };
     run().transpose()

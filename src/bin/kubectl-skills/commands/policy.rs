@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::install::admission_policy::{self, Action, Binding};
 use kubectl_skills::install::inject_policy::{self, Injection};
-use kubectl_skills::install::skill_policy::{self, Printed};
 use kubectl_skills::install::signature_policy;
+use kubectl_skills::install::skill_policy::{self, Printed};
 
 use crate::exit::{Failure, Outcome, Run};
 use crate::planning::{policy_of, profile_by_name, today};

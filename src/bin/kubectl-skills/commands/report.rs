@@ -110,7 +110,9 @@ fn skills_of(stream: &Stream<'_>, planned: &PlannedRuntime) -> Vec<Skill> {
     let Ok(object) = stream.object(item) else { return Vec::new() };
     let listed = if is_binding(Object(&object)) {
         let binding = Binding::of(item.id.clone(), item.origin.clone(), &object).ok();
-        binding.filter(|one| one.spec.delivery == Delivery::Pod || !planned.plan.problems().is_empty()).map(|one| one.spec.skills)
+        binding
+            .filter(|one| one.spec.delivery == Delivery::Pod || !planned.plan.problems().is_empty())
+            .map(|one| one.spec.skills)
     } else {
         AgentRuntimeSpec::from_object(&object).ok().map(|spec| spec.skills)
     };

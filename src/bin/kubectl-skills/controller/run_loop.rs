@@ -354,7 +354,10 @@ impl Loop {
     /// Whether ConfigMaps may be read: they are watched, so that later changes are noticed, and are not being read; the policy is
     /// known that the plans are to keep.
     fn may_read_config(&self) -> bool {
-        self.in_force.is_some() && self.reading.is_none() && self.cache.synced() && self.cache.config_is_live()
+        self.in_force.is_some()
+            && self.reading.is_none()
+            && self.cache.synced()
+            && self.cache.config_is_live()
     }
 
     fn read_config(&mut self) {
@@ -399,7 +402,7 @@ impl Loop {
             Some(old) => {
                 let concerned = old.concerned(&new, self.cache.runtime_keys());
                 // What SkillBindings alone give hangs on no ConfigMap, but on these.
-                let bound = if old.judges_as(&new) { Vec::new() } else { self.cache.binding_units() };
+                let bound = if old.judges_as(&new) { BTreeSet::new() } else { self.cache.binding_units() };
                 if old.gate() != new.gate() {
                     tracing::info!(gate = new.gate(), "the feature gate over skills changed");
                 }

@@ -1,8 +1,8 @@
 //! Answers AdmissionReviews, and hands requests about health on. Connections are left to [`crate::server::connections`],
 //! verdicts to the library.
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use http::{Method, Request, StatusCode, header};

@@ -54,7 +54,10 @@ pub fn changes(before: &Lock, after: &Lock) -> Vec<Change> {
     };
     let partner = |of: &Entry, there: &Lock, here: &Lock| {
         let repository = name(&of.image);
-        there.find(&of.image).cloned().or_else(|| sole(here, &repository).and_then(|_| sole(there, &repository)))
+        there
+            .find(&of.image)
+            .cloned()
+            .or_else(|| sole(here, &repository).and_then(|_| sole(there, &repository)))
     };
     for entry in after.entries() {
         match partner(entry, before, after) {
@@ -80,7 +83,8 @@ pub fn changes(before: &Lock, after: &Lock) -> Vec<Change> {
 
 fn change(old: &Entry, new: &Entry) -> Option<Change> {
     let own = |facts: &Facts| facts.allowed_tools.clone();
-    let wider: Vec<String> = own(&new.facts).into_iter().filter(|tool| !old.facts.allowed_tools.contains(tool)).collect();
+    let wider: Vec<String> =
+        own(&new.facts).into_iter().filter(|tool| !old.facts.allowed_tools.contains(tool)).collect();
     let signers = |entry: &Entry| {
         let mut all: Vec<String> = entry.signed.iter().flatten().map(|one| shown(&one.signer)).collect();
         all.sort();
@@ -93,7 +97,10 @@ fn change(old: &Entry, new: &Entry) -> Option<Change> {
     let facts = [
         of((old.image.clone(), new.image.clone()), "image"),
         of((old.digest.to_string(), new.digest.to_string()), "digest"),
-        of((text(old.content.as_ref().map(|one| one as _)), text(new.content.as_ref().map(|one| one as _))), "content"),
+        of(
+            (text(old.content.as_ref().map(|one| one as _)), text(new.content.as_ref().map(|one| one as _))),
+            "content",
+        ),
         of(fact(|facts| facts.version.as_ref().map(|one| one as _)), "version"),
         of((own(&old.facts).join(" "), own(&new.facts).join(" ")), "allowed tools"),
         of(fact(|facts| facts.license.as_ref().map(|one| one as _)), "licence"),

@@ -52,7 +52,11 @@ fn code(of: &str) -> String {
 /// The first digits of a digest, and all of it where a mouse rests.
 fn digest(of: &str) -> String {
     let short: String = of.chars().take("sha256:".len() + 12).collect();
-    if of.is_empty() { String::new() } else { format!("<code title=\"{}\">{}</code>", text(of), text(&short)) }
+    if of.is_empty() {
+        String::new()
+    } else {
+        format!("<code title=\"{}\">{}</code>", text(of), text(&short))
+    }
 }
 
 fn hash(of: &str) -> String {
@@ -103,7 +107,13 @@ impl Page<'_> {
     }
 
     /// A table with its filter.
-    fn table(&mut self, id: &str, what: &str, columns: &[Column], rows: impl Iterator<Item = (String, Vec<String>)>) {
+    fn table(
+        &mut self,
+        id: &str,
+        what: &str,
+        columns: &[Column],
+        rows: impl Iterator<Item = (String, Vec<String>)>,
+    ) {
         self.push(&format!(
             "<p class=\"filter\"><label for=\"filter-{id}\">Filter {what}</label><input id=\"filter-{id}\" data-of=\"{id}-table\" type=\"search\" \
              autocomplete=\"off\"><output data-of=\"{id}-table\"></output></p>\n<table id=\"{id}-table\">\n<thead><tr>"
@@ -143,12 +153,25 @@ impl Page<'_> {
         let row = |one: &Found| {
             let agent = one.agent.map_or(String::new(), |agent| self.agent(agent));
             let skill = one.skill.map_or(String::new(), |skill| self.skill(skill));
-            let rule = if one.rule.is_empty() { "<span class=\"bad\">error</span>".to_owned() } else { format!("<span class=\"bad\">{}</span>", text(one.rule)) };
-            let help = if one.help.is_empty() { String::new() } else { format!("<span class=\"help\">{}</span>", text(&one.help)) };
+            let rule = if one.rule.is_empty() {
+                "<span class=\"bad\">error</span>".to_owned()
+            } else {
+                format!("<span class=\"bad\">{}</span>", text(one.rule))
+            };
+            let help = if one.help.is_empty() {
+                String::new()
+            } else {
+                format!("<span class=\"help\">{}</span>", text(&one.help))
+            };
             (String::new(), vec![rule, agent, skill, format!("<div>{}{help}</div>", text(&one.message))])
         };
         let rows: Vec<_> = findings.iter().map(row).collect();
-        self.table("findings", "findings", &[("Rule", false), ("Agent", false), ("Skill", false), ("What", false)], rows.into_iter());
+        self.table(
+            "findings",
+            "findings",
+            &[("Rule", false), ("Agent", false), ("Skill", false), ("What", false)],
+            rows.into_iter(),
+        );
     }
 
     fn changes(&mut self) {
@@ -170,7 +193,8 @@ impl Page<'_> {
                 };
                 let mut what = String::new();
                 if !one.wider.is_empty() {
-                    let _ = write!(what, "<li class=\"bad\">more tools: {}</li>", text(&one.wider.join(", ")));
+                    let _ =
+                        write!(what, "<li class=\"bad\">more tools: {}</li>", text(&one.wider.join(", ")));
                 }
                 for (name, before, after) in &one.facts {
                     let shown = |value: &str| match value {
@@ -180,32 +204,49 @@ impl Page<'_> {
                     };
                     let _ = write!(what, "<li>{name}: {} → {}</li>", shown(before), shown(after));
                 }
-                let at = self.inventory.skills.iter().position(|skill| {
-                    skill.entry.as_ref().is_some_and(|entry| entry.image == one.image)
-                });
-                let image = at.map_or_else(|| code(&one.image), |at| format!("<a href=\"#skill-{at}\">{}</a>", code(&one.image)));
+                let at = self
+                    .inventory
+                    .skills
+                    .iter()
+                    .position(|skill| skill.entry.as_ref().is_some_and(|entry| entry.image == one.image));
+                let image = at.map_or_else(
+                    || code(&one.image),
+                    |at| format!("<a href=\"#skill-{at}\">{}</a>", code(&one.image)),
+                );
                 let agents = at.map_or(0, |at| self.inventory.skills[at].agents.len());
                 let list = if what.is_empty() { String::new() } else { format!("<ul>{what}</ul>") };
                 let kind = format!("<span class=\"{class}\">{}</span>", one.kind.text());
                 (String::new(), vec![image, kind, list, agents.to_string()])
             })
             .collect();
-        self.table("changes", "changes", &[("Image", false), ("Change", false), ("What", false), ("Agents", true)], rows.into_iter());
+        self.table(
+            "changes",
+            "changes",
+            &[("Image", false), ("Change", false), ("What", false), ("Agents", true)],
+            rows.into_iter(),
+        );
     }
 
     fn skills(&mut self) {
         self.push("<h2 id=\"skills\">Skills</h2>\n");
         let row = |(index, skill): (usize, &Skill)| {
             let entry = skill.entry.as_ref();
-            let agents: Vec<String> = skill.agents.iter().map(|agent| format!("<li>{}</li>", self.agent(*agent))).collect();
+            let agents: Vec<String> =
+                skill.agents.iter().map(|agent| format!("<li>{}</li>", self.agent(*agent))).collect();
             let tools = entry.map_or(String::new(), |entry| text(&entry.facts.allowed_tools.join(", ")));
             let signed = match (skill.signed(), entry) {
-                (signed, _) if signed.starts_with("unsigned") => format!("<span class=\"warn\">{}</span>", text(&signed)),
+                (signed, _) if signed.starts_with("unsigned") => {
+                    format!("<span class=\"warn\">{}</span>", text(&signed))
+                }
                 (signed, Some(_)) => text(&signed),
                 (_, None) => "<span class=\"warn\">not in the lock</span>".to_owned(),
             };
             let about = skill.fact(|facts| facts.description.clone());
-            let about = if about.is_empty() { String::new() } else { format!("<span class=\"help\">{}</span>", text(&about)) };
+            let about = if about.is_empty() {
+                String::new()
+            } else {
+                format!("<span class=\"help\">{}</span>", text(&about))
+            };
             let pinned = entry.map_or(String::new(), |entry| format!(" {}", digest(entry.digest.as_str())));
             let cells = vec![
                 format!("<div><strong>{}</strong>{about}</div>", text(&skill.name())),
@@ -241,8 +282,13 @@ impl Page<'_> {
                 .iter()
                 .map(|one| format!("<li>{} {}</li>", self.skill(one.skill), code(&one.path)))
                 .collect();
-            let added = if agent.added.is_empty() { String::new() } else { format!("<span class=\"help\">with {}</span>", text(&agent.added.join(", "))) };
-            let list = if uses.is_empty() { "none".to_owned() } else { format!("<ul>{}</ul>", uses.join("")) };
+            let added = if agent.added.is_empty() {
+                String::new()
+            } else {
+                format!("<span class=\"help\">with {}</span>", text(&agent.added.join(", ")))
+            };
+            let list =
+                if uses.is_empty() { "none".to_owned() } else { format!("<ul>{}</ul>", uses.join("")) };
             let set = agent.set.as_ref().map_or(String::new(), |set| digest(set.as_str()));
             let cells = vec![
                 format!("<div>{}{added}</div>", text(&agent.title())),
@@ -254,7 +300,13 @@ impl Page<'_> {
             (format!("agent-{index}"), cells)
         };
         let rows: Vec<_> = self.inventory.agents.iter().enumerate().map(row).collect();
-        let columns = [("Agent", false), ("Workload", false), ("Skills", false), ("Number", true), ("Skill set", false)];
+        let columns = [
+            ("Agent", false),
+            ("Workload", false),
+            ("Skills", false),
+            ("Number", true),
+            ("Skill set", false),
+        ];
         self.table("agents", "agents", &columns, rows.into_iter());
     }
 }

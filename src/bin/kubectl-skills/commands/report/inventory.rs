@@ -11,8 +11,8 @@ use kubectl_skills::api::pins::Pinned;
 use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::skill::lock::{Entry, Lock, set};
 use kubectl_skills::skill::oci::Digest;
-use kubectl_skills::skill::policy::{Enforced, Policy};
 use kubectl_skills::skill::policy::judge::shown;
+use kubectl_skills::skill::policy::{Enforced, Policy};
 
 use super::changes::{Change, changes};
 
@@ -88,7 +88,8 @@ pub struct Found {
 impl Agent {
     /// `namespace/name`, after its kind where it is a SkillBinding.
     pub fn title(&self) -> String {
-        let kind = if self.id.kind == kubectl_skills::api::names::AGENT_RUNTIME { "" } else { "SkillBinding " };
+        let kind =
+            if self.id.kind == kubectl_skills::api::names::AGENT_RUNTIME { "" } else { "SkillBinding " };
         format!("{kind}{}/{}", self.id.namespace, self.id.name)
     }
 }
@@ -98,7 +99,8 @@ impl Skill {
     pub fn name(&self) -> String {
         let known = self.entry.as_ref().and_then(|entry| entry.facts.name.clone());
         known.unwrap_or_else(|| {
-            let repository = image_reference::parts(&self.image).map_or(self.image.as_str(), |parts| parts.repository);
+            let repository =
+                image_reference::parts(&self.image).map_or(self.image.as_str(), |parts| parts.repository);
             repository.rsplit('/').next().unwrap_or(repository).to_owned()
         })
     }
@@ -118,7 +120,9 @@ impl Skill {
         let decided = entry.unsigned.as_ref();
         match (signers.is_empty(), decided) {
             (false, _) => signers.into_iter().collect::<Vec<_>>().join("; "),
-            (true, Some(decision)) => format!("unsigned: {} ({}, {})", decision.reason, decision.by, decision.at),
+            (true, Some(decision)) => {
+                format!("unsigned: {} ({}, {})", decision.reason, decision.by, decision.at)
+            }
             (true, None) if entry.signed.is_some() => "unsigned".to_owned(),
             (true, None) => String::new(),
         }
@@ -126,7 +130,11 @@ impl Skill {
 
     /// A fact of the lock; empty where it is not known.
     pub fn fact<T: ToString>(&self, of: impl Fn(&kubectl_skills::skill::lock::Facts) -> Option<T>) -> String {
-        self.entry.as_ref().and_then(|entry| of(&entry.facts)).map(|value| value.to_string()).unwrap_or_default()
+        self.entry
+            .as_ref()
+            .and_then(|entry| of(&entry.facts))
+            .map(|value| value.to_string())
+            .unwrap_or_default()
     }
 }
 
@@ -145,7 +153,8 @@ pub struct Known<'k> {
 impl Inventory {
     /// Of plans in which nothing was pinned or refused by policy; `listed` gives the skills of a plan.
     pub fn new(planned: &Planned, listed: impl Fn(usize) -> Vec<Listed>, known: &Known<'_>) -> Self {
-        let mut out = Self { policy: known.policy.as_ref().map(|policy| policy.file.clone()), ..Self::default() };
+        let mut out =
+            Self { policy: known.policy.as_ref().map(|policy| policy.file.clone()), ..Self::default() };
         let mut by_image: BTreeMap<String, usize> = BTreeMap::new();
         let mut order: Vec<usize> = (0..planned.plans.len()).collect();
         order.sort_by_key(|index| {
@@ -156,7 +165,12 @@ impl Inventory {
             let plan = &planned.plans[index].plan;
             let skills = listed(index);
             let members = skills.iter().map(|skill| {
-                (skill.name.as_str(), skill.image.as_str(), skill.mount_path.as_str(), skill.sub_path.as_str())
+                (
+                    skill.name.as_str(),
+                    skill.image.as_str(),
+                    skill.mount_path.as_str(),
+                    skill.sub_path.as_str(),
+                )
             });
             let set = set::of_skills(known.lock, members).filter(|_| !skills.is_empty());
             let agent = out.agents.len();

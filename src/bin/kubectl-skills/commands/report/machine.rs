@@ -26,7 +26,8 @@ pub fn json(inventory: &Inventory) -> Value {
         })
     };
     let of_skill = |skill: &Skill| {
-        let users: Vec<Value> = skill.agents.iter().filter_map(|agent| agents.get(*agent)).map(identity).collect();
+        let users: Vec<Value> =
+            skill.agents.iter().filter_map(|agent| agents.get(*agent)).map(identity).collect();
         let known = skill.entry.as_ref().map(kubectl_skills::skill::lock::value);
         json!({"image": skill.image, "lock": known, "agents": users})
     };
@@ -76,7 +77,8 @@ pub fn cyclonedx(inventory: &Inventory) -> Value {
             "properties": properties,
         })
     };
-    let mut components: Vec<Value> = skills.iter().enumerate().map(|(index, skill)| component(index, skill)).collect();
+    let mut components: Vec<Value> =
+        skills.iter().enumerate().map(|(index, skill)| component(index, skill)).collect();
     components.extend(agents.iter().enumerate().map(of_agent));
     let depends = |(index, agent): (usize, &Agent)| {
         let mut on: Vec<String> = agent.uses.iter().map(|one| format!("skill-{}", one.skill)).collect();
@@ -125,16 +127,20 @@ fn component(index: usize, skill: &Skill) -> Value {
         if let Some(text) = &facts.description {
             put("description", json!(text));
         }
-        put("hashes", json!([{"alg": "SHA-256", "content": entry.digest.as_str().trim_start_matches("sha256:")}]));
+        put(
+            "hashes",
+            json!([{"alg": "SHA-256", "content": entry.digest.as_str().trim_start_matches("sha256:")}]),
+        );
         if let Some(text) = &facts.license {
             put("licenses", licenses(text));
         }
         properties.extend(entry.content.as_ref().map(|one| property("kagenti:skill:content", one.as_str())));
-        properties.extend(facts.allowed_tools.iter().map(|tool| property("kagenti:skill:allowed-tool", tool)));
+        properties
+            .extend(facts.allowed_tools.iter().map(|tool| property("kagenti:skill:allowed-tool", tool)));
         let numbers = [("files", facts.files), ("bytes", facts.bytes), ("tokens", facts.tokens)];
-        properties.extend(
-            numbers.iter().filter_map(|(name, value)| Some(property(&format!("kagenti:skill:{name}"), &(*value)?.to_string()))),
-        );
+        properties.extend(numbers.iter().filter_map(|(name, value)| {
+            Some(property(&format!("kagenti:skill:{name}"), &(*value)?.to_string()))
+        }));
         properties.extend(
             entry.signed.iter().flatten().map(|one| property("kagenti:skill:signed-by", &shown(&one.signer))),
         );
@@ -182,7 +188,9 @@ fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
             other => out.push_str(&format!("%{other:02X}")),
         }
     }

@@ -23,10 +23,13 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
                     what.push(format!("**more tools**: {}", code(&one.wider.join(", "))));
                 }
                 what.extend(one.facts.iter().map(|(name, before, after)| {
-                    let shown = |value: &str| if value.is_empty() { "nothing".to_owned() } else { code(short(value)) };
+                    let shown = |value: &str| {
+                        if value.is_empty() { "nothing".to_owned() } else { code(short(value)) }
+                    };
                     format!("{name}: {} → {}", shown(before), shown(after))
                 }));
-                let _ = writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
+                let _ =
+                    writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
             }
             out.push('\n');
         }
@@ -50,7 +53,8 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
     }
     out.push_str("### Skills\n\n| skill | image | version | licence | tools | signed by | agents |\n|---|---|---|---|---|---|--:|\n");
     for skill in skills {
-        let tools = skill.entry.as_ref().map(|entry| entry.facts.allowed_tools.join(", ")).unwrap_or_default();
+        let tools =
+            skill.entry.as_ref().map(|entry| entry.facts.allowed_tools.join(", ")).unwrap_or_default();
         let signed = if skill.entry.is_some() { skill.signed() } else { "not in the lock".to_owned() };
         let _ = writeln!(
             out,

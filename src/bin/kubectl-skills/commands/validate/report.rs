@@ -6,8 +6,8 @@ use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
 use kubectl_skills::api::skill_binding::{SkillBindingSpec, is_binding};
-use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
 use kubectl_skills::plan::Options;
+use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
 use kubectl_skills::plan::demands::of_list;
 use kubectl_skills::plan::session::{Rules, look_ahead};
 use kubectl_skills::validate::findings::{Severity, rules};
@@ -214,7 +214,9 @@ fn one(
                 Severity::Warning => warnings.push(finding),
             }
         }
-        findings.extend(of_list(options, &spec.skills).iter().map(|found| at("policy", &found.to_string(), &found.path)));
+        findings.extend(
+            of_list(options, &spec.skills).iter().map(|found| at("policy", &found.to_string(), &found.path)),
+        );
     }
     Judged { file: object.origin().file, id: id.clone(), findings, warnings }
 }
