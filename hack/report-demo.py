@@ -152,12 +152,12 @@ class Chromium:
     def open(self, url, width, height, scheme):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        # Another address, or it is no load.
-        self.call("Page.navigate", url="about:blank")
-        self.events.clear()
-        self.call("Page.navigate", url=url)
-        if not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-            self.until("Page.loadEventFired")
+        # Another address first, or it is no load.
+        for address in ("about:blank", url):
+            self.events.clear()
+            self.call("Page.navigate", url=address)
+            if not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+                self.until("Page.loadEventFired")
 
     def ask(self, expression):
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)

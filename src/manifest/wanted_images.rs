@@ -97,7 +97,12 @@ mod tests {
 
     fn named(kind: &str, image: &str) -> SkillImage {
         SkillImage {
-            object: ObjectRef { kind: kind.into(), name: "weather".into(), ..ObjectRef::default() },
+            object: ObjectRef {
+                api_version: String::new(),
+                kind: kind.into(),
+                namespace: String::new(),
+                name: "weather".into(),
+            },
             field: "f".into(),
             image: image.into(),
             place: InputError::default(),

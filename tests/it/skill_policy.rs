@@ -167,10 +167,11 @@ fn every_face_says_the_same() {
     let session = Session::new(options, ConfigView::default(), Vec::new());
     let inventory = Inventory {
         runtimes: &items[1..],
-        selected: &[true],
+        selected: &[("team1".to_owned(), "weather".to_owned())].into(),
         bindings: &[],
-        selected_bindings: &[],
-        workloads: &items[..1],
+        selected_bindings: &[].into(),
+        workloads: &[(("Deployment".to_owned(), "team1".to_owned(), "weather".to_owned()), items[0].clone())]
+            .into(),
         pods: &[],
     };
     let plans = live::plan(&inventory, &session);
@@ -225,7 +226,7 @@ fn a_policy_that_is_kept_changes_no_byte() {
     let without = skills(&["render", "-f", manifest.to_str().expect("a path"), &locked]);
     let with = files.run(&["render"]);
     assert_eq!((with.code, &with.stdout), (0, &without.stdout), "{with:?}");
-    assert!(with.stdout.contains(&format!("reference: ghcr.io/acme/pdf:1@{ONE}")), "{}", with.stdout);
+    assert!(with.stdout.contains(&format!("reference: 'ghcr.io/acme/pdf:1@{ONE}'")), "{}", with.stdout);
     assert_eq!(files.run(&["validate"]).code, 0);
 }
 
@@ -277,8 +278,8 @@ fn a_policy_is_printed_for_those_that_ask_at_admission() {
     for wanted in [
         "# Left out: signedBy[1] names a key by fingerprint, and its text is needed here; write keyFile.\n",
         "kind: ImageValidatingPolicy\n",
-        "expression: object.spec.?volumes.orValue([]).filter(v, has(v.image) && has(v.image.reference)).map(v, v.image.reference)\n",
-        "expression: images.skills.all(image, verifyImageSignatures(image, [attestors.signer1]) > 0)\n",
+        "expression: \"object.spec.?volumes.orValue([]).filter(v, has(v.image) && has(v.image.reference)).map(v, v.image.reference)\"\n",
+        "expression: \"images.skills.all(image, verifyImageSignatures(image, [attestors.signer1]) > 0)\"\n",
     ] {
         assert!(kyverno.stdout.contains(wanted), "{wanted}\n{}", kyverno.stdout);
     }
@@ -335,7 +336,7 @@ fn the_report_says_who_has_what() {
 
     files.write(
         "old.lock",
-        &lock().replace(TWO, &TWO.replace('2', "3")).replace("['Bash(*)', Read]", "[Read]"),
+        &lock().replace(TWO, &format!("sha256:{}", "3".repeat(64))).replace("['Bash(*)', Read]", "[Read]"),
     );
     let old = files.path("old.lock");
     let against = ["report", "-o", "markdown", "--against", old.to_str().expect("a path")];

@@ -266,7 +266,7 @@ fn every_defect_is_reported_with_its_place() {
             "policy.yaml:1:1: apiVersion: must be skills.kagenti.dev/v1alpha1, found \"\"\n\
              policy.yaml:1:1: kind: must be SkillPolicy, found \"Policy\"\n",
         ),
-        (&format!("{head}---\n{head}"), "policy.yaml:4: a second document: a policy is one\n"),
+        (&format!("{head}---\n{head}"), "policy.yaml:3: a second document: a policy is one\n"),
         (
             &format!(
                 "{head}spec:\n  licences: [MIT]\n  pinned: \"true\"\n  allowUnsigned: 1\n  allowedTools: Read\n"

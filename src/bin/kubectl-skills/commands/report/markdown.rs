@@ -8,7 +8,7 @@ use crate::printable;
 /// The text.
 pub fn text(inventory: &Inventory, title: &str) -> String {
     let Inventory { agents, skills, findings, changes, compared, .. } = inventory;
-    let mut out = format!("## {}\n\n", code(title));
+    let mut out = format!("## {}\n\n", printable::line(title));
     // Into a text, which cannot fail.
     let _ = writeln!(out, "{} agents, {} skills, {} findings.\n", agents.len(), skills.len(), findings.len());
     if *compared {
