@@ -66,6 +66,10 @@ report-demo: ## The page of report over 200 agents and 60 skills, opened in Chro
 	cargo build --locked
 	hack/report-demo.py --images docs/images
 
+.PHONY: e2e-verify
+e2e-verify: ## verify on what the real cosign signs in real registries (needs Go, python3; cosign takes a quarter of an hour to build once)
+	hack/e2e-verify.sh
+
 .PHONY: chaos
 chaos: ## Two replicas of the controller on a real API server while everything breaks (CHAOS_SEED, CHAOS_SECONDS; needs what e2e needs)
 	hack/chaos.sh

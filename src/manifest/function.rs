@@ -396,8 +396,8 @@ fn policy(options: &FunctionConfig) -> Result<Option<Arc<Enforced>>, Vec<InputEr
 #[cfg(feature = "skill")]
 fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
     let text = options.lock.as_deref().filter(|_| options.remove != Some(true));
-    let read = |text| Ok(Arc::new(Lock::read(text, FILE)?.pins("the lock")));
-    text.map(read).transpose()
+    let lock = text.map(|text| Lock::read(text, FILE)).transpose()?;
+    Ok(lock.map(|lock| Arc::new(lock.pins("the lock"))))
 }
 
 /// The digests of a lock, which this build cannot read.

@@ -83,6 +83,8 @@ pub enum Verb {
     Copy(Box<commands::copy::Args>),
     #[cfg(feature = "registry")]
     Tags(commands::tags::Args),
+    #[cfg(feature = "registry")]
+    Verify(Box<commands::verify::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
@@ -234,6 +236,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Copy(args) => commands::copy::run(args),
         #[cfg(feature = "registry")]
         Verb::Tags(args) => commands::tags::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Verify(args) => commands::verify::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

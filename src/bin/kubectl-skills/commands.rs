@@ -52,6 +52,8 @@ pub mod tags;
 #[cfg(feature = "registry")]
 pub mod transfer;
 pub mod validate;
+#[cfg(feature = "registry")]
+pub mod verify;
 pub mod version;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Run {
 }
 
 /// `linux/arm64` or `linux/arm64/v8`.
-fn platform(text: &str) -> Result<String, String> {
+pub fn platform(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('/').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if matches!(parts.len(), 2 | 3) && parts.iter().all(is_word) {
