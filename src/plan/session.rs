@@ -10,6 +10,7 @@ use super::bindings::{
     Binding, clashes, is_known_version, profile_of_bindings, profile_of_left, without_container,
 };
 use super::claims::Claim;
+use super::demands::by_policy;
 use super::pinning::{pin, pin_bindings};
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
@@ -168,6 +169,9 @@ impl Session {
         let bindings = pin_bindings(pins, bindings, &mut findings);
         let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         faults_of(&bindings, &mut findings);
+        if !Object(object).is_being_deleted() {
+            findings.extend(by_policy(&options, &spec.skills, &bindings));
+        }
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
         findings.extend(self.without_container(workload.as_deref(), bindings.iter().copied()));
@@ -243,6 +247,7 @@ impl Session {
         if strict {
             findings.extend(binding.faults.iter().cloned());
             faults_of(&bindings, &mut findings);
+            findings.extend(by_policy(options, &binding.spec.skills, &bindings));
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
             let all = std::iter::once(&binding).chain(bindings.iter().copied());
             findings.extend(self.without_container(workload.as_deref(), all));

@@ -35,6 +35,7 @@ mod skill_frontmatter;
 mod skill_hostile;
 mod skill_image;
 mod skill_pack;
+mod skill_policy;
 mod slips;
 mod status_and_plan;
 mod vectors;

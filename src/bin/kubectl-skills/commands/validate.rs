@@ -2,6 +2,8 @@
 //! what `render` would refuse of them.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
-use crate::planning::chosen_profile;
+use crate::planning::{Locked, Planning, chosen_profile, policy_of};
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
@@ -21,7 +23,7 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::render::{Settings, plan_all};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
-use kubectl_skills::plan::Options;
+use kubectl_skills::skill::lock::FILE;
 
 mod report;
 
@@ -55,6 +57,12 @@ pub struct Args {
     allow_none: bool,
     #[command(flatten)]
     kinds: KindsArgs,
+    /// Pin images by a lock, as 'lock' writes it; one that it does not have is an error
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = FILE)]
+    locked: Option<PathBuf>,
+    /// Refuse what breaks this policy about skills (kind SkillPolicy), which is judged by the lock alone
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     input: Input,
 }
@@ -79,9 +87,15 @@ pub fn run(args: &Args) -> Run {
     if !errors.is_empty() {
         return Err(Failure::Input(errors));
     }
-    let settings = Settings { by_themselves: true, ..Settings::new(profile) };
-    let options = Options { kinds, ..settings.options.clone() };
-    let planned = plan_all(&stream, &Settings { options, ..settings });
+    let planning = Planning {
+        kinds,
+        lock: args.locked.as_deref().map(Locked::read).transpose()?,
+        policy: args.policy.as_deref().map(policy_of).transpose()?.map(Arc::new),
+        ..Planning::default()
+    };
+    let options = planning.options(profile);
+    let planned =
+        plan_all(&stream, &Settings { by_themselves: true, options, ..Settings::new(profile) });
     let mut judged = judge(&documents, profile, namespace);
     let nobodys = report::add(&mut judged, &planned);
     if !nobodys.is_empty() {
