@@ -1,0 +1,70 @@
+//! Who signed a skill image: bytes of signatures and what is trusted in, a verdict as data out. Finding signatures is left to
+//! who calls, and what is said of a verdict to who prints.
+
+use super::oci::Digest;
+
+/// The predicate type of what cosign signs an image with; all others are attestations.
+pub const SIGNATURE_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// Who made a signature.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Signer {
+    /// Who holds a key.
+    Key {
+        /// The digest of the public key, as SPKI in DER.
+        fingerprint: Digest,
+    },
+    /// Whom a certificate authority has identified.
+    Certificate {
+        /// Mail address or URI of the certificate.
+        identity: String,
+        /// Who had identified him.
+        issuer: String,
+    },
+}
+
+/// How a signature is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// A Sigstore bundle, which refers to the image.
+    Bundle,
+    /// A layer of the image under the tag `sha256-<digest>.sig`.
+    SignatureTag,
+}
+
+impl Format {
+    /// As it is written in lock files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::SignatureTag => "signature-tag",
+        }
+    }
+
+    /// The format of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Bundle, Self::SignatureTag].into_iter().find(|format| format.as_str() == text)
+    }
+}
+
+/// A signature or attestation that holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Verified {
+    /// Who made it.
+    pub signer: Signer,
+    /// How it is kept.
+    pub format: Format,
+    /// The digest that it names: of an image or of an index.
+    pub digest: Digest,
+    /// Whether an entry of a transparency log was checked.
+    pub log: bool,
+    /// What it says of the image; none in a signature of the old format.
+    pub predicate_type: Option<String>,
+}
+
+impl Verified {
+    /// Whether it signs the image rather than attest something about it.
+    pub fn is_signature(&self) -> bool {
+        self.predicate_type.as_deref().is_none_or(|kind| kind == SIGNATURE_PREDICATE)
+    }
+}
