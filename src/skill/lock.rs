@@ -12,11 +12,13 @@ use crate::api::pins::Pins;
 use crate::skill::oci::Digest;
 
 mod read;
+mod rename;
 pub mod set;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use rename::rename;
 pub use write::{edit, value};
 
 /// `kind` of the file.

@@ -19,6 +19,7 @@ mod said;
 mod server;
 mod skills;
 mod tls;
+mod updates;
 mod writes;
 
 use std::path::Path;

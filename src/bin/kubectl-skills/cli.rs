@@ -82,6 +82,10 @@ pub enum Verb {
     Copy(Box<commands::copy::Args>),
     #[cfg(feature = "registry")]
     Tags(commands::tags::Args),
+    #[cfg(feature = "registry")]
+    Outdated(Box<commands::outdated::Args>),
+    #[cfg(feature = "registry")]
+    Update(Box<commands::update::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
@@ -230,6 +234,10 @@ pub fn run(args: &Args) -> Run {
         Verb::Copy(args) => commands::copy::run(args),
         #[cfg(feature = "registry")]
         Verb::Tags(args) => commands::tags::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Outdated(args) => commands::outdated::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Update(args) => commands::update::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

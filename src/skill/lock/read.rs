@@ -103,7 +103,12 @@ impl Reader<'_> {
                 if let Ok(text) = self.document.key_text(key)
                     && !seen.insert(text.clone().into_owned())
                 {
-                    self.refuse_at(key, &[], format!("the key {text:?} is there already"), "remove one of the two");
+                    self.refuse_at(
+                        key,
+                        &[],
+                        format!("the key {text:?} is there already"),
+                        "remove one of the two",
+                    );
                 }
             }
         }
@@ -115,10 +120,15 @@ impl Reader<'_> {
             return Vec::new();
         };
         let root = At { map, path: Vec::new() };
-        for (key, wanted) in [("apiVersion", format!("{SKILLS_GROUP}/{VERSION}")), ("kind", KIND.to_owned())] {
+        for (key, wanted) in [("apiVersion", format!("{SKILLS_GROUP}/{VERSION}")), ("kind", KIND.to_owned())]
+        {
             match map.get(key).and_then(Value::as_str) {
                 Some(found) if found == wanted => {}
-                Some(found) => self.refuse(&root.below(key), format!("{found:?} is not known"), &format!("known is {wanted}")),
+                Some(found) => self.refuse(
+                    &root.below(key),
+                    format!("{found:?} is not known"),
+                    &format!("known is {wanted}"),
+                ),
                 None => self.refuse(&root.below(key), "is required", &format!("write {key}: {wanted}")),
             }
         }

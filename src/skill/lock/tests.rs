@@ -98,11 +98,10 @@ fn comments_and_unknown_keys_stay() {
     entries[0].digest = digest(TWO);
     entries.push(entry("ghcr.io/acme/tar:1"));
     let after = edit(&text, FILE, &entries).expect("an edit");
-    let expected = text
-        .replace(&format!("digest: '{ONE}'"), &format!("digest: '{TWO}'"))
-        .replace(&format!("- image: ghcr.io/acme/old:1\n  digest: {ONE}\n"), &format!(
-            "- image: ghcr.io/acme/tar:1\n  digest: {ONE}\n  content: null\n"
-        ));
+    let expected = text.replace(&format!("digest: '{ONE}'"), &format!("digest: '{TWO}'")).replace(
+        &format!("- image: ghcr.io/acme/old:1\n  digest: {ONE}\n"),
+        &format!("- image: ghcr.io/acme/tar:1\n  digest: {ONE}\n  content: null\n"),
+    );
     assert_eq!(after, expected);
     assert_eq!(without_lines(&read(&after)).len(), 3);
 }
@@ -125,10 +124,15 @@ fn what_is_wrong_is_reported_with_its_line() {
             "skills.lock:1:1: apiVersion: is required (write apiVersion: skills.kagenti.dev/v1alpha1)\n\
              skills.lock:1:7: kind: \"SkillLocks\" is not known (known is SkillLock)\n",
         ),
-        ("[]\n".into(), "skills.lock:1:1: must be a SkillLock, found array (correct it, or let 'kubectl skills lock' write it again)\n"),
+        (
+            "[]\n".into(),
+            "skills.lock:1:1: must be a SkillLock, found array (correct it, or let 'kubectl skills lock' write it again)\n",
+        ),
         (format!("{head}---\na: 1\n"), "skills.lock:3: a second document: a lock is one\n"),
         (
-            format!("{head}skills:\n- image: a/b:1\n- image: a/b:1\n  digest: sha256:1\n  files: many\n  version: 1.0\n"),
+            format!(
+                "{head}skills:\n- image: a/b:1\n- image: a/b:1\n  digest: sha256:1\n  files: many\n  version: 1.0\n"
+            ),
             "skills.lock:4:3: skills[0].digest: is required (correct it, or let 'kubectl skills lock' write it again)\n\
              skills.lock:6:11: skills[1].digest: \"sha256:1\" is no digest: sha256: must be followed by 64 hexadecimal digits in \
              lower case (correct it, or let 'kubectl skills lock' write it again)\n\
@@ -136,15 +140,22 @@ fn what_is_wrong_is_reported_with_its_line() {
              skills.lock:7:10: skills[1].files: must be a whole number, found string\n",
         ),
         (
-            format!("{head}skills:\n- {{image: a/b, digest: {ONE}}}\n- {{image: docker.io/a/b:latest, digest: {ONE}}}\n"),
+            format!(
+                "{head}skills:\n- {{image: a/b, digest: {ONE}}}\n- {{image: docker.io/a/b:latest, digest: {ONE}}}\n"
+            ),
             "skills.lock:5:11: skills[1].image: docker.io/a/b:latest is there already, on line 4 (remove one of the two)\n",
         ),
         (
             format!("{head}skills:\n- {{image: a/b, digest: {ONE}, digest: {TWO}}}\n"),
-            &format!("skills.lock:4:{}: the key \"digest\" is there already (remove one of the two)\n", 15 + 8 + 73),
+            &format!(
+                "skills.lock:4:{}: the key \"digest\" is there already (remove one of the two)\n",
+                15 + 8 + 73
+            ),
         ),
         (
-            format!("{head}skills:\n- {{image: 'a/b:1@{ONE}', digest: {TWO}, unsigned: {{by: me}}, signed: [{{by: me}}]}}\n"),
+            format!(
+                "{head}skills:\n- {{image: 'a/b:1@{ONE}', digest: {TWO}, unsigned: {{by: me}}, signed: [{{by: me}}]}}\n"
+            ),
             "",
         ),
     ] {

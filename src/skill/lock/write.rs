@@ -42,7 +42,8 @@ pub fn edit(text: &str, file: &str, entries: &[Entry]) -> Result<String, Vec<Inp
         }]
     };
     let syntax = |error: SyntaxError| place(error.line, error.column, "", &error.message, "");
-    let refused = |error: EditError| place(error.line, error.column, &error.path, &error.message, &error.help);
+    let refused =
+        |error: EditError| place(error.line, error.column, &error.path, &error.message, &error.help);
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let mut desired = document.to_value().map_err(syntax)?;
     let raw = desired.get("skills").and_then(Value::as_array).cloned().unwrap_or_default();

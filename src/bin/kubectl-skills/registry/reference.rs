@@ -32,7 +32,12 @@ impl Reference {
         })?;
         let (registry, repository) = parts.location();
         let digest = parts.digest.map(Digest::parse).transpose()?;
-        Ok(Self { registry: registry.to_owned(), repository: repository.into_owned(), tag: parts.tag.map(str::to_owned), digest })
+        Ok(Self {
+            registry: registry.to_owned(),
+            repository: repository.into_owned(),
+            tag: parts.tag.map(str::to_owned),
+            digest,
+        })
     }
 
     /// `HOST/REPOSITORY`, without tag and digest.
