@@ -61,6 +61,10 @@ e2e: ## The tests against real API servers (needs Go, curl and openssl; the firs
 e2e-registry: ## push, pull, copy and tags against real registries on loopback, and a proxy that breaks them (needs Go, python3)
 	hack/e2e-registry.sh
 
+.PHONY: e2e-verify
+e2e-verify: ## verify on what the real cosign signs in real registries (needs Go, python3; cosign takes a quarter of an hour to build once)
+	hack/e2e-verify.sh
+
 .PHONY: chaos
 chaos: ## Two replicas of the controller on a real API server while everything breaks (CHAOS_SEED, CHAOS_SECONDS; needs what e2e needs)
 	hack/chaos.sh

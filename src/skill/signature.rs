@@ -1,6 +1,21 @@
 //! Who signed a skill image: bytes of signatures and what is trusted in, a verdict as data out. Finding signatures is left to
 //! who calls, and what is said of a verdict to who prints.
 
+#[cfg(feature = "signatures")]
+pub mod check;
+#[cfg(feature = "signatures")]
+mod json;
+#[cfg(feature = "signatures")]
+pub mod key;
+#[cfg(feature = "signatures")]
+mod logged;
+#[cfg(feature = "signatures")]
+mod provider;
+#[cfg(feature = "signatures")]
+mod statement;
+#[cfg(feature = "signatures")]
+pub mod trust;
+
 use super::oci::Digest;
 
 /// The predicate type of what cosign signs an image with; all others are attestations.
@@ -68,3 +83,45 @@ impl Verified {
         self.predicate_type.as_deref().is_none_or(|kind| kind == SIGNATURE_PREDICATE)
     }
 }
+
+/// Why a signature or attestation does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is damaged, or not what it is to be.
+    Unreadable(String),
+    /// It may be good, but is of a kind that is not checked.
+    Unsupported(String),
+    /// By a key, and none was given.
+    NoKey,
+    /// By a key, and none of those that were given.
+    OtherKey,
+    /// By a certificate, and no identity was given.
+    NoIdentity {
+        /// Mail address or URI of the certificate, which holds.
+        identity: String,
+        /// Who had identified him.
+        issuer: String,
+    },
+    /// By a certificate that names nobody who was given.
+    OtherIdentity {
+        /// Mail address or URI of the certificate, which holds.
+        identity: String,
+        /// Who had identified him.
+        issuer: String,
+    },
+    /// Its certificate or log entry is refused.
+    Untrusted(String),
+    /// It has no log entry that holds, and one is demanded.
+    NoLog(String),
+    /// It is good, and about other images.
+    OtherImage {
+        /// Who made it.
+        signer: Signer,
+        /// Which images.
+        digests: Vec<Digest>,
+    },
+}
+
+#[cfg(all(test, feature = "signatures"))]
+#[allow(clippy::disallowed_methods, reason = "tests read their files")]
+mod tests;

@@ -17,6 +17,7 @@ mod reads;
 #[path = "../faults/said.rs"]
 mod said;
 mod server;
+mod signatures;
 mod skills;
 mod tls;
 mod updates;

@@ -86,6 +86,8 @@ pub enum Verb {
     Outdated(Box<commands::outdated::Args>),
     #[cfg(feature = "registry")]
     Update(Box<commands::update::Args>),
+    #[cfg(feature = "registry")]
+    Verify(Box<commands::verify::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
@@ -238,6 +240,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Outdated(args) => commands::outdated::run(args),
         #[cfg(feature = "registry")]
         Verb::Update(args) => commands::update::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Verify(args) => commands::verify::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

@@ -61,6 +61,8 @@ pub mod transfer;
 #[cfg(feature = "registry")]
 pub mod update;
 pub mod validate;
+#[cfg(feature = "registry")]
+pub mod verify;
 pub mod version;
 #[cfg(feature = "webhook")]
 pub mod webhook;
