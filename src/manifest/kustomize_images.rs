@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::object::Origin;
-use crate::yaml::{self, Document, SyntaxError, apply};
+use crate::yaml::{self, Document, Splice, SyntaxError, apply};
 
 /// An entry of `images`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -133,8 +133,34 @@ fn edited(text: &str, wanted: &[&ImageEntry]) -> Result<String, Refused> {
             }
         }
     }
+    // As people and `kustomize edit` write them: a tag such as 1.2.0 needs no quotes where the old one had none.
+    if let Some(after) = plain(text, &document, wanted)
+        && Document::parse(&after).and_then(|document| document.to_value()).is_ok_and(|found| found == value)
+    {
+        return Ok(after);
+    }
     let splices = yaml::edit(&document, &value).map_err(Refused::Edit)?;
     Ok(apply(text, &splices))
+}
+
+/// The text with the new tags and digests in the places of the old ones; `None` where one of these is not written as it is.
+fn plain(text: &str, document: &Document<'_>, wanted: &[&ImageEntry]) -> Option<String> {
+    let mut splices = Vec::new();
+    for entry in wanted {
+        for (key, new) in [("newTag", &entry.new_tag), ("digest", &entry.digest)] {
+            let Some(new) = new else { continue };
+            let node = document.find(&["images".into(), entry.index.into(), key.into()])?;
+            let (start, end) =
+                (document.tree.node(node).start as usize, document.tree.node(node).end as usize);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+            if !document.source(node).chars().all(is_plain) || !new.chars().all(is_plain) {
+                return None;
+            }
+            splices.push(Splice { start, end, text: new.clone() });
+        }
+    }
+    splices.sort_by_key(|splice| splice.start);
+    Some(apply(text, &splices))
 }
 
 #[cfg(test)]
@@ -146,7 +172,7 @@ mod tests {
     #[test]
     fn tags_and_digests_of_entries_are_replaced_and_nothing_else() {
         let text = format!(
-            "# overlay\nresources: [../base]\nimages:\n- name: ghcr.io/acme/pdf   # skill\n  newName: mirror.lan/pdf\n  newTag: \"1.2.0\"\n\
+            "# overlay\nresources: [../base]\nimages:\n- name: ghcr.io/acme/pdf   # skill\n  newName: mirror.lan/pdf\n  newTag: 1.2.0   # pinned\n\
              - {{name: csv, digest: {DIGEST}}}\n- name: other\n  newName: another\n"
         );
         let found = entries(&text);

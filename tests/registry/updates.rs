@@ -166,6 +166,7 @@ fn a_new_script_comes_first_and_each_changed_line_is_shown() {
         bench.plain(shown),
         "HOST/acme/pdf:1.0.0 -> 1.1.0\nnew scripts and programs:\n  + z/run.py  9 B\nwider allowed-tools:\n  + Bash(rm *)\n\
          files:\n  ~ SKILL.md  +2 -2 lines\n  ~ a.md  +1 -1 lines\n\
+         annotations of the manifest:\n  ~ io.skillimage.wordcount  \"4\" -> \"6\"\n\
          --- /dev/null\n+++ z/run.py\n@@ -0,0 +1 @@\n+print(1)\n\
          --- SKILL.md\n+++ SKILL.md\n@@ -1,8 +1,8 @@\n ---\n name: pdf\n description: Reads PDF files.\n-allowed-tools: Read\n\
          +allowed-tools: Read Bash(rm *)\n ---\n # PDF\n \n-Read it.\n+Read all of it.\\u{200b}\n\
@@ -175,7 +176,9 @@ fn a_new_script_comes_first_and_each_changed_line_is_shown() {
     let (one, other) = (bench.reference("acme/pdf:1.0.0"), bench.reference("acme/pdf:1.1.0"));
     let inspected = skills(&["inspect", &other, "--against", &one]);
     assert_eq!(inspected.code, 1, "{inspected:?}");
-    assert!(bench.plain(shown).ends_with(&inspected.stdout), "{inspected:?}");
+    let files =
+        shown.replace("annotations of the manifest:\n  ~ io.skillimage.wordcount  \"4\" -> \"6\"\n", "");
+    assert!(files.ends_with(&inspected.stdout), "{inspected:?}");
     let same = skills(&["inspect", &one, "--against", &one, "-o", "json"]);
     assert_eq!((same.code, same.json()["verdict"].clone()), (0, json!("same")));
 }
@@ -360,6 +363,7 @@ fn a_pull_request_says_what_changed() {
              | `HOST/acme/pdf` | `1.0.0` | `1.1.0` | content | `the lock does not say who signed it before` |\n\n\
              ### `HOST/acme/pdf:1.0.0` -> `HOST/acme/pdf:1.1.0`\n\nDigest `{after}`; named by:\n\n- `SkillBinding team1/weather`\n\n\
              **New scripts and programs**\n\n- added `run.sh` 10 B\n\n**Files**\n\n- `SKILL.md` +2 -1 lines\n\n\
+             **Annotations of the manifest**\n\n- `io.skillimage.wordcount` `\"4\" -> \"5\"`\n\n\
              <details><summary>run.sh +1 -0</summary>\n\n```diff\n@@ -0,0 +1 @@\n+#!/bin/sh\n```\n\n</details>\n\n\
              <details><summary>SKILL.md +2 -1</summary>\n\n````diff\n@@ -5,4 +5,5 @@\n ---\n # PDF\n \n-Read it.\n+Read <all>.\n+```\n````\n\n\
              </details>\n"

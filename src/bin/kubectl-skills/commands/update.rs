@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::counted;
@@ -25,6 +26,7 @@ use crate::net::block_on;
 use crate::registry::args::RegistryArgs;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::store::Stores;
+use crate::registry::trust::TrustArgs;
 use crate::skill_files::LimitArgs;
 use crate::source::{Input, Inputs};
 use crate::{notes, printable, sink};
@@ -85,6 +87,8 @@ pub struct Args {
     output: Option<Report>,
     #[command(flatten)]
     lock: LockArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
@@ -193,6 +197,7 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
         content: Some(args.limits.limits()),
         level: args.to.into(),
     };
+    let trust = args.trust.given().then(|| args.trust.resolve()).transpose()?;
     block_on(async {
         let stores = Arc::new(Stores::new(&args.registry, "update")?);
         let answers = unless_interrupted(async { Ok(ask(&stores, questions, &how).await) }).await?;
@@ -213,9 +218,11 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
         for (used, version, answer) in answered {
             match decide(args, version.is_some(), &answer) {
                 Decision::Update(new) => {
-                    let looked = look::at(&stores, args, &used, &new, lock).await?;
+                    let looked = look::at(&stores, args, &used, &new, (lock, trust.as_ref())).await?;
                     match looked.signer {
-                        Verdict::Refused(why) if !args.allow_signer_change => refused.push((used.image, why)),
+                        Verdict::Refused(why) if !args.allow_signer_change => {
+                            refused.push((used.image, why, OTHER_SIGNER));
+                        }
                         signer => updates.push(Update {
                             used,
                             version: answer.version.map(|version| version.to_string()),
@@ -227,18 +234,22 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
                 }
                 Decision::Current => {}
                 Decision::Skip(why) => skipped.push((used.image, why)),
-                Decision::Refuse(why) => refused.push((used.image, why)),
+                Decision::Refuse(why) => refused.push((used.image, why, "")),
             }
         }
         if refused.is_empty() { Ok((updates, skipped)) } else { Err(stopped(refused)) }
     })
 }
 
-fn stopped(refused: Vec<(String, String)>) -> Failure {
-    let error = |(image, why): (String, String)| kubectl_skills::api::error::InputError {
+/// How to go on where somebody else signed.
+const OTHER_SIGNER: &str =
+    "leave the image out by naming the others, or give --allow-signer-change if it is meant";
+
+fn stopped(refused: Vec<(String, String, &str)>) -> Failure {
+    let error = |(image, why, help): (String, String, &str)| InputError {
         message: format!("{image}: {why}; nothing is written"),
-        help: "leave the image out by naming the others, or give --allow-signer-change if it is meant".into(),
-        ..Default::default()
+        help: help.to_owned(),
+        ..InputError::default()
     };
     Failure::Input(refused.into_iter().map(error).collect())
 }
@@ -252,6 +263,7 @@ fn decide(args: &Args, explicit: bool, answer: &Answer) -> Decision {
         };
     };
     match &new.change {
+        Err(why) if explicit => Decision::Refuse(format!("what changed to {} is not known: {why}", new.tag)),
         Err(why) => Decision::Skip(format!("what changed to {} is not known: {why}", new.tag)),
         Ok(SkillChange::Same) if !explicit => Decision::Current,
         Ok(change @ SkillChange::MetadataOnly { .. }) if !explicit && !args.metadata => {

@@ -79,7 +79,8 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
     }
 }
 
-fn of_verdict(signer: &signature::Signer) -> Signer {
+/// A signer as the lock has him.
+pub fn of_verdict(signer: &signature::Signer) -> Signer {
     match signer {
         signature::Signer::Key { fingerprint } => Signer::Key { fingerprint: fingerprint.to_string() },
         signature::Signer::Certificate { identity, issuer } => {
