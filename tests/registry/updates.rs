@@ -265,7 +265,7 @@ fn an_update_is_written_everywhere_and_nowhere_else() {
     let pinned = kustomization.replacen("newTag: 1.0.0", "newTag: 1.2.0", 1).replace(&before, &after);
     assert_eq!(bench.read("m/kustomization.yaml"), pinned);
     let now = bench.read("skills.lock");
-    let kept = lock(&bench.reference("acme/pdf:1.2.0"), &after, "");
+    let kept = lock(&format!("\"{}\"", bench.reference("acme/pdf:1.2.0")), &after, "");
     assert!(now.starts_with(&kept), "{now}");
     // There is nothing more to do, but for what was not asked for.
     let again = update(&["-i"]);
