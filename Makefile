@@ -157,6 +157,11 @@ bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU,
 	cargo build --release --locked
 	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)
 
+.PHONY: bench-lock
+bench-lock: build ## `render --locked` of 2,000 agents alongside `render` (needs python3, Linux)
+	bench/generate.py .cache/bench
+	bench/locked.py --program $${CARGO_TARGET_DIR:-target}/release/kubectl-skills --data .cache/bench
+
 .PHONY: bench-skill-images
 bench-skill-images: build ## pack and inspect on a skill of 12,941 files, alongside crane and oras where they are; hostile images: time, memory
 	hostile=$$(mktemp -d); trap 'rm -rf "$$hostile"' EXIT; \

@@ -21,3 +21,5 @@ pub mod skill_images;
 pub mod stream;
 pub mod summary;
 pub mod typed_list;
+#[cfg(feature = "internals")]
+pub mod wanted_images;

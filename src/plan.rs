@@ -18,6 +18,7 @@ mod image_volumes;
 mod mesh;
 mod mounts;
 mod ownership;
+mod pinning;
 mod pod;
 pub mod pod_injection;
 mod record;
@@ -32,6 +33,7 @@ mod work;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -39,6 +41,7 @@ use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
+use crate::api::pins::Pins;
 use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
@@ -89,6 +92,8 @@ pub struct Options {
     pub record: RecordMode,
     /// The kinds that a SkillBinding can point at.
     pub kinds: Kinds,
+    /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
+    pub pins: Option<Arc<Pins>>,
 }
 
 impl Options {
@@ -105,6 +110,7 @@ impl Options {
             finalizers: false,
             record: RecordMode::Off,
             kinds: Kinds::default(),
+            pins: None,
         }
     }
 }

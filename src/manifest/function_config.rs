@@ -57,7 +57,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 16] = [
+pub const OPTIONS: [FunctionOption; 17] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -102,6 +102,11 @@ pub const OPTIONS: [FunctionOption; 16] = [
         name: "podTemplatePaths",
         kind: OptionKind::PodTemplatePaths,
         text: "Further kinds that a SkillBinding can point at, and where their pod template is: Workflow.example.com=spec.template",
+    },
+    FunctionOption {
+        name: "lock",
+        kind: OptionKind::Text(|config| &mut config.lock),
+        text: "Text of a skills.lock: images get their digests from it, and one that it does not have is an error",
     },
     FunctionOption {
         name: "remove",
@@ -163,6 +168,8 @@ pub struct FunctionConfig {
     pub skill_folders: Option<bool>,
     /// Kinds as `--pod-template-path` has them.
     pub pod_template_paths: Vec<String>,
+    /// Text of a lock.
+    pub lock: Option<String>,
     /// Skills are taken out.
     pub remove: Option<bool>,
     /// Nothing is changed.
@@ -212,6 +219,7 @@ impl FunctionConfig {
             container: self.container.or(other.container),
             skill_folders: self.skill_folders.or(other.skill_folders),
             pod_template_paths: [self.pod_template_paths, other.pod_template_paths].concat(),
+            lock: self.lock.or(other.lock),
             remove: self.remove.or(other.remove),
             validate: self.validate.or(other.validate),
             allow_none: self.allow_none.or(other.allow_none),

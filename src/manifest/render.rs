@@ -29,7 +29,7 @@ use crate::manifest::summary::Tally;
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
-use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
+use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 
 pub use edited::Edited;
@@ -127,7 +127,7 @@ pub struct Report {
     /// Why.
     pub reason: String,
     /// Skills that are mounted.
-    pub skills: usize,
+    pub skills: Vec<PlannedSkill>,
     /// Whether `spec.skills` of the AgentRuntime is taken out, since its CRD has none.
     pub drops_skills: bool,
     /// Warnings.
@@ -228,7 +228,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
                 collector.lead(one.lead, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
-            reports.push(Report { id, target, action, reason, skills: skills.len(), drops_skills, warnings });
+            reports.push(Report { id, target, action, reason, skills, drops_skills, warnings });
         }
     }
     let Planned { errors, warnings, notes, tally, .. } = planned;
@@ -238,6 +238,11 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
         Err(errors)
     }
 }
+
+/// What is said of a lock where an operator mounts.
+const WITH_A_MOUNTING_OPERATOR: &str = "an operator of this profile mounts the references of AgentRuntimes as they are written, and \
+                                        would take the digests of the lock out again: write them into the AgentRuntimes where such \
+                                        an operator runs";
 
 /// What becomes of the workload before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -306,6 +311,9 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
+        if options.pins.is_some() && profile.mounts() && !options.remove && !stream.runtimes.is_empty() {
+            planned.notes.push(WITH_A_MOUNTING_OPERATOR.to_owned());
+        }
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new() })

@@ -28,6 +28,8 @@ pub struct SkillImage {
     pub image: String,
     /// Name of the skill.
     pub skill: String,
+    /// Its place, for what is wrong with it.
+    pub place: InputError,
 }
 
 /// All references, in the order of the input.
@@ -44,6 +46,7 @@ pub fn skill_images(stream: &Stream<'_>, kinds: Kinds) -> Result<Vec<SkillImage>
                     field: display(path).to_string(),
                     image: image.to_owned(),
                     skill: skill.to_owned(),
+                    place: stream.error(item, path, "", ""),
                 });
                 None
             }),

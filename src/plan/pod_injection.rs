@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::bindings::{Binding, clashes};
+use super::pinning::pin_bindings;
 use super::session::bound;
 use super::{Options, Outcome, Runtime, Surroundings, run};
 use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
@@ -51,10 +52,10 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// An injector; of the options the profile and the kinds count.
+    /// An injector; of the options the profile, the kinds and the pins count.
     pub fn new(options: &Options) -> Self {
         let profile = super::bindings::profile_of_bindings(options.profile);
-        let options = Options { kinds: options.kinds, ..Options::new(profile) };
+        let options = Options { kinds: options.kinds, pins: options.pins.clone(), ..Options::new(profile) };
         Self { layers: ConfigLayers::new(profile, &[], ConfigView::default()), options }
     }
 
@@ -65,6 +66,12 @@ impl Injector {
             .copied()
             .filter(|binding| binding.spec.delivery == Delivery::Pod && !binding.deleting)
             .collect();
+        let mut unlocked = Vec::new();
+        let bindings = pin_bindings(self.options.pins.as_deref(), bindings, &mut unlocked);
+        if !unlocked.is_empty() {
+            return Injected::Refused(unlocked);
+        }
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         let Some((lead, others)) = bindings.split_first() else { return Injected::Unchanged };
         let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
         if !clashes.is_empty() {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings};
 use super::claims::Claim;
+use super::pinning::{pin, pin_bindings};
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
@@ -140,7 +141,7 @@ impl Session {
         }
         let Case { id, origin, object, claim, workload, pods, bindings } = case;
         let mut findings = self.wrong_group(&id);
-        let spec = match AgentRuntimeSpec::from_object(object) {
+        let mut spec = match AgentRuntimeSpec::from_object(object) {
             Ok(spec) => spec,
             Err(wrong) => {
                 findings.extend(wrong.into_iter().map(unreadable));
@@ -148,6 +149,10 @@ impl Session {
             }
         };
         let strict = !options.exact && !options.remove;
+        let pins = options.pins.as_deref();
+        if let Some(pins) = pins.filter(|_| !options.remove && !Object(object).is_being_deleted()) {
+            findings.extend(pin(pins, &mut spec.skills, None));
+        }
         if strict && !Object(object).is_being_deleted() {
             self.rules.check(&id, object, &spec, &mut findings);
         }
@@ -157,7 +162,9 @@ impl Session {
         };
         findings.extend(claim.finding().filter(|_| strict));
         let stay = strict || (going == Going::Lead && !options.exact);
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let bindings = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         self.check_bindings(&bindings, &mut findings);
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
@@ -214,11 +221,17 @@ impl Session {
     fn judge_binding(&self, case: Case<'_>, options: &Options) -> Judged {
         let Case { id, origin, object, workload, bindings, .. } = case;
         let (mut findings, binding) = self.rules.read_binding(&id, &origin, object);
-        let Some(binding) = binding else {
+        let Some(mut binding) = binding else {
             return Judged { id, before_plan: findings.len(), findings, plan: None };
         };
         let strict = !options.remove && !binding.deleting;
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let pins = options.pins.as_deref().filter(|_| strict);
+        if let Some(pins) = pins {
+            findings.extend(pin(pins, &mut binding.spec.skills, None));
+        }
+        let bindings = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         if strict {
             findings.extend(skill_binding::unknown_fields(object));
             findings.extend(skill_binding::check_metadata(object));

@@ -7,10 +7,14 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 use crate::api::image_reference;
 use crate::api::pins::Pins;
 use crate::skill::oci::Digest;
 
+mod inspected;
+pub mod peers;
 mod read;
 mod rename;
 pub mod set;
@@ -18,8 +22,9 @@ pub mod set;
 mod tests;
 mod write;
 
+pub use inspected::entry as of_image;
 pub use rename::rename;
-pub use write::{edit, value};
+pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.
 pub const KIND: &str = "SkillLock";
@@ -33,6 +38,8 @@ pub struct Lock {
     entries: Vec<Entry>,
     /// By [`image_reference::key`], the index of its entry.
     by_image: HashMap<String, usize>,
+    /// Files of other tools, by the name of the tool.
+    imported: Map<String, Value>,
 }
 
 /// One image.
@@ -179,7 +186,7 @@ impl Lock {
                 by_image.entry(format!("{registry}/{repository}@{}", entry.digest)).or_insert(index);
             }
         }
-        Self { entries, by_image }
+        Self { entries, by_image, imported: Map::new() }
     }
 
     /// The entries, in the order of the file.
@@ -190,6 +197,11 @@ impl Lock {
     /// The entry of an image: its tag decides where it has one, however the rest is spelled.
     pub fn find(&self, image: &str) -> Option<&Entry> {
         Some(&self.entries[*self.by_image.get(&image_reference::key(image)?)?])
+    }
+
+    /// The file of another tool that is kept in it.
+    pub fn imported(&self, tool: &str) -> Option<&Value> {
+        self.imported.get(tool)
     }
 
     /// What plans need of it; `file` is how messages name it.

@@ -87,6 +87,10 @@ pub mod rules {
     pub const VOLUME_TWICE: Rule = runtime("volume-twice");
     /// A skill without an image.
     pub const IMAGE_EMPTY: Rule = runtime("image-empty");
+    /// An image that the lock does not have.
+    pub const LOCK_MISSING: Rule = runtime("lock-missing");
+    /// An image that is written with another digest than the lock has.
+    pub const LOCK_DIFFERS: Rule = runtime("lock-differs");
     /// Text that the kubelet does not read as an image reference.
     pub const IMAGE_REFERENCE: Rule = Rule { quirk: "Q27", ..runtime("image-reference") };
     /// An image without a tag, or with the tag `latest`.

@@ -15,6 +15,7 @@ mod hostile;
 mod hostile_images;
 mod in_place_stress;
 mod live_removal;
+mod locked;
 mod migrate;
 mod one_verdict;
 mod one_verdict_vectors;

@@ -10,6 +10,7 @@
 #[path = "../webhook/certificates.rs"]
 mod certificates;
 mod lists;
+mod lock;
 mod login;
 mod manifests;
 mod model;

@@ -34,6 +34,7 @@ pub mod inspect;
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod lock;
 pub mod migrate;
 mod near_miss;
 #[cfg(feature = "registry")]

@@ -1,15 +1,18 @@
 //! The rules that a plan follows: flags resolved, files read, names looked up. What was typed is left to `args`; nothing
 //! here knows the command line.
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::pins::Pins;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::Options;
+use kubectl_skills::skill::lock::Lock;
 
 use crate::exit::Failure;
 use crate::source;
@@ -38,6 +41,32 @@ pub struct Planning {
     pub skill_folders: Option<bool>,
     /// The kinds that SkillBindings can point at.
     pub kinds: Kinds,
+    /// The lock by which images are pinned.
+    pub lock: Option<Locked>,
+}
+
+/// A lock that was read.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// What it says.
+    pub lock: Arc<Lock>,
+    /// What plans need of it.
+    pub pins: Arc<Pins>,
+}
+
+impl Locked {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let file = path.display().to_string();
+        if !path.exists() {
+            return Err(Failure::input(
+                format!("{file}: there is no such file"),
+                "run 'kubectl skills lock -f' on the manifests, which writes it",
+            ));
+        }
+        let lock = Lock::read(&source::read_text(path)?, &file)?;
+        Ok(Self { pins: Arc::new(lock.pins(file)), lock: Arc::new(lock) })
+    }
 }
 
 impl Planning {
@@ -48,6 +77,7 @@ impl Planning {
             container: self.container.clone(),
             skill_folders: self.skill_folders,
             kinds: self.kinds,
+            pins: self.lock.as_ref().map(|lock| lock.pins.clone()),
             ..Options::new(profile)
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::peers::IMPORTED;
 use super::{Contained, Entry, Facts, KIND, Lock, Signed, Signer, Unsigned};
 use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
@@ -46,7 +47,12 @@ impl Lock {
         let mut reader = Reader { document: &document, slice, file, errors: Vec::new() };
         reader.duplicates();
         let entries = reader.file(&value);
-        if reader.errors.is_empty() { Ok(Self::new(entries)) } else { Err(reader.errors) }
+        let imported = reader.imported(&value);
+        if reader.errors.is_empty() {
+            Ok(Self { imported, ..Self::new(entries) })
+        } else {
+            Err(reader.errors)
+        }
     }
 }
 
@@ -163,6 +169,17 @@ impl Reader<'_> {
             entries.push(entry);
         }
         entries
+    }
+
+    fn imported(&mut self, root: &Value) -> Map<String, Value> {
+        match root.get(IMPORTED) {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(map)) => map.clone(),
+            Some(other) => {
+                self.refuse(&[IMPORTED.into()], format!("must be a mapping, found {}", type_name(other)), "");
+                Map::new()
+            }
+        }
     }
 
     fn mapping<'v>(&mut self, value: &'v Value, path: Vec<Step>) -> Option<At<'v>> {

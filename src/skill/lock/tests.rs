@@ -149,7 +149,7 @@ fn what_is_wrong_is_reported_with_its_line() {
             format!("{head}skills:\n- {{image: a/b, digest: {ONE}, digest: {TWO}}}\n"),
             &format!(
                 "skills.lock:4:{}: the key \"digest\" is there already (remove one of the two)\n",
-                15 + 8 + 73
+                16 + 8 + 73
             ),
         ),
         (

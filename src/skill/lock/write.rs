@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::peers::IMPORTED;
 use super::{Contained, Entry, KIND, Lock, Signed, Signer, Unsigned};
 use crate::api::error::InputError;
 use crate::api::names::{SKILLS_GROUP, VERSION};
@@ -18,14 +19,28 @@ const HEAD: &str = "# Written by 'kubectl skills lock'. Comments and keys of you
 /// # Errors
 /// A text that is no lock, or cannot be edited as it is written, with the place.
 pub fn edit(text: &str, file: &str, entries: &[Entry]) -> Result<String, Vec<InputError>> {
+    edit_with(text, file, entries, None)
+}
+
+/// The same, with the file of another tool kept in it, by the name of the tool ([`super::peers`]).
+///
+/// # Errors
+/// As [`edit`].
+pub fn edit_with(
+    text: &str,
+    file: &str,
+    entries: &[Entry],
+    imported: Option<(&str, &Value)>,
+) -> Result<String, Vec<InputError>> {
     let before = Lock::read(text, file)?;
     let slices = yaml::split(text);
     let Some(slice) = slices.first() else {
         let mut sorted: Vec<&Entry> = entries.iter().collect();
         sorted.sort_by(|a, b| a.image.cmp(&b.image));
         let skills: Vec<Value> = sorted.into_iter().map(|entry| updated(&Map::new(), None, entry)).collect();
-        let value =
+        let mut value =
             json!({"apiVersion": format!("{SKILLS_GROUP}/{VERSION}"), "kind": KIND, "skills": skills});
+        keep(&mut value, imported);
         let comments = if text.trim().is_empty() { HEAD } else { text };
         let gap = if comments.ends_with('\n') { "" } else { "\n" };
         return Ok(format!("{comments}{gap}{}", emit::document(&value)));
@@ -48,14 +63,24 @@ pub fn edit(text: &str, file: &str, entries: &[Entry]) -> Result<String, Vec<Inp
     let mut desired = document.to_value().map_err(syntax)?;
     let raw = desired.get("skills").and_then(Value::as_array).cloned().unwrap_or_default();
     let skills = merged(&before, &raw, entries);
-    let Some(root) = desired.as_object_mut() else { return Ok(text.to_owned()) };
-    if raw.is_empty() && skills.is_empty() {
-        return Ok(text.to_owned());
+    if (!raw.is_empty() || !skills.is_empty())
+        && let Some(root) = desired.as_object_mut()
+    {
+        root.insert("skills".into(), Value::Array(skills));
     }
-    root.insert("skills".into(), Value::Array(skills));
+    keep(&mut desired, imported);
     let splices = yaml::edit(&document, &desired).map_err(refused)?;
     let after = apply(slice.text(text), &splices);
     Ok([&text[..slice.start], &after, &text[slice.end..]].concat())
+}
+
+fn keep(root: &mut Value, imported: Option<(&str, &Value)>) {
+    if let Some((name, raw)) = imported {
+        if !root[IMPORTED].is_object() {
+            root[IMPORTED] = json!({});
+        }
+        root[IMPORTED][name] = raw.clone();
+    }
 }
 
 /// The list as it is to be. `raw` are the items of `before`, one for each entry.

@@ -115,7 +115,7 @@ fn no_verb() -> Failure {
 
 /// What the command line says, as a configuration that decides over the list's.
 fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
-    let planning = args.planning.resolve()?;
+    let planning = args.planning.resolve_for(args.remove)?;
     if planning.config.cluster {
         return Err(Failure::Usage(
             "--config-from cluster: a function's output may hang on its input only; write the ConfigMaps into a file".into(),
@@ -131,6 +131,7 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
         container: planning.container,
         skill_folders: planning.skill_folders,
         pod_template_paths: args.planning.kinds.pod_template_path.clone(),
+        lock: args.planning.locked.as_deref().filter(|_| !args.remove).map(source::read_text).transpose()?,
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),
         allow_none: args.allow_none.then_some(true),

@@ -6,7 +6,7 @@ use kubectl_skills::skill::oci::Descriptor;
 
 use crate::exit::Failure;
 #[cfg(feature = "registry")]
-use crate::registry::{args::RegistryArgs, blocking::Blocking, place::Place};
+use crate::registry::{args::RegistryArgs, blocking::Blocking, place::Place, reference::Reference};
 
 /// How images are reached.
 #[derive(Debug, ClapArgs)]
@@ -32,6 +32,20 @@ pub fn open(word: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened,
     })?;
     let (content, root) = Blocking::open(&place, &args.registry, verb)?;
     Ok(Opened { content: Box::new(content), root })
+}
+
+/// Opens the image that a manifest names: in a registry, whatever is in the working directory.
+#[cfg(feature = "registry")]
+pub fn open_reference(image: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
+    let reference = Reference::parse(image).map_err(|error| Failure::input(error, ""))?;
+    let (content, root) = Blocking::open(&Place::Registry(reference), &args.registry, verb)?;
+    Ok(Opened { content: Box::new(content), root })
+}
+
+/// Opens the image that a manifest names.
+#[cfg(not(feature = "registry"))]
+pub fn open_reference(image: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
+    open(image, args, verb)
 }
 
 /// Opens an image.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubectl_skills::api::object::ObjectRef;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::manifest::kustomize_images::{ImageEntry, entries};
 use kubectl_skills::manifest::skill_images::skill_images;
 use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::wanted_images::wanted;
 use kubectl_skills::skill::lock::{FILE, Lock};
 
 use crate::exit::Failure;
@@ -105,15 +105,19 @@ pub struct ImagesInUse {
 /// The images of manifests and of the kustomizations in their folders.
 pub fn of_manifests(inputs: &Inputs, stream: &Stream<'_>, kinds: Kinds) -> Result<ImagesInUse, Failure> {
     let mut out = ImagesInUse { images: Vec::new(), kustomizations: Vec::new() };
-    for one in skill_images(stream, kinds)? {
-        let wrong = |why: String| {
-            Failure::input(format!("{}: {}: {why}", one.object, one.field), "correct the reference")
-        };
-        let reference = Reference::parse(&one.image).map_err(wrong)?;
-        let used = entry(&mut out.images, &one.image, reference);
-        named(used, &one.object);
-        used.skills.insert(one.skill);
-        used.written.insert(one.image);
+    for one in wanted(skill_images(stream, kinds)?)? {
+        let image = one.to_resolve();
+        let reference = Reference::parse(&image)
+            .map_err(|why| Failure::input(format!("{image}: {why}"), "correct the reference"))?;
+        let used = entry(&mut out.images, &image, reference);
+        for by in one.named_by {
+            let name = by.object.to_string();
+            if !used.named_by.contains(&name) {
+                used.named_by.push(name);
+            }
+            used.skills.insert(by.skill);
+            used.written.insert(by.image);
+        }
     }
     let named_alone = inputs.paths.iter().flatten().filter(|path| is_kustomization(path));
     for path in inputs.kustomizations.iter().chain(named_alone) {
@@ -180,11 +184,4 @@ fn entry<'w>(all: &'w mut Vec<InUse>, image: &str, reference: Reference) -> &'w 
         all.len() - 1
     });
     &mut all[at]
-}
-
-fn named(used: &mut InUse, object: &ObjectRef) {
-    let name = object.to_string();
-    if !used.named_by.contains(&name) {
-        used.named_by.push(name);
-    }
 }

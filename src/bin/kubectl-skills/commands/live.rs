@@ -47,7 +47,7 @@ async fn open(verb: &'static str, subject: &Subject, remove: bool) -> Result<Clu
         Caller::or_files(verb),
         &subject.live,
         subject.namespace.as_deref(),
-        &subject.planning.resolve()?,
+        &subject.planning.resolve_for(remove)?,
         remove,
         false,
     )

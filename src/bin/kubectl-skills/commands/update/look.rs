@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kubectl_skills::skill::inspect;
-use kubectl_skills::skill::lock::{Entry, Signed};
-use kubectl_skills::skill::oci::Digest;
+use kubectl_skills::skill::lock::{Entry, Signed, of_image};
 use kubectl_skills::skill::signature::Verified;
 use kubectl_skills::skill::signature::trust::Trust;
 use tokio::runtime::Handle;
@@ -60,8 +59,7 @@ pub async fn at(
     });
     let stopped = |_| Failure::input(format!("{image}: the look at it was stopped"), "run again");
     let found = work.await.map_err(stopped)??;
-    let mut entry = Entry::new(image, new.digest.clone());
-    entry.content = Digest::parse(&found.content_identity).ok();
+    let mut entry = of_image(&image, &found).unwrap_or_else(|| Entry::new(image, new.digest.clone()));
     if let Some(checked) = &checked {
         record(&mut entry, checked);
     }
