@@ -4,6 +4,8 @@
 pub mod function;
 #[cfg(feature = "internals")]
 pub mod function_config;
+#[cfg(feature = "internals")]
+pub mod kustomize_images;
 pub mod kustomize_patch;
 #[cfg(feature = "internals")]
 pub mod migrate;

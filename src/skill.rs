@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod card;
+pub mod changes;
 pub mod compression;
 pub mod content;
 pub mod convert;
@@ -26,6 +27,7 @@ pub mod policy;
 pub mod signature;
 pub mod tree;
 pub mod url;
+pub mod versions;
 pub mod zip;
 
 use crate::api::error::{Fault, InputError};

@@ -105,6 +105,7 @@ mod tests {
             },
             field: "f".into(),
             image: image.into(),
+            skill: "pdf".into(),
             place: InputError::default(),
         }
     }

@@ -16,12 +16,14 @@ use crate::skill::oci::Digest;
 mod inspected;
 pub mod peers;
 mod read;
+mod rename;
 pub mod set;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use inspected::entry as of_image;
+pub use rename::rename;
 pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.

@@ -21,6 +21,7 @@ mod server;
 mod signatures;
 mod skills;
 mod tls;
+mod updates;
 mod writes;
 
 use std::path::Path;

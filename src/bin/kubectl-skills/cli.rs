@@ -84,6 +84,10 @@ pub enum Verb {
     #[cfg(feature = "registry")]
     Tags(commands::tags::Args),
     #[cfg(feature = "registry")]
+    Outdated(Box<commands::outdated::Args>),
+    #[cfg(feature = "registry")]
+    Update(Box<commands::update::Args>),
+    #[cfg(feature = "registry")]
     Verify(Box<commands::verify::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
@@ -236,6 +240,10 @@ pub fn run(args: &Args) -> Run {
         Verb::Copy(args) => commands::copy::run(args),
         #[cfg(feature = "registry")]
         Verb::Tags(args) => commands::tags::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Outdated(args) => commands::outdated::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Update(args) => commands::update::run(args),
         #[cfg(feature = "registry")]
         Verb::Verify(args) => commands::verify::run(args),
         #[cfg(not(feature = "cluster"))]

@@ -2,6 +2,9 @@
 
 #[cfg(feature = "cluster")]
 pub mod apply;
+#[cfg(feature = "registry")]
+mod change_markdown;
+mod change_text;
 #[cfg(feature = "cluster")]
 pub mod complete;
 #[cfg(feature = "cluster")]
@@ -21,6 +24,10 @@ pub mod function;
 pub mod hash;
 pub mod hash_report;
 mod image_source;
+#[cfg(feature = "registry")]
+mod image_versions;
+#[cfg(feature = "registry")]
+mod images_in_use;
 pub mod import;
 pub mod inspect;
 #[cfg(feature = "cluster")]
@@ -30,6 +37,8 @@ pub mod live_files;
 pub mod lock;
 pub mod migrate;
 mod near_miss;
+#[cfg(feature = "registry")]
+pub mod outdated;
 pub mod pack;
 pub mod plan;
 pub mod plan_table;
@@ -51,6 +60,8 @@ mod status_pods;
 pub mod tags;
 #[cfg(feature = "registry")]
 pub mod transfer;
+#[cfg(feature = "registry")]
+pub mod update;
 pub mod validate;
 #[cfg(feature = "registry")]
 pub mod verify;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use kubectl_skills::skill::content::Content;
+use kubectl_skills::api::error::Fault;
+use kubectl_skills::skill::content::{Content, Failed};
 use kubectl_skills::skill::inspect::choose;
 use kubectl_skills::skill::oci::{Descriptor, Digest, Document, media_type, parse};
 use kubectl_skills::skill::signature::trust::Trust;
@@ -279,14 +280,18 @@ struct Manifests {
 }
 
 impl Content for Manifests {
-    fn manifest(&mut self, descriptor: &Descriptor) -> std::result::Result<Vec<u8>, String> {
+    fn manifest(&mut self, descriptor: &Descriptor) -> std::result::Result<Vec<u8>, Failed> {
         self.bytes.get(&descriptor.digest).cloned().ok_or_else(|| {
             self.missing = Some(descriptor.clone());
-            "not fetched yet".to_owned()
+            not_here("not fetched yet")
         })
     }
 
-    fn blob(&mut self, _: &Descriptor) -> std::result::Result<Box<dyn Read + Send + '_>, String> {
-        Err("only manifests are read".to_owned())
+    fn blob(&mut self, _: &Descriptor) -> std::result::Result<Box<dyn Read + Send + '_>, Failed> {
+        Err(not_here("only manifests are read"))
     }
+}
+
+fn not_here(message: &str) -> Failed {
+    Failed { fault: Fault::Source, message: message.to_owned(), help: String::new() }
 }
