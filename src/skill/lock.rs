@@ -19,6 +19,8 @@ mod read;
 pub mod set;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "signatures")]
+mod verdict;
 mod write;
 
 pub use inspected::entry as of_image;
