@@ -20,6 +20,8 @@ mod rename;
 pub mod set;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "signatures")]
+mod verdict;
 mod write;
 
 pub use inspected::entry as of_image;

@@ -17,19 +17,19 @@ use crate::{faulty, folder, healthy, skills, text};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
-const SLSA: &str = "https://slsa.dev/provenance/v1";
+pub const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+pub const SLSA: &str = "https://slsa.dev/provenance/v1";
 
 /// Who signs, and the file with the public key.
-struct Key {
+pub struct Key {
     pair: EcdsaKeyPair,
     random: SystemRandom,
     folder: TempDir,
-    fingerprint: String,
+    pub fingerprint: String,
 }
 
 impl Key {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).expect("a key");
         let pair =
@@ -43,7 +43,7 @@ impl Key {
         Self { pair, random, folder, fingerprint: digest(&spki) }
     }
 
-    fn file(&self) -> String {
+    pub fn file(&self) -> String {
         text(&self.folder.path().join("cosign.pub"))
     }
 
@@ -51,7 +51,7 @@ impl Key {
         STANDARD.encode(self.pair.sign(&self.random, message).expect("a signature"))
     }
 
-    fn bundle(&self, image: &str, predicate: &str) -> Vec<u8> {
+    pub fn bundle(&self, image: &str, predicate: &str) -> Vec<u8> {
         let kind = "application/vnd.in-toto+json";
         let payload = json!({"_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": &image[7..]}}],
             "predicateType": predicate, "predicate": {}});
@@ -79,7 +79,7 @@ impl Key {
 }
 
 /// A manifest with a bundle that refers to an image.
-fn attach(model: &Model, subject: &str, bundle: &[u8]) -> String {
+pub fn attach(model: &Model, subject: &str, bundle: &[u8]) -> String {
     let mut layer = model.put_blob("a/b", bundle);
     layer["mediaType"] = json!(BUNDLE);
     let mut config = model.put_blob("a/b", b"{}");
@@ -107,7 +107,7 @@ fn list(model: &Model, subject: &str, manifests: &[String]) {
     model.put_manifest("a/b", Some(&format!("sha256-{}", &subject[7..])), INDEX, &index);
 }
 
-fn native() -> Arc<Model> {
+pub fn native() -> Arc<Model> {
     Arc::new(Model { referrers: true, page: 50, ..Model::default() })
 }
 

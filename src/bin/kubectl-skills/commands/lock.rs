@@ -17,6 +17,8 @@ use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
 use crate::planning::DEFAULT_NAMESPACE;
+#[cfg(feature = "registry")]
+use crate::registry::trust::TrustArgs;
 use crate::skill_files::LimitArgs;
 use crate::source::{Input, read_text};
 use crate::table::Table;
@@ -27,6 +29,7 @@ mod check;
 mod decision;
 mod exchange;
 mod look;
+mod signers;
 
 use look::{Looked, Order};
 
@@ -42,6 +45,9 @@ Examples:
 
   # A tag has moved, and that is meant
   kubectl skills lock -f manifests -R --update ghcr.io/acme/skills/pdf:1.2
+
+  # Who signed them, too
+  kubectl skills lock -f manifests -R --key cosign.pub
 
   # Nobody signed it, and somebody decides to use it all the same
   kubectl skills lock -f manifests -R --accept-unsigned --reason 'pilot until March' ghcr.io/acme/skills/pdf:1.2
@@ -98,6 +104,9 @@ pub struct Args {
     kinds: KindsArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    trust: TrustArgs,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -278,9 +287,11 @@ fn locked(
         .collect();
     let looked = look::all(&orders, &args.source, args.limits.limits())?;
     let decision = args.accept_unsigned.then(|| decision::of(args)).transpose()?;
+    let signers = signers::Signers::of(args)?;
     let mut entries = Entries::new();
     for (one, looked) in asked.iter().zip(looked) {
         let (mut entry, fate) = judged(args, file, one, looked)?;
+        signers.look(args, &mut entry, file.lock.find(&one.image))?;
         if let Some(decision) = &decision
             && entry.signed.as_ref().is_none_or(Vec::is_empty)
             && entry.unsigned.is_none()

@@ -4,8 +4,11 @@ use crate::skill::lock::{Unsigned, edit_with};
 const ONE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 const TWO: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
 
-/// A file of each tool, and the images that are in it.
-const FILES: [(Peer, &str, &[(&str, &str)]); 4] = [
+/// A tool, its file, and the images with their digests that are in it.
+type Sample = (Peer, &'static str, &'static [(&'static str, &'static str)]);
+
+/// A file of each tool.
+const FILES: [Sample; 4] = [
     (
         Peer::ToolHive,
         include_str!("../../../../testdata/locks/toolhive.lock.yaml"),
