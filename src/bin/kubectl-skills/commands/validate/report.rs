@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
+use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING};
 use kubectl_skills::api::object::{self, ObjectRef, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_binding;
@@ -123,7 +123,9 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     let mut targets: HashMap<&str, Vec<(String, TargetRef)>> = HashMap::new();
     let mut claimants = Vec::new();
     for candidate in &candidates {
-        if let (Some(spec), false) = (&candidate.spec, candidate.is_being_deleted()) {
+        // An object of a group that no operator reads has no part in it.
+        let is_read = [KAGENTI.group, ROSSOCTL.group].contains(&candidate.id.group());
+        if let Some(spec) = candidate.spec.as_ref().filter(|_| is_read && !candidate.is_being_deleted()) {
             let target = (candidate.id.name.clone(), spec.target_ref.clone());
             targets.entry(&candidate.id.namespace).or_default().push(target);
             let claimant = Claimant::of(object::Object(candidate.object.value), candidate.object.origin());
