@@ -113,7 +113,10 @@ pub(super) fn spec() -> Vec<Rule> {
             skill_again(spec, "name", |skill| str_of(skill, "name").map(str::to_owned))
         }),
         rule(
-            unique(&cel::clean(&cel::mount_path("self", "s")), &cel::clean(&cel::mount_path("self", "t"))),
+            unique(
+                &cel::comparable(&cel::mount_path("self", "s")),
+                &cel::comparable(&cel::mount_path("self", "t")),
+            ),
             "mount paths of skills must be unique, also those that runtime gives",
             |spec| {
                 let root = location(spec)
@@ -122,7 +125,7 @@ pub(super) fn spec() -> Vec<Rule> {
                 skill_again(spec, "mountPath", |skill| {
                     let name = str_of(skill, "name").unwrap_or_default();
                     let given = str_of(skill, "mountPath").map(str::to_owned);
-                    Some(clean(&given.unwrap_or_else(|| format!("{root}/{name}"))))
+                    Some(comparable(&given.unwrap_or_else(|| format!("{root}/{name}"))))
                 })
             },
         ),
@@ -184,11 +187,12 @@ pub(super) fn mount_path() -> Vec<Rule> {
             unless(!text(path).contains(".."))
         }),
         rule(
-            format!("!{}.exists(p, {}.startsWith(p))", cel::list(PROTECTED_PATHS), cel::clean("self")),
+            format!("!self.matches({})", cel::text(&protected())),
             format!("must not overlap a protected path: {}", PROTECTED_PATHS.join(", ")),
             |path| {
-                let path = clean(text(path));
-                unless(!PROTECTED_PATHS.iter().any(|protected| path.starts_with(protected)))
+                let clean = clean(text(path));
+                let overlaps = PROTECTED_PATHS.iter().any(|protected| clean.starts_with(protected));
+                unless(!(text(path).starts_with('/') && overlaps))
             },
         ),
         rule("self.matches('[^/.]')", "must not be the root of the container's file system", |path| {
@@ -235,8 +239,20 @@ pub(super) fn selector() -> Vec<Rule> {
     )]
 }
 
-/// A path in its clean form, as [`cel::clean`] has it.
+/// A path in its clean form, and what is below it or begins like it.
 fn clean(path: &str) -> String {
     let segments = path.split('/').filter(|segment| !matches!(*segment, "" | "."));
     segments.fold(String::new(), |path, segment| path + "/" + segment)
+}
+
+/// A regular expression of the protected paths in every spelling, and of what begins like one.
+fn protected() -> String {
+    let all: Vec<String> =
+        PROTECTED_PATHS.iter().map(|path| path.trim_start_matches('/').replace('/', "/(\\.?/)*")).collect();
+    format!("^/(\\.?/)*({})", all.join("|"))
+}
+
+/// A path as [`cel::comparable`] has it.
+fn comparable(path: &str) -> String {
+    cel::CLEANING.iter().fold(format!("{path}/"), |path, from| path.replace(from, "/"))
 }
