@@ -11,6 +11,7 @@ pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
+pub mod demands;
 pub(crate) mod draft;
 mod env;
 mod fields;
@@ -46,6 +47,8 @@ use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
+#[cfg(feature = "skill")]
+use crate::skill::policy::Enforced;
 use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
@@ -94,6 +97,9 @@ pub struct Options {
     pub kinds: Kinds,
     /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
     pub pins: Option<Arc<Pins>>,
+    /// What is demanded of skills: a plan that breaks it is refused.
+    #[cfg(feature = "skill")]
+    pub policy: Option<Arc<Enforced>>,
 }
 
 impl Options {
@@ -111,6 +117,8 @@ impl Options {
             record: RecordMode::Off,
             kinds: Kinds::default(),
             pins: None,
+            #[cfg(feature = "skill")]
+            policy: None,
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod oci;
 pub mod pack;
 pub mod path;
 pub mod pax;
+pub mod policy;
 pub mod signature;
 pub mod tree;
 pub mod url;

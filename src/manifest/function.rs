@@ -25,6 +25,8 @@ use crate::manifest::summary::{Mood, Summary};
 use crate::plan::{Options, RecordMode};
 #[cfg(feature = "skill")]
 use crate::skill::lock::{FILE, Lock};
+#[cfg(feature = "skill")]
+use crate::skill::policy::{self, Enforced};
 use crate::yaml::{Document, DocumentSlice, split};
 
 mod report;
@@ -352,6 +354,8 @@ fn settings(
             record: RecordMode::WhereAmbiguous,
             kinds,
             pins: pins(options)?,
+            #[cfg(feature = "skill")]
+            policy: policy(options)?,
             ..Options::new(profile)
         },
         view: options.config_view.unwrap_or_default(),
@@ -368,6 +372,26 @@ fn settings(
     Ok((settings, reason))
 }
 
+/// The policy that is in force; taking skills out breaks none.
+#[cfg(feature = "skill")]
+fn policy(options: &FunctionConfig) -> Result<Option<Arc<Enforced>>, Vec<InputError>> {
+    if options.remove == Some(true) {
+        return Ok(None);
+    }
+    let mut no_file = |_: &str| Err("a function reads no files; write key: sha256:...".to_owned());
+    let policy = match (&options.policy_file, &options.policy) {
+        (Some(policy), _) => Arc::clone(policy),
+        (None, Some(text)) => Arc::new(policy::read("the policy", text, &mut no_file)?),
+        (None, None) => return Ok(None),
+    };
+    let Some(today) = options.today else {
+        let message = "a policy needs to know the day, on which exceptions end".to_owned();
+        return Err(vec![InputError { message, ..InputError::default() }]);
+    };
+    let lock = options.lock.as_deref().map(|text| Lock::read(text, FILE)).transpose()?;
+    Ok(Some(Arc::new(Enforced::new(policy, Arc::new(lock.unwrap_or_default()), today))))
+}
+
 /// The digests of a lock; taking skills out needs none.
 #[cfg(feature = "skill")]
 fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
@@ -379,8 +403,12 @@ fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> 
 /// The digests of a lock, which this build cannot read.
 #[cfg(not(feature = "skill"))]
 fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
-    let message = "this build reads no lock".to_owned();
-    if options.lock.is_some() { Err(vec![InputError { message, ..InputError::default() }]) } else { Ok(None) }
+    let message = "this build reads no lock and no policy".to_owned();
+    if options.lock.is_some() || options.policy.is_some() {
+        Err(vec![InputError { message, ..InputError::default() }])
+    } else {
+        Ok(None)
+    }
 }
 
 /// The only list of skills would leave the package for ever.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::bindings::{Binding, clashes};
+use super::demands::by_policy;
 use super::pinning::pin_bindings;
 use super::session::bound;
 use super::{Options, Outcome, Runtime, Surroundings, run};
@@ -52,10 +53,16 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// An injector; of the options the profile, the kinds and the pins count.
+    /// An injector; of the options the profile, the kinds, the pins and the policy count.
     pub fn new(options: &Options) -> Self {
         let profile = super::bindings::profile_of_bindings(options.profile);
-        let options = Options { kinds: options.kinds, pins: options.pins.clone(), ..Options::new(profile) };
+        let options = Options {
+            kinds: options.kinds,
+            pins: options.pins.clone(),
+            #[cfg(feature = "skill")]
+            policy: options.policy.clone(),
+            ..Options::new(profile)
+        };
         Self { layers: ConfigLayers::new(profile, &[], ConfigView::default()), options }
     }
 
@@ -76,6 +83,10 @@ impl Injector {
         let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
         if !clashes.is_empty() {
             return Injected::Refused(clashes);
+        }
+        let broken = by_policy(&self.options, &lead.spec.skills, others);
+        if !broken.is_empty() {
+            return Injected::Refused(broken);
         }
         let taken = taken_over(pod, &bindings);
         if !taken.is_empty() {

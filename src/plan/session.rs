@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings};
 use super::claims::Claim;
+use super::demands::by_policy;
 use super::pinning::{pin, pin_bindings};
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
@@ -166,6 +167,9 @@ impl Session {
         let bindings = pin_bindings(pins, bindings, &mut findings);
         let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         self.check_bindings(&bindings, &mut findings);
+        if !Object(object).is_being_deleted() {
+            findings.extend(by_policy(&options, &spec.skills, &bindings));
+        }
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
         let bound = bound(&bindings, None, Binding::template_skills);
@@ -237,6 +241,7 @@ impl Session {
             findings.extend(skill_binding::check_metadata(object));
             findings.extend(skill_binding::check_spec(&id, &binding.spec, self.rules.of_skills()));
             self.check_bindings(&bindings, &mut findings);
+            findings.extend(by_policy(options, &binding.spec.skills, &bindings));
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
         }
         let target = binding.spec.target_ref().cloned().or_else(|| workload.as_deref().map(reference));

@@ -34,6 +34,7 @@ mod skill_frontmatter;
 mod skill_hostile;
 mod skill_image;
 mod skill_pack;
+mod skill_policy;
 mod status_and_plan;
 mod vectors;
 mod vectors_binary;

@@ -10,7 +10,7 @@ use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::skill::lock::FILE;
 
 use crate::exit::Failure;
-use crate::planning::{ConfigFrom, Locked, Planning, chosen_profile};
+use crate::planning::{ConfigFrom, Locked, Planning, chosen_profile, policy_in_force};
 use crate::source::{self, Input};
 
 pub use crate::sink::Report;
@@ -62,6 +62,9 @@ pub struct PlanningArgs {
     /// Pin images by a lock, as 'lock' writes it; one that it does not have is an error, and no registry is asked
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = FILE)]
     pub locked: Option<PathBuf>,
+    /// Refuse what breaks this policy about skills (kind SkillPolicy), which is judged by the lock alone
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     #[command(flatten)]
     pub kinds: KindsArgs,
 }
@@ -108,6 +111,7 @@ impl PlanningArgs {
             skill_folders: self.skill_folders,
             kinds: self.kinds.resolve()?,
             lock: self.locked.as_deref().filter(|_| !remove).map(Locked::read).transpose()?,
+            policy: self.policy.as_deref().filter(|_| !remove).map(policy_in_force).transpose()?,
         })
     }
 }

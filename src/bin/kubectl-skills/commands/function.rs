@@ -15,6 +15,7 @@ use kubectl_skills::manifest::stream::Source;
 use crate::args::PlanningArgs;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
+use crate::planning::today;
 use crate::sink;
 use crate::source;
 
@@ -100,7 +101,8 @@ pub fn run_without_words() -> Option<Run> {
         if !text.contains(KIND) {
             return Err(no_verb());
         }
-        let output = function::run(text, &FunctionConfig::default(), None)?;
+        let output =
+            function::run(text, &FunctionConfig { today: Some(today()), ..FunctionConfig::default() }, None)?;
         if output.is_list { tell(&output).map(Some) } else { Err(no_verb()) }
     };
     run().transpose()
@@ -131,6 +133,8 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
         container: planning.container,
         skill_folders: planning.skill_folders,
         pod_template_paths: args.planning.kinds.pod_template_path.clone(),
+        policy_file: planning.policy,
+        today: Some(today()),
         lock: args.planning.locked.as_deref().filter(|_| !args.remove).map(source::read_text).transpose()?,
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),

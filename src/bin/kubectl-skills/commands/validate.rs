@@ -1,6 +1,7 @@
 //! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes in manifests.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
-use crate::planning::chosen_profile;
+use crate::planning::{Locked, Planning, chosen_profile, policy_in_force};
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
@@ -19,6 +20,7 @@ use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
+use kubectl_skills::skill::lock::FILE;
 
 mod report;
 
@@ -51,6 +53,12 @@ pub struct Args {
     allow_none: bool,
     #[command(flatten)]
     kinds: KindsArgs,
+    /// Pin images by a lock, as 'lock' writes it; one that it does not have is an error
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = FILE)]
+    locked: Option<PathBuf>,
+    /// Refuse what breaks this policy about skills (kind SkillPolicy), which is judged by the lock alone
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     input: Input,
 }
@@ -74,7 +82,12 @@ pub fn run(args: &Args) -> Run {
     if !errors.is_empty() {
         return Err(Failure::Input(errors));
     }
-    let judged = judge(&documents, profile, namespace);
+    let planning = Planning {
+        lock: args.locked.as_deref().map(Locked::read).transpose()?,
+        policy: args.policy.as_deref().map(policy_in_force).transpose()?,
+        ..Planning::default()
+    };
+    let judged = judge(&documents, &planning.options(profile), namespace);
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::api::object::{self, ObjectRef};
-use kubectl_skills::api::profile::Profile;
-use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::skill_binding::{SkillBindingSpec, is_binding};
+use kubectl_skills::plan::Options;
 use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
+use kubectl_skills::plan::demands::of_list;
 use kubectl_skills::plan::session::{Rules, look_ahead};
 use kubectl_skills::validate::findings::{Severity, rules};
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
@@ -21,7 +22,7 @@ use crate::printable;
 /// One thing to be said of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Who says it: `schema`, `webhook`, or of warnings `preflight`.
+    /// Who says it: `schema`, `webhook`, `policy` (which is the lock as well), or of warnings `preflight`.
     by: &'static str,
     message: String,
     line: usize,
@@ -78,7 +79,8 @@ struct Candidate<'p> {
 ///
 /// The API server asks the webhook only about objects that pass the schema. Here it is asked about all that can be
 /// read, so that everything is reported at once.
-pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &str) -> Vec<Judged> {
+pub fn judge(documents: &[Parsed<'_>], options: &Options, namespace: &str) -> Vec<Judged> {
+    let profile = options.profile;
     let validator = Validator::new(profile);
     let rules = Rules::new(profile);
     let candidates: Vec<Candidate<'_>> = documents
@@ -109,24 +111,28 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     let bindings = documents.iter().flat_map(Parsed::objects).filter(|object| {
         is_binding(object::Object(object.value)) && !object::Object(object.value).is_being_deleted()
     });
-    let bindings = bindings.map(|object| of_binding(&object, &rules, namespace));
+    let bindings = bindings.map(|object| of_binding(&object, &rules, options, namespace));
     let runtimes = candidates.iter().map(|candidate| {
         let claim = match &candidate.spec {
             Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
             None => Claim::Held,
         };
-        one(candidate, profile, &rules, targets.get(candidate.id.namespace.as_str()), &claim)
+        one(candidate, options, &rules, targets.get(candidate.id.namespace.as_str()), &claim)
     });
     runtimes.chain(bindings).collect()
 }
 
-fn of_binding(object: &Object<'_>, rules: &Rules, namespace: &str) -> Judged {
+fn of_binding(object: &Object<'_>, rules: &Rules, options: &Options, namespace: &str) -> Judged {
     let id = object::Object(object.value).reference_in(namespace);
     let (mut findings, mut warnings) = (Vec::new(), Vec::new());
-    for found in rules.check_binding(&id, object.value) {
+    // What cannot be read is reported by the rules.
+    let skills = SkillBindingSpec::from_object(object.value).map(|spec| spec.skills).unwrap_or_default();
+    for found in rules.check_binding(&id, object.value).into_iter().chain(of_list(options, &skills)) {
         let (line, column) = object.place(&found.path);
         let by = if *found.rule == rules::SCHEMA || *found.rule == rules::SPEC_TYPE {
             "schema"
+        } else if found.rule.id.starts_with("policy-") || found.rule.id.starts_with("lock-") {
+            "policy"
         } else {
             "preflight"
         };
@@ -149,7 +155,7 @@ impl Candidate<'_> {
 
 fn one(
     candidate: &Candidate<'_>,
-    profile: &'static Profile,
+    options: &Options,
     rules: &Rules,
     targets: Option<&Targets>,
     claim: &Claim,
@@ -187,7 +193,7 @@ fn one(
         // The webhook knows no oldest; who has the workload is created first, and finds no other.
         let claimed = claim.finding();
         let rivals = targets.filter(|_| claimed.is_some()).map_or(Rivals::Unknown, Rivals::Known);
-        let verdict = verdict(profile, Operation::Create, id, spec, rivals);
+        let verdict = verdict(options.profile, Operation::Create, id, spec, rivals);
         if let (Some(refusal), Some(message)) = (&verdict.refusal, verdict.server_message()) {
             findings.push(at("webhook", &message, &refusal.finding.path));
         }
@@ -208,6 +214,9 @@ fn one(
                 Severity::Warning => warnings.push(finding),
             }
         }
+        findings.extend(
+            of_list(options, &spec.skills).iter().map(|found| at("policy", &found.to_string(), &found.path)),
+        );
     }
     Judged { file: object.origin().file, id: id.clone(), findings, warnings }
 }
