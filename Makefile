@@ -61,6 +61,11 @@ e2e: ## The tests against real API servers (needs Go, curl and openssl; the firs
 e2e-registry: ## push, pull, copy and tags against real registries on loopback, and a proxy that breaks them (needs Go, python3)
 	hack/e2e-registry.sh
 
+.PHONY: report-demo
+report-demo: ## The page of report over 200 agents and 60 skills, opened in Chromium: filter, links, console, 390 pixels, dark (needs python3 and Chromium)
+	cargo build --locked
+	hack/report-demo.py --images docs/images
+
 .PHONY: e2e-verify
 e2e-verify: ## verify on what the real cosign signs in real registries (needs Go, python3; cosign takes a quarter of an hour to build once)
 	hack/e2e-verify.sh

@@ -91,6 +91,7 @@ pub enum Verb {
     Controller(Box<commands::controller::Args>),
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
+    Report(Box<commands::report::Args>),
     Rbac(commands::rbac::Args),
     #[cfg(feature = "webhook")]
     Webhook(commands::webhook::Args),
@@ -206,6 +207,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Convert(args) => commands::convert::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
+        Verb::Report(args) => commands::report::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),

@@ -40,6 +40,7 @@ pub mod pull;
 pub mod push;
 pub mod rbac;
 pub mod render;
+pub mod report;
 #[cfg(feature = "cluster")]
 pub mod restart;
 #[cfg(feature = "cluster")]
