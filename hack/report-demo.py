@@ -188,7 +188,7 @@ FILTER = """(() => {{ const input = document.querySelector('[data-of="{table}"]'
 
 
 def look(chromium, url, images):
-    for width, height, scheme in [(1280, 900, "light"), (1280, 900, "dark"), (390, 844, "light"), (390, 844, "dark")]:
+    for width, height, scheme in [(1280, 640, "light"), (1280, 640, "dark"), (390, 700, "light"), (390, 700, "dark")]:
         at = f"{width} px, {scheme}"
         chromium.open(url, width, height, scheme)
         check(f"{at}: agents", chromium.ask("document.querySelectorAll('#agents-table tbody tr').length"), AGENTS)
@@ -234,9 +234,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kubectl-skills-report-") as name:
         folder = Path(name)
         generate(folder)
-        command = [args.program, "report", "-f", folder / "agents.yaml", f"--locked={folder / 'skills.lock'}",
-                   "--policy", folder / "policy.yaml", "--against", folder / "old.lock", "--profile", "pr332-merged"]
-        page = subprocess.run([*command, "--title", "Skills of 200 agents"], check=True, stdout=subprocess.PIPE).stdout
+        command = [Path(args.program).resolve(), "report", "-f", "agents.yaml", "--locked=skills.lock", "--policy", "policy.yaml",
+                   "--against", "old.lock", "--profile", "pr332-merged", "--title", "Skills of 200 agents"]
+        page = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
         (folder / "report.html").write_bytes(page)
         print(f"ok: a page of {len(page)} bytes")
         chromium = Chromium(browser, folder / "profile")

@@ -2,7 +2,6 @@
 //! they come to is in `planning`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::ValueEnum;
 use kubectl_skills::api::workload::Kinds;
@@ -11,7 +10,7 @@ use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::skill::lock::FILE;
 
 use crate::exit::Failure;
-use crate::planning::{ConfigFrom, Locked, Planning, chosen_profile, policy_of};
+use crate::planning::{ConfigFrom, Locked, Planning, chosen_profile, policy_in_force};
 use crate::source::{self, Input};
 
 pub use crate::sink::Report;
@@ -112,7 +111,7 @@ impl PlanningArgs {
             skill_folders: self.skill_folders,
             kinds: self.kinds.resolve()?,
             lock: self.locked.as_deref().filter(|_| !remove).map(Locked::read).transpose()?,
-            policy: self.policy.as_deref().filter(|_| !remove).map(policy_of).transpose()?.map(Arc::new),
+            policy: self.policy.as_deref().filter(|_| !remove).map(policy_in_force).transpose()?,
         })
     }
 }

@@ -17,6 +17,7 @@ use kubectl_skills::skill::lock::Lock;
 use kubectl_skills::skill::policy::{self, Enforced, Policy};
 
 use crate::exit::Failure;
+use crate::notes;
 use crate::source;
 
 /// Namespace of objects that name none, as for kubectl without a cluster.
@@ -113,6 +114,19 @@ pub fn policy_of(path: &Path) -> Result<Policy, Failure> {
         })
     };
     Ok(policy::read(&path.display().to_string(), &text, &mut key_file)?)
+}
+
+/// The same, to be judged by: an exception that has ended is warned of, whether anything needs it or not.
+pub fn policy_in_force(path: &Path) -> Result<Arc<Policy>, Failure> {
+    let policy = policy_of(path)?;
+    for one in policy.ended(today()) {
+        let (image, rule) = (&one.image, one.rule.name());
+        notes::warning(&format!(
+            "{}: the exception of {image} from {rule} ended on {}; take it out, or give it another day",
+            policy.file, one.until
+        ));
+    }
+    Ok(Arc::new(policy))
 }
 
 /// What `--config-from` names.

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
-use crate::planning::{Locked, Planning, chosen_profile, policy_of};
+use crate::planning::{Locked, Planning, chosen_profile, policy_in_force};
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
@@ -90,7 +89,7 @@ pub fn run(args: &Args) -> Run {
     let planning = Planning {
         kinds,
         lock: args.locked.as_deref().map(Locked::read).transpose()?,
-        policy: args.policy.as_deref().map(policy_of).transpose()?.map(Arc::new),
+        policy: args.policy.as_deref().map(policy_in_force).transpose()?,
         ..Planning::default()
     };
     let options = planning.options(profile);

@@ -96,7 +96,7 @@ impl Page<'_> {
         if unlocked > 0 {
             let _ = write!(line, "; <span class=\"warn\">{unlocked} skills are not in the lock</span>");
         }
-        let by = policy.as_ref().map_or(String::new(), |file| format!(" by {}", code(file)));
+        let by = policy.as_ref().map_or(String::new(), |file| format!(" {}", code(file)));
         self.push(&format!("<p>{line}.</p>\n<nav aria-label=\"Sections\">"));
         self.push(&format!("<a href=\"#findings\">Findings ({})</a>", findings.len()));
         if *compared {
