@@ -122,6 +122,7 @@ pub enum Refusal {
     },
 }
 
-#[cfg(all(test, feature = "signatures"))]
+#[cfg(test)]
+#[cfg(feature = "signatures")]
 #[allow(clippy::disallowed_methods, reason = "tests read their files")]
 mod tests;

@@ -455,7 +455,7 @@ fn manifests_name_what_is_verified() {
     let said = binding(&["1", "2", "1"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(
-        said.stderr.contains(":2 (named by skillbinding.skills.kagenti.dev/weather")
+        said.stderr.contains(":2 (named by SkillBinding team1/weather)")
             && said.stderr.contains("1 of 2 images verified"),
         "{said:?}"
     );

@@ -29,7 +29,8 @@ impl Statement {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Written {
-            _type: String,
+            #[serde(rename = "_type")]
+            kind: String,
             subject: Vec<Subject>,
             predicate_type: String,
         }
@@ -38,8 +39,8 @@ impl Statement {
             digest: BTreeMap<String, String>,
         }
         let written: Written = json::read(payload)?;
-        if !STATEMENTS.contains(&written._type.as_str()) {
-            return Err(format!("its _type is {:?}, and no in-toto statement that is known", written._type));
+        if !STATEMENTS.contains(&written.kind.as_str()) {
+            return Err(format!("its _type is {:?}, and no in-toto statement that is known", written.kind));
         }
         // A subject is matched by its digest alone; cosign gives none a name.
         let digests = written.subject.iter().filter_map(|subject| subject.digest.get("sha256"));

@@ -134,6 +134,11 @@ fn mend(judged: &Judged) -> Vec<String> {
     if any(|why| matches!(why, Refusal::OtherKey)) {
         lines.push("check the key with whoever signs; a key that was replaced can be given as well, with a second --key".to_owned());
     }
+    if any(|why| matches!(why, Refusal::OtherIdentity { .. })) {
+        lines.push(
+            "check --certificate-identity and --certificate-oidc-issuer, which must be the whole name and the whole URL".to_owned(),
+        );
+    }
     if any(|why| matches!(why, Refusal::NoLog(_))) {
         lines.push("sign it again with an entry in the log, or leave --require-log out".to_owned());
     }
