@@ -347,7 +347,7 @@ fn no_failure_makes_an_image_an_unsigned_one() {
     let model = Arc::new(Model::default());
     let image = model.image("a/b", "1", b"layer");
     let manifest = attach(&model, &image, &key.bundle(&image, SIGN));
-    list(&model, &image, &[manifest.clone()]);
+    list(&model, &image, std::slice::from_ref(&manifest));
     let hex = &image[7..];
     let marks = [
         format!("/referrers/sha256:{hex}"),
