@@ -50,11 +50,11 @@ Examples:
 
   # All skill images of manifests, signed by one workflow of GitHub without a key
   kubectl skills verify -f manifests -R \\
-    --certificate-identity https://github.com/acme/skills/.github/workflows/release.yaml@refs/heads/main \\
+    --certificate-identity https://github.com/acme/pdf/.github/workflows/ci.yaml@refs/heads/main \\
     --certificate-oidc-issuer https://token.actions.githubusercontent.com
 
-  # With its provenance, in an OCI layout, without a network
-  kubectl skills verify --key cosign.pub --attestation slsaprovenance1 skills.tar:quay.io/acme/skills/pdf:1.0.0
+  # With its bill of materials, in an OCI layout, without a network
+  kubectl skills verify --key cosign.pub --attestation spdx skills.tar:quay.io/acme/pdf:1.0.0
 
 Exit codes: 0 every image is verified; 1 one is not; 2 usage; 3 bad input; 4 a registry refused or failed: what it did not \
 say is never taken for \"unsigned\"")]
