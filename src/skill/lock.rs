@@ -25,7 +25,7 @@ mod verdict;
 mod write;
 
 pub use inspected::entry as of_image;
-pub use rename::rename;
+pub use rename::replace;
 pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.
