@@ -61,6 +61,15 @@ e2e: ## The tests against real API servers (needs Go, curl and openssl; the firs
 e2e-registry: ## push, pull, copy and tags against real registries on loopback, and a proxy that breaks them (needs Go, python3)
 	hack/e2e-registry.sh
 
+.PHONY: report-demo
+report-demo: ## The page of report over 200 agents and 60 skills, opened in Chromium: filter, links, console, 390 pixels, dark (needs python3 and Chromium)
+	cargo build --locked
+	hack/report-demo.py --images docs/images
+
+.PHONY: e2e-verify
+e2e-verify: ## verify on what the real cosign signs in real registries (needs Go, python3; cosign takes a quarter of an hour to build once)
+	hack/e2e-verify.sh
+
 .PHONY: chaos
 chaos: ## Two replicas of the controller on a real API server while everything breaks (CHAOS_SEED, CHAOS_SECONDS; needs what e2e needs)
 	hack/chaos.sh
@@ -152,6 +161,11 @@ AGENTS ?= 1000 5000
 bench-controller: ## Many AgentRuntimes at once on a real API server: time, CPU, memory, writes (needs Go, curl, python3, Linux)
 	cargo build --release --locked
 	bench/controller.py --program target/release/kubectl-skills --agents $(AGENTS)
+
+.PHONY: bench-lock
+bench-lock: build ## `render --locked` of 2,000 agents alongside `render` (needs python3, Linux)
+	bench/generate.py .cache/bench
+	bench/locked.py --program $${CARGO_TARGET_DIR:-target}/release/kubectl-skills --data .cache/bench
 
 .PHONY: bench-skill-images
 bench-skill-images: build ## pack and inspect on a skill of 12,941 files, alongside crane and oras where they are; hostile images: time, memory

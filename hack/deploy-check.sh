@@ -93,6 +93,8 @@ choices() {
 --set controller.enabled=false,policy.enabled=true
 --set controller.enabled=false,policy.inject=true,crd.skillBinding=true,crd.install=true,namespaces={team1,team2}
 --set replicas=1,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,rbac.create=false,serviceAccount.create=false
+--set webhook.enabled=true,policy.skills.configMap=skill-policy,policy.skills.lock=true
+--set policy.skills.configMap=skill-policy
 --set traces.endpoint=https://collector.observability/otlp,traces.environment.OTEL_TRACES_SAMPLER_ARG=0.1
 --set image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123,networkPolicy.metricsFrom.team=sre
 LIST

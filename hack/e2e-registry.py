@@ -429,4 +429,5 @@ def faults(run, servers, source, root, logins):
     proxy.shutdown()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for features in fuzz skill cli registry cluster controller webhook controller,webhook otlp; do
+for features in fuzz skill signatures cli registry cluster controller webhook controller,webhook otlp; do
   echo "features: $features"
   cargo clippy --locked --quiet --no-default-features --features "$features" -- -D warnings
 done

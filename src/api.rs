@@ -10,6 +10,7 @@ pub mod image_volume;
 pub mod names;
 pub mod nearest;
 pub mod object;
+pub mod pins;
 pub mod pod_owner;
 pub mod profile;
 #[cfg(feature = "internals")]

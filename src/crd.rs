@@ -8,12 +8,10 @@ use crate::api::profile::Profile;
 #[cfg(feature = "internals")]
 use crate::yaml::emit;
 
-#[cfg(feature = "internals")]
 pub mod cel;
 pub mod fields;
 pub mod node;
 pub mod pattern;
-#[cfg(feature = "internals")]
 pub mod skill_binding;
 mod status;
 

@@ -5,4 +5,8 @@ pub mod deploy_files;
 pub mod inject_policy;
 mod inject_target;
 pub mod rbac;
+#[cfg(feature = "skill")]
+pub mod signature_policy;
+#[cfg(feature = "skill")]
+pub mod skill_policy;
 pub mod webhook_registration;

@@ -130,6 +130,7 @@ pub mod editor {
 /// What the other names are made of: fields of settings, plans and errors.
 pub mod types {
     pub use crate::api::object::{ConfigMap, ObjectRef, Origin};
+    pub use crate::api::pins::Pins;
     pub use crate::api::workload::Kinds;
     pub use crate::config::gates::{GateDefault, GateSource, GatesFile};
     pub use crate::config::layers::ConfigView;

@@ -4,6 +4,8 @@
 pub mod function;
 #[cfg(feature = "internals")]
 pub mod function_config;
+#[cfg(feature = "internals")]
+pub mod kustomize_images;
 pub mod kustomize_patch;
 #[cfg(feature = "internals")]
 pub mod migrate;
@@ -19,3 +21,5 @@ pub mod skill_images;
 pub mod stream;
 pub mod summary;
 pub mod typed_list;
+#[cfg(feature = "internals")]
+pub mod wanted_images;

@@ -11,6 +11,7 @@ pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
+pub mod demands;
 pub(crate) mod draft;
 mod env;
 mod fields;
@@ -18,6 +19,7 @@ mod image_volumes;
 mod mesh;
 mod mounts;
 mod ownership;
+mod pinning;
 mod pod;
 pub mod pod_injection;
 mod record;
@@ -32,6 +34,7 @@ mod work;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -39,10 +42,13 @@ use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
+use crate::api::pins::Pins;
 use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
 use crate::config::layers::{ConfigLayers, ConfigView};
+#[cfg(feature = "skill")]
+use crate::skill::policy::Enforced;
 use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
@@ -89,6 +95,11 @@ pub struct Options {
     pub record: RecordMode,
     /// The kinds that a SkillBinding can point at.
     pub kinds: Kinds,
+    /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
+    pub pins: Option<Arc<Pins>>,
+    /// What is demanded of skills: a plan that breaks it is refused.
+    #[cfg(feature = "skill")]
+    pub policy: Option<Arc<Enforced>>,
 }
 
 impl Options {
@@ -105,6 +116,9 @@ impl Options {
             finalizers: false,
             record: RecordMode::Off,
             kinds: Kinds::default(),
+            pins: None,
+            #[cfg(feature = "skill")]
+            policy: None,
         }
     }
 }
@@ -161,6 +175,8 @@ pub struct Bound {
     pub location: Option<&'static AgentLocation>,
     /// The folder that the agent is to be led to, where [`Bound::location`] needs one.
     pub root: Option<String>,
+    /// Names of volumes that another plan over the same pod looks after.
+    pub elsewhere: Vec<String>,
 }
 
 /// What a look at the target found. A failed look is an error of the caller's and never comes here.

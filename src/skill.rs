@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod card;
+pub mod changes;
 pub mod compression;
 pub mod content;
 pub mod convert;
@@ -16,13 +17,17 @@ pub mod import;
 pub mod inspect;
 pub mod layer;
 pub mod limits;
+pub mod lock;
 pub mod node;
 pub mod oci;
 pub mod pack;
 pub mod path;
 pub mod pax;
+pub mod policy;
+pub mod signature;
 pub mod tree;
 pub mod url;
+pub mod versions;
 pub mod zip;
 
 use crate::api::error::{Fault, InputError};

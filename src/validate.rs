@@ -8,6 +8,8 @@ mod metadata;
 mod placeholders;
 #[cfg(feature = "internals")]
 pub mod pod_review;
+#[cfg(feature = "skill")]
+pub mod policy;
 pub mod preflight;
 pub mod schema;
 mod schema_rules;

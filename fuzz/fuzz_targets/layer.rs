@@ -14,7 +14,7 @@ use kubectl_skills::skill::{identity, inspect, path, zip};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits =
-    Limits { files: 100, skill_bytes: 1 << 18, image_bytes: 1 << 19, file_bytes: 1 << 17, entries: 200, layers: 4 };
+    Limits { files: 100, skill_bytes: 1 << 18, image_bytes: 1 << 19, file_bytes: 1 << 17, entries: 200, layers: 4, kept_bytes: 1 << 12 };
 
 fn read(media_type: &str, bytes: &[u8], merge: &mut Merge, spent: &mut Spent) -> Result<(), ()> {
     let descriptor = Descriptor {

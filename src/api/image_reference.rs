@@ -3,6 +3,8 @@
 //! Source: `ParseNormalizedNamed` of `distribution/reference` 0.6.0, which the kubelet asks; a text that it refuses ends in
 //! `InvalidImageName`.
 
+use std::borrow::Cow;
+
 /// Longest path of a name, without its registry, in bytes.
 const LONGEST_PATH: usize = 255;
 
@@ -38,6 +40,36 @@ pub struct Parts<'t> {
     pub tag: Option<&'t str>,
     /// The digest.
     pub digest: Option<&'t str>,
+}
+
+/// The registry that a reference without one names.
+pub const DOCKER_HUB: &str = "docker.io";
+
+impl Parts<'_> {
+    /// Registry and repository as every client reads them: Docker Hub where none is named, and its `library/` written out.
+    pub fn location(&self) -> (&str, Cow<'_, str>) {
+        let registry = match self.registry {
+            None | Some("index.docker.io" | "registry-1.docker.io") => DOCKER_HUB,
+            Some(host) => host,
+        };
+        let repository = if registry == DOCKER_HUB && !self.repository.contains('/') {
+            Cow::Owned(format!("library/{}", self.repository))
+        } else {
+            Cow::Borrowed(self.repository)
+        };
+        (registry, repository)
+    }
+}
+
+/// What two references have in common that ask for one image: the tag where there is one, whatever digest stands after it, else
+/// the digest, else `latest`. None for text that is no reference.
+pub fn key(reference: &str) -> Option<String> {
+    let parts = parts(reference)?;
+    let (registry, repository) = parts.location();
+    Some(match (parts.tag, parts.digest) {
+        (None, Some(digest)) => format!("{registry}/{repository}@{digest}"),
+        (tag, _) => format!("{registry}/{repository}:{}", tag.unwrap_or("latest")),
+    })
 }
 
 /// Reads a reference; none for text that is none.
@@ -166,6 +198,22 @@ fn is_lower_hex(b: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A lock that misses an image for its spelling makes people pin by hand.
+    #[test]
+    fn one_image_has_one_key() {
+        let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        for (reference, wanted) in [
+            ("pdf", "docker.io/library/pdf:latest"),
+            ("index.docker.io/acme/pdf:1", "docker.io/acme/pdf:1"),
+            (&format!("acme/pdf:1@{digest}"), "docker.io/acme/pdf:1"),
+            (&format!("acme/pdf@{digest}"), &format!("docker.io/acme/pdf@{digest}")),
+            ("quay.io/acme/pdf", "quay.io/acme/pdf:latest"),
+        ] {
+            assert_eq!(key(reference).as_deref(), Some(wanted), "{reference}");
+        }
+        assert_eq!(key("Quay.io/Acme"), None);
+    }
 
     /// What the kubelet refuses and we pass never starts; what we refuse and it takes cannot be written.
     #[test]

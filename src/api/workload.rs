@@ -6,6 +6,14 @@
 
 use super::object::ObjectRef;
 
+/// DNS labels joined by dots.
+fn dns_subdomain(text: &str) -> bool {
+    text.split('.').all(|label| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    })
+}
+
 /// Where the pod template of a kind is, as ways of keys from the object.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PodTemplate {
@@ -223,6 +231,16 @@ fn split(text: &str) -> Result<(&str, &str, Vec<&str>), String> {
     if name.is_empty() || group.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(wrong("the kind has no name or no group"));
     }
+    if !dns_subdomain(group) {
+        return Err(wrong("the group is no name such as example.com; it is written without a version"));
+    }
+    if let Some(known) = WorkloadKind::ALL.iter().find(|known| known.name() == name && known.group() == group)
+    {
+        return Err(format!(
+            "the pod template of a {name} is known to be at {}; leave the flag out",
+            known.paths().template.join(".")
+        ));
+    }
     let plain = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if keys.len() < 2 || !keys.iter().all(plain) {
         return Err(wrong(
@@ -274,5 +292,21 @@ mod tests {
             let error = Kinds::with(&[wrong.to_owned()]).unwrap_err();
             assert!(error.contains("write KIND.GROUP=path"), "{wrong}: {error}");
         }
+    }
+
+    /// It would match nothing, or be left out, without a word.
+    #[test]
+    fn a_version_and_a_known_kind_are_refused() {
+        let error = |text: &str| Kinds::with(&[text.to_owned()]).unwrap_err();
+        assert_eq!(
+            error("Workflow.example.com/v1=spec.template"),
+            "Workflow.example.com/v1=spec.template: the group is no name such as example.com; it is written without a version; \
+             write KIND.GROUP=path, such as Workflow.example.com=spec.template"
+        );
+        assert_eq!(
+            error("CronJob.batch=spec.foo"),
+            "CronJob.batch=spec.foo: the pod template of a CronJob is known to be at spec.jobTemplate.spec.template; leave the \
+             flag out"
+        );
     }
 }

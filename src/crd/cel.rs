@@ -45,6 +45,16 @@ pub fn mount_path(spec: &str, skill: &str) -> String {
     )
 }
 
+/// A path as it is compared: with a slash at its end, and without empty and `.` segments as far as anybody writes them. The API
+/// server allows no more work than that over each two of twenty skills.
+pub fn comparable(path: &str) -> String {
+    let steps: Vec<String> = CLEANING.iter().map(|from| format!(".replace({}, '/')", text(from))).collect();
+    format!("(({path}) + '/'){}", steps.concat())
+}
+
+/// What becomes `/`, one after the other.
+pub const CLEANING: [&str; 5] = ["/./", "/./", "//", "//", "//"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::crd::pattern::Pattern;
+use crate::yaml::Step;
 
 /// The type of a node, with what only that type has.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,17 +65,25 @@ pub struct Node {
     pub minimum: Option<i32>,
     /// Greatest value.
     pub maximum: Option<i32>,
-    /// Rules in CEL over the node as `self`, which the API server alone evaluates.
+    /// Rules in CEL over the node as `self`.
     pub rules: Vec<Rule>,
 }
 
-/// A rule in CEL (`x-kubernetes-validations`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A rule in CEL (`x-kubernetes-validations`), and the same in Rust.
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// What must be true.
     pub expression: String,
     /// What the server says where it is not.
     pub message: String,
+    /// Steps from the node to what breaks the rule; none where it holds.
+    pub broken: fn(&Value) -> Option<Vec<Step>>,
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.expression, &self.message) == (&other.expression, &other.message)
+    }
 }
 
 impl Node {

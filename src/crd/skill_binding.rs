@@ -5,15 +5,16 @@
 //! apiVersion. There is no webhook: what it checks of an AgentRuntime, rules in CEL check here, and with them whatever
 //! would make a pod that the API server refuses.
 
+mod rules;
+
 use serde_json::{Value, json};
 
-use super::cel;
 use super::fields::{list, non_empty, object, one_of, optional, required, text};
-use super::node::{Node, Rule, Shape};
+use super::node::{Node, Shape};
 use super::pattern::{API_VERSION, HOME, MOUNT_PATH, SKILL_NAME};
 use super::status::{condition, generation, texts};
-use crate::api::agent_location::{AgentLocation, Discovery, NAMES};
-use crate::api::names::{PROTECTED_PATHS, SKILL_BINDING, SKILLS_GROUP, VERSION};
+use crate::api::agent_location::NAMES;
+use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::yaml::emit;
 
 /// Plural of the resource.
@@ -31,14 +32,6 @@ pub const POD_OWNERS: [(&str, &str); 9] = [
     ("argoproj.io", "Rollout"),
     ("serving.knative.dev", "Service"),
 ];
-
-/// What the kubelet reads as an image reference, but for bounds on the length of its parts (`ReferenceRegexp` of
-/// `distribution/reference`); any other text ends in InvalidImageName.
-const IMAGE_REFERENCE: &str = "^(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\
-                               \\[[a-fA-F0-9:]+\\])(:[0-9]+)?/)?\
-                               [a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*\
-                               (:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?\
-                               (@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$";
 
 /// Name of the CustomResourceDefinition.
 pub fn name() -> String {
@@ -103,10 +96,6 @@ pub fn schema() -> Node {
     )
 }
 
-fn rule(expression: impl Into<String>, message: impl Into<String>) -> Rule {
-    Rule { expression: expression.into(), message: message.into() }
-}
-
 fn spec() -> Node {
     let container = Node {
         min_length: Some(1),
@@ -120,7 +109,7 @@ fn spec() -> Node {
     let home = Node {
         max_length: Some(256),
         pattern: Some(&HOME),
-        rules: vec![rule("!self.split('/').exists(s, s == '.' || s == '..')", "must not contain . or ..")],
+        rules: rules::home(),
         ..text("Home folder of the agent container's user, for a runtime that looks below it.")
     };
     let delivery = Node {
@@ -150,53 +139,7 @@ fn spec() -> Node {
         required("skills", skills()),
         optional("targetRef", target_ref()),
     ];
-    Node { rules: spec_rules(), ..object("What is wanted.", fields) }
-}
-
-fn spec_rules() -> Vec<Rule> {
-    let below_home = cel::runtimes(AgentLocation::needs_home);
-    let by_list = cel::runtimes(|location| matches!(location.discovery, Discovery::Folders(_)));
-    let unique =
-        |one: &str, other: &str| format!("self.skills.all(s, self.skills.exists_one(t, {one} == {other}))");
-    let owners: Vec<String> = POD_OWNERS.iter().map(|(group, kind)| format!("{group}/{kind}")).collect();
-    let kinds: Vec<&str> = POD_OWNERS.iter().map(|(_, kind)| *kind).collect();
-    let owner = "self.targetRef.apiVersion.split('/')[0] + '/' + self.targetRef.kind";
-    vec![
-        rule("has(self.targetRef) != has(self.selector)", "exactly one of targetRef and selector is needed"),
-        rule(
-            "has(self.runtime) || self.skills.all(s, has(s.mountPath))",
-            "mountPath may be left out only where runtime says where the agent looks",
-        ),
-        rule(
-            format!(
-                "!has(self.runtime) || !(self.runtime in {below_home}) || has(self.home) || \
-                 self.skills.all(s, has(s.mountPath))"
-            ),
-            "this runtime looks below the home folder: home is needed, or a mountPath for each skill",
-        ),
-        rule(unique("s.name", "t.name"), "names of skills must be unique"),
-        rule(
-            unique(&cel::mount_path("self", "s"), &cel::mount_path("self", "t")),
-            "mount paths of skills must be unique, also those that runtime gives",
-        ),
-        rule(
-            format!(
-                "(has(self.runtime) && !(self.runtime in {by_list})) || self.skills.all(s, !has(s.mountPath) || \
-                 (!s.mountPath.contains(',') && s.mountPath.trim() == s.mountPath))"
-            ),
-            "SKILL_FOLDERS cannot name such a mountPath: its paths are separated by commas, without blanks around them",
-        ),
-        rule(
-            format!(
-                "self.delivery != 'Pod' || !has(self.targetRef) || ({owner}) in {}",
-                cel::list(owners.iter().map(String::as_str))
-            ),
-            format!(
-                "delivery Pod: pods of this kind cannot be identified; target one of {}, or use selector",
-                kinds.join(", ")
-            ),
-        ),
-    ]
+    Node { rules: rules::spec(), ..object("What is wanted.", fields) }
 }
 
 fn skills() -> Node {
@@ -206,28 +149,16 @@ fn skills() -> Node {
         pattern: Some(&SKILL_NAME),
         ..text("Name of the skill, once in the list. The volume is called skill-NAME.")
     };
-    let path_rules = vec![
-        rule("!self.contains('..')", "must not contain path traversal (..)"),
-        rule(
-            format!("!{}.exists(p, self.startsWith(p))", cel::list(PROTECTED_PATHS)),
-            format!("must not overlap a protected path: {}", PROTECTED_PATHS.join(", ")),
-        ),
-        rule("self.matches('[^/.]')", "must not be the root of the container's file system"),
-    ];
     let image = Node {
         max_length: Some(1024),
-        rules: vec![rule(
-            format!("self == '' || self.matches({})", cel::text(IMAGE_REFERENCE)),
-            "is no image reference; write it as registry/name:tag or registry/name@sha256:digest, in lower case and \
-             without a scheme",
-        )],
+        rules: rules::image(),
         ..non_empty("Reference of the OCI image with the skill's files.")
     };
     let mount_path = Node {
         min_length: Some(1),
         max_length: Some(1024),
         pattern: Some(&MOUNT_PATH),
-        rules: path_rules,
+        rules: rules::mount_path(),
         ..text(
             "Absolute path in the agent container, once in the list; mounted read-only. Without it the folder of the \
              skill's name below the root of runtime.",
@@ -236,10 +167,7 @@ fn skills() -> Node {
     let sub_path = Node {
         min_length: Some(1),
         max_length: Some(1024),
-        rules: vec![rule(
-            "!self.startsWith('/') && !self.split('/').exists(s, s == '..')",
-            "must be a relative path without ..",
-        )],
+        rules: rules::sub_path(),
         ..text("Folder of the image that is mounted in place of its root (Kubernetes 1.33 or newer).")
     };
     let policy =
@@ -283,11 +211,7 @@ fn selector() -> Node {
     let key = || Node { max_length: Some(317), ..non_empty("Key of a label.") };
     let values = Node { max_items: Some(50), ..list(value(""), "Values, for In and NotIn.") };
     let requirement = Node {
-        rules: vec![rule(
-            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : \
-             !has(self.values) || size(self.values) == 0",
-            "In and NotIn need values; Exists and DoesNotExist take none",
-        )],
+        rules: rules::requirement(),
         ..object(
             "What holds of one label.",
             vec![
@@ -306,11 +230,7 @@ fn selector() -> Node {
     };
     let expressions = Node { max_items: Some(20), ..list(requirement, "Requirements, all of which hold.") };
     Node {
-        rules: vec![rule(
-            "(has(self.matchLabels) && size(self.matchLabels) > 0) || \
-             (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
-            "an empty selector would select every pod of the namespace",
-        )],
+        rules: rules::selector(),
         ..object(
             "Pods by their labels, which are those of the pod template, in the namespace of this object.",
             vec![optional("matchExpressions", expressions), optional("matchLabels", labels)],

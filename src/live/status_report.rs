@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
+use crate::api::skill_binding::LabelSelector;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::plan::{Action, GONE, RuntimePlan};
 
@@ -30,10 +31,14 @@ pub struct Report {
     pub kind: String,
     /// Whose plan it is, as tables have it: all that mount skills into the workload.
     pub whose: String,
-    /// `Deployment/weather`.
+    /// `Deployment/weather`, or the selector of a SkillBinding that chooses nothing.
     pub target: String,
     /// Whether the target exists.
     pub target_found: bool,
+    /// Whether the target is a selector.
+    pub selects: bool,
+    /// Whether the target was not looked for, since nobody knows where its kind has the pod template.
+    pub unknown_kind: bool,
     /// Why nothing is written, in words.
     pub refused: Vec<String>,
     /// Skills that the plan mounts, as (name, image); where nothing can be planned those of the spec, unless the
@@ -135,6 +140,7 @@ pub fn report(
         Some(Ok(all)) => all.iter().filter(|name| !stays(name)).cloned().collect(),
         _ => Vec::new(),
     };
+    let selector = runtime.pointer("/spec/selector").filter(|selector| !selector.is_null());
     Report {
         namespace: Object(runtime).namespace().to_owned(),
         name: Object(runtime).name().to_owned(),
@@ -145,11 +151,19 @@ pub fn report(
                 format!("{}/{}", plan.target.kind, plan.target.name)
             }
             (_, Some(workload)) => format!("{}/{}", Object(workload).kind(), Object(workload).name()),
-            _ => {
-                format!("{}/{}", text(runtime, "/spec/targetRef/kind"), text(runtime, "/spec/targetRef/name"))
-            }
+            _ => match selector {
+                Some(selector) => LabelSelector::of_server(selector).to_string(),
+                None => {
+                    format!(
+                        "{}/{}",
+                        text(runtime, "/spec/targetRef/kind"),
+                        text(runtime, "/spec/targetRef/name")
+                    )
+                }
+            },
         },
         target_found: workload.is_some(),
+        selects: workload.is_none() && selector.is_some(),
         wanted,
         mounted,
         annotated,
@@ -289,7 +303,7 @@ impl Report {
     /// nothing can be written; `left`, nobody is about it any more; `undelivered`, nothing writes skills into pods; `stripped`, pods
     /// lack a skill of their template; `stale`, pods have not the skills that new ones get; `drifted`, the workload is not as planned.
     pub fn state(&self) -> &'static str {
-        if !self.target_found {
+        if !self.target_found && !self.unknown_kind {
             "missing"
         } else if !self.refused.is_empty() {
             "refused"
@@ -313,7 +327,13 @@ impl Report {
     pub fn findings(&self) -> Vec<String> {
         let mut out = Vec::new();
         if !self.target_found {
-            out.push(format!("{} does not exist", self.target));
+            if self.unknown_kind {
+                out.extend(self.refused.iter().cloned());
+            } else if self.selects {
+                out.push("no workload has pods with the labels that it selects".to_owned());
+            } else {
+                out.push(format!("{} does not exist", self.target));
+            }
             return out;
         }
         out.extend(Some(self.left.clone()).filter(|text| !text.is_empty()));

@@ -5,11 +5,14 @@
 //! Orchestrators take an empty or partial list for the wish to delete the rest. So a list comes out whole or not at all,
 //! and on any error its items are the bytes that came in.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::object::{Object, Origin};
+use crate::api::pins::Pins;
 use crate::api::workload::Kinds;
 use crate::config::gates::{GateSource, GatesFile};
 use crate::manifest::function_config::{self, FunctionConfig};
@@ -20,6 +23,10 @@ use crate::manifest::results::{ResultItem, Results, Severity, has_error};
 use crate::manifest::stream::{Source, Stream};
 use crate::manifest::summary::{Mood, Summary};
 use crate::plan::{Options, RecordMode};
+#[cfg(feature = "skill")]
+use crate::skill::lock::{FILE, Lock};
+#[cfg(feature = "skill")]
+use crate::skill::policy::{self, Enforced};
 use crate::yaml::{Document, DocumentSlice, split};
 
 mod report;
@@ -346,6 +353,9 @@ fn settings(
             remove: options.remove.unwrap_or_default(),
             record: RecordMode::WhereAmbiguous,
             kinds,
+            pins: pins(options)?,
+            #[cfg(feature = "skill")]
+            policy: policy(options)?,
             ..Options::new(profile)
         },
         view: options.config_view.unwrap_or_default(),
@@ -358,8 +368,48 @@ fn settings(
                 .map(|text| GatesFile { path: "featureGatesFile".to_owned(), text: Some(text) }),
             ..GateSource::default()
         },
+        by_themselves: false,
     };
     Ok((settings, reason))
+}
+
+/// The policy that is in force; taking skills out breaks none.
+#[cfg(feature = "skill")]
+fn policy(options: &FunctionConfig) -> Result<Option<Arc<Enforced>>, Vec<InputError>> {
+    if options.remove == Some(true) {
+        return Ok(None);
+    }
+    let mut no_file = |_: &str| Err("a function reads no files; write key: sha256:...".to_owned());
+    let policy = match (&options.policy_file, &options.policy) {
+        (Some(policy), _) => Arc::clone(policy),
+        (None, Some(text)) => Arc::new(policy::read("the policy", text, &mut no_file)?),
+        (None, None) => return Ok(None),
+    };
+    let Some(today) = options.today else {
+        let message = "a policy needs to know the day, on which exceptions end".to_owned();
+        return Err(vec![InputError { message, ..InputError::default() }]);
+    };
+    let lock = options.lock.as_deref().map(|text| Lock::read(text, FILE)).transpose()?;
+    Ok(Some(Arc::new(Enforced::new(policy, Arc::new(lock.unwrap_or_default()), today))))
+}
+
+/// The digests of a lock; taking skills out needs none.
+#[cfg(feature = "skill")]
+fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
+    let text = options.lock.as_deref().filter(|_| options.remove != Some(true));
+    let lock = text.map(|text| Lock::read(text, FILE)).transpose()?;
+    Ok(lock.map(|lock| Arc::new(lock.pins("the lock"))))
+}
+
+/// The digests of a lock, which this build cannot read.
+#[cfg(not(feature = "skill"))]
+fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> {
+    let message = "this build reads no lock and no policy".to_owned();
+    if options.lock.is_some() || options.policy.is_some() {
+        Err(vec![InputError { message, ..InputError::default() }])
+    } else {
+        Ok(None)
+    }
 }
 
 /// The only list of skills would leave the package for ever.

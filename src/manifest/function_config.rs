@@ -4,6 +4,11 @@
 //! Taken are our own `SkillsFunction`, a ConfigMap (kpt's `-- key=value`), and an AgentRuntime or a SkillBinding itself.
 //! [`OPTIONS`] is the only list of options: the reader, the JSON schema and the documentation's table come from it.
 
+#[cfg(feature = "skill")]
+use std::sync::Arc;
+
+#[cfg(feature = "skill")]
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::api::agent_runtime::type_name;
@@ -14,6 +19,8 @@ use crate::api::object::{ConfigMap, Object, ObjectRef, Origin, group_of};
 use crate::api::profile::{PROFILES, Profile};
 use crate::api::workload::Kinds;
 use crate::config::layers::ConfigView;
+#[cfg(feature = "skill")]
+use crate::skill::policy::Policy;
 
 pub mod schema;
 
@@ -57,7 +64,7 @@ pub struct FunctionOption {
 }
 
 /// All options.
-pub const OPTIONS: [FunctionOption; 16] = [
+pub const OPTIONS: [FunctionOption; 18] = [
     FunctionOption {
         name: "profile",
         kind: OptionKind::Profile,
@@ -102,6 +109,16 @@ pub const OPTIONS: [FunctionOption; 16] = [
         name: "podTemplatePaths",
         kind: OptionKind::PodTemplatePaths,
         text: "Further kinds that a SkillBinding can point at, and where their pod template is: Workflow.example.com=spec.template",
+    },
+    FunctionOption {
+        name: "lock",
+        kind: OptionKind::Text(|config| &mut config.lock),
+        text: "Text of a skills.lock: images get their digests from it, and one that it does not have is an error",
+    },
+    FunctionOption {
+        name: "policy",
+        kind: OptionKind::Text(|config| &mut config.policy),
+        text: "Text of a policy about skills (kind SkillPolicy), judged by the lock: what breaks it is an error",
     },
     FunctionOption {
         name: "remove",
@@ -163,6 +180,16 @@ pub struct FunctionConfig {
     pub skill_folders: Option<bool>,
     /// Kinds as `--pod-template-path` has them.
     pub pod_template_paths: Vec<String>,
+    /// Text of a lock.
+    pub lock: Option<String>,
+    /// Text of a policy.
+    pub policy: Option<String>,
+    /// The same, read already: a file may name files of keys.
+    #[cfg(feature = "skill")]
+    pub policy_file: Option<Arc<Policy>>,
+    /// The day by which exceptions of a policy end; there is no clock here.
+    #[cfg(feature = "skill")]
+    pub today: Option<Date>,
     /// Skills are taken out.
     pub remove: Option<bool>,
     /// Nothing is changed.
@@ -212,6 +239,12 @@ impl FunctionConfig {
             container: self.container.or(other.container),
             skill_folders: self.skill_folders.or(other.skill_folders),
             pod_template_paths: [self.pod_template_paths, other.pod_template_paths].concat(),
+            lock: self.lock.or(other.lock),
+            policy: self.policy.or(other.policy),
+            #[cfg(feature = "skill")]
+            policy_file: self.policy_file.or(other.policy_file),
+            #[cfg(feature = "skill")]
+            today: self.today.or(other.today),
             remove: self.remove.or(other.remove),
             validate: self.validate.or(other.validate),
             allow_none: self.allow_none.or(other.allow_none),

@@ -11,12 +11,10 @@ use crate::api::agent_runtime::{AgentRuntimeSpec, FieldError};
 use crate::api::error::InputError;
 use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
-use crate::api::profile::Profile;
 use crate::api::skill_binding::{Delivery, Rollout, SkillBindingSpec};
 use crate::manifest::render::Edited;
 use crate::manifest::stream::{Item, Stream};
-use crate::plan::session::Rules;
-use crate::validate::findings::Finding;
+use crate::plan::session::check_binding;
 use crate::yaml::{self, Document, Splice, Step};
 
 /// Where the lists are to be.
@@ -47,7 +45,6 @@ pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>>
         splices: vec![Vec::new(); stream.sources().len()],
         moved: Vec::new(),
         errors: Vec::new(),
-        rules: Profile::by_name("head").map(Rules::new),
     };
     match to {
         To::SkillBinding => stream.runtimes.iter().for_each(|item| out.move_out(item)),
@@ -67,8 +64,6 @@ struct Migration<'p, 's> {
     splices: Vec<Vec<Splice>>,
     moved: Vec<(ObjectRef, ObjectRef, usize)>,
     errors: Vec<InputError>,
-    /// What a SkillBinding is held to.
-    rules: Option<Rules>,
 }
 
 const SKILLS: [&str; 2] = ["spec", "skills"];
@@ -146,9 +141,9 @@ impl Migration<'_, '_> {
         // What the API server would refuse is refused here, at its place in the AgentRuntime.
         let id =
             ObjectRef { api_version: api_version.clone(), kind: SKILL_BINDING.to_owned(), ..item.id.clone() };
-        let refused = self.rules.iter().flat_map(|rules| rules.check_binding(&id, &binding));
-        let refused: Vec<InputError> = refused
-            .filter(Finding::is_error)
+        let refused: Vec<InputError> = check_binding(&binding)
+            .iter()
+            .filter(|found| found.is_error())
             .map(|found| {
                 let message = format!("a SkillBinding cannot say this: {}", found.message);
                 self.stream.error(item, &found.path, message, "correct it in the AgentRuntime, and run again")
@@ -176,8 +171,8 @@ impl Migration<'_, '_> {
         if end < text.len() && !added.ends_with('\n') {
             added += eol;
         }
-        self.add(source, start, own);
-        self.splices[source].push(Splice { start: end, end, text: added });
+        let own = without_comments_of(document, yaml::apply(&text[start..end], &own));
+        self.splices[source].push(Splice { start, end, text: own + &added });
         self.moved.push((item.id.clone(), id, count));
     }
 
@@ -299,6 +294,26 @@ impl Migration<'_, '_> {
     }
 }
 
+/// The text without the comments that stand directly above the list, which go along with it. All in front of the list is as it
+/// is in the document.
+fn without_comments_of(document: &Document<'_>, text: String) -> String {
+    let find = || {
+        let spec = document.entry(0, SKILLS[0])?;
+        let (key, _) =
+            document.tree.entries(spec).find(|(_, value)| document.entry(spec, SKILLS[1]) == Some(*value))?;
+        Some(document.position(key))
+    };
+    let Some((line, column)) = find() else { return text };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is_about = |line: &&&str| {
+        let rest = line.trim_start_matches(' ');
+        rest.starts_with('#') && line.len() - rest.len() == column - 1
+    };
+    let above = &lines[..(line - 1).min(lines.len())];
+    let from = above.len() - above.iter().rev().take_while(is_about).count();
+    [&lines[..from], &lines[above.len()..]].concat().concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,7 +347,7 @@ spec:
       mountPath: /s/pdf
 ";
 
-    /// A comment says why a skill is there; a move that drops it drops the reason. One in front of the list stays in both.
+    /// A comment says why a skill is there; a move that drops it drops the reason, and one that stays is about nothing.
     #[test]
     fn a_list_moves_with_what_its_author_wrote_about_it() {
         let text = format!("{RUNTIME}---\nkind: Service\n");
@@ -352,7 +367,6 @@ spec:
     apiVersion: apps/v1
     kind: Deployment
     name: weather
-  # What it knows
 ---
 apiVersion: skills.kagenti.dev/v1alpha1
 kind: SkillBinding

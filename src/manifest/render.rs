@@ -29,7 +29,7 @@ use crate::manifest::summary::Tally;
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::session::{Case, Session};
-use crate::plan::{Action, Options, RecordMode, RuntimePlan, Warning};
+use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 
 pub use edited::Edited;
@@ -58,6 +58,9 @@ pub struct Settings {
     pub config: Option<Vec<ConfigMap>>,
     /// Where the feature gates come from; its default is not read: it depends on [`Settings::config`].
     pub gates: GateSource,
+    /// Objects are looked at by themselves: a target that is not in the stream is elsewhere, and no error; what is warned of
+    /// is collected with its place ([`Planned::remarks`]).
+    pub by_themselves: bool,
 }
 
 impl Settings {
@@ -68,6 +71,7 @@ impl Settings {
             view: ConfigView::default(),
             config: None,
             gates: GateSource::default(),
+            by_themselves: false,
         }
     }
 }
@@ -108,6 +112,8 @@ pub struct Planned {
     pub errors: Vec<InputError>,
     /// Warnings that belong to no AgentRuntime.
     pub warnings: Vec<(ObjectRef, Warning)>,
+    /// Warnings with their places, where [`Settings::by_themselves`] asks for them.
+    pub remarks: Vec<InputError>,
     /// What a reader should know of the whole.
     pub notes: Vec<String>,
     /// Counts, for a summary.
@@ -127,7 +133,7 @@ pub struct Report {
     /// Why.
     pub reason: String,
     /// Skills that are mounted.
-    pub skills: usize,
+    pub skills: Vec<PlannedSkill>,
     /// Whether `spec.skills` of the AgentRuntime is taken out, since its CRD has none.
     pub drops_skills: bool,
     /// Warnings.
@@ -181,7 +187,7 @@ pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
     for order in std::mem::take(&mut planner.orders) {
-        if let Some(one) = planner.plan(&order, Workload::Kept, &mut planned.errors) {
+        if let Some(one) = planner.plan(&order, Workload::Kept, &mut planned) {
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             planned.plans.push(one);
         }
@@ -216,7 +222,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     let mut without_skills = 0;
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for order in std::mem::take(&mut planner.orders) {
-            let Some(one) = planner.plan(&order, Workload::Taken, &mut planned.errors) else { continue };
+            let Some(one) = planner.plan(&order, Workload::Taken, &mut planned) else { continue };
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             let mut plan = one.plan;
             let desired = plan.take_desired();
@@ -228,7 +234,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
                 collector.lead(one.lead, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
-            reports.push(Report { id, target, action, reason, skills: skills.len(), drops_skills, warnings });
+            reports.push(Report { id, target, action, reason, skills, drops_skills, warnings });
         }
     }
     let Planned { errors, warnings, notes, tally, .. } = planned;
@@ -238,6 +244,11 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
         Err(errors)
     }
 }
+
+/// What is said of a lock where an operator mounts.
+const WITH_A_MOUNTING_OPERATOR: &str = "an operator of this profile mounts the references of AgentRuntimes as they are written, and \
+                                        would take the digests of the lock out again: write them into the AgentRuntimes where such \
+                                        an operator runs";
 
 /// What becomes of the workload before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -264,6 +275,8 @@ struct Planner<'p, 's> {
     orders: Vec<Order>,
     /// With `exact` several runtimes may write one workload in turn: what the last one left.
     written: HashMap<usize, Value>,
+    /// [`Settings::by_themselves`].
+    by_themselves: bool,
 }
 
 impl<'p, 's> Planner<'p, 's> {
@@ -306,17 +319,17 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
+        if options.pins.is_some() && profile.mounts() && !options.remove && !stream.runtimes.is_empty() {
+            planned.notes.push(WITH_A_MOUNTING_OPERATOR.to_owned());
+        }
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
-        Some(Self { stream, session, claims, bindings, orders, written: HashMap::new() })
+        let by_themselves = settings.by_themselves;
+        Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })
     }
 
-    fn plan(
-        &mut self,
-        order: &Order,
-        before: Workload,
-        errors: &mut Vec<InputError>,
-    ) -> Option<PlannedRuntime> {
+    fn plan(&mut self, order: &Order, before: Workload, planned: &mut Planned) -> Option<PlannedRuntime> {
+        let Planned { errors, remarks, .. } = planned;
         let stream = self.stream;
         let item = stream.lead(order.lead);
         let object = match orphans::lead(stream, order.lead) {
@@ -349,14 +362,36 @@ impl<'p, 's> Planner<'p, 's> {
             pods: &[],
             bindings: order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect(),
         });
-        for finding in judged.errors() {
-            let error = self.error(item, found, finding);
+        for finding in judged.findings.iter().filter(|finding| finding.is_error() || self.by_themselves) {
+            let mut said = self.error(item, found, finding);
+            let list = if self.is_elsewhere(found, finding) {
+                // Only what seems to be a slip is worth a word.
+                let Some(help) = missing::slip(stream, item) else { continue };
+                said.help = help;
+                &mut *remarks
+            } else if finding.is_error() {
+                &mut *errors
+            } else {
+                &mut *remarks
+            };
             // A SkillBinding of several workloads is judged with each.
-            if self.bindings.is_empty() || !errors.contains(&error) {
-                errors.push(error);
+            if self.bindings.is_empty() || !list.contains(&said) {
+                list.push(said);
             }
         }
-        let plan = judged.plan?;
+        let mut plan = judged.plan?;
+        if found.is_none()
+            && plan.action == Action::Skipped
+            && !self.session.options().exact
+            && let Some(message) = missing::selected(stream, self.session.options().kinds, item, &object)
+        {
+            let elsewhere = self.by_themselves && !missing::has_workloads(stream, item);
+            if !elsewhere {
+                let path = ["spec".into(), "selector".into()];
+                remarks.extend(self.by_themselves.then(|| stream.error(item, &path, message.clone(), "")));
+                plan.warnings.push(Warning { quirk: "", message });
+            }
+        }
         let runtime_after =
             matches!(order.lead, Lead::Runtime(_)).then(|| self.without_skills(&object)).flatten();
         if self.session.options().exact
@@ -378,11 +413,24 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let help = if *finding.rule == rules::TARGET_NOT_FOUND && workload.is_none() {
-            missing::help(stream, runtime, &finding.help)
+            if is_name(finding) {
+                missing::help(stream, runtime, &finding.help)
+            } else {
+                // A kind that nobody knows is not mended by a file more.
+                missing::slip(stream, runtime).unwrap_or_else(|| finding.help.clone())
+            }
         } else {
             finding.help.clone()
         };
         stream.error(whose, &finding.path, finding.message.clone(), help)
+    }
+
+    /// Whether a target may well be in another file.
+    fn is_elsewhere(&self, workload: Option<usize>, finding: &Finding) -> bool {
+        self.by_themselves
+            && workload.is_none()
+            && *finding.rule == rules::TARGET_NOT_FOUND
+            && is_name(finding)
     }
 
     fn workload(&self, index: usize) -> Result<Value, InputError> {
@@ -403,6 +451,10 @@ impl<'p, 's> Planner<'p, 's> {
         after.get_mut("spec")?.as_object_mut()?.shift_remove("skills");
         Some(after)
     }
+}
+
+fn is_name(finding: &Finding) -> bool {
+    finding.path.last().is_some_and(|step| *step == "name".into())
 }
 
 /// Who points at which workload, and an error for each AgentRuntime that is in the input twice. Only those that share a

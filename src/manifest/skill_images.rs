@@ -26,6 +26,10 @@ pub struct SkillImage {
     pub field: String,
     /// The reference, as it is written.
     pub image: String,
+    /// Name of the skill.
+    pub skill: String,
+    /// Its place, for what is wrong with it.
+    pub place: InputError,
 }
 
 /// All references, in the order of the input.
@@ -36,11 +40,13 @@ pub fn skill_images(stream: &Stream<'_>, kinds: Kinds) -> Result<Vec<SkillImage>
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for item in stream.asking().chain(&stream.workloads) {
         match stream.object(item) {
-            Ok(mut object) => visit(&mut object, item, kinds, &mut |path, image| {
+            Ok(mut object) => visit(&mut object, item, kinds, &mut |path, skill, image| {
                 found.push(SkillImage {
                     object: item.id.clone(),
                     field: display(path).to_string(),
                     image: image.to_owned(),
+                    skill: skill.to_owned(),
+                    place: stream.error(item, path, "", ""),
                 });
                 None
             }),
@@ -64,7 +70,7 @@ pub fn rename(
     let mut renamed = |item: &Item| match stream.object(item) {
         Ok(mut object) => {
             let mut changed = false;
-            visit(&mut object, item, kinds, &mut |_, image| {
+            visit(&mut object, item, kinds, &mut |_, _, image| {
                 let name = names.get(image).filter(|name| *name != image)?;
                 changed = true;
                 Some(name.clone())
@@ -103,12 +109,12 @@ fn visit(
     object: &mut Value,
     item: &Item,
     kinds: Kinds,
-    call: &mut dyn FnMut(&[Step], &str) -> Option<String>,
+    call: &mut dyn FnMut(&[Step], &str, &str) -> Option<String>,
 ) {
-    let mut one = |path: &[Step], image: Option<&mut Value>| {
+    let mut one = |path: &[Step], skill: &str, image: Option<&mut Value>| {
         if let Some(Value::String(image)) = image
             && !image.is_empty()
-            && let Some(name) = call(path, image)
+            && let Some(name) = call(path, skill, image)
         {
             *image = name;
         }
@@ -116,7 +122,8 @@ fn visit(
     if let Some(skills) = object.pointer_mut("/spec/skills").and_then(Value::as_array_mut) {
         for (index, skill) in skills.iter_mut().enumerate() {
             let path = [Step::from("spec"), "skills".into(), index.into(), "image".into()];
-            one(&path, skill.get_mut("image"));
+            let name = skill.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            one(&path, &name, skill.get_mut("image"));
         }
     }
     let Some(kind) = kinds.of(&item.id) else { return };
@@ -127,11 +134,9 @@ fn visit(
     };
     for (index, volume) in volumes.iter_mut().enumerate() {
         let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
-        if !name.starts_with(SKILL_VOLUME_PREFIX) {
-            continue;
-        }
+        let Some(skill) = name.strip_prefix(SKILL_VOLUME_PREFIX).map(str::to_owned) else { continue };
         let path = [&pod[..], &["volumes".into(), index.into(), "image".into(), "reference".into()]].concat();
-        one(&path, volume.pointer_mut("/image/reference"));
+        one(&path, &skill, volume.pointer_mut("/image/reference"));
     }
 }
 
@@ -174,14 +179,16 @@ spec:
         let sources = [Source { name: "a.yaml".into(), text: TEXT.into() }];
         let stream = Stream::read(&sources, "default").expect("manifests");
         let found = skill_images(&stream, Kinds::default()).expect("references");
-        let shown: Vec<String> =
-            found.iter().map(|one| format!("{} {} {}", one.object.kind, one.field, one.image)).collect();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|one| format!("{} {} {} {}", one.object.kind, one.field, one.skill, one.image))
+            .collect();
         assert_eq!(
             shown,
             [
-                "AgentRuntime spec.skills[0].image quay.io/acme/pdf:1",
-                "AgentRuntime spec.skills[1].image quay.io/acme/csv:2",
-                "Deployment spec.template.spec.volumes[0].image.reference quay.io/acme/pdf:1",
+                "AgentRuntime spec.skills[0].image pdf quay.io/acme/pdf:1",
+                "AgentRuntime spec.skills[1].image csv quay.io/acme/csv:2",
+                "Deployment spec.template.spec.volumes[0].image.reference pdf quay.io/acme/pdf:1",
             ]
         );
         let names = BTreeMap::from([("quay.io/acme/pdf:1".to_owned(), "reg.lan/acme/pdf:1".to_owned())]);

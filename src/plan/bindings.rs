@@ -6,7 +6,8 @@
 //! skills; else the first SkillBinding does, and the workload is planned as today's operators leave it. One skill or one
 //! mount path twice is an error that names both, and nothing of that workload is written.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -20,6 +21,9 @@ use crate::api::profile::Profile;
 use crate::api::skill_binding::{BindingTarget, Delivery, SkillBindingSpec};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::validate::findings::{Finding, rules, skill_path};
+use crate::validate::preflight::normalized;
+use crate::validate::skill_binding;
+use crate::yaml::Step;
 
 /// A SkillBinding that can be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +36,8 @@ pub struct Binding {
     pub spec: SkillBindingSpec,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// What is wrong with it by itself ([`crate::validate::skill_binding`]).
+    pub faults: Vec<Finding>,
 }
 
 impl Binding {
@@ -41,7 +47,8 @@ impl Binding {
     /// As [`SkillBindingSpec::from_object`].
     pub fn of(id: ObjectRef, origin: Origin, object: &Value) -> Result<Self, Vec<FieldError>> {
         let spec = SkillBindingSpec::from_object(object)?;
-        Ok(Self { id, origin, spec, deleting: Object(object).is_being_deleted() })
+        let faults = skill_binding::check(object);
+        Ok(Self { id, origin, spec, deleting: Object(object).is_being_deleted(), faults })
     }
 
     /// Whether it chooses by labels, and these are among them.
@@ -49,9 +56,14 @@ impl Binding {
         matches!(&self.spec.target, Some(BindingTarget::Selector(selector)) if selector.matches(labels))
     }
 
+    /// Whether its skills are delivered to pods.
+    pub(super) fn is_for_pods(&self) -> bool {
+        self.spec.delivery == Delivery::Pod
+    }
+
     /// The skills that it puts into the pod template.
     pub(super) fn template_skills(&self) -> &[Skill] {
-        if self.deleting || self.spec.delivery == Delivery::Pod { &[] } else { &self.spec.skills }
+        if self.deleting || self.is_for_pods() { &[] } else { &self.spec.skills }
     }
 
     fn shown(&self) -> String {
@@ -246,6 +258,20 @@ pub(super) fn profile_of_left(profile: &'static Profile, workload: &Value, kinds
     }
 }
 
+/// What mends two containers. A selector chooses workloads with other containers as well, so the advice holds for each of them.
+const ONE_CONTAINER: &str = "leave container out of both, and name it by the annotation kubectl.kubernetes.io/default-container of the \
+                             pod template; or name the same in both";
+
+/// A mount path in its clean form, and the container of a list that is delivered to pods: there each list has its own, and
+/// what two of them put into one container is held against the pod.
+type Path<'p> = (Cow<'p, str>, Option<Option<&'p str>>);
+
+fn path_of<'p>(binding: Option<&'p Binding>, skill: &'p Skill) -> Path<'p> {
+    let container =
+        binding.filter(|binding| binding.is_for_pods()).map(|binding| binding.spec.container.as_deref());
+    (normalized(&skill.mount_path), container)
+}
+
 /// What several lists say about one workload that does not go together. `own`: who leads, with its skills.
 pub(super) fn clashes(
     own: (&ObjectRef, &Origin, &[Skill]),
@@ -263,13 +289,16 @@ pub(super) fn clashes(
         format!("{} {} ({origin})", id.kind, id.name)
     };
     let mut names: HashMap<&str, String> = HashMap::new();
-    let mut paths: HashMap<&str, String> = HashMap::new();
+    let mut paths: HashMap<Path<'_>, String> = HashMap::new();
     for skill in skills {
         names.entry(&skill.name).or_insert_with(|| whose.clone());
-        paths.entry(&skill.mount_path).or_insert_with(|| whose.clone());
+        paths.entry(path_of(lead, skill)).or_insert_with(|| whose.clone());
     }
-    let mut settings: Vec<(&Binding, String)> = lead.map(|lead| (lead, whose.clone())).into_iter().collect();
-    for binding in others {
+    // A pod template is planned for one container; what is delivered to pods is put into each as its own list says.
+    let mut settings: Vec<(&Binding, String)> =
+        lead.filter(|lead| !lead.is_for_pods()).map(|lead| (lead, whose.clone())).into_iter().collect();
+    // One that is in the input twice is an error of its own.
+    for binding in others.iter().filter(|binding| binding.id != *id) {
         let about = |path, message, help: &str| Finding {
             of: Some(binding.id.clone()),
             help: help.to_owned(),
@@ -280,7 +309,7 @@ pub(super) fn clashes(
                 let message = format!("{other} has a skill {} for the same workload", skill.name);
                 out.push(about(skill_path(index, "name"), message, "rename one of them, or remove it"));
             } else if let Some(other) =
-                paths.get(skill.mount_path.as_str()).filter(|_| !skill.mount_path.is_empty())
+                paths.get(&path_of(Some(binding), skill)).filter(|_| !skill.mount_path.is_empty())
             {
                 let message = format!("{other} has a skill at {} for the same workload", skill.mount_path);
                 out.push(about(
@@ -290,31 +319,60 @@ pub(super) fn clashes(
                 ));
             }
         }
-        for (first, shown) in settings.iter().take(1) {
+        for (first, shown) in settings.iter().take(1).filter(|_| !binding.is_for_pods()) {
             let field = |key| vec!["spec".into(), key];
-            let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+            let named = |what: &str, name: Option<&str>| match name {
+                Some(name) => format!("{shown} names the {what} {name}"),
+                None => format!("{shown} names no {what}"),
+            };
             if first.spec.container != binding.spec.container {
-                let message = format!(
-                    "{shown} names the container {}, and a workload has one agent container",
-                    said(&first.spec.container)
-                );
-                out.push(about(field("container".into()), message, "name the same container in both"));
+                let named = named("container", first.spec.container.as_deref());
+                let message = format!("{named}, and a pod template gets its skills in one container");
+                out.push(about(field("container".into()), message, ONE_CONTAINER));
             }
             if first.spec.runtime != binding.spec.runtime {
-                let name = first.spec.runtime.map_or("none", |runtime| runtime.name);
-                let message = format!("{shown} names the runtime {name}, and a workload has one");
-                out.push(about(field("runtime".into()), message, "name the same runtime in both"));
+                let named = named("runtime", first.spec.runtime.map(|runtime| runtime.name));
+                let message = format!("{named}, and the container of a pod template runs one");
+                out.push(about(
+                    field("runtime".into()),
+                    message,
+                    "name the same runtime in both, or in neither",
+                ));
             }
         }
-        if settings.is_empty() {
+        if settings.is_empty() && !binding.is_for_pods() {
             settings.push((binding, binding.shown()));
         }
         for skill in &binding.spec.skills {
             names.entry(&skill.name).or_insert_with(|| binding.shown());
-            paths.entry(&skill.mount_path).or_insert_with(|| binding.shown());
+            paths.entry(path_of(Some(binding), skill)).or_insert_with(|| binding.shown());
         }
     }
     out
+}
+
+/// What is delivered to pods and names a container that the pod template has not: every pod would be refused.
+pub(super) fn without_container<'b>(
+    kind: WorkloadKind,
+    workload: &Value,
+    bindings: impl Iterator<Item = &'b Binding>,
+) -> Vec<Finding> {
+    let way = kind.paths().pod;
+    let containers = find(workload, way).and_then(|pod| pod.get("containers")).and_then(Value::as_array);
+    let names: Vec<&str> =
+        containers.into_iter().flatten().filter_map(|one| one.get("name").and_then(Value::as_str)).collect();
+    let wanted = bindings
+        .filter(|binding| binding.is_for_pods())
+        .filter_map(|binding| binding.spec.container.as_deref());
+    let missing: BTreeSet<&str> = wanted.filter(|wanted| !names.contains(wanted)).collect();
+    let path: Vec<Step> = way.iter().chain(&["containers"]).map(|key| Step::from(*key)).collect();
+    missing
+        .into_iter()
+        .map(|name| Finding {
+            help: format!("name one of: {}", names.join(", ")),
+            ..Finding::new(&rules::CONTAINER, path.clone(), format!("there is no container {name}"))
+        })
+        .collect()
 }
 
 /// The apiVersion that a SkillBinding is read in.

@@ -38,6 +38,8 @@ pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<
         return if wanted.is_empty() { Ok(None) } else { Err(index) };
     }
     let before = env[index].get("value").and_then(Value::as_str).unwrap_or_default();
+    // The break at the end of a block scalar stays at its end.
+    let (before, end) = before.split_at(before.trim_end_matches('\n').len());
     let (is_stale, all): (HashSet<&str>, HashSet<&str>) =
         (stale.iter().map(String::as_str).collect(), wanted.iter().copied().collect());
     // The author's blanks and repetitions stay.
@@ -59,7 +61,7 @@ pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<
     if after.is_empty() {
         out.remove(index);
     } else {
-        out[index]["value"] = after.join(",").into();
+        out[index]["value"] = (after.join(",") + end).into();
     }
     Ok(Some(out))
 }
@@ -120,6 +122,8 @@ mod tests {
         assert_eq!(merged(Some("/mine,/old"), &["/a"], &["/old"]).as_deref(), Some("/mine,/a"));
         assert_eq!(merged(Some("/old"), &[], &["/old"]).as_deref(), Some(""));
         assert_eq!(merged(Some(""), &["/a"], &[]).as_deref(), Some("/a"));
+        assert_eq!(merged(Some("/mine\n"), &["/a"], &[]).as_deref(), Some("/mine,/a\n"));
+        assert_eq!(merged(Some("/mine,/a\n"), &[], &["/a"]).as_deref(), Some("/mine\n"));
     }
 
     #[test]

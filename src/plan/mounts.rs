@@ -26,6 +26,8 @@ pub(super) struct Mounts {
     pub kept_changes: Vec<String>,
     /// Paths of mounts of ours that are taken out.
     pub dropped_paths: Vec<String>,
+    /// Paths of mounts that are the author's again.
+    pub restored_paths: Vec<String>,
 }
 
 /// The path of a mount.
@@ -73,7 +75,10 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own:
         }
         if volumes.restored.contains(name) {
             match own.mount_before(mount) {
-                Some(before) => out.list.push(before.clone()),
+                Some(before) => {
+                    out.restored_paths.push(path.to_owned());
+                    out.list.push(before.clone());
+                }
                 None => out.dropped_paths.push(path.to_owned()),
             }
             continue;
@@ -182,6 +187,7 @@ mod tests {
                 adopted: Vec::new(),
                 kept_changes: vec!["/a".into(), "/second".into()],
                 dropped_paths: vec!["/b-before".into(), "/old".into()],
+                restored_paths: Vec::new(),
             }
         );
         assert_eq!(safe(&out.list, &[skill("a", "/a"), skill("b", "/b")], &volumes, &own).list, out.list);

@@ -12,6 +12,7 @@ use crate::api::agent_location::Discovery;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
+use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::{self, Mount};
 
@@ -189,7 +190,13 @@ impl Work<'_, '_> {
                     &rules::CONTAINER,
                     &inside(),
                     "there is no container to mount skills into",
-                    "give the pod a container",
+                    match self.kind {
+                        WorkloadKind::Custom(_) => format!(
+                            "its pod template was looked for at {}: correct --pod-template-path, or give the pod a container",
+                            self.kind.paths().template.join(".")
+                        ),
+                        _ => "give the pod a container".to_owned(),
+                    },
                 );
             }
             return Ok(None);
@@ -254,6 +261,8 @@ impl Work<'_, '_> {
         self.next.before.mounts.extend(mounts.adopted);
         self.remember_folders(env);
         self.dropped_paths.clone_from(&mounts.dropped_paths);
+        // The variable names a mount that its author had for our sake, unless he named it himself before.
+        self.dropped_paths.extend(mounts.restored_paths);
         let mut lists = vec![("volumeMounts", mounts.list)];
         lists.extend(self.folders(env, at, true));
         lists
@@ -365,6 +374,16 @@ impl Work<'_, '_> {
         Some(("env", list))
     }
 
+    /// How to mend what `SKILL_FOLDERS` cannot say: by other means, or without it. Whoever makes a pod has no flag for that.
+    fn without_folders(&self, otherwise: &str) -> String {
+        let without = if self.runtime.bound.leads {
+            "name a runtime in the SkillBinding that does not need the variable"
+        } else {
+            "render with --skill-folders=false"
+        };
+        format!("{otherwise}, or {without}")
+    }
+
     /// `SKILL_FOLDERS` of a container.
     fn skill_folders(
         &mut self,
@@ -393,7 +412,7 @@ impl Work<'_, '_> {
         {
             let field = skill_path(index, "mountPath");
             let message = format!("SKILL_FOLDERS cannot name {path:?}: its paths are separated by commas");
-            let help = "choose another path, or render with --skill-folders=false";
+            let help = self.without_folders("choose another path");
             self.plan.problem(&rules::SKILL_FOLDERS_PATH, &field, message, help);
         }
         match env::merge(env, &paths, &self.dropped_paths) {
@@ -410,7 +429,7 @@ impl Work<'_, '_> {
             Err(index) => {
                 let env = At::Key(&at, "env");
                 let field = At::Key(&At::Index(&env, index), "valueFrom").steps();
-                let help = "write the value itself, or render with --skill-folders=false";
+                let help = self.without_folders("write the value itself");
                 self.plan.problem(&rules::SKILL_FOLDERS_SOURCE, &field, env::NOT_A_VALUE, help);
                 None
             }

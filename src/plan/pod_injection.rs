@@ -8,12 +8,14 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::bindings::{Binding, clashes};
+use super::demands::by_policy;
+use super::image_volumes::{name_of, volume_name};
+use super::pinning::pin_bindings;
 use super::session::bound;
 use super::{Options, Outcome, Runtime, Surroundings, run};
 use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use crate::api::names::INJECTED;
 use crate::api::object::{Object, Origin};
-use crate::api::skill_binding::Delivery;
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::yaml::Place;
@@ -51,29 +53,82 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// An injector; of the options the profile and the kinds count.
+    /// An injector; of the options the profile, the kinds, the pins and the policy count.
     pub fn new(options: &Options) -> Self {
         let profile = super::bindings::profile_of_bindings(options.profile);
-        let options = Options { kinds: options.kinds, ..Options::new(profile) };
+        let options = Options {
+            kinds: options.kinds,
+            pins: options.pins.clone(),
+            #[cfg(feature = "skill")]
+            policy: options.policy.clone(),
+            ..Options::new(profile)
+        };
         Self { layers: ConfigLayers::new(profile, &[], ConfigView::default()), options }
     }
 
     /// The pod with the skills of these SkillBindings, in order. Those that are not delivered to pods are left out.
+    ///
+    /// Each goes into its own container and is led there by its own runtime, one after the other, as the policies evaluate them.
     pub fn inject(&self, pod: &Value, bindings: &[&Binding]) -> Injected {
-        let bindings: Vec<&Binding> = bindings
-            .iter()
-            .copied()
-            .filter(|binding| binding.spec.delivery == Delivery::Pod && !binding.deleting)
-            .collect();
+        let bindings: Vec<&Binding> =
+            bindings.iter().copied().filter(|binding| binding.is_for_pods() && !binding.deleting).collect();
+        let mut unlocked = Vec::new();
+        let bindings = pin_bindings(self.options.pins.as_deref(), bindings, &mut unlocked);
+        if !unlocked.is_empty() {
+            return Injected::Refused(unlocked);
+        }
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         let Some((lead, others)) = bindings.split_first() else { return Injected::Unchanged };
         let clashes = clashes((&lead.id, &lead.origin, &lead.spec.skills), Some(lead), others);
         if !clashes.is_empty() {
             return Injected::Refused(clashes);
         }
+        let broken = by_policy(&self.options, &lead.spec.skills, others);
+        if !broken.is_empty() {
+            return Injected::Refused(broken);
+        }
         let taken = taken_over(pod, &bindings);
         if !taken.is_empty() {
             return Injected::Refused(taken);
         }
+        let given = annotated(pod, &bindings);
+        let all = entries_of(&bindings);
+        let is_again = given.len() == all.len();
+        let mut now = Cow::Borrowed(pod);
+        let (mut patch, mut warnings) = (Vec::new(), Vec::new());
+        let goes_along = |one: &&Binding, next: &&Binding| {
+            let led = |binding: &Binding| {
+                (binding.spec.container.clone(), binding.spec.runtime, binding.spec.home.clone())
+            };
+            led(one) == led(next)
+        };
+        for group in bindings.chunk_by(goes_along) {
+            match self.step(&now, group, &bindings, is_again) {
+                Ok(None) => {}
+                Ok(Some(Step { after, operations, said })) => {
+                    patch.extend(operations);
+                    warnings.extend(said);
+                    now = Cow::Owned(after);
+                }
+                Err(findings) => return Injected::Refused(findings),
+            }
+        }
+        if patch.is_empty() && is_again {
+            return Injected::Unchanged;
+        }
+        patch.extend(annotation(pod, &all));
+        Injected::Patched { patch, given: all, warnings }
+    }
+
+    /// The pod with the skills of SkillBindings for one container, among all about it. `is_again`: it had all skills before.
+    fn step(
+        &self,
+        pod: &Value,
+        group: &[&Binding],
+        all: &[&Binding],
+        is_again: bool,
+    ) -> Result<Option<Step>, Vec<Finding>> {
+        let Some((lead, others)) = group.split_first() else { return Ok(None) };
         // The plan of a workload whose template is the pod.
         let name = Object(pod).name();
         let workload = json!({
@@ -86,8 +141,9 @@ impl Injector {
             AgentRuntimeSpec { target_ref, skills: lead.spec.skills.clone(), ..AgentRuntimeSpec::default() };
         let listed = json!({"spec": {"skills": []}});
         let mut bound = bound(others, Some(lead), |binding| &binding.spec.skills);
-        let given = annotated(pod, &bindings);
-        if given.len() == bindings.iter().map(|binding| binding.spec.skills.len()).sum::<usize>() {
+        let others = all.iter().filter(|other| !group.iter().any(|one| one.id == other.id));
+        bound.elsewhere = others.flat_map(|other| &other.spec.skills).map(volume_name).collect();
+        if is_again {
             // A sidecar that is put first meanwhile is not the agent.
             bound.container = served(pod, lead).or(bound.container);
         }
@@ -103,24 +159,28 @@ impl Injector {
         };
         let mut plan = run(&runtime, Some(Cow::Owned(workload)), &around, &self.options);
         if let Outcome::Refused(findings) = plan.outcome {
-            return Injected::Refused(findings);
+            return Err(findings);
         }
-        let warnings = plan.warnings.iter().map(ToString::to_string).collect();
-        let Some((after, touched)) = plan.take_desired() else { return Injected::Unchanged };
-        let mut patch: Vec<Value> =
-            touched.iter().flatten().filter_map(|place| operation(pod, &after, place)).collect();
-        let all: Vec<String> = bindings
-            .iter()
-            .flat_map(|binding| {
-                binding.spec.skills.iter().map(|skill| format!("{}/{}", binding.id.name, skill.name))
-            })
-            .collect();
-        if patch.is_empty() && given.len() == all.len() {
-            return Injected::Unchanged;
+        let said = plan.warnings.iter().map(ToString::to_string).collect();
+        let Some((after, touched)) = plan.take_desired() else { return Ok(None) };
+        let operations = touched.iter().flatten().filter_map(|place| operation(pod, &after, place)).collect();
+        let mut next = pod.clone();
+        for part in ["metadata", "spec"] {
+            if let Some(value) =
+                after.pointer(&format!("/spec/template/{part}")).filter(|value| !value.is_null())
+            {
+                next[part] = value.clone();
+            }
         }
-        patch.extend(annotation(pod, &all));
-        Injected::Patched { patch, given: all, warnings }
+        Ok(Some(Step { after: next, operations, said }))
     }
+}
+
+/// What one step makes of a pod.
+struct Step {
+    after: Value,
+    operations: Vec<Value>,
+    said: Vec<String>,
 }
 
 /// Image volumes of a skill's name that hold another image. A template's would be adopted, for a template says who wrote
@@ -130,9 +190,9 @@ fn taken_over(pod: &Value, bindings: &[&Binding]) -> Vec<Finding> {
     let mut out = Vec::new();
     for binding in bindings {
         for (index, skill) in binding.spec.skills.iter().enumerate() {
-            let name = super::image_volumes::volume_name(skill);
+            let name = volume_name(skill);
             let mut all = volumes.into_iter().flatten();
-            let Some(found) = all.find(|volume| super::image_volumes::name_of(volume) == name) else {
+            let Some(found) = all.find(|volume| name_of(volume) == name) else {
                 continue;
             };
             let reference = Object(found).str("/image/reference");
@@ -160,12 +220,18 @@ fn entries(pod: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// What the annotation says of these SkillBindings.
+fn entries_of(bindings: &[&Binding]) -> Vec<String> {
+    let of = |binding: &Binding| {
+        let name = binding.id.name.clone();
+        binding.spec.skills.iter().map(|skill| format!("{name}/{}", skill.name)).collect::<Vec<_>>()
+    };
+    bindings.iter().flat_map(|binding| of(binding)).collect()
+}
+
 fn annotated(pod: &Value, bindings: &[&Binding]) -> Vec<String> {
     let entries = entries(pod);
-    let all = bindings.iter().flat_map(|binding| {
-        binding.spec.skills.iter().map(|skill| format!("{}/{}", binding.id.name, skill.name))
-    });
-    all.filter(|entry| entries.contains(&entry.as_str())).collect()
+    entries_of(bindings).into_iter().filter(|entry| entries.contains(&entry.as_str())).collect()
 }
 
 /// The container that has a skill of the binding already.
@@ -176,8 +242,7 @@ fn served(pod: &Value, binding: &Binding) -> Option<String> {
         let mounts = container.get("volumeMounts").and_then(Value::as_array);
         mounts.into_iter().flatten().any(|mount| {
             mount.get("mountPath").and_then(Value::as_str) == Some(&skill.mount_path)
-                && mount.get("name").and_then(Value::as_str)
-                    == Some(&super::image_volumes::volume_name(skill))
+                && mount.get("name").and_then(Value::as_str) == Some(&volume_name(skill))
         })
     };
     containers.iter().find(has)?.get("name")?.as_str().map(str::to_owned)
@@ -286,6 +351,44 @@ mod tests {
                  "volumeMounts": [{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]}],
             "volumes": [{"name": "skill-a", "image": {"reference": "i/a:1", "pullPolicy": "IfNotPresent"}}]}});
         assert_eq!(inject(&pod, &[&one]), Injected::Unchanged);
+    }
+
+    /// The policies evaluate each SkillBinding by itself; a webhook that refused what they write would be another product.
+    #[test]
+    fn each_list_goes_into_its_own_container() {
+        let spec = |container: &str, more: Value, skill: &str| {
+            let mut spec = json!({"targetRef": target(), "delivery": "Pod", "container": container, "skills": skills(&[skill])});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            spec
+        };
+        let one = binding("one", spec("main", json!({}), "a"));
+        let two = binding("two", spec("tool", json!({"runtime": "kagent"}), "b"));
+        let three = binding("three", spec("main", json!({}), "c"));
+        let pod =
+            json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "main"}, {"name": "tool"}]}});
+        let Injected::Patched { patch, given, warnings } = inject(&pod, &[&one, &three, &two]) else {
+            panic!("no patch");
+        };
+        assert_eq!(given, ["one/a", "three/c", "two/b"]);
+        assert_eq!(warnings, Vec::<String>::new());
+        let mount = |name: &str| json!({"name": format!("skill-{name}"), "mountPath": format!("/s/{name}"), "readOnly": true});
+        let volume = |name: &str| json!({"name": format!("skill-{name}"), "image": {"reference": format!("i/{name}:1")}});
+        let operations: Vec<(&Value, &Value)> =
+            patch.iter().map(|one| (&one["path"], &one["value"])).collect();
+        assert_eq!(
+            operations[..6],
+            [
+                (&json!("/spec/containers/0/volumeMounts"), &json!([mount("a"), mount("c")])),
+                (&json!("/spec/containers/0/env"), &json!([{"name": "SKILL_FOLDERS", "value": "/s/a,/s/c"}])),
+                (&json!("/spec/volumes"), &json!([volume("a"), volume("c")])),
+                (&json!("/spec/containers/1/volumeMounts"), &json!([mount("b")])),
+                (
+                    &json!("/spec/containers/1/env"),
+                    &json!([{"name": "KAGENT_SKILLS_FOLDER", "value": "/skills"}])
+                ),
+                (&json!("/spec/volumes"), &json!([volume("a"), volume("c"), volume("b")])),
+            ]
+        );
     }
 
     #[test]

@@ -6,8 +6,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::bindings::{Binding, clashes, is_known_version, profile_of_bindings, profile_of_left};
+use super::bindings::{
+    Binding, clashes, is_known_version, profile_of_bindings, profile_of_left, without_container,
+};
 use super::claims::Claim;
+use super::demands::by_policy;
+use super::pinning::{pin, pin_bindings};
 use super::{Action, Bound, Options, Outcome, Runtime, RuntimePlan, Surroundings, Warning, Writes, run};
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
@@ -140,7 +144,7 @@ impl Session {
         }
         let Case { id, origin, object, claim, workload, pods, bindings } = case;
         let mut findings = self.wrong_group(&id);
-        let spec = match AgentRuntimeSpec::from_object(object) {
+        let mut spec = match AgentRuntimeSpec::from_object(object) {
             Ok(spec) => spec,
             Err(wrong) => {
                 findings.extend(wrong.into_iter().map(unreadable));
@@ -148,6 +152,10 @@ impl Session {
             }
         };
         let strict = !options.exact && !options.remove;
+        let pins = options.pins.as_deref();
+        if let Some(pins) = pins.filter(|_| !options.remove && !Object(object).is_being_deleted()) {
+            findings.extend(pin(pins, &mut spec.skills, None));
+        }
         if strict && !Object(object).is_being_deleted() {
             self.rules.check(&id, object, &spec, &mut findings);
         }
@@ -157,10 +165,16 @@ impl Session {
         };
         findings.extend(claim.finding().filter(|_| strict));
         let stay = strict || (going == Going::Lead && !options.exact);
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
-        self.check_bindings(&bindings, &mut findings);
+        let bindings = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
+        faults_of(&bindings, &mut findings);
+        if !Object(object).is_being_deleted() {
+            findings.extend(by_policy(&options, &spec.skills, &bindings));
+        }
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
+        findings.extend(self.without_container(workload.as_deref(), bindings.iter().copied()));
         let bound = bound(&bindings, None, Binding::template_skills);
         let around = Surroundings {
             maps: &self.maps,
@@ -198,7 +212,7 @@ impl Session {
                 && paths.any(|path| !path.is_empty() && problem.path.starts_with(path))
         };
         let problems: Vec<Finding> =
-            plan.problems().iter().filter(|problem| !known(problem)).cloned().collect();
+            plan.problems().iter().filter(|one| !known(one) && !findings.contains(one)).cloned().collect();
         findings.extend(problems);
         for finding in findings.iter().filter(|finding| finding.rule.severity == Severity::Warning) {
             plan.warnings.push(Warning { quirk: finding.rule.quirk, message: finding.message.clone() });
@@ -213,18 +227,30 @@ impl Session {
     /// Judges a SkillBinding that leads, and plans its workload as today's operators leave it.
     fn judge_binding(&self, case: Case<'_>, options: &Options) -> Judged {
         let Case { id, origin, object, workload, bindings, .. } = case;
-        let (mut findings, binding) = self.rules.read_binding(&id, &origin, object);
-        let Some(binding) = binding else {
-            return Judged { id, before_plan: findings.len(), findings, plan: None };
+        let mut findings = wrong_version(object);
+        let mut binding = match Binding::of(id.clone(), origin.clone(), object) {
+            Ok(binding) => binding,
+            Err(_) => {
+                findings.extend(skill_binding::check(object));
+                return Judged { id, before_plan: findings.len(), findings, plan: None };
+            }
         };
         let strict = !options.remove && !binding.deleting;
-        let bindings: Vec<&Binding> = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let pins = options.pins.as_deref().filter(|_| strict);
+        if let Some(pins) = pins {
+            findings.extend(pin(pins, &mut binding.spec.skills, None));
+        }
+        let about = bindings.clone();
+        let bindings = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let bindings = pin_bindings(pins, bindings, &mut findings);
+        let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         if strict {
-            findings.extend(skill_binding::unknown_fields(object));
-            findings.extend(skill_binding::check_metadata(object));
-            findings.extend(skill_binding::check_spec(&id, &binding.spec, self.rules.of_skills()));
-            self.check_bindings(&bindings, &mut findings);
+            findings.extend(binding.faults.iter().cloned());
+            faults_of(&bindings, &mut findings);
+            findings.extend(by_policy(options, &binding.spec.skills, &bindings));
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
+            let all = std::iter::once(&binding).chain(bindings.iter().copied());
+            findings.extend(self.without_container(workload.as_deref(), all));
         }
         let target = binding.spec.target_ref().cloned().or_else(|| workload.as_deref().map(reference));
         let is_found = workload.is_some();
@@ -234,12 +260,19 @@ impl Session {
             skills: binding.template_skills().to_vec(),
             ..AgentRuntimeSpec::default()
         };
+        // Of all about the workload: what goes was put there as they say.
+        let Bound { container, location, root, .. } = bound(&about, Some(&binding), Binding::template_skills);
         let runtime = Runtime {
             id: id.clone(),
             origin,
             object,
             spec,
-            bound: bound(&bindings, Some(&binding), Binding::template_skills),
+            bound: Bound {
+                container,
+                location,
+                root,
+                ..bound(&bindings, Some(&binding), Binding::template_skills)
+            },
         };
         let around = Surroundings {
             maps: &self.maps,
@@ -285,11 +318,16 @@ impl Session {
         self.concluded(id, findings, plan)
     }
 
-    fn check_bindings(&self, bindings: &[&Binding], findings: &mut Vec<Finding>) {
-        for binding in bindings {
-            let found = skill_binding::check_spec(&binding.id, &binding.spec, self.rules.of_skills());
-            findings
-                .extend(found.into_iter().map(|finding| Finding { of: Some(binding.id.clone()), ..finding }));
+    /// Containers that pods will not have, though what is delivered to them names these.
+    fn without_container<'b>(
+        &self,
+        workload: Option<&Value>,
+        bindings: impl Iterator<Item = &'b Binding>,
+    ) -> Vec<Finding> {
+        let of = |workload| self.options.kinds.find(Object(workload).kind(), Object(workload).group());
+        match workload.and_then(|workload| Some((of(workload)?, workload))) {
+            Some((kind, workload)) => without_container(kind, workload, bindings),
+            None => Vec::new(),
         }
     }
 
@@ -306,6 +344,14 @@ impl Session {
             help: "choose a profile of its group with --profile, or leave it out".to_owned(),
             ..Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)
         }]
+    }
+}
+
+/// What is wrong with SkillBindings that add to a plan.
+fn faults_of(bindings: &[&Binding], findings: &mut Vec<Finding>) {
+    for binding in bindings {
+        let faults = binding.faults.iter().cloned();
+        findings.extend(faults.map(|finding| Finding { of: Some(binding.id.clone()), ..finding }));
     }
 }
 
@@ -337,7 +383,9 @@ pub(super) fn bound(
     lead: Option<&Binding>,
     skills_of: impl Fn(&Binding) -> &[Skill],
 ) -> Bound {
-    let first = lead.or(others.first().copied());
+    let all = || lead.into_iter().chain(others.iter().copied());
+    // A template is planned as those say that put skills into it.
+    let first = all().find(|binding| !binding.is_for_pods()).or(all().next());
     let spec = first.map(|binding| &binding.spec);
     let skills = others.iter().flat_map(|binding| {
         let listed = skills_of(binding).iter().enumerate();
@@ -350,6 +398,7 @@ pub(super) fn bound(
         container: spec.and_then(|spec| spec.container.clone()),
         location: spec.and_then(|spec| spec.runtime),
         root: spec.and_then(|spec| spec.runtime?.root(spec.home.as_deref()).ok()),
+        elsewhere: Vec::new(),
     }
 }
 
@@ -369,6 +418,20 @@ fn unreadable(error: crate::api::agent_runtime::FieldError) -> Finding {
     }
 }
 
+/// All that is wrong with a SkillBinding by itself.
+pub fn check_binding(object: &Value) -> Vec<Finding> {
+    [wrong_version(object), skill_binding::check(object)].concat()
+}
+
+fn wrong_version(object: &Value) -> Vec<Finding> {
+    let version = Object(object).api_version();
+    if is_known_version(version) {
+        return Vec::new();
+    }
+    let message = format!("is of apiVersion {version}, and {SKILLS_GROUP}/{VERSION} is read");
+    vec![Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)]
+}
+
 /// What API server and webhook say about an AgentRuntime by itself, and what will become of its pod.
 #[derive(Debug)]
 pub struct Rules {
@@ -379,47 +442,6 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules for skills.
-    fn of_skills(&self) -> (&'static Profile, &Validator) {
-        match &self.skills {
-            Some((profile, validator)) => (profile, validator),
-            None => (self.profile, &self.validator),
-        }
-    }
-
-    /// Reads a SkillBinding; what is wrong with its version, and why it cannot be read.
-    fn read_binding(
-        &self,
-        id: &ObjectRef,
-        origin: &Origin,
-        object: &Value,
-    ) -> (Vec<Finding>, Option<Binding>) {
-        let mut findings = Vec::new();
-        let version = Object(object).api_version();
-        if !is_known_version(version) {
-            let message = format!("is of apiVersion {version}, and {SKILLS_GROUP}/{VERSION} is read");
-            findings.push(Finding::new(&rules::GROUP, vec!["apiVersion".into()], message));
-        }
-        match Binding::of(id.clone(), origin.clone(), object) {
-            Ok(binding) => (findings, Some(binding)),
-            Err(wrong) => {
-                findings.extend(wrong.into_iter().map(unreadable));
-                (findings, None)
-            }
-        }
-    }
-
-    /// All that is wrong with a SkillBinding by itself.
-    pub fn check_binding(&self, id: &ObjectRef, object: &Value) -> Vec<Finding> {
-        let (mut findings, binding) = self.read_binding(id, &Origin::default(), object);
-        findings.extend(skill_binding::unknown_fields(object));
-        findings.extend(skill_binding::check_metadata(object));
-        if let Some(binding) = binding {
-            findings.extend(skill_binding::check_spec(id, &binding.spec, self.of_skills()));
-        }
-        findings
-    }
-
     /// The rules of a profile.
     pub fn new(profile: &'static Profile) -> Self {
         let skills = Profile::by_name(LAST_WITH_SKILLS).filter(|_| !profile.crd.skills);

@@ -3,6 +3,7 @@
 
 use super::{Condition, Options, RuntimePlan, StatusPlan, fields};
 use crate::api::agent_runtime::TargetRef;
+use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::validate::findings::{Finding, rules};
 
@@ -35,7 +36,7 @@ pub(super) fn resolve<W>(
         };
         let help = match kinds {
             None => "use Deployment, StatefulSet or Sandbox, spelled exactly so".to_owned(),
-            Some(kinds) => unknown_kind(kinds, kind),
+            Some(kinds) => unknown_kind(kinds, target),
         };
         return Err(problem("kind", message, &help));
     };
@@ -48,12 +49,23 @@ pub(super) fn resolve<W>(
     }
 }
 
-fn unknown_kind(kinds: Kinds, kind: &str) -> String {
-    if let Some(other) = kinds.named(kind).filter(|other| !other.api_version().is_empty()) {
-        return format!("a {kind} that skills are mounted into is of apiVersion {}", other.api_version());
+/// What is meant by a kind that is not known, or how it is made known.
+fn unknown_kind(kinds: Kinds, target: &TargetRef) -> String {
+    let TargetRef { kind, .. } = target;
+    let names = || kinds.all().map(WorkloadKind::name);
+    let meant = kinds
+        .named(kind)
+        .or_else(|| kinds.named(nearest(kind, names()).filter(|known| is_slip_of(kind, known))?));
+    if let Some(meant) = meant.filter(|meant| !meant.api_version().is_empty()) {
+        return format!("did you mean {} of apiVersion {}?", meant.name(), meant.api_version());
     }
-    let all: Vec<&str> = kinds.all().map(WorkloadKind::name).collect();
-    format!("use one of {}; --pod-template-path adds others", all.join(", "))
+    let all = names().collect::<Vec<_>>().join(", ");
+    match target.group() {
+        "" => format!("use one of {all}"),
+        group => format!(
+            "say where its pod template is by --pod-template-path {kind}.{group}=spec.template, or use one of {all}"
+        ),
+    }
 }
 
 /// The run of an AgentRuntime whose target cannot be resolved. With `exact` the conditions of earlier runs stay; without,

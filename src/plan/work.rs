@@ -234,7 +234,7 @@ impl<'w, 'r> Work<'w, 'r> {
             let quirk = self.quirk("Q4");
             self.warn(quirk, format!("volume {name} is not an image volume and is left{would}"));
         }
-        for name in kept {
+        for name in kept.iter().filter(|name| !self.runtime.bound.elsewhere.contains(name)) {
             let would = self.operator_would("remove it");
             let quirk = self.quirk("Q4");
             let message = format!(

@@ -28,6 +28,9 @@ pub struct Description {
     /// What it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compatibility: Option<String>,
+    /// The tools that it may use without asking.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_tools: Vec<String>,
     /// Words of SKILL.md after the frontmatter.
     pub words: usize,
     /// Lines of it.
@@ -132,6 +135,12 @@ pub fn describe(folder: &str, skill_md: Text, card_file: Option<Text>) -> (Descr
         version: card.version.clone().or_else(of_metadata),
         license: skill.license.or_else(|| card.license.clone()),
         compatibility: skill.compatibility.or_else(|| card.compatibility.clone()),
+        allowed_tools: if skill.allowed_tools.is_empty() {
+            let of_card = card.allowed_tools.as_deref().unwrap_or_default();
+            of_card.split_whitespace().map(str::to_owned).collect()
+        } else {
+            skill.allowed_tools
+        },
         words: size.words,
         lines: skill.body.lines().count(),
         tokens: size.tokens,
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn a_skill_is_described_by_its_frontmatter_and_its_card() {
         let skill =
-            b"---\nname: pdf\ndescription: Reads PDF\nmetadata:\n  version: '1.2'\n---\n# PDF\n\nread it\n";
+            b"---\nname: pdf\ndescription: Reads PDF\nallowed-tools: Bash Read\nmetadata:\n  version: '1.2'\n---\n# PDF\n\nread it\n";
         let card = b"apiVersion: skillimage.io/v1alpha1\nkind: SkillCard\nmetadata:\n  name: pdf\n  \
             namespace: acme\n  version: 1.2.0\n  description: x\n  license: MIT\n";
         let (found, card) = describe("", text(skill), Some(text(card)));
@@ -164,6 +173,7 @@ mod tests {
             version: Some("1.2.0".into()),
             license: Some("MIT".into()),
             compatibility: None,
+            allowed_tools: vec!["Bash".into(), "Read".into()],
             words: 4,
             lines: 3,
             tokens: 4,

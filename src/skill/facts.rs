@@ -6,7 +6,7 @@ use std::io::Read;
 use sha2::{Digest as _, Sha256};
 
 use super::content::unread;
-use super::limits::{Limits, Spent, TEXT_BYTES, TEXTS_BYTES};
+use super::limits::{KEPT_BYTES, Limits, Spent, TEXT_BYTES, TEXTS_BYTES};
 use super::{DAMAGED, InputError, path, refused};
 
 /// What is known of a file.
@@ -20,9 +20,25 @@ pub struct Facts {
     pub sha256: [u8; 32],
     /// Whether it is text: no NUL in its first 8,000 bytes, as git has it.
     pub text: bool,
-    /// The first [`TEXT_BYTES`] of a file whose content is read.
+    /// Whether its first bytes are those of a script or a program: `#!`, or the mark of an executable format.
+    pub program: bool,
+    /// The first [`TEXT_BYTES`] of a file whose content is read, or a text that is kept to be compared
+    /// ([`Limits::kept_bytes`]).
     pub content: Option<Vec<u8>>,
 }
+
+/// First bytes of what a kernel, a shell or a runtime executes: scripts, ELF, PE, Mach-O, WebAssembly, classes of Java.
+const PROGRAMS: [&[u8]; 9] = [
+    b"#!",
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"\0asm",
+];
 
 /// Files whose content is read: what describes a skill.
 pub const READ: [&str; 3] = ["SKILL.md", "skill.md", "skill.yaml"];
@@ -53,8 +69,14 @@ impl Reading<'_> {
                 "raise --max-file-size if it is meant",
             ));
         }
-        let mut content = READ.contains(&path::base(path)).then(Vec::new);
-        if content.is_some() {
+        let describes = READ.contains(&path::base(path));
+        let is_kept =
+            !describes && self.size <= self.limits.kept_bytes && spent.kept + self.size <= KEPT_BYTES;
+        let mut content = (describes || is_kept).then(Vec::new);
+        if is_kept {
+            spent.kept += self.size;
+        }
+        if describes {
             spent.texts += self.size.min(TEXT_BYTES);
             if spent.texts > TEXTS_BYTES {
                 return Err(refused(
@@ -67,6 +89,7 @@ impl Reading<'_> {
         }
         let mut hash = Sha256::new();
         let mut text = true;
+        let mut first = Vec::new();
         let mut bytes = 0;
         let mut buffer = [0; 1 << 14];
         loop {
@@ -76,6 +99,7 @@ impl Reading<'_> {
             }
             let part = &buffer[..n];
             hash.update(part);
+            first.extend(part.iter().take(4_usize.saturating_sub(first.len())));
             if bytes < BINARY_WITHIN {
                 let look = usize::try_from(BINARY_WITHIN - bytes).unwrap_or(n).min(n);
                 text &= memchr::memchr(0, &part[..look]).is_none();
@@ -92,6 +116,15 @@ impl Reading<'_> {
         if bytes < self.size {
             return Err(refused(format!("ends after {bytes} of {} bytes", self.size), DAMAGED));
         }
-        Ok(Facts { size: bytes, executable: self.executable, sha256: hash.finalize().into(), text, content })
+        let program = PROGRAMS.iter().any(|mark| first.starts_with(mark));
+        let content = content.filter(|_| describes || text);
+        Ok(Facts {
+            size: bytes,
+            executable: self.executable,
+            sha256: hash.finalize().into(),
+            text,
+            program,
+            content,
+        })
     }
 }

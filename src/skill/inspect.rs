@@ -325,6 +325,37 @@ fn document(content: &mut dyn Content, descriptor: &Descriptor) -> Result<Docume
     oci::parse(&bytes, Some(&descriptor.media_type)).map_err(|error| within(place(), refused(error, "")))
 }
 
+/// An image down to its files.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// The manifest.
+    pub chosen: Chosen,
+    configuration: Configuration,
+    /// The files.
+    pub tree: Tree,
+    /// The layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// Reads an image down to its files, which may be those of no skill.
+///
+/// # Errors
+/// As [`image`].
+pub fn unpack(content: &mut dyn Content, chosen: Chosen, limits: &Limits) -> Result<Unpacked, InputError> {
+    let configuration = configuration(content, &chosen.manifest)?;
+    let (tree, layers) = files(content, &chosen.manifest, &configuration.diff_ids, limits)?;
+    tree.check(limits)?;
+    Ok(Unpacked { chosen, configuration, tree, layers })
+}
+
+/// What the layers of an image unpack to, by digest: equal lists are equal files, and different lists may be.
+///
+/// # Errors
+/// The configuration cannot be read, or is not that of the manifest.
+pub fn diff_ids(content: &mut dyn Content, manifest: &Manifest) -> Result<Vec<Digest>, InputError> {
+    configuration(content, manifest).map(|read| read.diff_ids)
+}
+
 /// Looks into an image.
 ///
 /// # Errors
@@ -337,9 +368,8 @@ pub fn image(
     limits: &Limits,
 ) -> Result<Inspected, InputError> {
     let chosen = choose(content, root, platform)?;
-    let Configuration { config, bytes, diff_ids } = configuration(content, &chosen.manifest)?;
-    let (tree, layers) = files(content, &chosen.manifest, &diff_ids, limits)?;
-    tree.check(limits)?;
+    let Unpacked { chosen, configuration, tree, layers } = unpack(content, chosen, limits)?;
+    let Configuration { config, bytes, .. } = configuration;
     let different = different(content, &chosen, &tree, limits);
     let manifest = chosen.manifest;
     let format = recognise(&manifest, bytes.as_deref());

@@ -18,6 +18,8 @@ pub struct Limits {
     pub entries: u64,
     /// Layers.
     pub layers: usize,
+    /// Bytes of a text that is kept, beyond those that describe a skill, for who compares files.
+    pub kept_bytes: u64,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             file_bytes: 50 << 20,
             entries: 131_072,
             layers: 128,
+            kept_bytes: 0,
         }
     }
 }
@@ -47,6 +50,8 @@ pub const PAX_BYTES: u64 = 1 << 20;
 pub const TEXT_BYTES: u64 = (1 << 20) + 1;
 /// Bytes that are kept of all of them.
 pub const TEXTS_BYTES: u64 = 16 << 20;
+/// Bytes that are kept of all texts that are to be compared.
+pub const KEPT_BYTES: u64 = 32 << 20;
 /// Bytes that a zstd frame may refer back to; the strongest level of the encoders that build images asks for that much.
 pub const ZSTD_WINDOW: u64 = 32 << 20;
 /// Indexes in indexes.
@@ -65,6 +70,8 @@ pub struct Spent {
     pub bytes: u64,
     /// Bytes of kept texts.
     pub texts: u64,
+    /// Bytes of texts that are kept to be compared.
+    pub kept: u64,
 }
 
 impl Spent {

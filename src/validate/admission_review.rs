@@ -134,6 +134,11 @@ impl Review {
         self.operation != Operation::Delete && !(self.deleting && extra.pass_deleting) && self.spec.is_ok()
     }
 
+    /// Whether the object is there after the request, and not only until its finalizers are gone.
+    pub fn is_to_stay(&self) -> bool {
+        self.operation != Operation::Delete && !self.deleting
+    }
+
     /// Judges the request.
     pub fn judge(&self, profile: &Profile, rivals: Rivals<'_>, extra: Extra) -> Answer {
         if self.operation == Operation::Delete || (self.deleting && extra.pass_deleting) {

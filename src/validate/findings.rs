@@ -87,6 +87,10 @@ pub mod rules {
     pub const VOLUME_TWICE: Rule = runtime("volume-twice");
     /// A skill without an image.
     pub const IMAGE_EMPTY: Rule = runtime("image-empty");
+    /// An image that the lock does not have.
+    pub const LOCK_MISSING: Rule = runtime("lock-missing");
+    /// An image that is written with another digest than the lock has.
+    pub const LOCK_DIFFERS: Rule = runtime("lock-differs");
     /// Text that the kubelet does not read as an image reference.
     pub const IMAGE_REFERENCE: Rule = Rule { quirk: "Q27", ..runtime("image-reference") };
     /// An image without a tag, or with the tag `latest`.
@@ -113,6 +117,24 @@ pub mod rules {
     pub const SKILL_FOLDERS_SOURCE: Rule = workload("skill-folders-source");
     /// The pod has no such container, or none at all.
     pub const CONTAINER: Rule = workload("container");
+    /// The image of a skill is of a registry that the policy does not allow ([`crate::validate::policy`], as all below).
+    pub const POLICY_REGISTRY: Rule = runtime("policy-registry");
+    /// It is not named by digest.
+    pub const POLICY_PINNED: Rule = runtime("policy-pinned");
+    /// The lock does not know it.
+    pub const POLICY_LOCKED: Rule = runtime("policy-locked");
+    /// Nobody whom the policy names signed it.
+    pub const POLICY_SIGNATURE: Rule = runtime("policy-signature");
+    /// Its licence is not allowed.
+    pub const POLICY_LICENSE: Rule = runtime("policy-license");
+    /// It asks for tools that are not allowed.
+    pub const POLICY_TOOLS: Rule = runtime("policy-tools");
+    /// It is larger than allowed.
+    pub const POLICY_SIZE: Rule = runtime("policy-size");
+    /// It lacks an attestation.
+    pub const POLICY_ATTESTATION: Rule = runtime("policy-attestation");
+    /// All skills of an agent are more than allowed.
+    pub const POLICY_AGENT: Rule = runtime("policy-agent");
     /// A field of the workload has the wrong type.
     pub const WORKLOAD_TYPE: Rule = workload("workload-type");
 }

@@ -35,6 +35,25 @@ enum Type {
     Unread,
 }
 
+/// Fields of `ObjectMeta`.
+pub(super) const FIELDS: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
 fn type_of(field: &str) -> Option<Type> {
     Some(match field {
         "name" | "generateName" | "namespace" | "selfLink" | "resourceVersion" => Type::Text("string"),

@@ -41,7 +41,8 @@ pub(crate) fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
     plain.chain(skills)
 }
 
-fn finding(path: impl Fn() -> Vec<Step>, text: &str) -> Option<Finding> {
+/// What is to be said of a text at a path; none where it holds no placeholder.
+pub(super) fn finding(path: impl Fn() -> Vec<Step>, text: &str) -> Option<Finding> {
     let found = first(text)?;
     let message = format!(
         "{} holds the placeholder {}, which goes into config hash and pod as it stands; run this after the step that replaces \

@@ -223,19 +223,21 @@ fn check_mount_path(skill: &Skill) -> Vec<Broken> {
 /// Which skill would be mounted where the container has another mount already, or an earlier skill is mounted; with
 /// the index of the skill.
 ///
-/// `others` are the mounts that stay, so not those of skill volumes that are rebuilt. Paths are compared as text, as
-/// the API server does: `/a` and `/a/` are two paths for it.
+/// `others` are the mounts that stay, so not those of skill volumes that are rebuilt. With them paths are compared as text, as
+/// the API server does: `/a` and `/a/` are two paths for it. Of two skills at one place in two spellings one would hide the other.
 pub fn check_mounts(container: &str, others: &[Mount<'_>], skills: &[Skill]) -> Vec<(usize, Finding)> {
     // Who has a path: the word for it and its name.
-    let mut taken: HashMap<&str, (&str, &str)> = HashMap::with_capacity(others.len() + skills.len());
+    let mut taken: HashMap<&str, (&str, &str)> = HashMap::with_capacity(others.len());
     for mount in others {
         taken.entry(mount.path).or_insert(("volume", mount.volume));
     }
+    let mut of_skills: HashMap<Cow<'_, str>, (&str, &str)> = HashMap::with_capacity(skills.len());
     let mut findings = Vec::new();
     for (index, skill) in skills.iter().enumerate() {
-        match taken.get(skill.mount_path.as_str()) {
+        let path = normalized(&skill.mount_path);
+        match taken.get(skill.mount_path.as_str()).or_else(|| of_skills.get(&path)) {
             None => {
-                taken.insert(&skill.mount_path, ("skill", &skill.name));
+                of_skills.insert(path, ("skill", &skill.name));
             }
             Some((what, owner)) => findings.push((
                 index,
@@ -351,7 +353,7 @@ mod tests {
             skill("a", "i", "/data"),
             skill("b", "i", "/data/"),
             skill("c", "i", "/s"),
-            skill("d", "i", "/s"),
+            skill("d", "i", "/s/"),
         ];
         let messages: Vec<(usize, String)> = check_mounts("agent", &others, &skills)
             .into_iter()
@@ -368,7 +370,7 @@ mod tests {
                 ),
                 (
                     3,
-                    "skill d and skill c are both mounted at \"/s\" in container agent, and the API server takes a \
+                    "skill d and skill c are both mounted at \"/s/\" in container agent, and the API server takes a \
                      path once; give the skill another mountPath"
                         .to_owned()
                 ),

@@ -1,4 +1,4 @@
-//! An AgentRuntime as its author wrote it in, what the API server makes of its creation out: verdict, messages, pruned
+//! An AgentRuntime or SkillBinding as its author wrote it in, what the API server makes of its creation out: verdict, messages, pruned
 //! fields, and the object as it would be stored. The webhook's rules are left to [`super::webhook`].
 //!
 //! The steps and their order are those of k8s.io/apiextensions-apiserver v0.37.2: decode the metadata, prune unknown
@@ -12,10 +12,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::api::names::{AGENT_RUNTIME, VERSION};
+use crate::api::names::{AGENT_RUNTIME, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::profile::Profile;
 use crate::crd::fields::agent_runtime;
 use crate::crd::node::{Node, Shape};
+use crate::crd::skill_binding;
 
 use super::findings::{Finding, rules};
 use super::metadata;
@@ -70,20 +71,34 @@ pub struct SchemaReport {
     pub stored: Value,
 }
 
-/// Answers for the API server of one profile; made once, used for any number of objects.
+/// Answers for the API server about one CRD; made once, used for any number of objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Validator {
     root: Node,
+    kind: &'static str,
     api_version: String,
 }
 
 impl Validator {
     /// The validator of the profile's CRD.
     pub fn new(profile: &Profile) -> Self {
-        Self { root: agent_runtime(profile), api_version: format!("{}/{VERSION}", profile.names.group) }
+        Self {
+            root: agent_runtime(profile),
+            kind: AGENT_RUNTIME,
+            api_version: format!("{}/{VERSION}", profile.names.group),
+        }
     }
 
-    /// The fields of `spec` that the server does not know, nor that of another CRD, and drops.
+    /// The validator of SkillBindings.
+    pub fn of_skill_bindings() -> Self {
+        Self {
+            root: skill_binding::schema(),
+            kind: SKILL_BINDING,
+            api_version: format!("{SKILLS_GROUP}/{VERSION}"),
+        }
+    }
+
+    /// The fields that the server does not know, nor that of another CRD, and drops.
     pub fn unknown_fields(&self, other: Option<&Self>, object: &Value) -> Vec<Finding> {
         let schemas: Vec<&Node> = [self].into_iter().chain(other).map(|one| &one.root).collect();
         unknown_fields(&schemas, object)
@@ -120,7 +135,12 @@ impl Validator {
         if errors.is_empty() {
             errors.extend(metadata::errors(&decoded.metadata));
             let value = Value::Object(std::mem::take(&mut stored));
-            schema_rules::validate(&self.root, &value, Path::Root, &mut errors);
+            let mut schema = Vec::new();
+            schema_rules::validate(&self.root, &value, Path::Root, &mut schema);
+            if schema_rules::is_evaluated(&schema) {
+                schema_rules::validate_rules(&self.root, &value, Path::Root, &mut schema);
+            }
+            errors.append(&mut schema);
             if let Value::Object(map) = value {
                 stored = map;
             }
@@ -142,13 +162,14 @@ impl Validator {
         let mut errors = self.type_errors(map);
         if errors.is_empty() {
             schema_rules::validate(&self.root, object, Path::Root, &mut errors);
+            schema_rules::validate_rules(&self.root, object, Path::Root, &mut errors);
         }
         errors.is_empty() && metadata.is_some_and(metadata::is_in_order)
     }
 
     fn type_errors(&self, object: &Map<String, Value>) -> Vec<SchemaError> {
         let mut errors = Vec::new();
-        for (key, wanted) in [("kind", AGENT_RUNTIME), ("apiVersion", self.api_version.as_str())] {
+        for (key, wanted) in [("kind", self.kind), ("apiVersion", self.api_version.as_str())] {
             let found = object.get(key).and_then(Value::as_str).unwrap_or_default();
             if found != wanted {
                 errors.push(SchemaError {

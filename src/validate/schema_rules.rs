@@ -86,6 +86,45 @@ pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut 
     }
 }
 
+/// Appends a message for each rule in CEL that the value breaks, its parts too. The schema comes first: what it refuses outright
+/// keeps the API server from evaluating any ([`is_evaluated`]).
+pub(super) fn validate_rules(node: &Node, value: &Value, path: Path<'_>, errors: &mut Vec<SchemaError>) {
+    for rule in &node.rules {
+        if let Some(way) = (rule.broken)(value) {
+            // Scalars are quoted, objects and lists are not.
+            let shown = value.as_str().map_or_else(String::new, |text| format!("{}: ", go_quote(text)));
+            let error = path.error(format!("Invalid value: {shown}{}", rule.message));
+            errors.push(SchemaError { path: [error.path, way].concat(), ..error });
+        }
+    }
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let Some(child) = node.child(key) {
+                    validate_rules(child, value, Path::Key(&path, key), errors);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Shape::Array(child) = &node.shape {
+                for (index, item) in items.iter().enumerate() {
+                    validate_rules(child, item, Path::Index(&path, index), errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether the API server evaluates rules in CEL after these errors of the schema.
+pub(super) fn is_evaluated(errors: &[SchemaError]) -> bool {
+    const BLOCKING: [&str; 4] = ["Required value", "Unsupported value", "Too long", "Too many"];
+    !errors.iter().any(|error| {
+        BLOCKING.iter().any(|word| error.reason.starts_with(word))
+            || error.reason.contains("in body must be of type")
+    })
+}
+
 fn found_word(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,158 +1,109 @@
-//! What a SkillBinding by itself may not say: its spec in, findings out. Its skills are held to the rules that an
-//! AgentRuntime's were held to by the last operator that mounted them; the CRD says the same in CEL.
+//! What is wrong with a SkillBinding by itself: an object in, findings out. The rules are those of its CRD, schema and CEL
+//! alike; what makes a pod that does not start is asked of [`super::preflight`], as for an AgentRuntime.
 
-use serde_json::{Value, json};
+use std::sync::LazyLock;
 
-use super::findings::{Finding, rules, skill_path};
+use serde_json::Value;
+
+use super::findings::{Finding, rules};
 use super::metadata;
+use super::placeholders;
 use super::preflight;
-use super::schema::{SchemaError, Validator};
-use super::webhook::{Operation, Rivals, verdict};
-use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::api::names;
-use crate::api::object::{ObjectRef, field};
-use crate::api::profile::Profile;
-use crate::api::skill_binding::{BindingTarget, SkillBindingSpec};
-use crate::yaml::Step;
+use super::schema::Validator;
+use crate::api::agent_runtime::{AgentRuntimeSpec, FieldError};
+use crate::api::skill_binding::SkillBindingSpec;
+use crate::yaml::{self, Step};
 
-/// Fields of `spec`, and of a skill.
-const FIELDS: [&str; 8] =
-    ["targetRef", "selector", "skills", "container", "runtime", "home", "delivery", "rollout"];
-const SKILL_FIELDS: [&str; 5] = ["name", "image", "mountPath", "pullPolicy", "subPath"];
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(Validator::of_skill_bindings);
 
-/// The fields that the CRD does not know.
-pub fn unknown_fields(object: &Value) -> Vec<Finding> {
-    let mut out = Vec::new();
-    let mut check = |value: Option<&Value>, known: &[&str], path: Vec<Step>| {
-        for key in value.and_then(Value::as_object).into_iter().flat_map(|map| map.keys()) {
-            if !known.contains(&key.as_str()) {
-                let path = [path.clone(), vec![key.as_str().into()]].concat();
-                out.push(super::unknown_fields::unknown_of(known, key, &path));
+/// All that is wrong with it, whatever there is to be bound. Its apiVersion is left to who reads it.
+pub fn check(object: &Value) -> Vec<Finding> {
+    let mut out = VALIDATOR.unknown_fields(None, object);
+    if let Err(message) = metadata::decode(object.get("metadata")) {
+        out.push(Finding::new(&rules::SCHEMA, vec!["metadata".into()], message));
+    } else {
+        for error in VALIDATOR.create(object).errors {
+            if error.path.first().is_some_and(|step| *step == "apiVersion".into()) {
+                continue;
+            }
+            // What is replaced before the API server sees it is not held against it.
+            let placeholder = placeholders::finding(|| error.path.clone(), text_at(object, &error.path));
+            let help = help(&error.path).to_owned();
+            out.push(placeholder.unwrap_or_else(|| Finding { help, ..error.finding() }));
+        }
+    }
+    match SkillBindingSpec::from_object(object) {
+        Ok(spec) => {
+            let target_ref = spec.target_ref().cloned().unwrap_or_default();
+            let spec = AgentRuntimeSpec { skills: spec.skills, target_ref, ..AgentRuntimeSpec::default() };
+            for finding in preflight::check(&spec) {
+                add(&mut out, finding);
             }
         }
-    };
-    check(object.get("spec"), &FIELDS, vec!["spec".into()]);
-    let skills = field(object, "/spec/skills").and_then(Value::as_array);
-    for (index, skill) in skills.into_iter().flatten().enumerate() {
-        check(Some(skill), &SKILL_FIELDS, skill_path(index, ""));
+        Err(errors) => errors.into_iter().map(unreadable).for_each(|finding| add(&mut out, finding)),
     }
     out
 }
 
-/// What the API server says against its metadata, as against that of every object.
-pub fn check_metadata(object: &Value) -> Vec<Finding> {
-    match metadata::decode(object.get("metadata")) {
-        Ok(decoded) => metadata::errors(&decoded.metadata).iter().map(SchemaError::finding).collect(),
-        Err(message) => vec![Finding::new(&rules::SCHEMA, vec!["metadata".into()], message)],
-    }
-}
-
-/// What is wrong with the values of a SkillBinding by itself, by the rules for skills of a profile and its validator.
-pub fn check_spec(
-    id: &ObjectRef,
-    spec: &SkillBindingSpec,
-    (profile, validator): (&'static Profile, &Validator),
-) -> Vec<Finding> {
-    let mut out = Vec::new();
-    let field = |key: &str| vec![Step::from("spec"), Step::from(key)];
-    let problem = |path, message: &str, help: &str| Finding {
-        help: help.to_owned(),
-        ..Finding::new(&rules::SCHEMA, path, message)
+/// Adds what is said of no field yet, nor of one around it.
+fn add(out: &mut Vec<Finding>, finding: Finding) {
+    let is_said = |known: &Finding| {
+        let around = known.is_error() && !known.path.is_empty() && finding.path.starts_with(&known.path);
+        around || (known.rule == finding.rule && known.path == finding.path)
     };
-    match &spec.target {
-        None => out.push(problem(
-            vec!["spec".into()],
-            "exactly one of targetRef and selector is needed",
-            "name a workload by targetRef, or choose them by a selector over the labels of their pods",
-        )),
-        Some(BindingTarget::Selector(selector)) if selector.is_empty() => out.push(problem(
-            field("selector"),
-            "an empty selector would take every pod of the namespace",
-            "give it matchLabels or matchExpressions",
-        )),
-        Some(BindingTarget::Ref(TargetRef { api_version, kind, name })) => {
-            for (key, value) in [("apiVersion", api_version), ("kind", kind), ("name", name)] {
-                if value.is_empty() {
-                    let path = [field("targetRef"), vec![key.into()]].concat();
-                    out.push(problem(path, "is required", "say which workload gets the skills"));
-                }
-            }
-        }
-        Some(BindingTarget::Selector(_)) => {}
+    if !out.iter().any(is_said) {
+        out.push(finding);
     }
-    if spec.skills.is_empty() {
-        out.push(problem(
-            field("skills"),
-            "at least one skill is needed",
-            "list a skill, or delete the SkillBinding",
-        ));
-    }
-    out.extend(skills(id, &spec.skills, profile, validator));
-    for (index, skill) in spec.skills.iter().enumerate() {
-        let path = &skill.sub_path;
-        if path.starts_with('/') || path.split('/').any(|segment| segment == "..") {
-            let help = "name a folder of the image, such as skills/forecast";
-            out.push(problem(skill_path(index, "subPath"), "must be relative and without ..", help));
-        }
-    }
-    out
 }
 
-fn skills(
-    id: &ObjectRef,
-    skills: &[Skill],
-    profile: &'static Profile,
-    validator: &Validator,
-) -> Vec<Finding> {
-    let listed: Vec<Value> = skills
+fn unreadable(error: FieldError) -> Finding {
+    Finding {
+        help: "correct the SkillBinding".to_owned(),
+        ..Finding::new(&rules::SPEC_TYPE, yaml::path::parse(&error.field).unwrap_or_default(), error.message)
+    }
+}
+
+fn text_at<'v>(object: &'v Value, path: &[Step]) -> &'v str {
+    let found = path.iter().try_fold(object, |at, step| match step {
+        Step::Key(key) => at.get(key),
+        Step::Index(index) => at.get(index),
+    });
+    found.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How to mend a field that the CRD refuses.
+fn help(path: &[Step]) -> &'static str {
+    let keys: Vec<&str> = path
         .iter()
-        .map(|skill| {
-            let mut out = json!({"name": skill.name, "image": skill.image, "mountPath": skill.mount_path});
-            if !skill.pull_policy.is_empty() {
-                out["pullPolicy"] = skill.pull_policy.as_str().into();
-            }
-            out
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
         })
         .collect();
-    // An AgentRuntime about nothing but these skills.
-    let shown = json!({
-        "apiVersion": format!("{}/{}", profile.names.group, names::VERSION), "kind": names::AGENT_RUNTIME, "metadata": {"name": "a"},
-        "spec": {"type": "agent", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}, "skills": listed},
-    });
-    let about_skills = |finding: &Finding| finding.path.get(1).is_some_and(|step| *step == "skills".into());
-    let mut out: Vec<Finding> =
-        validator.create(&shown).errors.iter().map(|error| error.finding()).filter(about_skills).collect();
-    let spec = AgentRuntimeSpec { skills: skills.to_vec(), ..AgentRuntimeSpec::default() };
-    if out.is_empty() {
-        out.extend(
-            verdict(profile, Operation::Create, id, &spec, Rivals::Unknown)
-                .refusal
-                .map(|refusal| refusal.finding),
-        );
-    }
-    if out.is_empty() {
-        out.extend(preflight::check(&spec));
-    }
-    out
-}
-
-#[cfg(all(test, feature = "internals"))]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::crd::node::Node;
-    use crate::crd::skill_binding::schema;
-    use crate::validate::schema::items_of;
-
-    /// A field that the CRD has and the list has not would be called unknown in every manifest that uses it. The CRD is not
-    /// part of the library without features, so the names stand here as well.
-    #[test]
-    fn the_fields_are_those_of_the_crd() {
-        let schema = schema();
-        let spec = schema.child("spec").expect("a spec");
-        let names = |node: &Node| node.fields().iter().map(|field| field.name).collect::<BTreeSet<_>>();
-        assert_eq!(names(spec), BTreeSet::from(FIELDS));
-        assert_eq!(names(items_of(spec.child("skills")).expect("items")), BTreeSet::from(SKILL_FIELDS));
+    match keys[..] {
+        ["spec"] => {
+            "name a workload by targetRef, or choose workloads by a selector over the labels of their pods"
+        }
+        ["spec", "targetRef", "apiVersion"] => "write the workload's group and version, such as apps/v1",
+        ["spec", "targetRef", ..] => "say which workload gets the skills: its apiVersion, kind and name",
+        ["spec", "selector"] => "give it matchLabels or matchExpressions, and leave targetRef out",
+        ["spec", "selector", ..] => "write it as the selector of a Deployment",
+        ["spec", "container"] => {
+            "write the container's name as the pod has it, or leave the field out for the first container"
+        }
+        ["spec", "home"] => "write an absolute path without . and .., such as /home/agent",
+        ["spec", "delivery"] => "write Workload or Pod, or leave the field out for Workload",
+        ["spec", "rollout"] => "write Auto or Manual, or leave the field out for Auto",
+        ["spec", "runtime"] => "leave the field out for an agent that reads SKILL_FOLDERS",
+        ["spec", "skills"] if path.len() > keys.len() => {
+            "give the skill a mountPath, or name the agent's runtime"
+        }
+        ["spec", "skills"] => "list 1 to 20 skills, or delete the SkillBinding",
+        ["spec", "skills", "name"] => "use lower-case letters, digits and dashes, and each name once",
+        ["spec", "skills", "mountPath"] => "give it a folder of its own, such as /skills/NAME",
+        ["spec", "skills", "subPath"] => "name a folder of the image, such as skills/forecast",
+        ["spec", "skills", "pullPolicy"] => "leave the field out to have it decided by the tag",
+        ["spec", "skills", "image"] => "name an OCI image, such as registry/name:tag",
+        _ => "",
     }
 }

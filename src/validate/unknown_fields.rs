@@ -1,24 +1,38 @@
-//! Fields of an AgentRuntime that the API server drops because the CRD does not know them: schemas and an object in,
-//! findings out. Refusing is left to [`super::schema`].
+//! Fields of an object that the API server drops because the CRD does not know them: schemas and an object in, findings
+//! out. Refusing is left to [`super::schema`].
 
 use serde_json::Value;
 
 use super::findings::{Finding, rules};
+use super::metadata;
 use super::schema::items_of;
 use crate::api::nearest::{is_slip_of, nearest};
 use crate::crd::node::{Node, Shape};
 use crate::yaml::Step;
 use crate::yaml::path::display;
 
-/// The one field that is read; the rest of the object is the server's.
-const SPEC: &str = "spec";
-
-/// The fields of `spec` that none of the schemas knows, in the order of the object.
+/// The fields that none of the schemas knows, in the order of the object. The status is the server's.
 pub fn unknown_fields(schemas: &[&Node], object: &Value) -> Vec<Finding> {
     let mut out = Vec::new();
-    let spec: Vec<&Node> = schemas.iter().filter_map(|schema| schema.child(SPEC)).collect();
-    if let Some(value) = object.get(SPEC) {
-        walk(&spec, value, &mut vec![SPEC.into()], &mut out);
+    for (key, value) in object.as_object().into_iter().flatten() {
+        let mut path = vec![key.as_str().into()];
+        let known: Vec<&Node> = schemas.iter().filter_map(|schema| schema.child(key)).collect();
+        match key.as_str() {
+            "status" => {}
+            "metadata" => {
+                for key in value.as_object().into_iter().flat_map(|fields| fields.keys()) {
+                    if !metadata::FIELDS.contains(&key.as_str()) {
+                        out.push(unknown_of(
+                            &metadata::FIELDS,
+                            key,
+                            &["metadata".into(), key.as_str().into()],
+                        ));
+                    }
+                }
+            }
+            _ if known.is_empty() => out.push(unknown(schemas, key, &path)),
+            _ => walk(&known, value, &mut path, &mut out),
+        }
     }
     out
 }
@@ -58,11 +72,16 @@ fn unknown(schemas: &[&Node], key: &str, path: &[Step]) -> Finding {
 }
 
 /// A field that is none of those known.
-pub(super) fn unknown_of(names: &[&str], key: &str, path: &[Step]) -> Finding {
+fn unknown_of(names: &[&str], key: &str, path: &[Step]) -> Finding {
     let names = names.iter().copied();
     let meant = nearest(key, names).filter(|name| is_slip_of(key, name));
     let question = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
     let field = display(path).to_string();
-    let message = format!("unknown field {field:?}: the API server drops it{question}");
+    let elsewhere = if field == "spec.targetRef.namespace" {
+        ", and the workload is looked for in the namespace of this object"
+    } else {
+        ""
+    };
+    let message = format!("unknown field {field:?}: the API server drops it{elsewhere}{question}");
     Finding::new(&rules::UNKNOWN_FIELD, path.to_vec(), message)
 }

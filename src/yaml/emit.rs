@@ -108,6 +108,11 @@ pub fn plain_is_safe(text: &str, flow: bool) -> bool {
     bytes.len() > 8 || !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
+/// Whether a string may stay without quotes where it stands in block style: with commas as well, as in a list of paths.
+pub fn plain_may_stay(text: &str) -> bool {
+    plain_is_safe(&text.replace(", ", "__").replace(',', "_"), false)
+}
+
 /// Whether a key may stand without quotes.
 pub fn plain_key_is_safe(text: &str, flow: bool) -> bool {
     // Spaces and colons would be lawful in a block key too, but nobody writes keys so.

@@ -294,6 +294,25 @@ fn two_bindings_for_one_pod_are_both_there() {
     assert!(["one/one,two/two", "two/two,one/one"].contains(&injected), "{injected}");
 }
 
+/// As the webhook does: `plan/pod_injection.rs`, `each_list_goes_into_its_own_container`.
+#[test]
+fn two_bindings_for_one_pod_may_name_two_containers() {
+    let server = server();
+    server.namespace("apart");
+    let skills = |name: &str| json!([{"name": name, "image": "i:1", "mountPath": format!("/s/{name}")}]);
+    bind(server, "apart", "one", &by_label("apart", &json!({"container": "main", "skills": skills("a")})));
+    let two = json!({"container": "tool", "runtime": "kagent", "skills": skills("b")});
+    bind(server, "apart", "two", &by_label("apart", &two));
+    until_seen(server);
+    let containers = json!({"containers": [container("main", &json!({})), container("tool", &json!({}))]});
+    let (code, stored) = dry_run(server, &pod("apart", &json!({"app": "apart"}), &containers));
+    assert_eq!(code, 201, "{stored}");
+    let one = (vec!["skill-a at /s/a".to_owned()], json!([{"name": "SKILL_FOLDERS", "value": "/s/a"}]));
+    let two =
+        (vec!["skill-b at /s/b".to_owned()], json!([{"name": "KAGENT_SKILLS_FOLDER", "value": "/skills"}]));
+    assert_eq!([given(&stored, 0), given(&stored, 1)], [one, two]);
+}
+
 /// Injectors of sidecars run after the policies, which are then asked once more: with another first container.
 #[test]
 fn a_sidecar_that_is_put_first_later_gets_no_skills() {

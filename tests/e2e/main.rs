@@ -35,6 +35,7 @@ mod sandbox;
 mod scale;
 mod server;
 mod skill_binding;
+mod skill_policy;
 #[path = "../webhook/tls.rs"]
 mod tls;
 mod uninstall;

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
-use kubectl_skills::config::gates::{FeatureGates, GateSource, GatesFile};
+use kubectl_skills::config::gates::{FeatureGates, GateDefault, GateSource, GatesFile};
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::live::{self, Inventory};
 use kubectl_skills::manifest::render::{Settings, plan_all};
@@ -92,6 +92,7 @@ impl Vector {
             view: ConfigView::Full,
             config: Some(self.config()),
             gates: self.gates(),
+            by_themselves: false,
         };
         let planned = plan_all(&stream, &settings);
         let plan = planned.plans.first().map(|planned| &planned.plan);
@@ -107,7 +108,11 @@ impl Vector {
 
     /// `invalid`: the AgentRuntime is refused by itself, whatever its workload looks like; else what becomes of that.
     fn judged(&self) -> &'static str {
-        let judged = self.session().judge(Case {
+        self.judged_by(&self.session())
+    }
+
+    fn judged_by(&self, session: &Session) -> &'static str {
+        let judged = session.judge(Case {
             id: Object(&self.runtime).reference(),
             origin: Origin::default(),
             object: &self.runtime,
@@ -133,12 +138,21 @@ impl Vector {
         live.plan.as_ref().map_or("refused", word)
     }
 
+    /// Whether it is refused where nothing is known of the cluster: what `validate` goes by.
+    fn refused_by_default(&self) -> bool {
+        let gates = GateSource { default: GateDefault::SkillsOn, ..GateSource::default() };
+        let gate = gates.resolve(self.case.profile, &[]).expect("gates").skills(self.case.profile);
+        let options = Options { gate, ..Options::new(self.case.profile) };
+        let session = Session::new(options, ConfigView::default(), Vec::new());
+        self.judged_by(&session) == "refused"
+    }
+
     /// Whether `validate` accepts the AgentRuntime.
     fn validate(&self) -> bool {
         let text = format!("---\n{}\n---\n{}\n", self.runtime, self.workload);
         let said =
             fed(&["validate", "-f", "-", "-o", "json", "--profile", self.case.profile.name], text).json();
-        said["objects"][0]["allowed"] == true
+        said["objects"].as_array().into_iter().flatten().all(|one| one["allowed"] == true)
     }
 
     /// Whether the strict webhook accepts it; `None` if the API server's schema does, which comes first.
@@ -189,7 +203,8 @@ fn every_vector_gets_one_verdict_from_all_faces() {
         hold("live", &id, one.live(), of_plans);
         let accepted = |accepted: bool| if accepted { "accepted" } else { "invalid" };
         let wanted = accepted(wanted != "invalid");
-        hold("validate", &id, accepted(one.validate()), wanted);
+        let by_plans = if one.refused_by_default() { "invalid" } else { wanted };
+        hold("validate", &id, accepted(one.validate()), by_plans);
         if let Some(allowed) = one.webhook() {
             hold("webhook", &id, accepted(allowed), wanted);
         }

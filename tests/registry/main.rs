@@ -10,6 +10,7 @@
 #[path = "../webhook/certificates.rs"]
 mod certificates;
 mod lists;
+mod lock;
 mod login;
 mod manifests;
 mod model;
@@ -17,8 +18,10 @@ mod reads;
 #[path = "../faults/said.rs"]
 mod said;
 mod server;
+mod signatures;
 mod skills;
 mod tls;
+mod updates;
 mod writes;
 
 use std::path::Path;

@@ -19,7 +19,7 @@ const RATE: u32 = 500;
 const BINDINGS: usize = 5000;
 const NAMESPACES: usize = 50;
 
-fn binding(number: usize) -> Value {
+pub fn binding(number: usize) -> Value {
     let skill = |name: &str| json!({"name": name, "image": format!("ghcr.io/acme/{name}:1"), "mountPath": format!("/skills/{name}")});
     json!({
         "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",
@@ -51,14 +51,14 @@ fn api_server(bindings: Vec<Value>, silent: bool) -> Server {
     })
 }
 
-struct Running {
-    program: Program,
-    authority: Authority,
+pub struct Running {
+    pub program: Program,
+    pub authority: Authority,
     _directory: tempfile::TempDir,
     _server: Server,
 }
 
-fn running(bindings: Vec<Value>, silent: bool, more: &[&str]) -> Running {
+pub fn running(bindings: Vec<Value>, silent: bool, more: &[&str]) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let authority = Authority::new();
     authority.renew(directory.path(), 0);
@@ -68,7 +68,7 @@ fn running(bindings: Vec<Value>, silent: bool, more: &[&str]) -> Running {
     Running { program, authority, _directory: directory, _server: server }
 }
 
-fn review(number: usize) -> Vec<u8> {
+pub fn review(number: usize) -> Vec<u8> {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {

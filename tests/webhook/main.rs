@@ -10,6 +10,7 @@ mod certificates;
 mod client;
 mod flood;
 mod injection;
+mod policy;
 mod program;
 mod protocol;
 #[path = "../faults/server.rs"]

@@ -45,7 +45,7 @@ pub fn body(object: &Value) -> Vec<u8> {
     review(Profile::by_name("pr332-merged").expect("a profile"), "UPDATE", object)
 }
 
-fn allowed(client: &mut Client, object: &Value) -> Value {
+pub fn allowed(client: &mut Client, object: &Value) -> Value {
     client.request("POST", PATH, JSON, &body(object)).json()["response"].clone()
 }
 

@@ -7,9 +7,10 @@ use clap::ValueEnum;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::{GateSource, GatesFile};
 use kubectl_skills::config::layers::ConfigView;
+use kubectl_skills::skill::lock::FILE;
 
 use crate::exit::Failure;
-use crate::planning::{ConfigFrom, Planning, chosen_profile};
+use crate::planning::{ConfigFrom, Locked, Planning, chosen_profile, policy_in_force};
 use crate::source::{self, Input};
 
 pub use crate::sink::Report;
@@ -58,6 +59,12 @@ pub struct PlanningArgs {
     /// Whether the agent container's SKILL_FOLDERS names the mount paths [default: as the profile has it]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub skill_folders: Option<bool>,
+    /// Pin images by a lock, as 'lock' writes it; one that it does not have is an error, and no registry is asked
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = FILE)]
+    pub locked: Option<PathBuf>,
+    /// Refuse what breaks this policy about skills (kind SkillPolicy), which is judged by the lock alone
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     #[command(flatten)]
     pub kinds: KindsArgs,
 }
@@ -85,6 +92,11 @@ fn gates_file(path: &std::path::Path) -> Result<GatesFile, Failure> {
 impl PlanningArgs {
     /// Looks names up and reads the files.
     pub fn resolve(&self) -> Result<Planning, Failure> {
+        self.resolve_for(false)
+    }
+
+    /// The same where skills are perhaps taken out, for which no lock is needed.
+    pub fn resolve_for(&self, remove: bool) -> Result<Planning, Failure> {
         Ok(Planning {
             profile: chosen_profile(&self.profile)?,
             exact: self.exact,
@@ -98,6 +110,8 @@ impl PlanningArgs {
             container: self.container.clone(),
             skill_folders: self.skill_folders,
             kinds: self.kinds.resolve()?,
+            lock: self.locked.as_deref().filter(|_| !remove).map(Locked::read).transpose()?,
+            policy: self.policy.as_deref().filter(|_| !remove).map(policy_in_force).transpose()?,
         })
     }
 }

@@ -69,6 +69,7 @@ pub enum Verb {
     Migrate(commands::migrate::Args),
     Import(commands::import::Args),
     Validate(commands::validate::Args),
+    Lock(Box<commands::lock::Args>),
     Inspect(commands::inspect::Args),
     Pack(commands::pack::Args),
     Convert(commands::convert::Args),
@@ -82,12 +83,19 @@ pub enum Verb {
     Copy(Box<commands::copy::Args>),
     #[cfg(feature = "registry")]
     Tags(commands::tags::Args),
+    #[cfg(feature = "registry")]
+    Outdated(Box<commands::outdated::Args>),
+    #[cfg(feature = "registry")]
+    Update(Box<commands::update::Args>),
+    #[cfg(feature = "registry")]
+    Verify(Box<commands::verify::Args>),
     #[command(name = commands::function::VERB)]
     Function(commands::function::Args),
     #[cfg(feature = "controller")]
     Controller(Box<commands::controller::Args>),
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
+    Report(Box<commands::report::Args>),
     Rbac(commands::rbac::Args),
     #[cfg(feature = "webhook")]
     Webhook(commands::webhook::Args),
@@ -197,11 +205,13 @@ pub fn run(args: &Args) -> Run {
         Verb::Migrate(args) => commands::migrate::run(args),
         Verb::Import(args) => commands::import::run(args),
         Verb::Validate(args) => commands::validate::run(args),
+        Verb::Lock(args) => commands::lock::run(args),
         Verb::Inspect(args) => commands::inspect::run(args),
         Verb::Pack(args) => commands::pack::run(args),
         Verb::Convert(args) => commands::convert::run(args),
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
+        Verb::Report(args) => commands::report::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),
@@ -230,6 +240,12 @@ pub fn run(args: &Args) -> Run {
         Verb::Copy(args) => commands::copy::run(args),
         #[cfg(feature = "registry")]
         Verb::Tags(args) => commands::tags::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Outdated(args) => commands::outdated::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Update(args) => commands::update::run(args),
+        #[cfg(feature = "registry")]
+        Verb::Verify(args) => commands::verify::run(args),
         #[cfg(not(feature = "cluster"))]
         Verb::Other(words) => Err(absent(words)),
     }

@@ -2,6 +2,9 @@
 
 #[cfg(feature = "cluster")]
 pub mod apply;
+#[cfg(feature = "registry")]
+mod change_markdown;
+mod change_text;
 #[cfg(feature = "cluster")]
 pub mod complete;
 #[cfg(feature = "cluster")]
@@ -21,14 +24,21 @@ pub mod function;
 pub mod hash;
 pub mod hash_report;
 mod image_source;
+#[cfg(feature = "registry")]
+mod image_versions;
+#[cfg(feature = "registry")]
+mod images_in_use;
 pub mod import;
 pub mod inspect;
 #[cfg(feature = "cluster")]
 pub mod live;
 #[cfg(feature = "cluster")]
 pub mod live_files;
+pub mod lock;
 pub mod migrate;
 mod near_miss;
+#[cfg(feature = "registry")]
+pub mod outdated;
 pub mod pack;
 pub mod plan;
 pub mod plan_table;
@@ -39,6 +49,7 @@ pub mod pull;
 pub mod push;
 pub mod rbac;
 pub mod render;
+pub mod report;
 #[cfg(feature = "cluster")]
 pub mod restart;
 #[cfg(feature = "cluster")]
@@ -49,7 +60,11 @@ mod status_pods;
 pub mod tags;
 #[cfg(feature = "registry")]
 pub mod transfer;
+#[cfg(feature = "registry")]
+pub mod update;
 pub mod validate;
+#[cfg(feature = "registry")]
+pub mod verify;
 pub mod version;
 #[cfg(feature = "webhook")]
 pub mod webhook;

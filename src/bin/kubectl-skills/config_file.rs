@@ -55,7 +55,7 @@ const fn key(name: &'static str, kind: Kind, example: &'static str) -> Key {
 }
 
 /// All keys. No flag that chooses a cluster or a user is among them: a folder from elsewhere must not.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 15] = [
     key("profile", Kind::OneOf(profiles), "head"),
     key("namespace", Kind::Text, "team1"),
     key("config-from", Kind::FilesOrCluster, "[operator/config.yaml]"),
@@ -68,6 +68,8 @@ pub const KEYS: [Key; 13] = [
     key("feature-gates", Kind::Gates, "{skillImageVolumes: true}"),
     key("feature-gates-file", Kind::File, "operator/gates.yaml"),
     key("config-view", Kind::OneOf(views), "full"),
+    key("locked", Kind::File, "skills.lock"),
+    key("policy", Kind::File, "policy.yaml"),
     key("pod-template-path", Kind::PodTemplatePaths, "[Workflow.example.com=spec.template]"),
 ];
 
@@ -288,7 +290,8 @@ mod tests {
             "profile=[\"head\"]\nnamespace=[\"team1\"]\nconfig-from=[\"a/operator/config.yaml\"]\ncontainer=[\"agent\"]\n\
              exclude=[\"values*.yaml\", \"old/\"]\nallow-none=[\"true\"]\nrecursive=[\"true\"]\nexact=[\"true\"]\n\
              skill-folders=[\"false\"]\nfeature-gates=[\"skillImageVolumes=true\"]\n\
-             feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\n\
+             feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\nlocked=[\"a/skills.lock\"]\n\
+             policy=[\"a/policy.yaml\"]\n\
              pod-template-path=[\"Workflow.example.com=spec.template\"]\n"
         );
         assert_eq!(reported("# nothing yet\n"), "");
@@ -305,7 +308,7 @@ mod tests {
     #[test]
     fn every_defect_is_told_with_its_place() {
         let keys = "profile, namespace, config-from, container, exclude, allow-none, recursive, exact, skill-folders, \
-                    feature-gates, feature-gates-file, config-view, pod-template-path";
+                    feature-gates, feature-gates-file, config-view, locked, policy, pod-template-path";
         let text = "profil: head\nallow-none: \"true\"\nnamespace: [a]\ncontainer: 7\nconfig-from: [a.yaml, 1]\n\
                     feature-gates: {a: 'on'}\nexclude: ['a[']\nprofile: heads\nexact: 1\nconfig-view: ''\n\
                     pod-template-path: [W.g=a.b, W=a.b]\n";

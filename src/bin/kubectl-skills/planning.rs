@@ -1,17 +1,23 @@
 //! The rules that a plan follows: flags resolved, files read, names looked up. What was typed is left to `args`; nothing
 //! here knows the command line.
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
+use jiff::civil::Date;
 use kubectl_skills::api::object::ConfigMap;
+use kubectl_skills::api::pins::Pins;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::plan::Options;
+use kubectl_skills::skill::lock::Lock;
+use kubectl_skills::skill::policy::{self, Enforced, Policy};
 
 use crate::exit::Failure;
+use crate::notes;
 use crate::source;
 
 /// Namespace of objects that name none, as for kubectl without a cluster.
@@ -38,9 +44,43 @@ pub struct Planning {
     pub skill_folders: Option<bool>,
     /// The kinds that SkillBindings can point at.
     pub kinds: Kinds,
+    /// What is demanded of skills.
+    pub policy: Option<Arc<Policy>>,
+    /// The lock by which images are pinned.
+    pub lock: Option<Locked>,
+}
+
+/// A lock that was read.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// What it says.
+    pub lock: Arc<Lock>,
+    /// What plans need of it.
+    pub pins: Arc<Pins>,
+}
+
+impl Locked {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let file = path.display().to_string();
+        if !path.exists() {
+            return Err(Failure::input(
+                format!("{file}: there is no such file"),
+                "run 'kubectl skills lock -f' on the manifests, which writes it",
+            ));
+        }
+        let lock = Lock::read(&source::read_text(path)?, &file)?;
+        Ok(Self { pins: Arc::new(lock.pins(file)), lock: Arc::new(lock) })
+    }
 }
 
 impl Planning {
+    /// The policy with what the lock knows and today's date.
+    pub fn enforced(&self) -> Option<Enforced> {
+        let lock = self.lock.as_ref().map(|locked| Arc::clone(&locked.lock)).unwrap_or_default();
+        self.policy.as_ref().map(|policy| Enforced::new(Arc::clone(policy), lock, today()))
+    }
+
     /// Options of a plan that follows this profile.
     pub fn options(&self, profile: &'static Profile) -> Options {
         Options {
@@ -48,9 +88,45 @@ impl Planning {
             container: self.container.clone(),
             skill_folders: self.skill_folders,
             kinds: self.kinds,
+            policy: self.enforced().map(Arc::new),
+            pins: self.lock.as_ref().map(|lock| lock.pins.clone()),
             ..Options::new(profile)
         }
     }
+}
+
+/// Today, where time is counted for everybody: exceptions of policies end with a day.
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+/// The policy of a file; files that it names are counted from it.
+pub fn policy_of(path: &Path) -> Result<Policy, Failure> {
+    let text = source::read_text(path)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let mut key_file = |name: &str| {
+        let read = source::read_text(&folder.join(name));
+        read.map_err(|failure| match failure {
+            Failure::Input(errors) => {
+                errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+            }
+            _ => "cannot be read".to_owned(),
+        })
+    };
+    Ok(policy::read(&path.display().to_string(), &text, &mut key_file)?)
+}
+
+/// The same, to be judged by: an exception that has ended is warned of, whether anything needs it or not.
+pub fn policy_in_force(path: &Path) -> Result<Arc<Policy>, Failure> {
+    let policy = policy_of(path)?;
+    for one in policy.ended(today()) {
+        let (image, rule) = (&one.image, one.rule.name());
+        notes::warning(&format!(
+            "{}: the exception of {image} from {rule} ended on {}; take it out, or give it another day",
+            policy.file, one.until
+        ));
+    }
+    Ok(Arc::new(policy))
 }
 
 /// What `--config-from` names.

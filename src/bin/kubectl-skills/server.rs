@@ -5,6 +5,7 @@ pub mod connections;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod policy_files;
 pub mod slots;
 #[cfg(feature = "otlp")]
 pub mod traces;

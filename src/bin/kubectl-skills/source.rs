@@ -54,6 +54,12 @@ pub struct Inputs {
     pub paths: Vec<Option<PathBuf>>,
     /// The files and folders that were named, symbolic links followed: nothing outside of them is written.
     pub roots: BTreeSet<PathBuf>,
+    /// The kustomizations of folders, which are no manifests.
+    #[cfg_attr(
+        not(feature = "registry"),
+        allow(dead_code, reason = "only 'outdated' and 'update' look at them")
+    )]
+    pub kustomizations: Vec<PathBuf>,
 }
 
 impl Input {
@@ -100,6 +106,8 @@ impl Input {
             return Err(Failure::Input(errors));
         }
         walk.skipped.tell();
+        inputs.kustomizations = walk.skipped.kustomize_files;
+        inputs.kustomizations.retain(|path| kustomization::is_named_so(path));
         Ok(inputs)
     }
 }

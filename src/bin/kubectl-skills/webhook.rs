@@ -30,8 +30,13 @@ use crate::net::duration::parse_timeout;
 use crate::server::address;
 use crate::server::connections::{Limits, listen, serve, stopped};
 use crate::server::health::{Health, HealthCheck};
+use crate::server::logging::Repeated;
 use crate::server::metrics::Part;
+use crate::server::policy_files::{PolicyArgs, PolicyFiles};
 use crate::server::slots::Slots;
+
+/// How often the files of policy and lock are looked at.
+const POLICY_EVERY: Duration = Duration::from_secs(2);
 
 /// How the webhook listens and judges; the same for `webhook` and `controller --webhook`.
 #[derive(Debug, Clone, ClapArgs)]
@@ -67,6 +72,7 @@ pub struct Options {
 
 /// A webhook that listens.
 pub struct Webhook {
+    profile: &'static Profile,
     reviewer: Arc<Reviewer>,
     claimants: Arc<Claimants>,
     injection: Option<Arc<Injection>>,
@@ -75,6 +81,7 @@ pub struct Webhook {
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
     loaded: certificate::Loaded,
+    policy: PolicyFiles,
     options: Options,
 }
 
@@ -87,12 +94,15 @@ impl Webhook {
     pub async fn open(
         profile: &'static Profile,
         options: Options,
+        policy: PolicyArgs,
         requests: Requests,
         namespaces: Vec<String>,
         health: &Arc<Health>,
     ) -> Result<Self, String> {
         let metrics = &health.metrics;
         metrics.report(Part::Webhook);
+        let mut policy = PolicyFiles::new(policy);
+        let in_force = policy.look()?.unwrap_or_default();
         let files = Files::within(&options.certificates);
         let (certificates, loaded) = Certificates::load(files, metrics.clone()).map_err(|error| {
             format!("{error}; the webhook needs a certificate: see --certificates and docs/webhook.md")
@@ -105,12 +115,14 @@ impl Webhook {
         let requests = Arc::new(requests);
         let injection = options.inject.then(|| {
             let (requests, namespaces) = (Arc::clone(&requests), namespaces.clone());
-            Arc::new(Injection::new(requests, namespaces, &PlanOptions::new(profile), metrics.clone()))
+            let options = in_force.of(PlanOptions::new(profile));
+            Arc::new(Injection::new(requests, namespaces, &options, metrics.clone()))
         });
         let claimants = Arc::new(Claimants::new(requests, profile, namespaces));
         let mut reviewer =
             Reviewer::new(profile, extra, options.unknown_rivals, Arc::clone(&claimants), Arc::clone(health));
         reviewer.injection.clone_from(&injection);
+        reviewer.judge_by(in_force);
         let reviewer = Arc::new(reviewer);
         let slots = Slots::new(Limits::REVIEWS.connections, Limits::REVIEWS.share, Some(metrics.clone()));
         health.add(Arc::clone(&reviewer) as Arc<dyn HealthCheck>);
@@ -122,12 +134,30 @@ impl Webhook {
             strict = extra.strict,
             "the webhook listens"
         );
-        Ok(Self { reviewer, claimants, injection, listener, slots, acceptor, certificates, loaded, options })
+        Ok(Self {
+            profile,
+            reviewer,
+            claimants,
+            injection,
+            listener,
+            slots,
+            acceptor,
+            certificates,
+            loaded,
+            policy,
+            options,
+        })
     }
 
     /// Answers until `stop` is true, then a little longer: whoever was sent here before is still answered.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let (end, ends) = watch::channel(false);
+        let policy = tokio::spawn(follow(
+            self.profile,
+            self.policy,
+            Arc::clone(&self.reviewer),
+            self.injection.clone(),
+        ));
         let watches = tokio::spawn(async move {
             let injection = async {
                 match &self.injection {
@@ -157,6 +187,34 @@ impl Webhook {
         }
         watches.abort();
         reload.abort();
+        policy.abort();
+    }
+}
+
+/// Judges by what the files say whenever they say something else. One that cannot be read changes nothing.
+async fn follow(
+    profile: &'static Profile,
+    mut files: PolicyFiles,
+    reviewer: Arc<Reviewer>,
+    injection: Option<Arc<Injection>>,
+) {
+    let mut unread = Repeated::default();
+    loop {
+        tokio::time::sleep(POLICY_EVERY).await;
+        match files.look() {
+            Ok(None) => unread.clear(),
+            Ok(Some(in_force)) => {
+                tracing::info!("the policy or the lock changed");
+                if let Some(injection) = &injection {
+                    injection.plan_by(&in_force.of(PlanOptions::new(profile)));
+                }
+                reviewer.judge_by(in_force);
+            }
+            Err(error) if unread.is_due(&error) => {
+                tracing::warn!(error, "the policy or the lock cannot be read; what held before stays");
+            }
+            Err(_) => {}
+        }
     }
 }
 

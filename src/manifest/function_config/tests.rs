@@ -37,8 +37,9 @@ fn every_option_of_the_own_kind_is_read() {
     let value = function(json!({
         "profile": "head", "exact": true, "featureGates": {"skillDiscovery": true, "envoyProxy": false},
         "featureGatesFile": "skillDiscovery: true\n", "configView": "full", "config": [map], "container": "agent",
-        "skillFolders": false, "podTemplatePaths": ["Workflow.example.com=spec.run"], "remove": true, "validate": true, "allowNone": true, "dropSkills": true, "namespace": "demo",
+        "skillFolders": false, "podTemplatePaths": ["Workflow.example.com=spec.run"], "lock": "kind: SkillLock", "remove": true, "validate": true, "allowNone": true, "dropSkills": true, "namespace": "demo",
         "agentRuntimes": [runtime()], "skillBindings": [binding()],
+        "lock": "kind: SkillLock\n", "policy": "kind: SkillPolicy\n",
     }));
     let expected = FunctionConfig {
         id: id(API_VERSION, KIND, "skills"),
@@ -51,6 +52,7 @@ fn every_option_of_the_own_kind_is_read() {
         container: Some("agent".into()),
         skill_folders: Some(false),
         pod_template_paths: vec!["Workflow.example.com=spec.run".into()],
+        lock: Some("kind: SkillLock".into()),
         remove: Some(true),
         validate: Some(true),
         allow_none: Some(true),
@@ -58,6 +60,9 @@ fn every_option_of_the_own_kind_is_read() {
         namespace: Some("demo".into()),
         agent_runtimes: vec![runtime()],
         skill_bindings: vec![binding()],
+        lock: Some("kind: SkillLock\n".into()),
+        policy: Some("kind: SkillPolicy\n".into()),
+        ..FunctionConfig::default()
     };
     assert_eq!(read(&value), Ok(expected));
     // All of them, so that a new one cannot be forgotten here.
@@ -112,7 +117,7 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, lock, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
     let of = |spec| function(spec);
     for (value, expected) in [
         (

@@ -33,6 +33,12 @@ impl<'e> EditSession<'e> {
             self.splice(at, at, text);
             return Ok(());
         }
+        if let Value::String(new) = want
+            && let Some(splice) = self.at_its_end(id, node, new, flow)
+        {
+            self.splice(splice.start, splice.end, splice.text);
+            return Ok(());
+        }
         if is_block_scalar(node) {
             return self.block_scalar(id, node, want);
         }
@@ -62,6 +68,49 @@ impl<'e> EditSession<'e> {
         }
         self.splice(start, end, text);
         Ok(())
+    }
+
+    /// A text that goes on, or ends earlier: only its end changes, and how its author wrote the rest stays, over several lines too.
+    /// None where that takes more than plain characters.
+    fn at_its_end(&self, id: NodeId, node: Node, new: &str, flow: bool) -> Option<Splice> {
+        let NodeKind::Scalar(style) = node.kind else { return None };
+        let Ok(Value::String(old)) = self.document.node_value(id) else { return None };
+        let (start, end) = (node.start as usize, node.end as usize);
+        let (mut old, mut new) = (old.as_str(), new);
+        let at = match style {
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => end.checked_sub(1)?,
+            ScalarStyle::Plain if !flow && emit::plain_may_stay(new) => end,
+            ScalarStyle::Folded => {
+                let header = &self.text[start..lines::end_of_line(self.text, start)];
+                match header.split_once([' ', '\t']).map_or(header, |(indicator, _)| indicator) {
+                    ">-" => {}
+                    ">" => (old, new) = (old.strip_suffix('\n')?, new.strip_suffix('\n')?),
+                    _ => return None,
+                }
+                let stop = lines::before_breaks(self.text, end);
+                // Without a break the header is all there is.
+                (stop > start + header.len()).then_some(stop)?
+            }
+            _ => return None,
+        };
+        let is_plain = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-+@,".contains(&byte))
+        };
+        if old.is_empty() || new.is_empty() || old.contains('\n') || new.contains('\n') {
+            return None;
+        }
+        if let Some(more) = new.strip_prefix(old).filter(|more| is_plain(more)) {
+            return Some(Splice { start: at, end: at, text: more.to_owned() });
+        }
+        let less = old.strip_prefix(new).filter(|less| is_plain(less))?;
+        let before = self.text[start..at].strip_suffix(less)?;
+        // What is left must end where its author could have ended it.
+        (!before.ends_with([' ', '\t', '\n', '\\'])).then(|| Splice {
+            start: at - less.len(),
+            end: at,
+            text: String::new(),
+        })
     }
 
     /// Replaces a block scalar: by lines of the same style where the new text permits, else by a quoted string.

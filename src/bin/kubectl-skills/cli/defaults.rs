@@ -63,7 +63,10 @@ pub fn from_file(command: Command, matches: &ArgMatches) -> Result<(Command, Opt
 /// The identifier of a verb's flag of that name.
 fn argument(command: &Command, verb: &str, name: &str) -> Option<String> {
     let mut all = command.find_subcommand(verb)?.get_arguments();
-    all.find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().to_string())
+    let is_named = |arg: &&clap::Arg| {
+        arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name))
+    };
+    all.find(is_named).map(|arg| arg.get_id().to_string())
 }
 
 /// The file in the folder of the first manifest, or above it; without manifests, in the working directory or above.

@@ -239,6 +239,14 @@ fn not_logged_in(error: &kube::client::AuthError) -> ClusterError {
         .help("check the user in the kubeconfig: 'kubectl config view --minify' shows it")
 }
 
+impl ClusterError {
+    /// The same in one line, for who has no more.
+    pub fn in_a_line(&self) -> String {
+        let help = if self.help.is_empty() { String::new() } else { format!(" ({})", self.help) };
+        format!("{}{help}", self.message.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+    }
+}
+
 impl fmt::Display for ClusterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

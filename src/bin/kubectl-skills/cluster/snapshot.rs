@@ -108,10 +108,7 @@ pub async fn read(
     let bindings = bindings.unwrap_or_default();
     let (selected, selected_bindings, missing_names) =
         select(requests, scope, profile, &runtimes, (is_served, &bindings)).await?;
-    let mut resources = BTreeMap::new();
-    for kind in kinds.all().filter(|kind| matches!(kind, WorkloadKind::Custom(_))) {
-        resources.extend(discovery::resource_of(requests, kind).await?.map(|resource| (kind, resource)));
-    }
+    let resources = custom_resources(requests, kinds).await?;
     let workloads = read_workloads(
         requests,
         scope,
@@ -140,6 +137,18 @@ pub async fn read(
     };
     snapshot.read_pods(requests, scope).await?;
     Ok(snapshot)
+}
+
+/// Where the kinds of the command line are served, those that are.
+pub async fn custom_resources(
+    requests: &Requests,
+    kinds: Kinds,
+) -> Result<BTreeMap<WorkloadKind, Resource>, ClusterError> {
+    let mut resources = BTreeMap::new();
+    for kind in kinds.all().filter(|kind| matches!(kind, WorkloadKind::Custom(_))) {
+        resources.extend(discovery::resource_of(requests, kind).await?.map(|resource| (kind, resource)));
+    }
+    Ok(resources)
 }
 
 impl Snapshot {

@@ -145,7 +145,7 @@ pub fn run(args: &Args) -> Run {
 }
 
 async fn apply(args: &Args) -> Run {
-    let planning = args.planning.resolve()?;
+    let planning = args.planning.resolve_for(args.remove)?;
     let run = ClusterRun::open(
         Caller::of("apply"),
         &args.live,

@@ -35,6 +35,7 @@ use crate::server::connections::stopped;
 use crate::server::health::{Health, HealthCheck};
 use crate::server::logging::{self, Format, Level, Repeated};
 use crate::server::metrics::{Metric, Part};
+use crate::server::policy_files::{PolicyArgs, PolicyFiles};
 use crate::server::{HealthArgs, stop_signal};
 #[cfg(feature = "webhook")]
 use crate::webhook::{Options, Webhook};
@@ -97,6 +98,8 @@ pub struct Args {
     concurrency: u16,
     #[command(flatten)]
     kinds: KindsArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     health: HealthArgs,
     /// How long runs under way may take once the process is asked to end
@@ -162,6 +165,8 @@ pub fn run(args: &Args) -> Run {
         .transpose()?;
     let gates = GateSource { flags: args.feature_gates.clone(), file, ..GateSource::default() };
     let kinds = args.kinds.resolve()?;
+    // A file that cannot be read is reported now, and not by a controller that does nothing.
+    PolicyFiles::new(args.policy.clone()).look().map_err(|message| Failure::input(message, ""))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -306,9 +311,10 @@ impl Replica<'_> {
         // A watch of its own: the loop knows only AgentRuntimes of its selector, and claimants may be any.
         let requests = self.requests().attempts(1);
         let (options, namespaces) = (self.args.webhook_options.clone(), self.args.namespaces.clone());
-        let webhook = Webhook::open(self.profile, options, requests, namespaces, health)
-            .await
-            .map_err(|message| Failure::input(message, String::new()))?;
+        let webhook =
+            Webhook::open(self.profile, options, self.args.policy.clone(), requests, namespaces, health)
+                .await
+                .map_err(|message| Failure::input(message, String::new()))?;
         Ok(Some(tokio::spawn(webhook.serve(stop.clone()))))
     }
 
@@ -385,6 +391,7 @@ impl Replica<'_> {
             scope: Scope { namespaces, selector },
             gates,
             gates_path: self.args.feature_gates_path.clone(),
+            policy: self.args.policy.clone(),
             rollout_rate: self.args.rollout_rate,
             concurrency: usize::from(self.args.concurrency),
             grace: self.args.grace,

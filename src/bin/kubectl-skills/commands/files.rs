@@ -33,7 +33,13 @@ pub struct Loaded<'s> {
 impl Subject {
     /// Reads its manifests into objects and its flags into settings.
     pub fn load<'s>(&self, inputs: &'s Inputs, remove: bool) -> Result<Loaded<'s>, Failure> {
-        load(inputs, self.namespace.as_deref(), &self.planning.resolve()?, remove, &self.live.cluster)
+        load(
+            inputs,
+            self.namespace.as_deref(),
+            &self.planning.resolve_for(remove)?,
+            remove,
+            &self.live.cluster,
+        )
     }
 }
 
@@ -60,6 +66,7 @@ pub fn load<'s>(
         view: planning.view,
         config,
         gates: planning.gates.clone(),
+        by_themselves: false,
     };
     Ok(Loaded { stream, settings, reason, namespace: namespace.to_owned() })
 }
@@ -122,6 +129,14 @@ impl Fates {
             _ => reason.to_owned(),
         };
         self.0.insert((target.0.to_owned(), namespace.to_owned(), target.1.to_owned()), fate);
+    }
+
+    /// The digest of all skills that a workload gets.
+    pub fn skill_set(&mut self, namespace: &str, target: (&str, &str), digest: &str) {
+        let key = (target.0.to_owned(), namespace.to_owned(), target.1.to_owned());
+        if let Some(fate) = self.0.get_mut(&key) {
+            fate.push_str(&format!(", skill set {digest}"));
+        }
     }
 
     /// An AgentRuntime whose list of skills is taken out.

@@ -15,6 +15,7 @@ use kubectl_skills::manifest::stream::Source;
 use crate::args::PlanningArgs;
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
+use crate::planning::today;
 use crate::sink;
 use crate::source;
 
@@ -100,7 +101,8 @@ pub fn run_without_words() -> Option<Run> {
         if !text.contains(KIND) {
             return Err(no_verb());
         }
-        let output = function::run(text, &FunctionConfig::default(), None)?;
+        let output =
+            function::run(text, &FunctionConfig { today: Some(today()), ..FunctionConfig::default() }, None)?;
         if output.is_list { tell(&output).map(Some) } else { Err(no_verb()) }
     };
     run().transpose()
@@ -115,7 +117,7 @@ fn no_verb() -> Failure {
 
 /// What the command line says, as a configuration that decides over the list's.
 fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
-    let planning = args.planning.resolve()?;
+    let planning = args.planning.resolve_for(args.remove)?;
     if planning.config.cluster {
         return Err(Failure::Usage(
             "--config-from cluster: a function's output may hang on its input only; write the ConfigMaps into a file".into(),
@@ -131,6 +133,9 @@ fn flags(args: &Args) -> Result<FunctionConfig, Failure> {
         container: planning.container,
         skill_folders: planning.skill_folders,
         pod_template_paths: args.planning.kinds.pod_template_path.clone(),
+        policy_file: planning.policy,
+        today: Some(today()),
+        lock: args.planning.locked.as_deref().filter(|_| !args.remove).map(source::read_text).transpose()?,
         remove: args.remove.then_some(true),
         validate: args.validate.then_some(true),
         allow_none: args.allow_none.then_some(true),

@@ -3,10 +3,19 @@
 use clap::Args as ClapArgs;
 use kubectl_skills::skill::content::Content;
 use kubectl_skills::skill::oci::Descriptor;
+#[cfg(feature = "registry")]
+use kubectl_skills::skill::signature::trust::Trust;
 
 use crate::exit::Failure;
 #[cfg(feature = "registry")]
-use crate::registry::{args::RegistryArgs, blocking::Blocking, place::Place};
+use crate::registry::{
+    args::RegistryArgs,
+    blocking::Blocking,
+    place::Place,
+    reference::Reference,
+    signatures::{Checked, check_image},
+    store::Stores,
+};
 
 /// How images are reached.
 #[derive(Debug, ClapArgs)]
@@ -30,6 +39,35 @@ pub fn open(word: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened,
     let place = Place::existing(word)?;
     let (content, root) = Blocking::open(&place, &args.registry, verb)?;
     Ok(Opened { content: Box::new(content), root })
+}
+
+/// Opens the image that a manifest names: in a registry, whatever is in the working directory.
+#[cfg(feature = "registry")]
+pub fn open_reference(image: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
+    let reference = Reference::parse(image).map_err(|error| Failure::input(error, ""))?;
+    let (content, root) = Blocking::open(&Place::Registry(reference), &args.registry, verb)?;
+    Ok(Opened { content: Box::new(content), root })
+}
+
+/// What is kept in its registry about who signed the image that a manifest names.
+#[cfg(feature = "registry")]
+pub fn signatures(
+    image: &str,
+    args: &SourceArgs,
+    trust: &Trust,
+    verb: &'static str,
+) -> Result<Checked, Failure> {
+    let place = Place::Registry(Reference::parse(image).map_err(|error| Failure::input(error, ""))?);
+    crate::net::block_on(async {
+        let source = Stores::new(&args.registry, verb)?.source(&place)?;
+        check_image(&source, &place, None, trust).await
+    })
+}
+
+/// Opens the image that a manifest names.
+#[cfg(not(feature = "registry"))]
+pub fn open_reference(image: &str, args: &SourceArgs, verb: &'static str) -> Result<Opened, Failure> {
+    open(image, args, verb)
 }
 
 /// Opens an image.

@@ -5,19 +5,17 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs};
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::Origin;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::plan::session::Rules;
+use kubectl_skills::plan::session::check_binding;
 use kubectl_skills::skill::finding::Finding;
 use kubectl_skills::skill::import::{self, Entry, Imported, rules};
-use kubectl_skills::validate::webhook::LAST_WITH_SKILLS;
 use kubectl_skills::yaml::Step;
 use serde_json::{Value, json};
 
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
-use crate::planning::profile_by_name;
 use crate::sink;
 use crate::source::{read_stdin, read_text};
 
@@ -167,9 +165,8 @@ fn images(flags: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 /// What the API server would say against the SkillBinding, at the entries that it comes from.
 fn check(file: &str, skills: &[Entry], binding: &Value) -> Result<(), Failure> {
-    let rules = Rules::new(profile_by_name(LAST_WITH_SKILLS)?);
     let mut errors = Vec::new();
-    for finding in rules.check_binding(&Object(binding).reference(), binding) {
+    for finding in check_binding(binding) {
         let entry = match finding.path.as_slice() {
             [_, _, Step::Index(index), ..] => skills.get(*index),
             _ => None,

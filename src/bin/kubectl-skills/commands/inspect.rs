@@ -6,13 +6,16 @@ use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::image_reference;
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::changes::{self, TEXT_BYTES};
 use kubectl_skills::skill::describe::Found;
 use kubectl_skills::skill::inspect::{self, Different, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
-use kubectl_skills::skill::tree::Type;
+use kubectl_skills::skill::tree::{Tree, Type};
 use kubectl_skills::skill::{path, within};
 use kubectl_skills::yaml::emit::{self, Scalars};
+use serde_json::{Value, json};
 
+use super::change_text;
 use super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::skill_files::{LimitArgs, folder, human};
@@ -29,15 +32,21 @@ Examples:
   # The image that was packed of it, with every file
   kubectl skills inspect -o tree ./layout:1.2.0
 
+  # What changed since the last version: new scripts and wider allowed-tools first
+  kubectl skills inspect ghcr.io/acme/skills/pdf:1.3.0 --against ghcr.io/acme/skills/pdf:1.2.0
+
   # Does the image in the registry have the same content, whatever its digest?
   kubectl skills inspect -o json ghcr.io/acme/skills/pdf:1.2.0 | jq -r .contentIdentity
 
-Exit codes: 0 done; 1 errors in SKILL.md or skill.yaml; 2 usage; 3 an image that cannot be read, or must not be used; \
+Exit codes: 0 done; 1 errors in SKILL.md or skill.yaml, or other files (--against); 2 usage; 3 an image that cannot be read, or must not be used; \
 4 the registry refused or failed")]
 pub struct Args {
     /// A folder; an OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference: HOST/REPOSITORY:TAG, or REPOSITORY:TAG of Docker Hub
     #[arg(value_name = "DIR|LAYOUT|REFERENCE")]
     what: String,
+    /// What changed since this one, which is named in the same ways
+    #[arg(long, value_name = "DIR|LAYOUT|REFERENCE")]
+    against: Option<String>,
     /// Which image of an index: os/architecture [default: linux/amd64, or the only one there is]
     #[arg(long, value_name = "PLATFORM", value_parser = platform)]
     platform: Option<String>,
@@ -58,9 +67,15 @@ enum Format {
     Yaml,
 }
 
+/// The version of what is printed for machines.
+const API_VERSION: &str = "skills.kagenti.dev/v1alpha1";
+
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
+    if let Some(other) = &args.against {
+        return against(args, other, &Limits { kept_bytes: TEXT_BYTES as u64, ..limits });
+    }
     let found = read(args, &limits)?;
     let findings: Vec<&Found> = found.skills.iter().flat_map(|skill| &skill.description.findings).collect();
     match args.output {
@@ -104,7 +119,7 @@ pub fn of_platform(other: &Different, own: &str, identity: &str) -> String {
 }
 
 /// `linux/arm64` or `linux/arm64/v8`.
-fn platform(text: &str) -> Result<String, String> {
+pub fn platform(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('/').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if matches!(parts.len(), 2 | 3) && parts.iter().all(is_word) {
@@ -125,6 +140,50 @@ fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {
     inspect::image(&mut *content, what, &root, args.platform.as_deref(), limits).map_err(at)
 }
 
+/// Shows how the files differ from those of another image or folder.
+fn against(args: &Args, other: &str, limits: &Limits) -> Run {
+    let (before, after) = (tree(args, other, limits)?, tree(args, &args.what, limits)?);
+    let Some(change) = changes::trees(&before, &after) else {
+        notes::summary(&format!("{} and {other} have the same files", args.what));
+        return match args.output {
+            Format::Table | Format::Tree => Ok(Outcome::Done),
+            format => {
+                machine(format, &json!({"apiVersion": API_VERSION, "kind": "SkillChange", "verdict": "same"}))
+                    .map(|()| Outcome::Done)
+            }
+        };
+    };
+    match args.output {
+        Format::Table | Format::Tree => sink::text(&change_text::text(&change))?,
+        format => {
+            let mut value = json!({"apiVersion": API_VERSION, "kind": "SkillChange", "verdict": "content"});
+            if let (Some(value), Ok(Value::Object(fields))) =
+                (value.as_object_mut(), serde_json::to_value(&change))
+            {
+                value.extend(fields);
+            }
+            machine(format, &value)?;
+        }
+    }
+    Ok(Outcome::Found)
+}
+
+fn machine(format: Format, value: &Value) -> Result<(), Failure> {
+    if format == Format::Yaml { sink::yaml(value) } else { sink::json(value) }
+}
+
+/// The files of an image or folder.
+fn tree(args: &Args, what: &str, limits: &Limits) -> Result<Tree, Failure> {
+    let at = |error| Failure::from(within(what.to_owned(), error));
+    let root = Path::new(what);
+    if root.is_dir() && !root.join("oci-layout").is_file() {
+        return folder::list(root, limits).and_then(|found| folder::read(&found, limits)).map_err(at);
+    }
+    let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;
+    let chosen = inspect::choose(&mut *content, &root, args.platform.as_deref()).map_err(at)?;
+    inspect::unpack(&mut *content, chosen, limits).map(|image| image.tree).map_err(at)
+}
+
 fn of_folder(root: &Path, what: &str, limits: &Limits) -> Result<Inspected, InputError> {
     let found = folder::list(root, limits)?;
     for skipped in &found.skipped {
@@ -136,11 +195,9 @@ fn of_folder(root: &Path, what: &str, limits: &Limits) -> Result<Inspected, Inpu
     Ok(inspect::folder(what, &folder::read(&found, limits)?))
 }
 
-fn to_value(found: &Inspected) -> serde_json::Value {
-    let mut value = serde_json::json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillContent"});
-    if let (Some(value), Ok(serde_json::Value::Object(fields))) =
-        (value.as_object_mut(), serde_json::to_value(found))
-    {
+fn to_value(found: &Inspected) -> Value {
+    let mut value = json!({"apiVersion": API_VERSION, "kind": "SkillContent"});
+    if let (Some(value), Ok(Value::Object(fields))) = (value.as_object_mut(), serde_json::to_value(found)) {
         value.extend(fields);
     }
     value

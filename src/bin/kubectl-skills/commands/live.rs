@@ -47,7 +47,7 @@ async fn open(verb: &'static str, subject: &Subject, remove: bool) -> Result<Clu
         Caller::or_files(verb),
         &subject.live,
         subject.namespace.as_deref(),
-        &subject.planning.resolve()?,
+        &subject.planning.resolve_for(remove)?,
         remove,
         false,
     )
@@ -119,7 +119,7 @@ async fn shown(
 ) -> Result<Prepared, ClusterError> {
     match tried {
         Err(error) if matches!(error.failure, Cause::ApplyConflict(_)) => {
-            notes::warning(&format!("'apply' would be refused: {error}"));
+            notes::warning(&format!("'apply' would be refused: {}", error.in_a_line()));
             prepare(&run.requests, task.write.clone(), &Settings { force: true, ..settings.clone() }).await
         }
         other => other,

@@ -37,7 +37,7 @@ const CONCURRENCY: usize = 8;
 pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     let Subject { live, namespace, planning, .. } = subject;
     block_on(async {
-        let planning = planning.resolve()?;
+        let planning = planning.resolve_for(options.remove)?;
         let connection = connect(&live.cluster, Caller::of("diff"), notes::lists_requests()).await?;
         let requests = &connection.requests;
         let namespace = namespace.as_deref().unwrap_or(&connection.namespace);

@@ -6,24 +6,41 @@ use kubectl_skills::api::nearest::{is_slip_of, nearest};
 use kubectl_skills::api::object::{Object, group_of};
 use kubectl_skills::manifest::function_config;
 use kubectl_skills::manifest::stream::Stream;
-use memchr::{memmem, memrchr};
+use memchr::memmem;
 use serde_json::Value;
 
-/// What the kinds end in, if the slip is not there; a search for it is quick.
-const TAILS: [&str; 2] = ["untime", "inding"];
-
-/// Whether a look at every object is worth while: nothing that asks was found, or more lines name such a kind than were found.
+/// Whether a look at every object is worth while: nothing that asks was found, a line names a kind that is nearly one of ours, or
+/// more lines name ours than were found.
 pub fn may_be(stream: &Stream<'_>) -> bool {
-    // The one thing that is done with all of the text: so by the quick search.
-    let named = |text: &str| {
-        let found = TAILS.iter().flat_map(|tail| memmem::find_iter(text.as_bytes(), tail));
-        let lines =
-            found.map(|at| &text[memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1)..at]);
-        lines.filter(|line| line.trim_start_matches([' ', '-', '"', '{']).starts_with("kind")).count()
-    };
-    stream.asks_nothing()
-        || stream.sources().iter().any(|source| is_about_function(&source.text))
-        || stream.sources().iter().map(|source| named(&source.text)).sum::<usize>() > stream.asking().count()
+    if stream.asks_nothing() || stream.sources().iter().any(|source| is_about_function(&source.text)) {
+        return true;
+    }
+    let mut named = 0;
+    for kind in stream.sources().iter().flat_map(|source| kinds(&source.text)) {
+        if [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) {
+            named += 1;
+        } else if is_near(kind) {
+            return true;
+        }
+    }
+    named > stream.asking().count()
+}
+
+/// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
+fn kinds(text: &str) -> impl Iterator<Item = &str> {
+    memmem::find_iter(text.as_bytes(), "kind").filter_map(|at| {
+        let rest =
+            text[at + "kind".len()..].trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;
+        let word = rest.trim_start_matches([' ', '\t', '"', '\'']);
+        Some(&word[..word.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(word.len())])
+    })
+}
+
+/// Whether a kind is one of ours with a slip; most are told apart by their length alone.
+fn is_near(kind: &str) -> bool {
+    [AGENT_RUNTIME, SKILL_BINDING]
+        .iter()
+        .any(|ours| kind.len().abs_diff(ours.len()) <= 2 && is_slip_of(kind, ours))
 }
 
 /// What is wrong with an object that was meant to be an AgentRuntime; none for any other.

@@ -205,6 +205,14 @@ fn write(
 /// The last second that RFC 3339 has a year for.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// The time that builds that can be repeated take for now, as RFC 3339 has it; `None` if none is set.
+pub fn source_date_epoch() -> Result<Option<String>, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= LAST_SECOND);
+    let wrong = || format!("SOURCE_DATE_EPOCH is {text:?}, and no number of seconds up to {LAST_SECOND}");
+    Ok(Some(pack::rfc3339(seconds.ok_or_else(|| Failure::Usage(wrong()))?)))
+}
+
 fn provenance(args: &Args, source: &Source) -> Result<Provenance, Failure> {
     let (url, commit) = source.origin.clone().unzip();
     if args.source.as_deref().is_some_and(|url| url::without_login(url) != url) {
@@ -212,15 +220,9 @@ fn provenance(args: &Args, source: &Source) -> Result<Provenance, Failure> {
             "--source has a user or password, which would be published: leave it out".into(),
         ));
     }
-    let created = match (&args.created, std::env::var("SOURCE_DATE_EPOCH")) {
-        (Some(created), _) => Some(created.clone()),
-        (None, Ok(text)) => {
-            let seconds = text.parse().ok().filter(|seconds| *seconds <= LAST_SECOND);
-            let wrong =
-                || format!("SOURCE_DATE_EPOCH is {text:?}, and no number of seconds up to {LAST_SECOND}");
-            Some(pack::rfc3339(seconds.ok_or_else(|| Failure::Usage(wrong()))?))
-        }
-        (None, Err(_)) => None,
+    let created = match &args.created {
+        Some(created) => Some(created.clone()),
+        None => source_date_epoch()?,
     };
     Ok(Provenance {
         source: args.source.clone().or(url),

@@ -1,15 +1,19 @@
-//! `policy`: the webhook's rules as a ValidatingAdmissionPolicy, or the policies that write skills into pods.
+//! `policy`: the webhook's rules as a ValidatingAdmissionPolicy, the policies that write skills into pods, or a policy about
+//! skills for those that ask at admission.
+
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::install::admission_policy::{self, Action, Binding};
 use kubectl_skills::install::inject_policy::{self, Injection};
-use kubectl_skills::yaml::emit;
+use kubectl_skills::install::signature_policy;
+use kubectl_skills::install::skill_policy::{self, Printed};
 
-use crate::exit::{Outcome, Run};
-use crate::planning::profile_by_name;
+use crate::exit::{Failure, Outcome, Run};
+use crate::planning::{policy_of, profile_by_name, today};
 use crate::sink;
 
-/// Print admission policies: the rules of the webhook, for clusters without it, or those that write skills into pods
+/// Print admission policies: the rules of the webhook, those that write skills into pods, or a policy about skills
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -22,11 +26,21 @@ Examples:
   # Let the API server write the skills of SkillBindings with 'delivery: Pod' into pods (Kubernetes 1.36 or newer)
   kubectl skills policy --inject | kubectl apply --server-side -f -
 
-Exit codes: 0 done; 2 usage")]
+  # What a policy about skills says of references for the API server, and of signatures for the sigstore policy-controller
+  kubectl skills policy -f policy.yaml | kubectl apply -f -
+  kubectl skills policy -f policy.yaml --print sigstore | kubectl apply -f -
+
+Exit codes: 0 done; 2 usage; 3 a policy that cannot be read, or asks for nothing of what is printed")]
 pub struct Args {
     /// Profile, as 'version' lists them
     #[arg(long, default_value = "pr332-merged", value_name = "NAME")]
     profile: String,
+    /// A policy about skills (kind SkillPolicy), to be printed for those that ask at admission
+    #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["profile", "inject", "pass_deleting"])]
+    filename: Option<PathBuf>,
+    /// With -f, for whom: vap (the API server), kyverno or sigstore (its policy-controller); what they cannot say is in comments
+    #[arg(long, value_enum, default_value_t = Asking::Vap, value_name = "WHOM", requires = "filename", hide_possible_values = true)]
+    print: Asking,
     /// The policies that write the skills of SkillBindings with 'delivery: Pod' into pods when they are created
     #[arg(long, conflicts_with_all = ["profile", "pass_deleting"])]
     inject: bool,
@@ -42,6 +56,17 @@ pub struct Args {
     /// Output format: yaml or json
     #[arg(short = 'o', long, value_enum, default_value_t = Format::Yaml, value_name = "FORMAT", hide_possible_values = true)]
     output: Format,
+}
+
+/// Who asks at admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Asking {
+    /// The API server, by a ValidatingAdmissionPolicy.
+    Vap,
+    /// Kyverno, by an ImageValidatingPolicy.
+    Kyverno,
+    /// The sigstore policy-controller, by ClusterImagePolicies.
+    Sigstore,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,16 +90,26 @@ pub fn run(args: &Args) -> Run {
         Chosen::Audit => Action::Audit,
     };
     let namespaces = args.namespaces.clone();
-    let objects = if args.inject {
-        inject_policy::objects(&Injection { action, namespaces })
+    let of_webhook = |objects| Printed { comments: Vec::new(), objects };
+    let printed = if let Some(path) = &args.filename {
+        let (policy, binding) = (policy_of(path)?, skill_policy::Binding { action, namespaces });
+        let printed = match args.print {
+            Asking::Vap => skill_policy::print(&policy, &binding, today()),
+            Asking::Kyverno => signature_policy::kyverno(&policy, &binding),
+            Asking::Sigstore => signature_policy::sigstore(&policy, &binding),
+        };
+        printed.map_err(|message| Failure::input(message, ""))?
+    } else if args.inject {
+        of_webhook(inject_policy::objects(&Injection { action, namespaces }))
     } else {
         let profile = profile_by_name(&args.profile)?;
-        admission_policy::objects(profile, &Binding { action, namespaces, pass_deleting: args.pass_deleting })
+        let binding = Binding { action, namespaces, pass_deleting: args.pass_deleting };
+        of_webhook(admission_policy::objects(profile, &binding))
     };
     sink::text(&match args.output {
-        Format::Yaml => emit::documents(&objects),
+        Format::Yaml => printed.text(),
         Format::Json => {
-            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": printed.objects});
             format!("{list:#}\n")
         }
     })?;

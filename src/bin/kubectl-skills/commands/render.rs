@@ -12,10 +12,13 @@ use kubectl_skills::plan::{Action, RecordMode};
 use serde_json::{Value, json};
 
 use super::files::{Fates, Loaded, load, tell};
+use super::lock::agents::digest;
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
+use crate::notes;
 use crate::objects;
+use crate::planning::Locked;
 use crate::printable;
 use crate::sink;
 use crate::source::{Input, Inputs};
@@ -30,6 +33,9 @@ Examples:
   # Keep rendered manifests in Git: write them in place, and let CI fail where somebody forgot to
   kubectl skills render -f manifests -R -i
   kubectl skills render -f manifests -R --check
+
+  # The same images everywhere, until the lock says otherwise; no registry is asked
+  kubectl skills render -f manifests -R --locked
 
 Exit codes: 0 done; 1 something would change, or there is no AgentRuntime (--check); 2 usage; 3 bad input, and nothing is printed or written")]
 pub struct Args {
@@ -101,7 +107,7 @@ pub fn run(args: &Args) -> Run {
             "-i writes into files, and standard input is none: leave one of them out".into(),
         ));
     }
-    let planning = args.planning.resolve()?;
+    let planning = args.planning.resolve_for(args.remove)?;
     let mut loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
     if args.in_place {
         // A file written in place has no source to go back to.
@@ -122,7 +128,7 @@ pub fn run(args: &Args) -> Run {
             return Err(lists_would_go(rendered.without_skills, loaded.settings.options.profile.name));
         }
         write(&inputs, edited)?;
-        loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
+        loaded.sum_up(fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
         return Ok(Outcome::Done);
     }
     match args.output.unwrap_or(Output::Yaml) {
@@ -131,7 +137,7 @@ pub fn run(args: &Args) -> Run {
         Output::KustomizePatch => {}
         Output::Json => sink::json(&list(&inputs.sources, edited)?)?,
     }
-    loaded.sum_up(fates(&rendered), &rendered.tally, Mood::Done);
+    loaded.sum_up(fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
     Ok(Outcome::Done)
 }
 
@@ -147,14 +153,18 @@ fn lists_would_go(runtimes: usize, profile: &str) -> Failure {
     )
 }
 
-fn fates(rendered: &Rendered) -> Fates {
+fn fates(rendered: &Rendered, lock: Option<&Locked>) -> Fates {
+    let lock = lock.filter(|_| notes::lists_objects());
     let mut fates = Fates::default();
     for Report { id, target, action, reason, skills, drops_skills, .. } in &rendered.reports {
         if *drops_skills {
             fates.drops_skills(id);
         }
         if let Some(target) = target.split_once('/') {
-            fates.add(&id.namespace, target, *action, *skills, reason);
+            fates.add(&id.namespace, target, *action, skills.len(), reason);
+            if let Some(digest) = lock.and_then(|lock| digest(&lock.lock, skills)) {
+                fates.skill_set(&id.namespace, target, &digest);
+            }
         }
     }
     fates

@@ -1,6 +1,6 @@
 //! `restart`: makes the pods of a SkillBinding's workloads anew, where they lack the skills that new ones get.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
 use http::Method;
@@ -13,6 +13,7 @@ use kubectl_skills::live::WorkloadKey;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::Value;
 
+use crate::args::KindsArgs;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::delivery::{Deliverers, deliverers, nobody};
@@ -20,7 +21,7 @@ use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{PODS, of_workload};
 use crate::cluster::requests::Requests;
 use crate::cluster::skills_of_pods::{count, expected, part, restart_patch, restarts};
-use crate::cluster::snapshot::{Scope, read_bindings, read_workloads};
+use crate::cluster::snapshot::{Scope, custom_resources, read_bindings, read_workloads};
 use crate::exit::{Outcome, Run};
 use crate::net::block_on;
 use crate::notes;
@@ -53,21 +54,29 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    kinds: KindsArgs,
+    #[command(flatten)]
     cluster: ClusterArgs,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
+    let kinds = args.kinds.resolve()?;
     block_on(async {
         let connection = connect(&args.cluster, Caller::of("restart"), notes::lists_requests()).await?;
         let namespace = args.namespace.as_deref().unwrap_or(&connection.namespace);
-        let lines = restart(&connection.requests, namespace, args).await?;
+        let lines = restart(&connection.requests, namespace, kinds, args).await?;
         sink::text(&lines)?;
         Ok(Outcome::Done)
     })
 }
 
-async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<String, ClusterError> {
+async fn restart(
+    requests: &Requests,
+    namespace: &str,
+    kinds: Kinds,
+    args: &Args,
+) -> Result<String, ClusterError> {
     let scope = Scope { namespace: Some(namespace.to_owned()), ..Scope::default() };
     let objects = read_bindings(requests, &scope).await?.unwrap_or_default();
     let mut bindings = Vec::new();
@@ -89,11 +98,11 @@ async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<St
             ClusterError::new(Cause::NotFound, message).help("'kubectl get skillbindings -A' lists them")
         );
     };
-    let (kinds, none) = (Kinds::default(), BTreeSet::new());
+    let none = BTreeSet::new();
+    let resources = custom_resources(requests, kinds).await?;
     let selected = BTreeSet::from([(namespace.to_owned(), args.name.clone())]);
     let workloads =
-        read_workloads(requests, &scope, (&[], &none), (&objects, &selected), (kinds, &BTreeMap::new()))
-            .await?;
+        read_workloads(requests, &scope, (&[], &none), (&objects, &selected), (kinds, &resources)).await?;
     let what = format!("list pods in namespace {namespace:?}");
     let list = requests.list(&PODS.list(Some(namespace)), "", &what).await?;
     let pods: Vec<Value> = list.into_iter().flat_map(|list| list.items).map(|pod| part(&pod)).collect();
@@ -125,7 +134,19 @@ async fn restart(requests: &Requests, namespace: &str, args: &Args) -> Result<St
         ));
     }
     if lines.is_empty() {
-        notes::note(&format!("skillbinding {} is about no workload of namespace {namespace:?}", args.name));
+        let unknown = bindings.all()[named].spec.target_ref().filter(|target| {
+            kinds.find(&target.kind, target.group()).is_none() && !target.group().is_empty()
+        });
+        let why = unknown.map_or_else(String::new, |target| {
+            let (kind, group) = (&target.kind, target.group());
+            format!(
+                ": where a {kind} has its pod template is not known; say it by --pod-template-path {kind}.{group}=spec.template"
+            )
+        });
+        notes::note(&format!(
+            "skillbinding {} is about no workload of namespace {namespace:?}{why}",
+            args.name
+        ));
     }
     Ok(lines)
 }
@@ -152,6 +173,9 @@ async fn one(
     args: &Args,
     lack: u32,
 ) -> Result<&'static str, ClusterError> {
+    if matches!(kind, WorkloadKind::Custom(_)) {
+        return Ok("left, since nobody knows whether its controller makes pods anew");
+    }
     if !restarts(kind) {
         return Ok("left, since its kind makes no pods anew");
     }

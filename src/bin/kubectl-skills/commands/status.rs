@@ -183,7 +183,9 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
         pods.filter(|_| !bindings.is_empty()).map(|pods| PodsOfBindings::new(&bindings, pods));
     for live in run.plan() {
         let mut report = report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds);
-        report.refused = live.errors.iter().map(|error| error.message.clone()).collect();
+        report.unknown_kind =
+            live.workload.is_none() && live.errors.iter().any(|error| error.field == "spec.targetRef.kind");
+        report.refused = live.errors.iter().map(|error| said(error, report.unknown_kind)).collect();
         if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
             status_pods::delivered(&mut report, kind, workload, &bindings);
             if let Some(pods) = &mut of_bindings {
@@ -208,6 +210,15 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
         reports.retain(|report| report.has(skill));
     }
     reports
+}
+
+/// What is wrong; how to mend it where the flag that does is not in the object.
+fn said(error: &InputError, with_help: bool) -> String {
+    if with_help && !error.help.is_empty() {
+        format!("{}: {}", error.message, error.help)
+    } else {
+        error.message.clone()
+    }
 }
 
 fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {

@@ -102,8 +102,7 @@ impl<'p> PodsOfBindings<'p> {
             self.put(&mut report, &own, &given(about.iter().copied()), &about);
             // A selector that is about pods alone lacks no workload.
             let is_about_pods = |other: &Report| {
-                !other.target_found
-                    && other.target == "/"
+                other.selects
                     && names.iter().any(|(namespace, name)| {
                         other.kind == SKILL_BINDING && other.namespace == *namespace && other.name == *name
                     })

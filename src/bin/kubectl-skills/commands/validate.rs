@@ -1,6 +1,8 @@
-//! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes in manifests.
+//! `validate`: what the API server and the operator's webhook would answer to AgentRuntimes and SkillBindings in manifests, and
+//! what `render` would refuse of them.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
@@ -11,22 +13,25 @@ use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::objects;
-use crate::planning::chosen_profile;
+use crate::planning::{Locked, Planning, chosen_profile, policy_in_force};
 use crate::sink;
 use crate::source::Input;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::render::{Settings, plan_all};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Summary, counted};
+use kubectl_skills::skill::lock::FILE;
 
 mod report;
 
 /// Tell whether the API server and the operator's webhook would accept AgentRuntimes
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema) and the webhook. What they accept
-and what will not work all the same is reported as warnings.
+Findings are printed as FILE:LINE:COLUMN, in the words of the API server (CRD schema and rules) and the webhook, and then
+what 'render' refuses of the manifests together. What they accept and what will not work all the same is reported as
+warnings. A workload that is not in the input is taken to be elsewhere.
 
 Examples:
   # Before a commit
@@ -51,6 +56,12 @@ pub struct Args {
     allow_none: bool,
     #[command(flatten)]
     kinds: KindsArgs,
+    /// Pin images by a lock, as 'lock' writes it; one that it does not have is an error
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = FILE)]
+    locked: Option<PathBuf>,
+    /// Refuse what breaks this policy about skills (kind SkillPolicy), which is judged by the lock alone
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     input: Input,
 }
@@ -59,7 +70,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     let inputs = args.input.read()?;
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let stream = Stream::read_with(&inputs.sources, namespace, args.kinds.resolve()?)?;
+    let kinds = args.kinds.resolve()?;
+    let stream = Stream::read_with(&inputs.sources, namespace, kinds)?;
     let (profile, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
     let mut errors = unreadable_targets(&stream);
     let unreadable: HashSet<_> = errors.iter().map(place).collect();
@@ -74,7 +86,20 @@ pub fn run(args: &Args) -> Run {
     if !errors.is_empty() {
         return Err(Failure::Input(errors));
     }
-    let judged = judge(&documents, profile, namespace);
+    let planning = Planning {
+        kinds,
+        lock: args.locked.as_deref().map(Locked::read).transpose()?,
+        policy: args.policy.as_deref().map(policy_in_force).transpose()?,
+        ..Planning::default()
+    };
+    let options = planning.options(profile);
+    let planned =
+        plan_all(&stream, &Settings { by_themselves: true, options, ..Settings::new(profile) });
+    let mut judged = judge(&documents, profile, namespace);
+    let nobodys = report::add(&mut judged, &planned);
+    if !nobodys.is_empty() {
+        return Err(Failure::Input(nobodys));
+    }
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
@@ -85,22 +110,29 @@ pub fn run(args: &Args) -> Run {
         }
     }
     let refused = judged.iter().filter(|one| !one.findings.is_empty()).count();
+    let asking = judged.iter().filter(|one| one.asks()).count();
     objects_seen(&stream, namespace, &Fates::default());
     let rules = format!("profile {} because {reason}", profile.name);
-    notes::summary(&match (judged.len(), refused) {
+    notes::summary(&match (asking, refused) {
         (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),
-        (_, 0) => format!("{} accepted; {rules}", kinds(&judged)),
-        (_, refused) => format!("{refused} of {} refused; {rules}", kinds(&judged)),
+        (_, 0) => format!("{} accepted; {rules}", counts(&judged)),
+        (_, refused) => format!("{refused} of {} refused; {rules}", counts(&judged)),
     });
-    let in_order = refused == 0 && (args.allow_none || !judged.is_empty());
+    let in_order = refused == 0 && (args.allow_none || asking > 0);
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
-/// `2 AgentRuntimes and 1 SkillBinding`.
-fn kinds(judged: &[Judged]) -> String {
-    let bindings = judged.iter().filter(|one| one.id.kind == SKILL_BINDING).count();
-    let count = |count: usize, kind| (count > 0).then(|| counted(count, kind));
-    let all = [count(judged.len() - bindings, "AgentRuntime"), count(bindings, SKILL_BINDING)];
+/// `2 AgentRuntimes and 1 SkillBinding`, and the workloads of which anything is to be said.
+fn counts(judged: &[Judged]) -> String {
+    let count = |noun, is_so: &dyn Fn(&&Judged) -> bool| {
+        let count = judged.iter().filter(is_so).count();
+        (count > 0).then(|| counted(count, noun))
+    };
+    let all = [
+        count(AGENT_RUNTIME, &|one| one.id.kind == AGENT_RUNTIME),
+        count(SKILL_BINDING, &|one| one.id.kind == SKILL_BINDING),
+        count("other object", &|one| !one.asks()),
+    ];
     all.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 

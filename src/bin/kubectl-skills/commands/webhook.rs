@@ -16,6 +16,7 @@ use crate::planning::chosen_profile;
 use crate::server::connections::stopped;
 use crate::server::health::Health;
 use crate::server::logging::{self, Format, Level};
+use crate::server::policy_files::PolicyArgs;
 use crate::server::{HealthArgs, stop_signal};
 use crate::webhook::{Options, Webhook};
 
@@ -44,6 +45,8 @@ pub struct Args {
     health: HealthArgs,
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -77,7 +80,7 @@ async fn open(args: &Args, chosen: Option<&'static Profile>) -> Result<Webhook, 
         Requests::new(connection.requests.client(), args.cluster.request_timeout, false).attempts(1);
     let health = Arc::new(Health::default());
     let (options, namespaces) = (args.options.clone(), args.namespaces.clone());
-    let webhook = Webhook::open(dialect.profile, options, requests, namespaces, &health)
+    let webhook = Webhook::open(dialect.profile, options, args.policy.clone(), requests, namespaces, &health)
         .await
         .map_err(|message| Failure::input(message, String::new()))?;
     health.serve_on(&args.health.address()).await.map_err(|(what, error)| Failure::Io(what, error))?;

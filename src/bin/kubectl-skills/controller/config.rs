@@ -36,9 +36,15 @@ impl Snapshot {
         self.session.options().gate
     }
 
+    /// Whether another snapshot has the same policy and the same lock.
+    pub fn judges_as(&self, other: &Self) -> bool {
+        let (mine, others) = (self.session.options(), other.session.options());
+        mine.policy == others.policy && mine.pins == others.pins
+    }
+
     /// Those AgentRuntimes for which another snapshot says something else.
     pub fn concerned<'k>(&self, other: &Self, keys: impl Iterator<Item = &'k Key>) -> Vec<Key> {
-        let all = self.gate() != other.gate();
+        let all = self.gate() != other.gate() || !self.judges_as(other);
         let mut last: Option<(&str, bool)> = None;
         // Keys come by namespace, so each is compared once.
         keys.filter(|key| {

@@ -34,6 +34,7 @@ use crate::cluster::requests::Requests;
 use crate::cluster::watch::{Update, WatchId, watch, watch_once_served};
 use crate::server::logging::{RUN, Repeated};
 use crate::server::metrics::{Metric, Metrics};
+use crate::server::policy_files::{InForce, PolicyArgs, PolicyFiles};
 use kubectl_skills::config::gates::GateSource;
 
 /// After a change of ConfigMaps, so long is waited for the others of the same `kubectl apply`.
@@ -60,6 +61,8 @@ pub struct Settings {
     pub gates: GateSource,
     /// The gates file, to be read again.
     pub gates_path: Option<PathBuf>,
+    /// The policy and the lock.
+    pub policy: PolicyArgs,
     /// AgentRuntimes a second that follow a changed default.
     pub rollout_rate: f64,
     /// Runs under way at the same time.
@@ -125,6 +128,10 @@ pub struct Loop {
     unsynced: Repeated,
     unread_config: Repeated,
     unread_gates: Repeated,
+    policy_files: PolicyFiles,
+    /// None until the files were read: without it nothing is planned.
+    in_force: Option<InForce>,
+    unread_policy: Repeated,
     runs: u64,
 }
 
@@ -164,6 +171,8 @@ impl Loop {
             }
         }
         let metrics = context.metrics.clone();
+        let mut policy_files = PolicyFiles::new(settings.policy.clone());
+        let in_force = policy_files.look().ok().flatten();
         let the_loop = Self {
             context: Arc::new(context),
             settings,
@@ -188,6 +197,9 @@ impl Loop {
             unsynced: Repeated::after(Duration::from_secs(10)),
             unread_config: Repeated::default(),
             unread_gates: Repeated::default(),
+            policy_files,
+            in_force,
+            unread_policy: Repeated::default(),
             runs: 0,
         };
         (the_loop, updates)
@@ -339,9 +351,13 @@ impl Loop {
         self.queue.spread(units, self.settings.rollout_rate, now);
     }
 
-    /// Whether ConfigMaps may be read: they are watched, so that later changes are noticed, and are not being read.
+    /// Whether ConfigMaps may be read: they are watched, so that later changes are noticed, and are not being read; the policy is
+    /// known that the plans are to keep.
     fn may_read_config(&self) -> bool {
-        self.reading.is_none() && self.cache.synced() && self.cache.config_is_live()
+        self.in_force.is_some()
+            && self.reading.is_none()
+            && self.cache.synced()
+            && self.cache.config_is_live()
     }
 
     fn read_config(&mut self) {
@@ -366,7 +382,9 @@ impl Loop {
             }
         };
         let planning = &self.context.planning;
-        let new = match Snapshot::new(planning.options(), planning.view, maps, &self.settings.gates) {
+        let Some(in_force) = &self.in_force else { return };
+        let options = in_force.of(planning.options());
+        let new = match Snapshot::new(options, planning.view, maps, &self.settings.gates) {
             Ok(new) => Arc::new(new),
             Err(error) => {
                 self.metrics.count(Metric::Errors, &["FeatureGates"]);
@@ -383,6 +401,8 @@ impl Loop {
             None => {}
             Some(old) => {
                 let concerned = old.concerned(&new, self.cache.runtime_keys());
+                // What SkillBindings alone give hangs on no ConfigMap, but on these.
+                let bound = if old.judges_as(&new) { BTreeSet::new() } else { self.cache.binding_units() };
                 if old.gate() != new.gate() {
                     tracing::info!(gate = new.gate(), "the feature gate over skills changed");
                 }
@@ -394,7 +414,7 @@ impl Loop {
                     );
                 }
                 if self.leading {
-                    let concerned = concerned.into_iter().map(Unit::Runtime);
+                    let concerned = concerned.into_iter().map(Unit::Runtime).chain(bound);
                     self.queue.spread(concerned, self.settings.rollout_rate, now);
                 }
             }
@@ -573,6 +593,7 @@ impl Loop {
         self.liveness.turn();
         self.liveness.set_ready(self.cache.synced() && self.snapshot.is_some());
         self.read_gates();
+        self.read_policy();
         let cache = &self.cache;
         self.history.retain(|target| cache.claims(target).next().is_some() || cache.index().has(target));
         self.failures.retain(|target, _| cache.index().has(target));
@@ -591,6 +612,22 @@ impl Loop {
         set(Metric::Runtimes, counts[0].1);
         for (kind, count) in counts {
             self.metrics.set(Metric::CachedObjects, &[kind], count as f64);
+        }
+    }
+
+    /// What held before stays where a file cannot be read.
+    fn read_policy(&mut self) {
+        match self.policy_files.look() {
+            Ok(Some(new)) if self.in_force.as_ref() != Some(&new) => {
+                tracing::info!("the policy or the lock changed");
+                self.in_force = Some(new);
+                self.config_due = Some(Instant::now());
+            }
+            Ok(_) => self.unread_policy.clear(),
+            Err(error) if self.unread_policy.is_due(&error) => {
+                tracing::warn!(error, "the policy or the lock cannot be read; what held before stays");
+            }
+            Err(_) => {}
         }
     }
 

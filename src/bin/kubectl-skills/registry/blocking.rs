@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use hyper::body::Bytes;
 use kubectl_skills::skill::content::{Content, Failed};
 use kubectl_skills::skill::oci::Descriptor;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::args::RegistryArgs;
 use super::error::RegistryError;
@@ -14,10 +14,27 @@ use super::store::{Source, Stores};
 use super::stream::BlobStream;
 use crate::exit::Failure;
 
-/// A source, and the thread's own runtime that asks it.
+/// A source, and the runtime that asks it.
 pub struct Blocking {
-    runtime: Runtime,
+    runtime: Driver,
     source: Source,
+}
+
+/// What runs requests to their ends.
+enum Driver {
+    /// The thread's own.
+    Own(Runtime),
+    /// That of another thread, which runs it meanwhile.
+    Other(Handle),
+}
+
+impl Driver {
+    fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        match self {
+            Self::Own(runtime) => runtime.block_on(work),
+            Self::Other(handle) => handle.block_on(work),
+        }
+    }
 }
 
 impl Blocking {
@@ -33,7 +50,12 @@ impl Blocking {
         let runtime = crate::net::runtime()?;
         let source = Stores::new(args, verb)?.source(place)?;
         let descriptor = runtime.block_on(source.resolve(place))?;
-        Ok((Self { runtime, source }, descriptor))
+        Ok((Self { runtime: Driver::Own(runtime), source }, descriptor))
+    }
+
+    /// A source that is open, for a task that may block.
+    pub fn within(handle: Handle, source: Source) -> Self {
+        Self { runtime: Driver::Other(handle), source }
     }
 }
 
@@ -50,7 +72,7 @@ impl Content for Blocking {
 
 /// A blob as `Read`.
 struct BlobReader<'r> {
-    runtime: &'r Runtime,
+    runtime: &'r Driver,
     stream: BlobStream,
     rest: Bytes,
 }

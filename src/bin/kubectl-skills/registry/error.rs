@@ -75,6 +75,11 @@ impl RegistryError {
         Self::new(Kind::Local, format!("{place}{}", error.message)).help(error.help)
     }
 
+    /// Message and help in one text, for who has one line.
+    pub fn one_line(&self) -> String {
+        if self.help.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.help) }
+    }
+
     /// For the library, which reads through us.
     pub fn failed(self) -> Failed {
         let is_local = matches!(self.kind, Kind::Local | Kind::NotInLayout | Kind::Usage);

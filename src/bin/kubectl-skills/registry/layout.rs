@@ -7,11 +7,11 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use kubectl_skills::skill::compression::Compression;
-use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, REF_NAME, parse};
+use kubectl_skills::skill::oci::{Descriptor, Digest, Document, MANIFEST_LIMIT, REF_NAME, media_type, parse};
 
 use super::error::{Kind, RegistryError, Result};
-use super::referrers::fallback_tag;
-use super::repository::check;
+use super::referrers::{fallback_tag, signature_tag};
+use super::repository::{check, descriptor};
 use super::stream::BlobStream;
 use crate::skill_files::index::entries;
 
@@ -19,6 +19,9 @@ use crate::skill_files::index::entries;
 const MOST_ENTRIES: usize = 100_000;
 /// Most manifests of an index that are looked at for what they refer to.
 const MOST_REFERRERS: usize = 10_000;
+/// The annotation of entries of cosign's layouts that says what they are, and what it says of signatures.
+const COSIGN_KIND: &str = "kind";
+const COSIGN_SIGNATURES: [&str; 2] = ["dev.cosignproject.cosign/sigs", "dev.cosignproject.cosign/atts"];
 
 /// A layout.
 pub struct Layout {
@@ -166,7 +169,8 @@ impl Layout {
             Err(error) if error.kind == Kind::NotInLayout => Vec::new(),
             Err(error) => return Err(error),
         };
-        for one in self.index.iter().chain(&listed).take(MOST_REFERRERS) {
+        let unlisted = self.unlisted()?;
+        for one in self.index.iter().chain(&listed).chain(&unlisted).take(MOST_REFERRERS) {
             let Some((subject, artifact)) = self.subject(one)? else { continue };
             let is_new = found.iter().all(|other| other.digest != one.digest);
             if subject == *digest && is_new && kind.is_none_or(|kind| kind == artifact) {
@@ -175,6 +179,51 @@ impl Layout {
             }
         }
         Ok(found)
+    }
+
+    /// Manifests that are about another one and stand in no list: `cosign save` writes bundles so.
+    fn unlisted(&self) -> Result<Vec<Descriptor>> {
+        if !self.index.iter().any(|one| cosign_kind(one).starts_with("dev.cosignproject.cosign/")) {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for digest in self.blobs()?.into_iter().take(MOST_REFERRERS) {
+            let (_, size) = self.file(&blob_name(&digest))?;
+            if size > MANIFEST_LIMIT {
+                continue;
+            }
+            let bytes = self.small(&blob_name(&digest))?;
+            let is_about =
+                |document| matches!(document, Document::Image(manifest) if manifest.subject.is_some());
+            if Digest::of(&bytes) == digest && parse(&bytes, None).is_ok_and(is_about) {
+                found.push(descriptor(digest, size, media_type::OCI_MANIFEST));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The digests of all blobs.
+    fn blobs(&self) -> Result<BTreeSet<Digest>> {
+        let read = |name: &str| Digest::parse(&format!("sha256:{name}")).ok();
+        if let Some(table) = &self.tar {
+            return Ok(table.keys().filter_map(|name| read(name.strip_prefix("blobs/sha256/")?)).collect());
+        }
+        let folder = self.path.join("blobs/sha256");
+        let failed = |error: std::io::Error| RegistryError::io(folder.display(), &error);
+        let names = folder.read_dir().map_err(failed)?.map(|entry| entry.map(|entry| entry.file_name()));
+        let names = names.collect::<std::io::Result<Vec<_>>>().map_err(failed)?;
+        Ok(names.iter().filter_map(|name| read(name.to_str()?)).collect())
+    }
+
+    /// The manifests whose layers are signatures in the old format: under the tag of a digest, or as `cosign save` marks them,
+    /// which writes one image only.
+    pub fn signatures(&self, digest: &Digest) -> Result<Vec<Descriptor>> {
+        let marked = self.index.iter().filter(|one| cosign_kind(one) == COSIGN_SIGNATURES[0]).cloned();
+        match self.resolve(Some(&signature_tag(digest))) {
+            Ok(tagged) => Ok(std::iter::once(tagged).chain(marked).collect()),
+            Err(error) if error.kind == Kind::NotInLayout => Ok(marked.collect()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The bytes of a manifest.
@@ -206,8 +255,16 @@ pub fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
+/// What cosign says that an entry is.
+fn cosign_kind(descriptor: &Descriptor) -> &str {
+    descriptor.annotations.get(COSIGN_KIND).map(String::as_str).unwrap_or_default()
+}
+
 /// Whether an entry is about another one by its name: cosign's signatures, and the list under the fallback tag.
 fn is_about_another(descriptor: &Descriptor) -> bool {
+    if COSIGN_SIGNATURES.contains(&cosign_kind(descriptor)) {
+        return true;
+    }
     let name = descriptor.annotations.get(REF_NAME).map(String::as_str).unwrap_or_default();
     let tag = name.rsplit_once(':').map_or(name, |(_, tag)| tag);
     let digest = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));

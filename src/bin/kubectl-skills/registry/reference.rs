@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use kubectl_skills::api::image_reference;
 use kubectl_skills::skill::oci::Digest;
 
-/// The registry that a reference without one names.
-pub const DOCKER_HUB: &str = "docker.io";
+pub use kubectl_skills::api::image_reference::DOCKER_HUB;
 
 /// An image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,15 +30,14 @@ impl Reference {
         let parts = image_reference::parts(text).ok_or_else(|| {
             format!("{text:?} is no image reference: write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST, names in lower case")
         })?;
-        let registry = match parts.registry {
-            None | Some("index.docker.io" | "registry-1.docker.io") => DOCKER_HUB,
-            Some(host) => host,
-        };
-        let official = registry == DOCKER_HUB && !parts.repository.contains('/');
-        let repository =
-            if official { format!("library/{}", parts.repository) } else { parts.repository.to_owned() };
+        let (registry, repository) = parts.location();
         let digest = parts.digest.map(Digest::parse).transpose()?;
-        Ok(Self { registry: registry.to_owned(), repository, tag: parts.tag.map(str::to_owned), digest })
+        Ok(Self {
+            registry: registry.to_owned(),
+            repository: repository.into_owned(),
+            tag: parts.tag.map(str::to_owned),
+            digest,
+        })
     }
 
     /// `HOST/REPOSITORY`, without tag and digest.

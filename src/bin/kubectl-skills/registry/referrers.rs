@@ -27,6 +27,11 @@ pub fn fallback_tag(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())
 }
 
+/// The tag under which cosign kept the signatures of a digest before they referred to it.
+pub fn signature_tag(digest: &Digest) -> String {
+    format!("{}.sig", fallback_tag(digest))
+}
+
 impl Repository {
     /// What refers to a digest, of one artifact type or of all.
     ///

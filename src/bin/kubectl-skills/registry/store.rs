@@ -16,6 +16,7 @@ use super::layout::Layout;
 use super::place::Place;
 use super::progress::Progress;
 use super::reference::Reference;
+use super::referrers::signature_tag;
 use super::repository::{Named, Repository};
 use super::stream::BlobStream;
 use super::transport::Transport;
@@ -155,6 +156,16 @@ impl Source {
                 Err(error) if error.kind == Kind::NotInLayout => Ok(None),
                 Err(error) => Err(error),
             },
+        }
+    }
+
+    /// The manifests whose layers are signatures of a digest in the old format. Mirrors are not asked.
+    pub async fn signatures(&self, digest: &Digest) -> Result<Vec<Descriptor>> {
+        match self {
+            Self::Registry(remote) => {
+                Ok(remote.origin.find(&signature_tag(digest)).await?.into_iter().collect())
+            }
+            Self::Layout(layout) => layout.signatures(digest),
         }
     }
 

@@ -7,7 +7,12 @@ use kubectl_skills::yaml::{self, Document};
 use serde_json::Value;
 
 /// Names of the file, as kustomize knows them.
-pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Whether a file is a kustomization, by its name.
+pub(super) fn is_named_so(path: &Path) -> bool {
+    path.file_name().is_some_and(|file| NAMES.iter().any(|name| file == *name))
+}
 
 /// Fields with paths of files that are no manifests, or with objects that hold such a path.
 const OTHERS: [&str; 11] = [

@@ -104,10 +104,7 @@ impl Walk {
                     (true, false) => self.folder(root, &path, errors),
                     (false, _) => {}
                 }
-            } else if kustomization::NAMES
-                .iter()
-                .any(|name| path.file_name().is_some_and(|file| file == *name))
-            {
+            } else if kustomization::is_named_so(&path) {
                 self.kustomizations.push(Kustomization::read(folder, &path));
                 self.skipped.kustomizations.push(folder.to_owned());
                 self.skipped.kustomize_files.push(path);

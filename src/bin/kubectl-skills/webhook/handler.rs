@@ -1,14 +1,16 @@
 //! Answers AdmissionReviews, and hands requests about health on. Connections are left to [`crate::server::connections`],
 //! verdicts to the library.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use http::{Method, Request, StatusCode, header};
 use hyper::body::Bytes;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::install::webhook_registration;
+use kubectl_skills::plan::Options;
+use kubectl_skills::plan::demands::reviewed;
 use kubectl_skills::validate::admission_review::{Answer, Extra, Review};
 use kubectl_skills::validate::webhook::{Rivals, Targets};
 
@@ -17,6 +19,7 @@ use super::injection::Injection;
 use crate::server::connections::{Handler, Reply, text, typed};
 use crate::server::health::{Health, HealthCheck};
 use crate::server::metrics::{Metric, Metrics};
+use crate::server::policy_files::InForce;
 
 /// What becomes of an AgentRuntime if the others of its namespace cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +41,7 @@ pub struct Reviewer {
     pub injection: Option<Arc<Injection>>,
     health: Arc<Health>,
     leaving: AtomicBool,
+    in_force: RwLock<Arc<InForce>>,
 }
 
 impl Reviewer {
@@ -62,7 +66,13 @@ impl Reviewer {
             injection: None,
             health,
             leaving: AtomicBool::new(false),
+            in_force: RwLock::default(),
         }
+    }
+
+    /// From now on AgentRuntimes are judged by this as well.
+    pub fn judge_by(&self, in_force: InForce) {
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
     }
 
     /// From now on `/readyz` says no, so that no new connections are sent here.
@@ -118,7 +128,10 @@ impl Reviewer {
                 }
             }
         }
-        review.judge(self.profile, known.as_ref().map_or(Rivals::Unknown, Rivals::Known), self.extra)
+        let rivals = known.as_ref().map_or(Rivals::Unknown, Rivals::Known);
+        let in_force = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
+        let options = in_force.of(Options::new(self.profile));
+        reviewed(review, review.judge(self.profile, rivals, self.extra), &options)
     }
 }
 

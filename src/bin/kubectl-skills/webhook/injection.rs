@@ -52,7 +52,7 @@ impl Transform for SpecOnly {
 pub struct Injection {
     requests: Arc<Requests>,
     namespaces: Vec<String>,
-    injector: Injector,
+    injector: RwLock<Arc<Injector>>,
     metrics: Metrics,
     /// What each watch has brought; none for one that cannot be read, which the CRD lets nobody write.
     stores: RwLock<Vec<Store<Option<Binding>>>>,
@@ -75,11 +75,16 @@ impl Injection {
         Self {
             requests,
             namespaces,
-            injector: Injector::new(options),
+            injector: RwLock::new(Arc::new(Injector::new(options))),
             metrics,
             stores: RwLock::new((0..watches).map(|_| Store::default()).collect()),
             indexes: Mutex::default(),
         }
+    }
+
+    /// From now on pods are planned with these options.
+    pub fn plan_by(&self, options: &Options) {
+        *self.injector.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Injector::new(options));
     }
 
     /// Watches; returns only when dropped.
@@ -168,7 +173,8 @@ impl Injection {
         let name = Some(name("/metadata/name"))
             .filter(|own| !own.is_empty())
             .unwrap_or_else(|| name("/metadata/generateName"));
-        match self.injector.inject(pod, &bindings) {
+        let injector = Arc::clone(&self.injector.read().unwrap_or_else(PoisonError::into_inner));
+        match injector.inject(pod, &bindings) {
             Injected::Unchanged => ("unchanged", PodAnswer::Allowed),
             Injected::Patched { patch, given, warnings } => {
                 tracing::debug!(namespace = %review.namespace, pod = %name, skills = %given.join(","), "injected");

@@ -1,14 +1,17 @@
-//! Judges AgentRuntimes and SkillBindings: documents in, findings and warnings with their places out. Verdicts are the library's.
+//! Judges AgentRuntimes and SkillBindings: documents and plans in, findings and warnings with their places out. Verdicts are the
+//! library's: first what server and webhook answer to each object by itself, then what the plans of `render` say of all together.
 
 use std::collections::HashMap;
 
 use kubectl_skills::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
-use kubectl_skills::api::names::AGENT_RUNTIME;
-use kubectl_skills::api::object::{self, ObjectRef};
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING};
+use kubectl_skills::api::object::{self, ObjectRef, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::plan::claims::{Claim, Claimant, Claims, WorkloadKey};
-use kubectl_skills::plan::session::{Rules, look_ahead};
+use kubectl_skills::plan::session::{Rules, check_binding, look_ahead};
 use kubectl_skills::validate::findings::{Severity, rules};
 use kubectl_skills::validate::schema::{SchemaReport, Validator};
 use kubectl_skills::validate::webhook::{Operation, Rivals, Targets, verdict};
@@ -21,7 +24,7 @@ use crate::printable;
 /// One thing to be said of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Who says it: `schema`, `webhook`, or of warnings `preflight`.
+    /// Who says it: `schema`, `webhook`, of warnings `preflight`, or `render`.
     by: &'static str,
     message: String,
     line: usize,
@@ -34,13 +37,37 @@ pub struct Judged {
     file: String,
     /// Its identity.
     pub id: ObjectRef,
+    /// Its first line.
+    line: usize,
     /// Why it is refused.
     pub findings: Vec<Finding>,
     /// What is accepted and will not work, or not as it is written.
     pub warnings: Vec<Finding>,
 }
 
+/// Who says what a plan refuses.
+const RENDER: &str = "render";
+
+impl Finding {
+    fn of(said: &InputError) -> Self {
+        let InputError { column, field, message, help, origin, .. } = said;
+        let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+        let help = if help.is_empty() { String::new() } else { format!(" ({help})") };
+        Self { by: RENDER, message: format!("{field}{message}{help}"), line: origin.line, column: *column }
+    }
+}
+
 impl Judged {
+    /// Whether it is an AgentRuntime or a SkillBinding.
+    pub fn asks(&self) -> bool {
+        [AGENT_RUNTIME, SKILL_BINDING].contains(&self.id.kind.as_str())
+    }
+
+    /// Whether a line may be one of the object: of several of one name the last that begins before it.
+    fn holds(&self, line: usize) -> bool {
+        self.line <= line
+    }
+
     /// One finding in a line.
     pub fn line(&self, found: &Finding) -> String {
         format!("{}:{}:{}: {}: {}", self.file, found.line, found.column, self.id, found.message)
@@ -96,7 +123,9 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     let mut targets: HashMap<&str, Vec<(String, TargetRef)>> = HashMap::new();
     let mut claimants = Vec::new();
     for candidate in &candidates {
-        if let (Some(spec), false) = (&candidate.spec, candidate.is_being_deleted()) {
+        // An object of a group that no operator reads has no part in it.
+        let is_read = [KAGENTI.group, ROSSOCTL.group].contains(&candidate.id.group());
+        if let Some(spec) = candidate.spec.as_ref().filter(|_| is_read && !candidate.is_being_deleted()) {
             let target = (candidate.id.name.clone(), spec.target_ref.clone());
             targets.entry(&candidate.id.namespace).or_default().push(target);
             let claimant = Claimant::of(object::Object(candidate.object.value), candidate.object.origin());
@@ -109,7 +138,7 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     let bindings = documents.iter().flat_map(Parsed::objects).filter(|object| {
         is_binding(object::Object(object.value)) && !object::Object(object.value).is_being_deleted()
     });
-    let bindings = bindings.map(|object| of_binding(&object, &rules, namespace));
+    let bindings = bindings.map(|object| of_binding(&object, namespace));
     let runtimes = candidates.iter().map(|candidate| {
         let claim = match &candidate.spec {
             Some(spec) => claims.claim(&candidate.target(spec), &candidate.id.name, false),
@@ -120,20 +149,58 @@ pub fn judge(documents: &[Parsed<'_>], profile: &'static Profile, namespace: &st
     runtimes.chain(bindings).collect()
 }
 
-fn of_binding(object: &Object<'_>, rules: &Rules, namespace: &str) -> Judged {
+fn of_binding(object: &Object<'_>, namespace: &str) -> Judged {
     let id = object::Object(object.value).reference_in(namespace);
     let (mut findings, mut warnings) = (Vec::new(), Vec::new());
-    for found in rules.check_binding(&id, object.value) {
+    for found in check_binding(object.value) {
         let (line, column) = object.place(&found.path);
-        let by = if *found.rule == rules::SCHEMA || *found.rule == rules::SPEC_TYPE {
-            "schema"
-        } else {
-            "preflight"
-        };
-        let said = Finding { by, message: found.to_string(), line, column };
+        let is_schema = [rules::SCHEMA, rules::SPEC_TYPE, rules::UNKNOWN_FIELD].contains(found.rule);
+        let by = if is_schema { "schema" } else { "preflight" };
+        let help = if found.help.is_empty() { String::new() } else { format!(" ({})", found.help) };
+        let said = Finding { by, message: format!("{found}{help}"), line, column };
         if found.is_error() { findings.push(said) } else { warnings.push(said) }
     }
-    Judged { file: object.origin().file, id, findings, warnings }
+    let Origin { file, line, .. } = object.origin();
+    Judged { file, id, line, findings, warnings }
+}
+
+/// Adds what `render` would refuse or warn of, where nothing is said of that place yet. Returns what is about no object.
+pub fn add(judged: &mut Vec<Judged>, planned: &Planned) -> Vec<InputError> {
+    let mut nobodys = Vec::new();
+    let errors = planned.errors.iter().map(|error| (true, error));
+    for (is_error, said) in errors.chain(planned.remarks.iter().map(|said| (false, said))) {
+        let Some(id) = &said.object else {
+            nobodys.extend(is_error.then(|| said.clone()));
+            continue;
+        };
+        let finding = Finding::of(said);
+        let of =
+            |one: &&mut Judged| one.id == *id && one.file == said.origin.file && one.holds(said.origin.line);
+        let at = match judged.iter_mut().rev().find(of) {
+            Some(one) => one,
+            None => {
+                judged.push(Judged {
+                    file: said.origin.file.clone(),
+                    id: id.clone(),
+                    line: said.origin.line,
+                    findings: Vec::new(),
+                    warnings: Vec::new(),
+                });
+                let Some(new) = judged.last_mut() else { continue };
+                new
+            }
+        };
+        // What server and webhook say of a place needs no second word.
+        let is_said = |known: &Finding| {
+            known.by != RENDER && (known.line, known.column) == (finding.line, finding.column)
+                || *known == finding
+        };
+        let list = if is_error { &mut at.findings } else { &mut at.warnings };
+        if !list.iter().any(is_said) {
+            list.push(finding);
+        }
+    }
+    nobodys
 }
 
 impl Candidate<'_> {
@@ -160,6 +227,7 @@ fn one(
         return Judged {
             file: object.origin().file,
             id: id.clone(),
+            line: object.origin().line,
             findings: Vec::new(),
             warnings: Vec::new(),
         };
@@ -209,5 +277,6 @@ fn one(
             }
         }
     }
-    Judged { file: object.origin().file, id: id.clone(), findings, warnings }
+    let Origin { file, line, .. } = object.origin();
+    Judged { file, id: id.clone(), line, findings, warnings }
 }

@@ -1,0 +1,115 @@
+//! What changed in a skill, as Markdown for who reviews it: the change as data in, text out in which nothing of the skill is
+//! markup.
+
+use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::changes::{ContentChange, SkillChange};
+
+use super::change_text::{Item, Section, diffs, left_out, sections};
+use crate::printable;
+
+/// Bytes of all diffs in a page of Markdown: GitHub takes 65,536 characters.
+const MARKDOWN: usize = 40_000;
+
+/// What is said of a change that is no difference of files; none for one that is.
+pub fn in_words(change: &SkillChange) -> Option<String> {
+    match change {
+        SkillChange::Same => Some("the same image".into()),
+        SkillChange::MetadataOnly { annotations } if annotations.is_empty() => {
+            Some("metadata only: the files are the same, and packed anew".into())
+        }
+        SkillChange::MetadataOnly { annotations } => {
+            let keys: Vec<&str> = annotations.iter().map(|pair| pair.key.as_str()).collect();
+            Some(format!("metadata only: the files are the same; annotations differ: {}", keys.join(", ")))
+        }
+        SkillChange::Layers { .. } => Some("the layers differ; --content compares the files".into()),
+        SkillChange::Content(_) => None,
+    }
+}
+
+/// The change, below a head of level 3.
+pub fn markdown(change: &ContentChange) -> String {
+    let mut out = String::new();
+    for Section { head, items } in sections(change) {
+        out.push_str(&format!("\n**{}**\n\n", capital(head)));
+        for Item { mark, name, said } in &items {
+            let what = match mark {
+                '+' => "added ",
+                '-' => "removed ",
+                _ => "",
+            };
+            out.push_str(&format!("- {what}{}", code(name)));
+            out.push_str(&if said.is_empty() { "\n".to_owned() } else { format!(" {}\n", plain(said)) });
+        }
+    }
+    let (mut room, mut without) = (MARKDOWN, 0);
+    for (file, lines) in diffs(change) {
+        let shown: Vec<String> = lines.shown.iter().map(|line| printable::lines(line).into_owned()).collect();
+        let body = shown.join("\n");
+        if body.len() > room {
+            without += 1;
+            continue;
+        }
+        room -= body.len();
+        let fence = "`".repeat(longest_run(&body).max(2) + 1);
+        let count = format!("+{} -{}", lines.added, lines.removed);
+        out.push_str(&format!("\n<details><summary>{} {count}</summary>\n\n", html(&file.path)));
+        out.push_str(&format!("{fence}diff\n{body}\n{fence}\n"));
+        out.push_str(&left_out(lines).map(|text| format!("\n({text})\n")).unwrap_or_default());
+        out.push_str("\n</details>\n");
+    }
+    if without > 0 {
+        out.push_str(&format!(
+            "\n(the lines of {} are left out: `kubectl skills outdated --diff` shows them)\n",
+            counted(without, "file")
+        ));
+    }
+    out
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Text of others as code: nothing in it is markup.
+pub fn code(text: &str) -> String {
+    let text = printable::line(text);
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// What we say of others' text: values in it stand as code.
+fn plain(text: &str) -> String {
+    if text.contains(['"', '<', '/', '`', '@', '#', '[', '*', '_', '|']) {
+        code(text)
+    } else {
+        text.to_owned()
+    }
+}
+
+fn html(text: &str) -> String {
+    printable::line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change_text::tests::sample;
+    use super::*;
+
+    /// A skill must not close our fence, mention people, or make a picture of what it says.
+    #[test]
+    fn text_of_others_is_no_markup() {
+        let change = sample();
+        assert_eq!(
+            markdown(&change),
+            "\n**Wider allowed-tools**\n\n- added ``Bash(`x`)\\n- forged``\n\n**Frontmatter**\n\n- added `description` \
+             `none -> \"<img src=x> @everyone\"`\n\n**Files**\n\n- `a<b>.md` +1 -0 lines\n\n<details><summary>a&lt;b&gt;.md +1 -0\
+             </summary>\n\n````diff\n@@ -1 +1,2 @@\n+```\\u{200b}\n+\tx\\r\n````\n\n</details>\n"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Looks images up in their registries, several at once: references in, digests and, where they are wanted, contents out.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kubectl_skills::skill::inspect::{self, Inspected};
+use kubectl_skills::skill::limits::Limits;
+use kubectl_skills::skill::oci::Digest;
+use kubectl_skills::skill::within;
+
+use super::super::image_source::{self, Opened, SourceArgs};
+use crate::exit::{Failure, RemoteError};
+use crate::notes;
+
+/// Images that are looked at at once.
+const CONCURRENCY: usize = 4;
+
+/// An image to look up.
+pub struct Order {
+    /// How a registry is asked.
+    pub image: String,
+    /// What it was, and has been looked into.
+    pub known: Option<Digest>,
+    /// Whether it is looked into where it is something else.
+    pub look: bool,
+}
+
+/// An image that was found.
+pub struct Looked {
+    /// What the reference names.
+    pub digest: Digest,
+    /// What is in it; none where that was not wanted.
+    pub found: Option<Inspected>,
+}
+
+/// Looks all of them up, in their order.
+///
+/// # Errors
+/// All that failed.
+pub fn all(orders: &[Order], args: &SourceArgs, limits: Limits) -> Result<Vec<Looked>, Failure> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(orders.len())));
+    let work = || {
+        while let Some((index, order)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            orders.get(index).map(|order| (index, order))
+        } {
+            let looked = one(order, args, &limits);
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, looked));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..CONCURRENCY.min(orders.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    let (mut out, mut failures) = (Vec::with_capacity(done.len()), Vec::new());
+    for (_, looked) in done {
+        match looked {
+            Ok(looked) => out.push(looked),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    joined(failures).map_or(Ok(out), Err)
+}
+
+fn one(order: &Order, args: &SourceArgs, limits: &Limits) -> Result<Looked, Failure> {
+    let Opened { mut content, root } = image_source::open_reference(&order.image, args, "lock")?;
+    let digest = root.digest.clone();
+    let is_known = order.known.as_ref() == Some(&digest);
+    if is_known || !(order.look || order.known.is_none()) {
+        return Ok(Looked { digest, found: None });
+    }
+    let found = inspect::image(&mut *content, &order.image, &root, None, limits);
+    let found = found.map_err(|error| Failure::from(within(order.image.clone(), error)))?;
+    Ok(Looked { digest, found: Some(found) })
+}
+
+/// All failures as one: the first that is neither input nor a registry's decides, then a registry's.
+fn joined(failures: Vec<Failure>) -> Option<Failure> {
+    let (mut input, mut remote): (Vec<_>, Vec<RemoteError>) = (Vec::new(), Vec::new());
+    for failure in failures {
+        match failure {
+            Failure::Input(errors) => input.extend(errors),
+            Failure::Remote(errors) => remote.extend(errors),
+            other => return Some(other),
+        }
+    }
+    if remote.is_empty() {
+        return (!input.is_empty()).then_some(Failure::Input(input));
+    }
+    input.iter().for_each(|error| notes::error(&error.to_string()));
+    Some(Failure::Remote(remote))
+}

@@ -1,0 +1,115 @@
+//! The report as Markdown, for a pull request: what is wrong and what has changed first.
+
+use std::fmt::Write as _;
+
+use super::inventory::Inventory;
+use crate::printable;
+
+/// The text.
+pub fn text(inventory: &Inventory, title: &str) -> String {
+    let Inventory { agents, skills, findings, changes, compared, .. } = inventory;
+    let mut out = format!("## {}\n\n", printable::line(title));
+    // Into a text, which cannot fail.
+    let _ = writeln!(out, "{} agents, {} skills, {} findings.\n", agents.len(), skills.len(), findings.len());
+    if *compared {
+        out.push_str("### Changes\n\n");
+        if changes.is_empty() {
+            out.push_str("None.\n\n");
+        } else {
+            out.push_str("| image | change | what |\n|---|---|---|\n");
+            for one in changes {
+                let mut what = Vec::new();
+                if !one.wider.is_empty() {
+                    what.push(format!("**more tools**: {}", code(&one.wider.join(", "))));
+                }
+                what.extend(one.facts.iter().map(|(name, before, after)| {
+                    let shown = |value: &str| {
+                        if value.is_empty() { "nothing".to_owned() } else { code(short(value)) }
+                    };
+                    format!("{name}: {} → {}", shown(before), shown(after))
+                }));
+                let _ =
+                    writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
+            }
+            out.push('\n');
+        }
+    }
+    if !findings.is_empty() {
+        out.push_str("### Findings\n\n| rule | agent | skill | what |\n|---|---|---|---|\n");
+        for one in findings {
+            let agent = one.agent.and_then(|agent| agents.get(agent)).map(|agent| code(&agent.title()));
+            let skill = one.skill.and_then(|skill| skills.get(skill)).map(|skill| code(&skill.image));
+            let rule = if one.rule.is_empty() { "error" } else { one.rule };
+            let help = if one.help.is_empty() { String::new() } else { format!("<br>{}", code(&one.help)) };
+            let _ = writeln!(
+                out,
+                "| {rule} | {} | {} | {}{help} |",
+                agent.unwrap_or_default(),
+                skill.unwrap_or_default(),
+                code(&one.message)
+            );
+        }
+        out.push('\n');
+    }
+    out.push_str("### Skills\n\n| skill | image | version | licence | tools | signed by | agents |\n|---|---|---|---|---|---|--:|\n");
+    for skill in skills {
+        let tools =
+            skill.entry.as_ref().map(|entry| entry.facts.allowed_tools.join(", ")).unwrap_or_default();
+        let signed = if skill.entry.is_some() { skill.signed() } else { "not in the lock".to_owned() };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            code(&skill.name()),
+            code(&skill.image),
+            code(&skill.version()),
+            code(&skill.fact(|facts| facts.license.clone())),
+            code(&tools),
+            code(&signed),
+            skill.agents.len()
+        );
+    }
+    out.push_str("\n<details><summary>Agents</summary>\n\n| agent | workload | skills | skill set |\n|---|---|---|---|\n");
+    for agent in agents {
+        let names: Vec<&str> = agent.uses.iter().map(|one| one.name.as_str()).collect();
+        let set = agent.set.as_ref().map(|set| code(short(set.as_str()))).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {set} |",
+            code(&agent.title()),
+            code(&agent.workload),
+            code(&names.join(", "))
+        );
+    }
+    out.push_str("\n</details>\n");
+    out
+}
+
+/// The first digits of a digest.
+fn short(value: &str) -> &str {
+    if value.starts_with("sha256:") { value.get(.."sha256:".len() + 12).unwrap_or(value) } else { value }
+}
+
+/// Text of others as code, in which nothing is a link, a mention, a tag or the end of a cell.
+fn code(of: &str) -> String {
+    let shown = printable::line(of).replace('|', "\\|");
+    if shown.trim().is_empty() {
+        return String::new();
+    }
+    let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let gap = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    format!("{fence}{gap}{shown}{gap}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_is_code() {
+        assert_eq!(code("a|b <img> @all"), "`a\\|b <img> @all`");
+        assert_eq!(code("`x``"), "``` `x`` ```");
+        assert_eq!(code("a\n| b"), "`a\\n\\| b`");
+        assert_eq!(code(""), "");
+    }
+}

@@ -1,0 +1,171 @@
+//! Whether an image that is to come is signed by who signed the one before: the lock's word and what was verified in, whether
+//! the update may go on out. Verifying is left to `registry`.
+
+use kubectl_skills::skill::lock::{Entry, Signed, Signer};
+use kubectl_skills::skill::signature::{self, Verified};
+
+/// What is said of signers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// One who signed the image before signed the new one too.
+    Same(String),
+    /// Nothing stands against it, and this is to be said.
+    Noted(String),
+    /// The update stops here.
+    Refused(String),
+}
+
+impl Verdict {
+    /// The words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Same(text) | Self::Noted(text) | Self::Refused(text) => text,
+        }
+    }
+}
+
+/// Compares. `verified`: the signatures of the new image that hold; `None` where nothing to verify them by was given.
+pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
+    let new: Option<Vec<Signer>> = verified.map(|all| {
+        let mut signers: Vec<Signer> =
+            all.iter().filter(|one| one.is_signature()).map(|one| of_verdict(&one.signer)).collect();
+        signers.sort();
+        signers.dedup();
+        signers
+    });
+    let before = entry.and_then(|entry| entry.signed.as_deref()).unwrap_or_default();
+    if before.is_empty() {
+        let unsigned = entry.and_then(|entry| entry.unsigned.as_ref());
+        let before = match (entry, unsigned) {
+            (None, _) => "the lock does not say who signed it before".to_owned(),
+            (_, Some(unsigned)) => {
+                format!("unsigned before, as {} decided: {}", unsigned.by, unsigned.reason)
+            }
+            (Some(entry), _) if entry.signed.is_some() => "unsigned before".to_owned(),
+            _ => "nobody looked before who signed it".to_owned(),
+        };
+        return Verdict::Noted(match &new {
+            None => before,
+            Some(new) if new.is_empty() => format!("{before}; no trusted signature now"),
+            Some(new) => format!("{before}; signed now by {}", names(new)),
+        });
+    }
+    let mut old: Vec<Signer> = before.iter().map(|Signed { signer, .. }| signer.clone()).collect();
+    old.sort();
+    old.dedup();
+    match new {
+        None => Verdict::Refused(format!(
+            "the lock says that {} signed it; whether the new image is signed by the same cannot be verified: give --key, or \
+             --certificate-identity with --certificate-oidc-issuer",
+            names(&old)
+        )),
+        Some(new) if new.is_empty() => Verdict::Refused(format!(
+            "{} signed it before, and no trusted signature is on the new image",
+            names(&old)
+        )),
+        Some(new) if !new.iter().any(|signer| old.contains(signer)) => {
+            Verdict::Refused(format!("{} signed it before, and {} now", names(&old), names(&new)))
+        }
+        Some(new) => {
+            let same: Vec<Signer> = new.iter().filter(|signer| old.contains(signer)).cloned().collect();
+            let gone: Vec<Signer> = old.iter().filter(|signer| !new.contains(signer)).cloned().collect();
+            let same = format!("signed by {} as before", names(&same));
+            if gone.is_empty() {
+                Verdict::Same(same)
+            } else {
+                Verdict::Noted(format!("{same}, and not by {} any more", names(&gone)))
+            }
+        }
+    }
+}
+
+/// A signer as the lock has him.
+pub fn of_verdict(signer: &signature::Signer) -> Signer {
+    match signer {
+        signature::Signer::Key { fingerprint } => Signer::Key { fingerprint: fingerprint.to_string() },
+        signature::Signer::Certificate { identity, issuer } => {
+            Signer::Certificate { identity: identity.clone(), issuer: issuer.clone() }
+        }
+    }
+}
+
+fn names(signers: &[Signer]) -> String {
+    let name = |signer: &Signer| match signer {
+        Signer::Key { fingerprint } => format!("key {}", fingerprint.get(..19).unwrap_or(fingerprint)),
+        Signer::Certificate { identity, issuer } => format!("{identity} ({issuer})"),
+    };
+    signers.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use kubectl_skills::skill::lock::Unsigned;
+    use kubectl_skills::skill::oci::Digest;
+    use kubectl_skills::skill::signature::Format;
+
+    use super::*;
+
+    fn entry(signed: Option<&[&str]>) -> Entry {
+        let digest = Digest::of(b"image");
+        let one = |key: &&str| Signed {
+            signer: Signer::Key { fingerprint: Digest::of(key.as_bytes()).to_string() },
+            format: "bundle".into(),
+            digest: digest.clone(),
+            of: "manifest".into(),
+            platform: None,
+            log: false,
+        };
+        let signed = signed.map(|keys| keys.iter().map(one).collect());
+        Entry { signed, ..Entry::new("quay.io/acme/pdf:1.0.0", digest.clone()) }
+    }
+
+    fn verified(keys: &[&str]) -> Vec<Verified> {
+        let one = |key: &&str| Verified {
+            signer: signature::Signer::Key { fingerprint: Digest::of(key.as_bytes()) },
+            format: Format::Bundle,
+            digest: Digest::of(b"new"),
+            log: false,
+            predicate_type: Some(signature::SIGNATURE_PREDICATE.into()),
+        };
+        keys.iter().map(one).collect()
+    }
+
+    /// An attacker who can push an image cannot sign it: an update must not go on because nobody looked.
+    #[test]
+    fn another_signer_stops_the_update() {
+        type Case<'t> = (Option<Entry>, Option<&'t [&'t str]>, char, &'t str);
+        let decided = Entry {
+            unsigned: Some(Unsigned { by: "ann@acme.com".into(), at: String::new(), reason: "pilot".into() }),
+            ..entry(None)
+        };
+        let cases: [Case<'_>; 10] = [
+            (Some(entry(Some(&["a"]))), Some(&["a"]), 'S', "as before"),
+            (Some(entry(Some(&["a"]))), Some(&["b", "a"]), 'S', "as before"),
+            (Some(entry(Some(&["a", "b"]))), Some(&["a"]), 'N', "any more"),
+            (Some(entry(Some(&["a"]))), Some(&["b"]), 'R', " now"),
+            (Some(entry(Some(&["a"]))), Some(&[]), 'R', "no trusted signature"),
+            (Some(entry(Some(&["a"]))), None, 'R', "give --key"),
+            (Some(entry(Some(&[]))), Some(&["a"]), 'N', "unsigned before; signed now by key sha256:"),
+            (Some(entry(None)), None, 'N', "nobody looked"),
+            (Some(decided), None, 'N', "as ann@acme.com decided: pilot"),
+            (None, None, 'N', "does not say"),
+        ];
+        for (entry, keys, wanted, words) in cases {
+            let found = judge(entry.as_ref(), keys.map(verified).as_deref());
+            let kind = match &found {
+                Verdict::Same(_) => 'S',
+                Verdict::Noted(_) => 'N',
+                Verdict::Refused(_) => 'R',
+            };
+            assert!(kind == wanted && found.text().contains(words), "{found:?}, and not {wanted} {words:?}");
+        }
+    }
+
+    /// An attestation is no signature, whoever made it.
+    #[test]
+    fn an_attestation_does_not_keep_a_signer() {
+        let mut attested = verified(&["a"]);
+        attested[0].predicate_type = Some("https://slsa.dev/provenance/v1".into());
+        assert!(matches!(judge(Some(&entry(Some(&["a"]))), Some(&attested)), Verdict::Refused(_)));
+    }
+}

@@ -1,0 +1,286 @@
+//! Judges the skills of one agent: a policy, the skills with what a lock knows of them, and the day in; what breaks which rule
+//! out.
+
+use jiff::civil::Date;
+use spdx::Expression;
+
+use super::read::LICENSES;
+use super::reference::{is_pinned, is_within, means, name, wildcard};
+use super::{Authority, Limits, Policy, RuleId, Who};
+use crate::api::image_reference;
+use crate::skill::lock::{Entry, Facts, Signed, Signer};
+
+/// A skill that an agent asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its image, as the agent's list has it or as the lock pins it.
+    pub image: &'a str,
+    /// What the lock knows of the image; none: it does not list it.
+    pub known: Option<&'a Entry>,
+}
+
+/// A rule that is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: RuleId,
+    /// Which skill breaks it; none: all together.
+    pub skill: Option<usize>,
+    /// How: what follows the name of the image, or a sentence about the agent; no final stop.
+    pub message: String,
+    /// How to mend it.
+    pub help: String,
+}
+
+/// What the skills of an agent break, skill after skill.
+pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> {
+    let mut out = Vec::new();
+    for (index, skill) in skills.iter().enumerate() {
+        let mut judge = Judge { policy, image: skill.image, index, today, out: &mut out };
+        judge.reference();
+        match skill.known {
+            // What is known of another image says nothing of this one.
+            Some(entry) if names_another(skill.image, entry) => judge.broken(
+                RuleId::Locked,
+                format!("names another digest than the lock, which has {}", entry.digest),
+                "lock it again, or write the digest of the lock",
+            ),
+            Some(entry) => judge.facts(entry),
+            None if policy.needs_facts() => judge.broken(
+                RuleId::Locked,
+                "is not in the lock, so nothing is known of it",
+                "run 'kubectl skills lock' over the manifests, and give the file with --locked",
+            ),
+            None => {}
+        }
+    }
+    together(policy, skills, &mut out);
+    out
+}
+
+/// What the skills break together. No exception is about it: those name an image.
+fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
+    let of = &policy.per_agent;
+    let sum = |of: fn(&Facts) -> Option<u64>| -> u64 {
+        skills.iter().filter_map(|skill| of(&skill.known?.facts)).fold(0, u64::saturating_add)
+    };
+    let counts = [
+        ("skills", of.skills, skills.len() as u64),
+        ("tokens of SKILL.md", of.tokens, sum(|known| known.tokens)),
+        ("tokens of names and descriptions", of.description_tokens, sum(|known| known.description_tokens)),
+    ];
+    for (what, limit, found) in counts {
+        if let Some(limit) = limit.filter(|limit| found > *limit) {
+            out.push(Broken {
+                rule: RuleId::Agent,
+                skill: None,
+                message: format!("the agent has {found} {what} in all; the policy allows {limit}"),
+                help: format!("take skills out of the agent, or raise the limit in {}", policy.file),
+            });
+        }
+    }
+}
+
+fn names_another(image: &str, entry: &Entry) -> bool {
+    let own = image_reference::parts(image).and_then(|parts| parts.digest);
+    own.is_some_and(|own| own != entry.digest.as_str())
+}
+
+struct Judge<'j> {
+    policy: &'j Policy,
+    image: &'j str,
+    index: usize,
+    today: Date,
+    out: &'j mut Vec<Broken>,
+}
+
+impl Judge<'_> {
+    /// Reports, unless an exception lets it through.
+    fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) {
+        let (mut message, help) = (message.into(), help.into());
+        let mut exceptions = self
+            .policy
+            .exceptions
+            .iter()
+            .filter(|exception| exception.rule == rule && means(&exception.image, self.image));
+        if exceptions.clone().any(|exception| !exception.is_over(self.today)) {
+            return;
+        }
+        if let Some(ended) = exceptions.next() {
+            message.push_str(&format!("; the exception for it ended on {}", ended.until));
+        }
+        self.out.push(Broken { rule, skill: Some(self.index), message, help });
+    }
+
+    /// What the reference alone says.
+    fn reference(&mut self) {
+        let policy = self.policy;
+        if let Some(registries) = &policy.registries {
+            let name = name(self.image);
+            if !registries.iter().any(|prefix| is_within(&name, prefix)) {
+                self.broken(
+                    RuleId::Registry,
+                    "is in none of the registries that the policy allows",
+                    format!("copy it with 'kubectl skills copy' to one of: {}", registries.join(", ")),
+                );
+            }
+        }
+        if policy.pinned && !is_pinned(self.image) {
+            self.broken(
+                RuleId::Pinned,
+                "is not named by digest",
+                "render with --locked, or write IMAGE:TAG@sha256:DIGEST",
+            );
+        }
+    }
+
+    fn facts(&mut self, entry: &Entry) {
+        self.signature(entry);
+        self.license(entry.facts.license.as_deref());
+        self.tools(&entry.facts.allowed_tools);
+        self.size(&entry.facts);
+        let found = entry.attestations.as_deref().unwrap_or_default();
+        for wanted in self.policy.attestations.iter().filter(|wanted| !found.contains(*wanted)) {
+            self.broken(
+                RuleId::Attestation,
+                format!("has no verified attestation {wanted}"),
+                "attest it, and lock it again with the key or identity of who attests",
+            );
+        }
+    }
+
+    fn signature(&mut self, entry: &Entry) {
+        let policy = self.policy;
+        if policy.signed_by.is_empty() {
+            return;
+        }
+        let about = |one: &&Authority| {
+            one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
+        };
+        let trusted: Vec<&Authority> = policy.signed_by.iter().filter(about).collect();
+        let all = entry.signed.as_deref().unwrap_or_default();
+        let holds = |signed: &&Signed| trusted.iter().any(|one| is_who(&one.who, &signed.signer));
+        if is_signed(entry, &all.iter().filter(holds).collect::<Vec<_>>()) {
+            return;
+        }
+        let decided = entry.unsigned.as_ref();
+        if policy.allow_unsigned && decided.is_some() {
+            return;
+        }
+        let (message, help) = match (trusted.is_empty(), all.first(), decided) {
+            (true, ..) => {
+                ("is named by no entry of signedBy".to_owned(), format!("add one for it to {}", policy.file))
+            }
+            (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
+                format!("is signed for some of its platforms only, as {} of it", one.of),
+                "have the index signed, which names all platforms".to_owned(),
+            ),
+            (_, Some(one), _) => (
+                format!("is signed by {}, whom the policy does not name", shown(&one.signer)),
+                format!("have it signed by who is named under signedBy in {}", policy.file),
+            ),
+            (_, None, Some(decision)) => (
+                format!(
+                    "is unsigned by a decision of {} ({:?}), and the policy demands a signature",
+                    decision.by, decision.reason
+                ),
+                "have it signed, or set allowUnsigned: true in the policy".to_owned(),
+            ),
+            (_, None, None) => (
+                "has no verified signature in the lock".to_owned(),
+                "lock it again with --key or --certificate-identity; where it is unsigned, have it signed"
+                    .to_owned(),
+            ),
+        };
+        self.broken(RuleId::Signature, message, help);
+    }
+
+    fn license(&mut self, stated: Option<&str>) {
+        let Some(allowed) = &self.policy.licenses else { return };
+        let texts: Vec<&str> = allowed.iter().map(|one| one.text.as_str()).collect();
+        let help =
+            format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
+        let Some(stated) = stated.map(str::trim).filter(|stated| !stated.is_empty()) else {
+            return self.broken(RuleId::License, "states no licence", help);
+        };
+        match Expression::parse_mode(stated, LICENSES) {
+            Err(_) => self.broken(
+                RuleId::License,
+                format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared"),
+                help,
+            ),
+            Ok(expression) => {
+                if !expression.evaluate(|asked| allowed.iter().any(|one| one.licensee.satisfies(asked))) {
+                    self.broken(
+                        RuleId::License,
+                        format!("has the licence {stated}, which is not allowed"),
+                        help,
+                    );
+                }
+            }
+        }
+    }
+
+    fn tools(&mut self, asked: &[String]) {
+        let Some(allowed) = &self.policy.allowed_tools else { return };
+        let is_allowed = |tool: &&String| allowed.iter().any(|pattern| wildcard(pattern, tool));
+        let more: Vec<&str> = asked.iter().filter(|tool| !is_allowed(tool)).map(String::as_str).collect();
+        if !more.is_empty() {
+            self.broken(
+                RuleId::Tools,
+                format!("asks for tools that the policy does not allow: {}", more.join(", ")),
+                format!("allowed are {}", allowed.join(", ")),
+            );
+        }
+    }
+
+    fn size(&mut self, known: &Facts) {
+        let Limits { files, bytes, tokens, description_tokens } = self.policy.limits;
+        for (what, limit, found) in [
+            ("files", files, known.files),
+            ("bytes of files", bytes, known.bytes),
+            ("tokens of SKILL.md", tokens, known.tokens),
+            ("tokens of name and description", description_tokens, known.description_tokens),
+        ] {
+            let Some(limit) = limit else { continue };
+            let help = format!("make it smaller, or raise the limit in {}", self.policy.file);
+            match found {
+                Some(found) if found > limit => {
+                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help)
+                }
+                Some(_) => {}
+                None => self.broken(
+                    RuleId::Size,
+                    format!("has an unknown number of {what}"),
+                    "lock it again; what is no skill image cannot be measured",
+                ),
+            }
+        }
+    }
+}
+
+/// Whether signatures are about all that the digest names: it itself, or each of its platforms.
+fn is_signed(entry: &Entry, signatures: &[&Signed]) -> bool {
+    let of = |platform: &String| signatures.iter().any(|one| one.platform.as_ref() == Some(platform));
+    signatures.iter().any(|one| one.digest == entry.digest)
+        || (!entry.facts.platforms.is_empty() && entry.facts.platforms.iter().all(of))
+}
+
+/// Whether a signer is the one that is named.
+fn is_who(who: &Who, signer: &Signer) -> bool {
+    match (who, signer) {
+        (Who::Key { fingerprint, .. }, Signer::Key { fingerprint: found }) => fingerprint == found,
+        (Who::Certificate { identity, issuer }, Signer::Certificate { identity: found, issuer: by }) => {
+            identity.matches(found) && issuer.matches(by)
+        }
+        _ => false,
+    }
+}
+
+/// A signer, in words.
+pub fn shown(signer: &Signer) -> String {
+    match signer {
+        Signer::Key { fingerprint } => format!("key {fingerprint}"),
+        Signer::Certificate { identity, issuer } => format!("{identity} of {issuer}"),
+    }
+}
