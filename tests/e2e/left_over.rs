@@ -92,6 +92,18 @@ fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
         "{}",
         plan.stderr
     );
+    // Who may look at a part of the kinds learns what is there, and which others could hold something.
+    let resources = "--resource=skillbindings.skills.kagenti.dev,deployments.apps,cronjobs.batch,pods";
+    server.kubectl(&["create", "role", "looks", "-n", namespace, "--verb=get,list", resources], "");
+    server.kubectl(
+        &["create", "rolebinding", "looks", "-n", namespace, "--role=looks", "--user=joe-of-left"],
+        "",
+    );
+    let said = server.skills(&["status", "-n", namespace, "--as", "joe-of-left"]);
+    assert_eq!((said.code, said.stdout.contains(" left ")), (0, true), "{said:?}");
+    let note = "note: whether SkillBindings that are gone have left skills there is unknown, for these may not be listed: \
+                statefulsets, daemonsets, replicasets, jobs";
+    assert!(said.stderr.contains(note), "{}", said.stderr);
     // Nothing goes that nobody asked to go.
     let said = server.skills(&["apply", "-n", namespace]);
     assert_eq!(
