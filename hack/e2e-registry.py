@@ -2,7 +2,7 @@
 """Drives the program against real registries: that of go-containerregistry without the referrers API (crane) and with it,
 and the distribution registry with a login. A proxy in front of them throttles, stalls, cuts connections, wants tokens.
 
-    hack/e2e-registry.py --program FILE --crane FILE --registries FILE
+    hack/e2e-registry.py --program FILE --crane FILE --oras FILE --registries FILE
 
 Every check compares with what crane or the registry itself says, not with what the program says of itself.
 """
@@ -225,6 +225,11 @@ class Run:
             raise AssertionError(f"crane {' '.join(words)}: {done.stderr}")
         return done.stdout.strip()
 
+    def oras(self, *words):
+        done = subprocess.run([self.options.oras, *words], env=self.environment(), capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise AssertionError(f"oras {' '.join(words)}: {done.stderr}")
+
     def fresh(self):
         self.number += 1
         return str(self.folder / f"layout-{self.number}")
@@ -293,7 +298,7 @@ def many_tags(registry):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("program", "crane", "registries"):
+    for name in ("program", "crane", "oras", "registries"):
         parser.add_argument(f"--{name}", required=True)
     options = parser.parse_args()
     options.program = str(Path(options.program).resolve())
@@ -326,6 +331,7 @@ def main():
         for server in servers:
             of_one(run, server, source, root)
         between(run, servers, root)
+        run.check("oras reads what pack writes, and we what oras writes", lambda: with_oras(run, servers[0]))
         faults(run, servers, source, root, logins)
         if run.failed:
             sys.exit(f"{len(run.failed)} failed: {', '.join(run.failed)}")
@@ -384,6 +390,22 @@ def between(run, servers, root):
             same(referrers(other, "copied/skill", root), REFERRERS)
 
         run.check(f"copy from {one.name} to {other.name}", body)
+
+
+def with_oras(run, server):
+    skill, layout, other = run.folder / "pdf", run.fresh(), run.fresh()
+    (skill / "scripts").mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: pdf\ndescription: Reads PDF files\n---\n# PDF\n")
+    (skill / "scripts/run.sh").write_text("#!/bin/sh\n")
+    packed = json.loads(run.skills("pack", str(skill), "--to", layout, "-t", "1", "-o", "json").stdout)
+    image = f"{server.host}/e2e/packed:1"
+    run.oras("cp", "--from-oci-layout", f"{layout}:1", "--to-plain-http", image)
+    same(run.crane("digest", image), packed["digest"])
+    run.crane("validate", "--remote", image)
+    run.oras("cp", "--from-plain-http", image, "--to-oci-layout", f"{other}:1")
+    for name in (image, f"{layout}:1", f"{other}:1"):
+        seen = json.loads(run.skills("inspect", name, "-o", "json").stdout)
+        same((seen["image"]["digest"], seen["contentIdentity"]), (packed["digest"], packed["contentIdentity"]))
 
 
 def faults(run, servers, source, root, logins):

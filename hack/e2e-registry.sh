@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 started=$SECONDS
 crane=$(hack/tools.sh crane)
+oras=$(hack/tools.sh oras)
 registries=$(hack/tools.sh registries)
 program=${KUBECTL_SKILLS_PROGRAM:-}
 if [ -z "$program" ]; then
@@ -17,5 +18,5 @@ if [ -z "$program" ]; then
   program=${CARGO_TARGET_DIR:-target}/debug/kubectl-skills
 fi
 built=$SECONDS
-python3 hack/e2e-registry.py --program "$program" --crane "$crane" --registries "$registries"
+python3 hack/e2e-registry.py --program "$program" --crane "$crane" --oras "$oras" --registries "$registries"
 echo "e2e-registry: built in $((built - started)) s, checked in $((SECONDS - built)) s"

@@ -32,6 +32,7 @@ gojq source module:hack/tools/gojq gojq
 kyaml-fn source module:bench/kyaml-fn kyaml-fn
 go-oracle source module:hack/oracle go-oracle
 crane v0.22.1 package:github.com/google/go-containerregistry/cmd/crane crane
+oras v1.3.6 package:oras.land/oras/cmd/oras oras
 registries source module:hack/tools/registries registries
 cosign v3.1.2 package:github.com/sigstore/cosign/v3/cmd/cosign cosign
 LIST

@@ -92,6 +92,25 @@ fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
         "{}",
         plan.stderr
     );
+    // Who may look at a part of the kinds learns what is there, and which others could hold something.
+    let right = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list"]});
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "looks"},
+        "rules": [
+            right("", &["configmaps", "pods"]), right("apps", &["deployments"]), right("batch", &["cronjobs"]),
+            right("skills.kagenti.dev", &["skillbindings"]), right("agent.rossoctl.dev", &["agentruntimes"]),
+        ],
+    });
+    server.create("/apis/rbac.authorization.k8s.io/v1/clusterroles", &role);
+    let user = "--user=joe-of-left";
+    server.kubectl(&["create", "clusterrolebinding", "looks", "--clusterrole=looks", user], "");
+    let said = server.skills(&["status", "-n", namespace, "--as", "joe-of-left"]);
+    assert_eq!((said.code, said.stdout.contains(" left ")), (0, true), "{said:?}");
+    let note = "note: whether SkillBindings that are gone have left skills there is unknown, for these may not be listed: \
+                statefulsets.apps, \
+                sandboxes.agents.x-k8s.io, daemonsets.apps, replicasets.apps, jobs.batch, rollouts.argoproj.io, \
+                services.serving.knative.dev\n";
+    assert!(said.stderr.contains(note), "{}", said.stderr);
     // Nothing goes that nobody asked to go.
     let said = server.skills(&["apply", "-n", namespace]);
     assert_eq!(

@@ -74,7 +74,7 @@ impl Snapshot {
             let what = format!("list {}{}", resource.plural, of(namespace));
             let list = match requests.list(&resource.list(namespace), "", &what).await {
                 Err(error) if error.failure == Failure::Forbidden => {
-                    unread.push(resource.plural.to_owned());
+                    unread.push(format!("{}.{}", resource.plural, kind.group()));
                     continue;
                 }
                 other => other?,

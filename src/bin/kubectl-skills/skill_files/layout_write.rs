@@ -157,6 +157,10 @@ impl Writer {
     }
 
     /// Whether a blob is there, and is what its digest says.
+    #[cfg_attr(
+        not(feature = "registry"),
+        allow(dead_code, reason = "only what is fetched may be there already")
+    )]
     pub fn has(&self, digest: &Digest, size: u64) -> bool {
         let path = self.blob(digest);
         let is_so_long = path.symlink_metadata().is_ok_and(|about| about.is_file() && about.len() == size);
