@@ -210,7 +210,7 @@ fn any_of_the_keys_will_do() {
 }
 
 #[test]
-fn an_image_without_a_signature_is_told_from_one_that_is_attested_only() {
+fn an_image_without_a_signature_is_not_one_that_is_attested_only() {
     let key = Key::new();
     let model = native();
     let image = model.image("a/b", "1", b"layer");
@@ -302,7 +302,7 @@ fn signatures_of_the_older_kind_are_found_under_their_tag() {
 }
 
 #[test]
-fn an_index_is_told_from_the_manifest_of_a_platform() {
+fn an_index_is_not_the_manifest_of_a_platform() {
     let key = Key::new();
     let model = native();
     let manifests: Vec<Value> = ["amd64", "arm64"].iter().map(|machine| {
