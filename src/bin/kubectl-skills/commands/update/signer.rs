@@ -42,7 +42,7 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
                 format!("unsigned before, as {} decided: {}", unsigned.by, unsigned.reason)
             }
             (Some(entry), _) if entry.signed.is_some() => "unsigned before".to_owned(),
-            _ => "nobody looked before who signed it".to_owned(),
+            _ => "nobody looked at signatures before".to_owned(),
         };
         return Verdict::Noted(match &new {
             None => before,
