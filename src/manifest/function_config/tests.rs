@@ -116,7 +116,7 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, lock, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, lock, policy, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
     let of = |spec| function(spec);
     for (value, expected) in [
         (
