@@ -65,6 +65,7 @@ fn the_advice_of_a_conflict_works_with_every_manager() {
         assert_eq!(diff.code, 1, "{}: {}", manager.name, diff.stderr);
         assert!(diff.stdout.contains("reference: quay.io/example/a:1"), "{}", diff.stdout);
         assert!(diff.stderr.contains("'apply' would be refused"), "{}", diff.stderr);
+        assert!(!diff.stderr.contains("\\n"), "one line, without the escape of a break: {}", diff.stderr);
 
         let said = server.skills(&["apply", "-n", namespace]);
         assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}: {}", manager.name, said.stderr);
