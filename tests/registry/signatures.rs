@@ -554,9 +554,19 @@ fn a_layout_of_cosign_save_is_read() {
         std::fs::copy(entry.path(), blobs.join(entry.file_name())).expect("a copy");
     }
     std::fs::write(copy.join("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}").expect("a file");
-    let entry = |hex: &str, size: usize, kind: &str| json!({"mediaType": MANIFEST, "digest": format!("sha256:{hex}"), "size": size, "annotations": {"kind": format!("dev.cosignproject.cosign/{kind}")}});
-    let image = entry("aa019111f947f970440c64e636a8e41c6d17142dda919c7fb3333b3713b5a110", 499, "image");
-    let signatures = entry("39d6a0b6bacde4a5667ed6dc932ec51119c735998288d7cc91259100e48f32ed", 558, "sigs");
+    let index = std::fs::read(testdata("cosign-registry/index.json")).expect("an index");
+    let index: Value = serde_json::from_slice(&index).expect("JSON");
+    let entry = |end: &str, kind: &str| {
+        let name = |one: &&Value| {
+            let name = one["annotations"]["org.opencontainers.image.ref.name"].as_str().expect("a name");
+            name.starts_with("skills/hello-world:") && name.ends_with(end)
+        };
+        let found = index["manifests"].as_array().expect("a list").iter().find(name).expect("an entry");
+        let mut entry = found.clone();
+        entry["annotations"] = json!({"kind": format!("dev.cosignproject.cosign/{kind}")});
+        entry
+    };
+    let (image, signatures) = (entry(":1.0.0", "image"), entry(".sig", "sigs"));
     let index = |entries: &[&Value]| {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         std::fs::write(copy.join("index.json"), index.to_string()).expect("a file");

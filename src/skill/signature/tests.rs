@@ -301,18 +301,32 @@ fn keys_that_are_none_say_why() {
     }
 }
 
-/// The digest that `keyless.sigstore.json` names.
+/// A bundle that others published: `pkg/cosign/testdata/oci-attestation.sigstore.json` of sigstore/cosign at d6d86c2. It stays in
+/// the folder of data that is shared between checkouts; none where that is not there.
+fn published() -> Option<Vec<u8>> {
+    let named = std::env::var_os("KUBECTL_SKILLS_SHARED").map(PathBuf::from);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [named, Some(root.join("../shared")), Some(root.join("../../shared"))];
+    let file = "data/skill-images/cosign-oci-attestation.sigstore.json";
+    let found = folders.into_iter().flatten().find_map(|folder| std::fs::read(folder.join(file)).ok());
+    if found.is_none() {
+        eprintln!("skipped: {file} is in no shared folder, nor in KUBECTL_SKILLS_SHARED");
+    }
+    found
+}
+
+/// The digest that it names.
 const KEYLESS: &str = "sha256:732112270d7e59418a8c080b134b24cabd67d250d0d0147a97ed95ba5c280aa4";
 
 fn keyless(identity: Match, issuer: Match) -> Trust {
     Trust { identities: vec![Identity { identity, issuer }], ..trust(&[]) }
 }
 
-/// Certificate, SCT, log entry and time, from the files of the project alone.
+/// Certificate, SCT, log entry and time, by the root that the program carries.
 #[test]
 fn a_signature_by_certificate_is_verified_without_a_network() {
     let image = Digest::parse(KEYLESS).expect("a digest");
-    let bytes = data("keyless.sigstore.json");
+    let Some(bytes) = published() else { return };
     let exact = |text: &str| Match::Exact(text.to_owned());
     let (identity, issuer) = ("cody@soyland.com", "https://github.com/login/oauth");
     let wanted = Verified {
@@ -349,7 +363,8 @@ fn a_signature_by_certificate_is_verified_without_a_network() {
 fn a_changed_byte_of_a_signature_by_certificate_is_refused() {
     let image = Digest::parse(KEYLESS).expect("a digest");
     let trust = keyless(Match::regexp(".*").expect("a pattern"), Match::regexp(".*").expect("a pattern"));
-    let good: Value = serde_json::from_slice(&data("keyless.sigstore.json")).expect("JSON");
+    let Some(bytes) = published() else { return };
+    let good: Value = serde_json::from_slice(&bytes).expect("JSON");
     assert!(bundle(good.to_string().as_bytes(), &image, &trust).is_ok());
     let entry = "/verificationMaterial/tlogEntries/0";
     for part in [
@@ -389,6 +404,7 @@ fn a_changed_byte_of_a_signature_by_certificate_is_refused() {
 /// A root whose authority had ended before it signed, and one that knows neither authority nor log.
 #[test]
 fn a_root_that_does_not_know_the_signer_is_no_reason_to_trust_him() {
+    let Some(bytes) = published() else { return };
     let image = Digest::parse(KEYLESS).expect("a digest");
     let root: Value = serde_json::from_str(include_str!("trusted_root/public-good.json")).expect("JSON");
     let mut ended = root.clone();
@@ -410,7 +426,7 @@ fn a_root_that_does_not_know_the_signer_is_no_reason_to_trust_him() {
         let root = Root::read(&root.to_string()).unwrap_or_else(|error| panic!("{what}: {error}"));
         let any = || Match::regexp(".*").expect("a pattern");
         let trust = Trust { root, ..keyless(any(), any()) };
-        let refused = bundle(&data("keyless.sigstore.json"), &image, &trust);
+        let refused = bundle(&bytes, &image, &trust);
         assert!(matches!(refused, Err(Refusal::Untrusted(_))), "{what}: {refused:?}");
     }
 }
