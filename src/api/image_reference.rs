@@ -59,17 +59,22 @@ impl Parts<'_> {
         };
         (registry, repository)
     }
+
+    /// The same as [`key`].
+    pub fn key(&self) -> String {
+        let (registry, repository) = self.location();
+        let (mark, name) = match (self.tag, self.digest) {
+            (None, Some(digest)) => ("@", digest),
+            (tag, _) => (":", tag.unwrap_or("latest")),
+        };
+        [registry, "/", &repository, mark, name].concat()
+    }
 }
 
 /// What two references have in common that ask for one image: the tag where there is one, whatever digest stands after it, else
 /// the digest, else `latest`. None for text that is no reference.
 pub fn key(reference: &str) -> Option<String> {
-    let parts = parts(reference)?;
-    let (registry, repository) = parts.location();
-    Some(match (parts.tag, parts.digest) {
-        (None, Some(digest)) => format!("{registry}/{repository}@{digest}"),
-        (tag, _) => format!("{registry}/{repository}:{}", tag.unwrap_or("latest")),
-    })
+    parts(reference).map(|parts| parts.key())
 }
 
 /// Reads a reference; none for text that is none.

@@ -20,6 +20,7 @@ use crate::registry::args::RegistryArgs;
 use crate::registry::error::RegistryError;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::place::Place;
+use crate::registry::reference::Reference;
 use crate::registry::signatures::{Checked, Of, Part, check_image};
 use crate::registry::store::Stores;
 use crate::registry::trust::TrustArgs;
@@ -206,9 +207,11 @@ fn orders(args: &Args) -> Result<Vec<Order>, Failure> {
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let mut orders: Vec<Order> = Vec::new();
     for one in skill_images(&stream, kinds)? {
-        let place = Place::parse(&one.image).map_err(|why| {
+        // Never a path of this machine: the kubelet would not look there.
+        let reference = Reference::parse(&one.image).map_err(|why| {
             Failure::input(format!("{}: {}: {why}", one.object, one.field), "correct the reference")
         })?;
+        let place = Place::Registry(reference);
         let by = one.object.to_string();
         match orders.iter_mut().find(|order| order.place == place) {
             Some(order) if order.named_by.contains(&by) => {}
