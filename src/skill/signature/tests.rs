@@ -1,6 +1,7 @@
 //! Keys, bundles and payloads as cosign and its peers make them, and what is done to them on the way.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

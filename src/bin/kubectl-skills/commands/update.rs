@@ -29,7 +29,7 @@ use crate::registry::store::Stores;
 use crate::registry::trust::TrustArgs;
 use crate::skill_files::LimitArgs;
 use crate::source::{Input, Inputs};
-use crate::{notes, printable, sink};
+use crate::{notes, sink};
 use choose::choose;
 use signer::Verdict;
 
@@ -334,7 +334,7 @@ fn finish(args: &Args, files: &Files<'_>, updates: &[Update], skipped: &[(String
             let line = |update: &Update| {
                 format!("{} -> {} ({})\n", update.used.image, update.to(), update.new.verdict())
             };
-            sink::text(&printable::lines(&updates.iter().map(line).collect::<String>()))?;
+            sink::text(&updates.iter().map(line).collect::<String>())?;
         }
         Some(format) => {
             let skipped: Vec<Value> =

@@ -39,7 +39,10 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
         let before = match (entry, unsigned) {
             (None, _) => "the lock does not say who signed it before".to_owned(),
             (_, Some(unsigned)) => {
-                format!("unsigned before, as {} decided: {}", unsigned.by, unsigned.reason)
+                format!(
+                    "unsigned before, as {} decided ({}), which was about that image and not about the new one",
+                    unsigned.by, unsigned.reason
+                )
             }
             (Some(entry), _) if entry.signed.is_some() => "unsigned before".to_owned(),
             _ => "nobody looked at signatures before".to_owned(),
@@ -137,7 +140,7 @@ mod tests {
             (Some(entry(Some(&["a"]))), None, 'R', "give --key"),
             (Some(entry(Some(&[]))), Some(&["a"]), 'N', "unsigned before; signed now by key sha256:"),
             (Some(entry(None)), None, 'N', "nobody looked"),
-            (Some(decided), None, 'N', "as ann@acme.com decided: pilot"),
+            (Some(decided), None, 'N', "as ann@acme.com decided (pilot), which was about that image"),
             (None, None, 'N', "does not say"),
         ];
         for (entry, keys, wanted, words) in cases {
