@@ -254,7 +254,10 @@ impl Sink {
                         Mount::No => {}
                     }
                 }
-                repository.upload(&mut source.blob(descriptor).await?, begun, progress).await?;
+                let sent = repository.upload(&mut source.blob(descriptor).await?, begun, progress).await?;
+                if sent.is_err() {
+                    repository.upload(&mut source.blob(descriptor).await?, None, progress).await??;
+                }
             }
         }
         Ok(Way::Sent)

@@ -71,13 +71,14 @@ impl Repository {
         )
     }
 
-    /// Sends a blob. `begun`: an upload that the registry has begun for it.
+    /// Sends a blob. `begun`: an upload that the registry has begun for it. An error inside is that of a registry which has put
+    /// bytes of a request that we had given up after those that followed it: sent anew, the blob is whole.
     pub async fn upload(
         &self,
         stream: &mut BlobStream,
         begun: Option<Uri>,
         progress: &Progress,
-    ) -> Result<()> {
+    ) -> Result<Result<()>> {
         let descriptor = stream.descriptor().clone();
         let what = self.upload_what(&descriptor);
         let (mut at, chunk) = match begun {
@@ -89,12 +90,13 @@ impl Repository {
         if piece.len() as u64 == descriptor.size {
             // Its end, where the digest is judged.
             stream.next().await?;
-            return self.whole(at, piece, &descriptor, &what, progress).await;
+            return self.whole(at, piece, &descriptor, &what, progress).await.map(Ok);
         }
-        let mut offset = 0;
+        let (mut offset, mut resumed) = (0, false);
         while !piece.is_empty() {
             let length = piece.len() as u64;
-            at = self.send_chunk(at, offset, piece, &what).await?;
+            let (next, again) = self.send_chunk(at, offset, piece, &what).await?;
+            (at, resumed) = (next, resumed || again);
             offset += length;
             progress.advance(length);
             piece = filled(stream, &mut rest, chunk).await?;
@@ -103,10 +105,11 @@ impl Repository {
             .ok_or_else(|| self.no_location(&what))?;
         let ask = Ask::new(Method::PUT, uri, &what).body(Bytes::new(), OCTETS);
         match self.send(ask).await {
-            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) if answer.status.is_success() => Ok(Ok(())),
+            Ok(answer) if resumed && answer.status.as_u16() == 400 => Ok(Err(answer.into_error().await)),
             Ok(answer) => Err(answer.into_error().await),
             // The answer was lost, not the upload.
-            Err(error) if error.may_pass() && self.has_blob(&descriptor).await? => Ok(()),
+            Err(error) if error.may_pass() && self.has_blob(&descriptor).await? => Ok(Ok(())),
             Err(error) => Err(error),
         }
     }
@@ -141,8 +144,9 @@ impl Repository {
         }
     }
 
-    /// Sends a chunk, and after a failure what the registry has not got of it. Gives where the upload goes on.
-    async fn send_chunk(&self, first: Uri, start: u64, bytes: Bytes, what: &Arc<str>) -> Result<Uri> {
+    /// Sends a chunk, and after a failure what the registry has not got of it. Gives where the upload goes on, and whether there
+    /// was a failure.
+    async fn send_chunk(&self, first: Uri, start: u64, bytes: Bytes, what: &Arc<str>) -> Result<(Uri, bool)> {
         let end = start + bytes.len() as u64;
         let (mut at, mut from, mut attempt) = (first, start, 1);
         loop {
@@ -158,7 +162,7 @@ impl Repository {
                             Kind::Broken,
                             format!("{what}: the registry took {has} of {end} bytes"),
                         ),
-                        _ => return Ok(at),
+                        _ => return Ok((at, attempt > 1)),
                     }
                 }
                 // 416: it has another part than we believe.
@@ -182,7 +186,7 @@ impl Repository {
             }
             at = next;
             if has == end {
-                return Ok(at);
+                return Ok((at, true));
             }
             from = has;
         }
