@@ -373,9 +373,43 @@ def of_one(run, server, source, root):
         done = run.skills("pull", f"{server.host}/e2e/skill:none", run.fresh(), code=4)
         same("answered 404" in done.stderr, True)
 
+    def updated():
+        newer_versions(run, server)
+
     for name, body in [("push", push), ("push again", again), (f"{REFERRERS} referrers", listed), ("pull", pull),
-                       (f"{TAGS} tags", tags), ("copy within", mounted), ("a tag that is not there", missing)]:
+                       (f"{TAGS} tags", tags), ("copy within", mounted), ("a tag that is not there", missing),
+                       ("outdated and update", updated)]:
         run.check(f"{server.name}: {name}", body)
+
+
+def newer_versions(run, server):
+    """A promoted image is metadata only, a changed line is content, and the update is what crane says the new tag is."""
+    work = Path(run.fresh())
+    skill = work / "pdf"
+    skill.mkdir(parents=True)
+    name = f"{server.host}/e2e/pdf"
+    for version, text in [("1.0.0", "Read it."), ("1.1.0", "Read all of it.")]:
+        (skill / "SKILL.md").write_text(f"---\nname: pdf\ndescription: Reads PDF files.\n---\n# PDF\n\n{text}\n")
+        run.skills("pack", str(skill), "--push", f"{name}:{version}")
+    promoted = json.loads(run.crane("manifest", f"{name}:1.0.0"))
+    promoted["annotations"] = {**promoted.get("annotations", {}), "io.skillimage.status": "published"}
+    code = server.ask("PUT", "/v2/e2e/pdf/manifests/1.0.1", json.dumps(promoted).encode(),
+                      {"Content-Type": promoted["mediaType"]})[0]
+    same(code, 201)
+    manifest, lock = work / "skills.yaml", work / "skills.lock"
+    text = ("apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: a, namespace: b}\nspec:\n"
+            "  targetRef: {apiVersion: apps/v1, kind: Deployment, name: a}\n  skills:\n"
+            f"  - {{name: pdf, image: '{name}:1.0.0', mountPath: /skills/pdf}}   # reads\n")
+    manifest.write_text(text)
+    files = ["-f", str(manifest), "--lock-file", str(lock)]
+    run.skills("lock", *files)
+    found = json.loads(run.skills("outdated", *files, "--content", "-o", "json").stdout)["images"][0]
+    same((found["tag"], found["newest"]["tag"], found["newest"]["change"]["verdict"]), ("same", "1.1.0", "content"))
+    stays = run.skills("update", *files, "-i", "--to", "patch")
+    same(("stays: 1.0.1: metadata only" in stays.stderr, manifest.read_text()), (True, text))
+    run.skills("update", *files, "-i")
+    same(manifest.read_text(), text.replace(":1.0.0", ":1.1.0"))
+    same(run.crane("digest", f"{name}:1.1.0") in lock.read_text(), True)
 
 
 def between(run, servers, root):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# push, pull, copy and tags against real registries on loopback, alone and behind a proxy that throttles, stalls, cuts
-# connections and wants tokens. `make e2e-registry`.
+# push, pull, copy, tags, outdated and update against real registries on loopback, alone and behind a proxy that throttles,
+# stalls, cuts connections and wants tokens. `make e2e-registry`.
 #
 # In:  Go and a module proxy for the registries (hack/tools.sh, cached afterwards); python3; the program, which is built
 #      unless KUBECTL_SKILLS_PROGRAM names it.

@@ -219,7 +219,7 @@ class Checks:
         self.key.sign(place.reference(f"@{good['digest']}"))
         self.key.sign_as_before(place.reference(f"@{good['digest']}"))
         # What who may write into the registry can do: the same bundle, said to be about another image.
-        entry = next(one for one in place.referrers(good) if one["artifactType"] == BUNDLE)
+        (entry,) = place.referrers(good)
         copied = json.loads(place.read(entry["digest"]))
         copied["subject"] = evil
         copy = place.manifest(copied, MANIFEST)

@@ -14,11 +14,11 @@ use serde_json::Value;
 use crate::api::error::InputError;
 use crate::api::object::{Object, ObjectRef, Origin};
 use crate::api::workload::WorkloadKind;
-use crate::plan::{RuntimePlan, skills_of_ours};
 use crate::plan::bindings::{Binding, Bindings, Lead, Order, leads};
 pub use crate::plan::claims::WorkloadKey;
 use crate::plan::claims::{Claim, Claimant, Claims};
 use crate::plan::session::{Case, Going, Session};
+use crate::plan::{RuntimePlan, skills_of_ours};
 use crate::validate::findings::{About, Finding};
 
 /// What was read of a cluster.

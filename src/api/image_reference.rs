@@ -59,17 +59,22 @@ impl Parts<'_> {
         };
         (registry, repository)
     }
+
+    /// The same as [`key`].
+    pub fn key(&self) -> String {
+        let (registry, repository) = self.location();
+        let (mark, name) = match (self.tag, self.digest) {
+            (None, Some(digest)) => ("@", digest),
+            (tag, _) => (":", tag.unwrap_or("latest")),
+        };
+        [registry, "/", &repository, mark, name].concat()
+    }
 }
 
 /// What two references have in common that ask for one image: the tag where there is one, whatever digest stands after it, else
 /// the digest, else `latest`. None for text that is no reference.
 pub fn key(reference: &str) -> Option<String> {
-    let parts = parts(reference)?;
-    let (registry, repository) = parts.location();
-    Some(match (parts.tag, parts.digest) {
-        (None, Some(digest)) => format!("{registry}/{repository}@{digest}"),
-        (tag, _) => format!("{registry}/{repository}:{}", tag.unwrap_or("latest")),
-    })
+    parts(reference).map(|parts| parts.key())
 }
 
 /// Reads a reference; none for text that is none.
@@ -87,24 +92,18 @@ pub fn parts(reference: &str) -> Option<Parts<'_>> {
         return None;
     }
     let (domain, remainder) = split_domain(reference);
-    let (named, digest) = match remainder.split_once('@') {
-        Some((named, digest)) => (named, Some(digest)),
-        None => (remainder, None),
-    };
-    let (path, tag) = match named.split_once(':') {
-        Some((path, tag)) => (path, Some(tag)),
-        None => (named, None),
-    };
+    let (named, digest) = cut(remainder, b'@');
+    let (path, tag) = cut(named, b':');
     // A first part with a dot or an upper-case letter that is no domain may still be one of the name's.
     let joined = domain.filter(|domain| !is_domain(domain));
     let official = domain.is_none_or(|domain| matches!(domain, "docker.io" | "index.docker.io"));
     let prefix = match joined {
         Some(domain) => domain.len() + 1,
-        None if official && !path.contains('/') => "library/".len(),
+        None if official && cut(path, b'/').1.is_none() => "library/".len(),
         None => 0,
     };
-    let sound = joined.is_none_or(is_path_component)
-        && path.split('/').all(is_path_component)
+    let sound = joined.is_none_or(|first| is_path_component(first.as_bytes()))
+        && path.as_bytes().split(|byte| *byte == b'/').all(is_path_component)
         && prefix + path.len() <= LONGEST_PATH
         && tag.is_none_or(is_tag)
         && digest.is_none_or(is_digest);
@@ -117,10 +116,18 @@ pub fn parts(reference: &str) -> Option<Parts<'_>> {
     sound.then_some(Parts { registry, repository, tag, digest })
 }
 
+/// Text before and after the first of a byte of ASCII. References are short: looking at each byte beats a search.
+fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == at) {
+        Some(found) => (&text[..found], Some(&text[found + 1..])),
+        None => (text, None),
+    }
+}
+
 /// The part before the first slash is a registry where it looks like one; else the name is Docker Hub's.
 fn split_domain(reference: &str) -> (Option<&str>, &str) {
-    match reference.split_once('/') {
-        Some((first, rest))
+    match cut(reference, b'/') {
+        (first, Some(rest))
             if first.bytes().any(|b| matches!(b, b'.' | b':' | b'A'..=b'Z'))
                 || first == "localhost"
                 || (!first.is_ascii() && first.chars().any(char::is_uppercase)) =>
@@ -141,31 +148,28 @@ fn is_domain(text: &str) -> bool {
             }
             _ => return false,
         },
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
+        None => cut(text, b':'),
     };
-    let label = |label: &str| {
+    let label = |label: &[u8]| {
         !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
+            && label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+            && !label.starts_with(b"-")
+            && !label.ends_with(b"-")
     };
-    host.split('.').all(label) && port.is_none_or(is_digits)
+    host.as_bytes().split(|byte| *byte == b'.').all(label) && port.is_none_or(is_digits)
 }
 
 /// Lower-case letters and digits, separated by `.`, `_`, `__` or any number of `-`.
-fn is_path_component(text: &str) -> bool {
+fn is_path_component(bytes: &[u8]) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = text.as_bytes();
     let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else { return false };
     alphanumeric(first)
         && alphanumeric(last)
         && (bytes.iter().all(|&b| alphanumeric(b))
             || bytes
                 .split(|&b| alphanumeric(b))
-                .all(|run| matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-')))
+                .filter(|run| !run.is_empty())
+                .all(|run| matches!(run, b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-')))
 }
 
 fn is_tag(text: &str) -> bool {

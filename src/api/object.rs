@@ -8,7 +8,13 @@ use serde_json::Value;
 /// The value at a path of keys, written as a JSON pointer without escapes and indexes: `/spec/skills`. Unlike
 /// [`Value::pointer`] it allocates nothing, and a plan asks some twenty times.
 pub fn field<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
-    pointer.split('/').skip(1).try_fold(value, |value, key| value.get(key))
+    let (mut value, mut rest) = (value, pointer);
+    while let Some(tail) = rest.strip_prefix('/') {
+        let key;
+        (key, rest) = tail.split_at(tail.bytes().position(|byte| byte == b'/').unwrap_or(tail.len()));
+        value = value.get(key)?;
+    }
+    Some(value)
 }
 
 /// Kind, namespace and name of an object, with its apiVersion.

@@ -1,18 +1,18 @@
 //! Digests for images: references and what they were when somebody looked in, the same references with their digests out.
 //! Reading them of a file is left to `skill::lock`, what becomes of an image without one to the plan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::image_reference::{key, parts};
+use super::image_reference::parts;
 
 /// What images are pinned to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     file: String,
-    /// By [`key`].
+    /// By [`super::image_reference::key`]: of the tag, and of the digest alone, for whoever names one needs no tag.
     digests: HashMap<String, String>,
-    /// Keys of the digests alone: whoever names one needs no tag.
-    known: HashSet<String>,
+    /// The same by references as they are written, without a digest: most are written so where they are asked for, too.
+    written: HashMap<String, String>,
 }
 
 /// What becomes of a reference.
@@ -35,9 +35,11 @@ impl Pins {
         for (image, digest) in images {
             let Some(parts) = parts(image) else { continue };
             let (registry, repository) = parts.location();
-            out.known.insert(format!("{registry}/{repository}@{digest}"));
-            if let Some(key) = key(image) {
-                out.digests.entry(key).or_insert_with(|| digest.to_owned());
+            out.digests.entry(parts.key()).or_insert_with(|| digest.to_owned());
+            let alone = [registry, "/", &repository, "@", digest].concat();
+            out.digests.entry(alone).or_insert_with(|| digest.to_owned());
+            if parts.digest.is_none() {
+                out.written.entry(image.to_owned()).or_insert_with(|| digest.to_owned());
             }
         }
         out
@@ -50,12 +52,14 @@ impl Pins {
 
     /// Pins a reference.
     pub fn pin(&self, image: &str) -> Pinned {
-        let (Some(parts), Some(key)) = (parts(image), key(image)) else { return Pinned::Same };
-        match (self.digests.get(&key), parts.digest) {
+        if let Some(digest) = self.written.get(image) {
+            return Pinned::As([image, "@", digest].concat());
+        }
+        let Some(parts) = parts(image) else { return Pinned::Same };
+        match (self.digests.get(&parts.key()), parts.digest) {
             (Some(digest), Some(own)) if digest != own => Pinned::Differs(digest.clone()),
             (Some(_), Some(_)) => Pinned::Same,
-            (Some(digest), None) => Pinned::As(format!("{image}@{digest}")),
-            (None, Some(_)) if self.known.contains(&key) => Pinned::Same,
+            (Some(digest), None) => Pinned::As([image, "@", digest].concat()),
             (None, _) => Pinned::Missing,
         }
     }

@@ -605,6 +605,36 @@ mod tests {
         }
     }
 
+    /// `/` as a target, and `/ does not exist`, say nothing to anybody.
+    #[test]
+    fn a_selector_that_chooses_nothing_is_shown() {
+        let selector = json!({"matchLabels": {"app": "weather"}, "matchExpressions": [
+            {"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "draft", "operator": "DoesNotExist"}]});
+        let binding =
+            json!({"kind": "SkillBinding", "metadata": {"name": "tools"}, "spec": {"selector": selector}});
+        let report = report(&binding, None, None, None, &KAGENTI, Kinds::default());
+        assert_eq!(
+            (report.target.as_str(), report.state(), report.findings()),
+            (
+                "app=weather,tier in (a,b),!draft",
+                "missing",
+                vec!["no workload has pods with the labels that it selects".to_owned()]
+            )
+        );
+    }
+
+    /// The workload may well be there: nobody looked.
+    #[test]
+    fn a_kind_that_is_not_known_is_not_missing() {
+        let report = Report {
+            target: "Flow/weather".into(),
+            unknown_kind: true,
+            refused: vec!["example.com/v1 Flow is no kind whose pod template is known".into()],
+            ..Report::default()
+        };
+        assert_eq!((report.state(), report.findings()), ("refused", report.refused.clone()));
+    }
+
     #[test]
     fn a_missing_target_is_the_only_finding() {
         assert_eq!(

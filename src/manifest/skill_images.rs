@@ -104,13 +104,11 @@ pub fn rename(
     }
 }
 
+/// Where a reference stands, the name of its skill and the reference in; what takes its place out.
+type Call<'c> = dyn FnMut(&[Step], &str, &str) -> Option<String> + 'c;
+
 /// Calls for each reference of an object; what comes back takes its place.
-fn visit(
-    object: &mut Value,
-    item: &Item,
-    kinds: Kinds,
-    call: &mut dyn FnMut(&[Step], &str, &str) -> Option<String>,
-) {
+fn visit(object: &mut Value, item: &Item, kinds: Kinds, call: &mut Call<'_>) {
     let mut one = |path: &[Step], skill: &str, image: Option<&mut Value>| {
         if let Some(Value::String(image)) = image
             && !image.is_empty()

@@ -148,10 +148,7 @@ impl<'s> Stream<'s> {
         default_namespace: &str,
         kinds: Kinds,
     ) -> Result<Self, Vec<InputError>> {
-        // What a SkillBinding that is gone has left bears one of these.
-        let words = [SKILL_BINDING, RECORD, KAGENTI.skills, ROSSOCTL.skills].map(memchr::memmem::Finder::new);
-        let has = |text: &str| words.iter().any(|word| word.find(text.as_bytes()).is_some());
-        let has_word = sources.iter().any(|source| has(&source.text));
+        let has_word = sources.iter().any(|source| names_binding(&source.text));
         let stream = Self::read_kinds(sources, default_namespace, Some(kinds).filter(|_| has_word))?;
         if !has_word && !stream.bindings.is_empty() {
             // Its kind is written with an escape.
@@ -322,6 +319,21 @@ struct Reader<'s, 'n> {
     kinds: Option<Kinds>,
     /// Memory of the last document's tree.
     tree: Tree,
+}
+
+/// Names by which a text has to do with SkillBindings: the kind, and what one that is gone has left.
+const OF_BINDINGS: [&str; 4] = [SKILL_BINDING, RECORD, KAGENTI.skills, ROSSOCTL.skills];
+/// What all of them hold: one search of the text in the place of four.
+const COMMON: &str = "kill";
+
+fn names_binding(text: &str) -> bool {
+    let words = OF_BINDINGS.map(|word| (word, word.find(COMMON).unwrap_or_default()));
+    memchr::memmem::find_iter(text.as_bytes(), COMMON).any(|at| {
+        let begins = |(word, offset): &(&str, usize)| {
+            at.checked_sub(*offset).is_some_and(|from| text.as_bytes()[from..].starts_with(word.as_bytes()))
+        };
+        words.iter().any(begins)
+    })
 }
 
 /// Counts lines from where it last stood, since items of a list come in order.
@@ -550,5 +562,24 @@ fn text_at<'t>(document: &Document<'t>, node: NodeId, keys: &[&str]) -> Result<C
             _ => Ok(Cow::Borrowed("")),
         },
         _ => Ok(Cow::Borrowed("")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text that is taken for one without SkillBindings keeps what a gone one has left, and nothing is said of it.
+    #[test]
+    fn every_name_by_which_a_text_has_to_do_with_bindings_is_found() {
+        for word in OF_BINDINGS {
+            assert!(word.contains(COMMON), "{word}");
+            for text in [word.to_owned(), format!("skills: {word}: x"), format!("kill {word}")] {
+                assert!(names_binding(&text), "{text}");
+            }
+        }
+        for text in ["", "kill", "skills", "kagenti.io/skill", "kubectl-skills"] {
+            assert!(!names_binding(text), "{text}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::claims::WorkloadKey;
 use super::fields::find;
-use crate::api::agent_runtime::{FieldError, Skill};
+use crate::api::agent_runtime::Skill;
 use crate::api::names::{Names, ROSSOCTL, SKILLS_GROUP};
 use crate::api::object::{Object, ObjectRef, Origin, field};
 use crate::api::pod_owner::Owner;
@@ -44,10 +44,12 @@ impl Binding {
     /// Reads a SkillBinding.
     ///
     /// # Errors
-    /// As [`SkillBindingSpec::from_object`].
-    pub fn of(id: ObjectRef, origin: Origin, object: &Value) -> Result<Self, Vec<FieldError>> {
-        let spec = SkillBindingSpec::from_object(object)?;
+    /// All that is wrong with one that cannot be read.
+    pub fn of(id: ObjectRef, origin: Origin, object: &Value) -> Result<Self, Vec<Finding>> {
         let faults = skill_binding::check(object);
+        let Ok(spec) = SkillBindingSpec::from_object(object) else {
+            return Err(faults.into_iter().filter(Finding::is_error).collect());
+        };
         Ok(Self { id, origin, spec, deleting: Object(object).is_being_deleted(), faults })
     }
 

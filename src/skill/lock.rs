@@ -25,7 +25,7 @@ mod verdict;
 mod write;
 
 pub use inspected::entry as of_image;
-pub use rename::rename;
+pub use rename::replace;
 pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.
@@ -175,18 +175,17 @@ impl Entry {
 impl Lock {
     /// A lock of these entries. Of two of one image the first counts.
     pub fn new(entries: Vec<Entry>) -> Self {
-        let mut by_image = HashMap::with_capacity(entries.len());
+        let mut by_image = HashMap::with_capacity(2 * entries.len());
+        let mut alone = Vec::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
-            if let Some(key) = image_reference::key(&entry.image) {
-                by_image.entry(key).or_insert(index);
-            }
+            let Some(parts) = image_reference::parts(&entry.image) else { continue };
+            by_image.entry(parts.key()).or_insert(index);
+            let (registry, repository) = parts.location();
+            alone.push(([registry, "/", &repository, "@", entry.digest.as_str()].concat(), index));
         }
         // Whoever names the digest alone needs no tag.
-        for (index, entry) in entries.iter().enumerate() {
-            if let Some(parts) = image_reference::parts(&entry.image) {
-                let (registry, repository) = parts.location();
-                by_image.entry(format!("{registry}/{repository}@{}", entry.digest)).or_insert(index);
-            }
+        for (key, index) in alone {
+            by_image.entry(key).or_insert(index);
         }
         Self { entries, by_image, imported: Map::new() }
     }

@@ -74,8 +74,8 @@ pub fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
 
 /// A path without empty and `.` segments, with `..` taken at its word.
 pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
-    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
-    if path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain)) {
+    let is_plain = |segment: &[u8]| !matches!(segment, b"" | b"." | b"..");
+    if path.strip_prefix('/').is_some_and(|rest| rest.as_bytes().split(|byte| *byte == b'/').all(is_plain)) {
         return Cow::Borrowed(path);
     }
     let mut out: Vec<&str> = Vec::new();

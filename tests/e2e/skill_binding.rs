@@ -58,6 +58,10 @@ fn skill(changes: &Value) -> Value {
     with(&json!({"skills": [skill]}))
 }
 
+fn selector(selector: &Value) -> Value {
+    with(&json!({"targetRef": null, "selector": selector}))
+}
+
 fn numbered(count: usize) -> Value {
     let skill = |number| json!({"name": format!("s{number}"), "image": "i:1", "mountPath": format!("/{}{number}", "p".repeat(1020))});
     with(&json!({"skills": (0..count).map(skill).collect::<Vec<_>>()}))
@@ -144,4 +148,51 @@ fn it_is_listed_with_target_delivery_rollout_and_ready() {
     let cells: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(cells[0], ["NAME", "TARGET", "DELIVERY", "ROLLOUT", "READY", "AGE"]);
     assert_eq!(cells[1][..5], ["web", "web", "Workload", "Auto", "True"]);
+}
+
+/// `missing: AgentFlow/flow does not exist`, of one that does, sends people looking in the wrong place; so does a target `/`.
+#[test]
+fn what_was_not_looked_for_is_not_said_to_be_missing() {
+    let server = server();
+    let namespace = "skb-unknown";
+    server.namespace(namespace);
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/fixtures/agentflows.yaml");
+    server.kubectl(&["apply", "-f", fixture.to_str().expect("a path")], "");
+    server.kubectl(&["wait", "--for=condition=established", "crd/agentflows.example.com"], "");
+    let pod = json!({"containers": [{"name": "agent", "image": "quay.io/example/agent:1"}]});
+    let flow = json!({"apiVersion": "example.com/v1", "kind": "AgentFlow", "metadata": {"name": "flow"},
+        "spec": {"template": {"metadata": {"labels": {"app": "flow"}}, "spec": pod}}});
+    server.create(&format!("/apis/example.com/v1/namespaces/{namespace}/agentflows"), &flow);
+    let bind = |name: &str, spec: &Value| {
+        let object = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec});
+        server.create(
+            &format!("/apis/skills.kagenti.dev/v1alpha1/namespaces/{namespace}/skillbindings"),
+            &object,
+        );
+    };
+    bind(
+        "flow",
+        &with(&json!({"targetRef": {"apiVersion": "example.com/v1", "kind": "AgentFlow", "name": "flow"}})),
+    );
+    bind("nobody", &selector(&json!({"matchLabels": {"app": "nobody"}})));
+    let path = "--pod-template-path AgentFlow.example.com=spec.template";
+    let status = server.skills(&["status", "-n", namespace]);
+    let line =
+        |name: &str| status.stdout.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned();
+    let (flow, nobody) = (line("skillbinding/flow"), line("skillbinding/nobody"));
+    assert!(
+        flow.contains("AgentFlow/flow") && flow.contains(" refused ") && flow.contains(path),
+        "{status:?}"
+    );
+    let words = "no workload has pods with the labels that it selects";
+    assert!(
+        nobody.contains(" app=nobody ") && nobody.contains(" missing ") && nobody.contains(words),
+        "{status:?}"
+    );
+    let said = server.skills(&["restart", "flow", "-n", namespace]);
+    assert!(said.code == 0 && said.stdout.is_empty() && said.stderr.contains(path), "{said:?}");
+    let said = server.skills(&["restart", "flow", "-n", namespace, "--pod-template-path", &path[20..]]);
+    let words = "agentflow.example.com/flow left, since nobody knows whether its controller makes pods anew: 0 of 0 pods";
+    assert!(said.code == 0 && said.stdout.starts_with(words), "{said:?}");
 }

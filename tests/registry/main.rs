@@ -22,6 +22,8 @@ mod signatures;
 mod skills;
 mod tls;
 mod updates;
+#[cfg(feature = "cluster")]
+mod updates_live;
 mod writes;
 
 use std::path::Path;

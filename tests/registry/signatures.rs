@@ -92,6 +92,10 @@ pub fn attach(model: &Model, subject: &str, bundle: &[u8]) -> String {
 
 /// The list that clients keep where the registry keeps none.
 fn list(model: &Model, subject: &str, manifests: &[String]) {
+    list_as(model, subject, manifests, BUNDLE);
+}
+
+fn list_as(model: &Model, subject: &str, manifests: &[String], kind: &str) {
     let entry = |name: &String| {
         let size = model
             .state
@@ -100,7 +104,7 @@ fn list(model: &Model, subject: &str, manifests: &[String]) {
             .manifests
             .get(&("a/b".to_owned(), name.clone()))
             .map_or(1, |(_, bytes)| bytes.len());
-        json!({"mediaType": MANIFEST, "digest": name, "size": size, "artifactType": BUNDLE})
+        json!({"mediaType": MANIFEST, "digest": name, "size": size, "artifactType": kind})
     };
     let entries: Vec<Value> = manifests.iter().map(entry).collect();
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
@@ -161,6 +165,20 @@ fn a_signature_is_found_where_the_registry_lists_it_and_where_clients_do() {
     }
 }
 
+/// go-containerregistry's registry gives the kind of the configuration for that of the manifest.
+#[test]
+fn a_list_that_gives_another_kind_does_not_hide_a_signature() {
+    let key = Key::new();
+    for kind in ["", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"] {
+        let model = Arc::new(Model::default());
+        let image = model.image("a/b", "1", b"layer");
+        let manifest = attach(&model, &image, &key.bundle(&image, SIGN));
+        list_as(&model, &image, &[manifest], kind);
+        let said = verify(&healthy(&model), &key, &[]);
+        assert_eq!(said.code, 0, "{kind}: {said:?}");
+    }
+}
+
 #[test]
 fn any_of_the_keys_will_do() {
     let (one, other, third) = (Key::new(), Key::new(), Key::new());
@@ -192,13 +210,13 @@ fn any_of_the_keys_will_do() {
 }
 
 #[test]
-fn an_image_without_a_signature_is_told_from_one_that_is_attested_only() {
+fn an_image_without_a_signature_is_not_one_that_is_attested_only() {
     let key = Key::new();
     let model = native();
     let image = model.image("a/b", "1", b"layer");
     let server = healthy(&model);
     let said = verify(&server, &key, &[]);
-    let tag = format!("there is no tag sha256-{}.sig", &image[7..]);
+    let tag = format!("nothing under the tag sha256-{}.sig", &image[7..]);
     refused(
         &said,
         &[
@@ -284,7 +302,7 @@ fn signatures_of_the_older_kind_are_found_under_their_tag() {
 }
 
 #[test]
-fn an_index_is_told_from_the_manifest_of_a_platform() {
+fn an_index_is_not_the_manifest_of_a_platform() {
     let key = Key::new();
     let model = native();
     let manifests: Vec<Value> = ["amd64", "arm64"].iter().map(|machine| {
@@ -347,7 +365,7 @@ fn no_failure_makes_an_image_an_unsigned_one() {
     let model = Arc::new(Model::default());
     let image = model.image("a/b", "1", b"layer");
     let manifest = attach(&model, &image, &key.bundle(&image, SIGN));
-    list(&model, &image, &[manifest.clone()]);
+    list(&model, &image, std::slice::from_ref(&manifest));
     let hex = &image[7..];
     let marks = [
         format!("/referrers/sha256:{hex}"),
@@ -466,6 +484,26 @@ fn manifests_name_what_is_verified() {
 
 fn skills_of(file: &std::path::Path, key: &Key) -> Said {
     skills(&["verify", "-f", &text(file), "--key", &key.file()])
+}
+
+/// A folder of this machine that is called like an image is not what the kubelet pulls.
+#[test]
+fn an_image_of_manifests_is_never_a_layout_of_this_machine() {
+    let key = Key::new();
+    let work = folder();
+    let layout = work.path().join("localhost:1/a/b");
+    std::fs::create_dir_all(&layout).expect("a folder");
+    std::fs::write(layout.join("index.json"), "{}").expect("a file");
+    std::fs::write(
+        work.path().join("binding.yaml"),
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: weather, namespace: team1}\nspec:\n  \
+         targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}\n  skills:\n  \
+         - {name: pdf, image: 'localhost:1/a/b', mountPath: /skills/pdf}\n",
+    )
+    .expect("a file");
+    let mut command = crate::command(&["verify", "-f", "binding.yaml", "--key", &key.file()]);
+    let said = crate::said::said(command.current_dir(work.path()).output().expect("a run"));
+    assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{said:?}");
 }
 
 fn testdata(name: &str) -> String {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::model::{MANIFEST, Model};
 use crate::server::{Answer, Server};
+use crate::signatures::{Key, SIGN, SLSA, attach, native};
 use crate::{faulty, folder, healthy, skills, text};
 
 const SKILL: &str =
@@ -26,7 +27,10 @@ impl Bench {
     }
 
     fn with(model: Model) -> Self {
-        let model = Arc::new(model);
+        Self::of(Arc::new(model))
+    }
+
+    fn of(model: Arc<Model>) -> Self {
         let server = healthy(&model);
         Self { model, server, work: folder() }
     }
@@ -314,6 +318,53 @@ fn a_signer_that_cannot_be_verified_stops_all_of_an_update() {
     assert_eq!(bench.read("skills.yaml"), manifest.replace("1.0.0", "1.1.0"));
     // What was said of signatures was about the other image.
     assert!(!bench.read("skills.lock").contains("signed:"), "{}", bench.read("skills.lock"));
+}
+
+/// The same key goes, another one stops: by what was verified, not by what an image says of itself.
+#[test]
+fn a_signer_that_is_verified_must_be_one_of_those_before() {
+    let (alice, mallory) = (Key::new(), Key::new());
+    let bench = Bench::of(native());
+    let before = bench.push("a/b:1.0.0", &[("SKILL.md", SKILL)]);
+    let after = bench.push("a/b:1.1.0", &[("SKILL.md", &SKILL.replace("Read it", "Read all"))]);
+    attach(&bench.model, &before, &alice.bundle(&before, SIGN));
+    attach(&bench.model, &after, &mallory.bundle(&after, SIGN));
+    let image = bench.reference("a/b:1.0.0");
+    let manifest = binding(&[("pdf", &image)]);
+    let file = bench.write("skills.yaml", &manifest);
+    let lock_at = text(&bench.work.path().join("skills.lock"));
+    let key = alice.file();
+    let locked = skills(&["lock", "-f", &file, "--lock-file", &lock_at, "--key", &key]);
+    assert_eq!(locked.code, 0, "{locked:?}");
+    let before_update = bench.read("skills.lock");
+    let run = |key: &str| skills(&["update", "-f", &file, "--lock-file", &lock_at, "-i", "--key", key]);
+    for (key, words) in [
+        (key.as_str(), "no trusted signature is on the new image"),
+        (&mallory.file(), " now; nothing is written"),
+    ] {
+        let stopped = run(key);
+        assert_eq!(stopped.code, 3, "{stopped:?}");
+        assert!(stopped.stderr.contains(words), "{stopped:?}");
+        assert_eq!(
+            (bench.read("skills.yaml"), bench.read("skills.lock")),
+            (manifest.clone(), before_update.clone())
+        );
+    }
+    attach(&bench.model, &after, &alice.bundle(&after, SIGN));
+    attach(&bench.model, &after, &alice.bundle(&after, SLSA));
+    let done = run(&key);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(bench.read("skills.yaml"), manifest.replace("1.0.0", "1.1.0"));
+    let found = skills(&["lock", "-f", &file, "--lock-file", &lock_at, "-o", "json"]).json();
+    let entry = &found["skills"][0];
+    assert_eq!(
+        (&entry["digest"], &entry["signed"], &entry["attestations"]),
+        (
+            &json!(after),
+            &json!([{"by": "key", "key": alice.fingerprint, "format": "bundle", "digest": after, "of": "index", "log": false}]),
+            &json!([SLSA])
+        )
+    );
 }
 
 /// A registry that refuses one image must not hide the others, nor have half of them written.

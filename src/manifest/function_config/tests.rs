@@ -39,7 +39,7 @@ fn every_option_of_the_own_kind_is_read() {
         "featureGatesFile": "skillDiscovery: true\n", "configView": "full", "config": [map], "container": "agent",
         "skillFolders": false, "podTemplatePaths": ["Workflow.example.com=spec.run"], "lock": "kind: SkillLock", "remove": true, "validate": true, "allowNone": true, "dropSkills": true, "namespace": "demo",
         "agentRuntimes": [runtime()], "skillBindings": [binding()],
-        "lock": "kind: SkillLock\n", "policy": "kind: SkillPolicy\n",
+        "policy": "kind: SkillPolicy\n",
     }));
     let expected = FunctionConfig {
         id: id(API_VERSION, KIND, "skills"),
@@ -60,7 +60,6 @@ fn every_option_of_the_own_kind_is_read() {
         namespace: Some("demo".into()),
         agent_runtimes: vec![runtime()],
         skill_bindings: vec![binding()],
-        lock: Some("kind: SkillLock\n".into()),
         policy: Some("kind: SkillPolicy\n".into()),
         ..FunctionConfig::default()
     };
@@ -117,7 +116,7 @@ fn an_agent_runtime_is_a_configuration_by_itself() {
 /// A mistyped option that were ignored would deploy something else than was asked for.
 #[test]
 fn whatever_is_not_understood_is_refused_with_the_nearest_name() {
-    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, lock, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
+    let options = "profile, exact, featureGates, featureGatesFile, configView, config, container, skillFolders, podTemplatePaths, lock, policy, remove, validate, allowNone, dropSkills, namespace, agentRuntimes, skillBindings";
     let of = |spec| function(spec);
     for (value, expected) in [
         (

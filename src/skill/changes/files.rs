@@ -87,6 +87,9 @@ pub struct FileChange {
     pub lines: Option<Lines>,
 }
 
+/// A file before and after; `None` where it is not there.
+type Sides<'t> = (Option<&'t File>, Option<&'t File>);
+
 /// The files that differ, in the order of [`super::ContentChange::files`].
 pub(super) fn between(before: &Tree, after: &Tree) -> Vec<FileChange> {
     let by_path =
@@ -115,7 +118,7 @@ pub(super) fn between(before: &Tree, after: &Tree) -> Vec<FileChange> {
     let removed =
         before.files.iter().filter(|file| !new.contains(&file.path) && !moved.contains(file.path.as_str()));
     pairs.extend(removed.map(|file| (Some(file), None)));
-    let mut changes: Vec<(FileChange, (Option<&File>, Option<&File>))> =
+    let mut changes: Vec<(FileChange, Sides<'_>)> =
         pairs.into_iter().filter_map(|pair| Some((change(pair)?, pair))).collect();
     changes.sort_by(|(one, _), (other, _)| rank(one).cmp(&rank(other)));
     let mut room = text::Room::default();
@@ -188,7 +191,7 @@ fn side(file: &File) -> Side {
     Side { kind: file.kind(), size: file.size(), executable: is_executable(file), sha256, target }
 }
 
-fn change((before, after): (Option<&File>, Option<&File>)) -> Option<FileChange> {
+fn change((before, after): Sides<'_>) -> Option<FileChange> {
     let what = match (before, after) {
         (None, None) => return None,
         (None, Some(_)) => What::Added,

@@ -101,6 +101,7 @@ mod tests {
                 manifest: digest,
                 platform: Some("linux/amd64".into()),
                 platforms: Vec::new(),
+                different: Vec::new(),
                 format: "image",
                 runtimes: Vec::new(),
                 how: "",

@@ -1,6 +1,6 @@
 //! Reads a lock: strict in what is known, so that no slip of the pen turns a check off; what is not known is passed over.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -98,23 +98,24 @@ impl Reader<'_> {
     /// Kubernetes' reader takes the last of two; who looks at the file may have read the first.
     fn duplicates(&mut self) {
         let tree = &self.document.tree;
-        let mut seen: HashSet<String> = HashSet::new();
+        let mut keys: Vec<(Cow<'_, str>, NodeId)> = Vec::new();
         for (id, node) in tree.nodes.iter().enumerate() {
             if !matches!(node.kind, NodeKind::Mapping { .. }) {
                 continue;
             }
-            seen.clear();
             let Ok(id) = NodeId::try_from(id) else { return };
-            for (key, _) in tree.entries(id) {
-                if let Ok(text) = self.document.key_text(key)
-                    && !seen.insert(text.clone().into_owned())
+            keys.clear();
+            let texts =
+                tree.entries(id).filter_map(|(key, _)| Some((self.document.key_text(key).ok()?, key)));
+            keys.extend(texts);
+            // Keys that are equal stay in their order.
+            keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+            for pair in keys.windows(2) {
+                if let [(one, _), (other, at)] = pair
+                    && one == other
                 {
-                    self.refuse_at(
-                        key,
-                        &[],
-                        format!("the key {text:?} is there already"),
-                        "remove one of the two",
-                    );
+                    let message = format!("the key {other:?} is there already");
+                    self.refuse_at(*at, &[], message, "remove one of the two");
                 }
             }
         }
@@ -149,20 +150,16 @@ impl Reader<'_> {
             let Some(at) = self.mapping(item, path) else { continue };
             let line = lines.of(self, index);
             let Some(entry) = self.entry(&at, line) else { continue };
-            match image_reference::key(&entry.image) {
-                None => {
-                    let message = format!("{:?} is no image reference", entry.image);
-                    self.refuse(&at.below("image"), message, "write HOST/REPOSITORY:TAG");
-                }
-                Some(key) => {
-                    if let Some(first) = seen.insert(key, line) {
-                        let message = format!("{} is there already, on line {first}", entry.image);
-                        self.refuse(&at.below("image"), message, "remove one of the two");
-                    }
-                }
+            let Some(parts) = image_reference::parts(&entry.image) else {
+                let message = format!("{:?} is no image reference", entry.image);
+                self.refuse(&at.below("image"), message, "write HOST/REPOSITORY:TAG");
+                continue;
+            };
+            if let Some(first) = seen.insert(parts.key(), line) {
+                let message = format!("{} is there already, on line {first}", entry.image);
+                self.refuse(&at.below("image"), message, "remove one of the two");
             }
-            let own = image_reference::parts(&entry.image).and_then(|parts| parts.digest);
-            if own.is_some_and(|own| own != entry.digest.as_str()) {
+            if parts.digest.is_some_and(|own| own != entry.digest.as_str()) {
                 let message = "is another digest than that of its image";
                 self.refuse(&at.below("digest"), message, AGAIN);
             }

@@ -105,7 +105,8 @@ fn what_keeps_the_rules_breaks_none() {
 #[test]
 fn each_rule_names_what_breaks_it() {
     let policy = policy(FULL);
-    let cases: [(fn(&mut Entry), &str); 12] = [
+    type Case = (fn(&mut Entry), &'static str);
+    let cases: [Case; 12] = [
         (|one| one.facts.license = None, "policy-license[0]: states no licence"),
         (
             |one| one.facts.license = Some("Proprietary".into()),

@@ -29,7 +29,7 @@ mod check;
 mod decision;
 mod exchange;
 mod look;
-mod signers;
+pub mod signers;
 
 use look::{Looked, Order};
 

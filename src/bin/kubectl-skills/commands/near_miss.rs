@@ -1,6 +1,8 @@
 //! Objects by which something was meant that will not happen: what looks like an AgentRuntime or SkillBinding and is none, and a
 //! configuration of our function that a build did not run. Without a word they would be left out as any Service is.
 
+use std::collections::HashSet;
+
 use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
 use kubectl_skills::api::object::{Object, group_of};
@@ -16,10 +18,11 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
         return true;
     }
     let mut named = 0;
+    let mut others = HashSet::new();
     for kind in stream.sources().iter().flat_map(|source| kinds(&source.text)) {
         if [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) {
             named += 1;
-        } else if is_near(kind) {
+        } else if others.insert(kind) && is_near(kind) {
             return true;
         }
     }

@@ -93,8 +93,7 @@ pub fn run(args: &Args) -> Run {
         ..Planning::default()
     };
     let options = planning.options(profile);
-    let planned =
-        plan_all(&stream, &Settings { by_themselves: true, options, ..Settings::new(profile) });
+    let planned = plan_all(&stream, &Settings { by_themselves: true, options, ..Settings::new(profile) });
     let mut judged = judge(&documents, profile, namespace);
     let nobodys = report::add(&mut judged, &planned);
     if !nobodys.is_empty() {

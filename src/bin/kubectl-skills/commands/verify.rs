@@ -20,6 +20,7 @@ use crate::registry::args::RegistryArgs;
 use crate::registry::error::RegistryError;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::place::Place;
+use crate::registry::reference::Reference;
 use crate::registry::signatures::{Checked, Of, Part, check_image};
 use crate::registry::store::Stores;
 use crate::registry::trust::TrustArgs;
@@ -50,11 +51,11 @@ Examples:
 
   # All skill images of manifests, signed by one workflow of GitHub without a key
   kubectl skills verify -f manifests -R \\
-    --certificate-identity https://github.com/acme/skills/.github/workflows/release.yaml@refs/heads/main \\
+    --certificate-identity https://github.com/acme/pdf/.github/workflows/ci.yaml@refs/heads/main \\
     --certificate-oidc-issuer https://token.actions.githubusercontent.com
 
-  # With its provenance, in an OCI layout, without a network
-  kubectl skills verify --key cosign.pub --attestation slsaprovenance1 skills.tar:quay.io/acme/skills/pdf:1.0.0
+  # With its bill of materials, in an OCI layout, without a network
+  kubectl skills verify --key cosign.pub --attestation spdx skills.tar:quay.io/acme/pdf:1.0.0
 
 Exit codes: 0 every image is verified; 1 one is not; 2 usage; 3 bad input; 4 a registry refused or failed: what it did not \
 say is never taken for \"unsigned\"")]
@@ -206,9 +207,11 @@ fn orders(args: &Args) -> Result<Vec<Order>, Failure> {
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let mut orders: Vec<Order> = Vec::new();
     for one in skill_images(&stream, kinds)? {
-        let place = Place::parse(&one.image).map_err(|why| {
+        // Never a path of this machine: the kubelet would not look there.
+        let reference = Reference::parse(&one.image).map_err(|why| {
             Failure::input(format!("{}: {}: {why}", one.object, one.field), "correct the reference")
         })?;
+        let place = Place::Registry(reference);
         let by = one.object.to_string();
         match orders.iter_mut().find(|order| order.place == place) {
             Some(order) if order.named_by.contains(&by) => {}

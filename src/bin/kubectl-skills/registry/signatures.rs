@@ -123,11 +123,12 @@ async fn all(source: &Source, image: &Digest) -> Result<Vec<(Digest, Kept)>> {
     Ok(kept)
 }
 
-/// What is no signature by its kind need not be fetched; a list without kinds says nothing.
+/// What is something else by its kind need not be fetched. A list without kinds says nothing, nor does one with those of the
+/// configurations, as go-containerregistry's registry writes it.
 fn may_have_signatures(one: &Descriptor) -> bool {
-    one.artifact_type
-        .as_deref()
-        .is_none_or(|kind| kind.is_empty() || kind.starts_with(BUNDLE) || kind == SIMPLE_ARTIFACT)
+    let kind = one.artifact_type.as_deref().unwrap_or_default();
+    let nothing = ["", media_type::EMPTY, media_type::OCI_CONFIG, media_type::DOCKER_CONFIG];
+    nothing.contains(&kind) || kind.starts_with(BUNDLE) || kind == SIMPLE_ARTIFACT
 }
 
 /// The layers of a manifest that have signatures.

@@ -6,7 +6,7 @@ use super::Args;
 use crate::exit::Failure;
 
 #[cfg(feature = "registry")]
-pub use with_registry::Signers;
+pub use with_registry::{Signers, record};
 
 /// A build without registries looks at no signatures.
 #[cfg(not(feature = "registry"))]
@@ -34,7 +34,7 @@ mod with_registry {
     use super::super::super::image_source;
     use super::{Args, Entry, Failure};
     use crate::notes;
-    use crate::registry::signatures::Of;
+    use crate::registry::signatures::{Checked, Of};
 
     /// Whose signatures count in this run.
     pub struct Signers(Option<Trust>);
@@ -78,6 +78,18 @@ mod with_registry {
             None => format!("{}@{}", entry.image, entry.digest),
         };
         let checked = image_source::signatures(&image, &args.source, trust, "lock")?;
+        let is_signed = record(entry, &checked);
+        if !is_signed && entry.unsigned.is_none() && !args.accept_unsigned {
+            notes::warning(&format!(
+                "{}: nobody who is trusted has signed {} ('kubectl skills verify' says what is there)",
+                entry.image, entry.digest
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes what was verified into an entry; whether it is signed.
+    pub fn record(entry: &mut Entry, checked: &Checked) -> bool {
         let (mut signed, mut attestations) = (Vec::new(), std::collections::BTreeSet::new());
         for (part, _, verified) in checked.verified() {
             if verified.is_signature() {
@@ -91,13 +103,8 @@ mod with_registry {
                 attestations.extend(verified.predicate_type.clone());
             }
         }
-        if signed.is_empty() && entry.unsigned.is_none() && !args.accept_unsigned {
-            notes::warning(&format!(
-                "{}: nobody who is trusted has signed {} ('kubectl skills verify' says what is there)",
-                entry.image, entry.digest
-            ));
-        }
+        let is_signed = !signed.is_empty();
         entry.verified(signed, attestations);
-        Ok(())
+        is_signed
     }
 }

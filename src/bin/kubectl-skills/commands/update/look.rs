@@ -1,23 +1,23 @@
 //! A second look at an image that an update is to write: who signed it, and what the lock is to say of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kubectl_skills::skill::inspect;
-use kubectl_skills::skill::lock::{Entry, Signed, of_image};
+use kubectl_skills::skill::lock::{Entry, of_image};
 use kubectl_skills::skill::signature::Verified;
 use kubectl_skills::skill::signature::trust::Trust;
 use tokio::runtime::Handle;
 
 use super::super::image_versions::Newer;
 use super::super::images_in_use::{InUse, LockFile};
-use super::signer::{Verdict, judge, of_verdict};
+use super::super::lock::signers::record;
+use super::signer::{Verdict, judge};
 use super::{Args, choose};
 use crate::exit::Failure;
 use crate::registry::blocking::Blocking;
 use crate::registry::place::Place;
 use crate::registry::reference::Reference;
-use crate::registry::signatures::{Checked, Of, check_image};
+use crate::registry::signatures::check_image;
 use crate::registry::store::Stores;
 
 /// What was seen.
@@ -64,27 +64,4 @@ pub async fn at(
         record(&mut entry, checked);
     }
     Ok(Looked { signer, entry: Some(entry) })
-}
-
-/// Notes in an entry what was verified.
-fn record(entry: &mut Entry, checked: &Checked) {
-    let signed = checked.verified().filter(|(_, _, one)| one.is_signature()).map(|(part, _, one)| {
-        let (of, platform) = match &part.of {
-            Of::Manifest => ("manifest", None),
-            Of::Index => ("index", None),
-            Of::Platform(platform) => ("manifest", Some(platform.clone())),
-        };
-        Signed {
-            signer: of_verdict(&one.signer),
-            format: one.format.as_str().to_owned(),
-            digest: one.digest.clone(),
-            of: of.to_owned(),
-            platform,
-            log: one.log,
-        }
-    });
-    entry.signed = Some(signed.collect());
-    let attested = checked.verified().filter(|(_, _, one)| !one.is_signature());
-    let types: BTreeSet<String> = attested.filter_map(|(_, _, one)| one.predicate_type.clone()).collect();
-    entry.attestations = Some(types.into_iter().collect());
 }

@@ -2,7 +2,7 @@
 //! the update may go on out. Verifying is left to `registry`.
 
 use kubectl_skills::skill::lock::{Entry, Signed, Signer};
-use kubectl_skills::skill::signature::{self, Verified};
+use kubectl_skills::skill::signature::Verified;
 
 /// What is said of signers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Verdict {
 pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
     let new: Option<Vec<Signer>> = verified.map(|all| {
         let mut signers: Vec<Signer> =
-            all.iter().filter(|one| one.is_signature()).map(|one| of_verdict(&one.signer)).collect();
+            all.iter().filter(|one| one.is_signature()).map(|one| Signer::from(&one.signer)).collect();
         signers.sort();
         signers.dedup();
         signers
@@ -42,7 +42,7 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
                 format!("unsigned before, as {} decided: {}", unsigned.by, unsigned.reason)
             }
             (Some(entry), _) if entry.signed.is_some() => "unsigned before".to_owned(),
-            _ => "nobody looked before who signed it".to_owned(),
+            _ => "nobody looked at signatures before".to_owned(),
         };
         return Verdict::Noted(match &new {
             None => before,
@@ -79,16 +79,6 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
     }
 }
 
-/// A signer as the lock has him.
-pub fn of_verdict(signer: &signature::Signer) -> Signer {
-    match signer {
-        signature::Signer::Key { fingerprint } => Signer::Key { fingerprint: fingerprint.to_string() },
-        signature::Signer::Certificate { identity, issuer } => {
-            Signer::Certificate { identity: identity.clone(), issuer: issuer.clone() }
-        }
-    }
-}
-
 fn names(signers: &[Signer]) -> String {
     let name = |signer: &Signer| match signer {
         Signer::Key { fingerprint } => format!("key {}", fingerprint.get(..19).unwrap_or(fingerprint)),
@@ -101,7 +91,7 @@ fn names(signers: &[Signer]) -> String {
 mod tests {
     use kubectl_skills::skill::lock::Unsigned;
     use kubectl_skills::skill::oci::Digest;
-    use kubectl_skills::skill::signature::Format;
+    use kubectl_skills::skill::signature::{self, Format};
 
     use super::*;
 

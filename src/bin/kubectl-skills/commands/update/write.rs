@@ -57,20 +57,20 @@ pub fn prepare(
 /// The lock with the new images in the places of the old ones. What stands around an entry stays with it.
 fn locked(entries: &[Entry], text: &str, file: &str, updates: &[Update]) -> Result<String, Vec<InputError>> {
     let mut wanted: Vec<Entry> = entries.to_vec();
-    let mut moved: BTreeMap<String, String> = BTreeMap::new();
+    let mut replaced: BTreeMap<String, Entry> = BTreeMap::new();
+    let there = |image: &str| entries.iter().any(|entry| entry.image == image);
     for update in updates {
         let Some(new) = &update.entry else { continue };
         let own = lock::Lock::new(wanted.clone()).find(&update.used.image).map(|entry| entry.image.clone());
         wanted.retain(|entry| entry.image != new.image && Some(&entry.image) != own.as_ref());
         wanted.push(new.clone());
-        if let Some(own) = own.filter(|own| *own != new.image) {
-            moved.insert(own, new.image.clone());
+        // Two entries do not become one by an edit of either.
+        if let Some(own) = own.filter(|own| *own == new.image || !there(&new.image)) {
+            replaced.insert(own, new.clone());
         }
     }
-    let there = |image: &String| entries.iter().any(|entry| entry.image == *image);
-    moved.retain(|_, new| !there(new));
-    let renamed = lock::rename(text, file, &moved)?;
-    lock::edit(&renamed, file, &wanted)
+    let text = lock::replace(text, file, &replaced)?;
+    lock::edit(&text, file, &wanted)
 }
 
 impl Written {

@@ -84,7 +84,7 @@ pub fn not_verified(judged: &Judged) -> (String, String) {
     } else if refused.is_empty() {
         let root = &judged.checked.root.digest;
         help.push(format!(
-            "nothing that refers to {root} is a signature, and there is no tag sha256-{}.sig",
+            "nothing that refers to {root} is a signature, and nothing under the tag sha256-{}.sig",
             root.hex()
         ));
         "it has no signature".to_owned()

@@ -392,7 +392,7 @@ fn what_fails_is_said_and_what_cannot_be_read_takes_nothing_out() {
     let woken = edit(&mut world, "b", |object| object["spec"]["runtime"] = "of-next-year".into());
     world.settle(woken);
     assert!(
-        world.ready("b").starts_with("False Invalid: spec.runtime: no runtime is called"),
+        world.ready("b").starts_with("False Invalid: spec.runtime: Unsupported value: \"of-next-year\""),
         "{}",
         world.ready("b")
     );
