@@ -71,14 +71,14 @@ impl Repository {
         )
     }
 
-    /// Sends a blob. `begun`: an upload that the registry has begun for it. An error inside is that of a registry which has put
-    /// bytes of a request that we had given up after those that followed it: sent anew, the blob is whole.
+    /// Sends a blob. `begun`: an upload that the registry has begun for it. A registry may write
+    /// bytes of a request that we gave up after those that followed it: that is an error of its own kind.
     pub async fn upload(
         &self,
         stream: &mut BlobStream,
         begun: Option<Uri>,
         progress: &Progress,
-    ) -> Result<Result<()>> {
+    ) -> Result<()> {
         let descriptor = stream.descriptor().clone();
         let what = self.upload_what(&descriptor);
         let (mut at, chunk) = match begun {
@@ -90,7 +90,7 @@ impl Repository {
         if piece.len() as u64 == descriptor.size {
             // Its end, where the digest is judged.
             stream.next().await?;
-            return self.whole(at, piece, &descriptor, &what, progress).await.map(Ok);
+            return self.whole(at, piece, &descriptor, &what, progress).await;
         }
         let (mut offset, mut resumed) = (0, false);
         while !piece.is_empty() {
@@ -105,11 +105,13 @@ impl Repository {
             .ok_or_else(|| self.no_location(&what))?;
         let ask = Ask::new(Method::PUT, uri, &what).body(Bytes::new(), OCTETS);
         match self.send(ask).await {
-            Ok(answer) if answer.status.is_success() => Ok(Ok(())),
-            Ok(answer) if resumed && answer.status.as_u16() == 400 => Ok(Err(answer.into_error().await)),
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) if resumed && answer.status.as_u16() == 400 => {
+                Err(RegistryError { kind: Kind::Mixed, ..answer.into_error().await })
+            }
             Ok(answer) => Err(answer.into_error().await),
             // The answer was lost, not the upload.
-            Err(error) if error.may_pass() && self.has_blob(&descriptor).await? => Ok(Ok(())),
+            Err(error) if error.may_pass() && self.has_blob(&descriptor).await? => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -180,9 +182,7 @@ impl Repository {
                 let message = format!(
                     "{what}: the registry has {has} bytes of the upload, and was sent {start} to {end}"
                 );
-                return Err(
-                    RegistryError::new(Kind::Refused, message).help("run again: the blob is sent anew")
-                );
+                return Err(RegistryError::new(Kind::Mixed, message).help("run again: the blob is sent anew"));
             }
             at = next;
             if has == end {
