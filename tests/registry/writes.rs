@@ -110,6 +110,42 @@ fn a_large_blob_goes_in_chunks_and_on_where_it_broke() {
     assert_eq!(ranges[..2], ["0-8388607", "8388608-16777215"]);
 }
 
+/// A registry that is slow may still write what we gave up, after the rest that it was then sent.
+#[test]
+fn a_blob_whose_parts_a_registry_mixes_up_is_sent_anew() {
+    let (_out, path, image) = layout(&noise(LARGE));
+    let model = Arc::new(Model { referrers: true, ..Model::default() });
+    let count = AtomicUsize::new(0);
+    let server = faulty(&model, move |request, model| {
+        if request.method != "PATCH" {
+            return None;
+        }
+        let mut part = request.clone();
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                part.body.truncate(3_000_000);
+                model.answer(&part);
+                Some(Answer::new(202, "").ending(End::Nothing))
+            }
+            1 => {
+                let answer = model.answer(&part);
+                for upload in model.state.lock().unwrap().uploads.values_mut() {
+                    let late = upload[..1000].to_vec();
+                    upload.splice(..1000, late.into_iter().rev());
+                }
+                Some(answer)
+            }
+            _ => None,
+        }
+    });
+    let said = skills(&["push", &path, &format!("{}/c/d:1", server.host), "-o", "json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let state = model.state.lock().unwrap();
+    assert_eq!(state.tags[&("c/d".into(), "1".into())], image);
+    let layer = noise(LARGE);
+    assert!(state.blobs[&("c/d".into(), digest(&layer))] == layer, "the registry has other bytes");
+}
+
 #[test]
 fn a_small_blob_whose_connection_breaks_is_sent_again() {
     let (_out, path, image) = layout(b"layer");

@@ -22,6 +22,8 @@ pub enum Kind {
     Broken,
     /// The bytes are not those that their digest names, or not of the announced size.
     Integrity,
+    /// A registry has mixed up the parts of an upload: sent anew, it is whole.
+    Mixed,
     /// Any other refusal of the registry, or an answer that cannot be understood.
     Refused,
     /// A flag, a credential file, or a layout on this machine.

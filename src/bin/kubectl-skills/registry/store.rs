@@ -24,6 +24,9 @@ use super::upload::Mount;
 use crate::notes;
 use crate::skill_files::layout_write::{OnFailure, Writer};
 
+/// How often a blob is sent anew whose parts a registry has mixed up.
+const MIXED_UPLOADS: usize = 2;
+
 /// Opens sources and sinks with the flags of a verb.
 pub struct Stores {
     args: RegistryArgs,
@@ -254,7 +257,14 @@ impl Sink {
                         Mount::No => {}
                     }
                 }
-                repository.upload(&mut source.blob(descriptor).await?, begun, progress).await?;
+                let mut sent = repository.upload(&mut source.blob(descriptor).await?, begun, progress).await;
+                for _ in 0..MIXED_UPLOADS {
+                    if !sent.as_ref().is_err_and(|error| error.kind == Kind::Mixed) {
+                        break;
+                    }
+                    sent = repository.upload(&mut source.blob(descriptor).await?, None, progress).await;
+                }
+                sent?;
             }
         }
         Ok(Way::Sent)

@@ -71,7 +71,8 @@ impl Repository {
         )
     }
 
-    /// Sends a blob. `begun`: an upload that the registry has begun for it.
+    /// Sends a blob. `begun`: an upload that the registry has begun for it. A registry may write
+    /// bytes of a request that we gave up after those that followed it: that is an error of its own kind.
     pub async fn upload(
         &self,
         stream: &mut BlobStream,
@@ -91,10 +92,11 @@ impl Repository {
             stream.next().await?;
             return self.whole(at, piece, &descriptor, &what, progress).await;
         }
-        let mut offset = 0;
+        let (mut offset, mut resumed) = (0, false);
         while !piece.is_empty() {
             let length = piece.len() as u64;
-            at = self.send_chunk(at, offset, piece, &what).await?;
+            let (next, again) = self.send_chunk(at, offset, piece, &what).await?;
+            (at, resumed) = (next, resumed || again);
             offset += length;
             progress.advance(length);
             piece = filled(stream, &mut rest, chunk).await?;
@@ -104,6 +106,9 @@ impl Repository {
         let ask = Ask::new(Method::PUT, uri, &what).body(Bytes::new(), OCTETS);
         match self.send(ask).await {
             Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) if resumed && answer.status.as_u16() == 400 => {
+                Err(RegistryError { kind: Kind::Mixed, ..answer.into_error().await })
+            }
             Ok(answer) => Err(answer.into_error().await),
             // The answer was lost, not the upload.
             Err(error) if error.may_pass() && self.has_blob(&descriptor).await? => Ok(()),
@@ -141,8 +146,9 @@ impl Repository {
         }
     }
 
-    /// Sends a chunk, and after a failure what the registry has not got of it. Gives where the upload goes on.
-    async fn send_chunk(&self, first: Uri, start: u64, bytes: Bytes, what: &Arc<str>) -> Result<Uri> {
+    /// Sends a chunk, and after a failure what the registry has not got of it. Gives where the upload goes on, and whether there
+    /// was a failure.
+    async fn send_chunk(&self, first: Uri, start: u64, bytes: Bytes, what: &Arc<str>) -> Result<(Uri, bool)> {
         let end = start + bytes.len() as u64;
         let (mut at, mut from, mut attempt) = (first, start, 1);
         loop {
@@ -158,7 +164,7 @@ impl Repository {
                             Kind::Broken,
                             format!("{what}: the registry took {has} of {end} bytes"),
                         ),
-                        _ => return Ok(at),
+                        _ => return Ok((at, attempt > 1)),
                     }
                 }
                 // 416: it has another part than we believe.
@@ -176,13 +182,11 @@ impl Repository {
                 let message = format!(
                     "{what}: the registry has {has} bytes of the upload, and was sent {start} to {end}"
                 );
-                return Err(
-                    RegistryError::new(Kind::Refused, message).help("run again: the blob is sent anew")
-                );
+                return Err(RegistryError::new(Kind::Mixed, message).help("run again: the blob is sent anew"));
             }
             at = next;
             if has == end {
-                return Ok(at);
+                return Ok((at, true));
             }
             from = has;
         }
