@@ -307,7 +307,7 @@ fn every_defect_is_reported_with_its_place() {
         ),
         (
             &format!("{head}spec:\n  signedBy: [{{keyFile: cosign.pub, images: []}}]\n"),
-            "policy.yaml:4:35: spec.signedBy[0].images: names no image (name images, or leave it out for all)\n",
+            "policy.yaml:4:36: spec.signedBy[0].images: names no image (name images, or leave it out for all)\n",
         ),
         (
             &format!(
