@@ -44,21 +44,11 @@ pub fn kyverno(policy: &Policy, binding: &Binding) -> Result<Printed, String> {
         .iter()
         .map(|(index, one)| json!({"name": attestor(*index), "cosign": kyverno_authority(&one.who)}))
         .collect();
-    let validations: Vec<Value> = groups(&known)
-        .into_iter()
-        .map(|(patterns, indexes)| {
-            let names: Vec<String> =
-                indexes.iter().map(|index| format!("attestors.{}", attestor(*index))).collect();
-            let meant = patterns.iter().map(|pattern| matching(pattern)).collect::<Vec<_>>().join(" || ");
-            let meant = if meant.is_empty() { String::new() } else { format!("!({meant}) || ") };
-            let verified: Vec<String> =
-                names.iter().map(|name| format!("verifyImageSignatures(image, [{name}]) > 0")).collect();
-            json!({
-                "expression": format!("images.skills.all(image, {meant}{})", verified.join(" || ")),
-                "message": "a skill is not signed by who is named in the policy",
-            })
-        })
-        .collect();
+    let taken: Vec<String> = known.iter().map(|(index, one)| taken_from(*index, one)).collect();
+    let validations = json!([{
+        "expression": format!("images.skills.all(image, {})", taken.join(" || ")),
+        "message": "a skill is not signed by who is named in the policy",
+    }]);
     let mut spec = json!({
         "failurePolicy": "Fail",
         "validationActions": [match binding.action { Action::Deny => "Deny", Action::Warn => "Warn", Action::Audit => "Audit" }],
@@ -116,6 +106,15 @@ fn matching(pattern: &str) -> String {
     format!("image.matches({})", crate::crd::cel::text(&format!("^{}(:[^/@]+)?(@.+)?$", parts.join(".*"))))
 }
 
+/// Whether an image is one that an entry is about, and signed by who it names, in CEL.
+fn taken_from(index: usize, one: &Authority) -> String {
+    let signed = format!("verifyImageSignatures(image, [attestors.{}]) > 0", attestor(index));
+    match one.images.iter().map(|pattern| matching(pattern)).collect::<Vec<_>>().as_slice() {
+        [] => signed,
+        meant => format!("(({}) && {signed})", meant.join(" || ")),
+    }
+}
+
 /// Who may sign what: entries with the same patterns together.
 fn groups(known: &[(usize, &Authority)]) -> Vec<(Vec<String>, Vec<usize>)> {
     let mut out: Vec<(Vec<String>, Vec<usize>)> = Vec::new();
@@ -144,7 +143,13 @@ pub fn sigstore(policy: &Policy, binding: &Binding) -> Result<Printed, String> {
          and these are about images of containers as well. It reads image volumes since the release with pull request 1976."
             .to_owned(),
     );
-    let objects: Vec<Value> = groups(&known)
+    let groups = groups(&known);
+    if groups.len() > 1 {
+        comments.push(
+            "Stricter: an image that several of these are about has to satisfy each of them.".to_owned(),
+        );
+    }
+    let objects: Vec<Value> = groups
         .into_iter()
         .enumerate()
         .map(|(number, (patterns, indexes))| {

@@ -236,13 +236,23 @@ impl Judge<'_> {
 
     fn size(&mut self, known: &Facts) {
         let Limits { files, bytes, tokens, description_tokens } = self.policy.limits;
-        for (what, limit, found) in [
-            ("files", files, known.files),
-            ("bytes of files", bytes, known.bytes),
-            ("tokens of SKILL.md", tokens, known.tokens),
-            ("tokens of name and description", description_tokens, known.description_tokens),
+        // What all skills of an agent come to is not known where one of them is not.
+        let all = self.policy.per_agent;
+        for (what, limit, summed, found) in [
+            ("files", files, None, known.files),
+            ("bytes of files", bytes, None, known.bytes),
+            ("tokens of SKILL.md", tokens, all.tokens, known.tokens),
+            (
+                "tokens of name and description",
+                description_tokens,
+                all.description_tokens,
+                known.description_tokens,
+            ),
         ] {
-            let Some(limit) = limit else { continue };
+            if limit.or(summed).is_none() {
+                continue;
+            }
+            let limit = limit.unwrap_or(u64::MAX);
             let help = format!("make it smaller, or raise the limit in {}", self.policy.file);
             match found {
                 Some(found) if found > limit => {

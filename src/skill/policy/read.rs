@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use spdx::{Licensee, ParseMode};
 
 use super::{
@@ -144,6 +144,10 @@ impl Reader<'_> {
         out.pinned = self.flag(&spec, "pinned");
         out.signed_by =
             self.each(&spec, "signedBy", Self::authority).unwrap_or_default().into_iter().flatten().collect();
+        // Left empty it would ask for nothing, where its author may mean that nobody is trusted.
+        if out.signed_by.is_empty() && spec.get("signedBy").is_some_and(|(_, value)| value == &json!([])) {
+            self.refuse(&spec.path("signedBy"), "names nobody", "name a signer, or leave it out");
+        }
         out.allow_unsigned = self.flag(&spec, "allowUnsigned");
         out.licenses =
             self.each(&spec, "licenses", Self::license).map(|all| all.into_iter().flatten().collect());
@@ -208,6 +212,9 @@ impl Reader<'_> {
             ["key", "keyFile", "identity", "identityRegexp", "issuer", "issuerRegexp", "images"];
         let of = self.fields(path, value, &KNOWN)?;
         let images = self.texts(&of, "images").unwrap_or_default();
+        if images.is_empty() && of.get("images").is_some() {
+            self.refuse(&of.path("images"), "names no image", "name images, or leave it out for all");
+        }
         let key = self.key(&of);
         let identity = self.matcher(&of, "identity", "identityRegexp");
         let issuer = self.matcher(&of, "issuer", "issuerRegexp");

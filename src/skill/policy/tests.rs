@@ -178,6 +178,19 @@ fn each_rule_names_what_breaks_it() {
     );
 }
 
+/// A number that is not known counted as none, and any skill could be one more.
+#[test]
+fn what_is_not_measured_is_not_nothing() {
+    let policy = spec("  perAgent: {tokens: 100}\n");
+    let mut entry = sound("pdf");
+    assert_eq!(broken(&policy, &[entry.clone()], &[&pinned("pdf")], "2026-11-27"), [""; 0]);
+    entry.facts.tokens = None;
+    assert_eq!(
+        broken(&policy, &[entry], &[&pinned("pdf")], "2026-11-27"),
+        ["policy-size[0]: has an unknown number of tokens of SKILL.md"]
+    );
+}
+
 /// A signature of one platform says nothing of what the nodes of another mount.
 #[test]
 fn signatures_of_all_platforms_stand_for_one_of_the_index() {
@@ -287,6 +300,14 @@ fn every_defect_is_reported_with_its_place() {
              policy.yaml:4:35: spec.registries[2]: must not be empty\n\
              policy.yaml:5:23: spec.limits.size: unknown key (did you mean files? known are files, bytes, tokens, descriptionTokens)\n\
              policy.yaml:5:12: spec.limits.files: must be a whole number from 0 on, found -1\n",
+        ),
+        (
+            &format!("{head}spec:\n  signedBy: []\n"),
+            "policy.yaml:4:3: spec.signedBy: names nobody (name a signer, or leave it out)\n",
+        ),
+        (
+            &format!("{head}spec:\n  signedBy: [{{keyFile: cosign.pub, images: []}}]\n"),
+            "policy.yaml:4:36: spec.signedBy[0].images: names no image (name images, or leave it out for all)\n",
         ),
         (
             &format!(

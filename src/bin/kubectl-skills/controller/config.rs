@@ -132,6 +132,33 @@ mod tests {
         );
     }
 
+    /// A policy that only counts for what changes next lets everything stay that was there before.
+    #[test]
+    fn another_lock_or_policy_concerns_all() {
+        use kubectl_skills::skill::lock::Lock;
+        use kubectl_skills::skill::policy::{Enforced, Policy};
+        use std::sync::Arc;
+
+        let keys = [Key::new("a", "1"), Key::new("b", "2")];
+        let with = |options: Options| {
+            Snapshot::new(options, ConfigView::Full, Vec::new(), &GateSource::default()).unwrap()
+        };
+        let plain = || Options::new(profile());
+        let policy = |pinned| {
+            let policy = Policy { pinned, ..Policy::default() };
+            let enforced = Enforced::new(Arc::new(policy), Arc::default(), "2026-11-27".parse().unwrap());
+            Options { policy: Some(Arc::new(enforced)), ..plain() }
+        };
+        let pins = || Options { pins: Some(Arc::new(Lock::default().pins("skills.lock"))), ..plain() };
+        let concerned = |one, other| with(one).concerned(&with(other), keys.iter()).len();
+        assert_eq!(concerned(plain(), plain()), 0);
+        assert_eq!(concerned(policy(true), policy(true)), 0, "the same, read again");
+        assert_eq!(concerned(plain(), policy(true)), 2);
+        assert_eq!(concerned(policy(false), policy(true)), 2);
+        assert_eq!(concerned(pins(), pins()), 0);
+        assert_eq!(concerned(plain(), pins()), 2);
+    }
+
     #[test]
     fn gates_that_cannot_be_read_are_no_gates() {
         let broken = map(
