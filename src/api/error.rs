@@ -40,6 +40,8 @@ pub struct InputError {
     pub message: String,
     /// How to mend it; empty when the message says it.
     pub help: String,
+    /// Identifier of the rule that is broken; empty where it is none of the list.
+    pub rule: &'static str,
     /// Whose fault it is.
     pub fault: Fault,
 }

@@ -13,6 +13,7 @@ mod orphans;
 mod profile;
 #[cfg(test)]
 mod tests;
+mod unpinned;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -324,6 +325,9 @@ impl<'p, 's> Planner<'p, 's> {
         }
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
+        let planned_for: BTreeSet<usize> = orders.iter().filter_map(|order| order.workload).collect();
+        let is_planned = |index| planned_for.contains(&index);
+        unpinned::find(stream, session.options(), is_planned, &mut planned.warnings);
         let by_themselves = settings.by_themselves;
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })
     }
@@ -422,7 +426,8 @@ impl<'p, 's> Planner<'p, 's> {
         } else {
             finding.help.clone()
         };
-        stream.error(whose, &finding.path, finding.message.clone(), help)
+        let rule = finding.rule.id;
+        InputError { rule, ..stream.error(whose, &finding.path, finding.message.clone(), help) }
     }
 
     /// Whether a target may well be in another file.

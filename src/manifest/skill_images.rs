@@ -56,6 +56,16 @@ pub fn skill_images(stream: &Stream<'_>, kinds: Kinds) -> Result<Vec<SkillImage>
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
+/// The references of one object.
+pub(in crate::manifest) fn images_of(mut object: Value, item: &Item, kinds: Kinds) -> Vec<String> {
+    let mut found = Vec::new();
+    visit(&mut object, item, kinds, &mut |_, _, image| {
+        found.push(image.to_owned());
+        None
+    });
+    found
+}
+
 /// Gives references other names, by those that are written; the rest of the text stays.
 ///
 /// # Errors

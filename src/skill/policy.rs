@@ -227,6 +227,11 @@ impl Policy {
             || [files, bytes, tokens, description_tokens].iter().any(Option::is_some)
     }
 
+    /// Whether there is no rule at all.
+    pub fn demands_nothing(&self) -> bool {
+        self.registries.is_none() && !self.pinned && self.per_agent.skills.is_none() && !self.needs_facts()
+    }
+
     /// Exceptions whose last day is over.
     pub fn ended(&self, today: Date) -> impl Iterator<Item = &Exception> {
         self.exceptions.iter().filter(move |exception| exception.is_over(today))

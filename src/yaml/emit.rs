@@ -126,7 +126,20 @@ pub fn single_is_safe(text: &str) -> bool {
 
 /// Characters that readers take for a line break, a byte order mark or unprintable: only an escape is safe.
 fn must_escape(c: char) -> bool {
-    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{a0}' | '\u{ad}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{a0}' | '\u{fffe}' | '\u{ffff}')
+        || (!c.is_ascii() && is_hidden(c))
+}
+
+/// Characters that reorder text or show nothing: what people read would be another text than the one that is there.
+pub fn is_hidden(c: char) -> bool {
+    matches!(c,
+        // Bidirectional marks, embeddings, overrides, isolates: text that reads otherwise than it is.
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+        // Without width: two names that look alike.
+        | '\u{00ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}'
+        // Line ends to some, tags, and fillers that show nothing.
+        | '\u{2028}' | '\u{2029}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Writes a string in double quotes, with the escapes that YAML 1.1, YAML 1.2 and JSON share.
@@ -142,7 +155,10 @@ pub fn double_quoted(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             c if must_escape(c) => {
                 // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", c as u32);
+                let _ = match u32::from(c) {
+                    code @ ..=0xffff => write!(out, "\\u{code:04x}"),
+                    code => write!(out, "\\U{code:08X}"),
+                };
             }
             c => out.push(c),
         }
@@ -545,6 +561,15 @@ mod tests {
             "'it''s 5'"
         );
         assert_eq!(text(&json!("it's 5"), Scalars::default(), false), "\"it's 5\"");
+    }
+
+    /// A description of an image must not read otherwise in a lock than it is.
+    #[test]
+    fn what_reorders_or_hides_text_is_escaped() {
+        assert_eq!(
+            text(&json!("user\u{202e}gpj\u{200b}\u{e0041}é"), Scalars::default(), false),
+            "\"user\\u202egpj\\u200b\\U000E0041é\""
+        );
     }
 
     /// PyYAML reads `1e20` as a string: it wants a point and a signed exponent.

@@ -316,3 +316,64 @@ fn lock_files_of_other_tools_come_and_go() {
     assert_eq!(other.skills(&["lock", "--export", "npx", "--lock-file", "none"]).code, 3);
     assert_eq!(folder.skills(&["lock"]).code, 2, "without manifests there is nothing to lock");
 }
+
+/// What the configuration file names is what the flag without a value means.
+#[test]
+fn a_bare_flag_is_the_lock_of_the_configuration_file() {
+    let folder = manifests("");
+    std::fs::remove_file(folder.path("skills.lock")).expect("a file less");
+    folder.write("locks/ours.lock", both());
+    folder.write(".kubectl-skills.yaml", "locked: locks/ours.lock\n");
+    for args in [&["render", "-f", "m"][..], &["render", "--locked", "-f", "m"]] {
+        let said = folder.skills(args);
+        assert_eq!(said.code, 0, "{args:?}: {}", said.stderr);
+        assert!(said.stdout.contains(&format!("reference: {PDF}@{ONE}\n")), "{args:?}: {}", said.stdout);
+    }
+    let other = folder.skills(&["render", "--locked=skills.lock", "-f", "m"]);
+    assert_eq!(other.code, 3, "what is typed decides: {}", other.stderr);
+}
+
+/// Nothing is planned for a workload that nobody points at, and so nothing pins it.
+#[test]
+fn a_rendered_workload_alone_is_not_passed_over() {
+    let folder = manifests(&both());
+    let rendered = folder.skills(&["render", "-f", "m"]);
+    let deployment =
+        rendered.stdout.split("---\n").find(|text| text.contains("reference: ")).expect("one").to_owned();
+    folder.write("r/deployment.yaml", &deployment);
+    let said = folder.skills(&["render", "--locked", "-f", "r"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, deployment.as_str()), "{}", said.stderr);
+    for image in [PDF, "acme/csv"] {
+        let warning = format!("Deployment team1/weather: {image} is not pinned, and stays as it is");
+        assert_eq!(said.stderr.matches(&warning).count(), 1, "{}", said.stderr);
+    }
+    assert!(!folder.skills(&["render", "-f", "r"]).stderr.contains("is not pinned"));
+    let pinned = folder.skills(&["render", "--locked", "-f", "m"]);
+    assert!(!pinned.stderr.contains("is not pinned"), "{}", pinned.stderr);
+}
+
+/// A write that was cut off would make every image a new one, and forget who had signed it.
+#[test]
+fn an_empty_lock_and_a_link_to_nothing_are_refused() {
+    let folder = manifests("");
+    for args in
+        [&["lock", "-f", "m"][..], &["lock", "-f", "m", "--check"], &["render", "--locked", "-f", "m"]]
+    {
+        let said = folder.skills(args);
+        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{args:?}: {}", said.stderr);
+        assert!(said.stderr.contains("skills.lock:1: is empty; "), "{args:?}: {}", said.stderr);
+    }
+    folder.write("theirs", include_str!("../../testdata/locks/toolhive.lock.yaml"));
+    std::os::unix::fs::symlink("nowhere", folder.path("a.lock")).expect("a link");
+    let said = folder.skills(&["lock", "--import", "theirs", "--lock-file", "a.lock"]);
+    assert_eq!(
+        said.parts(),
+        (
+            3,
+            "",
+            "error: a.lock: is a link to a file that is not there (make what it points at, or remove the link)\n"
+        )
+    );
+    let said = folder.skills(&["lock", "--import", "theirs", "--lock-file", "no/a.lock"]);
+    assert_eq!(said.parts(), (3, "", "error: no/a.lock: No such file or directory (os error 2)\n"));
+}

@@ -349,3 +349,49 @@ fn the_report_says_who_has_what() {
         assert!(text.contains(wanted), "{wanted}\n{text}");
     }
 }
+
+/// Who is refused has to know what to name in an exception, and a program which rule it was.
+#[test]
+fn a_finding_names_the_rule_that_is_broken() {
+    let files = Files::new();
+    let report = files.run(&["validate", "-o", "json"]).json();
+    let rules: Vec<&str> = report["objects"][0]["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|one| one["rule"].as_str().expect("a rule"))
+        .collect();
+    assert_eq!(rules, ["policy-registry", "policy-license", "policy-tools", "policy-agent"]);
+    let policy = files.path("policy.yaml");
+    let text = files.run(&["validate"]).stdout;
+    for rule in ["policy-registry", "policy-license", "policy-tools"] {
+        let help = format!("; or {} gets an exception of {rule})", policy.display());
+        assert_eq!(text.matches(&help).count(), 1, "{help}\n{text}");
+    }
+    assert!(!text.contains("exception of policy-agent"), "none is about it: {text}");
+}
+
+/// A report by a lock that lacks an image must not look as if all were well.
+#[test]
+fn a_report_says_what_a_lock_lacks() {
+    let files = Files::new();
+    let first = lock().lines().take(4).map(|line| format!("{line}\n")).collect::<String>();
+    files.write("skills.lock", &first);
+    files.write(
+        "policy.yaml",
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec: {registries: [ghcr.io]}\n",
+    );
+    let said = files.run(&["report", "-o", "json"]);
+    let lock = files.path("skills.lock");
+    assert_eq!(
+        said.json()["findings"],
+        json!([{
+            "rule": "lock-missing", "agent": said.json()["findings"][0]["agent"], "image": "ghcr.io/stranger/csv:1",
+            "message": format!("is not in {}", lock.display()), "help": "run 'kubectl skills lock -f' on the manifests",
+        }])
+    );
+    assert!(said.stderr.contains("1 agent, 2 skills, 1 finding"), "{said:?}");
+    let (manifest, lock) = (files.path("agent.yaml"), lock.display().to_string());
+    let alone = skills(&["report", "-f", manifest.to_str().expect("a path"), "--against", &lock]);
+    assert_eq!(alone.code, 2, "{alone:?}");
+}

@@ -226,3 +226,129 @@ fn who_signed_is_written_down_and_does_not_change_unseen() {
     assert_eq!(lock(&alice, &["--update"]).code, 0);
     assert!(work.lock().contains(&second));
 }
+
+/// A lock is judged by in CI and at admission: what it says must be what the registry has, and who signed must have signed.
+#[test]
+fn what_a_lock_says_is_held_against_the_registry() {
+    let (alice, mallory) = (Key::new(), Key::new());
+    let model = native();
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    let (first, image) = (work.pushed("1", ""), work.image("1"));
+    work.names(std::slice::from_ref(&image));
+    attach(&model, &first, &alice.bundle(&first, SIGN));
+    let key = alice.file();
+    assert_eq!(work.run(&["lock", "-f", "m", "--key", &key]).code, 0);
+    let (lock, path) = (work.lock(), work.folder.path().join("skills.lock"));
+    let online = |more: &[&str]| work.run(&[&["lock", "-f", "m", "--check", "--online"], more].concat());
+    let fits = online(&["--key", &key]);
+    assert_eq!((fits.code, fits.stdout.as_str()), (0, ""), "{fits:?}");
+    assert!(online(&[]).stderr.contains("note: who signed is not verified"));
+    let offline = work.run(&["lock", "-f", "m", "--check", "--key", &key]);
+    assert_eq!(offline.code, 2, "{offline:?}");
+
+    let content = lock.lines().find(|line| line.contains("content:")).expect("a line").trim().to_owned();
+    let other = format!("content: sha256:{}", "0".repeat(64));
+    for (from, to, key) in [
+        ("license: Apache-2.0", "license: MIT", "license"),
+        ("  - Bash\n", "", "allowedTools"),
+        (content.as_str(), other.as_str(), "content"),
+        ("files: 1", "files: 2", "files"),
+        ("version: 1.2.0", "version: 1.2.1", "version"),
+    ] {
+        let forged = lock.replacen(from, to, 1);
+        assert_ne!(forged, lock, "{from}");
+        std::fs::write(&path, &forged).expect("a file");
+        assert_eq!(work.run(&["lock", "-f", "m", "--check"]).code, 0, "nobody is asked");
+        let said = online(&[]);
+        let begins = format!("facts: skills.lock:5: {image}: {key}: the lock says ");
+        assert!(said.code == 1 && said.stdout.starts_with(&begins), "{key}: {said:?}");
+        assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+        assert!(said.stderr.contains("'kubectl skills lock --update -f' takes it over"), "{said:?}");
+        // And that it does.
+        assert_eq!(work.run(&["lock", "-f", "m", "--update"]).code, 0);
+        assert_eq!(work.lock(), lock, "{key}");
+    }
+    std::fs::write(&path, lock.replace(&alice.fingerprint, &mallory.fingerprint)).expect("a file");
+    assert_eq!(online(&[]).code, 0, "nobody is named whose signature counts");
+    let said = online(&["--key", &key]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (
+            1,
+            &*format!(
+                "signature: skills.lock:5: {image}: the lock says that it is signed by key {}, as bundle of the index; no such \
+                 signature holds\n\
+                 signature: skills.lock:5: {image}: it is signed by key {}, as bundle of the index; the lock does not say so\n",
+                mallory.fingerprint, alice.fingerprint
+            )
+        ),
+        "{said:?}"
+    );
+    let json = online(&["--key", &key, "-o", "json"]).json();
+    assert_eq!(
+        (&json["apiVersion"], &json["kind"]),
+        (&json!("skills.kagenti.dev/v1alpha1"), &json!("SkillLockCheck"))
+    );
+}
+
+/// Registries remove tags after some time; what is pinned runs on.
+#[test]
+fn a_tag_that_is_gone_stays_locked_while_its_digest_is_there() {
+    let model = Arc::new(Model::default());
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    let (digest, image) = (work.pushed("1", ""), work.image("1"));
+    work.names(std::slice::from_ref(&image));
+    assert_eq!(work.run(&["lock", "-f", "m"]).code, 0);
+    let before = work.lock();
+    model.state.lock().expect("it").tags.clear();
+    let gone = format!(
+        "warning: {image}: the registry has no such tag any more; {digest} is there, and stays locked"
+    );
+    for verb in [
+        &["lock", "-f", "m"][..],
+        &["lock", "-f", "m", "--update"],
+        &["lock", "-f", "m", "--check", "--online"],
+    ] {
+        let said = work.run(verb);
+        assert_eq!((said.code, work.lock()), (0, before.clone()), "{said:?}");
+        assert!(said.stderr.contains(&gone), "{said:?}");
+    }
+    model.state.lock().expect("it").manifests.clear();
+    assert_eq!(work.run(&["lock", "-f", "m"]).code, 4, "the digest is gone, too");
+}
+
+/// "Unsigned" is a decision about an image that nobody has signed, and not about one at which nobody has looked.
+#[test]
+fn a_signed_image_is_not_accepted_as_unsigned_without_a_look() {
+    let alice = Key::new();
+    let model = native();
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    let signed = work.pushed("1", "");
+    attach(&model, &signed, &alice.bundle(&signed, SIGN));
+    work.pushed("2", "Another one.\n");
+    let images = [work.image("1"), work.image("2")];
+    work.names(&images);
+    let accept = |more: &[&str]| {
+        let args = ["lock", "-f", "m", "--accept-unsigned", "--reason", "pilot", "--as", "bob"];
+        work.run(&[&args[..], more].concat())
+    };
+    let named = accept(&[&images[0]]);
+    assert_eq!(named.code, 3, "{named:?}");
+    assert!(!work.folder.path().join("skills.lock").exists());
+    let both = accept(&[]);
+    assert_eq!(both.code, 0, "{both:?}");
+    let refused = format!(
+        "warning: {}: it has signatures or attestations at which nobody has looked: by a key; it is not accepted as unsigned",
+        images[0]
+    );
+    let accepted = format!("note: {}: accepted as unsigned by bob\n", images[1]);
+    assert!(both.stderr.contains(&refused) && both.stderr.contains(&accepted), "{both:?}");
+    assert_eq!(work.lock().matches("unsigned:").count(), 1, "{}", work.lock());
+    assert_eq!(work.run(&["lock", "-f", "m", "--key", &alice.file()]).code, 0);
+    let known = accept(&[&images[0]]);
+    assert_eq!(known.code, 3, "{known:?}");
+    assert!(known.stderr.contains(&format!("it is signed by key {}", alice.fingerprint)), "{known:?}");
+}

@@ -12,6 +12,7 @@ mod replacement;
 mod signals;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -95,6 +96,11 @@ pub fn write(changes: &[Change<'_>], roots: &BTreeSet<PathBuf>) -> Run {
 /// # Errors
 /// It is there meanwhile, or cannot be written.
 pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
+    // A dangling link would be replaced by the file, and not what it points at.
+    if path.symlink_metadata().is_ok_and(|about| about.is_symlink()) {
+        let help = "make what it points at, or remove the link";
+        return Err(defect(path, "is a link to a file that is not there", help).into());
+    }
     let written = || {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = leftovers::builder();
@@ -109,9 +115,31 @@ pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map(drop).map_err(std::io::Error::from)
     };
-    written().map_err(|error| Failure::Io(path.display().to_string(), error))?;
+    written().map_err(|error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => defect(
+            path,
+            "somebody else has written it meanwhile, and it stays as it is",
+            "run the command again",
+        )
+        .into(),
+        // The temporary name, which the error has, says nothing.
+        kind => Failure::Io(path.display().to_string(), os_error(&error).unwrap_or_else(|| kind.into())),
+    })?;
     notes::note(&format!("{} written", path.display()));
     Ok(())
+}
+
+/// What the system said, without the path that a library adds.
+fn os_error(error: &std::io::Error) -> Option<std::io::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        let io = one.downcast_ref::<std::io::Error>();
+        if let Some(code) = io.and_then(std::io::Error::raw_os_error) {
+            return Some(std::io::Error::from_raw_os_error(code));
+        }
+        cause = io.and_then(std::io::Error::get_ref).map(|inner| inner as _).or_else(|| one.source());
+    }
+    None
 }
 
 /// Puts the new files in place and returns the paths of those that are.

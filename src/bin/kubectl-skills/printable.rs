@@ -3,20 +3,12 @@
 
 use std::borrow::Cow;
 
-use kubectl_skills::yaml::emit::{self, Quotes, Scalars};
+use kubectl_skills::yaml::emit;
 use serde_json::Value;
 
 /// Whether a character is printed as an escape. Line ends and tabs are not judged here.
 fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            // Bidirectional marks, embeddings, overrides, isolates: text that reads otherwise than it is.
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
-            // Without width: two names that look alike.
-            | '\u{00ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}'
-            // Line ends to some, tags, and fillers that show nothing.
-            | '\u{2028}' | '\u{2029}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    c.is_control() || emit::is_hidden(c)
 }
 
 fn escaped<'t>(text: &'t str, keep: &[char], escape: impl Fn(&mut String, char)) -> Cow<'t, str> {
@@ -56,16 +48,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// A value as YAML text: the same value, each such character as YAML escapes it, which it does in double quotes alone.
 pub fn yaml(value: &Value) -> String {
-    let text = emit::document(value);
-    if !text.chars().any(|c| c != '\n' && is_hostile(c)) {
-        return text;
-    }
-    let quoted = emit::document_with(value, Scalars { quotes: Quotes::Double, ..Scalars::default() });
-    let escape = |out: &mut String, c: char| match u32::from(c) {
-        code @ ..=0xffff => out.push_str(&format!("\\u{code:04x}")),
-        code => out.push_str(&format!("\\U{code:08X}")),
-    };
-    escaped(&quoted, &['\n'], escape).into_owned()
+    emit::document(value)
 }
 
 #[cfg(test)]

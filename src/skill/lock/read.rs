@@ -17,16 +17,22 @@ use crate::yaml::path::display;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
 /// What makes a lock that is right.
-const AGAIN: &str = "correct it, or let 'kubectl skills lock' write it again";
+pub(super) const AGAIN: &str = "correct it, or get it back from Git; moved away, 'kubectl skills lock -f' on the manifests writes a new one";
 
 impl Lock {
-    /// Reads a file; text without a document is a lock without entries.
+    /// Reads a file; one of comments alone is a lock without entries.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line.
     pub fn read(text: &str, file: &str) -> Result<Self, Vec<InputError>> {
         let origin = |line| Origin { file: file.to_owned(), document: 0, line };
         let slice = match yaml::split(text).as_slice() {
+            // A write that was cut off must not make every image a new one.
+            [] if text.trim().is_empty() => {
+                let message = "is empty; a lock without images has its kind at least".to_owned();
+                let help = AGAIN.to_owned();
+                return Err(vec![InputError { origin: origin(1), message, help, ..InputError::default() }]);
+            }
             [] => return Ok(Self::default()),
             [only] => *only,
             [_, second, ..] => {
@@ -246,7 +252,8 @@ impl Reader<'_> {
             None | Some(Value::Null) => None,
             Some(Value::Number(number)) if number.is_u64() => number.as_u64(),
             Some(other) => {
-                let message = format!("must be a whole number, found {}", type_name(other));
+                let found = if other.is_number() { other.to_string() } else { type_name(other).to_owned() };
+                let message = format!("must be a whole number from 0 on, found {found}");
                 self.refuse(&at.below(key), message, "");
                 None
             }

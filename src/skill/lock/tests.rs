@@ -1,3 +1,4 @@
+use super::read::AGAIN;
 use super::*;
 
 const ONE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -115,7 +116,8 @@ fn what_is_wrong_is_reported_with_its_line() {
             Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
         }
     };
-    assert_eq!(reported(""), "read");
+    let cut_off = format!("skills.lock:1: is empty; a lock without images has its kind at least ({AGAIN})\n");
+    assert_eq!((reported(""), reported(" \n")), (cut_off.clone(), cut_off));
     assert_eq!(reported("# nothing\n"), "read");
     let head = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillLock\n";
     for (text, wanted) in [
@@ -124,20 +126,23 @@ fn what_is_wrong_is_reported_with_its_line() {
             "skills.lock:1:1: apiVersion: is required (write apiVersion: skills.kagenti.dev/v1alpha1)\n\
              skills.lock:1:7: kind: \"SkillLocks\" is not known (known is SkillLock)\n",
         ),
-        (
-            "[]\n".into(),
-            "skills.lock:1:1: must be a SkillLock, found array (correct it, or let 'kubectl skills lock' write it again)\n",
-        ),
+        ("[]\n".into(), &format!("skills.lock:1:1: must be a SkillLock, found array ({AGAIN})\n")),
         (format!("{head}---\na: 1\n"), "skills.lock:3: a second document: a lock is one\n"),
         (
             format!(
                 "{head}skills:\n- image: a/b:1\n- image: a/b:1\n  digest: sha256:1\n  files: many\n  version: 1.0\n"
             ),
-            "skills.lock:4:3: skills[0].digest: is required (correct it, or let 'kubectl skills lock' write it again)\n\
-             skills.lock:6:11: skills[1].digest: \"sha256:1\" is no digest: sha256: must be followed by 64 hexadecimal digits in \
-             lower case (correct it, or let 'kubectl skills lock' write it again)\n\
-             skills.lock:8:12: skills[1].version: must be a string, found integer (quote it)\n\
-             skills.lock:7:10: skills[1].files: must be a whole number, found string\n",
+            &format!(
+                "skills.lock:4:3: skills[0].digest: is required ({AGAIN})\n\
+                 skills.lock:6:11: skills[1].digest: \"sha256:1\" is no digest: sha256: must be followed by 64 hexadecimal digits in \
+                 lower case ({AGAIN})\n\
+                 skills.lock:8:12: skills[1].version: must be a string, found integer (quote it)\n\
+                 skills.lock:7:10: skills[1].files: must be a whole number from 0 on, found string\n"
+            ),
+        ),
+        (
+            format!("{head}skills:\n- image: a/b:1\n  digest: {ONE}\n  files: -1\n"),
+            "skills.lock:6:10: skills[0].files: must be a whole number from 0 on, found -1\n",
         ),
         (
             format!(

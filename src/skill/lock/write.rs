@@ -32,7 +32,8 @@ pub fn edit_with(
     entries: &[Entry],
     imported: Option<(&str, &Value)>,
 ) -> Result<String, Vec<InputError>> {
-    let before = Lock::read(text, file)?;
+    // Without a file there is nothing to read.
+    let before = if text.is_empty() { Lock::default() } else { Lock::read(text, file)? };
     let slices = yaml::split(text);
     let Some(slice) = slices.first() else {
         let mut sorted: Vec<&Entry> = entries.iter().collect();

@@ -97,7 +97,7 @@ struct Judge<'j> {
 impl Judge<'_> {
     /// Reports, unless an exception lets it through.
     fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) {
-        let (mut message, help) = (message.into(), help.into());
+        let (mut message, mut help) = (message.into(), help.into());
         let mut exceptions = self
             .policy
             .exceptions
@@ -109,6 +109,7 @@ impl Judge<'_> {
         if let Some(ended) = exceptions.next() {
             message.push_str(&format!("; the exception for it ended on {}", ended.until));
         }
+        help.push_str(&format!("; or {} gets an exception of {}", self.policy.file, rule.name()));
         self.out.push(Broken { rule, skill: Some(self.index), message, help });
     }
 

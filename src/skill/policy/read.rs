@@ -18,6 +18,9 @@ use crate::api::object::Origin;
 use crate::skill::oci::Digest;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
+/// What makes a policy of one that demands nothing.
+const NOTHING: &str = "write a rule, such as registries: [ghcr.io/acme]; without a policy leave the flag out";
+
 /// How licences are read: as SPDX has them, those with an old name among them.
 pub(super) const LICENSES: ParseMode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
 
@@ -126,7 +129,10 @@ impl Reader<'_> {
                 self.refuse(&top.path(key), format!("must be {wanted}, found {found:?}"), "");
             }
         }
-        let Some((path, spec)) = top.get("spec") else { return out };
+        let Some((path, spec)) = top.get("spec") else {
+            self.refuse(&top.path("spec"), "is required", NOTHING);
+            return out;
+        };
         const KNOWN: [&str; 10] = [
             "registries",
             "pinned",
@@ -178,6 +184,9 @@ impl Reader<'_> {
             .into_iter()
             .flatten()
             .collect();
+        if self.errors.is_empty() && out.demands_nothing() {
+            self.refuse(&spec.path, "demands nothing, and would allow every skill", NOTHING);
+        }
         out
     }
 

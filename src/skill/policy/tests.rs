@@ -99,7 +99,11 @@ fn what_keeps_the_rules_breaks_none() {
     let policy = policy(FULL);
     let entries = [sound("pdf"), sound("csv")];
     assert_eq!(broken(&policy, &entries, &[&pinned("pdf"), &pinned("csv")], "2026-11-27"), [""; 0]);
-    assert_eq!(broken(&spec("  pinned: false\n"), &[], &["pdf"], "2026-11-27"), [""; 0], "no rule, no lock");
+    assert_eq!(
+        broken(&spec("  perAgent: {skills: 9}\n"), &[], &["pdf"], "2026-11-27"),
+        [""; 0],
+        "no fact, no lock"
+    );
 }
 
 #[test]
@@ -271,7 +275,20 @@ fn reported(text: &str) -> String {
 #[test]
 fn every_defect_is_reported_with_its_place() {
     let head = format!("apiVersion: {API_VERSION}\nkind: {KIND}\n");
-    assert_eq!(reported(&head), "read");
+    // A policy that lost its rules must not let everything through.
+    let help = "write a rule, such as registries: [ghcr.io/acme]; without a policy leave the flag out";
+    assert_eq!(reported(&head), format!("policy.yaml:1:1: spec: is required ({help})\n"));
+    for nothing in [
+        "{}",
+        "{pinned: false, allowUnsigned: true}",
+        "{limits: {}, exceptions: [{image: a.b/c, rule: policy-tools, reason: x, until: 2027-01-31}]}",
+    ] {
+        assert_eq!(
+            reported(&format!("{head}spec: {nothing}\n")),
+            format!("policy.yaml:3:1: spec: demands nothing, and would allow every skill ({help})\n")
+        );
+    }
+    assert_eq!(reported(&format!("{head}spec: {{registries: []}}\n")), "read", "which allows none");
     for (text, wanted) in [
         ("", "policy.yaml:1: is empty; a policy is one SkillPolicy of skills.kagenti.dev/v1alpha1\n"),
         ("- a\n", "policy.yaml:1:1: must be keys and values, found array\n"),

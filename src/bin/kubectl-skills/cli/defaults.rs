@@ -55,7 +55,19 @@ pub fn from_file(command: Command, matches: &ArgMatches) -> Result<(Command, Opt
             return command;
         }
         used.keys.push(setting.name);
-        command.mut_subcommand(verb, |sub| sub.mut_arg(id, |arg| arg.default_values(setting.values)))
+        command.mut_subcommand(verb, |sub| {
+            sub.mut_arg(id, |arg| {
+                // A flag that names a file and may stand without one means this one.
+                let may_be_bare = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+                let arg = match setting.values.as_slice() {
+                    [only] if may_be_bare && setting.name == "locked" => {
+                        arg.default_missing_value(only.clone())
+                    }
+                    _ => arg,
+                };
+                arg.default_values(setting.values)
+            })
+        })
     });
     Ok((command, Some(used)))
 }

@@ -49,6 +49,27 @@ pub fn open_reference(image: &str, args: &SourceArgs, verb: &'static str) -> Res
     Ok(Opened { content: Box::new(content), root })
 }
 
+/// Whether a registry answers that there is no such tag; any other answer says nothing.
+#[cfg(feature = "registry")]
+pub fn tag_is_gone(image: &str, args: &SourceArgs, verb: &'static str) -> bool {
+    let Ok(reference) = Reference::parse(image) else { return false };
+    let Some(tag) = reference.tag_or_latest().filter(|_| reference.digest.is_none()).map(str::to_owned)
+    else {
+        return false;
+    };
+    let asked = crate::net::block_on(async {
+        let source = Stores::new(&args.registry, verb)?.source(&Place::Registry(reference))?;
+        Ok(source.tag(&tag).await?)
+    });
+    matches!(asked, Ok(None))
+}
+
+/// A build without registries hears of no tag.
+#[cfg(not(feature = "registry"))]
+pub fn tag_is_gone(_: &str, _: &SourceArgs, _: &'static str) -> bool {
+    false
+}
+
 /// What is kept in its registry about who signed the image that a manifest names.
 #[cfg(feature = "registry")]
 pub fn signatures(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::image_reference;
 use kubectl_skills::manifest::skill_images::skill_images;
 use kubectl_skills::manifest::stream::Stream;
@@ -29,6 +30,7 @@ mod check;
 mod decision;
 mod exchange;
 mod look;
+mod online;
 pub mod signers;
 
 use look::{Looked, Order};
@@ -42,6 +44,9 @@ Examples:
 
   # Does the lock have every skill, and nothing else? No registry is asked
   kubectl skills lock -f manifests -R --check
+
+  # Is what it says true: of what is in each image, and of who signed it?
+  kubectl skills lock -f manifests -R --check --online --key cosign.pub
 
   # A tag has moved, and that is meant
   kubectl skills lock -f manifests -R --update ghcr.io/acme/skills/pdf:1.2
@@ -68,10 +73,12 @@ pub struct Args {
     /// Write nothing: end with 1 if the lock lacks an image, has one that is not named, or another digest than a manifest
     #[arg(long, conflicts_with_all = ["update", "keep", "accept_unsigned", "import", "export"])]
     check: bool,
-    /// With --check: ask the registries too whether a tag has moved
+    /// With --check: ask the registries too whether a tag has moved, whether what the lock says of each image is what is in it and,
+    /// with --key or --certificate-identity, whether who it says has signed it
     #[arg(long, requires = "check")]
     online: bool,
-    /// Take over the digests of tags that have moved; without it they are reported, and the lock keeps what it has
+    /// Take over the digests of tags that have moved, and look into every image again; without it a moved tag is reported, and the
+    /// lock keeps what it has
     #[arg(long)]
     update: bool,
     /// Keep entries of images that no manifest names
@@ -128,7 +135,7 @@ impl<'a> File<'a> {
     fn read(path: &'a Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let text = if path.exists() { Some(read_text(path)?) } else { None };
-        let lock = Lock::read(text.as_deref().unwrap_or_default(), &name)?;
+        let lock = text.as_deref().map(|text| Lock::read(text, &name)).transpose()?.unwrap_or_default();
         Ok(Self { path, name, text, lock })
     }
 
@@ -197,6 +204,11 @@ pub fn run(args: &Args) -> Run {
         notes::warning("no skill image is named in the manifests");
     }
     if args.check {
+        if signers::Signers::given(args) && !args.online {
+            return Err(Failure::Usage(
+                "signatures are kept in registries: with --check, whose signature counts needs --online as well".into(),
+            ));
+        }
         return check::run(args, &file, &all, &chosen);
     }
     let (entries, fates) = locked(args, &file, &all, &chosen)?;
@@ -280,25 +292,43 @@ fn locked(
             Order {
                 image: one.to_resolve(),
                 // What was looked into once need not be again.
-                known: own.filter(|entry| entry.facts.files.is_some()).map(|entry| entry.digest.clone()),
+                known: own
+                    .filter(|entry| entry.facts.files.is_some() && !args.update)
+                    .map(|entry| entry.digest.clone()),
                 look: own.is_none() || args.update || one.digest.is_some(),
+                locked: own.map(|entry| entry.digest.clone()),
             }
         })
         .collect();
     let looked = look::all(&orders, &args.source, args.limits.limits())?;
     let decision = args.accept_unsigned.then(|| decision::of(args)).transpose()?;
     let signers = signers::Signers::of(args)?;
-    let mut entries = Entries::new();
+    let (mut entries, mut unaccepted) = (Entries::new(), Vec::new());
     for (one, looked) in asked.iter().zip(looked) {
         let (mut entry, fate) = judged(args, file, one, looked)?;
         signers.look(args, &mut entry, file.lock.find(&one.image))?;
-        if let Some(decision) = &decision
-            && entry.signed.as_ref().is_none_or(Vec::is_empty)
-            && entry.unsigned.is_none()
-        {
-            entry.unsigned = Some(decision.clone());
+        if let Some(decision) = &decision {
+            match signers.signed_by(args, &entry)? {
+                Some(why) => unaccepted.push((entry.image.clone(), why)),
+                None if entry.unsigned.is_none() => {
+                    notes::note(&format!("{}: accepted as unsigned by {}", entry.image, decision.by));
+                    entry.unsigned = Some(decision.clone());
+                }
+                None => {}
+            }
         }
         entries.push((entry, fate));
+    }
+    if chosen.0.is_some() && !unaccepted.is_empty() {
+        let refused = |(image, (why, help)): (String, (String, &'static str))| InputError {
+            message: format!("{image}: {why}; it is not accepted as unsigned"),
+            help: help.to_owned(),
+            ..InputError::default()
+        };
+        return Err(Failure::Input(unaccepted.into_iter().map(refused).collect()));
+    }
+    for (image, (why, help)) in &unaccepted {
+        notes::warning(&format!("{image}: {why}; it is not accepted as unsigned ({help})"));
     }
     for entry in file.lock.entries() {
         let is_named =
@@ -329,6 +359,9 @@ fn judged(args: &Args, file: &File<'_>, one: &WantedImage, looked: Looked) -> Re
     };
     let Some(own) = file.lock.find(&one.image) else { return Ok((read(looked, &one.image), Fate::New)) };
     if own.digest == looked.digest {
+        if looked.is_gone {
+            notes::warning(&online::gone(own));
+        }
         let mut entry = own.clone();
         if looked.found.is_some() {
             let fresh = read(looked, &own.image);

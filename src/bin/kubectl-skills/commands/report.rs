@@ -9,13 +9,14 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::skill_binding::{Delivery, is_binding};
 use kubectl_skills::manifest::render::{PlannedRuntime, plan_all};
 use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::bindings::Binding;
 use kubectl_skills::skill::lock::Lock;
 
 use self::inventory::{Inventory, Known};
 use super::files::load;
 use crate::args::{ClusterArgs, PlanningArgs};
-use crate::exit::{Outcome, Run};
+use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::planning::today;
 use crate::sink;
@@ -74,16 +75,28 @@ pub fn run(args: &Args) -> Run {
     let mut planning = args.planning.resolve()?;
     let against = args.against.as_deref().map(|path| {
         let text = source::read_text(path)?;
-        Ok::<_, crate::exit::Failure>(Lock::read(&text, &path.display().to_string())?)
+        Ok::<_, Failure>(Lock::read(&text, &path.display().to_string())?)
     });
     let against = against.transpose()?;
+    if against.is_some() && planning.lock.is_none() {
+        return Err(Failure::Usage(
+            "--against compares with the lock of today: give --locked as well".into(),
+        ));
+    }
     // What is refused is shown as well: the plans are made without lock and policy, which are asked afterwards.
     let (lock, policy) = (planning.lock.take(), planning.policy.take());
+    let pins = lock.as_ref().map(|locked| Arc::clone(&locked.pins));
     let lock = lock.map(|locked| locked.lock).unwrap_or_default();
     let loaded = load(&inputs, args.namespace.as_deref(), &planning, false, &args.cluster)?;
     let planned = plan_all(&loaded.stream, &loaded.settings);
     planned.notes.iter().for_each(|note| notes::note(note));
-    let known = Known { lock: &Arc::clone(&lock), against: against.as_ref(), policy, today: today() };
+    let known = Known {
+        lock: &Arc::clone(&lock),
+        against: against.as_ref(),
+        pins: pins.as_deref(),
+        policy,
+        today: today(),
+    };
     let inventory =
         Inventory::new(&planned, |index| skills_of(&loaded.stream, &planned.plans[index]), &known);
     match args.output {
@@ -93,10 +106,10 @@ pub fn run(args: &Args) -> Run {
         Format::Cyclonedx => sink::json(&machine::cyclonedx(&inventory))?,
     }
     notes::summary(&format!(
-        "{} agents, {} skills, {} findings",
-        inventory.agents.len(),
-        inventory.skills.len(),
-        inventory.findings.len()
+        "{}, {}, {}",
+        counted(inventory.agents.len(), "agent"),
+        counted(inventory.skills.len(), "skill"),
+        counted(inventory.findings.len(), "finding")
     ));
     Ok(Outcome::Done)
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kubectl_skills::api::error::InputError;
 use tempfile::TempPath;
 
-use super::{Change, attributes, defect, leftovers};
+use super::{Change, attributes, defect, leftovers, os_error};
 
 const CHANGED: &str = "changed on disk since it was read, and is left as it is";
 const AGAIN: &str = "run the command again";
@@ -55,9 +55,10 @@ impl<'t> Replacement<'t> {
             return Err(defect(path, "changed on disk since it was read; nothing is written", AGAIN));
         }
         let folder = real.parent().unwrap_or(Path::new("/"));
-        let mut file = leftovers::builder()
-            .tempfile_in(folder)
-            .map_err(|error| defect(path, format!("cannot write a new file alongside it: {error}"), ""))?;
+        let mut file = leftovers::builder().tempfile_in(folder).map_err(|error| {
+            let error = os_error(&error).unwrap_or(error);
+            defect(path, format!("cannot write a new file alongside it: {error}"), "")
+        })?;
         for piece in &change.after {
             file.write_all(piece.as_bytes()).map_err(failed)?;
         }

@@ -1,4 +1,4 @@
-//! `lock --check`: what a lock and manifests do not agree in.
+//! `lock --check`: what a lock and manifests do not agree in. What registries say is left to `online`.
 
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::Origin;
@@ -7,14 +7,14 @@ use kubectl_skills::manifest::wanted_images::WantedImage;
 use kubectl_skills::skill::lock::Entry;
 use serde_json::{Value, json};
 
-use super::{Args, Chosen, File, Order, look};
+use super::{Args, Chosen, File, online};
 use crate::args::Report;
 use crate::exit::{Failure, Outcome, Run};
 use crate::{notes, printable, sink};
 
 /// One difference.
-struct Difference {
-    kind: &'static str,
+pub(super) struct Difference {
+    pub(super) kind: &'static str,
     image: String,
     at: InputError,
 }
@@ -47,7 +47,7 @@ pub fn run(args: &Args, file: &File<'_>, all: &[WantedImage], chosen: &Chosen) -
         }
     }
     if args.online {
-        found.extend(moved(args, file, &asked)?);
+        found.extend(online::differences(args, file, &asked)?);
     }
     print(args, &found)?;
     if found.is_empty() {
@@ -56,26 +56,30 @@ pub fn run(args: &Args, file: &File<'_>, all: &[WantedImage], chosen: &Chosen) -
     }
     let written = if file.text.is_some() { "" } else { " (there is no such file)" };
     notes::summary(&format!(
-        "{}{written} does not fit the manifests in {}; run 'kubectl skills lock -f' on them",
+        "{}{written} does not fit {} in {}; {}",
         file.name,
-        counted(found.len(), "place")
+        if args.online { "manifests and registries" } else { "the manifests" },
+        counted(found.len(), "place"),
+        advice(&found)
     ));
     Ok(Outcome::Found)
 }
 
-/// Tags that have moved since.
-fn moved(args: &Args, file: &File<'_>, asked: &[&WantedImage]) -> Result<Vec<Difference>, Failure> {
-    let known: Vec<(&&WantedImage, &Entry)> =
-        asked.iter().filter_map(|one| Some((one, file.lock.find(&one.image)?))).collect();
-    let orders: Vec<Order> = known
-        .iter()
-        .map(|(one, own)| Order { image: one.to_resolve(), known: Some(own.digest.clone()), look: false })
-        .collect();
-    let looked = look::all(&orders, &args.source, args.limits.limits())?;
-    let moved = known.iter().zip(looked).filter(|((_, own), looked)| own.digest != looked.digest);
-    Ok(moved
-        .map(|((_, own), looked)| of_entry("moved", file, own, format!("its tag is {} now", looked.digest)))
-        .collect())
+/// What mends all of it.
+fn advice(found: &[Difference]) -> String {
+    let any = |kinds: &[&str]| found.iter().any(|one| kinds.contains(&one.kind));
+    let all = [
+        (any(&["missing", "unused", "differs"]), "run 'kubectl skills lock -f' on them"),
+        (
+            any(&["moved", "facts"]),
+            "if what the registry has is right, 'kubectl skills lock --update -f' takes it over",
+        ),
+        (
+            any(&["signature"]),
+            "'kubectl skills lock -f' with these keys and identities writes down who signed",
+        ),
+    ];
+    all.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect::<Vec<_>>().join("; ")
 }
 
 fn difference(kind: &'static str, one: &WantedImage, place: &InputError, message: &str) -> Difference {
@@ -83,7 +87,7 @@ fn difference(kind: &'static str, one: &WantedImage, place: &InputError, message
     Difference { kind, image: one.image.clone(), at }
 }
 
-fn of_entry(kind: &'static str, file: &File<'_>, entry: &Entry, message: String) -> Difference {
+pub(super) fn of_entry(kind: &'static str, file: &File<'_>, entry: &Entry, message: String) -> Difference {
     let origin = Origin { file: file.name.clone(), document: 0, line: entry.line };
     let at = InputError { origin, message: format!("{}: {message}", entry.image), ..InputError::default() };
     Difference { kind, image: entry.image.clone(), at }
@@ -105,7 +109,12 @@ fn print(args: &Args, found: &[Difference]) -> Result<(), Failure> {
                 })
             };
             let all: Vec<Value> = found.iter().map(value).collect();
-            sink::object(format, &json!({"differences": all}))
+            sink::object(
+                format,
+                &json!({
+                    "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillLockCheck", "differences": all,
+                }),
+            )
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Order {
     pub known: Option<Digest>,
     /// Whether it is looked into where it is something else.
     pub look: bool,
+    /// What it is where its tag is gone.
+    pub locked: Option<Digest>,
 }
 
 /// An image that was found.
@@ -31,6 +33,8 @@ pub struct Looked {
     pub digest: Digest,
     /// What is in it; none where that was not wanted.
     pub found: Option<Inspected>,
+    /// Whether the tag is gone, and only the digest of the lock still there.
+    pub is_gone: bool,
 }
 
 /// Looks all of them up, in their order.
@@ -66,15 +70,32 @@ pub fn all(orders: &[Order], args: &SourceArgs, limits: Limits) -> Result<Vec<Lo
 }
 
 fn one(order: &Order, args: &SourceArgs, limits: &Limits) -> Result<Looked, Failure> {
-    let Opened { mut content, root } = image_source::open_reference(&order.image, args, "lock")?;
+    let (Opened { mut content, root }, is_gone) = opened(order, args)?;
     let digest = root.digest.clone();
     let is_known = order.known.as_ref() == Some(&digest);
     if is_known || !(order.look || order.known.is_none()) {
-        return Ok(Looked { digest, found: None });
+        return Ok(Looked { digest, found: None, is_gone });
     }
     let found = inspect::image(&mut *content, &order.image, &root, None, limits);
     let found = found.map_err(|error| Failure::from(within(order.image.clone(), error)))?;
-    Ok(Looked { digest, found: Some(found) })
+    Ok(Looked { digest, found: Some(found), is_gone })
+}
+
+/// Opens the image: that of the reference or, where the registry refuses the tag and has the digest of the lock, that one.
+fn opened(order: &Order, args: &SourceArgs) -> Result<(Opened, bool), Failure> {
+    let failure = match image_source::open_reference(&order.image, args, "lock") {
+        Ok(opened) => return Ok((opened, false)),
+        Err(failure) => failure,
+    };
+    match &order.locked {
+        Some(digest) if image_source::tag_is_gone(&order.image, args, "lock") => {
+            let pinned = format!("{}@{digest}", order.image);
+            image_source::open_reference(&pinned, args, "lock")
+                .map(|opened| (opened, true))
+                .map_err(|_| failure)
+        }
+        _ => Err(failure),
+    }
 }
 
 /// All failures as one: the first that is neither input nor a registry's decides, then a registry's.

@@ -19,6 +19,22 @@ impl Signers {
         Ok(Self)
     }
 
+    /// Nobody can be.
+    pub fn given(_: &Args) -> bool {
+        false
+    }
+
+    /// Nobody.
+    pub fn verified(&self, _: &Args, _: &Entry) -> Result<Option<Entry>, Failure> {
+        Ok(None)
+    }
+
+    /// Only what the lock says.
+    pub fn signed_by(&self, _: &Args, entry: &Entry) -> Result<Option<(String, &'static str)>, Failure> {
+        let signed = entry.signed.iter().flatten().count();
+        Ok((signed > 0).then(|| ("the lock says that it is signed".to_owned(), "")))
+    }
+
     /// Leaves it as it is.
     pub fn look(&self, _: &Args, _: &mut Entry, _: Option<&Entry>) -> Result<(), Failure> {
         Ok(())
@@ -27,9 +43,13 @@ impl Signers {
 
 #[cfg(feature = "registry")]
 mod with_registry {
+    use std::collections::BTreeSet;
+
     use kubectl_skills::api::image_reference;
     use kubectl_skills::skill::lock::Signed;
-    use kubectl_skills::skill::signature::trust::Trust;
+    use kubectl_skills::skill::policy::judge::shown;
+    use kubectl_skills::skill::signature::Refusal;
+    use kubectl_skills::skill::signature::trust::{Root, Trust};
 
     use super::super::super::image_source;
     use super::{Args, Entry, Failure};
@@ -40,6 +60,54 @@ mod with_registry {
     pub struct Signers(Option<Trust>);
 
     impl Signers {
+        /// Whether the flags name anybody.
+        pub fn given(args: &Args) -> bool {
+            args.trust.given()
+        }
+
+        /// An entry as it is by the signatures that hold; none where the flags name nobody.
+        ///
+        /// # Errors
+        /// An answer that says neither.
+        pub fn verified(&self, args: &Args, entry: &Entry) -> Result<Option<Entry>, Failure> {
+            let Some(trust) = &self.0 else { return Ok(None) };
+            let mut found = entry.clone();
+            record(&mut found, &checked(args, entry, trust)?);
+            Ok(Some(found))
+        }
+
+        /// Why an image is not one that nobody signed, and how to go on: it is signed, or has signatures at which nobody looked.
+        ///
+        /// # Errors
+        /// An answer that says neither.
+        pub fn signed_by(
+            &self,
+            args: &Args,
+            entry: &Entry,
+        ) -> Result<Option<(String, &'static str)>, Failure> {
+            let signed: BTreeSet<String> =
+                entry.signed.iter().flatten().map(|one| shown(&one.signer)).collect();
+            if !signed.is_empty() {
+                let who = signed.into_iter().collect::<Vec<_>>().join("; ");
+                return Ok(Some((format!("it is signed by {who}"), "it needs no decision")));
+            }
+            // Who was looked for has not signed it; or was decided before.
+            if self.0.is_some() || entry.unsigned.is_some() {
+                return Ok(None);
+            }
+            let root = Root::public_good().map_err(|why| Failure::input(why, ""))?;
+            let nobody = Trust { keys: Vec::new(), identities: Vec::new(), root, require_log: false };
+            let checked = checked(args, entry, &nobody)?;
+            let found: BTreeSet<String> = checked.refused().map(|(_, _, refusal)| by(refusal)).collect();
+            if found.is_empty() {
+                return Ok(None);
+            }
+            let found = found.into_iter().collect::<Vec<_>>().join("; ");
+            let help =
+                "look who signed it first: --key, or --certificate-identity with --certificate-oidc-issuer";
+            Ok(Some((format!("it has signatures or attestations at which nobody has looked: {found}"), help)))
+        }
+
         /// Those of the flags.
         pub fn of(args: &Args) -> Result<Self, Failure> {
             Ok(Self(args.trust.given().then(|| args.trust.resolve()).transpose()?))
@@ -71,14 +139,29 @@ mod with_registry {
         }
     }
 
-    fn verify(args: &Args, entry: &mut Entry, trust: &Trust) -> Result<(), Failure> {
+    /// What is kept with the image of an entry.
+    fn checked(args: &Args, entry: &Entry, trust: &Trust) -> Result<Checked, Failure> {
         let digest = image_reference::parts(&entry.image).and_then(|parts| parts.digest);
         let image = match digest {
             Some(_) => entry.image.clone(),
             None => format!("{}@{}", entry.image, entry.digest),
         };
-        let checked = image_source::signatures(&image, &args.source, trust, "lock")?;
-        let is_signed = record(entry, &checked);
+        image_source::signatures(&image, &args.source, trust, "lock")
+    }
+
+    /// Whose a signature is of which nobody knows whether it counts.
+    fn by(refusal: &Refusal) -> String {
+        match refusal {
+            Refusal::NoKey | Refusal::OtherKey => "by a key".to_owned(),
+            Refusal::NoIdentity { identity, issuer } | Refusal::OtherIdentity { identity, issuer } => {
+                format!("by {identity} of {issuer}")
+            }
+            _ => "one that cannot be checked".to_owned(),
+        }
+    }
+
+    fn verify(args: &Args, entry: &mut Entry, trust: &Trust) -> Result<(), Failure> {
+        let is_signed = record(entry, &checked(args, entry, trust)?);
         if !is_signed && entry.unsigned.is_none() && !args.accept_unsigned {
             notes::warning(&format!(
                 "{}: nobody who is trusted has signed {} ('kubectl skills verify' says what is there)",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kubectl_skills::manifest::summary::counted;
 use sha2::{Digest as _, Sha256};
 
 use super::changes::Kind;
@@ -92,7 +93,12 @@ impl Page<'_> {
         let Inventory { agents, skills, findings, changes, compared, policy } = self.inventory;
         let uses: usize = agents.iter().map(|agent| agent.uses.len()).sum();
         let unlocked = skills.iter().filter(|skill| skill.entry.is_none()).count();
-        let mut line = format!("{} agents, {} skills, {uses} uses", agents.len(), skills.len());
+        let mut line = format!(
+            "{}, {}, {}",
+            counted(agents.len(), "agent"),
+            counted(skills.len(), "skill"),
+            counted(uses, "use")
+        );
         if unlocked > 0 {
             let _ = write!(line, "; <span class=\"warn\">{unlocked} skills are not in the lock</span>");
         }

@@ -1,18 +1,19 @@
 //! Who has which skill: plans of manifests, a lock and a policy in; agents, skills, findings and changes out. How they are shown
 //! is left to the other modules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kubectl_skills::api::agent_runtime::Skill as Listed;
 use kubectl_skills::api::image_reference;
 use kubectl_skills::api::object::ObjectRef;
-use kubectl_skills::api::pins::Pinned;
+use kubectl_skills::api::pins::{Pinned, Pins};
 use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::skill::lock::{Entry, Lock, set};
 use kubectl_skills::skill::oci::Digest;
 use kubectl_skills::skill::policy::judge::shown;
 use kubectl_skills::skill::policy::{Enforced, Policy};
+use kubectl_skills::validate::findings::rules;
 
 use super::changes::{Change, changes};
 
@@ -142,6 +143,8 @@ impl Skill {
 pub struct Known<'k> {
     /// The lock.
     pub lock: &'k Arc<Lock>,
+    /// The digests of the lock; none if none was given.
+    pub pins: Option<&'k Pins>,
     /// An older one.
     pub against: Option<&'k Lock>,
     /// What is demanded.
@@ -191,6 +194,7 @@ impl Inventory {
             out.agents.push(Agent { id: plan.id.clone(), workload, added: plan.added.clone(), uses, set });
         }
         out.sort(by_image);
+        out.unpinned(known);
         out.judge(known);
         out.findings.extend(planned.errors.iter().map(|error| Found {
             agent: out.agents.iter().position(|agent| Some(&agent.id) == error.object.as_ref()),
@@ -220,6 +224,26 @@ impl Inventory {
         self.skills = by_image.values().filter_map(|from| skills[*from].take()).collect();
         for one in self.agents.iter_mut().flat_map(|agent| &mut agent.uses) {
             one.skill = place[one.skill];
+        }
+    }
+
+    /// What a render with this lock would refuse to pin.
+    fn unpinned(&mut self, known: &Known<'_>) {
+        let Some(pins) = known.pins else { return };
+        for (agent, one) in self.agents.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            for skill in one.uses.iter().map(|one| one.skill).filter(|skill| seen.insert(*skill)) {
+                let (rule, message) = match pins.pin(&self.skills[skill].image) {
+                    Pinned::Same | Pinned::As(_) => continue,
+                    Pinned::Missing => (rules::LOCK_MISSING.id, format!("is not in {}", pins.file())),
+                    Pinned::Differs(digest) => (
+                        rules::LOCK_DIFFERS.id,
+                        format!("names another digest than {}, which has {digest}", pins.file()),
+                    ),
+                };
+                let help = "run 'kubectl skills lock -f' on the manifests".to_owned();
+                self.findings.push(Found { agent: Some(agent), skill: Some(skill), rule, message, help });
+            }
         }
     }
 

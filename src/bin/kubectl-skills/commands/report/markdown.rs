@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use kubectl_skills::manifest::summary::counted;
+
 use super::inventory::Inventory;
 use crate::printable;
 
@@ -10,7 +12,13 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
     let Inventory { agents, skills, findings, changes, compared, .. } = inventory;
     let mut out = format!("## {}\n\n", printable::line(title));
     // Into a text, which cannot fail.
-    let _ = writeln!(out, "{} agents, {} skills, {} findings.\n", agents.len(), skills.len(), findings.len());
+    let _ = writeln!(
+        out,
+        "{}, {}, {}.\n",
+        counted(agents.len(), "agent"),
+        counted(skills.len(), "skill"),
+        counted(findings.len(), "finding")
+    );
     if *compared {
         out.push_str("### Changes\n\n");
         if changes.is_empty() {

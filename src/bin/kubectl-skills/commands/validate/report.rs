@@ -26,6 +26,8 @@ use crate::printable;
 pub struct Finding {
     /// Who says it: `schema`, `webhook`, of warnings `preflight`, or `render`.
     by: &'static str,
+    /// The rule; empty where it has no identifier.
+    rule: &'static str,
     message: String,
     line: usize,
     column: usize,
@@ -53,7 +55,8 @@ impl Finding {
         let InputError { column, field, message, help, origin, .. } = said;
         let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
         let help = if help.is_empty() { String::new() } else { format!(" ({help})") };
-        Self { by: RENDER, message: format!("{field}{message}{help}"), line: origin.line, column: *column }
+        let message = format!("{field}{message}{help}");
+        Self { by: RENDER, rule: said.rule, message, line: origin.line, column: *column }
     }
 }
 
@@ -83,7 +86,14 @@ impl Judged {
         let all = |found: &[Finding]| -> Vec<Value> {
             found
                 .iter()
-                .map(|one| json!({"by": one.by, "message": one.message, "line": one.line, "column": one.column}))
+                .map(|one| {
+                    let mut value =
+                        json!({"by": one.by, "message": one.message, "line": one.line, "column": one.column});
+                    if !one.rule.is_empty() {
+                        value["rule"] = one.rule.into();
+                    }
+                    value
+                })
                 .collect()
         };
         json!({
@@ -157,7 +167,7 @@ fn of_binding(object: &Object<'_>, namespace: &str) -> Judged {
         let is_schema = [rules::SCHEMA, rules::SPEC_TYPE, rules::UNKNOWN_FIELD].contains(found.rule);
         let by = if is_schema { "schema" } else { "preflight" };
         let help = if found.help.is_empty() { String::new() } else { format!(" ({})", found.help) };
-        let said = Finding { by, message: format!("{found}{help}"), line, column };
+        let said = Finding { by, rule: found.rule.id, message: format!("{found}{help}"), line, column };
         if found.is_error() { findings.push(said) } else { warnings.push(said) }
     }
     let Origin { file, line, .. } = object.origin();
@@ -232,12 +242,15 @@ fn one(
             warnings: Vec::new(),
         };
     }
-    let at = |by, message: &str, field: &[Step]| {
+    let at = |by, rule, message: &str, field: &[Step]| {
         let (line, column) = object.place(field);
-        Finding { by, message: message.to_owned(), line, column }
+        Finding { by, rule, message: message.to_owned(), line, column }
     };
-    let mut findings: Vec<Finding> =
-        report.errors.iter().map(|error| at("schema", &error.to_string(), &error.path)).collect();
+    let mut findings: Vec<Finding> = report
+        .errors
+        .iter()
+        .map(|error| at("schema", rules::SCHEMA.id, &error.to_string(), &error.path))
+        .collect();
     let unknown = rules.unknown_fields(object.value);
     let mut warnings: Vec<Finding> = report
         .pruned_paths
@@ -248,7 +261,7 @@ fn one(
                 Some(unknown) => unknown.message.clone(),
                 None => format!("unknown field {path:?}: the API server drops it"),
             };
-            at("schema", &message, &field)
+            at("schema", rules::UNKNOWN_FIELD.id, &message, &field)
         })
         .collect();
     if let Some(spec) = spec {
@@ -257,16 +270,16 @@ fn one(
         let rivals = targets.filter(|_| claimed.is_some()).map_or(Rivals::Unknown, Rivals::Known);
         let verdict = verdict(profile, Operation::Create, id, spec, rivals);
         if let (Some(refusal), Some(message)) = (&verdict.refusal, verdict.server_message()) {
-            findings.push(at("webhook", &message, &refusal.finding.path));
+            findings.push(at("webhook", refusal.finding.rule.id, &message, &refusal.finding.path));
         }
         // The webhook compares also the apiVersion, which selects nothing (Q15).
         let said =
             verdict.refusal.as_ref().is_some_and(|refusal| *refusal.finding.rule == rules::WEBHOOK_TARGET);
         if let Some(claimed) = claimed.filter(|_| !said) {
-            findings.push(at("preflight", &claimed.message, &claimed.path));
+            findings.push(at("preflight", claimed.rule.id, &claimed.message, &claimed.path));
         }
         for found in look_ahead(spec) {
-            let finding = at("preflight", &found.message, &found.path);
+            let finding = at("preflight", found.rule.id, &found.message, &found.path);
             // What the schema refuses already needs no second word.
             if findings.iter().any(|known| (known.line, known.column) == (finding.line, finding.column)) {
                 continue;
