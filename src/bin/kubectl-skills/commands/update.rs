@@ -243,7 +243,7 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
                             version: answer.version.map(|version| version.to_string()),
                             new: *new,
                             signer,
-                            entry,
+                            entry: entry.map(|entry| *entry),
                         }),
                     }
                 }

@@ -26,7 +26,7 @@ pub enum Looked {
         /// Who signed it.
         signer: Verdict,
         /// What the lock is to say; none without a lock that has the image in use.
-        entry: Option<Entry>,
+        entry: Option<Box<Entry>>,
     },
     /// The lock knows the new tag by another digest.
     Moved(String),
@@ -65,7 +65,7 @@ pub async fn at(
         if let Some(checked) = &checked {
             record(&mut entry, checked);
         }
-        return Ok(Looked::Seen { signer, entry: Some(entry) });
+        return Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) });
     }
     let root = source.resolve(&place).await?;
     let (platform, limits) = (args.platform.clone(), args.limits.limits());
@@ -81,5 +81,5 @@ pub async fn at(
     if let Some(checked) = &checked {
         record(&mut entry, checked);
     }
-    Ok(Looked::Seen { signer, entry: Some(entry) })
+    Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) })
 }
