@@ -39,7 +39,8 @@ fn the_lock_of_the_configuration_file_counts() {
     };
     assert_eq!(tag(&[]), json!("same"));
     // The command line decides.
-    let none = bench.write("none.lock", "");
+    let empty = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillLock\nskills: []\n";
+    let none = bench.write("none.lock", empty);
     assert_eq!(tag(&["--lock-file", &none]), json!("unknown"));
 }
 
