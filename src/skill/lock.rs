@@ -16,7 +16,6 @@ use crate::skill::oci::Digest;
 mod inspected;
 pub mod peers;
 mod read;
-mod rename;
 pub mod set;
 #[cfg(test)]
 mod tests;
@@ -25,7 +24,6 @@ mod verdict;
 mod write;
 
 pub use inspected::entry as of_image;
-pub use rename::replace;
 pub use write::{edit, edit_with, value};
 
 /// `kind` of the file.

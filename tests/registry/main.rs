@@ -22,6 +22,7 @@ mod signatures;
 mod skills;
 mod tls;
 mod updates;
+mod updates_held;
 #[cfg(feature = "cluster")]
 mod updates_live;
 mod writes;

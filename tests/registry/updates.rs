@@ -11,18 +11,18 @@ use crate::server::{Answer, Server};
 use crate::signatures::{Key, SIGN, SLSA, attach, native};
 use crate::{faulty, folder, healthy, skills, text};
 
-const SKILL: &str =
+pub const SKILL: &str =
     "---\nname: pdf\ndescription: Reads PDF files.\nallowed-tools: Read\n---\n# PDF\n\nRead it.\n";
 
 /// A registry with a folder to work in.
-struct Bench {
-    model: Arc<Model>,
-    server: Server,
-    work: TempDir,
+pub struct Bench {
+    pub model: Arc<Model>,
+    pub server: Server,
+    pub work: TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(Model::default())
     }
 
@@ -30,13 +30,13 @@ impl Bench {
         Self::of(Arc::new(model))
     }
 
-    fn of(model: Arc<Model>) -> Self {
+    pub fn of(model: Arc<Model>) -> Self {
         let server = healthy(&model);
         Self { model, server, work: folder() }
     }
 
     /// Packs files as an image; its digest.
-    fn push(&self, name: &str, files: &[(&str, &str)]) -> String {
+    pub fn push(&self, name: &str, files: &[(&str, &str)]) -> String {
         let skill = tempfile::tempdir_in(self.work.path()).expect("a folder");
         for (path, content) in files {
             let at = skill.path().join(path);
@@ -65,28 +65,28 @@ impl Bench {
         self.model.put_manifest(repository, Some(to), MANIFEST, &manifest)
     }
 
-    fn reference(&self, name: &str) -> String {
+    pub fn reference(&self, name: &str) -> String {
         format!("{}/{name}", self.server.host)
     }
 
-    fn write(&self, name: &str, content: &str) -> String {
+    pub fn write(&self, name: &str, content: &str) -> String {
         let path = self.work.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, content).expect("a file");
         text(&path)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.work.path().join(name)).expect("a file")
     }
 
     /// Text without what differs from run to run.
-    fn plain(&self, text: &str) -> String {
+    pub fn plain(&self, text: &str) -> String {
         text.replace(&self.server.host, "HOST")
     }
 }
 
-fn binding(images: &[(&str, &str)]) -> String {
+pub fn binding(images: &[(&str, &str)]) -> String {
     let skills: String = images
         .iter()
         .map(|(name, image)| {
@@ -187,7 +187,7 @@ fn a_new_script_comes_first_and_each_changed_line_is_shown() {
     assert_eq!((same.code, same.json()["verdict"].clone()), (0, json!("same")));
 }
 
-fn lock(image: &str, digest: &str, more: &str) -> String {
+pub fn lock(image: &str, digest: &str, more: &str) -> String {
     format!(
         "# our skills\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillLock\nskills:\n# reviewed by ann\n- image: {image}\n  \
          digest: {digest}\n  team: search   # ours\n{more}"
@@ -269,8 +269,8 @@ fn an_update_is_written_everywhere_and_nowhere_else() {
     let pinned = kustomization.replacen("newTag: 1.0.0", "newTag: 1.2.0", 1).replace(&before, &after);
     assert_eq!(bench.read("m/kustomization.yaml"), pinned);
     let now = bench.read("skills.lock");
-    let kept = lock(&format!("\"{}\"", bench.reference("acme/pdf:1.2.0")), &after, "");
-    assert!(now.starts_with(&kept), "{now}");
+    let new = format!("- image: \"{}\"\n  digest: {after}\n", bench.reference("acme/pdf:1.2.0"));
+    assert!(now.starts_with(&format!("{locked}{new}")), "{now}");
     // There is nothing more to do, but for what was not asked for.
     let again = update(&["-i"]);
     assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{again:?}");
@@ -317,7 +317,11 @@ fn a_signer_that_cannot_be_verified_stops_all_of_an_update() {
     );
     assert_eq!(bench.read("skills.yaml"), manifest.replace("1.0.0", "1.1.0"));
     // What was said of signatures was about the other image.
-    assert!(!bench.read("skills.lock").contains("signed:"), "{}", bench.read("skills.lock"));
+    let (before, new) = bench.read("skills.lock").split_once("acme/pdf:1.1.0").map_or_else(
+        || panic!("{}", bench.read("skills.lock")),
+        |(before, new)| (before.to_owned(), new.to_owned()),
+    );
+    assert!(before.contains("signed:") && !new.contains("signed:"), "{before}{new}");
 }
 
 /// The same key goes, another one stops: by what was verified, not by what an image says of itself.
@@ -411,12 +415,12 @@ fn a_pull_request_says_what_changed() {
         format!(
             "## Updates of skills\n\n> **Look at this first:** 1 new script, 0 skills with wider `allowed-tools`.\n\n\
              | image | from | to | changed | signature |\n|---|---|---|---|---|\n\
-             | `HOST/acme/pdf` | `1.0.0` | `1.1.0` | content | `the lock does not say who signed it before` |\n\n\
+             | `HOST/acme/pdf` | `1.0.0` | `1.1.0` | content | `no lock was read that says who signed it before` |\n\n\
              ### `HOST/acme/pdf:1.0.0` -> `HOST/acme/pdf:1.1.0`\n\nDigest `{after}`; named by:\n\n- `SkillBinding team1/weather`\n\n\
              **New scripts and programs**\n\n- added `run.sh` 10 B\n\n**Files**\n\n- `SKILL.md` +2 -1 lines\n\n\
              **Annotations of the manifest**\n\n- `io.skillimage.wordcount` `\"4\" -> \"5\"`\n\n\
-             <details><summary>run.sh +1 -0</summary>\n\n```diff\n@@ -0,0 +1 @@\n+#!/bin/sh\n```\n\n</details>\n\n\
-             <details><summary>SKILL.md +2 -1</summary>\n\n````diff\n@@ -5,4 +5,5 @@\n ---\n # PDF\n \n-Read it.\n+Read <all>.\n+```\n````\n\n\
+             <details><summary><code>run.sh</code> +1 -0</summary>\n\n```diff\n@@ -0,0 +1 @@\n+#!/bin/sh\n```\n\n</details>\n\n\
+             <details><summary><code>SKILL.md</code> +2 -1</summary>\n\n````diff\n@@ -5,4 +5,5 @@\n ---\n # PDF\n \n-Read it.\n+Read <all>.\n+```\n````\n\n\
              </details>\n"
         )
     );

@@ -71,6 +71,16 @@ impl Input {
     /// Reads all of them. All defects are reported, not only the first; an input without any object is one of them, for
     /// that is how a pipeline looks whose first part failed.
     pub fn read(&self) -> Result<Inputs, Failure> {
+        self.read_as(false)
+    }
+
+    /// The same for who looks at kustomizations too: a folder may have nothing else.
+    #[cfg(feature = "registry")]
+    pub fn read_with_kustomizations(&self) -> Result<Inputs, Failure> {
+        self.read_as(true)
+    }
+
+    fn read_as(&self, with_kustomizations: bool) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::default();
         if let Some(folder) = &self.kustomize {
             let text = kustomize::build(folder)?;
@@ -85,6 +95,7 @@ impl Input {
         }
         let mut reader = Reader {
             walk: walk::Walk::new(self.recursive, exclude::Exclude::new(&self.exclude)?),
+            with_kustomizations,
             inputs: &mut inputs,
             seen: BTreeSet::new(),
             errors: Vec::new(),
@@ -94,7 +105,12 @@ impl Input {
         }
         let Reader { walk, mut errors, .. } = reader;
         if errors.is_empty() && !inputs.sources.iter().any(|source| has_object(&source.text)) {
-            errors.push(nothing(&inputs.sources));
+            errors.push(
+                with_kustomizations
+                    .then(|| walk.overlay_alone())
+                    .flatten()
+                    .unwrap_or_else(|| nothing(&inputs.sources)),
+            );
         } else if errors.is_empty() {
             let none: Vec<InputError> = inputs.sources.iter().map_while(no_object).collect();
             // Alongside manifests, a text is whatever its folder needs.
@@ -105,7 +121,7 @@ impl Input {
         if !errors.is_empty() {
             return Err(Failure::Input(errors));
         }
-        walk.skipped.tell();
+        walk.skipped.tell(with_kustomizations);
         inputs.kustomizations = walk.skipped.kustomize_files;
         inputs.kustomizations.retain(|path| kustomization::is_named_so(path));
         Ok(inputs)
@@ -114,6 +130,8 @@ impl Input {
 
 struct Reader<'i> {
     walk: walk::Walk,
+    /// Whether a folder with a kustomization alone is one to read.
+    with_kustomizations: bool,
     inputs: &'i mut Inputs,
     /// Files that were read, symbolic links followed.
     seen: BTreeSet<PathBuf>,
@@ -157,6 +175,7 @@ impl Reader<'_> {
 
     fn folder(&mut self, path: &Path) -> Result<(), Failure> {
         let before = (self.errors.len(), self.inputs.sources.len());
+        let kustomizations = self.walk.skipped.kustomizations.len();
         for file in self.walk.files_of(path, &mut self.errors) {
             if file.canonicalize().is_ok_and(|real| !self.seen.insert(real)) {
                 continue;
@@ -167,7 +186,10 @@ impl Reader<'_> {
                 Err(error) => self.errors.push(error),
             }
         }
-        if before == (self.errors.len(), self.inputs.sources.len()) {
+        let has_kustomization = self.walk.skipped.kustomizations.len() > kustomizations;
+        if before == (self.errors.len(), self.inputs.sources.len())
+            && !(self.with_kustomizations && has_kustomization)
+        {
             self.errors.push(self.walk.nothing_in(path));
         }
         Ok(())

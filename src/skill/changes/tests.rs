@@ -18,7 +18,9 @@ fn tree(files: &[Row]) -> Tree {
     for (path, executable, content) in files {
         let reading = Reading { size: content.len() as u64, executable: *executable, limits: &limits };
         let facts = reading.facts(&mut &content[..], path, &mut spent).expect("memory");
-        merge.apply(Entry { path: (*path).into(), kind: Kind::File(Box::new(facts)), closed: false }).expect("a tree");
+        merge
+            .apply(Entry { path: (*path).into(), kind: Kind::File(Box::new(facts)), closed: false })
+            .expect("a tree");
     }
     merge.finish().expect("a tree")
 }

@@ -103,7 +103,7 @@ fn merged(before: &Lock, raw: &[Value], entries: &[Entry]) -> Vec<Value> {
 }
 
 /// An item with the values of an entry; what is equal to `before` stays as it is written.
-pub(super) fn updated(raw: &Map<String, Value>, before: Option<&Entry>, entry: &Entry) -> Value {
+fn updated(raw: &Map<String, Value>, before: Option<&Entry>, entry: &Entry) -> Value {
     let mut out = raw.clone();
     let known = before.map(fields);
     for (index, (key, value)) in fields(entry).into_iter().enumerate() {

@@ -52,7 +52,7 @@ pub fn markdown(change: &ContentChange) -> String {
         room -= body.len();
         let fence = "`".repeat(longest_run(&body).max(2) + 1);
         let count = format!("+{} -{}", lines.added, lines.removed);
-        out.push_str(&format!("\n<details><summary>{} {count}</summary>\n\n", html(&file.path)));
+        out.push_str(&format!("\n<details><summary><code>{}</code> {count}</summary>\n\n", html(&file.path)));
         out.push_str(&format!("{fence}diff\n{body}\n{fence}\n"));
         out.push_str(&left_out(lines).map(|text| format!("\n({text})\n")).unwrap_or_default());
         out.push_str("\n</details>\n");
@@ -92,8 +92,19 @@ fn plain(text: &str) -> String {
     }
 }
 
+/// Text of others in HTML: no markup, and no names of people and issues that a forge would make links of.
 fn html(text: &str) -> String {
-    printable::line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let mut out = String::with_capacity(text.len());
+    for c in printable::line(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' | '#' | '!' => out.extend([c, '&', '#', '8', '2', '0', '3', ';']),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -108,8 +119,14 @@ mod tests {
         assert_eq!(
             markdown(&change),
             "\n**Wider allowed-tools**\n\n- added ``Bash(`x`)\\n- forged``\n\n**Frontmatter**\n\n- added `description` \
-             `none -> \"<img src=x> @everyone\"`\n\n**Files**\n\n- `a<b>.md` +1 -0 lines\n\n<details><summary>a&lt;b&gt;.md +1 -0\
+             `none -> \"<img src=x> @everyone\"`\n\n**Files**\n\n- `a<b>.md` +1 -0 lines\n\n<details><summary><code>a&lt;b&gt;.md</code> +1 -0\
              </summary>\n\n````diff\n@@ -1 +1,2 @@\n+```\\u{200b}\n+\tx\\r\n````\n\n</details>\n"
         );
+    }
+
+    /// Who is named in the path of a file is not to be called to a pull request.
+    #[test]
+    fn a_path_mentions_nobody() {
+        assert_eq!(html("@octocat/#12 <b>&"), "@&#8203;octocat/#&#8203;12 &lt;b&gt;&amp;");
     }
 }

@@ -100,6 +100,8 @@ pub struct Answer {
     pub version: Option<Version>,
     /// The digest in use.
     pub digest: Option<Digest>,
+    /// Whether the registry still has it.
+    pub present: bool,
     /// What the tag names.
     pub tag: Tag,
     /// The image that the tag names, where it moved.
@@ -114,6 +116,18 @@ impl Answer {
     /// Whether there is something newer whose files are others, or may be.
     pub fn is_outdated(&self) -> bool {
         self.tag == Tag::Gone || self.newer().any(Newer::is_another)
+    }
+
+    /// What it means that the tag is gone. `pinned`: the reference has the digest in use.
+    pub fn gone(&self, pinned: bool) -> String {
+        let then = match &self.digest {
+            Some(_) if self.present && pinned => "its digest is still there, and pods get it".to_owned(),
+            Some(digest) if self.present => {
+                format!("its digest {digest} is still there, and only pods that are pinned to it get it")
+            }
+            _ => "no new pod can get it".to_owned(),
+        };
+        format!("there is no such tag any more; {then}")
     }
 
     /// Everything newer.
@@ -222,12 +236,13 @@ async fn one(stores: &Stores, question: &Question, how: &How) -> Result<Answer> 
     let version = version(&source, question, current.as_ref()).await?;
     let looking = Looking { source: &source, reference, question, current: current.as_ref(), how };
     let moved = match (tag, &tagged, reference.tag_or_latest()) {
-        (Tag::Moved, Some(found), Some(tag)) => Some(looking.newer(tag, found.clone()).await),
+        (Tag::Moved, Some(found), Some(tag)) => Some(looking.newer(tag, found.clone()).await?),
         _ => None,
     };
     let (near, newest) = looking.versions(stores, version.as_ref()).await?;
     Ok(Answer {
         version,
+        present: current.is_some(),
         digest: in_use.cloned().or_else(|| tagged.map(|found| found.digest)),
         tag,
         moved,
@@ -315,7 +330,7 @@ impl Looking<'_> {
         };
         for tag in [wanted, &other] {
             if let Some(found) = self.source.tag(tag).await? {
-                return Ok(self.newer(tag, found).await);
+                return self.newer(tag, found).await;
             }
         }
         let tags = stores.repository(self.reference, false)?.tags().await?;
@@ -335,15 +350,19 @@ impl Looking<'_> {
     async fn tagged(&self, tagged: &Tagged) -> Result<Option<Newer>> {
         let found = self.source.tag(&tagged.tag).await?;
         Ok(match found {
-            Some(found) => Some(self.newer(&tagged.tag, found).await),
+            Some(found) => Some(self.newer(&tagged.tag, found).await?),
             // Removed between the list and now.
             None => None,
         })
     }
 
-    async fn newer(&self, tag: &str, found: Descriptor) -> Newer {
-        let digest = found.digest.clone();
-        Newer { tag: tag.to_owned(), version: of_tag(tag), digest, change: self.change(found).await }
+    async fn newer(&self, tag: &str, found: Descriptor) -> Result<Newer> {
+        let change = self.change(found.clone()).await;
+        // Nothing of it was read then: what its digest is, is only what the registry says.
+        if matches!(change, Ok(SkillChange::Same) | Err(_)) {
+            self.source.prove(&found).await?;
+        }
+        Ok(Newer { tag: tag.to_owned(), version: of_tag(tag), digest: found.digest, change })
     }
 
     /// What changed from the image in use.

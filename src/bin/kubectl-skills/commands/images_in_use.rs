@@ -24,6 +24,9 @@ pub struct LockArgs {
     /// Lock that says which images are in use [default: skills.lock in the working directory, where it is there]
     #[arg(long, value_name = "FILE")]
     lock_file: Option<PathBuf>,
+    // Where the configuration file puts its `locked`: a lock of the command line decides.
+    #[arg(long, value_name = "FILE", hide = true)]
+    locked: Option<PathBuf>,
 }
 
 /// A lock that was read.
@@ -37,18 +40,24 @@ pub struct LockFile {
 }
 
 impl LockArgs {
-    /// Whether one was named.
+    /// Whether one was named on the command line.
     pub fn given(&self) -> bool {
         self.lock_file.is_some()
     }
 
     /// Reads it; `None` where none was named and there is none.
     pub fn read(&self) -> Result<Option<LockFile>, Failure> {
-        let path = match &self.lock_file {
+        let path = match self.lock_file.as_ref().or(self.locked.as_ref()) {
             Some(path) => path.clone(),
             None if Path::new(FILE).is_file() => FILE.into(),
             None => return Ok(None),
         };
+        if !path.exists() {
+            return Err(Failure::input(
+                format!("{}: there is no such file", path.display()),
+                "run 'kubectl skills lock -f' on the manifests, which writes it",
+            ));
+        }
         let text = read_text(&path)?;
         let lock = Lock::read(&text, &path.display().to_string())?;
         Ok(Some(LockFile { path, text, lock }))

@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Run {
     super::files::refuse_live(&args.live)?;
     let lock = args.lock.read()?;
     let used = if args.input.given() {
-        let inputs = args.input.read()?;
+        let inputs = args.input.read_with_kustomizations()?;
         let kinds = args.kinds.resolve()?;
         of_manifests(&inputs, &stream(&inputs, kinds)?, kinds)?.images
     } else {
@@ -182,7 +182,7 @@ fn said(args: &Args, known: &[Known]) -> Run {
 /// What the table has no room for.
 fn remarks(used: &InUse, answer: &Answer) {
     if answer.tag == Tag::Gone {
-        notes::warning(&format!("{}: there is no such tag any more; no new pod can get it", used.image));
+        notes::warning(&format!("{}: {}", used.image, answer.gone(used.reference.digest.is_some())));
     }
     for newer in answer.newer() {
         if let Err(why) = &newer.change {

@@ -15,7 +15,7 @@ use kubectl_skills::skill::versions::Level;
 use serde_json::{Value, json};
 
 use super::change_markdown::in_words;
-use super::image_versions::{Answer, How, Newer, ask};
+use super::image_versions::{Answer, How, Newer, Tag, ask};
 use super::images_in_use::{ImagesInUse, InUse, LockArgs, LockFile, of_manifests, stream};
 use super::inspect::platform;
 use super::outdated::question;
@@ -31,7 +31,9 @@ use crate::skill_files::LimitArgs;
 use crate::source::{Input, Inputs};
 use crate::{notes, sink};
 use choose::choose;
+use look::Looked;
 use signer::Verdict;
+use write::Page;
 
 mod body;
 mod choose;
@@ -122,6 +124,8 @@ pub struct Update {
     /// What is in use.
     version: Option<String>,
     new: Newer,
+    /// Whether it is another image under the tag in use.
+    moved: bool,
     signer: Verdict,
     /// What the lock is to say of it, where there is a lock.
     entry: Option<kubectl_skills::skill::lock::Entry>,
@@ -140,8 +144,14 @@ impl Update {
     fn value(&self) -> Value {
         json!({
             "image": self.used.image, "to": self.to(), "namedBy": self.used.named_by, "skills": self.used.skills,
-            "version": self.version, "new": self.new.value(), "signer": self.signer.text(),
+            "version": self.version, "new": self.new.value(), "moved": self.moved, "signer": self.signer.text(),
         })
+    }
+
+    /// What changed, in a few words.
+    fn verdict(&self) -> String {
+        let moved = if self.moved { "the tag has moved: " } else { "" };
+        format!("{moved}{}", self.new.verdict())
     }
 }
 
@@ -158,7 +168,7 @@ enum Decision {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    let inputs = args.input.read()?;
+    let inputs = args.input.read_with_kustomizations()?;
     if args.in_place && inputs.paths.iter().any(Option::is_none) {
         return Err(Failure::Usage(
             "-i writes into files, and standard input is none: leave one of them out".into(),
@@ -168,6 +178,9 @@ pub fn run(args: &Args) -> Run {
     let stream = stream(&inputs, kinds)?;
     let found = of_manifests(&inputs, &stream, kinds)?;
     let lock = args.lock.read()?;
+    if let Some(path) = args.pr_body.as_deref().filter(|path| *path != Path::new("-")) {
+        Page::check(path, &inputs, lock.as_ref())?;
+    }
     let (updates, skipped) = updates(args, &found, lock.as_ref())?;
     let files = Files { inputs: &inputs, stream: &stream, kinds, found: &found, lock: lock.as_ref() };
     finish(args, &files, &updates, &skipped)
@@ -216,19 +229,21 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
         }
         let (mut updates, mut skipped, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (used, version, answer) in answered {
-            match decide(args, version.is_some(), &answer) {
+            match decide(args, &used, version.is_some(), &answer) {
                 Decision::Update(new) => {
-                    let looked = look::at(&stores, args, &used, &new, (lock, trust.as_ref())).await?;
-                    match looked.signer {
-                        Verdict::Refused(why) if !args.allow_signer_change => {
+                    match look::at(&stores, args, &used, &new, (lock, trust.as_ref())).await? {
+                        Looked::Moved(why) => refused.push((used.image, why, MOVED)),
+                        Looked::Seen { signer: Verdict::Refused(why), .. } if !args.allow_signer_change => {
                             refused.push((used.image, why, OTHER_SIGNER));
                         }
-                        signer => updates.push(Update {
+                        Looked::Seen { signer, entry } => updates.push(Update {
+                            moved: answer.tag == Tag::Moved
+                                && used.reference.tag_or_latest() == Some(new.tag.as_str()),
                             used,
                             version: answer.version.map(|version| version.to_string()),
                             new: *new,
                             signer,
-                            entry: looked.entry,
+                            entry: entry.map(|entry| *entry),
                         }),
                     }
                 }
@@ -245,6 +260,9 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
 const OTHER_SIGNER: &str =
     "leave the image out by naming the others, or give --allow-signer-change if it is meant";
 
+/// How to go on where the lock has another image under the new tag.
+const MOVED: &str = "ask who moved it; 'kubectl skills lock --update' takes it over if it is meant";
+
 fn stopped(refused: Vec<(String, String, &str)>) -> Failure {
     let error = |(image, why, help): (String, String, &str)| InputError {
         message: format!("{image}: {why}; nothing is written"),
@@ -255,12 +273,23 @@ fn stopped(refused: Vec<(String, String, &str)>) -> Failure {
 }
 
 /// What becomes of an image. `explicit`: this version was asked for.
-fn decide(args: &Args, explicit: bool, answer: &Answer) -> Decision {
-    let Some(new) = answer.near.as_ref().or(answer.moved.as_ref()) else {
-        return match &answer.newest {
-            Some(newest) => Decision::Skip(format!("{} is beyond --to {}", newest.tag, args.to.name())),
-            None => Decision::Current,
+fn decide(args: &Args, used: &InUse, explicit: bool, answer: &Answer) -> Decision {
+    let Some(new) = &answer.near else {
+        let beyond = |newest: &Newer| format!("{} is beyond --to {}", newest.tag, args.to.name());
+        let of_tag = match (&answer.moved, answer.tag) {
+            // Whoever can push can move a tag: that is no newer version.
+            (Some(moved), _) => Some(format!(
+                "its tag has moved, to {} ({}); {}={} takes that over",
+                moved.digest,
+                moved.verdict(),
+                used.image,
+                moved.tag
+            )),
+            (None, Tag::Gone) => Some(answer.gone(used.reference.digest.is_some())),
+            _ => None,
         };
+        let reasons: Vec<String> = of_tag.into_iter().chain(answer.newest.as_ref().map(beyond)).collect();
+        return if reasons.is_empty() { Decision::Current } else { Decision::Skip(reasons.join("; ")) };
     };
     match &new.change {
         Err(why) if explicit => Decision::Refuse(format!("what changed to {} is not known: {why}", new.tag)),
@@ -307,19 +336,28 @@ fn finish(args: &Args, files: &Files<'_>, updates: &[Update], skipped: &[(String
             Verdict::Same(text) => notes::object(&format!("{}: {text}", update.used.image)),
         }
     }
+    let to_stdout = args.pr_body.as_deref() == Some(Path::new("-"));
+    let to_file = args.pr_body.as_deref().filter(|_| !to_stdout).map(Page::open).transpose()?;
     if args.in_place {
-        written.carry_out(files)?;
+        if let Err(failure) = written.carry_out(files) {
+            to_file.into_iter().for_each(Page::leave);
+            return Err(failure);
+        }
+        if updates.iter().any(|update| update.entry.is_some()) {
+            notes::note(
+                "the lock keeps the images before, which others may name; 'kubectl skills lock -f' takes out what no manifest names",
+            );
+        }
         if !updates.is_empty() && !files.stream.workloads.is_empty() {
             notes::note(
                 "run 'kubectl skills render -i' on the files again: the config hash of workloads counts references",
             );
         }
     }
-    let to_stdout = args.pr_body.as_deref() == Some(Path::new("-"));
-    match (&page, args.pr_body.as_deref()) {
-        (Some(page), _) if to_stdout => sink::text(page)?,
-        (Some(page), Some(path)) => write::page(path, page)?,
-        _ => {}
+    match (&page, to_file) {
+        (Some(page), Some(file)) => file.write(page)?,
+        (Some(page), None) => sink::text(page)?,
+        (None, _) => {}
     }
     match args.output {
         _ if to_stdout => {}
@@ -332,7 +370,7 @@ fn finish(args: &Args, files: &Files<'_>, updates: &[Update], skipped: &[(String
         }
         None | Some(Report::Text) => {
             let line = |update: &Update| {
-                format!("{} -> {} ({})\n", update.used.image, update.to(), update.new.verdict())
+                format!("{} -> {} ({})\n", update.used.image, update.to(), update.verdict())
             };
             sink::text(&updates.iter().map(line).collect::<String>())?;
         }

@@ -193,10 +193,7 @@ fn orders(args: &Args) -> Result<Vec<Order>, Failure> {
         if args.what.is_empty() {
             return Err(Failure::Usage("give references or OCI layouts, or manifests with -f or -k".into()));
         }
-        let read = |word: &String| {
-            let place = Place::parse(word).map_err(Failure::Usage)?;
-            Ok(Order { place, named_by: Vec::new() })
-        };
+        let read = |word: &String| Ok(Order { place: Place::existing(word)?, named_by: Vec::new() });
         return args.what.iter().map(read).collect();
     }
     if !args.what.is_empty() {

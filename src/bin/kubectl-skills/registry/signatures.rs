@@ -249,6 +249,10 @@ pub async fn check_image(
         let found = about(source, &digest, trust).await?;
         parts.push(Part { digest, of: Of::Platform(platform.to_owned()), found });
     }
+    // Under a digest that is not the image's there is no signature either.
+    if parts.iter().all(|part| part.found.verified.is_empty()) {
+        source.prove(&root).await?;
+    }
     Ok(Checked { root, parts })
 }
 

@@ -182,6 +182,22 @@ impl Source {
         }
     }
 
+    /// Proves that there is a manifest of this digest: what the answer to a HEAD names is only what the registry says.
+    pub async fn prove(&self, descriptor: &Descriptor) -> Result<()> {
+        match (self, self.manifest(descriptor).await) {
+            (Self::Registry(remote), Err(error)) if error.kind == Kind::NotFound => {
+                let message = format!(
+                    "{}: the registry names {}, and has no such manifest",
+                    remote.origin.name(),
+                    descriptor.digest
+                );
+                Err(RegistryError::new(Kind::Integrity, message)
+                    .help("the registry, or something on the way to it, is broken or lies"))
+            }
+            (_, read) => read.map(drop),
+        }
+    }
+
     /// A blob.
     pub async fn blob(&self, descriptor: &Descriptor) -> Result<BlobStream> {
         match self {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::kustomization::is_named_so;
 use crate::notes;
 
 /// Most names in one note.
@@ -31,11 +32,12 @@ impl Skipped {
     }
 
     /// A note for each kind that was met.
-    pub(super) fn tell(&self) {
-        self.lines().iter().for_each(|line| notes::note(line));
+    pub(super) fn tell(&self, with_kustomizations: bool) {
+        self.lines(with_kustomizations).iter().for_each(|line| notes::note(line));
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself.
+    pub(super) fn lines(&self, with_kustomizations: bool) -> Vec<String> {
         let mut out = Vec::new();
         if let Some(first) = self.charts.first() {
             out.push(format!(
@@ -45,7 +47,13 @@ impl Skipped {
                 first.display()
             ));
         }
-        if let Some(first) = self.kustomizations.first() {
+        if with_kustomizations {
+            let is_other = |path: &&PathBuf| !is_named_so(path);
+            let others: Vec<PathBuf> = self.kustomize_files.iter().filter(is_other).cloned().collect();
+            if !others.is_empty() {
+                out.push(format!("skipped files that kustomize reads, such as patches: {}", names(&others)));
+            }
+        } else if let Some(first) = self.kustomizations.first() {
             out.push(format!(
                 "skipped files that kustomize reads, such as patches: {}; render what it makes: -k {}",
                 names(&self.kustomize_files),

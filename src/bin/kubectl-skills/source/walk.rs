@@ -67,7 +67,7 @@ impl Walk {
     /// The error about a folder in which there is no manifest.
     pub(super) fn nothing_in(&self, folder: &Path) -> InputError {
         if !self.skipped.is_empty() {
-            return defect(folder, "no manifest in this folder", &self.skipped.lines().join("; "));
+            return defect(folder, "no manifest in this folder", &self.skipped.lines(false).join("; "));
         }
         let deeper = if self.recursive { "" } else { ", or -R to look into folders in it" };
         let excluded = if self.excluded { ", or a narrower --exclude" } else { "" };
@@ -76,6 +76,23 @@ impl Walk {
             "no .yaml, .yml or .json file in this folder",
             &format!("name another folder{deeper}{excluded}"),
         )
+    }
+
+    /// The error about kustomizations without the manifests that they are about; none where there is no kustomization.
+    pub(super) fn overlay_alone(&self) -> Option<InputError> {
+        let folder = self.skipped.kustomizations.first()?;
+        let files = self.skipped.kustomize_files.iter().filter(|file| kustomization::is_named_so(file));
+        let bases: BTreeSet<PathBuf> = files
+            .filter_map(|file| Some(Kustomization::read(file.parent()?, file).resources))
+            .flatten()
+            .filter(|path| path.exists())
+            .collect();
+        let bases: String = bases.iter().map(|path| format!(" -f {}", path.display())).collect();
+        Some(defect(
+            folder,
+            "a kustomization alone does not say which of its images are skills",
+            &format!("name the manifests that it is made of as well:{bases} -f {}", folder.display()),
+        ))
     }
 
     fn folder(&mut self, root: &Path, folder: &Path, errors: &mut Vec<InputError>) {

@@ -30,7 +30,7 @@ pub fn markdown(updates: &[Update], skipped: &[(String, String)]) -> String {
     for update in &sorted {
         let version = update.version.as_deref().unwrap_or("none");
         let name = update.used.reference.name();
-        let cells = [code(&name), code(version), code(&update.new.tag), update.new.verdict().to_owned()];
+        let cells = [code(&name), code(version), code(&update.new.tag), update.verdict()];
         let signer = match &update.signer {
             Verdict::Refused(text) => format!("**{}**", code(text)),
             Verdict::Noted(text) | Verdict::Same(text) => code(text),
@@ -46,7 +46,9 @@ pub fn markdown(updates: &[Update], skipped: &[(String, String)]) -> String {
         part.extend(update.used.named_by.iter().map(|name| format!("- {}\n", code(name))));
         match (update.new.content(), &update.new.change) {
             (Some(change), _) => part.push_str(&of_change(change)),
-            (None, Ok(change)) => part.push_str(&format!("\n{}\n", in_words(change).unwrap_or_default())),
+            (None, Ok(change)) => {
+                part.push_str(&format!("\n{}\n", code(&in_words(change).unwrap_or_default())))
+            }
             (None, Err(why)) => part.push_str(&format!("\nWhat changed is not known: {}\n", code(why))),
         }
         if out.len() + part.len() > MOST { without += 1 } else { out.push_str(&part) }

@@ -21,11 +21,15 @@ use crate::registry::signatures::check_image;
 use crate::registry::store::Stores;
 
 /// What was seen.
-pub struct Looked {
-    /// Who signed it.
-    pub signer: Verdict,
-    /// What the lock is to say; none without a lock that has the image.
-    pub entry: Option<Entry>,
+pub enum Looked {
+    Seen {
+        /// Who signed it.
+        signer: Verdict,
+        /// What the lock is to say; none without a lock that has the image in use.
+        entry: Option<Box<Entry>>,
+    },
+    /// The lock knows the new tag by another digest.
+    Moved(String),
 }
 
 /// Looks. Without what to trust, nothing is verified.
@@ -46,12 +50,26 @@ pub async fn at(
     };
     let verified: Option<Vec<Verified>> =
         checked.as_ref().map(|checked| checked.verified().map(|(_, _, one)| one.clone()).collect());
-    let signer = judge(own, verified.as_deref());
-    let Some(own) = own else { return Ok(Looked { signer, entry: None }) };
+    let signer = judge(lock.map(|_| own), verified.as_deref());
+    let Some(own) = own else { return Ok(Looked::Seen { signer, entry: None }) };
+    let image = choose::renamed(&own.image, &new.tag, new.digest.as_str());
+    let there = lock.and_then(|file| file.lock.find(&image)).filter(|there| there.image != own.image);
+    if let Some(there) = there {
+        if there.digest != new.digest {
+            let (known, now) = (&there.digest, &new.digest);
+            let words = format!("the lock has {known} for {}, and the tag names {now} now", there.image);
+            return Ok(Looked::Moved(words));
+        }
+        // What the lock says of it stays, a decision to use it unsigned among it.
+        let mut entry = there.clone();
+        if let Some(checked) = &checked {
+            record(&mut entry, checked);
+        }
+        return Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) });
+    }
     let root = source.resolve(&place).await?;
     let (platform, limits) = (args.platform.clone(), args.limits.limits());
     let handle = Handle::current();
-    let image = choose::renamed(&own.image, &new.tag, new.digest.as_str());
     let name = image.clone();
     let work = tokio::task::spawn_blocking(move || {
         let mut content = Blocking::within(handle, source);
@@ -63,5 +81,5 @@ pub async fn at(
     if let Some(checked) = &checked {
         record(&mut entry, checked);
     }
-    Ok(Looked { signer, entry: Some(entry) })
+    Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) })
 }

@@ -24,8 +24,10 @@ impl Verdict {
     }
 }
 
-/// Compares. `verified`: the signatures of the new image that hold; `None` where nothing to verify them by was given.
-pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
+/// Compares. `lock`: the entry of the image in the lock, where one was read; `verified`: the signatures of the new image that
+/// hold, `None` where nothing to verify them by was given.
+pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Verdict {
+    let entry = lock.flatten();
     let new: Option<Vec<Signer>> = verified.map(|all| {
         let mut signers: Vec<Signer> =
             all.iter().filter(|one| one.is_signature()).map(|one| Signer::from(&one.signer)).collect();
@@ -37,7 +39,8 @@ pub fn judge(entry: Option<&Entry>, verified: Option<&[Verified]>) -> Verdict {
     if before.is_empty() {
         let unsigned = entry.and_then(|entry| entry.unsigned.as_ref());
         let before = match (entry, unsigned) {
-            (None, _) => "the lock does not say who signed it before".to_owned(),
+            (None, _) if lock.is_none() => "no lock was read that says who signed it before".to_owned(),
+            (None, _) => "the lock does not have it, and does not say who signed it before".to_owned(),
             (_, Some(unsigned)) => {
                 format!(
                     "unsigned before, as {} decided ({}), which was about that image and not about the new one",
@@ -144,7 +147,7 @@ mod tests {
             (None, None, 'N', "does not say"),
         ];
         for (entry, keys, wanted, words) in cases {
-            let found = judge(entry.as_ref(), keys.map(verified).as_deref());
+            let found = judge(Some(entry.as_ref()), keys.map(verified).as_deref());
             let kind = match &found {
                 Verdict::Same(_) => 'S',
                 Verdict::Noted(_) => 'N',
@@ -152,6 +155,8 @@ mod tests {
             };
             assert!(kind == wanted && found.text().contains(words), "{found:?}, and not {wanted} {words:?}");
         }
+        let without = Verdict::Noted("no lock was read that says who signed it before".into());
+        assert_eq!(judge(None, None), without);
     }
 
     /// An attestation is no signature, whoever made it.
@@ -159,6 +164,6 @@ mod tests {
     fn an_attestation_does_not_keep_a_signer() {
         let mut attested = verified(&["a"]);
         attested[0].predicate_type = Some("https://slsa.dev/provenance/v1".into());
-        assert!(matches!(judge(Some(&entry(Some(&["a"]))), Some(&attested)), Verdict::Refused(_)));
+        assert!(matches!(judge(Some(Some(&entry(Some(&["a"])))), Some(&attested)), Verdict::Refused(_)));
     }
 }

@@ -1,17 +1,22 @@
 //! What an update writes: manifests, kustomizations and the lock with other references, all of them or none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::image_reference::key;
 use kubectl_skills::manifest::kustomize_images::{self, ImageEntry};
 use kubectl_skills::manifest::render::Edited;
 use kubectl_skills::manifest::skill_images::rename;
 use kubectl_skills::skill::lock::{self, Entry};
 
+use super::super::images_in_use::LockFile;
 use super::{Files, Update};
 use crate::exit::Failure;
 use crate::in_place::{self, Change};
+use crate::source::Inputs;
 
 /// The texts that are to be written.
 pub struct Written {
@@ -54,23 +59,15 @@ pub fn prepare(
     if errors.is_empty() { Ok(Written { manifests, others }) } else { Err(Failure::Input(errors)) }
 }
 
-/// The lock with the new images in the places of the old ones. What stands around an entry stays with it.
+/// The lock with the new images. The old ones stay, but for a digest under the same tag: manifests that were not given may name
+/// them, and without its entry a tag that has moved would be locked as a new one, whoever signed it.
 fn locked(entries: &[Entry], text: &str, file: &str, updates: &[Update]) -> Result<String, Vec<InputError>> {
     let mut wanted: Vec<Entry> = entries.to_vec();
-    let mut replaced: BTreeMap<String, Entry> = BTreeMap::new();
-    let there = |image: &str| entries.iter().any(|entry| entry.image == image);
-    for update in updates {
-        let Some(new) = &update.entry else { continue };
-        let own = lock::Lock::new(wanted.clone()).find(&update.used.image).map(|entry| entry.image.clone());
-        wanted.retain(|entry| entry.image != new.image && Some(&entry.image) != own.as_ref());
+    for new in updates.iter().filter_map(|update| update.entry.as_ref()) {
+        wanted.retain(|entry| key(&entry.image) != key(&new.image));
         wanted.push(new.clone());
-        // Two entries do not become one by an edit of either.
-        if let Some(own) = own.filter(|own| *own == new.image || !there(&new.image)) {
-            replaced.insert(own, new.clone());
-        }
     }
-    let text = lock::replace(text, file, &replaced)?;
-    lock::edit(&text, file, &wanted)
+    lock::edit(text, file, &wanted)
 }
 
 impl Written {
@@ -104,8 +101,54 @@ impl Written {
     }
 }
 
-/// Writes a page that nothing else reads.
-#[allow(clippy::disallowed_methods, reason = "the file that --pr-body names")]
-pub fn page(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| Failure::Io(path.display().to_string(), error))
+/// The file of a page: it is open before anything is written, and gets its text after all else.
+pub struct Page<'p> {
+    path: &'p Path,
+    file: File,
+    is_new: bool,
+}
+
+impl<'p> Page<'p> {
+    /// Refuses a file that is read, and one that people take for a manifest.
+    pub fn check(path: &Path, inputs: &Inputs, lock: Option<&LockFile>) -> Result<(), Failure> {
+        let Ok(real) = path.canonicalize() else { return Ok(()) };
+        let read = inputs.paths.iter().flatten().chain(&inputs.kustomizations);
+        let mut read = read.chain(lock.map(|lock| &lock.path));
+        let is_manifest = real.is_file()
+            && real
+                .extension()
+                .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|own| ending == *own));
+        if is_manifest || read.any(|path| path.canonicalize().is_ok_and(|path| path == real)) {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "--pr-body {path}: a manifest, a kustomization or a lock stands there; name a file for Markdown"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Opens it; what it holds stays.
+    pub fn open(path: &'p Path) -> Result<Self, Failure> {
+        let is_new = !path.exists();
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| Failure::Io(path.display().to_string(), error))?;
+        Ok(Self { path, file, is_new })
+    }
+
+    /// Writes the text.
+    pub fn write(mut self, text: &str) -> Result<(), Failure> {
+        // A pipe has no length.
+        let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
+        let emptied = if is_file { self.file.set_len(0) } else { Ok(()) };
+        let written = emptied.and_then(|()| self.file.write_all(text.as_bytes()));
+        written.map_err(|error| Failure::Io(self.path.display().to_string(), error))
+    }
+
+    /// Nothing else was written: the file is as it was.
+    pub fn leave(self) {
+        if self.is_new {
+            // An empty file that stays does no harm.
+            let _ = std::fs::remove_file(self.path);
+        }
+    }
 }
