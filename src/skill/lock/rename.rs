@@ -75,6 +75,6 @@ mod tests {
              name: pdf\n{rest}"
         );
         assert_eq!(replace(&text, "skills.lock", &new), Ok(wanted));
-        assert_eq!(replace("", "skills.lock", &new), Ok(String::new()));
+        assert_eq!(replace("# none\n", "skills.lock", &new), Ok("# none\n".to_owned()));
     }
 }
