@@ -325,9 +325,7 @@ impl<'p, 's> Planner<'p, 's> {
         }
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
-        let planned_for: BTreeSet<usize> = orders.iter().filter_map(|order| order.workload).collect();
-        let is_planned = |index| planned_for.contains(&index);
-        unpinned::find(stream, session.options(), is_planned, &mut planned.warnings);
+        unpinned::find(stream, session.options(), &orders, &mut planned.warnings);
         let by_themselves = settings.by_themselves;
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })
     }

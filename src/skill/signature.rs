@@ -124,5 +124,9 @@ pub enum Refusal {
 
 #[cfg(test)]
 #[cfg(feature = "signatures")]
-#[allow(clippy::disallowed_methods, clippy::print_stderr, reason = "tests read their files, and say which are missing")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests read their files, and say which are missing"
+)]
 mod tests;

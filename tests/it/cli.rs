@@ -373,9 +373,9 @@ spec:
         said.json(),
         json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "ValidationReport", "profile": "pr332-merged", "objects": [{
             "file": "-", "namespace": "team1", "name": "a", "allowed": false,
-            "findings": [{"by": "webhook", "line": 10, "column": 13, "message":
+            "findings": [{"by": "webhook", "rule": "webhook-skill-name", "line": 10, "column": 13, "message":
                 "admission webhook \"vagentruntime.kb.io\" denied the request: spec.skills[1]: duplicate skill name \"x\""}],
-            "warnings": [{"by": "schema", "line": 7, "column": 13, "message":
+            "warnings": [{"by": "schema", "rule": "unknown-field", "line": 7, "column": 13, "message":
                 "unknown field \"spec.nonsense\": the API server drops it"}],
         }]})
     );

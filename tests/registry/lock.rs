@@ -254,7 +254,7 @@ fn what_a_lock_says_is_held_against_the_registry() {
         ("  - Bash\n", "", "allowedTools"),
         (content.as_str(), other.as_str(), "content"),
         ("files: 1", "files: 2", "files"),
-        ("version: 1.2.0", "version: 1.2.1", "version"),
+        ("version: \"1.2.0\"", "version: \"1.2.1\"", "version"),
     ] {
         let forged = lock.replacen(from, to, 1);
         assert_ne!(forged, lock, "{from}");

@@ -122,24 +122,16 @@ pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
             "run the command again",
         )
         .into(),
-        // The temporary name, which the error has, says nothing.
-        kind => Failure::Io(path.display().to_string(), os_error(&error).unwrap_or_else(|| kind.into())),
+        _ => Failure::Io(path.display().to_string(), without_name(&error)),
     })?;
     notes::note(&format!("{} written", path.display()));
     Ok(())
 }
 
-/// What the system said, without the path that a library adds.
-fn os_error(error: &std::io::Error) -> Option<std::io::Error> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(one) = cause {
-        let io = one.downcast_ref::<std::io::Error>();
-        if let Some(code) = io.and_then(std::io::Error::raw_os_error) {
-            return Some(std::io::Error::from_raw_os_error(code));
-        }
-        cause = io.and_then(std::io::Error::get_ref).map(|inner| inner as _).or_else(|| one.source());
-    }
-    None
+/// What the system said, without the temporary name that tempfile adds, which says nothing.
+fn without_name(error: &std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    std::io::Error::new(error.kind(), text.split(" at path ").next().unwrap_or(&text).to_owned())
 }
 
 /// Puts the new files in place and returns the paths of those that are.

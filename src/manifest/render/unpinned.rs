@@ -1,6 +1,9 @@
 //! Skills of rendered workloads that no AgentRuntime or SkillBinding is about, with a lock: a stream in, warnings out. Nothing is
 //! planned for them, so that nothing pins them.
 
+use std::collections::BTreeSet;
+
+use super::orders::Order;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::api::object::ObjectRef;
 use crate::api::pins::Pinned;
@@ -12,11 +15,12 @@ use crate::plan::{Options, Warning};
 pub(super) fn find(
     stream: &Stream<'_>,
     options: &Options,
-    is_planned: impl Fn(usize) -> bool,
+    orders: &[Order],
     warnings: &mut Vec<(ObjectRef, Warning)>,
 ) {
     let Some(pins) = options.pins.as_ref().filter(|_| !options.remove) else { return };
-    for (_, item) in stream.workloads.iter().enumerate().filter(|(index, _)| !is_planned(*index)) {
+    let planned: BTreeSet<usize> = orders.iter().filter_map(|order| order.workload).collect();
+    for (_, item) in stream.workloads.iter().enumerate().filter(|(index, _)| !planned.contains(index)) {
         if !stream.document(item.document()).text.contains(SKILL_VOLUME_PREFIX) {
             continue;
         }

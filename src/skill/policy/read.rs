@@ -130,7 +130,10 @@ impl Reader<'_> {
             }
         }
         let Some((path, spec)) = top.get("spec") else {
-            self.refuse(&top.path("spec"), "is required", NOTHING);
+            // What is no policy at all needs no second word.
+            if self.errors.is_empty() {
+                self.refuse(&top.path("spec"), "is required", NOTHING);
+            }
             return out;
         };
         const KNOWN: [&str; 10] = [

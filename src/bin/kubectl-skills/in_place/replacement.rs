@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kubectl_skills::api::error::InputError;
 use tempfile::TempPath;
 
-use super::{Change, attributes, defect, leftovers, os_error};
+use super::{Change, attributes, defect, leftovers, without_name};
 
 const CHANGED: &str = "changed on disk since it was read, and is left as it is";
 const AGAIN: &str = "run the command again";
@@ -56,7 +56,7 @@ impl<'t> Replacement<'t> {
         }
         let folder = real.parent().unwrap_or(Path::new("/"));
         let mut file = leftovers::builder().tempfile_in(folder).map_err(|error| {
-            let error = os_error(&error).unwrap_or(error);
+            let error = without_name(&error);
             defect(path, format!("cannot write a new file alongside it: {error}"), "")
         })?;
         for piece in &change.after {
