@@ -84,7 +84,7 @@ mod tests {
         let text = yaml(&value);
         assert_eq!(
             text,
-            "\"a\\u202e\":\n- \"b\\u200d\"\n- \"say \\\"\\u00ad\\\"\"\n- \"\\U000E0041\"\n- \"it's\"\nplain: \"\\\\\\\"é\"\n"
+            "\"a\\u202e\":\n- \"b\\u200d\"\n- \"say \\\"\\u00ad\\\"\"\n- \"\\U000E0041\"\n- \"it's\"\nplain: '\\\"é'\n"
         );
         let read = kubectl_skills::yaml::document::Document::parse(&text).expect("YAML");
         assert_eq!(read.to_value().ok(), Some(value));
