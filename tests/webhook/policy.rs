@@ -56,7 +56,7 @@ fn agent_runtimes_are_judged_by_what_the_files_say_now() {
     for wanted in [
         "spec.skills[0].image: ghcr.io/stranger/pdf:1 is not in ",
         "spec.skills[0].image: ghcr.io/stranger/pdf:1 is in none of the registries that the policy allows",
-        "(copy it with 'kubectl skills copy' to one of: ghcr.io/acme)",
+        "(copy it with 'kubectl skills copy' to one of: ghcr.io/acme",
     ] {
         assert!(said.contains(wanted), "{wanted}: {refused}");
     }
