@@ -53,7 +53,9 @@ use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
 
-pub(crate) use ownership::{has_record, skills_left, skills_of_ours};
+#[cfg(feature = "internals")]
+pub(crate) use ownership::skills_of_ours;
+pub(crate) use ownership::{has_record, skills_left};
 pub use status::StatusPlan;
 
 /// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.

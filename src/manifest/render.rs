@@ -13,6 +13,7 @@ mod orphans;
 mod profile;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "internals")]
 mod unpinned;
 
 use std::borrow::Cow;
@@ -325,6 +326,7 @@ impl<'p, 's> Planner<'p, 's> {
         }
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
+        #[cfg(feature = "internals")]
         unpinned::find(stream, session.options(), &orders, &mut planned.warnings);
         let by_themselves = settings.by_themselves;
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })

@@ -19,7 +19,6 @@ use crate::api::names::{
     SKILL_VOLUME_PREFIX,
 };
 use crate::api::object::field;
-use crate::api::profile::Profile;
 use crate::api::workload::WorkloadKind;
 use crate::go::strings::string_list;
 
@@ -301,13 +300,14 @@ pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
 }
 
 /// Of the skills that are left in a workload, those that are known to be ours to take out.
+#[cfg(feature = "internals")]
 pub(crate) fn skills_of_ours(workload: &Value, kind: WorkloadKind) -> Vec<String> {
     let left = skills_left(workload, kind);
     if left.is_empty() {
         return left;
     }
     // The evidence of a list that does not merge hangs on the name of the annotation.
-    let profiles = ["head", "rossoctl"].into_iter().filter_map(Profile::by_name);
+    let profiles = ["head", "rossoctl"].into_iter().filter_map(crate::api::profile::Profile::by_name);
     let own: Vec<Ownership> = profiles
         .map(|profile| Ownership::of(workload, kind, &Options::new(profile), &mut Vec::new()))
         .collect();
