@@ -1,11 +1,9 @@
 //! What the controller and the webhook log: lines on stderr, as JSON or for people, with the object and the run that they
 //! are about; and, where the environment names a collector, traces ([`super::traces`]).
 
-#[cfg(feature = "controller")]
 use std::time::Duration;
 
 use clap::ValueEnum;
-#[cfg(feature = "controller")]
 use tokio::time::Instant;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
@@ -126,7 +124,6 @@ pub async fn end(unsent: Unsent) {
 }
 
 /// A message that would be logged again and again: it is due when it changes, and then after twice the time each time.
-#[cfg(feature = "controller")]
 #[derive(Debug, Default)]
 pub struct Repeated {
     message: String,
@@ -136,12 +133,11 @@ pub struct Repeated {
 }
 
 /// The first repetition, and the longest time between two.
-#[cfg(feature = "controller")]
 const REPEATED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 
-#[cfg(feature = "controller")]
 impl Repeated {
     /// One that is due only if it still holds after so long.
+    #[cfg(feature = "controller")]
     pub fn after(first: Duration) -> Self {
         Self { first, ..Self::default() }
     }
@@ -177,7 +173,7 @@ impl Repeated {
     }
 }
 
-#[cfg(all(test, feature = "controller"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
