@@ -13,10 +13,11 @@ use crate::validate::findings::rules;
 #[cfg(feature = "skill")]
 use crate::validate::policy::{Listed, check};
 
-/// What the skills of an agent break of the policy that is in force. Whoever takes skills out breaks nothing.
+/// What the skills of an agent break of the policy that is in force. Whoever takes skills out breaks nothing: his are left out of
+/// `own`, and what SkillBindings add all the same is judged.
 #[cfg(feature = "skill")]
 pub(super) fn by_policy(options: &Options, own: &[Skill], bindings: &[&Binding]) -> Vec<Finding> {
-    let Some(policy) = options.policy.as_deref().filter(|_| !options.remove) else { return Vec::new() };
+    let Some(policy) = options.policy.as_deref() else { return Vec::new() };
     let added = bindings.iter().map(|binding| (Some(&binding.id), binding.spec.skills.as_slice()));
     let lists: Vec<Listed<'_>> = std::iter::once((None, own)).chain(added).collect();
     let mut findings = check(policy, &lists);

@@ -169,9 +169,8 @@ impl Session {
         let bindings = pin_bindings(pins, bindings, &mut findings);
         let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         faults_of(&bindings, &mut findings);
-        if !Object(object).is_being_deleted() {
-            findings.extend(by_policy(&options, &spec.skills, &bindings));
-        }
+        let goes = options.remove || Object(object).is_being_deleted();
+        findings.extend(by_policy(&options, if goes { &[] } else { &spec.skills }, &bindings));
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
         findings.extend(self.without_container(workload.as_deref(), bindings.iter().copied()));

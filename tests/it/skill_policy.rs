@@ -395,3 +395,24 @@ fn a_report_says_what_a_lock_lacks() {
     let alone = skills(&["report", "-f", manifest.to_str().expect("a path"), "--against", &lock]);
     assert_eq!(alone.code, 2, "{alone:?}");
 }
+
+/// Whoever may create an AgentRuntime could keep it from going by a finalizer, and have any skill by a SkillBinding.
+#[test]
+fn what_stays_is_judged_while_its_agent_goes() {
+    let files = Files::new();
+    let going = MANIFEST.replace(
+        "kind: AgentRuntime\nmetadata: {",
+        "kind: AgentRuntime\nmetadata: {deletionTimestamp: '2026-11-27T00:00:00Z', finalizers: [example.com/hold], ",
+    );
+    let binding = "---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: more, namespace: team1}\nspec:\n  \
+                   targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}\n  skills:\n  \
+                   - {name: csv, image: 'ghcr.io/stranger/csv:1', mountPath: /skills/csv}\n";
+    files.write("agent.yaml", &format!("{going}{binding}"));
+    let said = files.run(&["render"]);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.contains("is in none of the registries that the policy allows"), "{said:?}");
+    // What goes is no reason to refuse.
+    files.write("agent.yaml", &going);
+    let said = files.run(&["render"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}

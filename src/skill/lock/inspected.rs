@@ -22,12 +22,14 @@ pub fn entry(image: &str, found: &Inspected) -> Option<Entry> {
             tools.push(tool.clone());
         }
     }
+    // What the image says is no word about skills of which one says something else.
+    let of_image = found.skills.iter().all(|skill| skill.description.license.is_none());
     let is_root = only.is_some_and(|skill| skill.folder.is_empty());
     let facts = Facts {
         name: only.and_then(|skill| skill.description.name.clone()),
         version: only.and_then(|skill| skill.description.version.clone()).or_else(|| annotation(VERSION)),
         description: only.and_then(|skill| skill.description.description.clone()),
-        license: license(&found.skills).or_else(|| annotation(LICENSES)),
+        license: license(&found.skills).or_else(|| of_image.then(|| annotation(LICENSES)).flatten()),
         allowed_tools: tools,
         files: Some(found.files.len() as u64),
         bytes: Some(found.bytes),

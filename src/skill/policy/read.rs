@@ -115,6 +115,15 @@ impl Reader<'_> {
             let near = nearest(key, known.iter().copied()).unwrap_or_default();
             self.refuse(&at, "unknown key", format!("did you mean {near}? known are {}", known.join(", ")));
         }
+        // A list whose items are all commented out would ask for nothing.
+        for key in map
+            .iter()
+            .filter(|(key, value)| value.is_null() && known.contains(&key.as_str()))
+            .map(|(key, _)| key)
+        {
+            let at = [path.as_slice(), &[key.as_str().into()]].concat();
+            self.refuse(&at, "has no value", "give it one, or leave the key out");
+        }
         Some(Fields { map, path })
     }
 
@@ -286,7 +295,8 @@ impl Reader<'_> {
         }
         let (path, value) = of.get(pattern)?;
         let text = self.text(&path, value)?;
-        match Regex::new(&format!("^(?:{text})$")) {
+        // Alone first: two halves such as `a)|(b` would be none of their own.
+        match Regex::new(&text).and_then(|_| Regex::new(&format!("^(?:{text})$"))) {
             Ok(regex) => Some(Matcher::Pattern { text, regex }),
             Err(why) => {
                 let why = why.to_string();

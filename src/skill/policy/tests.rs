@@ -318,6 +318,18 @@ fn every_defect_is_reported_with_its_place() {
              policy.yaml:5:23: spec.limits.size: unknown key (did you mean files? known are files, bytes, tokens, descriptionTokens)\n\
              policy.yaml:5:12: spec.limits.files: must be a whole number from 0 on, found -1\n",
         ),
+        // Its items are commented out, and nobody means everything by that.
+        (
+            &format!(
+                "{head}spec:\n  pinned: true\n  registries:\n  signedBy: [{{keyFile: cosign.pub, images: }}]\n"
+            ),
+            "policy.yaml:5:3: spec.registries: has no value (give it one, or leave the key out)\n\
+             policy.yaml:6:36: spec.signedBy[0].images: has no value (give it one, or leave the key out)\n",
+        ),
+        (
+            &format!("{head}spec:\n  signedBy: [{{identityRegexp: 'a)|(.*', issuer: b}}]\n"),
+            "policy.yaml:4:15: spec.signedBy[0].identityRegexp: \"a)|(.*\" is no regular expression: error: unopened group\n",
+        ),
         (
             &format!("{head}spec:\n  signedBy: []\n"),
             "policy.yaml:4:3: spec.signedBy: names nobody (name a signer, or leave it out)\n",

@@ -12,6 +12,13 @@ use super::{EditError, EditSession, Splice, comments, lines, style};
 use crate::yaml::emit::{self, BlockLayout, Scalars};
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 
+/// What stays of an entry that is removed.
+struct Kept {
+    comments: Vec<Range<usize>>,
+    /// A block scalar ends above: comments that stay deeper than the entry stood would become its text.
+    is_below_text: bool,
+}
+
 impl<'e> EditSession<'e> {
     /// Replaces a scalar, or fills an empty one.
     pub(super) fn scalar(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
@@ -182,7 +189,7 @@ impl<'e> EditSession<'e> {
             .iter()
             .map(|entry| (self.document.tree.node(entry.key).props as usize, self.entry_end(entry)))
             .collect();
-        let kept: Vec<Vec<Range<usize>>> = gone.iter().map(|at| self.comments_of(&entries[*at])).collect();
+        let kept: Vec<Kept> = gone.iter().map(|at| self.kept_of(entries, *at, gone)).collect();
         self.remove_lines(&spans, gone, &kept);
         // Where the first entries of `- a: 1` are removed, what follows moves up; nothing can be put between then.
         let moves_up = gone.first() == Some(&0) && !lines::is_first_on_line(self.text, spans[0].0);
@@ -272,10 +279,28 @@ impl<'e> EditSession<'e> {
         self.splice(at, at, text);
     }
 
-    /// The comments that stay when an entry is removed.
-    fn comments_of(&self, entry: &Entry<'_>) -> Vec<Range<usize>> {
+    /// The comments that stay when the entry `at` is removed.
+    fn kept_of(&self, entries: &[Entry<'_>], at: usize, gone: &[usize]) -> Kept {
+        let (tree, entry) = (&self.document.tree, &entries[at]);
+        let comments = comments::of_entry(self.text, tree, tree.node(entry.key).end as usize, entry.value);
+        let above = || (0..at).rev().find(|at| gone.binary_search(at).is_err());
+        let is_below_text = !comments.is_empty()
+            && above().is_some_and(|above| self.ends_in_block_scalar(entries[above].value));
+        Kept { comments, is_below_text }
+    }
+
+    /// Whether the last line of a value is one of a block scalar, which takes deeper lines below it for its own.
+    fn ends_in_block_scalar(&self, mut id: NodeId) -> bool {
         let tree = &self.document.tree;
-        comments::of_entry(self.text, tree, tree.node(entry.key).end as usize, entry.value)
+        loop {
+            let last = match tree.node(id).kind {
+                NodeKind::Mapping { .. } => tree.entries(id).last().map(|(_, value)| value),
+                NodeKind::Sequence { .. } => tree.children(id).last(),
+                _ => return is_block_scalar(*tree.node(id)),
+            };
+            let Some(last) = last else { return false };
+            id = last;
+        }
     }
 
     /// Carries out the moves in a block sequence.
@@ -434,7 +459,7 @@ impl<'e> EditSession<'e> {
 
     /// Removes entries or items with their lines. `spans` are all of them; at least one stays. `kept`: for each of `gone`
     /// the comments that stay.
-    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize], kept: &[Vec<Range<usize>>]) {
+    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize], kept: &[Kept]) {
         let mut at = 0;
         while at < gone.len() {
             let (first, first_at) = (gone[at], at);
@@ -448,8 +473,12 @@ impl<'e> EditSession<'e> {
             let kept = kept.get(first_at..at).unwrap_or_default();
             if lines::is_first_on_line(self.text, spans[first].0) {
                 for (index, (start, end)) in spans[first..=last].iter().enumerate() {
-                    let comments = kept.get(index).map_or(&[][..], Vec::as_slice);
-                    let comments = self.comment_lines(comments, lines::indent(self.text, *start));
+                    let indent = lines::indent(self.text, *start);
+                    let comments = match kept.get(index) {
+                        Some(Kept { comments, is_below_text: false }) => self.comment_lines(comments, indent),
+                        Some(Kept { comments, .. }) => self.comments_at(comments, indent),
+                        None => String::new(),
+                    };
                     let line = lines::start_of_line(self.text, *start);
                     self.splice(line, lines::next_line(self.text, *end), comments);
                 }
@@ -459,7 +488,8 @@ impl<'e> EditSession<'e> {
             let (start, end) = (spans[first].0, spans[last].1);
             let Some((next, _)) = spans.get(last + 1) else { continue };
             let below = lines::next_line(self.text, end);
-            let comments = self.comment_lines(&kept.concat(), lines::indent(self.text, *next));
+            let comments: Vec<_> = kept.iter().flat_map(|kept| kept.comments.iter().cloned()).collect();
+            let comments = self.comment_lines(&comments, lines::indent(self.text, *next));
             if !comments.is_empty() || below <= *next && self.text[below..*next].contains('#') {
                 let blanks = self.text[..start].trim_end_matches([' ', '\t']).len();
                 self.splice(blanks, below, format!("{}{comments}", lines::eol(self.text, below)));

@@ -90,10 +90,25 @@ impl<'e> EditSession<'e> {
 
     /// Comments as lines: those that have a line of their own as they are, others at `indent`.
     pub(super) fn comment_lines(&self, comments: &[std::ops::Range<usize>], indent: &str) -> String {
+        let own = |comment: usize| {
+            lines::is_first_on_line(self.text, comment).then(|| lines::indent(self.text, comment))
+        };
+        self.comments_each_at(comments, |comment| own(comment).unwrap_or(indent))
+    }
+
+    /// Comments as lines, all of them at `indent`.
+    pub(super) fn comments_at(&self, comments: &[std::ops::Range<usize>], indent: &str) -> String {
+        self.comments_each_at(comments, |_| indent)
+    }
+
+    fn comments_each_at<'i>(
+        &self,
+        comments: &[std::ops::Range<usize>],
+        indent: impl Fn(usize) -> &'i str,
+    ) -> String {
         let mut out = String::new();
         for comment in comments {
-            let own = lines::is_first_on_line(self.text, comment.start);
-            out.push_str(if own { lines::indent(self.text, comment.start) } else { indent });
+            out.push_str(indent(comment.start));
             out.push_str(self.text[comment.clone()].trim_end());
             out.push_str(lines::eol(self.text, lines::next_line(self.text, comment.end)));
         }

@@ -124,7 +124,8 @@ pub fn run(args: &Args) -> Run {
     let verified = judged.iter().filter(|one| one.is_verified()).count();
     judged.iter().for_each(said);
     notes::summary(&format!("{verified} of {} verified", counted(judged.len(), "image")));
-    Ok(if verified == judged.len() { Outcome::Done } else { Outcome::Found })
+    // Where nothing was asked about, nothing was verified.
+    Ok(if verified == judged.len() && verified > 0 { Outcome::Done } else { Outcome::Found })
 }
 
 /// An image that is to be verified.

@@ -91,13 +91,19 @@ async fn all(source: &Source, image: &Digest) -> Result<Vec<(Digest, Kept)>> {
             Ok::<_, RegistryError>((place, layers(&source, &descriptor).await?))
         });
     }
-    let mut listed = Vec::new();
+    let (mut listed, mut count) = (Vec::new(), 0);
     while let Some(ended) = running.join_next().await {
         let failed = |error| RegistryError::new(Kind::Local, format!("reading signatures ended: {error}"));
-        listed.push(ended.map_err(failed)??);
+        let (place, layers) = ended.map_err(failed)??;
+        count += layers.as_ref().map_or(1, Vec::len);
+        // Before all of them are in memory.
+        if count > MOST {
+            return Err(too_many("signatures are kept with"));
+        }
+        listed.push((place, layers));
     }
     listed.sort_by_key(|(place, _)| *place);
-    let (mut kept, mut bytes) = (Vec::new(), 0);
+    let (mut kept, mut bytes) = (Vec::new(), 0_u64);
     for ((_, layers), manifest) in listed.into_iter().zip(manifests) {
         let layers = match layers {
             Ok(layers) => layers,
@@ -110,7 +116,7 @@ async fn all(source: &Source, image: &Digest) -> Result<Vec<(Digest, Kept)>> {
             if kept.len() >= MOST {
                 return Err(too_many("signatures are kept with"));
             }
-            bytes += layer.size;
+            bytes = bytes.saturating_add(layer.size);
             if bytes > ALL_BYTES {
                 return Err(RegistryError::new(
                     source.refusal(),

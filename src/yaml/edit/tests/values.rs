@@ -228,6 +228,21 @@ fn a_removed_entry_leaves_the_comments_around_its_items() {
 }
 
 /// A reader looks for `metadata` above `spec`, not below hundreds of lines.
+/// A comment that stayed as deep as it was would become the last line of the text above.
+#[test]
+fn a_comment_that_stays_is_no_line_of_the_text_above() {
+    for (before, after) in [
+        ("a: |\n  x\nb:\n  # why\n  c: 1\nd: 1\n", "a: |\n  x\n# why\nd: 1\n"),
+        (
+            "a:\n  e:\n  - >\n    x\nb:\n      # why\n      c: 1\nd: 1\n",
+            "a:\n  e:\n  - >\n    x\n# why\nd: 1\n",
+        ),
+        ("a: x\nb:\n  # why\n  c: 1\nd: 1\n", "a: x\n  # why\nd: 1\n"),
+    ] {
+        assert_eq!(changed(before, without("b")), after, "{before}");
+    }
+}
+
 #[test]
 fn a_new_entry_goes_where_it_is_wanted() {
     let first = |v: &mut Value| {

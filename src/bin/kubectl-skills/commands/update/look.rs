@@ -48,8 +48,11 @@ pub async fn at(
         Some(trust) => Some(check_image(&source, &place, args.platform.as_deref(), trust).await?),
         None => None,
     };
-    let verified: Option<Vec<Verified>> =
-        checked.as_ref().map(|checked| checked.verified().map(|(_, _, one)| one.clone()).collect());
+    // A signature of one platform's image says nothing about the index that is written.
+    let about = |one: &&Verified| one.digest == new.digest;
+    let verified: Option<Vec<Verified>> = checked
+        .as_ref()
+        .map(|checked| checked.verified().map(|(_, _, one)| one).filter(about).cloned().collect());
     let signer = judge(lock.map(|_| own), verified.as_deref());
     let Some(own) = own else { return Ok(Looked::Seen { signer, entry: None }) };
     let image = choose::renamed(&own.image, &new.tag, new.digest.as_str());

@@ -50,11 +50,14 @@ pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Ver
             (Some(entry), _) if entry.signed.is_some() => "unsigned before".to_owned(),
             _ => "nobody looked at signatures before".to_owned(),
         };
-        return Verdict::Noted(match &new {
-            None => before,
-            Some(new) if new.is_empty() => format!("{before}; no trusted signature now"),
-            Some(new) => format!("{before}; signed now by {}", names(new)),
-        });
+        return match &new {
+            None => Verdict::Noted(before),
+            // Whoever says whose signature counts wants one.
+            Some(new) if new.is_empty() => {
+                Verdict::Refused(format!("{before}; no trusted signature is on the new image"))
+            }
+            Some(new) => Verdict::Noted(format!("{before}; signed now by {}", names(new))),
+        };
     }
     let mut old: Vec<Signer> = before.iter().map(|Signed { signer, .. }| signer.clone()).collect();
     old.sort();
@@ -134,7 +137,7 @@ mod tests {
             unsigned: Some(Unsigned { by: "ann@acme.com".into(), at: String::new(), reason: "pilot".into() }),
             ..entry(None)
         };
-        let cases: [Case<'_>; 10] = [
+        let cases: [Case<'_>; 12] = [
             (Some(entry(Some(&["a"]))), Some(&["a"]), 'S', "as before"),
             (Some(entry(Some(&["a"]))), Some(&["b", "a"]), 'S', "as before"),
             (Some(entry(Some(&["a", "b"]))), Some(&["a"]), 'N', "any more"),
@@ -143,6 +146,8 @@ mod tests {
             (Some(entry(Some(&["a"]))), None, 'R', "give --key"),
             (Some(entry(Some(&[]))), Some(&["a"]), 'N', "unsigned before; signed now by key sha256:"),
             (Some(entry(None)), None, 'N', "nobody looked"),
+            (Some(entry(None)), Some(&[]), 'R', "no trusted signature"),
+            (None, Some(&[]), 'R', "no trusted signature"),
             (Some(decided), None, 'N', "as ann@acme.com decided (pilot), which was about that image"),
             (None, None, 'N', "does not say"),
         ];
