@@ -356,12 +356,20 @@ impl Work<'_, '_> {
         let mut list = env.to_vec();
         match found {
             _ if !agent || self.skills.is_empty() => {
-                // Whoever has a record of skills had the variable from us, or the same from somebody else.
-                let index = found.filter(|_| self.own.is_rendered() && is_ours())?;
+                // Whoever has a record of skills had the variable from us, unless the record says otherwise.
+                let record = self.own.record.as_ref();
+                let had = record.is_some_and(|record| record.before.root.as_deref() == Some(variable));
+                let index = found.filter(|_| self.own.is_rendered() && is_ours() && !had)?;
                 list.remove(index);
             }
             None => list.push(json!({"name": variable, "value": root})),
-            Some(_) if is_ours() => return None,
+            Some(_) if is_ours() => {
+                if !self.own.is_rendered() {
+                    self.next.before.root = Some(variable.to_owned());
+                    self.ambiguous = true;
+                }
+                return None;
+            }
             Some(index) => {
                 let inside = At::Key(&at, "env");
                 let field = At::Index(&inside, index).steps();

@@ -25,6 +25,8 @@ pub(super) struct Before {
     pub names: Option<String>,
     /// Value of `SKILL_FOLDERS` in the agent container.
     pub folders: Option<String>,
+    /// Name of the variable of a runtime that the author had set to the folder of its skills.
+    pub root: Option<String>,
     /// Image volumes with the name of a skill.
     pub volumes: Vec<Value>,
     /// Mounts of those volumes in the agent container.
@@ -72,6 +74,7 @@ impl Record {
                     .collect(),
                 names: text(before, "names"),
                 folders: text(before, "folders"),
+                root: text(before, "root"),
                 volumes: list("volumes"),
                 mounts: list("mounts"),
             },
@@ -81,12 +84,12 @@ impl Record {
     /// The annotation's text: compact JSON, without what is empty.
     pub(super) fn text(&self) -> String {
         let mut before = Map::new();
-        let Before { entries, names, folders, volumes, mounts } = &self.before;
+        let Before { entries, names, folders, root, volumes, mounts } = &self.before;
         if !entries.is_empty() {
             let entries = entries.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
             before.insert("entries".into(), Value::Object(entries.collect()));
         }
-        for (key, value) in [("names", names), ("folders", folders)] {
+        for (key, value) in [("names", names), ("folders", folders), ("root", root)] {
             if let Some(value) = value {
                 before.insert(key.into(), value.as_str().into());
             }
@@ -123,6 +126,7 @@ mod tests {
                 entries: vec![("type".into(), "tool".into())],
                 names: Some(r#"["triage"]"#.into()),
                 folders: Some("/a, /b".into()),
+                root: Some("KAGENT_SKILLS_FOLDER".into()),
                 volumes: vec![json!({"name": "skill-forecast", "image": {"reference": "r:1"}})],
                 mounts: vec![json!({"name": "skill-forecast", "mountPath": "/f"})],
             },

@@ -14,6 +14,9 @@ use super::oci::{Descriptor, Digest};
 use super::pax::{self, Extra};
 use super::{DAMAGED, InputError, path, refused};
 
+/// What the name begins with by which a layer says that a file of a lower one is gone.
+pub const REMOVED: &str = ".wh.";
+
 /// What a layer does at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -310,7 +313,7 @@ const REBUILD: &str = "build the image again";
 
 /// Whether a file marks that something of lower layers is removed; none inside for marks that mean nothing to runtimes.
 fn removal(path: &str) -> Result<Option<Option<Entry>>, InputError> {
-    let Some(name) = path::base(path).strip_prefix(".wh.") else { return Ok(None) };
+    let Some(name) = path::base(path).strip_prefix(REMOVED) else { return Ok(None) };
     let folder = path::parent(path);
     Ok(Some(match name {
         ".wh..opq" => Some(Entry { path: folder.to_owned(), kind: Kind::Opaque, closed: false }),

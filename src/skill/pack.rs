@@ -13,6 +13,7 @@ use super::card::{Author, Card};
 use super::content::Failed;
 use super::describe::Description;
 use super::facts::Reading;
+use super::layer::REMOVED;
 use super::limits::{Limits, Spent};
 use super::oci::{Digest, media_type};
 use super::tree::{Content, File, Tree};
@@ -53,13 +54,23 @@ const LEVEL: u32 = 6;
 /// Writes the layer of some files, and gives back where it was written to.
 ///
 /// # Errors
-/// A file cannot be read or goes over a limit, or nothing can be written.
+/// A file cannot be read or goes over a limit, a name means something else in a layer, or nothing can be written.
 pub fn layer<W: Write>(
     members: &[Member],
     open: &mut Open<'_>,
     limits: &Limits,
     out: W,
 ) -> Result<(Packed, W), InputError> {
+    let removes = |path: &str| path.split('/').any(|part| part.starts_with(REMOVED));
+    if let Some(member) = members.iter().find(|member| removes(&member.path)) {
+        return Err(refused(
+            format!(
+                "the name of {:?} begins with {REMOVED}, by which a layer says that another file is gone",
+                member.path
+            ),
+            "rename the file, or leave it out",
+        ));
+    }
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_unstable_by(|&one, &other| members[one].path.cmp(&members[other].path));
     let gzip = GzBuilder::new().mtime(0).operating_system(255);

@@ -196,6 +196,8 @@ fn what_is_refused_leaves_nothing() {
         ("none/README.md", "x"),
         ("taken/file", "x"),
         ("good/SKILL.md", SKILL),
+        ("whiteout/SKILL.md", SKILL),
+        ("whiteout/notes/.wh.SKILL.md", "x"),
     ]);
     std::fs::create_dir(folder.path("empty")).expect("a folder");
     for (what, to, error) in [
@@ -214,6 +216,12 @@ fn what_is_refused_leaves_nothing() {
         ),
         ("missing", "layout", "error: missing: No such file or directory"),
         ("none/README.md", "layout", "error: none/README.md: no zip ("),
+        (
+            "whiteout",
+            "layout",
+            "error: whiteout: the name of \"notes/.wh.SKILL.md\" begins with .wh., by which a layer says that another file is gone \
+             (rename the file, or leave it out)",
+        ),
     ] {
         let said = folder.skills(&["pack", what, "--to", to]);
         assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{what} {to}: {said:?}");
@@ -224,7 +232,7 @@ fn what_is_refused_leaves_nothing() {
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect();
         left.sort();
-        assert_eq!(left, ["bad", "empty", "good", "none", "taken"], "{what} {to}");
+        assert_eq!(left, ["bad", "empty", "good", "none", "taken", "whiteout"], "{what} {to}");
         assert_eq!(std::fs::read_dir(folder.path("empty")).expect("a folder").count(), 0, "{what} {to}");
     }
     let forced = folder.skills(&["pack", "bad", "--to", "layout", "--force"]);

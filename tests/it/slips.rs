@@ -306,6 +306,31 @@ fn advice_can_be_followed() {
     }
 }
 
+/// The variable of a runtime that its author had set is his, though we would have written the same.
+#[test]
+fn a_variable_of_a_runtime_stays_its_authors() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
+    let path = file.path().to_str().expect("a path");
+    let binding = "---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: b}\nspec:\n  runtime: kagent\n  \
+                   targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}\n  skills:\n  - {name: pdf, image: 'acme/pdf:1'}\n";
+    for env in ["", "        env:\n        - name: KAGENT_SKILLS_FOLDER\n          value: /skills\n"] {
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: weather\nspec:\n  template:\n    spec:\n      containers:\n      \
+             - name: agent\n        image: i:1\n{env}{binding}"
+        );
+        std::fs::write(path, &text).expect("a file");
+        let run = |more: &[&str]| {
+            let said = skills(&[&["render", "-i", "-f", path], more].concat());
+            assert_eq!(said.code, 0, "{text}: {said:?}");
+            std::fs::read_to_string(path).expect("the file")
+        };
+        let rendered = run(&[]);
+        assert!(rendered.contains("KAGENT_SKILLS_FOLDER") && rendered.contains("/skills/pdf"), "{rendered}");
+        assert_eq!(run(&[]), rendered);
+        assert_eq!(run(&["--remove"]), text, "{rendered}");
+    }
+}
+
 /// Only what a render has written is taken out of a scalar, and how its author wrote the rest stays.
 #[test]
 fn the_variable_comes_back_as_its_author_wrote_it() {
