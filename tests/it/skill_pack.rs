@@ -219,7 +219,7 @@ fn what_is_refused_leaves_nothing() {
         (
             "whiteout",
             "layout",
-            "error: whiteout: the name of \"notes/.wh.SKILL.md\" begins with .wh., by which a layer says that another file is gone \
+            "error: the name of \"notes/.wh.SKILL.md\" begins with .wh., by which a layer says that another file is gone \
              (rename the file, or leave it out)",
         ),
     ] {
