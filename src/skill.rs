@@ -22,6 +22,7 @@ pub mod node;
 pub mod oci;
 pub mod pack;
 pub mod path;
+mod pattern;
 pub mod pax;
 pub mod policy;
 pub mod signature;

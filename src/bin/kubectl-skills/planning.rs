@@ -62,16 +62,23 @@ pub struct Locked {
 impl Locked {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let file = path.display().to_string();
-        if !path.exists() {
-            return Err(Failure::input(
-                format!("{file}: there is no such file"),
-                "run 'kubectl skills lock -f' on the manifests, which writes it",
-            ));
-        }
-        let lock = Lock::read(&source::read_text(path)?, &file)?;
-        Ok(Self { pins: Arc::new(lock.pins(file)), lock: Arc::new(lock) })
+        let (_, lock) = read_lock(path)?;
+        Ok(Self { pins: Arc::new(lock.pins(path.display().to_string())), lock: Arc::new(lock) })
     }
+}
+
+/// The text of a lock that must be there, and what it says.
+pub fn read_lock(path: &Path) -> Result<(String, Lock), Failure> {
+    let file = path.display().to_string();
+    if !path.exists() {
+        return Err(Failure::input(
+            format!("{file}: there is no such file"),
+            "run 'kubectl skills lock -f' on the manifests, which writes it",
+        ));
+    }
+    let text = source::read_text(path)?;
+    let lock = Lock::read(&text, &file)?;
+    Ok((text, lock))
 }
 
 impl Planning {

@@ -36,6 +36,23 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'], as_rust)
 }
 
+/// One line as text of HTML: no markup. `further` has what the place asks for beyond that, by character.
+pub fn html(text: &str, further: impl Fn(char) -> Option<&'static str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c => match further(c) {
+                Some(escape) => out.push_str(escape),
+                None => out.push(c),
+            },
+        }
+    }
+    out
+}
+
 /// JSON text: the same value, each such character as JSON escapes it.
 pub fn json(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n'], |out, c| {

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
-use regex::Regex;
 use serde_json::{Map, Value, json};
 use spdx::{Licensee, ParseMode};
 
@@ -16,6 +15,7 @@ use crate::api::error::InputError;
 use crate::api::nearest::nearest;
 use crate::api::object::Origin;
 use crate::skill::oci::Digest;
+use crate::skill::pattern::whole;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
 /// What makes a policy of one that demands nothing.
@@ -295,8 +295,7 @@ impl Reader<'_> {
         }
         let (path, value) = of.get(pattern)?;
         let text = self.text(&path, value)?;
-        // Alone first: two halves such as `a)|(b` would be none of their own.
-        match Regex::new(&text).and_then(|_| Regex::new(&format!("^(?:{text})$"))) {
+        match whole(&text) {
             Ok(regex) => Some(Matcher::Pattern { text, regex }),
             Err(why) => {
                 let why = why.to_string();

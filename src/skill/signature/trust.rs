@@ -1,16 +1,15 @@
 //! What is trusted: keys, and identities that certificate authorities vouch for.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::TrustedRoot;
 
 use super::key::PublicKey;
 use super::provider;
+use crate::skill::pattern::whole;
 
 /// The certificate authorities and logs of the public Sigstore instance.
 const PUBLIC_GOOD: &str = include_str!("trusted_root/public-good.json");
-/// Most bytes of a regular expression's program.
-const REGEXP_BYTES: usize = 1 << 20;
 
 /// What is trusted, and how much is demanded.
 pub struct Trust {
@@ -77,10 +76,7 @@ impl Match {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn regexp(pattern: &str) -> Result<Self, String> {
-        // Alone first: two halves such as `a)|(b` would be none of their own.
-        Regex::new(pattern).map_err(|error| error.to_string())?;
-        let whole = RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(REGEXP_BYTES).build();
-        whole.map(Self::Regexp).map_err(|error| error.to_string())
+        whole(pattern).map(Self::Regexp).map_err(|error| error.to_string())
     }
 
     fn is(&self, text: &str) -> bool {

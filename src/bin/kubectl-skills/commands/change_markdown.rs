@@ -94,17 +94,12 @@ fn plain(text: &str) -> String {
 
 /// Text of others in HTML: no markup, and no names of people and issues that a forge would make links of.
 fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in printable::line(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '@' | '#' | '!' => out.extend([c, '&', '#', '8', '2', '0', '3', ';']),
-            c => out.push(c),
-        }
-    }
-    out
+    printable::html(text, |c| match c {
+        '@' => Some("@&#8203;"),
+        '#' => Some("#&#8203;"),
+        '!' => Some("!&#8203;"),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use kubectl_skills::skill::lock::{FILE, Lock};
 
 use crate::exit::Failure;
 use crate::notes;
-use crate::planning::DEFAULT_NAMESPACE;
+use crate::planning::{DEFAULT_NAMESPACE, read_lock};
 use crate::registry::reference::Reference;
 use crate::source::{Inputs, read_text};
 
@@ -52,14 +52,7 @@ impl LockArgs {
             None if Path::new(FILE).is_file() => FILE.into(),
             None => return Ok(None),
         };
-        if !path.exists() {
-            return Err(Failure::input(
-                format!("{}: there is no such file", path.display()),
-                "run 'kubectl skills lock -f' on the manifests, which writes it",
-            ));
-        }
-        let text = read_text(&path)?;
-        let lock = Lock::read(&text, &path.display().to_string())?;
+        let (text, lock) = read_lock(&path)?;
         Ok(Some(LockFile { path, text, lock }))
     }
 }

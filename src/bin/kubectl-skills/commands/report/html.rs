@@ -32,18 +32,11 @@ pub fn page(inventory: &Inventory, title: &str) -> String {
 
 /// Text as it can stand anywhere in the page. What would hide or reorder text is shown as an escape.
 fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in printable::line(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
+    printable::html(text, |c| match c {
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    })
 }
 
 fn code(of: &str) -> String {
