@@ -4,7 +4,7 @@
     locked.py --program FILE --data FOLDER [--rounds N]
 
 Every skill image of the manifests is in the lock: first 72 images for all agents, then a version of its own for most of them.
-Runs alternate; the median of the ratios of two runs next to each other counts. Prints both, and ends with 1 if the lock of 72 images costs more than a tenth. Needs Linux and nothing beside the standard library.
+Runs alternate; the median of the ratios of two runs next to each other counts. Prints both, and ends with 1 if the lock of 72 images costs more than a tenth. Needs Linux and nothing but the standard library.
 """
 
 import argparse

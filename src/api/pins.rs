@@ -9,7 +9,7 @@ use super::image_reference::parts;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     file: String,
-    /// By [`super::image_reference::key`]: of the tag, and of the digest alone, for whoever names one needs no tag.
+    /// By [`super::image_reference::key`]: of the tag, and of the digest alone, for anyone who names one needs no tag.
     digests: HashMap<String, String>,
     /// The same by references as they are written, without a digest: most are written so where they are asked for, too.
     written: HashMap<String, String>,

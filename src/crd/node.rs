@@ -76,7 +76,7 @@ pub struct Rule {
     pub expression: String,
     /// What the server says where it is not.
     pub message: String,
-    /// Steps from the node to what breaks the rule; none where it holds.
+    /// Steps from the node to what breaks the rule; `None` if it holds.
     pub broken: fn(&Value) -> Option<Vec<Step>>,
 }
 

@@ -274,7 +274,7 @@ pub fn missing(stored: &Value, configuration: &Value) -> Option<Value> {
     stated(stored, configuration, None)
 }
 
-/// The fields of ours that a workload should have, whoever wrote them: labels, annotations, and for each skill its volume
+/// The fields of ours that a workload should have, no matter who wrote them: labels, annotations, and for each skill its volume
 /// and its mounts, in whichever containers they are. Skills are (volume name, mount path).
 pub fn our_fields(
     desired: &Value,

@@ -13,7 +13,7 @@ use crate::validate::findings::rules;
 #[cfg(feature = "skill")]
 use crate::validate::policy::{Listed, check};
 
-/// What the skills of an agent break of the policy that is in force. Whoever takes skills out breaks nothing: his are left out of
+/// What the skills of an agent break of the policy that is in force. Anyone who takes skills out breaks nothing: his are left out of
 /// `own`, and what SkillBindings add all the same is judged.
 #[cfg(feature = "skill")]
 pub(super) fn by_policy(options: &Options, own: &[Skill], bindings: &[&Binding]) -> Vec<Finding> {
@@ -21,7 +21,7 @@ pub(super) fn by_policy(options: &Options, own: &[Skill], bindings: &[&Binding])
     let added = bindings.iter().map(|binding| (Some(&binding.id), binding.spec.skills.as_slice()));
     let lists: Vec<Listed<'_>> = std::iter::once((None, own)).chain(added).collect();
     let mut findings = check(policy, &lists);
-    // Whoever pins by a lock has said it of each image already.
+    // Anyone who pins by a lock has said it of each image already.
     findings.retain(|finding| options.pins.is_none() || *finding.rule != rules::POLICY_LOCKED);
     findings
 }

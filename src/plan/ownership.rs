@@ -293,7 +293,7 @@ pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
         .filter(|volume| is_skill_image(volume))
         .filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
         .collect();
-    // Under either name: without whoever was about it the text does not say whose rules were followed.
+    // Under either name: without the object that was about it the text does not say whose rules were followed.
     let named = [KAGENTI.skills, ROSSOCTL.skills].into_iter().filter_map(annotation);
     let named: BTreeSet<String> = named.filter_map(|text| string_list(text).ok()).flatten().collect();
     named.into_iter().filter(|name| images.contains(name.as_str())).collect()

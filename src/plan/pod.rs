@@ -356,7 +356,7 @@ impl Work<'_, '_> {
         let mut list = env.to_vec();
         match found {
             _ if !agent || self.skills.is_empty() => {
-                // Whoever has a record of skills had the variable from us, unless the record says otherwise.
+                // Anyone who has a record of skills had the variable from us, unless the record says otherwise.
                 let record = self.own.record.as_ref();
                 let had = record.is_some_and(|record| record.before.root.as_deref() == Some(variable));
                 let index = found.filter(|_| self.own.is_rendered() && is_ours() && !had)?;
@@ -382,7 +382,7 @@ impl Work<'_, '_> {
         Some(("env", list))
     }
 
-    /// How to mend what `SKILL_FOLDERS` cannot say: by other means, or without it. Whoever makes a pod has no flag for that.
+    /// How to mend what `SKILL_FOLDERS` cannot say: by other means, or without it. Anyone who makes a pod has no flag for that.
     fn without_folders(&self, otherwise: &str) -> String {
         let without = if self.runtime.bound.leads {
             "name a runtime in the SkillBinding that does not need the variable"
@@ -403,7 +403,7 @@ impl Work<'_, '_> {
         let skills = if agent { self.skills } else { &[] };
         let by_default = !profile.mounts() && profile.observer_render.skill_folders;
         let wanted = self.options.skill_folders.unwrap_or(by_default);
-        // Whoever takes everything out and does not say whether that was in: only what looks as we leave it.
+        // Anyone who takes everything out and does not say whether that was in: only what looks as we leave it.
         let forgotten = self.options.skill_folders.is_none()
             && (self.options.remove || !agent)
             && env::ends_with(env, &self.dropped_paths);

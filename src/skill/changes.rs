@@ -27,7 +27,7 @@ pub enum SkillChange {
     Same,
     /// The files are the same, and the manifest is another one: nothing that an agent sees.
     MetadataOnly {
-        /// The annotations that differ; none where only the packing does.
+        /// The annotations that differ; `None` if only the packing does.
         annotations: Vec<Pair>,
     },
     /// The layers differ, and whether their files do was not looked at.

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!((found, card.namespace.as_deref()), (expected, Some("acme")));
     }
 
-    /// Whoever mends it must find it: the file in the image, the line, and how large it really is.
+    /// Anyone who mends it must find it: the file in the image, the line, and how large it really is.
     #[test]
     fn findings_have_their_place() {
         let cut = Text { bytes: &vec![b'x'; frontmatter::LIMIT + 1], size: 40 << 20 };

@@ -24,7 +24,7 @@ pub struct Entry {
     pub path: String,
     /// What is to be there.
     pub kind: Kind,
-    /// Whether its mode keeps out whoever is neither its owner nor in its group.
+    /// Whether its mode keeps out anyone who is neither its owner nor in its group.
     pub closed: bool,
 }
 

@@ -53,11 +53,11 @@ pub struct Entry {
     pub content: Option<Digest>,
     /// What is known of what is in it.
     pub facts: Facts,
-    /// Who signed it; none where nobody looked.
+    /// Who signed it; `None` if nobody looked.
     pub signed: Option<Vec<Signed>>,
     /// Who decided that it may be used without a signature.
     pub unsigned: Option<Unsigned>,
-    /// Types of the attestations that were verified; none where nobody looked.
+    /// Types of the attestations that were verified; `None` if nobody looked.
     pub attestations: Option<Vec<String>>,
     /// The line of the file, from 1; 0 for one that is not in a file.
     pub line: usize,
@@ -66,7 +66,7 @@ pub struct Entry {
 /// What a policy may ask of an image's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Name of the skill; none where there are several.
+    /// Name of the skill; `None` if there are several.
     pub name: Option<String>,
     /// Its version.
     pub version: Option<String>,
@@ -181,7 +181,7 @@ impl Lock {
             let (registry, repository) = parts.location();
             alone.push(([registry, "/", &repository, "@", entry.digest.as_str()].concat(), index));
         }
-        // Whoever names the digest alone needs no tag.
+        // Anyone who names the digest alone needs no tag.
         for (key, index) in alone {
             by_image.entry(key).or_insert(index);
         }

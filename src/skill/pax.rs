@@ -133,7 +133,7 @@ mod tests {
         Ok(extra)
     }
 
-    /// A value may hold line ends and equals signs: whoever splits at them reads another name.
+    /// A value may hold line ends and equals signs: anyone who splits at them reads another name.
     #[test]
     fn records_are_read_by_their_length() {
         let extra = read(b"19 path=a\n7 size=b\n12 size=123\n").expect("sound");

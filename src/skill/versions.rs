@@ -4,7 +4,7 @@
 use semver::Version;
 use serde::Serialize;
 
-/// What skillimage puts behind the version of an image that is not published.
+/// What skillimage puts after the version of an image that is not published.
 const UNPUBLISHED: [&str; 2] = ["-draft", "-testing"];
 
 /// A tag that is a version.

@@ -41,7 +41,7 @@ pub(crate) fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
     plain.chain(skills)
 }
 
-/// What is to be said of a text at a path; none where it holds no placeholder.
+/// What is to be said of a text at a path; `None` if it holds no placeholder.
 pub(super) fn finding(path: impl Fn() -> Vec<Step>, text: &str) -> Option<Finding> {
     let found = first(text)?;
     let message = format!(

@@ -196,7 +196,7 @@ fn answers_that_are_none_are_errors() {
     }
 }
 
-/// Whoever acts as somebody else and is not heard acts as himself.
+/// Anyone who acts as somebody else and is not heard acts as himself.
 #[test]
 fn impersonation_and_token_go_with_every_request() {
     let server = faulty(|_, _| None);

@@ -52,7 +52,7 @@ fn identity() -> String {
     Digest::of(list.concat().as_bytes()).to_string()
 }
 
-/// A lock names a digest: whoever packs the same files must come to it, whenever and wherever.
+/// A lock names a digest: anyone who packs the same files must come to it, whenever and wherever.
 #[test]
 fn the_same_files_have_the_same_digest() {
     let (one, other) = (skill(), skill());
@@ -104,7 +104,7 @@ fn the_same_files_have_the_same_digest() {
     }
 }
 
-/// Whoever trusts no tool computes it himself.
+/// Anyone who trusts no tool computes it himself.
 #[cfg(unix)]
 #[test]
 fn the_shell_lines_of_the_page_print_the_content_identity() {

@@ -396,7 +396,7 @@ fn a_report_says_what_a_lock_lacks() {
     assert_eq!(alone.code, 2, "{alone:?}");
 }
 
-/// Whoever may create an AgentRuntime could keep it from going by a finalizer, and have any skill by a SkillBinding.
+/// Anyone who may create an AgentRuntime could keep it from going by a finalizer, and have any skill by a SkillBinding.
 #[test]
 fn what_stays_is_judged_while_its_agent_goes() {
     let files = Files::new();

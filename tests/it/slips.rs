@@ -306,6 +306,14 @@ fn advice_can_be_followed() {
     }
 }
 
+/// The file after a render into it.
+fn in_place(path: &str, more: &[&str]) -> String {
+    let said = skills(&[&["render", "-i", "-f", path], more].concat());
+    let text = std::fs::read_to_string(path).expect("the file");
+    assert_eq!(said.code, 0, "{text}: {said:?}");
+    text
+}
+
 /// The variable of a runtime that its author had set is his, though we would have written the same.
 #[test]
 fn a_variable_of_a_runtime_stays_its_authors() {
@@ -319,11 +327,7 @@ fn a_variable_of_a_runtime_stays_its_authors() {
              - name: agent\n        image: i:1\n{env}{binding}"
         );
         std::fs::write(path, &text).expect("a file");
-        let run = |more: &[&str]| {
-            let said = skills(&[&["render", "-i", "-f", path], more].concat());
-            assert_eq!(said.code, 0, "{text}: {said:?}");
-            std::fs::read_to_string(path).expect("the file")
-        };
+        let run = |more: &[&str]| in_place(path, more);
         let rendered = run(&[]);
         assert!(rendered.contains("KAGENT_SKILLS_FOLDER") && rendered.contains("/skills/pdf"), "{rendered}");
         assert_eq!(run(&[]), rendered);
@@ -366,11 +370,7 @@ fn the_variable_comes_back_as_its_author_wrote_it() {
         workload(&env("/opt/own"), volumes),
     ] {
         std::fs::write(path, format!("{text}{GOOD}")).expect("a file");
-        let run = |more: &[&str]| {
-            let said = skills(&[&["render", "-i", "-f", path], more].concat());
-            assert_eq!(said.code, 0, "{text}: {said:?}");
-            std::fs::read_to_string(path).expect("the file")
-        };
+        let run = |more: &[&str]| in_place(path, more);
         let rendered = run(&[]);
         assert!(rendered.contains("/skills/pdf") && rendered.contains("SKILL_FOLDERS"), "{rendered}");
         assert_eq!(run(&[]), rendered);

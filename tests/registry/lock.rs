@@ -101,7 +101,7 @@ fn a_lock_says_what_is_in_an_image_and_a_second_one_pulls_nothing() {
     assert_eq!(work.run(&["lock", "-f", "m", "--check"]).code, 0);
 }
 
-/// A tag that moves must not move what runs; and whoever means it says so.
+/// A tag that moves must not move what runs; and anyone who means it says so.
 #[test]
 fn a_lock_never_moves_silently() {
     let model = Arc::new(Model::default());
@@ -181,7 +181,7 @@ fn an_image_that_cannot_be_had_writes_nothing() {
     assert_eq!(nobody.code, 2, "{nobody:?}");
 }
 
-/// Who signed is a fact of the digest; whoever takes over the repository must not pass for whom it was.
+/// Who signed is a fact of the digest; anyone who takes over the repository must not pass for whom it was.
 #[test]
 fn who_signed_is_written_down_and_does_not_change_unseen() {
     let (alice, mallory) = (Key::new(), Key::new());

@@ -245,7 +245,7 @@ fn an_image_without_a_signature_is_not_one_that_is_attested_only() {
     refused(&verify(&server, &key, &["--attestation", "spdx"]), &["no attestation of the type"]);
 }
 
-/// Whoever may write into the registry can copy a good signature of another image under this one.
+/// Anyone who may write into the registry can copy a good signature of another image under this one.
 #[test]
 fn a_signature_of_another_digest_is_refused_and_said() {
     let key = Key::new();

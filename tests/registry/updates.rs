@@ -107,7 +107,7 @@ fn rows(table: &str) -> Vec<Vec<String>> {
     table.lines().skip(1).map(cells).collect()
 }
 
-/// Whoever promotes an image changes nothing that an agent sees, and must not be asked to restart pods; one changed line is
+/// Anyone who promotes an image changes nothing that an agent sees, and must not be asked to restart pods; one changed line is
 /// another content.
 #[test]
 fn newer_versions_are_told_by_what_changed_in_them() {
@@ -176,7 +176,7 @@ fn a_new_script_comes_first_and_each_changed_line_is_shown() {
          +allowed-tools: Read Bash(rm *)\n ---\n # PDF\n \n-Read it.\n+Read all of it.\\u{200b}\n\
          --- a.md\n+++ a.md\n@@ -1 +1 @@\n-a\n+b\n"
     );
-    // The same for two images, whoever names them.
+    // The same for two images, no matter who names them.
     let (one, other) = (bench.reference("acme/pdf:1.0.0"), bench.reference("acme/pdf:1.1.0"));
     let inspected = skills(&["inspect", &other, "--against", &one]);
     assert_eq!(inspected.code, 1, "{inspected:?}");
@@ -286,7 +286,7 @@ fn an_update_is_written_everywhere_and_nowhere_else() {
     assert!(none.stderr.contains("its newest versions are 2.0.0, 1.2.0, 1.0.0"), "{none:?}");
 }
 
-/// Whoever can push an image cannot sign it: nobody is to get it because nobody looked.
+/// Anyone who can push an image cannot sign it: nobody is to get it because nobody looked.
 #[test]
 fn a_signer_that_cannot_be_verified_stops_all_of_an_update() {
     let bench = Bench::new();

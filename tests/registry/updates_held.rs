@@ -76,7 +76,7 @@ fn an_update_leaves_the_lock_of_others_alone() {
     }
 }
 
-/// Whoever can push an image can move a tag: a version that is the same is no newer one.
+/// Anyone who can push an image can move a tag: a version that is the same is no newer one.
 #[test]
 fn a_tag_that_moved_is_taken_over_only_by_its_name() {
     let bench = Bench::new();

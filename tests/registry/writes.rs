@@ -259,7 +259,7 @@ fn a_list_that_somebody_else_writes_meanwhile_is_written_again() {
     let to = faulty(&model, move |request, model| {
         if request.path == path && request.method == "PUT" && count.fetch_add(1, Ordering::Relaxed) == 0 {
             let answer = model.answer(request);
-            // Whoever read the empty list before us writes it now.
+            // Anyone who read the empty list before us writes it now.
             model.put_manifest("c", Some(&wanted_tag), INDEX, &once);
             return Some(answer);
         }

@@ -24,7 +24,7 @@ use crate::notes;
 use replacement::Replacement;
 use signals::Signals;
 
-/// How long the old files are kept after the last exchange: whoever had one open to append a line has written by then, and
+/// How long the old files are kept after the last exchange: anyone who had one open to append a line has written by then, and
 /// gets it back.
 const GRACE: Duration = Duration::from_millis(50);
 /// Most names that one message lists.

@@ -149,7 +149,7 @@ impl Webhook {
         })
     }
 
-    /// Answers until `stop` is true, then a little longer: whoever was sent here before is still answered.
+    /// Answers until `stop` is true, then a little longer: anyone who was sent here before is still answered.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
         let (end, ends) = watch::channel(false);
         let policy = tokio::spawn(follow(

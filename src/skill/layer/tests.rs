@@ -48,7 +48,7 @@ fn read_as(
     layer.map(|layer| (entries, layer)).map_err(|error| error.to_string())
 }
 
-/// Whoever mounts the image sees the same files however the layer is packed; so do we.
+/// Anyone who mounts the image sees the same files however the layer is packed; so do we.
 #[test]
 fn a_layer_is_read_however_it_is_packed() {
     let long = format!("{}/{}.md", "folder".repeat(20), "name".repeat(30));

@@ -74,7 +74,7 @@ mod tests {
         }
     }
 
-    /// Whoever takes over a repository has a key, too.
+    /// Anyone who takes over a repository has a key, too.
     #[test]
     fn a_signer_that_changes_is_noticed() {
         let entry = |keys: &[&[u8]]| {

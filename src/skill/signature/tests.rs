@@ -303,7 +303,7 @@ fn keys_that_are_none_say_why() {
 }
 
 /// A bundle that others published: `pkg/cosign/testdata/oci-attestation.sigstore.json` of sigstore/cosign at d6d86c2. It stays in
-/// the folder of data that is shared between checkouts; none where that is not there.
+/// the folder of data that is shared between checkouts; `None` if that is not there.
 fn published() -> Option<Vec<u8>> {
     let named = std::env::var_os("KUBECTL_SKILLS_SHARED").map(PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -87,7 +87,7 @@ fn found(typed: &ArgMatches) -> Option<PathBuf> {
     let first = files.and_then(|mut all| all.next()).filter(|path| *path != Path::new("-"));
     let given = first.or_else(|| typed.try_get_one::<PathBuf>("kustomize").ok().flatten());
     let given = given.map_or(Path::new("."), PathBuf::as_path);
-    // What is not there is an error of whoever reads it.
+    // What is not there is an error of its reader.
     let real = given.canonicalize().ok()?;
     let start = if real.is_dir() { real.as_path() } else { real.parent()? };
     let path = start.ancestors().map(|folder| folder.join(CONFIG_FILE)).find(|path| path.is_file())?;

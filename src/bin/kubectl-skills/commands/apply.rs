@@ -229,7 +229,7 @@ async fn apply(args: &Args) -> Run {
         release_all(&out, &run, &done, done.len() == plans.len(), &mut tally).await?;
     }
     if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
-        // What is as it should be may still roll out, whoever wrote it: the operator, or the run before.
+        // What is as it should be may still roll out, no matter who wrote it: the operator, or the run before.
         settled.extend(written.iter().map(Place::from));
         wait_for(&run, &settled, limit, &mut tally).await;
     }

@@ -277,7 +277,7 @@ fn decide(args: &Args, used: &InUse, explicit: bool, answer: &Answer) -> Decisio
     let Some(new) = &answer.near else {
         let beyond = |newest: &Newer| format!("{} is beyond --to {}", newest.tag, args.to.name());
         let of_tag = match (&answer.moved, answer.tag) {
-            // Whoever can push can move a tag: that is no newer version.
+            // Anyone who can push can move a tag: that is no newer version.
             (Some(moved), _) => Some(format!(
                 "its tag has moved, to {} ({}); {}={} takes that over",
                 moved.digest,

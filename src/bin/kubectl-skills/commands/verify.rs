@@ -46,7 +46,7 @@ const TYPES: [(&str, &str); 8] = [
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  # By the key of whoever publishes the skill
+  # By the key of the publisher of the skill
   kubectl skills verify --key cosign.pub quay.io/acme/skills/pdf:1.0.0
 
   # All skill images of manifests, signed by one workflow of GitHub without a key

@@ -92,7 +92,7 @@ mod tests {
 
     const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-    /// Whoever reads a first part as a host that Docker reads as a folder pulls somebody else's image.
+    /// Anyone who reads a first part as a host that Docker reads as a folder pulls somebody else's image.
     #[test]
     fn references_are_read_as_docker_reads_them() {
         for (text, wanted) in [

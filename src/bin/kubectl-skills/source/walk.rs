@@ -78,7 +78,7 @@ impl Walk {
         )
     }
 
-    /// The error about kustomizations without the manifests that they are about; none where there is no kustomization.
+    /// The error about kustomizations without the manifests that they are about; `None` if there is no kustomization.
     pub(super) fn overlay_alone(&self) -> Option<InputError> {
         let folder = self.skipped.kustomizations.first()?;
         let files = self.skipped.kustomize_files.iter().filter(|file| kustomization::is_named_so(file));

@@ -39,7 +39,7 @@ fn locked(text: &str) -> (Imported, Lock) {
     (imported, lock)
 }
 
-/// Whoever tries the lock and goes back must find everything as it was.
+/// Anyone who tries the lock and goes back must find everything as it was.
 #[test]
 fn what_is_imported_is_exported_without_loss() {
     for (peer, text, images) in FILES {

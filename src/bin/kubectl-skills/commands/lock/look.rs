@@ -31,7 +31,7 @@ pub struct Order {
 pub struct Looked {
     /// What the reference names.
     pub digest: Digest,
-    /// What is in it; none where that was not wanted.
+    /// What is in it; `None` if that was not wanted.
     pub found: Option<Inspected>,
     /// Whether the tag is gone, and only the digest of the lock still there.
     pub is_gone: bool,

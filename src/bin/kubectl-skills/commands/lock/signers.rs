@@ -65,7 +65,7 @@ mod with_registry {
             args.trust.given()
         }
 
-        /// An entry as it is by the signatures that hold; none where the flags name nobody.
+        /// An entry as it is by the signatures that hold; `None` if the flags name nobody.
         ///
         /// # Errors
         /// An answer that says neither.

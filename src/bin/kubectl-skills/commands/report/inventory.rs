@@ -45,7 +45,7 @@ pub struct Agent {
     pub added: Vec<String>,
     /// What it is given.
     pub uses: Vec<Use>,
-    /// The digest of all of it; none where the lock does not know all.
+    /// The digest of all of it; `None` if the lock does not know all.
     pub set: Option<Digest>,
 }
 

@@ -52,7 +52,7 @@ pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Ver
         };
         return match &new {
             None => Verdict::Noted(before),
-            // Whoever says whose signature counts wants one.
+            // Anyone who says whose signature counts wants one.
             Some(new) if new.is_empty() => {
                 Verdict::Refused(format!("{before}; no trusted signature is on the new image"))
             }
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(judge(None, None), without);
     }
 
-    /// An attestation is no signature, whoever made it.
+    /// An attestation is no signature, no matter who made it.
     #[test]
     fn an_attestation_does_not_keep_a_signer() {
         let mut attested = verified(&["a"]);

@@ -60,7 +60,7 @@ pub fn prepare(
 }
 
 /// The lock with the new images. The old ones stay, but for a digest under the same tag: manifests that were not given may name
-/// them, and without its entry a tag that has moved would be locked as a new one, whoever signed it.
+/// them, and without its entry a tag that has moved would be locked as a new one, no matter who signed it.
 fn locked(entries: &[Entry], text: &str, file: &str, updates: &[Update]) -> Result<String, Vec<InputError>> {
     let mut wanted: Vec<Entry> = entries.to_vec();
     for new in updates.iter().filter_map(|update| update.entry.as_ref()) {
