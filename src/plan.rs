@@ -20,7 +20,7 @@ mod mesh;
 mod mounts;
 mod ownership;
 mod pinning;
-mod pod;
+pub(crate) mod pod;
 pub mod pod_injection;
 mod record;
 mod removal;
@@ -422,6 +422,14 @@ impl RuntimePlan {
     /// The workload as it should be after this run; none if nothing is written.
     pub fn desired(&self) -> Option<&Value> {
         self.updates().last()
+    }
+
+    /// Where the last update may differ from the workload before; none if that was not noted, or nothing is written.
+    pub(crate) fn touched(&self) -> Option<&[draft::Path]> {
+        match &self.outcome {
+            Outcome::Sound(writes) => writes.touched.as_deref(),
+            Outcome::Refused(_) => None,
+        }
     }
 
     /// Takes the last update, and where it may differ from the workload before.

@@ -8,6 +8,7 @@ mod fast;
 mod json;
 pub mod node;
 pub(crate) mod number;
+pub(crate) mod parts;
 pub mod path;
 pub(crate) mod plain;
 pub mod prefilter;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::group_of;
+use super::object::{child, group_of};
 
 /// `spec.skills[]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(super) fn wrong(field: &str, wanted: &str, value: &Value) -> FieldError {
 }
 
 pub(super) fn object<'v>(parent: &'v Value, key: &str, field: &str) -> Result<Option<&'v Value>, FieldError> {
-    match parent.get(key) {
+    match child(parent, key) {
         None | Some(Value::Null) => Ok(None),
         Some(value @ Value::Object(_)) => Ok(Some(value)),
         Some(other) => Err(wrong(field, "an object", other)),
@@ -105,7 +105,7 @@ pub(super) fn object<'v>(parent: &'v Value, key: &str, field: &str) -> Result<Op
 }
 
 pub(super) fn string(parent: &Value, key: &str, field: &str) -> Result<String, FieldError> {
-    match parent.get(key) {
+    match child(parent, key) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => Err(wrong(field, "a string", other)),
@@ -167,7 +167,7 @@ impl AgentRuntimeSpec {
         out.auth_bridge_mode = take(string(spec, "authBridgeMode", "spec.authBridgeMode"), &mut errors);
         out.tls_bridge_mode = take(string(spec, "tlsBridgeMode", "spec.tlsBridgeMode"), &mut errors);
         out.mtls_mode = take(string(spec, "mtlsMode", "spec.mtlsMode"), &mut errors);
-        match spec.get("skills") {
+        match child(spec, "skills") {
             None | Some(Value::Null) => {}
             Some(Value::Array(items)) => {
                 for (index, item) in items.iter().enumerate() {

@@ -30,9 +30,12 @@ use crate::manifest::stream::{Item, Lead, Stream};
 use crate::manifest::summary::Tally;
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::{Claimant, Claims};
+use crate::plan::pod::{self, CONTAINERS};
 use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
+use crate::yaml::edit::can_keep_to;
+use crate::yaml::parts::Interest;
 
 pub use edited::Edited;
 pub(in crate::manifest) use edited::{Collector, Desired};
@@ -189,7 +192,7 @@ pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
     for order in std::mem::take(&mut planner.orders) {
-        if let Some(one) = planner.plan(&order, Workload::Kept, &mut planned) {
+        if let Some((one, _)) = planner.plan(&order, Workload::Kept, &mut planned) {
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             planned.plans.push(one);
         }
@@ -224,7 +227,7 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
     let mut without_skills = 0;
     if let Some(mut planner) = Planner::new(stream, settings, &mut planned) {
         for order in std::mem::take(&mut planner.orders) {
-            let Some(one) = planner.plan(&order, Workload::Taken, &mut planned) else { continue };
+            let Some((one, in_part)) = planner.plan(&order, Workload::InPart, &mut planned) else { continue };
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
             let mut plan = one.plan;
             let desired = plan.take_desired();
@@ -232,7 +235,11 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
             let drops_skills = one.runtime_after.is_some();
             without_skills += usize::from(drops_skills);
             if planned.errors.is_empty() {
-                collector.workload(one.workload, desired.map(|(value, touched)| Desired::at(value, touched)));
+                let desired = desired.map(|(value, touched)| match touched {
+                    Some(touched) if in_part => Desired::in_part(value, touched),
+                    touched => Desired::at(value, touched),
+                });
+                collector.workload(one.workload, desired);
                 collector.lead(one.lead, one.runtime_after.map(|value| Desired::at(value, None)));
             }
             let target = format!("{}/{}", target.kind, target.name);
@@ -259,6 +266,8 @@ enum Workload {
     Kept,
     /// The plan is made of it.
     Taken,
+    /// The plan is made of what it looks at, where that can be taken apart.
+    InPart,
 }
 
 /// Kind, namespace and name.
@@ -332,7 +341,13 @@ impl<'p, 's> Planner<'p, 's> {
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })
     }
 
-    fn plan(&mut self, order: &Order, before: Workload, planned: &mut Planned) -> Option<PlannedRuntime> {
+    /// The plan, and whether it is made of a part of the workload.
+    fn plan(
+        &mut self,
+        order: &Order,
+        before: Workload,
+        planned: &mut Planned,
+    ) -> Option<(PlannedRuntime, bool)> {
         let Planned { errors, remarks, .. } = planned;
         let stream = self.stream;
         let item = stream.lead(order.lead);
@@ -344,8 +359,8 @@ impl<'p, 's> Planner<'p, 's> {
             }
         };
         let found = order.workload;
-        let value = match found.map(|found| self.workload(found)).transpose() {
-            Ok(value) => value,
+        let (value, in_part) = match found.map(|found| self.workload(found, before)).transpose() {
+            Ok(value) => value.unzip(),
             Err(error) => {
                 errors.push(error);
                 return None;
@@ -353,7 +368,7 @@ impl<'p, 's> Planner<'p, 's> {
         };
         let (workload, before) = match (before, value) {
             (_, None) => (None, None),
-            (Workload::Taken, Some(value)) => (Some(Cow::Owned(value)), None),
+            (Workload::Taken | Workload::InPart, Some(value)) => (Some(Cow::Owned(value)), None),
             (Workload::Kept, Some(value)) => (Some(Cow::Owned(value.clone())), Some(value)),
         };
         let target = (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
@@ -366,6 +381,11 @@ impl<'p, 's> Planner<'p, 's> {
             pods: &[],
             bindings: order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect(),
         });
+        if let (Some(found), Some(true), Some(plan)) = (found, in_part, &judged.plan)
+            && self.needs_more(found, plan)
+        {
+            return self.plan(order, Workload::Taken, planned);
+        }
         for finding in judged.findings.iter().filter(|finding| finding.is_error() || self.by_themselves) {
             let mut said = self.error(item, found, finding);
             let list = if self.is_elsewhere(found, finding) {
@@ -403,7 +423,8 @@ impl<'p, 's> Planner<'p, 's> {
         {
             self.written.insert(found, desired.clone());
         }
-        Some(PlannedRuntime { lead: order.lead, workload: found, before, plan, runtime_after })
+        let planned = PlannedRuntime { lead: order.lead, workload: found, before, plan, runtime_after };
+        Some((planned, in_part == Some(true)))
     }
 
     /// A finding with its place in the manifests.
@@ -438,11 +459,40 @@ impl<'p, 's> Planner<'p, 's> {
             && is_name(finding)
     }
 
-    fn workload(&self, index: usize) -> Result<Value, InputError> {
-        match self.written.get(&index) {
-            Some(value) => Ok(value.clone()),
-            None => self.stream.object(&self.stream.workloads[index]),
+    /// What is of interest of a workload; `None` if a plan may look at all of it.
+    fn interest(&self, item: &Item) -> Option<Interest<'static>> {
+        let options = self.session.options();
+        let kind = options.kinds.of(&item.id).filter(|kind| kind.is_typed() && !options.exact)?;
+        Some(pod::interest(kind))
+    }
+
+    /// Whether a plan that was made of a part of a workload needs another look: the agent's container was not of interest, or
+    /// there are so many places that an edit looks at all of it.
+    fn needs_more(&self, workload: usize, plan: &RuntimePlan) -> bool {
+        let item = &self.stream.workloads[workload];
+        let document = self.stream.document(item.document());
+        let is_read = |name: &String| {
+            let interest = self.interest(item);
+            interest.is_some_and(|interest| document.is_read(item.node(), interest, CONTAINERS, name))
+        };
+        !plan.container.as_ref().is_none_or(is_read)
+            || (plan.desired().is_some() && !plan.touched().is_some_and(can_keep_to))
+    }
+
+    /// A workload, and whether it is only what a plan looks at.
+    fn workload(&self, index: usize, before: Workload) -> Result<(Value, bool), InputError> {
+        if before == Workload::InPart
+            && let item = &self.stream.workloads[index]
+            && let Some(interest) = self.interest(item)
+            && let Some(part) = self.stream.object_in_part(item, interest)?
+        {
+            return Ok((part, true));
         }
+        let whole = match self.written.get(&index) {
+            Some(value) => value.clone(),
+            None => self.stream.object(&self.stream.workloads[index])?,
+        };
+        Ok((whole, false))
     }
 
     /// Current CRDs do not know `spec.skills`; what is printed must be taken by the cluster without loss or warning.

@@ -232,7 +232,7 @@ fn place(document: &Document<'_>, flow: bool, items: Option<NodeId>, found: bool
     }
     let column = document.position(0).1 - 1;
     // Nodes stand in the order of the text.
-    let ends_in_block = tree.nodes.last().is_some_and(|node| {
+    let ends_in_block = tree.nodes().next_back().is_some_and(|node| {
         matches!(node.kind, NodeKind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded))
     });
     match items {

@@ -17,6 +17,7 @@ use crate::api::object::{ConfigMap, ObjectRef, Origin, field, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
+use crate::yaml::parts::Interest;
 use crate::yaml::prefilter::{WideFilter, may_matter};
 use crate::yaml::split::Documents;
 use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
@@ -230,11 +231,28 @@ impl<'s> Stream<'s> {
     /// # Errors
     /// What Kubernetes' reader would refuse in it.
     pub fn object(&self, item: &Item) -> Result<Value, InputError> {
-        let read = &self.documents[item.document];
-        let mut value = read
-            .document
-            .node_value(item.node)
-            .map_err(|error| self.syntax((read.source, read.number, &read.slice), error, Some(&item.id)))?;
+        let value = self.document(item.document).node_value(item.node);
+        self.completed(item, value)
+    }
+
+    /// The same without what is of no interest of the items of some lists; `None` if that is bound up with the rest.
+    ///
+    /// # Errors
+    /// As [`Stream::object`].
+    pub(crate) fn object_in_part(
+        &self,
+        item: &Item,
+        interest: Interest<'_>,
+    ) -> Result<Option<Value>, InputError> {
+        let value = self.document(item.document).value_in_part(item.node, interest);
+        value.transpose().map(|value| self.completed(item, value)).transpose()
+    }
+
+    /// The value of an object with what its list gives it, or an error with its place.
+    fn completed(&self, item: &Item, value: Result<Value, SyntaxError>) -> Result<Value, InputError> {
+        let Read { source, number, slice, .. } = &self.documents[item.document];
+        let mut value =
+            value.map_err(|error| self.syntax((*source, *number, slice), error, Some(&item.id)))?;
         if let Some(given) = &item.from_list {
             given.add_to(&mut value);
         }

@@ -359,14 +359,18 @@ pub(super) fn without_container<'b>(
     workload: &Value,
     bindings: impl Iterator<Item = &'b Binding>,
 ) -> Vec<Finding> {
+    let wanted = bindings
+        .filter(|binding| binding.is_for_pods())
+        .filter_map(|binding| binding.spec.container.as_deref());
+    let mut missing: BTreeSet<&str> = wanted.collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
     let way = kind.paths().pod;
     let containers = find(workload, way).and_then(|pod| pod.get("containers")).and_then(Value::as_array);
     let names: Vec<&str> =
         containers.into_iter().flatten().filter_map(|one| one.get("name").and_then(Value::as_str)).collect();
-    let wanted = bindings
-        .filter(|binding| binding.is_for_pods())
-        .filter_map(|binding| binding.spec.container.as_deref());
-    let missing: BTreeSet<&str> = wanted.filter(|wanted| !names.contains(wanted)).collect();
+    missing.retain(|wanted| !names.contains(wanted));
     let path: Vec<Step> = way.iter().chain(&["containers"]).map(|key| Step::from(*key)).collect();
     missing
         .into_iter()

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{WrongType, find, map_mut, remove_empty_map, wrong};
+use crate::api::object::entry;
 use crate::yaml::Place;
 
 /// The way to a place that was touched.
@@ -48,7 +49,7 @@ impl Draft {
         for done in 0..=keys.len() {
             match (at, keys.get(done)) {
                 (Value::Object(map), None) => return Ok(Some(map)),
-                (Value::Object(map), Some(key)) => match map.get(*key) {
+                (Value::Object(map), Some(key)) => match entry(map, key) {
                     Some(next) => at = next,
                     None => return Ok(None),
                 },
@@ -70,7 +71,7 @@ impl Draft {
         value: impl Into<Value>,
     ) -> Result<(), WrongType> {
         let value = value.into();
-        if self.map(keys)?.and_then(|map| map.get(key)) != Some(&value) {
+        if self.map(keys)?.and_then(|map| entry(map, key)) != Some(&value) {
             self.put(keys, key, value);
         }
         Ok(())
@@ -87,7 +88,7 @@ impl Draft {
         key: &'static str,
         items: Vec<Value>,
     ) -> Result<(), WrongType> {
-        match change(self.map(keys)?.and_then(|map| map.get(key)), items) {
+        match change(self.map(keys)?.and_then(|map| entry(map, key)), items) {
             Change::Nothing => {}
             Change::Remove => drop(self.take(keys, key)),
             Change::Set(list) => self.put(keys, key, list),
@@ -112,7 +113,7 @@ impl Draft {
         else {
             return;
         };
-        match change(container.get(key), items) {
+        match change(entry(container, key), items) {
             Change::Nothing => return,
             Change::Remove => drop(container.shift_remove(key)),
             Change::Set(list) => drop(container.insert(key.to_owned(), list)),

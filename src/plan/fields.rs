@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::object::{child, entry};
 use crate::yaml::Step;
 
 /// A field on the way that is not the map or list it should be.
@@ -24,7 +25,7 @@ pub(super) fn is_set(value: Option<&Value>) -> bool {
 
 /// The value along a path of keys.
 pub(super) fn find<'v>(object: &'v Value, keys: &[&str]) -> Option<&'v Value> {
-    keys.iter().try_fold(object, |at, key| at.get(key))
+    keys.iter().try_fold(object, |at, key| child(at, key))
 }
 
 /// The text along a path of keys; empty where there is none.
@@ -88,7 +89,7 @@ pub(super) fn items<'v>(
     key: &'static str,
     parent: At<'_>,
 ) -> Result<&'v [Value], WrongType> {
-    match map.get(key) {
+    match entry(map, key) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(items)) => Ok(items),
         Some(other) => {

@@ -11,6 +11,7 @@ use super::fields;
 use super::ownership::Ownership;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
+use crate::api::object::child;
 use crate::api::pull_policy::default_pull_policy;
 
 /// The volumes as they should be, and what became of the ones before.
@@ -54,13 +55,13 @@ pub(super) fn volume_name(skill: &Skill) -> String {
 
 /// The name of a volume or of the volume of a mount.
 pub(super) fn name_of(item: &Value) -> &str {
-    item.get("name").and_then(Value::as_str).unwrap_or_default()
+    child(item, "name").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether a volume has the name and the shape of ours: our prefix, an image, nothing else. Whose it is, [`Ownership`] says.
 pub(super) fn is_skill_image(volume: &Value) -> bool {
     name_of(volume).starts_with(SKILL_VOLUME_PREFIX)
-        && fields::is_set(volume.get("image"))
+        && fields::is_set(child(volume, "image"))
         && volume.as_object().is_some_and(|map| map.keys().all(|key| key == "name" || key == "image"))
 }
 

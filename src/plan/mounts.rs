@@ -12,6 +12,7 @@ use super::image_volumes::{Volumes, by_volume, name_of, volume_name};
 use super::ownership::Ownership;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
+use crate::api::object::child;
 
 /// The mounts of the agent container as they should be.
 #[derive(Debug, Default, PartialEq)]
@@ -32,7 +33,7 @@ pub(super) struct Mounts {
 
 /// The path of a mount.
 pub(super) fn path_of(mount: &Value) -> &str {
-    mount.get("mountPath").and_then(Value::as_str).unwrap_or_default()
+    child(mount, "mountPath").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn fresh(skill: &Skill) -> Value {

@@ -15,6 +15,7 @@ use crate::api::object::field;
 use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::{self, Mount};
+use crate::yaml::parts::Interest;
 
 /// Containers that run alongside an agent and never are one: of the operator's injector, of service meshes, proxies, and
 /// collectors of secrets, logs and telemetry.
@@ -49,6 +50,22 @@ const SIDECARS: [&str; 29] = [
     "spiffe-helper",
     "vault-agent",
 ];
+
+/// The list of a pod in which the agent's container is.
+pub(crate) const CONTAINERS: &str = "containers";
+/// The lists of a pod in which containers are.
+const CONTAINER_LISTS: [&str; 3] = [CONTAINERS, "initContainers", "ephemeralContainers"];
+
+/// All that a plan reads and writes of the containers of a pod. Of one that is not the agent's only mounts of skill volumes
+/// are of interest, and nothing if it has none.
+pub(crate) fn interest(kind: WorkloadKind) -> Interest<'static> {
+    Interest {
+        way: kind.paths().pod,
+        lists: &CONTAINER_LISTS,
+        keys: &["name", "env", "volumeMounts"],
+        far: (&["name"], SKILL_VOLUME_PREFIX),
+    }
+}
 
 /// A list of a container, as it should be.
 type Lists = Vec<(&'static str, Vec<Value>)>;
@@ -96,9 +113,12 @@ impl Work<'_, '_> {
                 format!("volume {name} keeps the pullPolicy that it has; the operator would remove it"),
             );
         }
-        let wanted = by_volume(self.skills);
-        self.next.before.volumes.retain(|volume| wanted.contains_key(name_of(volume)));
-        self.next.before.mounts.retain(|mount| wanted.contains_key(name_of(mount)));
+        let before = &mut self.next.before;
+        if !before.volumes.is_empty() || !before.mounts.is_empty() {
+            let wanted = by_volume(self.skills);
+            before.volumes.retain(|volume| wanted.contains_key(name_of(volume)));
+            before.mounts.retain(|mount| wanted.contains_key(name_of(mount)));
+        }
         self.ambiguous |= !volumes.adopted.is_empty();
         self.next.before.volumes.extend(volumes.adopted.iter().cloned());
         self.containers(&volumes)?;
@@ -111,7 +131,7 @@ impl Work<'_, '_> {
         let at = At::Keys(keys);
         let agent = self.agent_container()?;
         // The agent's first: which of its mounts are the author's is known then.
-        for list in ["containers", "initContainers", "ephemeralContainers"] {
+        for list in CONTAINER_LISTS {
             let inside = At::Key(&at, list);
             let count = items(self.draft.map(keys)?.unwrap_or(&none), list, at)?.len();
             for index in 0..count {
@@ -150,10 +170,8 @@ impl Work<'_, '_> {
         let none = Map::new();
         let at = At::Keys(keys);
         let containers = items(self.draft.map(keys)?.unwrap_or(&none), "containers", at)?;
-        let name =
-            |container: &Value| container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let all: Vec<String> = containers.iter().map(name).collect();
-        let position = |wanted: &str| all.iter().position(|name| name == wanted);
+        let all: Vec<&str> = containers.iter().map(name_of).collect();
+        let position = |wanted: &str| all.iter().position(|name| *name == wanted);
         let inside = || At::Key(&at, "containers").steps();
         if let Some(wanted) = self.named_container() {
             let found = position(wanted);
@@ -201,7 +219,7 @@ impl Work<'_, '_> {
             }
             return Ok(None);
         };
-        let is_sidecar = |name: &String| SIDECARS.contains(&name.as_str());
+        let is_sidecar = |name: &&str| SIDECARS.contains(name);
         if !self.skills.is_empty() && all.len() > 1 && !all[1..].iter().all(is_sidecar) {
             let looks = if is_sidecar(first) { ", which looks like a sidecar" } else { "" };
             let message = format!(

@@ -152,7 +152,7 @@ fn bare_tab(document: &Document<'_>) -> Option<usize> {
     let bytes = document.text.as_bytes();
     memchr::memchr(b'\t', bytes)?;
     let is_text = |kind| matches!(kind, NodeKind::Scalar(style) if style != ScalarStyle::Plain);
-    let mut texts = document.tree.nodes.iter().filter(|node| is_text(node.kind)).peekable();
+    let mut texts = document.tree.nodes().filter(|node| is_text(node.kind)).peekable();
     let (mut at, mut comment) = (0, false);
     while at < bytes.len() {
         while texts.next_if(|text| text.end as usize <= at).is_some() {}

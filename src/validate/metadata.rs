@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::schema::SchemaError;
+use crate::api::object::entry;
 use crate::crd::pattern::{dns_label, dns_subdomain, qualified_name};
 use crate::go::number::format_g;
 use crate::go::quote::go_quote;
@@ -175,7 +176,7 @@ fn text<'v>(value: &'v Value, go_type: &'static str) -> Result<&'v str, Mismatch
 
 /// The server's messages about decoded metadata of an object that is being created.
 pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<SchemaError> {
-    let get = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default();
+    let get = |key: &str| entry(metadata, key).and_then(Value::as_str).unwrap_or_default();
     let mut errors = Vec::new();
     let error = |field: &'static str, reason: String| SchemaError {
         path: vec!["metadata".into(), field.into()],
@@ -198,7 +199,7 @@ pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<SchemaError> {
     }
     let mut bytes = 0;
     for (field, is_label) in [("labels", true), ("annotations", false)] {
-        for (key, value) in metadata.get(field).and_then(Value::as_object).into_iter().flatten() {
+        for (key, value) in entry(metadata, field).and_then(Value::as_object).into_iter().flatten() {
             let value = value.as_str().unwrap_or_default();
             if is_label {
                 tell(field, key, qualified_name_errors(key));
@@ -210,8 +211,7 @@ pub(super) fn errors(metadata: &Map<String, Value>) -> Vec<SchemaError> {
             }
         }
     }
-    let finalizers: Vec<&str> = metadata
-        .get("finalizers")
+    let finalizers: Vec<&str> = entry(metadata, "finalizers")
         .and_then(Value::as_array)
         .map(|items| items.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();

@@ -74,8 +74,13 @@ pub fn check(spec: &AgentRuntimeSpec) -> impl Iterator<Item = Finding> {
 
 /// A path without empty and `.` segments, with `..` taken at its word.
 pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
-    let is_plain = |segment: &[u8]| !matches!(segment, b"" | b"." | b"..");
-    if path.strip_prefix('/').is_some_and(|rest| rest.as_bytes().split(|byte| *byte == b'/').all(is_plain)) {
+    // A segment that begins with a dot is looked at more closely.
+    let is_plain = |pair: &[u8]| pair[0] != b'/' || !matches!(pair[1], b'/' | b'.');
+    if path.starts_with('/')
+        && path.len() > 1
+        && !path.ends_with('/')
+        && path.as_bytes().windows(2).all(is_plain)
+    {
         return Cow::Borrowed(path);
     }
     let mut out: Vec<&str> = Vec::new();
@@ -114,6 +119,10 @@ pub fn check_skill(index: usize, skill: &Skill) -> Vec<Finding> {
 type Broken = (&'static Rule, String);
 
 fn check_name(name: &str) -> Vec<Broken> {
+    // As nearly every name is; what the prefix begins with is as good as any letter.
+    if dns_label(name) && SKILL_VOLUME_PREFIX.len() + name.len() <= VOLUME_NAME_MAX {
+        return Vec::new();
+    }
     let volume = [SKILL_VOLUME_PREFIX, name].concat();
     let length = volume.chars().count();
     let mut broken = Vec::new();

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::api::object::entry;
 use crate::crd::node::{Node, Shape, type_word};
 
 use crate::go::quote::go_quote;
@@ -80,7 +81,7 @@ pub(super) fn validate(node: &Node, value: &Value, path: Path<'_>, errors: &mut 
                 validate(child, value, Path::Key(&path, key), errors);
             }
         }
-        for field in node.fields().iter().filter(|field| field.required && !map.contains_key(field.name)) {
+        for field in node.fields().iter().filter(|field| field.required && entry(map, field.name).is_none()) {
             errors.push(Path::Key(&path, field.name).error("Required value"));
         }
     }

@@ -139,6 +139,11 @@ pub struct Buffers {
     tree: super::node::Tree,
 }
 
+/// Whether an edit can keep to these places, so that nothing else of a wanted value is looked at.
+pub(crate) fn can_keep_to(places: &[Vec<Place<'static>>]) -> bool {
+    dirty::DirtyPaths::new(places).is_some()
+}
+
 /// Collects the changes of several nodes of one document.
 pub struct Editor<'e, 't> {
     document: &'e Document<'t>,

@@ -8,7 +8,7 @@
 
 mod scan;
 
-use super::node::{NONE, Node, NodeId, NodeKind, ScalarStyle, Tree};
+use super::node::{NONE, NodeId, NodeKind, ScalarStyle, Stored, Tree};
 use super::scalar::block_scalar;
 
 /// Deeper nesting is left to the thorough reader, which knows the limit.
@@ -47,7 +47,7 @@ struct Reader<'t> {
     /// Its column, or [`END`].
     column: isize,
     depth: usize,
-    nodes: &'t mut Vec<Node>,
+    nodes: &'t mut Vec<Stored>,
     /// There is no tab and no carriage return in the text.
     plain: bool,
     /// Names of the anchors whose nodes are complete.
@@ -208,12 +208,12 @@ impl<'t> Reader<'t> {
     fn push(&mut self, kind: NodeKind, start: usize, end: usize, chain: Option<&mut Chain>) -> NodeId {
         let id = self.nodes.len() as NodeId;
         let (start, end) = (start as u32, end as u32);
-        self.nodes.push(Node { kind, props: start, start, end, filled: false, next: NONE });
+        self.nodes.push(Stored::new(kind, start, end));
         if let Some(chain) = chain {
             match chain.last {
                 NONE => {
                     debug_assert_eq!(id, chain.parent + 1, "the first child stands after its parent");
-                    self.nodes[chain.parent as usize].filled = true;
+                    self.nodes[chain.parent as usize].fill();
                 }
                 last => self.nodes[last as usize].next = id,
             }
@@ -395,8 +395,8 @@ impl<'t> Reader<'t> {
         } else {
             self.inline_content(column, chain, has_props)?;
         }
-        if has_props {
-            self.nodes[id].props = props as u32;
+        if has_props && !self.nodes[id].set_props(props as u32) {
+            return Err(Unsure);
         }
         self.anchors.extend(anchor);
         Ok(())

@@ -2,7 +2,7 @@
 //! indentation, keys beyond 1024 characters, `\/` and surrogate pairs.
 
 use super::error::MAX_DEPTH;
-use super::node::{NONE, Node, NodeId, NodeKind, ScalarStyle, Tree};
+use super::node::{NONE, NodeId, NodeKind, ScalarStyle, Stored, Tree};
 
 /// Whether a text begins like a JSON object, for which Kubernetes looks (k8s.io/apimachinery `util/yaml/decoder.go`,
 /// `GuessJSONStream`).
@@ -33,7 +33,7 @@ pub(super) fn object_end(text: &str, from: usize) -> Option<usize> {
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
-    nodes: &'t mut Vec<Node>,
+    nodes: &'t mut Vec<Stored>,
 }
 
 impl Reader<'_> {
@@ -54,7 +54,7 @@ impl Reader<'_> {
     fn push(&mut self, kind: NodeKind, start: usize) -> NodeId {
         let id = self.nodes.len() as NodeId;
         let (start, end) = (start as u32, self.at as u32);
-        self.nodes.push(Node { kind, props: start, start, end, filled: false, next: NONE });
+        self.nodes.push(Stored::new(kind, start, end));
         id
     }
 
@@ -62,7 +62,7 @@ impl Reader<'_> {
         match *last {
             NONE => {
                 debug_assert_eq!(child, parent + 1, "the first child stands after its parent");
-                self.nodes[parent as usize].filled = true;
+                self.nodes[parent as usize].fill();
             }
             last => self.nodes[last as usize].next = child,
         }

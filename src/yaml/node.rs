@@ -37,7 +37,7 @@ pub enum NodeKind {
     Alias,
 }
 
-/// Index into [`Tree::nodes`].
+/// Number of a node in its [`Tree`].
 pub type NodeId = u32;
 
 /// No node.
@@ -63,22 +63,104 @@ pub struct Node {
     pub next: NodeId,
 }
 
+/// A node as the tree keeps it: a document has millions, and with both of its texts as many again while an edit is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    start: u32,
+    pub(super) end: u32,
+    pub(super) next: NodeId,
+    /// From the lowest bit: number of the kind, whether it is filled, and bytes from its properties to its start.
+    rest: u32,
+}
+
+/// The kinds by their numbers.
+const KINDS: [NodeKind; 16] = {
+    let mut kinds = [NodeKind::Alias; 16];
+    kinds[0] = NodeKind::Scalar(ScalarStyle::Plain);
+    kinds[1] = NodeKind::Scalar(ScalarStyle::SingleQuoted);
+    kinds[2] = NodeKind::Scalar(ScalarStyle::DoubleQuoted);
+    kinds[3] = NodeKind::Scalar(ScalarStyle::Literal);
+    kinds[4] = NodeKind::Scalar(ScalarStyle::Folded);
+    kinds[5] = NodeKind::Mapping { flow: false };
+    kinds[6] = NodeKind::Mapping { flow: true };
+    kinds[7] = NodeKind::Sequence { flow: false };
+    kinds[8] = NodeKind::Sequence { flow: true };
+    kinds
+};
+const ALIAS: u32 = 9;
+const KIND_BITS: u32 = 4;
+const FILLED: u32 = 1 << KIND_BITS;
+const GAP_BIT: u32 = KIND_BITS + 1;
+
+impl Stored {
+    /// A node without properties and without children.
+    pub(super) fn new(kind: NodeKind, start: u32, end: u32) -> Self {
+        let rest = match kind {
+            NodeKind::Scalar(ScalarStyle::Plain) => 0,
+            NodeKind::Scalar(ScalarStyle::SingleQuoted) => 1,
+            NodeKind::Scalar(ScalarStyle::DoubleQuoted) => 2,
+            NodeKind::Scalar(ScalarStyle::Literal) => 3,
+            NodeKind::Scalar(ScalarStyle::Folded) => 4,
+            NodeKind::Mapping { flow } => 5 + flow as u32,
+            NodeKind::Sequence { flow } => 7 + flow as u32,
+            NodeKind::Alias => ALIAS,
+        };
+        Self { start, end, next: NONE, rest }
+    }
+
+    /// Says where its properties begin. Returns false if that is too far away: 128 MB of comments stand between.
+    #[must_use]
+    pub(super) fn set_props(&mut self, props: u32) -> bool {
+        let gap = self.start - props;
+        let fits = gap < 1 << (u32::BITS - GAP_BIT);
+        if fits {
+            self.rest = (self.rest & ((1 << GAP_BIT) - 1)) | (gap << GAP_BIT);
+        }
+        fits
+    }
+
+    /// It has children.
+    pub(super) fn fill(&mut self) {
+        self.rest |= FILLED;
+    }
+
+    fn is_filled(self) -> bool {
+        self.rest & FILLED != 0
+    }
+
+    pub(super) fn node(self) -> Node {
+        let Self { start, end, next, rest } = self;
+        let kind = KINDS[(rest & (FILLED - 1)) as usize];
+        Node { kind, props: start - (rest >> GAP_BIT), start, end, filled: self.is_filled(), next }
+    }
+}
+
 /// The tree of one document. Node 0 is the root; an empty document has an empty scalar there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
-    /// Nodes; parents come before their children.
-    pub nodes: Vec<Node>,
+    /// Parents come before their children.
+    pub(super) nodes: Vec<Stored>,
 }
 
 impl Tree {
     /// Returns a node.
-    pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id as usize]
+    pub fn node(&self, id: NodeId) -> Node {
+        self.nodes[id as usize].node()
+    }
+
+    /// Returns a node; `None` if there is none of that number.
+    pub fn get(&self, id: NodeId) -> Option<Node> {
+        self.nodes.get(id as usize).map(|stored| stored.node())
+    }
+
+    /// All nodes, in order: parents come before their children.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + ExactSizeIterator + '_ {
+        self.nodes.iter().map(|stored| stored.node())
     }
 
     /// The first child of a node, or [`NONE`].
     pub fn first_child(&self, id: NodeId) -> NodeId {
-        if self.node(id).filled { id + 1 } else { NONE }
+        if self.nodes[id as usize].is_filled() { id + 1 } else { NONE }
     }
 
     /// Iterates over the children of a node: items, or keys and values in turn.
@@ -89,7 +171,7 @@ impl Tree {
             if id == NONE {
                 return None;
             }
-            next = self.node(id).next;
+            next = self.nodes[id as usize].next;
             Some(id)
         })
     }
@@ -102,9 +184,34 @@ impl Tree {
             if key == NONE {
                 return None;
             }
-            let value = self.node(key).next;
-            next = self.node(value).next;
+            let value = self.nodes[key as usize].next;
+            next = self.nodes[value as usize].next;
             Some((key, value))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest's memory is mostly nodes.
+    #[test]
+    fn a_node_takes_16_bytes_and_says_all_that_it_was_made_of() {
+        assert_eq!(size_of::<Stored>(), 16);
+        for kind in KINDS {
+            for (props, filled) in [(100, false), (100, true), (7, false), (7, true)] {
+                let mut stored = Stored::new(kind, 100, 200);
+                assert!(stored.set_props(props));
+                if filled {
+                    stored.fill();
+                }
+                assert_eq!(stored.node(), Node { kind, props, start: 100, end: 200, filled, next: NONE });
+            }
+        }
+        let mut far = Stored::new(NodeKind::Alias, u32::MAX, u32::MAX);
+        let most = (1 << 27) - 1;
+        assert!(!far.set_props(u32::MAX - most - 1) && far.set_props(u32::MAX - most));
+        assert_eq!(far.node().props, u32::MAX - most);
     }
 }

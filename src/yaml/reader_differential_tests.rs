@@ -55,7 +55,7 @@ fn check_split(text: &str) -> Result<(), TestCaseError> {
 
 /// What every tree promises.
 fn check_tree(text: &str, tree: &Tree) -> Result<(), TestCaseError> {
-    for (id, node) in tree.nodes.iter().enumerate() {
+    for (id, node) in tree.nodes().enumerate() {
         prop_assert!(node.props <= node.start && node.start <= node.end, "{:?}\n{}", node, text);
         let source = &text[node.start as usize..node.end as usize];
         match node.kind {
@@ -237,7 +237,7 @@ fn generated_documents_reach_both_readers() {
         match (check(&text), Document::parse(&text)) {
             (Ok(true), Ok(document)) => {
                 taken += 1;
-                nodes += document.tree.nodes.len();
+                nodes += document.tree.nodes().len();
             }
             (Ok(false), Ok(_)) => left += 1,
             (Ok(false), Err(_)) => refused += 1,

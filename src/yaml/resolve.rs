@@ -19,8 +19,10 @@ use super::reader::{column, full_tag, is_blankz, is_break, read_or_say_as_go, sc
 use crate::go::json::unquote;
 use crate::go::number::format_g;
 use faults::{Fault, Late, Phase, Refusal};
+use made::{Made, Parts};
 
 mod faults;
+mod made;
 
 /// Values nested deeper than this, aliases counted, are refused. The stack needed stays far below a thread's.
 pub const MAX_VALUE_DEPTH: usize = 512;
@@ -47,6 +49,18 @@ impl<'t> Document<'t> {
     /// As [`Document::to_value`].
     pub fn node_value(&self, id: NodeId) -> Result<Value, SyntaxError> {
         Ok(Resolver::new(self).value(id, Around::Unknown, 0)?)
+    }
+
+    /// The same, where only these keys of the items of some lists are made, and of some of these items, in order, others.
+    pub(super) fn value_of_parts(
+        &self,
+        id: NodeId,
+        lists: Vec<NodeId>,
+        keys: &'static [&'static str],
+        short: (Vec<NodeId>, &'static [&'static str]),
+    ) -> Result<Value, SyntaxError> {
+        let resolver = Resolver { parts: Parts { lists, keys, short }, ..Resolver::new(self) };
+        Ok(resolver.value(id, Around::Unknown, 0)?)
     }
 
     /// Whether the document means `value`, without building its own value; as [`Document::to_value`] would compare,
@@ -153,7 +167,7 @@ pub fn first_document(text: &str) -> Result<Value, String> {
     let directives = read_or_say_as_go(text, &mut tree)?;
     let document = Document { text, tree, json: false, may_alias: true, quick: false, directives };
     let resolver = Resolver { as_go: true, ..Resolver::new(&document) };
-    let mut value = resolver.value(0, Around::Unknown, 0).map_err(|refusal| refusal.error.message)?;
+    let mut value: Value = resolver.value(0, Around::Unknown, 0).map_err(|refusal| refusal.error.message)?;
     value.sort_all_objects();
     Ok(value)
 }
@@ -213,6 +227,7 @@ struct Resolver<'d, 't> {
     alias_decodes: Cell<u64>,
     /// Errors are Go's, to the letter, and the one that Go finds first is the one.
     as_go: bool,
+    parts: Parts,
 }
 
 impl<'d, 't> Resolver<'d, 't> {
@@ -225,6 +240,7 @@ impl<'d, 't> Resolver<'d, 't> {
             decodes: Cell::new(1),
             alias_decodes: Cell::new(0),
             as_go: false,
+            parts: Parts::default(),
         }
     }
 
@@ -286,7 +302,7 @@ impl<'d, 't> Resolver<'d, 't> {
         let name = self.document.source(alias).strip_prefix('*').unwrap_or_default();
         let anchors = self.anchors.get_or_init(|| {
             let mut anchors: HashMap<_, Vec<_>> = HashMap::new();
-            for (id, node) in self.document.tree.nodes.iter().enumerate() {
+            for (id, node) in self.document.tree.nodes().enumerate() {
                 if node.props != node.start
                     && let (Some(name), _) = props(self.document, id as NodeId)
                 {
@@ -334,10 +350,10 @@ impl<'d, 't> Resolver<'d, 't> {
     /// The innermost collection around a block scalar, which is always in block style.
     fn block_parent(&self, id: NodeId) -> NodeId {
         let end = self.document.tree.node(id).end;
-        let nodes = &self.document.tree.nodes[..id as usize];
+        let mut nodes = self.document.tree.nodes[..id as usize].iter().map(|stored| stored.node());
         let holds =
             |kind| matches!(kind, NodeKind::Mapping { flow: false } | NodeKind::Sequence { flow: false });
-        nodes.iter().rposition(|node| node.end >= end && holds(node.kind)).map_or(NONE, |id| id as NodeId)
+        nodes.rposition(|node| node.end >= end && holds(node.kind)).map_or(NONE, |id| id as NodeId)
     }
 
     fn scalar(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Resolved<'t>, Refusal> {
@@ -382,7 +398,7 @@ impl<'d, 't> Resolver<'d, 't> {
             }
             _ => {
                 let found =
-                    self.value(id, around, depth).err().filter(|found| found.phase == Phase::Decoding);
+                    self.value::<()>(id, around, depth).err().filter(|found| found.phase == Phase::Decoding);
                 return Err(
                     found.unwrap_or_else(|| self.refusal(id, &Fault::CollectionKey(self.in_go_syntax(id))))
                 );
@@ -423,14 +439,14 @@ impl<'d, 't> Resolver<'d, 't> {
         implicit && self.text(id, Around::Unknown) == "<<"
     }
 
-    fn value(&self, id: NodeId, around: Around, depth: usize) -> Result<Value, Refusal> {
+    fn value<M: Made>(&self, id: NodeId, around: Around, depth: usize) -> Result<M, Refusal> {
         if let Some(word) = self.word(id) {
-            return Ok(Value::String(word.to_owned()));
+            return Ok(M::text(Cow::Borrowed(word)));
         }
         self.enter(id, depth)?;
         let tree = &self.document.tree;
         match tree.node(id).kind {
-            NodeKind::Scalar(style) => self.scalar_value(id, style, around),
+            NodeKind::Scalar(style) => self.made_scalar(id, style, around),
             NodeKind::Alias => self.follow(id, |target| self.value(target, Around::Unknown, depth + 1)),
             NodeKind::Sequence { .. } => {
                 let mut items = Vec::with_capacity(tree.children(id).count());
@@ -441,33 +457,46 @@ impl<'d, 't> Resolver<'d, 't> {
                         Err(refusal) => late.keep(None, refusal)?,
                     }
                 }
-                late.or(Value::Array(items))
+                late.or(M::list(items))
             }
             NodeKind::Mapping { .. } => {
-                let mut map = Map::with_capacity(tree.entries(id).count());
+                let parts = match around {
+                    Around::Parent(list) => self.parts.of(list, id),
+                    _ => None,
+                };
+                let mut map = M::map(parts.map_or_else(|| tree.entries(id).count(), <[_]>::len));
                 let mut late = Late::default();
                 self.fill(id, depth, &mut |Entry { mapping, key, value }| {
-                    let value = self.value(value, Around::Parent(mapping), depth + 1);
+                    let around = Around::Parent(mapping);
+                    let is_left_out =
+                        |key: &Cow<'_, str>| parts.is_some_and(|keys| !keys.contains(&key.as_ref()));
+                    let value: Result<Option<M>, _> = if key.as_ref().is_ok_and(is_left_out) {
+                        self.value::<()>(value, around, depth + 1).map(|()| None)
+                    } else {
+                        self.value(value, around, depth + 1).map(Some)
+                    };
                     match (key, value) {
                         (Ok(key), Ok(value)) => {
                             late.replace(&key);
-                            map.insert(key.into_owned(), value);
+                            if let Some(value) = value {
+                                M::insert(&mut map, key, value);
+                            }
                         }
                         (Ok(key), Err(refusal)) => late.keep(Some(key), refusal)?,
                         (Err(refusal), value) => {
                             late.keep(None, refusal)?;
-                            value.or_else(|refusal| late.keep(None, refusal).map(|()| Value::Null))?;
+                            value.map(drop).or_else(|refusal| late.keep(None, refusal))?;
                         }
                     }
                     Ok(())
                 })?;
-                late.or(Value::Object(map))
+                late.or(M::object(map))
             }
         }
     }
 
-    fn scalar_value(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<Value, Refusal> {
-        Ok(match self.scalar(id, style, around)? {
+    fn made_scalar<M: Made>(&self, id: NodeId, style: ScalarStyle, around: Around) -> Result<M, Refusal> {
+        Ok(M::plain(match self.scalar(id, style, around)? {
             Resolved::Null => Value::Null,
             Resolved::Bool(value) => Value::Bool(value),
             Resolved::Int(value) => Value::from(value),
@@ -476,8 +505,8 @@ impl<'d, 't> Resolver<'d, 't> {
                 Some(number) => Value::Number(number),
                 None => return Err(self.refusal(id, &self.not_json(id, value))),
             },
-            Resolved::Text(text) => Value::String(text.into_owned()),
-        })
+            Resolved::Text(text) => return Ok(M::text(text)),
+        }))
     }
 
     fn not_json(&self, id: NodeId, value: f64) -> Fault<'t> {

@@ -69,6 +69,46 @@ impl<'p> Desired<'p> {
     pub(in crate::manifest) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
         Self { value: Cow::Owned(value), places }
     }
+
+    /// It differs at these places at most, and elsewhere the value may lack what is no part of it. What an edit there will not
+    /// look at goes at once: of a large object it is nearly all.
+    pub(in crate::manifest) fn in_part(mut value: Value, places: Vec<Vec<Place<'static>>>) -> Self {
+        let paths: Vec<&[Place<'static>]> = places.iter().map(Vec::as_slice).collect();
+        shed(&mut value, &paths);
+        Self::at(value, Some(places))
+    }
+}
+
+/// Empties the items of lists to which no path leads.
+fn shed(value: &mut Value, paths: &[&[Place<'static>]]) {
+    if paths.iter().any(|path| path.is_empty()) {
+        return;
+    }
+    let below = |step: Place<'_>| -> Vec<&[Place<'static>]> {
+        let led = paths.iter().filter_map(|path| path.split_first().filter(|(first, _)| **first == step));
+        led.map(|(_, rest)| rest).collect()
+    };
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let below = below(Place::Key(key));
+                if !below.is_empty() {
+                    shed(value, &below);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let below = below(Place::Index(index));
+                if below.is_empty() {
+                    *item = Value::Null;
+                } else {
+                    shed(item, &below);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Edits of one list.

@@ -149,3 +149,82 @@ fn never_rendered_loses_nothing() {
     assert!(result.is_ok(), "{}", result.err().map(|error| error.to_string()).unwrap_or_default());
     assert!(rendered.get() * 2 > all.get(), "{} of {} were rendered", rendered.get(), all.get());
 }
+
+/// With more places than an edit keeps to, what a plan does not look at would be taken out.
+#[test]
+fn a_pod_of_many_containers_keeps_all_that_no_plan_looks_at() {
+    let container = |index: usize| {
+        format!(
+            "      - name: c{index}\n        image: i:{index}\n        resources: {{limits: {{cpu: {index}}}}}\n        \
+             volumeMounts:\n        - name: skill-a\n          mountPath: /s\n        - name: own\n          mountPath: /own\n"
+        )
+    };
+    for count in [2, 60, 70] {
+        let containers: String = (0..count).map(container).collect();
+        let text = format!(
+            "apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntime\nmetadata:\n  name: w\nspec:\n  type: agent\n  \
+             targetRef: {{apiVersion: apps/v1, kind: Deployment, name: w}}\n  skills:\n  - name: a\n    image: r/a:1\n    \
+             mountPath: /s\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: w\nspec:\n  template:\n    spec:\n      \
+             containers:\n{containers}"
+        );
+        let mut settings = Settings::new(Profile::by_name("pr332-merged").unwrap());
+        settings.options.record = RecordMode::Always;
+        let once = run(&text, &settings).unwrap();
+        settings.options.remove = true;
+        let back = workloads(&run(&once, &settings).unwrap());
+        let left = back["w"]["spec"]["template"]["spec"]["containers"].as_array().unwrap();
+        let wanted: Vec<Value> = (0..count)
+            .map(|index| {
+                json!({
+                    "name": format!("c{index}"), "image": format!("i:{index}"), "resources": {"limits": {"cpu": index}},
+                    "volumeMounts": [{"name": "own", "mountPath": "/own"}],
+                })
+            })
+            .collect();
+        assert_eq!(*left, wanted, "{count}");
+    }
+}
+
+/// The agent's variable would be written twice if the agent's container were one of those that are read in part.
+#[test]
+fn an_agent_far_down_its_pod_is_planned_with_all_that_it_has() {
+    let container = |index: usize| {
+        format!(
+            "      - name: c{index}\n        image: i:{index}\n        env:\n        - name: SKILL_FOLDERS\n          value: /of/{index}\n        \
+             volumeMounts:\n        - name: own\n          mountPath: /own\n"
+        )
+    };
+    let containers: String = (0..40).map(container).collect();
+    for named in [None, Some(0), Some(15), Some(16), Some(39)] {
+        let annotations = named.map_or(String::new(), |index| {
+            format!("    metadata:\n      annotations:\n        kubectl.kubernetes.io/default-container: c{index}\n")
+        });
+        let text = format!(
+            "apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntime\nmetadata:\n  name: w\nspec:\n  type: agent\n  \
+             targetRef: {{apiVersion: apps/v1, kind: Deployment, name: w}}\n  skills:\n  - name: a\n    image: r/a:1\n    \
+             mountPath: /s\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: w\nspec:\n  template:\n{annotations}    \
+             spec:\n      containers:\n{containers}"
+        );
+        let mut settings = Settings::new(Profile::by_name("pr332-merged").unwrap());
+        settings.options.skill_folders = Some(true);
+        let once = run(&text, &settings).unwrap();
+        let agent = named.unwrap_or_default();
+        let expected: Vec<Value> = (0..40)
+            .map(|index| {
+                let mut folders = format!("/of/{index}");
+                let mut mounts = vec![json!({"name": "own", "mountPath": "/own"})];
+                if index == agent {
+                    folders.push_str(",/s");
+                    mounts.push(json!({"name": "skill-a", "mountPath": "/s", "readOnly": true}));
+                }
+                json!({
+                    "name": format!("c{index}"), "image": format!("i:{index}"), "volumeMounts": mounts,
+                    "env": [{"name": "SKILL_FOLDERS", "value": folders}],
+                })
+            })
+            .collect();
+        let after = workloads(&once);
+        assert_eq!(after["w"]["spec"]["template"]["spec"]["containers"], Value::Array(expected), "{named:?}");
+        assert_eq!(run(&once, &settings), Ok(once.clone()));
+    }
+}

@@ -105,7 +105,7 @@ impl Reader<'_> {
     fn duplicates(&mut self) {
         let tree = &self.document.tree;
         let mut keys: Vec<(Cow<'_, str>, NodeId)> = Vec::new();
-        for (id, node) in tree.nodes.iter().enumerate() {
+        for (id, node) in tree.nodes().enumerate() {
             if !matches!(node.kind, NodeKind::Mapping { .. }) {
                 continue;
             }

@@ -18,7 +18,7 @@ impl Aliased {
             return Aliased::default();
         }
         let mut marks: Vec<(u32, NodeId)> = Vec::new();
-        for (id, node) in (0..).zip(&tree.nodes) {
+        for (id, node) in (0..).zip(tree.nodes()) {
             if node.kind == NodeKind::Alias || node.props < node.start {
                 marks.push((node.props, id));
             }

@@ -22,7 +22,7 @@ struct Kept {
 impl<'e> EditSession<'e> {
     /// Replaces a scalar, or fills an empty one.
     pub(super) fn scalar(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         if is_filled(want) {
             return self.fill(id, want, slot);
         }
@@ -171,7 +171,7 @@ impl<'e> EditSession<'e> {
         added: &[Added<'e>],
         slot: Slot,
     ) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         for at in gone {
             self.colon(entries[*at].key, false)?;
         }
@@ -296,7 +296,7 @@ impl<'e> EditSession<'e> {
             let last = match tree.node(id).kind {
                 NodeKind::Mapping { .. } => tree.entries(id).last().map(|(_, value)| value),
                 NodeKind::Sequence { .. } => tree.children(id).last(),
-                _ => return is_block_scalar(*tree.node(id)),
+                _ => return is_block_scalar(tree.node(id)),
             };
             let Some(last) = last else { return false };
             id = last;
@@ -313,7 +313,7 @@ impl<'e> EditSession<'e> {
         whole: &'e Value,
         slot: Slot,
     ) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         let structural = moves.iter().any(|step| matches!(step, Move::Insert(_) | Move::Remove(_)));
         if !structural {
             for step in moves {
@@ -561,13 +561,13 @@ impl<'e> EditSession<'e> {
     fn is_unended(&self, end: usize) -> bool {
         end == self.text.len()
             && !self.text.ends_with('\n')
-            && self.document.tree.nodes.iter().any(|node| node.end as usize == end && is_block_scalar(*node))
+            && self.document.tree.nodes().any(|node| node.end as usize == end && is_block_scalar(node))
     }
 
     /// Keeps the value of the block scalar that ends the text at `end` without a break when one is added: `|` to `|-`.
     fn end_block_scalar(&mut self, end: usize) {
         let Some(node) =
-            self.document.tree.nodes.iter().find(|node| node.end as usize == end && is_block_scalar(**node))
+            self.document.tree.nodes().find(|node| node.end as usize == end && is_block_scalar(*node))
         else {
             return;
         };

@@ -66,7 +66,7 @@ pub(super) fn in_brackets(text: &str, tree: &Tree, id: NodeId, found: &mut Vec<R
 }
 
 /// Where the comments after an item or entry begin that are not its own: those on the lines below it.
-fn behind(text: &str, node: &Node, at_least: usize) -> usize {
+fn behind(text: &str, node: Node, at_least: usize) -> usize {
     lines::next_line(text, (node.end as usize).max(at_least))
 }
 

@@ -76,7 +76,7 @@ impl<'e> EditSession<'e> {
         if moves.iter().all(|step| matches!(step, Move::Keep(..) | Move::Change(..))) {
             return Ok(());
         }
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         if !self.text[node.start as usize..].starts_with(['[', '{']) {
             return Err(self.refuse(
                 id,
@@ -255,7 +255,7 @@ impl<'e> EditSession<'e> {
 
     /// The comments between a flow collection's brackets, each with its line break and the indent of the closing bracket.
     pub(super) fn comments_in_brackets(&self, id: NodeId) -> String {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         let (mut comments, mut out) = (Vec::new(), String::new());
         if matches!(node.kind, NodeKind::Scalar(_) | NodeKind::Alias) {
             return out;

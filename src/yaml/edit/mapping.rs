@@ -121,16 +121,18 @@ impl<'e> EditSession<'e> {
                 continue;
             }
             let next = in_order.next_if(|(name, _)| **name == entry.name);
-            let Some((name, value)) = next.or_else(|| want.get_key_value(entry.name.as_ref())) else {
-                gone.push(at);
-                continue;
-            };
-            matched += 1;
+            let found = next.or_else(|| want.get_key_value(entry.name.as_ref()));
+            matched += usize::from(found.is_some());
             let outer = self.dirty;
-            let inner = match outer.map(|paths| paths.below(Place::Key(name))) {
+            let inner = match outer.map(|paths| paths.below(Place::Key(&entry.name))) {
+                // Also where the wanted value, which may be one in part, knows nothing of it.
                 Some(Dirty::Clean) => continue,
                 Some(Dirty::Partial(paths)) => Some(paths),
                 Some(Dirty::All) | None => None,
+            };
+            let Some((name, value)) = found else {
+                gone.push(at);
+                continue;
             };
             self.path.push(Place::Key(name));
             match self.conflict(entries, at, value)? {

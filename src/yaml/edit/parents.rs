@@ -17,8 +17,8 @@ impl Parents {
             return NONE;
         }
         let parents = self.0.get_or_init(|| {
-            let mut parents = vec![NONE; tree.nodes.len()];
-            for parent in (0..).take(tree.nodes.len()) {
+            let mut parents = vec![NONE; tree.nodes().len()];
+            for parent in (0..).take(tree.nodes().len()) {
                 for child in tree.children(parent) {
                     parents[child as usize] = parent;
                 }

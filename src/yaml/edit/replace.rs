@@ -12,7 +12,7 @@ impl<'e> EditSession<'e> {
     /// Fills an empty node (an empty scalar, null, `[]` or `{}`) with a collection that is not empty; other values are
     /// exchanged.
     pub(super) fn fill(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         let (start, end) = (node.start as usize, node.end as usize);
         if !is_filled(want) {
             return self.exchange(id, want, slot);
@@ -73,7 +73,7 @@ impl<'e> EditSession<'e> {
 
     /// Empties a collection in block style: `token` stands for it.
     pub(super) fn empty_block(&mut self, id: NodeId, slot: Slot, token: &str) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         match slot {
             Slot::Entry { key, .. } => {
                 let at = self.behind_colon(key, node)?;
@@ -119,7 +119,7 @@ impl<'e> EditSession<'e> {
     pub(super) fn exchange(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
         self.touch_all(id)?;
         self.fits(id, want)?;
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         let (start, end) = (node.start as usize, node.end as usize);
         if slot == Slot::Root {
             return Err(self.refuse(

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::dirty::{Dirty, DirtyPaths};
 use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
@@ -51,7 +51,7 @@ impl Touched<'_, '_> {
         match (before.node(old).kind, after.node(new).kind, want) {
             (NodeKind::Mapping { .. }, NodeKind::Mapping { .. }, Value::Object(map)) => {
                 if !self.after.has_plain_keys(new, map)? {
-                    return self.after.node_equals(new, want);
+                    return self.is_met_by_key(old, new, want, map, dirty);
                 }
                 let mut olds = before.entries(old).peekable();
                 for ((key, value), (name, want)) in after.entries(new).zip(map) {
@@ -96,6 +96,40 @@ impl Touched<'_, '_> {
             }
             _ => self.after.node_equals(new, want),
         }
+    }
+
+    /// The same for a mapping whose keys come in another order than is wanted, or that has more of them: what is wanted may
+    /// be a value in part.
+    fn is_met_by_key(
+        &self,
+        old: NodeId,
+        new: NodeId,
+        want: &Value,
+        map: &Map<String, Value>,
+        dirty: DirtyPaths<'_>,
+    ) -> Result<bool, SyntaxError> {
+        let (before, after) = (self.before, self.after);
+        if !before.is_plain_mapping(old) || !after.is_plain_mapping(new) {
+            return after.node_equals(new, want);
+        }
+        for (key, value) in after.tree.entries(new) {
+            let name = after.source(key);
+            let met = match (before.entry(old, name), dirty.below(Place::Key(name)), map.get(name)) {
+                (Some(old), Dirty::Clean, _) => self.is_same(old, value)?,
+                (Some(old), Dirty::Partial(below), Some(want)) => self.is_met(old, value, want, below)?,
+                (_, _, Some(want)) => after.node_equals(value, want)?,
+                (_, _, None) => false,
+            };
+            if !met {
+                return Ok(false);
+            }
+        }
+        let stays =
+            |name: &str| map.contains_key(name) || matches!(dirty.below(Place::Key(name)), Dirty::Clean);
+        let mut names =
+            before.tree.entries(old).map(|(key, _)| before.source(key)).filter(|name| stays(name));
+        Ok(names.all(|name| after.entry(new, name).is_some())
+            && map.keys().all(|name| after.entry(new, name).is_some()))
     }
 
     /// Whether a node that was not touched means what it meant.
@@ -261,7 +295,7 @@ pub(super) fn joined(document: &Document<'_>, mut splices: Vec<Splice>) -> Resul
 
 /// Whether the break before `at` belongs to a block scalar, whose value would change without it.
 fn ends_block_scalar(document: &Document<'_>, at: usize) -> bool {
-    document.tree.nodes.iter().any(|node| {
+    document.tree.nodes().any(|node| {
         node.end as usize == at
             && matches!(node.kind, NodeKind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded))
     })

@@ -36,7 +36,7 @@ impl<'e> EditSession<'e> {
     fn root_slot(&self) -> Slot {
         let tree = &self.document.tree;
         let parent = self.parents.of(tree, self.root);
-        match tree.nodes.get(parent as usize).map(|node| node.kind) {
+        match tree.get(parent).map(|node| node.kind) {
             Some(NodeKind::Sequence { .. }) => Slot::Item { seq: parent },
             Some(NodeKind::Mapping { .. }) => tree
                 .entries(parent)
@@ -67,7 +67,7 @@ impl<'e> EditSession<'e> {
     }
 
     fn dispatch(&mut self, id: NodeId, want: &'e Value, slot: Slot) -> Result<(), EditError> {
-        let node = *self.document.tree.node(id);
+        let node = self.document.tree.node(id);
         match (node.kind, want) {
             (NodeKind::Alias, _) => {
                 if self.equal(id, want)? {

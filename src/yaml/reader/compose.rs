@@ -6,7 +6,7 @@ use super::TagDirectives;
 use super::chars::Failure;
 use super::parser::{Event, NodeEvent, Parser};
 use crate::yaml::error::MAX_DEPTH;
-use crate::yaml::node::{NONE, Node, NodeId, NodeKind, ScalarStyle, Tree};
+use crate::yaml::node::{NONE, NodeId, NodeKind, ScalarStyle, Stored, Tree};
 
 /// Reads the first document of a text into `tree`; its `%TAG` directives come out.
 pub(super) fn compose<'t>(text: &'t str, tree: &mut Tree) -> Result<TagDirectives<'t>, Failure> {
@@ -35,7 +35,7 @@ pub(super) fn compose<'t>(text: &'t str, tree: &mut Tree) -> Result<TagDirective
     }
     if tree.nodes.is_empty() {
         let kind = NodeKind::Scalar(ScalarStyle::Plain);
-        tree.nodes.push(Node { kind, props: 0, start: 0, end: 0, filled: false, next: NONE });
+        tree.nodes.push(Stored::new(kind, 0, 0));
     }
     let mut directives = parser.tag_directives;
     directives.retain(|directive| !matches!(directive, ("!", "!") | ("!!", "tag:yaml.org,2002:")));
@@ -56,10 +56,15 @@ impl Builder<'_> {
     fn add(&mut self, event: &NodeEvent<'_>) -> Result<(), Failure> {
         let NodeEvent { kind, props, start, end, .. } = *event;
         let id = self.tree.nodes.len() as NodeId;
-        self.tree.nodes.push(Node { kind, props, start, end, filled: false, next: NONE });
+        let mut node = Stored::new(kind, start, end);
+        if !node.set_props(props) {
+            let problem = "a tag or an anchor stands more than 128 MB before its value".to_owned();
+            return Err(Failure::without_line(problem, props as usize));
+        }
+        self.tree.nodes.push(node);
         if let Some(parent) = self.open.last_mut() {
             match parent.last_child {
-                NONE => self.tree.nodes[parent.id as usize].filled = true,
+                NONE => self.tree.nodes[parent.id as usize].fill(),
                 last => self.tree.nodes[last as usize].next = id,
             }
             parent.last_child = id;

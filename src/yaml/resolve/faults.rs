@@ -145,11 +145,7 @@ type GoKey = (bool, Option<i64>, String);
 impl Resolver<'_, '_> {
     /// A node in Go's own syntax, as `%#v` prints what it is decoded to; empty where no error needs it.
     pub(super) fn in_go_syntax(&self, id: NodeId) -> String {
-        if self.as_go && (id as usize) < self.document.tree.nodes.len() {
-            self.syntax(id)
-        } else {
-            String::new()
-        }
+        if self.as_go && self.document.tree.get(id).is_some() { self.syntax(id) } else { String::new() }
     }
 
     fn syntax(&self, id: NodeId) -> String {

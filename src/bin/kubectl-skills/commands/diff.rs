@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Run {
         Report::Text => object_diff::show(&pairs, ("input", "planned"))?,
         format => object_diff::show_object(format, &pairs)?,
     };
-    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
+    loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);
     unless_errors(outcome, planned.errors)
 }
 

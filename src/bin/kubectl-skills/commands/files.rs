@@ -93,9 +93,9 @@ impl Loaded<'_> {
     }
 
     /// Says what the run came to: a line for each object where that is wanted, and the summary.
-    pub fn sum_up(&self, fates: Fates, tally: &Tally, mood: Mood) {
+    pub fn sum_up(&self, fates: impl FnOnce() -> Fates, tally: &Tally, mood: Mood) {
         let summary = Summary::of(&self.stream, &self.settings, &self.reason, tally, mood);
-        objects_seen(&self.stream, &self.namespace, &fates);
+        objects_seen(&self.stream, &self.namespace, fates);
         notes::summary(&summary.to_string());
     }
 
@@ -161,10 +161,11 @@ impl Fates {
 }
 
 /// A line for each object of the input (`-v`), and a warning for each that looks like an AgentRuntime and is none.
-pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: &Fates) {
+pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: impl FnOnce() -> Fates) {
     if !notes::lists_objects() && !near_miss::may_be(stream) {
         return;
     }
+    let fates = fates();
     let mut skipped_functions = Vec::new();
     for source in stream.sources() {
         // What cannot be read here was not read before either: it cannot matter.

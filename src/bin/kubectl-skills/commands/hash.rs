@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Run {
         report.add(plan, spec.as_ref(), workload);
     }
     report.print()?;
-    loaded.sum_up(Fates::default(), &planned.tally, Mood::Unsaid);
+    loaded.sum_up(Fates::default, &planned.tally, Mood::Unsaid);
     // A hash needs no workload: of what is wrong only that counts which hashes hang on.
     let mut hashed = BTreeSet::new();
     let twice: BTreeSet<&ObjectRef> =

@@ -22,7 +22,7 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
     for kind in stream.sources().iter().flat_map(|source| kinds(&source.text)) {
         if [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) {
             named += 1;
-        } else if others.insert(kind) && is_near(kind) {
+        } else if is_as_long(kind) && others.insert(kind) && is_near(kind) {
             return true;
         }
     }
@@ -31,19 +31,28 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
 
 /// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
 fn kinds(text: &str) -> impl Iterator<Item = &str> {
-    memmem::find_iter(text.as_bytes(), "kind").filter_map(|at| {
-        let rest =
-            text[at + "kind".len()..].trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;
-        let word = rest.trim_start_matches([' ', '\t', '"', '\'']);
-        Some(&word[..word.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(word.len())])
+    let bytes = text.as_bytes();
+    let after = |at: usize, is_skipped: fn(u8) -> bool| {
+        at + bytes[at..].iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len() - at)
+    };
+    memmem::find_iter(bytes, "kind").filter_map(move |at| {
+        let key = after(at + "kind".len(), |byte| matches!(byte, b'"' | b'\''));
+        let colon = after(key, |byte| byte.is_ascii_whitespace());
+        let word = after(bytes.get(colon).filter(|byte| **byte == b':').map(|_| colon + 1)?, |byte| {
+            matches!(byte, b' ' | b'\t' | b'"' | b'\'')
+        });
+        text.get(word..after(word, |byte| byte.is_ascii_alphanumeric()))
     })
 }
 
-/// Whether a kind is one of ours with a slip; most are told apart by their length alone.
+/// Whether a kind is about as long as one of ours, by which most are told apart.
+fn is_as_long(kind: &str) -> bool {
+    [AGENT_RUNTIME, SKILL_BINDING].iter().any(|ours| kind.len().abs_diff(ours.len()) <= 2)
+}
+
+/// Whether a kind is one of ours with a slip.
 fn is_near(kind: &str) -> bool {
-    [AGENT_RUNTIME, SKILL_BINDING]
-        .iter()
-        .any(|ours| kind.len().abs_diff(ours.len()) <= 2 && is_slip_of(kind, ours))
+    [AGENT_RUNTIME, SKILL_BINDING].iter().any(|ours| is_slip_of(kind, ours))
 }
 
 /// What is wrong with an object that was meant to be an AgentRuntime; none for any other.
@@ -82,9 +91,19 @@ const LOCAL: &str = "config.kubernetes.io/local-config";
 /// Our name in a path or an image.
 const PROGRAM: &str = "kubectl-skills";
 
+/// What the names of the two have in common at their end: one search of the text in the place of two.
+const COMMON: &str = "unction";
+
 fn is_about_function(text: &str) -> bool {
-    let holds = |word: &str| memmem::find(text.as_bytes(), word.as_bytes()).is_some();
-    holds(function_config::KIND) || (holds(FUNCTION) && holds(PROGRAM))
+    let mut annotated = false;
+    for at in memmem::find_iter(text.as_bytes(), COMMON) {
+        let before = &text.as_bytes()[..at + COMMON.len()];
+        if before.ends_with(function_config::KIND.as_bytes()) {
+            return true;
+        }
+        annotated |= before.ends_with(FUNCTION.as_bytes());
+    }
+    annotated && memmem::find(text.as_bytes(), PROGRAM.as_bytes()).is_some()
 }
 
 /// Whether an object configures our function and stands among what a build has made: the build did not run it.

@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Run {
             sink::text(&plan_table(several, plans.iter().map(|(plan, changes)| (*plan, changes.len()))))?;
         }
     }
-    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
+    loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);
     unless_errors(Outcome::Done, planned.errors)
 }
 

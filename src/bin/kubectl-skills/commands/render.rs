@@ -128,7 +128,7 @@ pub fn run(args: &Args) -> Run {
             return Err(lists_would_go(rendered.without_skills, loaded.settings.options.profile.name));
         }
         write(&inputs, edited)?;
-        loaded.sum_up(fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
+        loaded.sum_up(|| fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
         return Ok(Outcome::Done);
     }
     match args.output.unwrap_or(Output::Yaml) {
@@ -137,7 +137,7 @@ pub fn run(args: &Args) -> Run {
         Output::KustomizePatch => {}
         Output::Json => sink::json(&list(&inputs.sources, edited)?)?,
     }
-    loaded.sum_up(fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
+    loaded.sum_up(|| fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
     Ok(Outcome::Done)
 }
 
@@ -189,7 +189,7 @@ fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
         printable::line(&format!("{}: {} would change", item.origin, item.id)).into_owned() + "\n"
     };
     sink::text(&changed.iter().map(line).collect::<String>())?;
-    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Would);
+    loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);
     let in_order = changed.is_empty() && (allow_none || !stream.asks_nothing());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
@@ -228,7 +228,7 @@ fn patches(loaded: &Loaded<'_>) -> Run {
     }
     let runtimes = runtimes.iter().map(|(before, after)| (before, *after));
     sink::pieces([component(workloads.into_values().chain(runtimes)).as_str()])?;
-    loaded.sum_up(Fates::of(&planned), &planned.tally, Mood::Done);
+    loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Done);
     Ok(Outcome::Done)
 }
 

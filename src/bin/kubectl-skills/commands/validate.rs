@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> Run {
     }
     let refused = judged.iter().filter(|one| !one.findings.is_empty()).count();
     let asking = judged.iter().filter(|one| one.asks()).count();
-    objects_seen(&stream, namespace, &Fates::default());
+    objects_seen(&stream, namespace, Fates::default);
     let rules = format!("profile {} because {reason}", profile.name);
     notes::summary(&match (asking, refused) {
         (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),

@@ -294,3 +294,24 @@ fn nothing_to_do_is_no_splice() {
         assert_eq!(edit(&read(text), &value(text)), Ok(Vec::new()), "{text}");
     }
 }
+
+/// A plan of a large object looks at a part of it: what it knows nothing of must stay, whatever happens next to it.
+#[test]
+fn beside_the_places_that_are_named_everything_stays_also_what_the_wanted_value_lacks() {
+    use Place::{Index, Key};
+    let text =
+        "a: 1 # one\nitems:\n- name: x\n  image: i # mine\n  env: []\n- image: j\n  name: y\nz: {b: c}\n";
+    let wanted = json!({"items": [{"name": "x", "mounts": ["m"]}, null], "a": 1, "new": {"k": "v"}});
+    let places = [
+        vec![Key("items"), Index(0), Key("mounts")],
+        vec![Key("items"), Index(0), Key("env")],
+        vec![Key("new"), Key("k")],
+    ];
+    let document = read(text);
+    let mut editor = Editor::new(&document);
+    editor.set_at(0, &wanted, Some(&places)).unwrap();
+    assert_eq!(
+        apply(text, &editor.finish().unwrap()),
+        "a: 1 # one\nitems:\n- name: x\n  image: i # mine\n  mounts:\n  - m\n- image: j\n  name: y\nz: {b: c}\nnew:\n  k: v\n"
+    );
+}
