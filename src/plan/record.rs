@@ -12,6 +12,8 @@ pub(super) struct Record {
     pub skills: Vec<String>,
     /// Name of the container that they are mounted into.
     pub container: String,
+    /// Name of the agent runtime that it was led to them for; `None` where none was named.
+    pub runtime: Option<String>,
     /// What the author had at places that we changed, or would have written ourselves.
     pub before: Before,
 }
@@ -67,6 +69,7 @@ impl Record {
                 .map(str::to_owned)
                 .collect(),
             container: text(map, "container").unwrap_or_default(),
+            runtime: text(map, "runtime"),
             before: Before {
                 entries: entries
                     .iter()
@@ -104,6 +107,9 @@ impl Record {
         if !self.container.is_empty() {
             out.insert("container".into(), self.container.as_str().into());
         }
+        if let Some(runtime) = &self.runtime {
+            out.insert("runtime".into(), runtime.as_str().into());
+        }
         if !before.is_empty() {
             out.insert("before".into(), before.into());
         }
@@ -122,6 +128,7 @@ mod tests {
         let record = Record {
             skills: vec!["forecast".into()],
             container: "agent".into(),
+            runtime: Some("kagent".into()),
             before: Before {
                 entries: vec![("type".into(), "tool".into())],
                 names: Some(r#"["triage"]"#.into()),

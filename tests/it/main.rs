@@ -24,6 +24,7 @@ mod program;
 mod quirks;
 mod quirks_cluster;
 mod refused_values;
+mod runtime_changes;
 mod safe_plans;
 mod scenario;
 mod schema_oracle;
