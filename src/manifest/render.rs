@@ -11,6 +11,7 @@ mod missing;
 mod orders;
 mod orphans;
 mod profile;
+mod spelling;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "internals")]

@@ -272,14 +272,12 @@ impl Work<'_, '_> {
 
     /// Remembers `SKILL_FOLDERS` as its author had it.
     fn remember_folders(&mut self, env: &[Value]) {
-        let Some(value) = env::value(env).filter(|_| !self.own.is_rendered() && !self.skills.is_empty())
-        else {
-            return;
-        };
-        let names: std::collections::HashSet<&str> = env::paths(value).collect();
+        let unknown = !self.own.is_rendered() && !self.skills.is_empty();
+        let Some(value) = env::any_value(env).filter(|_| unknown) else { return };
+        let names: std::collections::HashSet<&str> = env::paths(value.as_str().unwrap_or_default()).collect();
         let named = self.skills.iter().any(|skill| names.contains(skill.mount_path.as_str()));
         self.ambiguous |= named || names.is_empty();
-        self.next.before.folders = Some(value.to_owned());
+        self.next.before.folders = Some(value);
     }
 
     /// The mounts of a container that is not the agent's, without those that would dangle, and without those of ours that
@@ -460,7 +458,8 @@ impl Work<'_, '_> {
             return None;
         }
         let before = self.own.record.as_ref().and_then(|record| record.before.folders.clone());
-        let theirs: Vec<&str> = before.iter().flat_map(|text| env::paths(text)).collect();
+        let text = before.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let theirs: Vec<&str> = env::paths(text).collect();
         self.dropped_paths.retain(|path| !theirs.contains(&path.as_str()));
         let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
         // Agents split the value at commas and strip blanks: such a path would be read as others, and added in every run.
@@ -474,12 +473,12 @@ impl Work<'_, '_> {
         }
         match env::merge(env, &paths, &self.dropped_paths) {
             Ok(None) => None,
-            Ok(Some(list)) => match before.filter(|_| skills.is_empty() && agent) {
+            Ok(Some(list)) => match before.as_ref().filter(|_| skills.is_empty() && agent) {
                 Some(before)
-                    if env::value(&list).is_none_or(|left| env::paths(left).eq(env::paths(&before))) =>
+                    if env::value(&list).is_none_or(|left| env::paths(left).eq(theirs.iter().copied())) =>
                 {
                     let list = if env::value(&list).is_some() { list } else { env.to_vec() };
-                    Some(env::with_value(&list, &before))
+                    Some(env::with_value(&list, before))
                 }
                 _ => Some(list),
             },

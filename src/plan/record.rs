@@ -25,8 +25,10 @@ pub(super) struct Before {
     pub entries: Vec<(String, String)>,
     /// Text of the skills annotation.
     pub names: Option<String>,
-    /// Value of `SKILL_FOLDERS` in the agent container.
-    pub folders: Option<String>,
+    /// Value of `SKILL_FOLDERS` in the agent container, null as well; an empty object where the variable had none.
+    pub folders: Option<Value>,
+    /// How it was spelled in a file, where the value does not say it.
+    pub spelling: Option<String>,
     /// Name of the variable of a runtime that the author had set to the folder of its skills.
     pub root: Option<String>,
     /// Image volumes with the name of a skill.
@@ -76,7 +78,8 @@ impl Record {
                     .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                     .collect(),
                 names: text(before, "names"),
-                folders: text(before, "folders"),
+                folders: before.get("folders").cloned(),
+                spelling: text(before, "spelling"),
                 root: text(before, "root"),
                 volumes: list("volumes"),
                 mounts: list("mounts"),
@@ -87,14 +90,20 @@ impl Record {
     /// The annotation's text: compact JSON, without what is empty.
     pub(super) fn text(&self) -> String {
         let mut before = Map::new();
-        let Before { entries, names, folders, root, volumes, mounts } = &self.before;
+        let Before { entries, names, folders, spelling, root, volumes, mounts } = &self.before;
         if !entries.is_empty() {
             let entries = entries.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
             before.insert("entries".into(), Value::Object(entries.collect()));
         }
-        for (key, value) in [("names", names), ("folders", folders), ("root", root)] {
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        for (key, value) in [
+            ("names", text(names)),
+            ("folders", folders.clone()),
+            ("spelling", text(spelling)),
+            ("root", text(root)),
+        ] {
             if let Some(value) = value {
-                before.insert(key.into(), value.as_str().into());
+                before.insert(key.into(), value);
             }
         }
         for (key, list) in [("volumes", volumes), ("mounts", mounts)] {
@@ -117,6 +126,19 @@ impl Record {
     }
 }
 
+/// The value of `SKILL_FOLDERS` that a record has as its author's, and how that was spelled, where it is known.
+pub(crate) fn folders_before(text: &str) -> Option<(Value, Option<String>)> {
+    let Before { folders, spelling, .. } = Record::parse(text).ok()?.before;
+    Some((folders?, spelling))
+}
+
+/// The record with how that value was spelled.
+pub(crate) fn with_spelling(text: &str, spelling: &str) -> Option<String> {
+    let mut record = Record::parse(text).ok()?;
+    record.before.spelling = Some(spelling.to_owned());
+    Some(record.text())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -133,12 +155,18 @@ mod tests {
                 entries: vec![("type".into(), "tool".into())],
                 names: Some(r#"["triage"]"#.into()),
                 folders: Some("/a, /b".into()),
+                spelling: Some("'/a, /b'".into()),
                 root: Some("KAGENT_SKILLS_FOLDER".into()),
                 volumes: vec![json!({"name": "skill-forecast", "image": {"reference": "r:1"}})],
                 mounts: vec![json!({"name": "skill-forecast", "mountPath": "/f"})],
             },
         };
         assert_eq!(Record::parse(&record.text()), Ok(record));
+        for folders in [Value::Null, json!({}), json!(5)] {
+            let before = Before { folders: Some(folders), ..Before::default() };
+            let record = Record { before, ..Record::default() };
+            assert_eq!(Record::parse(&record.text()), Ok(record));
+        }
         let small = Record { skills: vec!["a".into()], ..Record::default() };
         assert_eq!(small.text(), r#"{"skills":["a"]}"#);
         assert_eq!(Record::parse(&small.text()), Ok(small));
