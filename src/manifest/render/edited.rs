@@ -134,7 +134,8 @@ impl<'p, 's> Collector<'p, 's> {
         }
     }
 
-    fn object(&mut self, item: &'p Item, mut desired: Desired<'p>) {
+    /// The same for an object of the stream.
+    pub(in crate::manifest) fn object(&mut self, item: &'p Item, mut desired: Desired<'p>) {
         let document = self.stream.document(item.document());
         desired.spelling = spelling::of(document, item.node(), &mut desired);
         if item.is_in_list() {
