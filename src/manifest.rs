@@ -10,7 +10,13 @@ pub mod kustomize_patch;
 #[cfg(feature = "internals")]
 pub mod migrate;
 #[cfg(feature = "internals")]
+pub mod near_miss;
+#[cfg(feature = "internals")]
 pub mod no_object;
+#[cfg(feature = "internals")]
+pub mod objects;
+#[cfg(feature = "internals")]
+pub mod other_kinds;
 pub mod render;
 #[cfg(feature = "internals")]
 pub mod resource_list;

@@ -56,6 +56,7 @@ use change_set::Change;
 #[cfg(feature = "internals")]
 pub(crate) use ownership::skills_of_ours;
 pub(crate) use ownership::{has_record, skills_left};
+pub(crate) use record::{folders_before, with_spelling};
 pub use status::StatusPlan;
 
 /// Whether a plan keeps a record of what it wrote and of what was there before, as an annotation of the workload.

@@ -131,6 +131,19 @@ impl AgentLocation {
         AGENT_LOCATIONS.iter().find(|location| location.name == name)
     }
 
+    /// The variable that holds the root, with that root, where it is led so. Such a root is the same in every container.
+    pub fn root_variable(&self) -> Option<(&'static str, &'static str)> {
+        match (self.discovery, self.root) {
+            (Discovery::Root(variable), Root::Absolute(root)) => Some((variable, root)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is led by the variable that lists folders.
+    pub fn lists_folders(&self) -> bool {
+        matches!(self.discovery, Discovery::Folders(_))
+    }
+
     /// Whether its paths depend on the home folder.
     pub fn needs_home(&self) -> bool {
         matches!(self.root, Root::Home(_))
@@ -209,6 +222,9 @@ mod tests {
             let root = location.root(Some("/home/agent")).expect("a root");
             assert!(root.starts_with('/') && !root.ends_with('/') && !root.contains("//"), "{root}");
             assert_eq!(AgentLocation::by_name(location.name), Some(location));
+            // What was set for an earlier runtime is known again without its home.
+            let is_set = matches!(location.discovery, Discovery::Root(_));
+            assert_eq!(location.root_variable().is_some(), is_set, "{}", location.name);
         }
         assert_eq!(AgentLocation::by_name("Claude"), None);
     }

@@ -11,6 +11,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::api::error::InputError;
+use crate::api::names::AGENT_RUNTIME;
 use crate::api::object::{Object, Origin};
 use crate::api::pins::Pins;
 use crate::api::workload::Kinds;
@@ -20,8 +21,8 @@ use crate::manifest::no_object::no_object;
 use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
 use crate::manifest::results::{ResultItem, Results, Severity, has_error};
-use crate::manifest::stream::{Source, Stream};
-use crate::manifest::summary::{Mood, Summary};
+use crate::manifest::stream::{Item, Source, Stream};
+use crate::manifest::summary::{Mood, Summary, counted};
 use crate::plan::{Options, RecordMode};
 #[cfg(feature = "skill")]
 use crate::skill::lock::{FILE, Lock};
@@ -95,7 +96,11 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
     // A stream that cannot be read is reported below.
     let own = match (&options, Stream::read_with(&sources, namespace, kinds)) {
         (Ok(options), Ok(stream)) => inline(options, &stream),
-        _ => String::new(),
+        _ => Ok(String::new()),
+    };
+    let (own, options) = match own {
+        Ok(own) => (own, options),
+        Err(errors) => (String::new(), Err(errors)),
     };
     sources.push(Source { name: CONFIG.into(), text: own });
     let stream = Stream::read_with(&sources, namespace, kinds);
@@ -219,19 +224,35 @@ fn is_generator(list: &ResourceList, config: &Value) -> bool {
 
 /// The AgentRuntimes and SkillBindings of the options that are not in the stream, as text. With kpt the functionConfig's file
 /// is also an item.
-fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> String {
+///
+/// # Errors
+/// One that an item of its name contradicts: neither may lose to the other without a word.
+fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> Result<String, Vec<InputError>> {
     let namespace = options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let mut out = String::new();
+    let (mut out, mut errors) = (String::new(), Vec::new());
+    // What an orchestrator writes into metadata makes no difference.
+    let said = |object: &Value| (object["apiVersion"].clone(), object["spec"].clone());
     let lists = [(&options.agent_runtimes, &stream.runtimes), (&options.skill_bindings, &stream.bindings)];
     for (objects, items) in lists {
         for object in objects {
             let id = Object(object).reference_in(namespace);
-            if !items.iter().any(|item| item.id.namespace == id.namespace && item.id.name == id.name) {
-                out.push_str(&format!("---\n{object}\n"));
+            let same = |item: &&Item| item.id.namespace == id.namespace && item.id.name == id.name;
+            match items.iter().find(same) {
+                None => out.push_str(&format!("---\n{object}\n")),
+                // What cannot be read is reported below.
+                Some(item) if stream.object(item).is_ok_and(|item| said(&item) != said(object)) => {
+                    let message = format!(
+                        "the {CONFIG} has a {} of this name as well, and it says something else",
+                        id.kind
+                    );
+                    let help = "remove one of them, or rename it";
+                    errors.push(stream.error(item, &["spec".into()], message, help));
+                }
+                Some(_) => {}
             }
         }
     }
-    out
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
 /// What a run knows when all is read.
@@ -316,6 +337,7 @@ impl Run<'_> {
             }
             notes.extend(planned.notes.iter().cloned());
             let mut results = report::findings(stream, &planned);
+            results.extend(report::near_misses(stream));
             if stream.asks_nothing() && options.allow_none != Some(true) {
                 let message = "there is no AgentRuntime or SkillBinding in the input: nothing was checked (allowNone: true accepts that)";
                 results.push(plain(Severity::Error, message));
@@ -330,7 +352,8 @@ impl Run<'_> {
             return Err(vec![lists_would_go(rendered.without_skills, settings.options.profile.name)]);
         }
         notes.extend(rendered.notes.iter().cloned());
-        let results = report::rendered(stream, &rendered);
+        let mut results = report::rendered(stream, &rendered);
+        results.extend(report::near_misses(stream));
         let summary = sum_up(&rendered.tally, Mood::Done);
         Ok(Done { text: rendered.edited.text(0, &self.sources[0].text), results, notes, summary })
     }
@@ -416,8 +439,9 @@ fn pins(options: &FunctionConfig) -> Result<Option<Arc<Pins>>, Vec<InputError>> 
 fn lists_would_go(runtimes: usize, profile: &str) -> InputError {
     InputError {
         message: format!(
-            "the CRD of profile {profile} has no spec.skills, so the package would lose the list of skills of {runtimes} \
-             AgentRuntime(s), and it stands nowhere else"
+            "the CRD of profile {profile} has no spec.skills, so the package would lose the list of skills of {}, and it \
+             stands nowhere else",
+            counted(runtimes, AGENT_RUNTIME)
         ),
         help: "move it into a SkillBinding ('kubectl skills migrate'), or give dropSkills: true if the workloads alone are to \
                list the skills from now on"

@@ -1,9 +1,9 @@
 //! Moves lists of skills between AgentRuntimes and SkillBindings, in the text: a stream in, splices of its files out. Reading
 //! and writing files is left to the binary.
 //!
-//! A SkillBinding is a copy of the AgentRuntime's document in which the editor leaves target and list, so that what their
-//! author wrote about them comes along; it follows the AgentRuntime, which loses the list. Back, the list goes into the
-//! AgentRuntime of the same target, and the SkillBinding's document goes.
+//! The list moves by its lines, so that what its author wrote about it comes along; its SkillBinding follows the AgentRuntime.
+//! Back, the lines go into the AgentRuntime of the same target, and the SkillBinding's document goes. A list without lines of
+//! its own, as in flow style, is written anew by the editor.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,11 @@ use crate::api::skill_binding::{Delivery, Rollout, SkillBindingSpec};
 use crate::manifest::render::Edited;
 use crate::manifest::stream::{Item, Stream};
 use crate::plan::session::check_binding;
+use crate::yaml::emit::{self, FlowLayout, Scalars};
+use crate::yaml::node::NodeKind;
 use crate::yaml::{self, Document, Splice, Step};
+
+mod list;
 
 /// Where the lists are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,22 @@ struct Migration<'p, 's> {
 }
 
 const SKILLS: [&str; 2] = ["spec", "skills"];
+
+/// What a SkillBinding has, and metadata that a move keeps or that the server alone sets.
+const OWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+const METADATA: [&str; 9] = [
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+];
+const SPEC: [&str; 8] =
+    ["targetRef", "selector", "skills", "container", "runtime", "home", "delivery", "rollout"];
 
 impl Migration<'_, '_> {
     fn refuse(&mut self, item: &Item, path: &[&str], message: impl Into<String>, help: &str) {
@@ -157,21 +177,25 @@ impl Migration<'_, '_> {
             spec.shift_remove("skills");
         }
         let document = self.stream.document(item.document());
-        let Some((own, copy)) = self.edit(item, document, &runtime).zip(self.edit(item, document, &binding))
-        else {
-            return;
-        };
         let (source, start) = self.stream.place(item.document());
         let end = self.stream.end(item.document());
         let text = &self.stream.sources()[source].text;
+        let moved = lines_out(document, &runtime, &binding);
+        let (own, copy) = match moved {
+            Some((own, copy)) => (own + &text[start + document.text.len()..end], copy),
+            // Not by lines: what is said within stays, and the list is written anew.
+            None => match self.edit(item, document, &runtime) {
+                Some(splices) => (yaml::apply(&text[start..end], &splices), emit::document(&binding)),
+                None => return,
+            },
+        };
         let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let mut added = if text[start..end].ends_with('\n') { String::new() } else { eol.to_owned() };
+        let mut added = if own.ends_with('\n') { String::new() } else { eol.to_owned() };
         added += &format!("---{eol}");
-        added += yaml::apply(&text[start..end], &copy).trim_start_matches(['\r', '\n']);
+        added += &if eol == "\n" { copy } else { copy.replace("\r\n", "\n").replace('\n', eol) };
         if end < text.len() && !added.ends_with('\n') {
             added += eol;
         }
-        let own = without_comments_of(document, yaml::apply(&text[start..end], &own));
         self.splices[source].push(Splice { start, end, text: own + &added });
         self.moved.push((item.id.clone(), id, count));
     }
@@ -200,6 +224,16 @@ impl Migration<'_, '_> {
             let path = [Step::from("spec"), "skills".into(), index.into(), "subPath".into()];
             let help = "mount the root of the image, or keep the SkillBinding";
             self.errors.push(self.stream.error(item, &path, "an AgentRuntime cannot say this", help));
+        }
+        let maps = [("", &OWN[..]), ("metadata", &METADATA), ("spec", &SPEC)];
+        for (map, known) in maps {
+            let of = if map.is_empty() { Some(&object) } else { object.get(map) };
+            let keys = of.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.as_str());
+            for key in keys.filter(|key| !known.contains(key)) {
+                let path: Vec<&str> = [map, key].into_iter().filter(|step| !step.is_empty()).collect();
+                let message = "is no field of a SkillBinding, and would go with its document";
+                self.refuse(item, &path, message, "correct its name, or remove it");
+            }
         }
         let same = |other: &&Item| other.id.namespace == item.id.namespace && other.target == item.target;
         let found: Vec<&Item> = self.stream.runtimes.iter().filter(same).collect();
@@ -239,7 +273,23 @@ impl Migration<'_, '_> {
         let (source, start) = self.stream.place(item.document());
         let end = self.stream.end(item.document());
         let text = &self.stream.sources()[source].text;
-        if text[start..end].contains('#') {
+        if self.moved.iter().any(|(_, to, _)| *to == runtime.id) {
+            let message = format!("two lists go into AgentRuntime {}", runtime.id.name);
+            return self.refuse(item, &SKILLS, message, "move one after the other");
+        }
+        let count = moved.len();
+        after["spec"]["skills"] = own.into_iter().chain(moved).collect();
+        let document = self.stream.document(runtime.document());
+        let from = self.stream.document(item.document());
+        let by_lines = lines_back(document, from, &after);
+        let rest = match (&by_lines, list::find(from, SKILLS[1])) {
+            (Some(_), Some(list)) => {
+                let range = list.range();
+                [&text[start..start + range.start], &text[start + range.end..end]].concat()
+            }
+            _ => text[start..end].to_owned(),
+        };
+        if rest.contains('#') {
             let message = "has comments, which would go with its document";
             return self.refuse(
                 item,
@@ -248,14 +298,13 @@ impl Migration<'_, '_> {
                 "move them next to the AgentRuntime's list, and run again",
             );
         }
-        if self.moved.iter().any(|(_, to, _)| *to == runtime.id) {
-            let message = format!("two lists go into AgentRuntime {}", runtime.id.name);
-            return self.refuse(item, &SKILLS, message, "move one after the other");
-        }
-        let count = moved.len();
-        after["spec"]["skills"] = own.into_iter().chain(moved).collect();
-        let document = self.stream.document(runtime.document());
-        let Some(splices) = self.edit(runtime, document, &after) else { return };
+        let splices = match by_lines {
+            Some(splice) => vec![splice],
+            None => match self.edit(runtime, document, &after) {
+                Some(splices) => splices,
+                None => return,
+            },
+        };
         let (at, from) = self.stream.place(runtime.document());
         self.add(at, from, splices);
         // The marker in front of it goes, too; of the first document the one after it.
@@ -294,24 +343,81 @@ impl Migration<'_, '_> {
     }
 }
 
-/// The text without the comments that stand directly above the list, which go along with it. All in front of the list is as it
-/// is in the document.
-fn without_comments_of(document: &Document<'_>, text: String) -> String {
-    let find = || {
-        let spec = document.entry(0, SKILLS[0])?;
-        let (key, _) =
-            document.tree.entries(spec).find(|(_, value)| document.entry(spec, SKILLS[1]) == Some(*value))?;
-        Some(document.position(key))
+/// The AgentRuntime's document without its list, and the document of the SkillBinding with it; none where the list has no lines
+/// of its own, or the documents would not mean what they should.
+fn lines_out(document: &Document<'_>, runtime: &Value, binding: &Value) -> Option<(String, String)> {
+    let text = document.text;
+    let list = list::find(document, SKILLS[1])?;
+    let range = list.range();
+    let own = [&text[..range.start], &text[range.end..]].concat();
+    let step = " ".repeat(list.indent());
+    let mut copy = format!("apiVersion: {}\nkind: {SKILL_BINDING}\n", binding["apiVersion"].as_str()?);
+    copy += &metadata(document, &binding["metadata"], &step);
+    copy += "spec:\n";
+    let target = list::find(document, "targetRef").filter(|target| !target.entry().contains('#'));
+    match target {
+        Some(target) => copy += target.entry(),
+        None => copy += &block("targetRef", &binding["spec"]["targetRef"], list.indent()),
+    }
+    if !copy.ends_with('\n') {
+        copy.push('\n');
+    }
+    copy += list.lines();
+    (means(&own, runtime) && means(&copy, binding)).then_some((own, copy))
+}
+
+/// Name and namespace, in flow style where they were.
+fn metadata(document: &Document<'_>, metadata: &Value, step: &str) -> String {
+    let own = document.entry(0, "metadata").map(|id| document.tree.node(id).kind);
+    if own == Some(NodeKind::Mapping { flow: true }) {
+        let mut out = "metadata: ".to_owned();
+        let layout = FlowLayout {
+            colon: ": ",
+            comma: ", ",
+            pad_map: false,
+            pad_seq: false,
+            scalars: Scalars::default(),
+            lines: None,
+        };
+        emit::flow(&mut out, metadata, "", layout);
+        return out + "\n";
+    }
+    block("metadata", metadata, 0).replace("\n  ", &format!("\n{step}"))
+}
+
+/// An entry at a column.
+fn block(name: &str, value: &Value, column: usize) -> String {
+    let lines = emit::document(&json!({name: value}));
+    lines.split_inclusive('\n').map(|line| " ".repeat(column) + line).collect()
+}
+
+/// How the list of a SkillBinding goes into an AgentRuntime by its lines; none where these are not its own, or the document would
+/// not mean what it should.
+fn lines_back(document: &Document<'_>, binding: &Document<'_>, after: &Value) -> Option<Splice> {
+    let text = document.text;
+    let list = list::find(binding, SKILLS[1])?;
+    let (at, mut added) = match list::find(document, SKILLS[1]) {
+        Some(own) => (own.range().end, list.items_for(&own)?),
+        None if document.entry(document.entry(0, SKILLS[0])?, SKILLS[1]).is_some() => return None,
+        None => {
+            let (at, indent) = list::end_of_spec(document)?;
+            (at, list.at(indent))
+        }
     };
-    let Some((line, column)) = find() else { return text };
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is_about = |line: &&&str| {
-        let rest = line.trim_start_matches(' ');
-        rest.starts_with('#') && line.len() - rest.len() == column - 1
-    };
-    let above = &lines[..(line - 1).min(lines.len())];
-    let from = above.len() - above.iter().rev().take_while(is_about).count();
-    [&lines[..from], &lines[above.len()..]].concat().concat()
+    let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    added = added.replace("\r\n", "\n").replace('\n', eol);
+    if !text[..at].ends_with('\n') {
+        added = eol.to_owned() + added.trim_end_matches(['\r', '\n']);
+    } else if !added.ends_with('\n') {
+        added += eol;
+    }
+    let whole = [&text[..at], &added, &text[at..]].concat();
+    means(&whole, after).then_some(Splice { start: at, end: at, text: added })
+}
+
+/// Whether a text means a value.
+fn means(text: &str, value: &Value) -> bool {
+    Document::parse(text).and_then(|document| document.to_value()).is_ok_and(|found| found == *value)
 }
 
 #[cfg(test)]
@@ -409,7 +515,106 @@ kind: Service
         assert!(refused(&binding("")).contains("0 AgentRuntimes of the input point at Deployment weather"));
         let both = refused(&format!("{RUNTIME}---\n{}", binding("  delivery: Pod\n  container: agent\n")));
         assert!(both.contains("spec.delivery") && both.contains("spec.container"), "{both}");
-        assert!(refused(&format!("{RUNTIME}---\n{}", binding("  # why\n"))).contains("has comments"));
+        assert!(
+            refused(&format!("{RUNTIME}---\n{}", binding("  delivery: Workload  # why\n")))
+                .contains("has comments")
+        );
+        let unknown = refused(&format!("{RUNTIME}---\n{}", binding("  foo: 1\n")));
+        assert!(
+            unknown.contains("spec.foo: is no field of a SkillBinding, and would go with its document"),
+            "{unknown}"
+        );
+    }
+
+    /// A comment that stands twice is about something else in one of its places, and one that is lost is lost for good.
+    #[test]
+    fn there_and_back_gives_the_same_bytes_and_no_comment_twice() {
+        let list = "\
+  # What it knows
+  # and why
+  skills:  # the list
+    # the first
+    - name: pdf      # reads
+      image: 'i:1#2'
+      mountPath: /s/pdf
+
+    # between
+    - name: csv
+      # in an item
+      image: \"i:2\"
+      mountPath: /s/csv
+    # the last
+";
+        let head = "\
+# The weather agent
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata:
+  # of whom
+  name: weather
+spec:
+  # which
+  type: agent  # t
+  identity:  # who
+    # of whom
+    spiffe: {}
+
+  targetRef:
+    apiVersion: apps/v1  # apps
+    kind: Deployment
+    name: weather
+";
+        let comments = |text: &str| {
+            let mut found: Vec<String> =
+                text.lines().filter_map(|line| Some(line.split_once("# ")?.1.to_owned())).collect();
+            found.sort();
+            found
+        };
+        let flow = "  skills: [{name: pdf, image: i, mountPath: /s/pdf}]  # all\n";
+        let level = list.replace("\n    ", "\n  ");
+        let wide = format!("{head}{list}").replace("\n  ", "\n    ");
+        for text in [
+            format!("{head}{list}"),
+            format!("{head}{level}"),
+            format!("{head}{flow}"),
+            format!("{head}{list}# the end\n"),
+            format!("{head}{list}\n---\nkind: Service\n"),
+            wide,
+            format!("{head}{list}").replace('\n', "\r\n"),
+            format!("{head}{list}").trim_end().to_owned(),
+            format!("{head}{list}  # traced\n  trace: {{enabled: true}}  # yes\n"),
+        ] {
+            let there = moved(&text, To::SkillBinding).expect("a move");
+            assert_eq!(comments(&there), comments(&text), "{there}");
+            assert!(there.contains("kind: SkillBinding"), "{there}");
+            let back = moved(&there, To::AgentRuntime).expect("a move");
+            if text.contains("trace:") || !text.ends_with('\n') {
+                assert_eq!(comments(&back), comments(&text), "{back}");
+            } else {
+                assert_eq!(back, text, "{there}");
+            }
+        }
+    }
+
+    /// Two lists become one, with what is said of each.
+    #[test]
+    fn items_join_those_of_another_list_with_their_comments() {
+        let binding = "\
+apiVersion: skills.kagenti.dev/v1alpha1
+kind: SkillBinding
+metadata: {name: b}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
+  # tables
+  skills: # more
+  - name: csv # c
+    # why
+    image: i
+    mountPath: /s/csv
+";
+        let after = moved(&format!("{RUNTIME}---\n{binding}"), To::AgentRuntime).expect("a move");
+        let items = "    # tables\n    # more\n    - name: csv # c\n      # why\n      image: i\n      mountPath: /s/csv\n";
+        assert_eq!(after, format!("{RUNTIME}{items}"));
     }
 
     #[test]

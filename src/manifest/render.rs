@@ -11,6 +11,7 @@ mod missing;
 mod orders;
 mod orphans;
 mod profile;
+mod spelling;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "internals")]
@@ -31,7 +32,7 @@ use crate::manifest::summary::Tally;
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::{Claimant, Claims};
 use crate::plan::pod::{self, CONTAINERS};
-use crate::plan::session::{Case, Session};
+use crate::plan::session::{Case, Judged, Session};
 use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 use crate::yaml::edit::can_keep_to;
@@ -197,6 +198,14 @@ pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
             planned.plans.push(one);
         }
     }
+    if settings.by_themselves {
+        let find = |id: &ObjectRef| stream.asking().chain(&stream.workloads).find(|item| item.id == *id);
+        let said = planned
+            .warnings
+            .iter()
+            .filter_map(|(id, warning)| Some(stream.error(find(id)?, &[], warning.to_string(), "")));
+        planned.remarks.extend(said);
+    }
     planned
 }
 
@@ -336,6 +345,8 @@ impl<'p, 's> Planner<'p, 's> {
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
         #[cfg(feature = "internals")]
+        orphans::of_other_kinds(stream, session.options(), &mut planned.warnings);
+        #[cfg(feature = "internals")]
         unpinned::find(stream, session.options(), &orders, &mut planned.warnings);
         let by_themselves = settings.by_themselves;
         Some(Self { stream, session, claims, bindings, orders, written: HashMap::new(), by_themselves })
@@ -348,7 +359,7 @@ impl<'p, 's> Planner<'p, 's> {
         before: Workload,
         planned: &mut Planned,
     ) -> Option<(PlannedRuntime, bool)> {
-        let Planned { errors, remarks, .. } = planned;
+        let Planned { errors, remarks, .. } = &mut *planned;
         let stream = self.stream;
         let item = stream.lead(order.lead);
         let object = match orphans::lead(stream, order.lead) {
@@ -403,7 +414,8 @@ impl<'p, 's> Planner<'p, 's> {
                 list.push(said);
             }
         }
-        let mut plan = judged.plan?;
+        let Judged { findings, plan, .. } = judged;
+        let mut plan = plan?;
         if found.is_none()
             && plan.action == Action::Skipped
             && !self.session.options().exact
@@ -415,6 +427,15 @@ impl<'p, 's> Planner<'p, 's> {
                 remarks.extend(self.by_themselves.then(|| stream.error(item, &path, message.clone(), "")));
                 plan.warnings.push(Warning { quirk: "", message });
             }
+        }
+        if self.by_themselves {
+            // What a finding has said has its place already.
+            let is_said = |one: &&Warning| findings.iter().any(|found| found.message == one.message);
+            let new = plan.warnings.iter().filter(|one| {
+                !is_said(one) && !planned.remarks.iter().any(|said| said.message == one.message)
+            });
+            let new: Vec<InputError> = new.map(|one| stream.error(item, &[], one.to_string(), "")).collect();
+            planned.remarks.extend(new);
         }
         let runtime_after =
             matches!(order.lead, Lead::Runtime(_)).then(|| self.without_skills(&object)).flatten();

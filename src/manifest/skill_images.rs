@@ -1,7 +1,8 @@
 //! The images of skills that manifests name, and other names for them: a stream in, references or splices of its files out.
 //! Where images are, and whether they are there, is left to the binary.
 //!
-//! References stand in the lists of AgentRuntimes and SkillBindings, and in the volumes of workloads that were rendered.
+//! References stand in the lists of AgentRuntimes and SkillBindings, also in those of a functionConfig, and in the volumes of pods and
+//! of workloads that were rendered.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::api::error::InputError;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::api::object::ObjectRef;
 use crate::api::workload::Kinds;
+use crate::manifest::function_config;
 use crate::manifest::render::{Collector, Desired, Edited};
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::yaml::Step;
@@ -38,7 +40,7 @@ pub struct SkillImage {
 /// Objects that cannot be read.
 pub fn skill_images(stream: &Stream<'_>, kinds: Kinds) -> Result<Vec<SkillImage>, Vec<InputError>> {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
-    for item in stream.asking().chain(&stream.workloads) {
+    for item in stream.asking().chain(&stream.others).chain(&stream.workloads) {
         match stream.object(item) {
             Ok(mut object) => visit(&mut object, item, kinds, &mut |path, skill, image| {
                 found.push(SkillImage {
@@ -100,6 +102,11 @@ pub fn rename(
         let desired = renamed(item);
         collector.lead(Lead::Binding(index), desired);
     }
+    for item in &stream.others {
+        if let Some(desired) = renamed(item) {
+            collector.object(item, desired);
+        }
+    }
     for (index, item) in stream.workloads.iter().enumerate() {
         let desired = renamed(item);
         collector.workload(Some(index), desired);
@@ -127,16 +134,31 @@ fn visit(object: &mut Value, item: &Item, kinds: Kinds, call: &mut Call<'_>) {
             *image = name;
         }
     };
-    if let Some(skills) = object.pointer_mut("/spec/skills").and_then(Value::as_array_mut) {
-        for (index, skill) in skills.iter_mut().enumerate() {
-            let path = [Step::from("spec"), "skills".into(), index.into(), "image".into()];
+    let mut listed = |object: &mut Value, at: &[Step]| {
+        let skills = object.pointer_mut("/spec/skills").and_then(Value::as_array_mut);
+        for (index, skill) in skills.into_iter().flatten().enumerate() {
+            let path = [at, &["spec".into(), "skills".into(), index.into(), "image".into()]].concat();
             let name = skill.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
             one(&path, &name, skill.get_mut("image"));
         }
+    };
+    listed(object, &[]);
+    if item.id.kind == function_config::KIND {
+        for list in ["agentRuntimes", "skillBindings"] {
+            let objects = object.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut);
+            for (index, object) in objects.into_iter().flatten().enumerate() {
+                listed(object, &["spec".into(), list.into(), index.into()]);
+            }
+        }
+        return;
     }
-    let Some(kind) = kinds.of(&item.id) else { return };
-    let pod: Vec<Step> = kind.paths().pod.iter().map(|key| Step::from(*key)).collect();
-    let pointer: String = kind.paths().pod.iter().map(|key| format!("/{key}")).collect();
+    let keys = match kinds.of(&item.id) {
+        Some(kind) => kind.paths().pod,
+        None if item.id.kind == "Pod" => &["spec"],
+        None => return,
+    };
+    let pod: Vec<Step> = keys.iter().map(|key| Step::from(*key)).collect();
+    let pointer: String = keys.iter().map(|key| format!("/{key}")).collect();
     let Some(volumes) = object.pointer_mut(&(pointer + "/volumes")).and_then(Value::as_array_mut) else {
         return;
     };

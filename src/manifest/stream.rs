@@ -123,6 +123,9 @@ pub struct Stream<'s> {
     /// Deployments, StatefulSets and Sandboxes, in order; where there are SkillBindings, or what a render has
     /// left, all kinds that SkillBindings can point at.
     pub workloads: Vec<Item>,
+    /// What else names images of skills, in order, where it is asked for: pods, and configurations of our function, also that
+    /// of a ResourceList.
+    pub others: Vec<Item>,
     /// ConfigMaps that the operator reads, in order.
     pub maps: Vec<ConfigMap>,
     /// Objects of all kinds; a document that cannot matter is not read, and counts as one.
@@ -150,15 +153,15 @@ impl<'s> Stream<'s> {
         kinds: Kinds,
     ) -> Result<Self, Vec<InputError>> {
         let has_word = sources.iter().any(|source| names_binding(&source.text));
-        let stream = Self::read_kinds(sources, default_namespace, Some(kinds).filter(|_| has_word))?;
+        let stream = Self::read_kinds(sources, default_namespace, Some(kinds).filter(|_| has_word), false)?;
         if !has_word && !stream.bindings.is_empty() {
             // Its kind is written with an escape.
-            return Self::read_kinds(sources, default_namespace, Some(kinds));
+            return Self::read_kinds(sources, default_namespace, Some(kinds), false);
         }
         Ok(stream)
     }
 
-    /// The same, with the workloads of all kinds even where no SkillBinding asks for any.
+    /// The same, with the workloads of all kinds even where no SkillBinding asks for any, and all else that names images of skills.
     ///
     /// # Errors
     /// As [`Stream::read`].
@@ -167,7 +170,7 @@ impl<'s> Stream<'s> {
         default_namespace: &str,
         kinds: Kinds,
     ) -> Result<Self, Vec<InputError>> {
-        Self::read_kinds(sources, default_namespace, Some(kinds))
+        Self::read_kinds(sources, default_namespace, Some(kinds), true)
     }
 
     /// `kinds`: those of SkillBindings; `None` if there is none, and the operator's kinds are enough.
@@ -175,15 +178,18 @@ impl<'s> Stream<'s> {
         sources: &'s [Source],
         default_namespace: &str,
         kinds: Option<Kinds>,
+        others: bool,
     ) -> Result<Self, Vec<InputError>> {
         let mut reader = Reader {
             stream: Stream { sources, ..Stream::default() },
             errors: Vec::new(),
             default_namespace,
             kinds,
+            others,
             tree: Tree::default(),
         };
-        let wide = kinds.map(|kinds| WideFilter::new(kinds.all().map(WorkloadKind::word)));
+        let more = OTHERS.iter().map(|(kind, _)| *kind).filter(|_| others);
+        let wide = kinds.map(|kinds| WideFilter::new(kinds.all().map(WorkloadKind::word).chain(more)));
         let may_matter =
             |text: &str| may_matter(text) || wide.as_ref().is_some_and(|wide| wide.may_matter(text));
         for (index, source) in sources.iter().enumerate() {
@@ -217,8 +223,8 @@ impl<'s> Stream<'s> {
         self.runtimes.iter().chain(&self.bindings)
     }
 
-    fn kept(&self) -> (usize, usize, usize) {
-        (self.runtimes.len(), self.bindings.len(), self.workloads.len())
+    fn kept(&self) -> [usize; 4] {
+        [&self.runtimes, &self.bindings, &self.workloads, &self.others].map(Vec::len)
     }
 
     /// The files.
@@ -335,9 +341,15 @@ struct Reader<'s, 'n> {
     errors: Vec<InputError>,
     default_namespace: &'n str,
     kinds: Option<Kinds>,
+    others: bool,
     /// Memory of the last document's tree.
     tree: Tree,
 }
+
+/// Kind and apiVersion of what names images of skills and is neither a workload nor asks for any.
+const OTHERS: [(&str, &str); 2] = [("SkillsFunction", "skills.kagenti.dev/v1alpha1"), ("Pod", "v1")];
+/// The field of a ResourceList that holds one.
+const FUNCTION_CONFIG: &str = "functionConfig";
 
 /// Names by which a text has to do with SkillBindings: the kind, and what one that is gone has left.
 const OF_BINDINGS: [&str; 4] = [SKILL_BINDING, RECORD, KAGENTI.skills, ROSSOCTL.skills];
@@ -443,6 +455,14 @@ impl<'s> Reader<'s, '_> {
                 result?;
             }
             path.pop();
+            if self.others
+                && let Some(config) = document.entry(node, FUNCTION_CONFIG)
+            {
+                path.push(FUNCTION_CONFIG.into());
+                let result = self.object(document, config, index, at, (path, None), lines);
+                path.pop();
+                return result;
+            }
             return Ok(());
         }
         // A list without items is no object.
@@ -456,7 +476,8 @@ impl<'s> Reader<'s, '_> {
             None => WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group),
         };
         let is_map = kind == "ConfigMap" && api_version == "v1";
-        if !is_runtime && !is_binding && !is_workload && !is_map {
+        let is_other = self.others && OTHERS.contains(&(kind.as_ref(), api_version.as_ref()));
+        if !is_runtime && !is_binding && !is_workload && !is_map && !is_other {
             return Ok(());
         }
         let text = |keys: &[&str]| text_at(document, node, keys).map_err(fail);
@@ -486,8 +507,10 @@ impl<'s> Reader<'s, '_> {
             self.stream.runtimes.push(item)
         } else if is_binding {
             self.stream.bindings.push(item)
-        } else {
+        } else if is_workload {
             self.stream.workloads.push(item)
+        } else {
+            self.stream.others.push(item)
         }
         Ok(())
     }

@@ -71,12 +71,24 @@ pub(super) fn value(env: &[Value]) -> Option<&str> {
     env.get(position(env)?)?.get("value")?.as_str()
 }
 
-/// The list with another value of the variable.
-pub(super) fn with_value(env: &[Value], value: &str) -> Vec<Value> {
+/// What the variable has as its value, whatever that is; an empty object where it has none. None without the variable, or
+/// where the value comes from elsewhere.
+pub(super) fn any_value(env: &[Value]) -> Option<Value> {
+    let variable = &env[position(env)?];
+    let from = variable.get("valueFrom").is_some_and(|from| !from.is_null());
+    (!from).then(|| variable.get("value").cloned().unwrap_or_else(|| json!({})))
+}
+
+/// The list with the variable as [`any_value`] read it.
+pub(super) fn with_value(env: &[Value], value: &Value) -> Vec<Value> {
     let mut out = env.to_vec();
-    match position(env) {
-        Some(index) => out[index]["value"] = value.into(),
-        None => out.push(json!({"name": SKILL_FOLDERS, "value": value})),
+    let index = position(env).unwrap_or_else(|| {
+        out.push(json!({"name": SKILL_FOLDERS}));
+        out.len() - 1
+    });
+    match (value, &mut out[index]) {
+        (Value::Object(_), Value::Object(variable)) => drop(variable.shift_remove("value")),
+        (value, variable) => variable["value"] = value.clone(),
     }
     out
 }

@@ -14,6 +14,7 @@ use super::image_volumes::{is_skill_image, name_of};
 use super::mounts::path_of;
 use super::record::Record;
 use super::{Options, Warning};
+use crate::api::agent_location::AgentLocation;
 use crate::api::names::{
     FIELD_MANAGER, FORMER_FIELD_MANAGER, KAGENTI, MANAGED_BY, Names, OPERATOR_MANAGERS, RECORD, ROSSOCTL,
     SKILL_VOLUME_PREFIX,
@@ -202,6 +203,36 @@ impl Ownership {
             Some(record) => (record.container == container).then_some(Evidence::Record),
             None => (self.stamped && first).then_some(Evidence::Stamp),
         }
+    }
+
+    /// Whether the value of a variable that leads the agent of a container to its skills is ours, as far as it still is what we
+    /// write. `runtime` says for which runtimes we do.
+    pub(super) fn variable(
+        &self,
+        container: &str,
+        variable: &str,
+        runtime: impl Fn(Option<&AgentLocation>) -> bool,
+    ) -> Option<Evidence> {
+        let record = self.record.as_ref();
+        if record.is_some_and(|record| record.before.root.as_deref() == Some(variable)) {
+            return None;
+        }
+        let path = self.pod_fields([
+            "f:containers".to_owned(),
+            item("name", container),
+            "f:env".to_owned(),
+            item("name", variable),
+            "f:value".to_owned(),
+        ]);
+        match self.managers.of_item(&path) {
+            Some(true) => return Some(Evidence::ManagedFields),
+            Some(false) => return None,
+            None => {}
+        }
+        let record = record.filter(|record| record.container == container && !record.skills.is_empty())?;
+        let led = record.runtime.as_deref().map(AgentLocation::by_name);
+        let is_led = led.is_none_or(|known| known.is_some()) && runtime(led.flatten());
+        is_led.then_some(Evidence::Record)
     }
 
     /// Whether a label with the value that we write is ours.

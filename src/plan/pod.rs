@@ -8,7 +8,7 @@ use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
 use super::{RuntimePlan, advice, env, mounts};
-use crate::api::agent_location::Discovery;
+use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation, Discovery};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
@@ -145,6 +145,7 @@ impl Work<'_, '_> {
                     self.plan.container = Some(name.clone());
                     if !self.skills.is_empty() {
                         self.next.container.clone_from(&name);
+                        self.next.runtime = self.runtime.bound.location.map(|one| one.name.to_owned());
                     }
                     self.agent_lists(&name, &mounts, &env, inside, volumes)
                 } else {
@@ -282,20 +283,19 @@ impl Work<'_, '_> {
         // The variable names a mount that its author had for our sake, unless he named it himself before.
         self.dropped_paths.extend(mounts.restored_paths);
         let mut lists = vec![("volumeMounts", mounts.list)];
-        lists.extend(self.folders(env, at, true));
+        let led = self.folders(name, existing, env, at);
+        lists.extend(self.without_roots(name, env, led, true).map(|list| ("env", list)));
         lists
     }
 
     /// Remembers `SKILL_FOLDERS` as its author had it.
     fn remember_folders(&mut self, env: &[Value]) {
-        let Some(value) = env::value(env).filter(|_| !self.own.is_rendered() && !self.skills.is_empty())
-        else {
-            return;
-        };
-        let names: std::collections::HashSet<&str> = env::paths(value).collect();
+        let unknown = !self.own.is_rendered() && !self.skills.is_empty();
+        let Some(value) = env::any_value(env).filter(|_| unknown) else { return };
+        let names: std::collections::HashSet<&str> = env::paths(value.as_str().unwrap_or_default()).collect();
         let named = self.skills.iter().any(|skill| names.contains(skill.mount_path.as_str()));
         self.ambiguous |= named || names.is_empty();
-        self.next.before.folders = Some(value.to_owned());
+        self.next.before.folders = Some(value);
     }
 
     /// The mounts of a container that is not the agent's, without those that would dangle, and without those of ours that
@@ -327,10 +327,11 @@ impl Work<'_, '_> {
                 kept.push(mount.clone());
             }
         }
-        if paths.is_empty() {
-            return Lists::new();
-        }
         let name = container.name;
+        if paths.is_empty() {
+            let led = self.without_roots(name, env, None, false);
+            return led.map(|list| ("env", list)).into_iter().collect();
+        }
         if dangling {
             let would = self.operator_would("leave them dangling");
             let quirk = self.quirk("Q6");
@@ -342,62 +343,108 @@ impl Work<'_, '_> {
             self.warn("", format!("the skills that were mounted into container {name} are taken out of it"));
         }
         let mut lists = vec![("volumeMounts", kept)];
+        let mut led = None;
         if self.options.remove || !dangling {
             // It was the agent container of an earlier render.
             let agent = std::mem::replace(&mut self.dropped_paths, paths);
-            lists.extend(self.folders(env, at, false));
+            led = self.skill_folders(env, at, &[], false);
             self.dropped_paths = agent;
         }
+        lists.extend(self.without_roots(name, env, led, false).map(|list| ("env", list)));
         lists
     }
 
-    /// The variable by which the agent is led to its skills.
-    fn folders(&mut self, env: &[Value], at: At<'_>, agent: bool) -> Option<(&'static str, Vec<Value>)> {
-        match self.runtime.bound.location.map(|location| location.discovery) {
-            None | Some(Discovery::Folders(SKILL_FOLDERS)) => self.skill_folders(env, at, agent),
-            Some(Discovery::Root(variable)) => self.root_variable(variable, env, at, agent),
-            _ => None,
+    /// The variables of the agent container as they lead the agent to its skills; none if they do already.
+    fn folders(&mut self, name: &str, mounts: &[Value], env: &[Value], at: At<'_>) -> Option<Vec<Value>> {
+        let skills = self.skills;
+        let discovery = self.runtime.bound.location.map(|location| location.discovery);
+        if let None | Some(Discovery::Folders(SKILL_FOLDERS)) = discovery {
+            return self.skill_folders(env, at, skills, true);
+        }
+        let left = self.without_folders_of_before(name, mounts, env, at);
+        match discovery {
+            Some(Discovery::Root(variable)) if !skills.is_empty() => {
+                self.root_variable(variable, name, left.as_deref().unwrap_or(env), at).or(left)
+            }
+            _ => left,
         }
     }
 
-    /// A variable that holds the folder of all skills.
+    /// The variables without the folders that were listed for an earlier runtime, or for none.
+    fn without_folders_of_before(
+        &mut self,
+        name: &str,
+        mounts: &[Value],
+        env: &[Value],
+        at: At<'_>,
+    ) -> Option<Vec<Value>> {
+        let lists = |runtime: Option<&AgentLocation>| runtime.is_none_or(AgentLocation::lists_folders);
+        self.own.variable(name, SKILL_FOLDERS, lists)?;
+        let ours = mounts.iter().filter(|mount| {
+            let skill = name_of(mount).strip_prefix(SKILL_VOLUME_PREFIX);
+            skill.is_some_and(|skill| self.own.volume(skill).is_some())
+        });
+        self.dropped_paths.extend(ours.map(|mount| path_of(mount).to_owned()));
+        self.skill_folders(env, at, &[], true)
+    }
+
+    /// The variables without those of ours that hold the folder of all skills, but for the one that leads the agent now.
+    fn without_roots(
+        &mut self,
+        container: &str,
+        env: &[Value],
+        changed: Option<Vec<Value>>,
+        agent: bool,
+    ) -> Option<Vec<Value>> {
+        let now = self.runtime.bound.location.filter(|_| agent && !self.skills.is_empty());
+        let now = now.and_then(AgentLocation::root_variable);
+        let list = changed.as_deref().unwrap_or(env);
+        let goes = |one: &Value| {
+            AGENT_LOCATIONS.iter().filter_map(AgentLocation::root_variable).any(|(variable, root)| {
+                let for_it = |runtime: Option<&AgentLocation>| {
+                    runtime.and_then(AgentLocation::root_variable) == Some((variable, root))
+                };
+                now != Some((variable, root))
+                    && *one == json!({"name": variable, "value": root})
+                    && self.own.variable(container, variable, for_it).is_some()
+            })
+        };
+        if !list.iter().any(goes) {
+            return changed;
+        }
+        Some(list.iter().filter(|one| !goes(one)).cloned().collect())
+    }
+
+    /// The variables with one that holds the folder of all skills.
     fn root_variable(
         &mut self,
         variable: &'static str,
+        container: &str,
         env: &[Value],
         at: At<'_>,
-        agent: bool,
-    ) -> Option<(&'static str, Vec<Value>)> {
+    ) -> Option<Vec<Value>> {
         let root = self.runtime.bound.root.clone()?;
-        let found = env.iter().rposition(|one| name_of(one) == variable);
-        let is_ours = || found.is_some_and(|index| env[index] == json!({"name": variable, "value": root}));
-        let mut list = env.to_vec();
-        match found {
-            _ if !agent || self.skills.is_empty() => {
-                // Anyone who has a record of skills had the variable from us, unless the record says otherwise.
-                let record = self.own.record.as_ref();
-                let had = record.is_some_and(|record| record.before.root.as_deref() == Some(variable));
-                let index = found.filter(|_| self.own.is_rendered() && is_ours() && !had)?;
-                list.remove(index);
+        let Some(index) = env.iter().rposition(|one| name_of(one) == variable) else {
+            self.next.before.root = None;
+            return Some(env.iter().cloned().chain([json!({"name": variable, "value": root})]).collect());
+        };
+        if env[index] == json!({"name": variable, "value": root}) {
+            let for_it = |runtime: Option<&AgentLocation>| {
+                runtime.is_some_and(|runtime| runtime.discovery == Discovery::Root(variable))
+            };
+            let stamped = self.own.record.is_none() && self.own.is_rendered();
+            if !stamped && self.own.variable(container, variable, for_it).is_none() {
+                self.next.before.root = Some(variable.to_owned());
+                self.ambiguous = true;
             }
-            None => list.push(json!({"name": variable, "value": root})),
-            Some(_) if is_ours() => {
-                if !self.own.is_rendered() {
-                    self.next.before.root = Some(variable.to_owned());
-                    self.ambiguous = true;
-                }
-                return None;
-            }
-            Some(index) => {
-                let inside = At::Key(&at, "env");
-                let field = At::Index(&inside, index).steps();
-                let message = format!("{variable} says something else than {root}, where the skills are");
-                let help = format!("set {variable} to {root}, or leave it out");
-                self.plan.problem(&rules::SKILL_FOLDERS_SOURCE, &field, message, help);
-                return None;
-            }
+            return None;
         }
-        Some(("env", list))
+        let inside = At::Key(&at, "env");
+        let field = At::Index(&inside, index).steps();
+        let message = format!("{variable} says something else than {root}, where the skills are");
+        let help = format!("set {variable} to {root}, or leave it out");
+        self.plan.problem(&rules::SKILL_FOLDERS_SOURCE, &field, message, help);
+        None
     }
 
     /// How to mend what `SKILL_FOLDERS` cannot say: by other means, or without it. Anyone who makes a pod has no flag for that.
@@ -410,15 +457,15 @@ impl Work<'_, '_> {
         format!("{otherwise}, or {without}")
     }
 
-    /// `SKILL_FOLDERS` of a container.
+    /// The variables of a container with `SKILL_FOLDERS` as it lists these skills.
     fn skill_folders(
         &mut self,
         env: &[Value],
         at: At<'_>,
+        skills: &[Skill],
         agent: bool,
-    ) -> Option<(&'static str, Vec<Value>)> {
+    ) -> Option<Vec<Value>> {
         let profile = self.options.profile;
-        let skills = if agent { self.skills } else { &[] };
         let by_default = !profile.mounts() && profile.observer_render.skill_folders;
         let wanted = self.options.skill_folders.unwrap_or(by_default);
         // Anyone who takes everything out and does not say whether that was in: only what looks as we leave it.
@@ -429,7 +476,8 @@ impl Work<'_, '_> {
             return None;
         }
         let before = self.own.record.as_ref().and_then(|record| record.before.folders.clone());
-        let theirs: Vec<&str> = before.iter().flat_map(|text| env::paths(text)).collect();
+        let text = before.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let theirs: Vec<&str> = env::paths(text).collect();
         self.dropped_paths.retain(|path| !theirs.contains(&path.as_str()));
         let paths: Vec<&str> = skills.iter().map(|skill| skill.mount_path.as_str()).collect();
         // Agents split the value at commas and strip blanks: such a path would be read as others, and added in every run.
@@ -443,14 +491,14 @@ impl Work<'_, '_> {
         }
         match env::merge(env, &paths, &self.dropped_paths) {
             Ok(None) => None,
-            Ok(Some(list)) => match before.filter(|_| skills.is_empty() && agent) {
+            Ok(Some(list)) => match before.as_ref().filter(|_| skills.is_empty() && agent) {
                 Some(before)
-                    if env::value(&list).is_none_or(|left| env::paths(left).eq(env::paths(&before))) =>
+                    if env::value(&list).is_none_or(|left| env::paths(left).eq(theirs.iter().copied())) =>
                 {
                     let list = if env::value(&list).is_some() { list } else { env.to_vec() };
-                    Some(("env", env::with_value(&list, &before)))
+                    Some(env::with_value(&list, before))
                 }
-                _ => Some(("env", list)),
+                _ => Some(list),
             },
             Err(index) => {
                 let env = At::Key(&at, "env");

@@ -12,6 +12,8 @@ pub(super) struct Record {
     pub skills: Vec<String>,
     /// Name of the container that they are mounted into.
     pub container: String,
+    /// Name of the agent runtime that it was led to them for; `None` where none was named.
+    pub runtime: Option<String>,
     /// What the author had at places that we changed, or would have written ourselves.
     pub before: Before,
 }
@@ -23,8 +25,10 @@ pub(super) struct Before {
     pub entries: Vec<(String, String)>,
     /// Text of the skills annotation.
     pub names: Option<String>,
-    /// Value of `SKILL_FOLDERS` in the agent container.
-    pub folders: Option<String>,
+    /// Value of `SKILL_FOLDERS` in the agent container, null as well; an empty object where the variable had none.
+    pub folders: Option<Value>,
+    /// How it was spelled in a file, where the value does not say it.
+    pub spelling: Option<String>,
     /// Name of the variable of a runtime that the author had set to the folder of its skills.
     pub root: Option<String>,
     /// Image volumes with the name of a skill.
@@ -67,13 +71,15 @@ impl Record {
                 .map(str::to_owned)
                 .collect(),
             container: text(map, "container").unwrap_or_default(),
+            runtime: text(map, "runtime"),
             before: Before {
                 entries: entries
                     .iter()
                     .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                     .collect(),
                 names: text(before, "names"),
-                folders: text(before, "folders"),
+                folders: before.get("folders").cloned(),
+                spelling: text(before, "spelling"),
                 root: text(before, "root"),
                 volumes: list("volumes"),
                 mounts: list("mounts"),
@@ -84,14 +90,20 @@ impl Record {
     /// The annotation's text: compact JSON, without what is empty.
     pub(super) fn text(&self) -> String {
         let mut before = Map::new();
-        let Before { entries, names, folders, root, volumes, mounts } = &self.before;
+        let Before { entries, names, folders, spelling, root, volumes, mounts } = &self.before;
         if !entries.is_empty() {
             let entries = entries.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
             before.insert("entries".into(), Value::Object(entries.collect()));
         }
-        for (key, value) in [("names", names), ("folders", folders), ("root", root)] {
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        for (key, value) in [
+            ("names", text(names)),
+            ("folders", folders.clone()),
+            ("spelling", text(spelling)),
+            ("root", text(root)),
+        ] {
             if let Some(value) = value {
-                before.insert(key.into(), value.as_str().into());
+                before.insert(key.into(), value);
             }
         }
         for (key, list) in [("volumes", volumes), ("mounts", mounts)] {
@@ -104,11 +116,27 @@ impl Record {
         if !self.container.is_empty() {
             out.insert("container".into(), self.container.as_str().into());
         }
+        if let Some(runtime) = &self.runtime {
+            out.insert("runtime".into(), runtime.as_str().into());
+        }
         if !before.is_empty() {
             out.insert("before".into(), before.into());
         }
         Value::Object(out).to_string()
     }
+}
+
+/// The value of `SKILL_FOLDERS` that a record has as its author's, and how that was spelled, where it is known.
+pub(crate) fn folders_before(text: &str) -> Option<(Value, Option<String>)> {
+    let Before { folders, spelling, .. } = Record::parse(text).ok()?.before;
+    Some((folders?, spelling))
+}
+
+/// The record with how that value was spelled.
+pub(crate) fn with_spelling(text: &str, spelling: &str) -> Option<String> {
+    let mut record = Record::parse(text).ok()?;
+    record.before.spelling = Some(spelling.to_owned());
+    Some(record.text())
 }
 
 #[cfg(test)]
@@ -122,16 +150,23 @@ mod tests {
         let record = Record {
             skills: vec!["forecast".into()],
             container: "agent".into(),
+            runtime: Some("kagent".into()),
             before: Before {
                 entries: vec![("type".into(), "tool".into())],
                 names: Some(r#"["triage"]"#.into()),
                 folders: Some("/a, /b".into()),
+                spelling: Some("'/a, /b'".into()),
                 root: Some("KAGENT_SKILLS_FOLDER".into()),
                 volumes: vec![json!({"name": "skill-forecast", "image": {"reference": "r:1"}})],
                 mounts: vec![json!({"name": "skill-forecast", "mountPath": "/f"})],
             },
         };
         assert_eq!(Record::parse(&record.text()), Ok(record));
+        for folders in [Value::Null, json!({}), json!(5)] {
+            let before = Before { folders: Some(folders), ..Before::default() };
+            let record = Record { before, ..Record::default() };
+            assert_eq!(Record::parse(&record.text()), Ok(record));
+        }
         let small = Record { skills: vec!["a".into()], ..Record::default() };
         assert_eq!(small.text(), r#"{"skills":["a"]}"#);
         assert_eq!(Record::parse(&small.text()), Ok(small));

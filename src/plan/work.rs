@@ -11,6 +11,7 @@ use super::fields::{WrongType, find};
 use super::ownership::{Entry, Ownership};
 use super::record::Record;
 use super::{Options, RecordMode, Runtime, RuntimePlan};
+use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{RECORD, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
@@ -49,7 +50,11 @@ impl<'w, 'r> Work<'w, 'r> {
         next.skills = skills.iter().map(|skill| skill.name.clone()).collect();
         if skills.is_empty() {
             next.container.clear();
+            next.runtime = None;
         }
+        let led =
+            runtime.bound.location.filter(|_| !skills.is_empty()).and_then(AgentLocation::root_variable);
+        next.before.root = next.before.root.filter(|root| led.is_some_and(|(variable, _)| variable == root));
         let dropped_paths = Vec::new();
         Self { plan, draft, runtime, kind, options, skills, own, next, ambiguous: false, dropped_paths }
     }

@@ -410,13 +410,16 @@ pub fn ways(layout: &Layout, root: &str, name: &str) -> Vec<Way> {
         folders: folders.iter().map(|folder| format!("{whole}/{folder}")).collect(),
         found_in_root: false,
     };
-    let places: Vec<String> = folders.iter().map(|folder| format!("{root}/{}", base(folder))).collect();
-    let mut distinct = places.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    if distinct.len() < places.len() {
-        // Two skills of one name cannot lie in one folder.
-        return vec![listed];
+    // Two skills of one name cannot lie in one folder: these are called by the whole way to them.
+    let alone = |folder: &str| folders.iter().filter(|other| base(other) == base(folder)).count() == 1;
+    let mut places: Vec<String> = Vec::new();
+    for folder in folders {
+        let name = if alone(folder) { base(folder) } else { folder.replace('/', "-") };
+        let name = |count: usize| match count {
+            1 => format!("{root}/{name}"),
+            _ => format!("{root}/{name}-{count}"),
+        };
+        places.extend((1..).map(name).find(|place| !places.contains(place)));
     }
     let mounts = places.iter().cloned().zip(folders.iter().cloned().map(Some)).collect();
     vec![Way { mounts, folders: places, found_in_root: true }, listed]

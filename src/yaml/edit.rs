@@ -153,6 +153,7 @@ pub struct Editor<'e, 't> {
     splices: Vec<Splice>,
     wanted: Vec<verify::Wanted<'e>>,
     proven: Vec<NodeId>,
+    spelling: Option<(Value, String)>,
 }
 
 impl<'e, 't> Editor<'e, 't> {
@@ -167,7 +168,13 @@ impl<'e, 't> Editor<'e, 't> {
             splices: Vec::new(),
             wanted: Vec::new(),
             proven: Vec::new(),
+            spelling: None,
         }
+    }
+
+    /// Writes a scalar that is to mean this value as this text, where it stood in plain style.
+    pub fn spell(&mut self, spelling: Option<(Value, String)>) {
+        self.spelling = spelling;
     }
 
     /// Makes a node mean `desired`. Nodes may be set in any order, each once, none inside another.
@@ -213,6 +220,7 @@ impl<'e, 't> Editor<'e, 't> {
             lone_return: self.lone_return,
             inside: None,
             dirty,
+            spelling: self.spelling.clone(),
             path: Vec::new(),
             splices: Vec::new(),
         };
@@ -283,6 +291,8 @@ struct EditSession<'e> {
     inside: Option<NodeId>,
     /// Where the wanted value may differ, below the place at work; none: anywhere.
     dirty: Option<dirty::DirtyPaths<'e>>,
+    /// A value, and how it is written.
+    spelling: Option<(Value, String)>,
     path: Vec<Place<'e>>,
     splices: Vec<Splice>,
 }

@@ -124,7 +124,7 @@ fn only_files_in_which_something_changes_are_written() {
 fn skills_leave_their_manifest_only_where_that_is_asked_for() {
     let folder = manifests();
     let refused = folder.skills(&["render", "-i", "-f", "a", "--profile", "head"]);
-    let error = "error: the CRD of profile head has no spec.skills, so -i would take the list of skills out of 1 AgentRuntime(s), \
+    let error = "error: the CRD of profile head has no spec.skills, so -i would take the list of skills out of 1 AgentRuntime, \
                  and it stands nowhere else; nothing was written (keep these files as the source and render into others (without \
                  -i), or give --drop-skills if the workloads alone are to list the skills from now on)\n";
     assert_eq!(refused.code, 3, "{refused:?}");

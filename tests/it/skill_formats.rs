@@ -164,8 +164,11 @@ fn skills_are_mounted_where_an_agent_finds_them() {
         found_in_root: false,
     };
     assert_eq!(ways(&folders(&["skills/a/x", "skills/b/y"]), "/skills", "tools"), [each, listed]);
-    let same = ways(&folders(&["a/x", "b/x"]), "/skills", "tools");
-    assert_eq!(same.iter().map(|way| way.found_in_root).collect::<Vec<_>>(), [false]);
+    // Two skills of one name are called by the whole way to them.
+    let same = ways(&folders(&["a/x", "b/x", "c"]), "/skills", "tools");
+    let mounts = [("a-x", "a/x"), ("b-x", "b/x"), ("c", "c")];
+    let mounts = mounts.map(|(name, folder)| (format!("/skills/{name}"), Some(folder.to_owned())));
+    assert_eq!((same[0].mounts.as_slice(), same[0].found_in_root), (mounts.as_slice(), true));
 }
 
 /// The releases of runtimes that fail although their number promises more, as the page lists them.

@@ -783,3 +783,123 @@ fn an_artifact_becomes_an_image_with_the_same_content() {
     let layers = folder.skills(&["inspect", "redhat-image", "-o", "json"]).json();
     assert_eq!(layers["image"]["layers"][0]["digest"], Digest::of(&redhat).as_str(), "the layer is the same");
 }
+
+/// A title that begins with `.wh.` would take a file out of the image that is made of the artifact.
+#[test]
+fn convert_refuses_a_title_that_would_remove_a_file() {
+    for title in [".wh.SKILL.md", "notes/.wh.a", ".wh..wh..opq", ".wh.notes/a"] {
+        let folder = Folder::with(&[]);
+        let root = folder.root().join("artifact");
+        std::fs::create_dir_all(&root).expect("a folder");
+        let layout = Layout(&root);
+        let layers = ["SKILL.md", title].map(|title| {
+            let mut layer = layout.put("text/markdown", format!("{SKILL}{title}").as_bytes());
+            layer["annotations"] = json!({"org.opencontainers.image.title": title});
+            layer
+        });
+        layout.name(
+            &layout.manifest(&layout.put("application/vnd.agentskills.skill.config.v1+json", b"{}"), &layers),
+        );
+        let said = folder.skills(&["convert", "artifact", "--to", "l"]);
+        let words = format!("{title:?} begins with .wh., by which a layer says that another file is gone");
+        assert!(said.code == 3 && said.stderr.contains(&words), "{said:?}");
+        assert!(!folder.root().join("l").exists(), "{title}");
+    }
+}
+
+/// Two skills of one name in one image: each line can be taken as it is, and all of them together.
+#[test]
+fn inspect_advises_lines_that_go_together() {
+    let other = SKILL.replace("name: pdf", "name: tax");
+    for (folders, wanted) in [
+        (
+            &[("img/a/pdf/SKILL.md", SKILL), ("img/b/pdf/SKILL.md", SKILL)][..],
+            &[("a-pdf", "a/pdf"), ("b-pdf", "b/pdf")][..],
+        ),
+        (&[("img/one/SKILL.md", SKILL), ("img/two/SKILL.md", SKILL)], &[("one", "one"), ("two", "two")]),
+        (
+            &[("img/a/x/SKILL.md", SKILL), ("img/b/x/SKILL.md", &other), ("img/c/SKILL.md", SKILL)],
+            &[("a-x", "a/x"), ("tax", "b/x"), ("c", "c")],
+        ),
+        (
+            &[("img/a-b/c/SKILL.md", SKILL), ("img/a/b-c/SKILL.md", SKILL), ("img/d/c/SKILL.md", SKILL)],
+            &[("a-b-c", "a-b/c"), ("b-c", "a/b-c"), ("d-c", "d/c")],
+        ),
+        (&[("img/x/SKILL.md", &other), ("img/tax/SKILL.md", "# none\n")], &[("tax", "tax"), ("tax-2", "x")]),
+    ] {
+        let folder = Folder::with(folders);
+        assert_eq!(folder.skills(&["pack", "img", "--to", "l", "--force"]).code, 0);
+        let said = folder.skills(&["inspect", "l"]).stdout;
+        let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("- {name: ")).collect();
+        let line = |(name, sub): &(&str, &str)| {
+            format!("- {{name: {name}, image: REFERENCE, mountPath: /skills/{name}, subPath: {sub}}}")
+        };
+        assert_eq!(lines, wanted.iter().map(line).collect::<Vec<String>>(), "{said}");
+    }
+}
+
+/// As other tools write a layout and its tag; a folder that looks like a file is pushed by nobody.
+#[test]
+fn the_tag_may_stand_after_the_layout_and_other_archives_are_refused() {
+    let folder = skill();
+    for (to, path, tag) in
+        [("n.tar:two", "n.tar", "two"), ("oci:layout:1.0", "layout", "1.0"), ("layout:3", "layout", "3")]
+    {
+        let said = folder.skills(&["pack", "pdf", "--to", to]);
+        assert!(said.code == 0 && folder.root().join(path).exists(), "{to}: {said:?}");
+        assert!(!folder.root().join(to).exists(), "{to}");
+        assert_eq!(folder.skills(&["inspect", &format!("./{path}:{tag}")]).code, 0, "{to}");
+    }
+    for (args, code, error) in [
+        (
+            &["--to", "n.tar:two", "-t", "one"][..],
+            2,
+            "--to n.tar:two: the tag is given twice, here and with -t",
+        ),
+        (&["--to", "m.tar:-"], 2, "--to m.tar:-: a tag is up to 128 letters"),
+        (&["--to", "m.tar@sha256:00"], 2, "the digest is that of what is written; give a tag"),
+        (
+            &["--to", "x.tgz"],
+            3,
+            "OCI layout x.tgz: named like an archive of a kind that is not written (write x.tar, which is not compressed, or name a folder)",
+        ),
+        (&["--to", "x.TAR"], 3, "(write x.tar, which is not compressed, or name a folder)"),
+        (&["--to", "x.tar.gz"], 3, "OCI layout x.tar.gz: named like an archive"),
+        (&["--to", "x.zip:1"], 3, "OCI layout x.zip: named like an archive"),
+    ] {
+        let said = folder.skills(&[&["pack", "pdf"], args].concat());
+        assert!(said.code == code && said.stderr.contains(error), "{args:?}: {said:?}");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(folder.root())
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["layout", "n.tar", "pdf"]);
+}
+
+/// The file that a link leads to is what others read; a link that is replaced parts them.
+#[cfg(unix)]
+#[test]
+fn a_tar_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+    let folder = skill();
+    folder.write("store/real.tar", "");
+    symlink("store/real.tar", folder.path("link.tar")).expect("a link");
+    for tag in ["1", "2"] {
+        let said = folder.skills(&["pack", "pdf", "--to", "link.tar", "-t", tag]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(std::fs::symlink_metadata(folder.path("link.tar")).expect("a link").is_symlink());
+    }
+    for tag in ["1", "2"] {
+        assert_eq!(folder.skills(&["inspect", &format!("store/real.tar:{tag}")]).code, 0);
+    }
+    assert_eq!(std::fs::read_dir(folder.path("store")).expect("a folder").count(), 1);
+    symlink("nowhere/x.tar", folder.path("broken.tar")).expect("a link");
+    let said = folder.skills(&["pack", "pdf", "--to", "broken.tar"]);
+    assert!(
+        said.code == 3 && said.stderr.contains("OCI layout broken.tar: a link: No such file"),
+        "{said:?}"
+    );
+}

@@ -377,3 +377,72 @@ fn the_variable_comes_back_as_its_author_wrote_it() {
         assert_eq!(run(&["--remove"]), format!("{text}{GOOD}"), "{rendered}");
     }
 }
+
+/// Whoever changes a list and then takes it out has the author's bytes again, also where the variable had no value.
+#[test]
+fn the_variable_comes_back_after_a_list_that_changed() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
+    let path = file.path().to_str().expect("a path");
+    let binding = |skills: &str| {
+        let skills = skills.split(' ');
+        let skills = skills
+            .map(|name| format!("  - {{name: {name}, image: 'acme/{name}:1', mountPath: /skills/{name}}}\n"));
+        format!(
+            "---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {{name: b}}\nspec:\n  targetRef: \
+             {{apiVersion: apps/v1, kind: Deployment, name: weather}}\n  skills:\n{}",
+            skills.collect::<String>()
+        )
+    };
+    let values = [
+        " /opt/own",
+        " /opt/own  # mine",
+        " /opt/a, /opt/b",
+        " '/opt/own'",
+        " \"/opt/\\u0041\"",
+        " >-\n            /opt/own",
+        " |\n            /opt/own",
+        " /skills/pdf,/opt",
+        "",
+        "  # nothing yet",
+        " null",
+        " ~  # none",
+        " \"\"",
+        " ''",
+        " 5",
+    ];
+    let item =
+        |value: &str| format!("        env:\n        - name: SKILL_FOLDERS\n          value:{value}\n");
+    let written = values
+        .iter()
+        .flat_map(|value| [item(value), item(value) + "        - name: OTHER\n          value: x\n"]);
+    let others = [
+        "        env:\n        - name: SKILL_FOLDERS\n",
+        "        env:\n        - name: SKILL_FOLDERS  # later\n        - name: X\n          value: y\n",
+        "        env:\n        - value: # why\n          name: SKILL_FOLDERS\n",
+        "        env:\n        - {name: SKILL_FOLDERS}\n",
+        "        env: [{name: SKILL_FOLDERS}]\n",
+        "        env: [{name: SKILL_FOLDERS, value: ~}, {name: X, value: y}]\n",
+        "        env: [{name: SKILL_FOLDERS, value: /a}]\n",
+        "        env: [{value: /a, name: SKILL_FOLDERS}]\n",
+        "        env: [{name: SKILL_FOLDERS, value: '/a'}]\n",
+    ];
+    for env in written.chain(others.map(str::to_owned)) {
+        for lists in
+            [&["pdf"][..], &["pdf", "tax"], &["pdf tax", "pdf"], &["pdf", "pdf tax"], &["pdf", "tax", "pdf"]]
+        {
+            let text = format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: weather\nspec:\n  template:\n    spec:\n      containers:\n      \
+                 - name: agent\n        image: i:1\n{env}"
+            );
+            let mut now = text.clone();
+            for list in lists {
+                std::fs::write(path, format!("{now}{}", binding(list))).expect("a file");
+                let rendered = in_place(path, &[]);
+                now = rendered.split_once("---\n").expect("documents").0.to_owned();
+                assert!(list.split(' ').all(|name| now.contains(&format!("/skills/{name}"))), "{now}");
+            }
+            let after = in_place(path, &["--remove"]);
+            assert_eq!(after.split_once("---\n").expect("documents").0, text, "{lists:?}: {now}");
+        }
+    }
+}

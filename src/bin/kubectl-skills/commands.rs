@@ -36,7 +36,6 @@ pub mod live;
 pub mod live_files;
 pub mod lock;
 pub mod migrate;
-mod near_miss;
 #[cfg(feature = "registry")]
 pub mod outdated;
 pub mod pack;

@@ -17,7 +17,6 @@ mod in_place;
 mod net;
 mod notes;
 mod object_diff;
-mod objects;
 mod planning;
 mod printable;
 #[cfg(feature = "registry")]
@@ -32,6 +31,8 @@ mod table;
 mod webhook;
 
 use std::process::ExitCode;
+
+use kubectl_skills::manifest::objects;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -8,6 +8,8 @@ pub mod layout_tar;
 pub mod layout_write;
 pub mod source;
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use kubectl_skills::skill::limits::Limits;
 
@@ -23,6 +25,46 @@ pub fn tag(text: &str) -> Result<String, String> {
     } else {
         Err("a tag is up to 128 letters, digits, _, . and -, the first no . or -".into())
     }
+}
+
+/// Path and name of `PATH`, `PATH:NAME` or `PATH@sha256:DIGEST`; a path that is there is taken whole.
+pub fn layout(word: &str) -> (&str, Option<String>) {
+    if Path::new(word).exists() {
+        return (word, None);
+    }
+    if let Some((path, digest)) = word.rsplit_once("@sha256:") {
+        return (path, Some(format!("sha256:{digest}")));
+    }
+    // A name may itself have slashes and colons: what is there decides, else the last part.
+    let there =
+        word.match_indices(':').find(|(at, _)| word.get(..*at).is_some_and(|path| Path::new(path).exists()));
+    let last = || {
+        word.rmatch_indices(':')
+            .next()
+            .filter(|(at, _)| word.get(*at..).is_some_and(|name| !name.contains('/')))
+    };
+    match there.or_else(last).and_then(|(at, _)| word.split_at_checked(at)) {
+        Some((path, name)) => {
+            (path, Some(name.trim_start_matches(':').to_owned()).filter(|name| !name.is_empty()))
+        }
+        None => (word, None),
+    }
+}
+
+/// Path and tag of a layout that is to be written; a tag is given alongside the path or after its last colon.
+///
+/// # Errors
+/// Both are given, or what stands there is no tag.
+pub fn layout_to(word: &str, given: Option<&str>) -> Result<(PathBuf, Option<String>), String> {
+    let (path, name) = layout(word.strip_prefix("oci:").unwrap_or(word));
+    let name = name.map(|name| match &given {
+        Some(_) => Err(format!("--to {word}: the tag is given twice, here and with -t")),
+        None if name.starts_with("sha256:") => {
+            Err(format!("--to {word}: the digest is that of what is written; give a tag"))
+        }
+        None => tag(&name).map_err(|why| format!("--to {word}: {why}")),
+    });
+    Ok((path.into(), name.transpose()?.or_else(|| given.map(str::to_owned))))
 }
 
 /// How much is read at most.

@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::plain;
 use crate::api::error::InputError;
-use crate::api::object::ObjectRef;
+use crate::api::object::{Object, ObjectRef};
+use crate::manifest::near_miss;
 use crate::manifest::render::{Planned, Rendered};
 use crate::manifest::resource_list::file_of;
 use crate::manifest::results::{Field, File, ResultItem, Severity};
 use crate::manifest::stream::Stream;
+use crate::manifest::summary::counted;
 use crate::plan::{Action, Warning};
 use crate::yaml::path;
 
@@ -63,10 +65,11 @@ pub(super) fn findings(stream: &Stream<'_>, planned: &Planned) -> Vec<ResultItem
             && let Some(first) = changes.first()
         {
             let message = format!(
-                "is not as AgentRuntime {} wants it, {} of its fields would change: the function has not run, or something \
-                 changed the manifests after it",
+                "is not as {} {} wants it, {} would change: the function has not run, or something changed the manifests \
+                 after it",
+                id.kind,
                 id.name,
-                changes.len()
+                counted(changes.len(), "field")
             );
             out.push(ResultItem {
                 field: Some(Field {
@@ -87,6 +90,16 @@ pub(super) fn findings(stream: &Stream<'_>, planned: &Planned) -> Vec<ResultItem
     }
     out.extend(planned.warnings.iter().map(|(id, one)| warning(stream, id, one)));
     out
+}
+
+/// What was meant to be an AgentRuntime or a SkillBinding, and is none.
+pub(super) fn near_misses(stream: &Stream<'_>) -> Vec<ResultItem> {
+    let said = |(_, object, message): (_, Value, String)| ResultItem {
+        file: file_of(&object),
+        resource_ref: Some(Object(&object).reference()),
+        ..plain(Severity::Warning, message)
+    };
+    near_miss::all(stream).into_iter().map(said).collect()
 }
 
 fn warning(stream: &Stream<'_>, id: &ObjectRef, warning: &Warning) -> ResultItem {

@@ -361,7 +361,7 @@ fn a_package_keeps_its_only_list_of_skills() {
             "{name: weather, namespace: demo, annotations: {internal.config.kubernetes.io/path: a.yaml}}",
         )
     };
-    failed(&of_package(head("")), "the package would lose the list of skills of 1 AgentRuntime(s)");
+    failed(&of_package(head("")), "the package would lose the list of skills of 1 AgentRuntime,");
     for printed in [head(""), of_package(head(", dropSkills: true"))] {
         let out = run(&printed);
         assert!(!out.failed, "{}", out.text);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
+use super::spelling;
 use crate::api::error::InputError;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::manifest::typed_list::ItemType;
@@ -57,17 +58,31 @@ pub(in crate::manifest) struct Desired<'p> {
     value: Cow<'p, Value>,
     /// Where it differs from what it means; none: anywhere.
     places: Option<Vec<Vec<Place<'static>>>>,
+    /// A value that is written as its author spelled it.
+    spelling: Option<(Value, String)>,
 }
 
 impl<'p> Desired<'p> {
     /// It may differ anywhere.
     pub(in crate::manifest) fn anywhere(value: Cow<'p, Value>) -> Self {
-        Self { value, places: None }
+        Self { value, places: None, spelling: None }
+    }
+
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    pub(super) fn value_mut(&mut self) -> &mut Value {
+        self.value.to_mut()
+    }
+
+    pub(super) fn places(&self) -> Option<&[Vec<Place<'static>>]> {
+        self.places.as_deref()
     }
 
     /// It differs at these places at most.
     pub(in crate::manifest) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
-        Self { value: Cow::Owned(value), places }
+        Self { value: Cow::Owned(value), places, spelling: None }
     }
 
     /// It differs at these places at most, and elsewhere the value may lack what is no part of it. What an edit there will not
@@ -159,11 +174,15 @@ impl<'p, 's> Collector<'p, 's> {
         }
     }
 
-    fn object(&mut self, item: &'p Item, desired: Desired<'p>) {
+    /// The same for an object of the stream.
+    pub(in crate::manifest) fn object(&mut self, item: &'p Item, mut desired: Desired<'p>) {
+        let document = self.stream.document(item.document());
+        desired.spelling = spelling::of(document, item.node(), &mut desired);
         if item.is_in_list() {
             return self.item(item, desired);
         }
-        let mut editor = Editor::new(self.stream.document(item.document()));
+        let mut editor = Editor::new(document);
+        editor.spell(desired.spelling.clone());
         let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
         match result.and_then(|()| editor.finish_in(&mut self.buffers)) {
             Ok(splices) => self.write(item.document(), splices),
@@ -185,6 +204,7 @@ impl<'p, 's> Collector<'p, 's> {
         // With `exact` a later runtime writes the same workload again: the last one counts.
         list.proven.remove(&node);
         list.rest.remove(&node);
+        list.editor.spell(desired.spelling.clone());
         match list.editor.item(node, &desired.value, desired.places.as_deref(), &mut self.buffers) {
             Ok(Some(splices)) => drop(list.proven.insert(node, splices)),
             Ok(None) => drop(list.rest.insert(node, (item, desired))),
@@ -249,6 +269,7 @@ fn whole<'i>(
         editor.take(node, splices);
     }
     for (item, desired) in items {
+        editor.spell(desired.spelling.clone());
         let result = editor.set_at(item.node(), &desired.value, desired.places.as_deref());
         result.map_err(|error| (Some(*item), error))?;
     }

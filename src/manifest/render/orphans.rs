@@ -10,6 +10,8 @@ use super::orders::{self, Order};
 use crate::api::error::InputError;
 use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL};
 use crate::api::object::ObjectRef;
+#[cfg(feature = "internals")]
+use crate::manifest::other_kinds;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Bindings;
 use crate::plan::claims::Claims;
@@ -59,6 +61,32 @@ pub(super) fn find(
         warnings.push((item.id.clone(), Warning { quirk: "Q22", message }));
     }
     out
+}
+
+/// Says which objects of kinds that nobody has named keep the skills of an earlier render: nothing can be about them.
+#[cfg(feature = "internals")]
+pub(super) fn of_other_kinds(
+    stream: &Stream<'_>,
+    options: &Options,
+    warnings: &mut Vec<(ObjectRef, Warning)>,
+) {
+    if options.exact {
+        return;
+    }
+    let asked: BTreeSet<(&str, &str)> =
+        stream.asking().map(|item| (item.target.0.as_str(), item.target.1.as_str())).collect();
+    for other in other_kinds::with_skills(stream, options.kinds) {
+        // A target of a kind that is not known is an error of its own.
+        if !other.is_rendered || asked.contains(&(other.id.kind.as_str(), other.id.name.as_str())) {
+            continue;
+        }
+        let way = other.option.map_or(String::new(), |option| format!(": {option} names it"));
+        let message = format!(
+            "it keeps what an earlier render left: {}; its kind is not known here, so no SkillBinding can be about it{way}",
+            other.skills.join(", ")
+        );
+        warnings.push((other.id, Warning { quirk: "Q22", message }));
+    }
 }
 
 /// Who leads the plan of an order.

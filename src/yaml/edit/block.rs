@@ -30,6 +30,16 @@ impl<'e> EditSession<'e> {
         self.fits(id, want)?;
         let flow = self.is_flow(slot);
         let (start, end) = (node.start as usize, node.end as usize);
+        if let Some((_, text)) = self.spelling.as_ref().filter(|(value, _)| value == want)
+            && start < end
+            && !is_block_scalar(node)
+        {
+            let bare = self.text[..start].trim_end_matches([' ', '\t']).len();
+            let from = if text.is_empty() { bare } else { start };
+            let text = text.clone();
+            self.splice(from, end, text);
+            return Ok(());
+        }
         if start == end {
             let at = match slot {
                 Slot::Entry { key, .. } => start.max(self.colon(key, flow)? + 1),
@@ -77,7 +87,7 @@ impl<'e> EditSession<'e> {
         Ok(())
     }
 
-    /// A text that goes on, or ends earlier: only its end changes, and how its author wrote the rest stays, over several lines too.
+    /// A text that goes on, ends earlier, or ends otherwise: only its end changes, and how its author wrote the rest stays, over several lines too.
     /// None where that takes more than plain characters.
     fn at_its_end(&self, id: NodeId, node: Node, new: &str, flow: bool) -> Option<Splice> {
         let NodeKind::Scalar(style) = node.kind else { return None };
@@ -107,16 +117,19 @@ impl<'e> EditSession<'e> {
         if old.is_empty() || new.is_empty() || old.contains('\n') || new.contains('\n') {
             return None;
         }
-        if let Some(more) = new.strip_prefix(old).filter(|more| is_plain(more)) {
-            return Some(Splice { start: at, end: at, text: more.to_owned() });
+        let same = old.char_indices().zip(new.chars()).take_while(|((_, one), other)| one == other);
+        let same = same.last().map_or(0, |((at, one), _)| at + one.len_utf8());
+        let (less, more) = (&old[same..], &new[same..]);
+        if [less, more].iter().any(|part| !part.is_empty() && !is_plain(part)) {
+            return None;
         }
-        let less = old.strip_prefix(new).filter(|less| is_plain(less))?;
         let before = self.text[start..at].strip_suffix(less)?;
         // What is left must end where its author could have ended it.
-        (!before.ends_with([' ', '\t', '\n', '\\'])).then(|| Splice {
+        let ends = if more.is_empty() { &[' ', '\t', '\n', '\\'][..] } else { &['\\'] };
+        (less.is_empty() || !before.ends_with(ends)).then(|| Splice {
             start: at - less.len(),
             end: at,
-            text: String::new(),
+            text: more.to_owned(),
         })
     }
 

@@ -1,7 +1,6 @@
 //! `convert`: an artifact that runtimes do not mount as an image that they do, with the same content identity.
 
 use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
@@ -37,10 +36,10 @@ pub struct Args {
     /// An OCI layout: PATH, PATH:TAG or PATH@DIGEST; or a reference: HOST/REPOSITORY:TAG, or REPOSITORY:TAG of Docker Hub
     #[arg(value_name = "LAYOUT|REFERENCE")]
     what: String,
-    /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar
-    #[arg(long, value_name = "PATH")]
-    to: PathBuf,
-    /// Tag of the image in the layout; what stands before the last colon is left out
+    /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar, and its tag
+    #[arg(long, value_name = "PATH[:TAG]")]
+    to: String,
+    /// Tag of the image in the layout, in place of that of --to; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", value_parser = skill_files::tag)]
     tag: Option<String>,
     #[command(flatten)]
@@ -68,7 +67,8 @@ pub fn run(args: &Args) -> Run {
         let own_identity = identity::of(&tree, "").to_string();
         notes::warning(&of_platform(&other, own, &own_identity));
     }
-    let writer = Writer::open(&args.to, OnFailure::Undo)?;
+    let (to, tag) = skill_files::layout_to(&args.to, args.tag.as_deref()).map_err(Failure::Usage)?;
+    let writer = Writer::open(&to, OnFailure::Undo)?;
     let layers = match way {
         Way::Keep => {
             let kept: Result<Vec<Layer>, InputError> = layers.iter().map(kept).collect();
@@ -80,10 +80,10 @@ pub fn run(args: &Args) -> Run {
         Way::Pack(files) => vec![packed(content, &files, &tree, &limits, &writer)?],
     };
     let blobs = pack::image(&layers, &annotations(&chosen, &tree), None);
-    let digest = writer.image(&blobs, args.tag.as_deref())?;
+    let digest = writer.image(&blobs, tag.as_deref())?;
     let identity = identity::of(&tree, "");
     sink::text(&format!("digest            {digest}\ncontent identity  {identity}\n"))?;
-    notes::summary(&format!("converted into {}; its content is the same", args.to.display()));
+    notes::summary(&format!("converted into {}; its content is the same", to.display()));
     Ok(Outcome::Done)
 }
 

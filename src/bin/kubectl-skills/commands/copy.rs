@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::object::ObjectRef;
+use kubectl_skills::manifest::other_kinds::with_skills;
 use kubectl_skills::manifest::render::Edited;
 use kubectl_skills::manifest::skill_images::{rename, skill_images};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::json;
 
+use super::files::near_misses;
 use super::render::{joined, write};
 use super::transfer::{self, Moved, TransferArgs, summed_up, usual_name};
 use crate::args::{KindsArgs, Report};
@@ -25,6 +27,7 @@ use crate::registry::progress::Progress;
 use crate::registry::reference::Reference;
 use crate::registry::store::Stores;
 use crate::sink;
+use crate::skill_files;
 use crate::source::{Input, Inputs};
 
 /// Copy skill images between registries and OCI layouts: one, or all that manifests name
@@ -111,6 +114,16 @@ fn manifests(args: &Args) -> Run {
     let kinds = args.kinds.resolve()?;
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let orders = orders(args, &skill_images(&stream, kinds)?)?;
+    near_misses(&stream);
+    for other in with_skills(&stream, kinds) {
+        let way = other.option.map_or(String::new(), |option| format!(": {option} has them copied, too"));
+        notes::warning(&format!(
+            "{}: {} has image volumes of skills, and its kind is not known, so they are left: {}{way}",
+            other.origin,
+            other.id,
+            other.skills.join(", ")
+        ));
+    }
     if orders.is_empty() {
         notes::warning("no skill image is named in the manifests");
     }
@@ -182,6 +195,12 @@ fn orders(
 ) -> std::result::Result<Vec<Order>, Failure> {
     let registry = args.to_registry.as_deref().map(prefix).transpose()?;
     let layout = args.to_layout.as_deref().map(|path| path.strip_prefix("oci:").unwrap_or(path));
+    if let Some((path, Some(_))) = layout.map(skill_files::layout) {
+        return Err(Failure::Usage(format!(
+            "--to-layout {}: images go in under their own names: write {path}",
+            layout.unwrap_or_default()
+        )));
+    }
     let (mut orders, mut taken): (Vec<Order>, BTreeMap<String, String>) = (Vec::new(), BTreeMap::new());
     for one in found {
         if let Some(order) = orders.iter_mut().find(|order| order.image == one.image) {

@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use kubectl_skills::api::object::{ConfigMap, Object, ObjectRef};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::manifest::near_miss;
 use kubectl_skills::manifest::render::{self, Planned, Settings};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Mood, Summary, Tally, counted};
 use kubectl_skills::plan::{Action, Options, RecordMode, Warning};
-
-use super::near_miss;
 
 use crate::args::{ClusterArgs, LiveArgs, Subject};
 use crate::exit::Failure;
@@ -190,6 +189,13 @@ pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: impl Fn
             "the input holds {first}, a configuration of this function: the build that made it did not run the function \
              (kustomize: list it under transformers:, not resources:, and build with --enable-alpha-plugins --enable-exec)"
         ));
+    }
+}
+
+/// A warning for each object that looks like an AgentRuntime or a SkillBinding and is none, for verbs that plan nothing.
+pub fn near_misses(stream: &Stream<'_>) {
+    for (origin, _, text) in near_miss::all(stream) {
+        notes::warning(&format!("{origin}: {text}"));
     }
 }
 

@@ -290,6 +290,7 @@ fn mounts(found: &Inspected) -> String {
     };
     let image =
         if is_reference(&found.reference) { quoted(&found.reference) } else { "REFERENCE".to_owned() };
+    let mut names: Vec<String> = Vec::new();
     for (at, sub) in &way.mounts {
         let skill = found.skills.iter().find(|skill| Some(&skill.folder) == sub.as_ref());
         let own = skill.and_then(|skill| skill.description.name.as_deref());
@@ -298,6 +299,9 @@ fn mounts(found: &Inspected) -> String {
             found.skills.iter().filter(of).count() > 1
         };
         let name = as_name(own.filter(|name| !taken(name)).unwrap_or(path::base(at)));
+        let number = |count: usize| if count == 1 { name.clone() } else { format!("{name}-{count}") };
+        let Some(name) = (1..).map(number).find(|name| !names.contains(name)) else { continue };
+        names.push(name.clone());
         let sub = sub.as_ref().map_or(String::new(), |folder| format!(", subPath: {}", quoted(folder)));
         out.push_str(&format!(
             "- {{name: {}, image: {image}, mountPath: {}{sub}}}\n",

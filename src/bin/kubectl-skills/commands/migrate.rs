@@ -6,6 +6,7 @@ use kubectl_skills::manifest::render::choose_profile;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
 
+use super::files::near_misses;
 use super::render::{joined, write};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
@@ -60,6 +61,7 @@ pub fn run(args: &Args) -> Run {
         Place::SkillBinding => To::SkillBinding,
         Place::AgentRuntime => To::AgentRuntime,
     };
+    near_misses(&stream);
     let migrated = migrate(&stream, to)?;
     for (from, to, count) in &migrated.moved {
         notes::object(&format!("{} of {from} moved to {to}", counted(*count, "skill")));

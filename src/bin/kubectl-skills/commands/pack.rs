@@ -1,7 +1,7 @@
 //! `pack`: a folder, zip or commit as a skill image, with the same bytes whenever and wherever it is packed.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
@@ -46,10 +46,10 @@ pub struct Args {
     /// A folder, a zip, or git+https://HOST/REPOSITORY@COMMIT[//FOLDER]
     #[arg(value_name = "DIR|ZIP|git+URL@COMMIT")]
     what: String,
-    /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar [default: nowhere]
-    #[arg(long, value_name = "PATH")]
-    to: Option<PathBuf>,
-    /// Tag of the image in the layout; what stands before the last colon is left out
+    /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar, and its tag [default: nowhere]
+    #[arg(long, value_name = "PATH[:TAG]")]
+    to: Option<String>,
+    /// Tag of the image in the layout, in place of that of --to; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to", value_parser = skill_files::tag)]
     tag: Option<String>,
     /// Push the image to a registry: HOST/REPOSITORY:TAG
@@ -137,7 +137,8 @@ pub fn run(args: &Args) -> Run {
             (made, packed, "nothing is written; --to PATH writes an OCI layout".to_owned())
         }
         (Some(to), _) => {
-            let (made, packed) = write(args, &all, &limits, &provenance, to)?;
+            let (to, tag) = skill_files::layout_to(to, args.tag.as_deref()).map_err(Failure::Usage)?;
+            let (made, packed) = write(args, &all, &limits, &provenance, (&to, tag.as_deref()))?;
             let summary = format!("{} packed into {}", size(&packed), to.display());
             (made, packed, summary)
         }
@@ -145,7 +146,7 @@ pub fn run(args: &Args) -> Run {
             let folder =
                 leftovers::folder().map_err(|error| Failure::Io("a temporary folder".into(), error))?;
             let layout = folder.path().join("layout");
-            let (mut made, packed) = write(args, &all, &limits, &provenance, &layout)?;
+            let (mut made, packed) = write(args, &all, &limits, &provenance, (&layout, None))?;
             made.pinned = Some(args.push_from(&layout, reference)?);
             let summary = format!("{} packed and pushed to {reference}", size(&packed));
             (made, packed, summary)
@@ -193,12 +194,12 @@ fn write(
     all: &[&Source],
     limits: &Limits,
     provenance: &Provenance,
-    to: &Path,
+    (to, tag): (&Path, Option<&str>),
 ) -> Result<(Made, Packed), Failure> {
     let writer = Writer::open(to, OnFailure::Undo)?;
     let packed = writer.layer(|out| layer(all, limits, out))?;
     let made = judge(args, &packed, provenance)?;
-    writer.image(&made.blobs, args.tag.as_deref())?;
+    writer.image(&made.blobs, tag)?;
     Ok((made, packed))
 }
 

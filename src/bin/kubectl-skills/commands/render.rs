@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::manifest::kustomize_patch::component;
 use kubectl_skills::manifest::render::{Edited, Rendered, Report, edit, render};
 use kubectl_skills::manifest::stream::{Item, Source};
-use kubectl_skills::manifest::summary::Mood;
+use kubectl_skills::manifest::summary::{Mood, counted};
 use kubectl_skills::plan::{Action, RecordMode};
 use serde_json::{Value, json};
 
@@ -145,8 +146,9 @@ pub fn run(args: &Args) -> Run {
 fn lists_would_go(runtimes: usize, profile: &str) -> Failure {
     Failure::input(
         format!(
-            "the CRD of profile {profile} has no spec.skills, so -i would take the list of skills out of {runtimes} \
-             AgentRuntime(s), and it stands nowhere else; nothing was written"
+            "the CRD of profile {profile} has no spec.skills, so -i would take the list of skills out of {}, and it stands \
+             nowhere else; nothing was written",
+            counted(runtimes, AGENT_RUNTIME)
         ),
         "keep these files as the source and render into others (without -i), or give --drop-skills if the workloads alone are \
          to list the skills from now on",
@@ -225,6 +227,9 @@ fn patches(loaded: &Loaded<'_>) -> Run {
             "make the patches from manifests without skills: build the kustomization without this component, or put \
              'kubectl skills render --remove -f -' in front",
         ));
+    }
+    if workloads.is_empty() && runtimes.is_empty() {
+        notes::note("nothing would change, so the Component has no patches");
     }
     let runtimes = runtimes.iter().map(|(before, after)| (before, *after));
     sink::pieces([component(workloads.into_values().chain(runtimes)).as_str()])?;

@@ -99,6 +99,9 @@ pub fn run(args: &Args) -> Run {
     if !nobodys.is_empty() {
         return Err(Failure::Input(nobodys));
     }
+    for note in &planned.notes {
+        notes::note(note);
+    }
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
@@ -114,18 +117,20 @@ pub fn run(args: &Args) -> Run {
     let rules = format!("profile {} because {reason}", profile.name);
     notes::summary(&match (asking, refused) {
         (0, _) => Summary::without_plans(&stream, profile, &reason).to_string(),
-        (_, 0) => format!("{} accepted; {rules}", counts(&judged)),
-        (_, refused) => format!("{refused} of {} refused; {rules}", counts(&judged)),
+        (_, 0) => format!("{} accepted; {rules}", counts(&judged, false)),
+        _ => format!("{} refused; {rules}", counts(&judged, true)),
     });
     let in_order = refused == 0 && (args.allow_none || asking > 0);
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
-/// `2 AgentRuntimes and 1 SkillBinding`, and the workloads of which anything is to be said.
-fn counts(judged: &[Judged]) -> String {
+/// `2 AgentRuntimes and 1 SkillBinding`, and the workloads of which anything is to be said; of each how many are refused.
+fn counts(judged: &[Judged], refused: bool) -> String {
     let count = |noun, is_so: &dyn Fn(&&Judged) -> bool| {
         let count = judged.iter().filter(is_so).count();
-        (count > 0).then(|| counted(count, noun))
+        let bad = judged.iter().filter(is_so).filter(|one| !one.findings.is_empty()).count();
+        let of = if refused { format!("{bad} of ") } else { String::new() };
+        (count > 0).then(|| of + &counted(count, noun))
     };
     let all = [
         count(AGENT_RUNTIME, &|one| one.id.kind == AGENT_RUNTIME),

@@ -8,6 +8,7 @@ use kubectl_skills::api::nearest::is_slip_of;
 use kubectl_skills::skill::refused;
 
 use super::reference::Reference;
+use crate::skill_files;
 
 /// Most entries of a folder among which one of a similar name is looked for.
 const MOST_ENTRIES: usize = 10_000;
@@ -99,28 +100,8 @@ impl Place {
     /// Reads a word that can only be a layout: `PATH`, `PATH:NAME` or `PATH@sha256:DIGEST`. A path that is there is taken
     /// whole.
     pub fn layout(word: &str) -> Self {
-        if Path::new(word).exists() {
-            return Self::Layout(word.into(), None);
-        }
-        if let Some((path, digest)) = word.rsplit_once("@sha256:") {
-            return Self::Layout(path.into(), Some(format!("sha256:{digest}")));
-        }
-        // A name may itself have slashes and colons: what is there decides, else the last part.
-        let there = word
-            .match_indices(':')
-            .find(|(at, _)| word.get(..*at).is_some_and(|path| Path::new(path).exists()));
-        let last = || {
-            word.rmatch_indices(':')
-                .next()
-                .filter(|(at, _)| word.get(*at..).is_some_and(|name| !name.contains('/')))
-        };
-        match there.or_else(last).and_then(|(at, _)| word.split_at_checked(at)) {
-            Some((path, name)) => Self::Layout(
-                path.into(),
-                Some(name.trim_start_matches(':').to_owned()).filter(|name| !name.is_empty()),
-            ),
-            None => Self::Layout(word.into(), None),
-        }
+        let (path, name) = skill_files::layout(word);
+        Self::Layout(path.into(), name)
     }
 }
 

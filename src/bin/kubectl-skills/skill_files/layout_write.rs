@@ -19,10 +19,15 @@ use tempfile::{NamedTempFile, TempDir};
 use super::{index, layout_tar};
 use crate::in_place::leftovers;
 
+/// Endings of archives that other tools write.
+const ARCHIVES: [&str; 8] = ["tar", "tgz", "tzst", "gz", "zst", "xz", "bz2", "zip"];
+
 /// A layout that is being written.
 pub struct Writer {
     /// As the user wrote it.
     path: PathBuf,
+    /// The file that is replaced: where the path is a link, what it leads to.
+    file: PathBuf,
     root: PathBuf,
     /// Of a tar: the folder that it is made of, which goes by itself.
     tar: Option<TempDir>,
@@ -92,6 +97,7 @@ impl Writer {
     pub fn open(path: &Path, on_failure: OnFailure) -> Result<Self, InputError> {
         let mut writer = Self {
             path: path.to_owned(),
+            file: path.to_owned(),
             root: path.to_owned(),
             tar: None,
             made: Made::Nothing,
@@ -99,14 +105,26 @@ impl Writer {
             locks: (None, None),
             entries: Mutex::default(),
         };
-        if path.extension().is_some_and(|extension| extension == "tar") {
-            let parent = parent(path);
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if ending == "tar" {
+            if path.is_symlink() {
+                writer.file = fs::canonicalize(path).map_err(|error| writer.failed("a link", &error))?;
+            }
+            let parent = parent(&writer.file);
             leftovers::remove(parent);
             let folder = leftovers::builder().tempdir_in(parent);
             let folder = folder.map_err(|error| writer.failed("", &error))?;
             folder.path().clone_into(&mut writer.root);
             writer.locks.1 = layout_tar::unpack(path, folder.path())?;
             writer.tar = Some(folder);
+        } else if !path.is_dir() && ARCHIVES.contains(&ending.to_ascii_lowercase().as_str()) {
+            let message =
+                format!("OCI layout {}: named like an archive of a kind that is not written", path.display());
+            let help = format!(
+                "write {}, which is not compressed, or name a folder",
+                path.with_extension("tar").display()
+            );
+            return Err(refused(message, help));
         } else if !path.exists() {
             writer.made = Made::Folder;
         } else if !path.join("oci-layout").is_file() {
@@ -303,7 +321,7 @@ impl Writer {
         }
         blobs.sort_unstable();
         names.extend(blobs);
-        let mut out = tar::Builder::new(io::BufWriter::new(temporary(parent(&self.path))?));
+        let mut out = tar::Builder::new(io::BufWriter::new(temporary(parent(&self.file))?));
         for name in names {
             let file = File::open(self.root.join(&name))?;
             let mut header = tar::Header::new_ustar();
@@ -313,7 +331,7 @@ impl Writer {
             out.append_data(&mut header, &name, file)?;
         }
         let file = out.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        keep(file, &self.path)
+        keep(file, &self.file)
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), InputError> {

@@ -3,11 +3,12 @@
 
 use std::collections::HashSet;
 
-use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
-use kubectl_skills::api::nearest::{is_slip_of, nearest};
-use kubectl_skills::api::object::{Object, group_of};
-use kubectl_skills::manifest::function_config;
-use kubectl_skills::manifest::stream::Stream;
+use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
+use crate::api::nearest::{is_slip_of, nearest};
+use crate::api::object::{Object, Origin, group_of};
+use crate::manifest::function_config;
+use crate::manifest::objects;
+use crate::manifest::stream::Stream;
 use memchr::memmem;
 use serde_json::Value;
 
@@ -29,8 +30,20 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
     named > stream.asking().count()
 }
 
+/// All of a stream that were meant to be an AgentRuntime or a SkillBinding: the place, the object and what is wrong with it.
+pub fn all(stream: &Stream<'_>) -> Vec<(Origin, Value, String)> {
+    let mut out = Vec::new();
+    if may_be(stream) {
+        for parsed in stream.sources().iter().flat_map(objects::readable) {
+            let all = parsed.objects();
+            out.extend(all.iter().filter_map(|one| Some((one.origin(), one.value.clone(), of(one.value)?))));
+        }
+    }
+    out
+}
+
 /// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
-fn kinds(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
     let after = |at: usize, is_skipped: fn(u8) -> bool| {
         at + bytes[at..].iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len() - at)

@@ -1,12 +1,12 @@
 //! Every object of a text, with its place: text in, documents and the objects in them out. For verbs that look at all
 //! objects as they stand; what a plan is about comes from the library's stream.
 
-use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::object::Origin;
-use kubectl_skills::manifest::stream::Source;
-use kubectl_skills::manifest::typed_list;
-use kubectl_skills::yaml::node::NodeId;
-use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
+use crate::api::error::InputError;
+use crate::api::object::Origin;
+use crate::manifest::stream::Source;
+use crate::manifest::typed_list;
+use crate::yaml::node::NodeId;
+use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::{Value, json};
 
 /// One document, read whole.
@@ -87,10 +87,18 @@ fn read_all<'t>(
 
 /// The documents that can be read; others are left out.
 pub fn readable(source: &Source) -> Vec<Parsed<'_>> {
+    readable_where(source, |_| true)
+}
+
+/// The same of those alone whose text is of interest.
+pub fn readable_where(source: &Source, is_wanted: impl Fn(&str) -> bool) -> Vec<Parsed<'_>> {
     let mut out = Vec::new();
     for (index, slice) in yaml::split(&source.text).into_iter().enumerate() {
         let origin = Origin { file: source.name.clone(), document: index + 1, line: slice.line };
-        if let Ok((value, document)) = read(slice.text(&source.text)) {
+        let text = slice.text(&source.text);
+        if is_wanted(text)
+            && let Ok((value, document)) = read(text)
+        {
             out.push(Parsed { origin, slice, document, value });
         }
     }
