@@ -9,6 +9,7 @@ use super::reference::{is_pinned, is_within, means, name, wildcard};
 use super::{Authority, Limits, Policy, RuleId, Who};
 use crate::api::image_reference;
 use crate::skill::lock::{Entry, Facts, Signed, Signer};
+use crate::skill::oci::Digest;
 
 /// A skill that an agent asks for.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +41,23 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
         judge.reference();
         match skill.known {
             // What is known of another image says nothing of this one.
-            Some(entry) if names_another(skill.image, entry) => judge.broken(
+            Some(entry) if names_another(skill.image, entry) => judge.refused(
                 RuleId::Locked,
                 format!("names another digest than the lock, which has {}", entry.digest),
-                "lock it again, or write the digest of the lock",
+                "lock it again, or write the digest of the lock".to_owned(),
             ),
             Some(entry) => judge.facts(entry),
-            None if policy.needs_facts() => judge.broken(
-                RuleId::Locked,
-                "is not in the lock, so nothing is known of it",
-                "run 'kubectl skills lock' over the manifests, and give the file with --locked",
-            ),
+            None if policy.needs_facts() => {
+                let is_reported = judge.broken(
+                    RuleId::Locked,
+                    "is not in the lock, so nothing is known of it",
+                    "run 'kubectl skills lock' over the manifests, and give the file with --locked",
+                );
+                // An exception from being listed says nothing of licence, signer, tools and size: each is a rule of its own.
+                if !is_reported {
+                    judge.facts(&Entry::new(skill.image, Digest::of(&[])));
+                }
+            }
             None => {}
         }
     }
@@ -60,24 +67,41 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
 
 /// What the skills break together. No exception is about it: those name an image.
 fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
-    let of = &policy.per_agent;
-    let sum = |of: fn(&Facts) -> Option<u64>| -> u64 {
-        skills.iter().filter_map(|skill| of(&skill.known?.facts)).fold(0, u64::saturating_add)
-    };
-    let counts = [
-        ("skills", of.skills, skills.len() as u64),
-        ("tokens of SKILL.md", of.tokens, sum(|known| known.tokens)),
-        ("tokens of names and descriptions", of.description_tokens, sum(|known| known.description_tokens)),
+    type Count = fn(&Facts) -> Option<u64>;
+    let limits = &policy.per_agent;
+    let counts: [(&str, Option<u64>, Count); 3] = [
+        ("skills", limits.skills, |_| Some(1)),
+        ("tokens of SKILL.md", limits.tokens, |known| known.tokens),
+        ("tokens of names and descriptions", limits.description_tokens, |known| known.description_tokens),
     ];
-    for (what, limit, found) in counts {
-        if let Some(limit) = limit.filter(|limit| found > *limit) {
-            out.push(Broken {
-                rule: RuleId::Agent,
-                skill: None,
-                message: format!("the agent has {found} {what} in all; the policy allows {limit}"),
-                help: format!("take skills out of the agent, or raise the limit in {}", policy.file),
-            });
-        }
+    let nothing = Facts::default();
+    for (what, limit, count) in counts {
+        let Some(limit) = limit else { continue };
+        let each = || skills.iter().map(|skill| count(skill.known.map_or(&nothing, |known| &known.facts)));
+        let found = each().flatten().fold(0, u64::saturating_add);
+        // Where it is reported of the skill already, once is enough; an exception for the skill is none for the sum.
+        let is_reported = |index: usize| {
+            let about = |one: &Broken| {
+                one.skill == Some(index) && matches!(one.rule, RuleId::Size | RuleId::Locked)
+            };
+            out.iter().any(about)
+        };
+        let unknown = each().enumerate().find(|(index, count)| count.is_none() && !is_reported(*index));
+        let (message, help) = match unknown.and_then(|(index, _)| skills.get(index)) {
+            _ if found > limit => (
+                format!("the agent has {found} {what} in all; the policy allows {limit}"),
+                format!("take skills out of the agent, or raise the limit in {}", policy.file),
+            ),
+            Some(skill) => (
+                format!(
+                    "the agent has an unknown number of {what} in all: those of {} are not known",
+                    skill.image
+                ),
+                "lock it again; what is no skill image cannot be measured".to_owned(),
+            ),
+            None => continue,
+        };
+        out.push(Broken { rule: RuleId::Agent, skill: None, message, help });
     }
 }
 
@@ -95,8 +119,13 @@ struct Judge<'j> {
 }
 
 impl Judge<'_> {
-    /// Reports, unless an exception lets it through.
-    fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) {
+    /// Reports; no exception is about it.
+    fn refused(&mut self, rule: RuleId, message: String, help: String) {
+        self.out.push(Broken { rule, skill: Some(self.index), message, help });
+    }
+
+    /// Reports, unless an exception lets it through; whether it is reported.
+    fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) -> bool {
         let (mut message, mut help) = (message.into(), help.into());
         let mut exceptions = self
             .policy
@@ -104,13 +133,14 @@ impl Judge<'_> {
             .iter()
             .filter(|exception| exception.rule == rule && means(&exception.image, self.image));
         if exceptions.clone().any(|exception| !exception.is_over(self.today)) {
-            return;
+            return false;
         }
         if let Some(ended) = exceptions.next() {
             message.push_str(&format!("; the exception for it ended on {}", ended.until));
         }
         help.push_str(&format!("; or {} gets an exception of {}", self.policy.file, rule.name()));
-        self.out.push(Broken { rule, skill: Some(self.index), message, help });
+        self.refused(rule, message, help);
+        true
     }
 
     /// What the reference alone says.
@@ -202,21 +232,19 @@ impl Judge<'_> {
         let help =
             format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
         let Some(stated) = stated.map(str::trim).filter(|stated| !stated.is_empty()) else {
-            return self.broken(RuleId::License, "states no licence", help);
+            self.broken(RuleId::License, "states no licence", help);
+            return;
         };
         match Expression::parse_mode(stated, LICENSES) {
-            Err(_) => self.broken(
-                RuleId::License,
-                format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared"),
-                help,
-            ),
+            Err(_) => {
+                let message =
+                    format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared");
+                self.broken(RuleId::License, message, help);
+            }
             Ok(expression) => {
                 if !expression.evaluate(|asked| allowed.iter().any(|one| one.licensee.satisfies(asked))) {
-                    self.broken(
-                        RuleId::License,
-                        format!("has the licence {stated}, which is not allowed"),
-                        help,
-                    );
+                    let message = format!("has the licence {stated}, which is not allowed");
+                    self.broken(RuleId::License, message, help);
                 }
             }
         }
@@ -257,14 +285,13 @@ impl Judge<'_> {
             let help = format!("make it smaller, or raise the limit in {}", self.policy.file);
             match found {
                 Some(found) if found > limit => {
-                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help)
+                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help);
                 }
                 Some(_) => {}
-                None => self.broken(
-                    RuleId::Size,
-                    format!("has an unknown number of {what}"),
-                    "lock it again; what is no skill image cannot be measured",
-                ),
+                None => {
+                    let help = "lock it again; what is no skill image cannot be measured";
+                    self.broken(RuleId::Size, format!("has an unknown number of {what}"), help);
+                }
             }
         }
     }

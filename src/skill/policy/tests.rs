@@ -182,6 +182,44 @@ fn each_rule_names_what_breaks_it() {
     );
 }
 
+/// Who lets an image be unlisted has not let its signer, licence and tools be anything.
+#[test]
+fn an_exception_lets_one_rule_pass_and_no_other() {
+    let excepted = |text: &str, rule: &str| {
+        let exceptions = format!(
+            "  exceptions: [{{image: ghcr.io/acme/pdf, rule: {rule}, reason: later, until: 2027-01-31}}]\n"
+        );
+        spec(&format!("{text}{exceptions}"))
+    };
+    let facts = "  signedBy: [{keyFile: cosign.pub}]\n  licenses: [MIT]\n  limits: {files: 9}\n  \
+                 attestations: ['https://slsa.dev/provenance/v1']\n";
+    let rules = |policy: &Policy, entries: &[Entry]| -> Vec<&'static str> {
+        let enforced =
+            Enforced::new(policy.clone().into(), Lock::new(entries.to_vec()).into(), day("2026-11-27"));
+        enforced.judge([pinned("pdf").as_str()]).iter().map(|one| one.rule.name()).collect()
+    };
+    assert_eq!(rules(&spec(facts), &[]), ["policy-locked"]);
+    assert_eq!(
+        rules(&excepted(facts, "policy-locked"), &[]),
+        ["policy-signature", "policy-license", "policy-size", "policy-attestation"]
+    );
+    // What is known of one image says nothing of another, and nobody can except that.
+    let mut moved = sound("pdf");
+    moved.digest = digest("moved");
+    assert_eq!(rules(&excepted(facts, "policy-locked"), &[moved]), ["policy-locked"]);
+    // What is not known is not nothing in the sum either.
+    let sum = excepted("  perAgent: {tokens: 100}\n", "policy-size");
+    let mut unmeasured = sound("pdf");
+    unmeasured.facts.tokens = None;
+    assert_eq!(
+        broken(&sum, &[unmeasured], &[&pinned("pdf")], "2026-11-27"),
+        [format!(
+            "policy-agent: the agent has an unknown number of tokens of SKILL.md in all: those of {} are not known",
+            pinned("pdf")
+        )]
+    );
+}
+
 /// A number that is not known counted as none, and any skill could be one more.
 #[test]
 fn what_is_not_measured_is_not_nothing() {
