@@ -191,7 +191,8 @@ impl Judge<'_> {
         let trusted: Vec<&Authority> = policy.signed_by.iter().filter(about).collect();
         let all = entry.signed.as_deref().unwrap_or_default();
         let holds = |signed: &&Signed| trusted.iter().any(|one| is_who(&one.who, &signed.signer));
-        if is_signed(entry, &all.iter().filter(holds).collect::<Vec<_>>()) {
+        // One of a platform's manifest says nothing of the other platforms, and all of them do not say that there are no more.
+        if all.iter().filter(holds).any(|one| one.digest == entry.digest) {
             return;
         }
         let decided = entry.unsigned.as_ref();
@@ -203,8 +204,8 @@ impl Judge<'_> {
                 ("is named by no entry of signedBy".to_owned(), format!("add one for it to {}", policy.file))
             }
             (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
-                format!("is signed for some of its platforms only, as {} of it", one.of),
-                "have the index signed, which names all platforms".to_owned(),
+                format!("is not signed as a whole: the lock has a signature of {} {}", one.of, one.digest),
+                "have the index signed, which names the manifests of all platforms, and lock it again".to_owned(),
             ),
             (_, Some(one), _) => (
                 format!("is signed by {}, whom the policy does not name", shown(&one.signer)),
@@ -295,13 +296,6 @@ impl Judge<'_> {
             }
         }
     }
-}
-
-/// Whether signatures are about all that the digest names: it itself, or each of its platforms.
-fn is_signed(entry: &Entry, signatures: &[&Signed]) -> bool {
-    let of = |platform: &String| signatures.iter().any(|one| one.platform.as_ref() == Some(platform));
-    signatures.iter().any(|one| one.digest == entry.digest)
-        || (!entry.facts.platforms.is_empty() && entry.facts.platforms.iter().all(of))
 }
 
 /// Whether a signer is the one that is named.

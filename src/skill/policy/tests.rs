@@ -149,7 +149,7 @@ fn each_rule_names_what_breaks_it() {
         ),
         (
             |one| one.signed = Some(vec![signed(key(), "another")]),
-            "policy-signature[0]: is signed for some of its platforms only, as index of it",
+            "policy-signature[0]: is not signed as a whole: the lock has a signature of index sha256:",
         ),
         (
             |one| one.digest = digest("moved"),
@@ -233,9 +233,10 @@ fn what_is_not_measured_is_not_nothing() {
     );
 }
 
-/// A signature of one platform says nothing of what the nodes of another mount.
+/// A signature of one platform says nothing of what the nodes of another mount, and the names of platforms in a lock do not say
+/// that the index has no other manifest.
 #[test]
-fn signatures_of_all_platforms_stand_for_one_of_the_index() {
+fn signatures_of_platforms_stand_for_none_of_the_index() {
     let policy = spec("  signedBy: [{keyFile: cosign.pub}]\n");
     let of = |platform: &str| Signed {
         platform: Some(platform.into()),
@@ -244,12 +245,15 @@ fn signatures_of_all_platforms_stand_for_one_of_the_index() {
     };
     let mut entry = sound("pdf");
     entry.facts.platforms = vec!["linux/amd64".into(), "linux/arm64".into()];
-    entry.signed = Some(vec![of("linux/amd64")]);
+    entry.signed = Some(vec![of("linux/amd64"), of("linux/arm64")]);
     assert_eq!(
         broken(&policy, &[entry.clone()], &[&pinned("pdf")], "2026-11-27"),
-        ["policy-signature[0]: is signed for some of its platforms only, as manifest of it"]
+        [format!(
+            "policy-signature[0]: is not signed as a whole: the lock has a signature of manifest {}",
+            digest("linux/amd64")
+        )]
     );
-    entry.signed = Some(vec![of("linux/amd64"), of("linux/arm64")]);
+    entry.signed = Some(vec![of("linux/amd64"), signed(key(), "pdf")]);
     assert_eq!(broken(&policy, &[entry], &[&pinned("pdf")], "2026-11-27"), [""; 0]);
 }
 
