@@ -209,7 +209,7 @@ impl Reader<'_> {
             let prefix = text.trim_end_matches('/');
             // `acme` alone would be a registry's name or a folder of Docker Hub: who writes it has to say which.
             let host = prefix.split('/').next().unwrap_or_default();
-            if !host.contains(['.', ':']) && host != "localhost" {
+            if !reference::is_host(host) {
                 self.refuse(
                     &path,
                     format!("{text:?} does not begin with the host of a registry"),
@@ -235,6 +235,9 @@ impl Reader<'_> {
         let images = self.texts(&of, "images").unwrap_or_default();
         if images.is_empty() && of.get("images").is_some() {
             self.refuse(&of.path("images"), "names no image", "name images, or leave it out for all");
+        }
+        for (index, image) in images.iter().enumerate() {
+            self.pattern(&[of.path("images"), vec![index.into()]].concat(), image);
         }
         let key = self.key(&of);
         let identity = self.matcher(&of, "identity", "identityRegexp");
@@ -354,16 +357,22 @@ impl Reader<'_> {
             }
             date
         });
-        if let Some(image) = &image
-            && reference::name(image.trim_matches('*')).is_empty()
-        {
-            self.refuse(
-                &of.path("image"),
-                "an exception for every image is none",
-                "name the image or its folder",
-            );
+        if let Some(image) = &image {
+            self.pattern(&of.path("image"), image);
         }
         Some(Exception { image: image?, rule: rule?, reason: reason?, until: until? })
+    }
+
+    /// A pattern of images that leaves their registry open, such as `*/*` or `*:latest`, would be about those of strangers too.
+    fn pattern(&mut self, path: &[Step], pattern: &str) {
+        let Some((head, _)) = pattern.split_once('*') else { return };
+        if !head.split_once('/').is_some_and(|(host, _)| reference::is_host(host)) {
+            self.refuse(
+                path,
+                format!("{pattern:?} does not begin with the host of a registry"),
+                "write HOST/PATH*, such as ghcr.io/acme/* or docker.io/acme/*, or the image itself",
+            );
+        }
     }
 
     fn flag(&mut self, of: &Fields<'_>, key: &str) -> bool {

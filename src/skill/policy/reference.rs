@@ -13,6 +13,11 @@ pub fn name(image: &str) -> String {
     )
 }
 
+/// Whether the first part of a reference is the host of a registry, and no folder of Docker Hub.
+pub fn is_host(text: &str) -> bool {
+    text.contains(['.', ':']) || text == "localhost"
+}
+
 /// Whether a reference names its image by digest.
 pub fn is_pinned(image: &str) -> bool {
     image_reference::parts(image).is_some_and(|parts| parts.digest.is_some())

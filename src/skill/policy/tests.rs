@@ -313,6 +313,30 @@ fn reported(text: &str) -> String {
     }
 }
 
+/// A pattern for which any stranger finds a name is one for all images.
+#[test]
+fn a_pattern_of_images_begins_with_their_registry() {
+    let policy = |exception: &str, images: &str| {
+        reported(&format!(
+            "apiVersion: {API_VERSION}\nkind: {KIND}\nspec:\n  signedBy: [{{keyFile: cosign.pub, images: ['{images}']}}]\n  \
+             exceptions: [{{image: '{exception}', rule: policy-signature, reason: x, until: 2027-01-31}}]\n"
+        ))
+    };
+    let help = "(write HOST/PATH*, such as ghcr.io/acme/* or docker.io/acme/*, or the image itself)";
+    for wide in ["*", "**", "*/*", "*:*", "*:latest", "*/pdf", "gh*.io/acme/*", "*.io/a", "acme/*", "pdf*", "/*", "ghcr.io*"] {
+        assert_eq!(
+            policy(wide, wide),
+            format!(
+                "policy.yaml:4:36: spec.signedBy[0].images[0]: \"{wide}\" does not begin with the host of a registry {help}\n\
+                 policy.yaml:5:17: spec.exceptions[0].image: \"{wide}\" does not begin with the host of a registry {help}\n"
+            )
+        );
+    }
+    for narrow in ["ghcr.io/acme/*", "ghcr.io/*", "localhost:5000/*", "localhost/a*", "docker.io/acme/*:1", "pdf", "acme/pdf"] {
+        assert_eq!(policy(narrow, narrow), "read", "{narrow}");
+    }
+}
+
 /// A rule with a slip in its name would never be asked.
 #[test]
 fn every_defect_is_reported_with_its_place() {
@@ -405,7 +429,8 @@ fn every_defect_is_reported_with_its_place() {
              policy-registry, policy-pinned, policy-locked, policy-signature, policy-license, policy-tools, policy-size, \
              policy-attestation)\n\
              policy.yaml:6:40: spec.exceptions[0].until: \"31.1.2027\" is no day (write YEAR-MONTH-DAY, such as 2027-01-31)\n\
-             policy.yaml:7:6: spec.exceptions[1].image: an exception for every image is none (name the image or its folder)\n",
+             policy.yaml:7:6: spec.exceptions[1].image: \"*\" does not begin with the host of a registry (write HOST/PATH*, such as \
+             ghcr.io/acme/* or docker.io/acme/*, or the image itself)\n",
         ),
     ] {
         assert_eq!(reported(text), wanted, "{text}");
