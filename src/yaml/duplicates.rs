@@ -44,7 +44,7 @@ mod tests {
             .into_iter()
             .map(|(id, key)| (key.into_owned(), document.position(id)))
             .collect();
-        let wanted = [("a", (2, 1)), ("b", (2, 21)), ("b", (2, 29))];
+        let wanted = [("a", (2, 1)), ("b", (2, 19)), ("b", (2, 27))];
         assert_eq!(found, wanted.map(|(key, at)| (key.to_owned(), at)));
     }
 }
