@@ -21,6 +21,11 @@ impl Enforced {
         Self { policy, lock, today }
     }
 
+    /// The same on another day.
+    pub fn on(&self, today: Date) -> Self {
+        Self { today, ..self.clone() }
+    }
+
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -29,6 +34,12 @@ impl Enforced {
     /// The day.
     pub fn today(&self) -> Date {
         self.today
+    }
+
+    /// What images break of it that are mounted as they are written, where `judge` is given those that a lock has pinned: without a
+    /// digest, the tag is looked up again on each node, and no rule about digest or content holds.
+    pub fn judge_written<'i>(&self, images: impl IntoIterator<Item = &'i str>) -> Vec<Broken> {
+        judge::unpinned(&self.policy, images, self.today)
     }
 
     /// What the images of one agent break.

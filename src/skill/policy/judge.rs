@@ -5,10 +5,12 @@ use jiff::civil::Date;
 use spdx::Expression;
 
 use super::read::LICENSES;
-use super::reference::{is_pinned, is_within, means, name, wildcard};
+use super::reference::{is_pinned, is_within, means, means_tool, name};
 use super::{Authority, Limits, Policy, RuleId, Who};
 use crate::api::image_reference;
-use crate::skill::lock::{Entry, Facts, Signed, Signer};
+use crate::skill::lock::{Entry, Facts, Signed, Signer, Unknown};
+use crate::skill::oci::Digest;
+use crate::skill::tools;
 
 /// A skill that an agent asks for.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +42,23 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
         judge.reference();
         match skill.known {
             // What is known of another image says nothing of this one.
-            Some(entry) if names_another(skill.image, entry) => judge.broken(
+            Some(entry) if names_another(skill.image, entry) => judge.refused(
                 RuleId::Locked,
                 format!("names another digest than the lock, which has {}", entry.digest),
-                "lock it again, or write the digest of the lock",
+                "lock it again, or write the digest of the lock".to_owned(),
             ),
             Some(entry) => judge.facts(entry),
-            None if policy.needs_facts() => judge.broken(
-                RuleId::Locked,
-                "is not in the lock, so nothing is known of it",
-                "run 'kubectl skills lock' over the manifests, and give the file with --locked",
-            ),
+            None if policy.needs_facts() => {
+                let is_reported = judge.broken(
+                    RuleId::Locked,
+                    "is not in the lock, so nothing is known of it",
+                    "run 'kubectl skills lock' over the manifests, and give the file with --locked",
+                );
+                // An exception from being listed says nothing of licence, signer, tools and size: each is a rule of its own.
+                if !is_reported {
+                    judge.facts(&Entry::new(skill.image, Digest::of(&[])));
+                }
+            }
             None => {}
         }
     }
@@ -58,26 +66,63 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
     out
 }
 
+/// Images without a digest where a policy asks for one, or for anything that only a digest stands for.
+pub(super) fn unpinned<'i>(
+    policy: &Policy,
+    images: impl IntoIterator<Item = &'i str>,
+    today: Date,
+) -> Vec<Broken> {
+    let mut out = Vec::new();
+    let images = images.into_iter().enumerate();
+    for (index, image) in images.filter(|_| policy.pinned || policy.needs_facts()) {
+        let mut judge = Judge { policy, image, index, today, out: &mut out };
+        if !is_pinned(image) {
+            judge.broken(
+                RuleId::Pinned,
+                "is not named by digest, and the operator mounts what its tag names when a pod starts",
+                "write IMAGE:TAG@sha256:DIGEST into the object, with the digest of the lock",
+            );
+        }
+    }
+    out
+}
+
 /// What the skills break together. No exception is about it: those name an image.
 fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
-    let of = &policy.per_agent;
-    let sum = |of: fn(&Facts) -> Option<u64>| -> u64 {
-        skills.iter().filter_map(|skill| of(&skill.known?.facts)).fold(0, u64::saturating_add)
-    };
-    let counts = [
-        ("skills", of.skills, skills.len() as u64),
-        ("tokens of SKILL.md", of.tokens, sum(|known| known.tokens)),
-        ("tokens of names and descriptions", of.description_tokens, sum(|known| known.description_tokens)),
+    type Count = fn(&Facts) -> Option<u64>;
+    let limits = &policy.per_agent;
+    let counts: [(&str, Option<u64>, Count); 3] = [
+        ("skills", limits.skills, |_| Some(1)),
+        ("tokens of SKILL.md", limits.tokens, |known| known.tokens),
+        ("tokens of names and descriptions", limits.description_tokens, |known| known.description_tokens),
     ];
-    for (what, limit, found) in counts {
-        if let Some(limit) = limit.filter(|limit| found > *limit) {
-            out.push(Broken {
-                rule: RuleId::Agent,
-                skill: None,
-                message: format!("the agent has {found} {what} in all; the policy allows {limit}"),
-                help: format!("take skills out of the agent, or raise the limit in {}", policy.file),
-            });
-        }
+    let nothing = Facts::default();
+    for (what, limit, count) in counts {
+        let Some(limit) = limit else { continue };
+        let each = || skills.iter().map(|skill| count(skill.known.map_or(&nothing, |known| &known.facts)));
+        let found = each().flatten().fold(0, u64::saturating_add);
+        // Where it is reported of the skill already, once is enough; an exception for the skill is none for the sum.
+        let is_reported = |index: usize| {
+            let about =
+                |one: &Broken| one.skill == Some(index) && matches!(one.rule, RuleId::Size | RuleId::Locked);
+            out.iter().any(about)
+        };
+        let unknown = each().enumerate().find(|(index, count)| count.is_none() && !is_reported(*index));
+        let (message, help) = match unknown.and_then(|(index, _)| skills.get(index)) {
+            _ if found > limit => (
+                format!("the agent has {found} {what} in all; the policy allows {limit}"),
+                format!("take skills out of the agent, or raise the limit in {}", policy.file),
+            ),
+            Some(skill) => (
+                format!(
+                    "the agent has an unknown number of {what} in all: those of {} are not known",
+                    skill.image
+                ),
+                "lock it again; what is no skill image cannot be measured".to_owned(),
+            ),
+            None => continue,
+        };
+        out.push(Broken { rule: RuleId::Agent, skill: None, message, help });
     }
 }
 
@@ -86,17 +131,28 @@ fn names_another(image: &str, entry: &Entry) -> bool {
     own.is_some_and(|own| own != entry.digest.as_str())
 }
 
-struct Judge<'j> {
-    policy: &'j Policy,
-    image: &'j str,
+/// How to get what only a look at signatures says.
+const LOOK: &str = "lock it again with --key or --certificate-identity";
+
+/// How to get an attestation.
+const ATTEST: &str = "attest it, and lock it again with the key or identity of who attests";
+
+struct Judge<'p, 'o> {
+    policy: &'p Policy,
+    image: &'p str,
     index: usize,
     today: Date,
-    out: &'j mut Vec<Broken>,
+    out: &'o mut Vec<Broken>,
 }
 
-impl Judge<'_> {
-    /// Reports, unless an exception lets it through.
-    fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) {
+impl<'p> Judge<'p, '_> {
+    /// Reports; no exception is about it.
+    fn refused(&mut self, rule: RuleId, message: String, help: String) {
+        self.out.push(Broken { rule, skill: Some(self.index), message, help });
+    }
+
+    /// Reports, unless an exception lets it through; whether it is reported.
+    fn broken(&mut self, rule: RuleId, message: impl Into<String>, help: impl Into<String>) -> bool {
         let (mut message, mut help) = (message.into(), help.into());
         let mut exceptions = self
             .policy
@@ -104,13 +160,14 @@ impl Judge<'_> {
             .iter()
             .filter(|exception| exception.rule == rule && means(&exception.image, self.image));
         if exceptions.clone().any(|exception| !exception.is_over(self.today)) {
-            return;
+            return false;
         }
         if let Some(ended) = exceptions.next() {
             message.push_str(&format!("; the exception for it ended on {}", ended.until));
         }
         help.push_str(&format!("; or {} gets an exception of {}", self.policy.file, rule.name()));
-        self.out.push(Broken { rule, skill: Some(self.index), message, help });
+        self.refused(rule, message, help);
+        true
     }
 
     /// What the reference alone says.
@@ -137,17 +194,69 @@ impl Judge<'_> {
 
     fn facts(&mut self, entry: &Entry) {
         self.signature(entry);
-        self.license(entry.facts.license.as_deref());
-        self.tools(&entry.facts.allowed_tools);
-        self.size(&entry.facts);
-        let found = entry.attestations.as_deref().unwrap_or_default();
-        for wanted in self.policy.attestations.iter().filter(|wanted| !found.contains(*wanted)) {
-            self.broken(
-                RuleId::Attestation,
-                format!("has no verified attestation {wanted}"),
-                "attest it, and lock it again with the key or identity of who attests",
-            );
+        self.license(entry);
+        self.tools(entry);
+        self.size(entry);
+        for wanted in &self.policy.attestations {
+            self.attestation(entry, wanted);
         }
+    }
+
+    /// Who may sign the image.
+    fn trusted(&self) -> Vec<&'p Authority> {
+        let about = |one: &&Authority| {
+            one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
+        };
+        self.policy.signed_by.iter().filter(about).collect()
+    }
+
+    /// One counts that is about the locked digest, by who may sign the image; where no signer is demanded, by whom the lock trusted.
+    fn attestation(&mut self, entry: &Entry, wanted: &str) {
+        let trusted = self.trusted();
+        let may_sign = |one: &Signed| {
+            self.policy.signed_by.is_empty() || trusted.iter().any(|who| is_who(&who.who, &one.signer))
+        };
+        let all = entry.attestations.as_deref().unwrap_or_default();
+        let found: Vec<Option<&Signed>> =
+            all.iter().filter(|one| one.kind == wanted).map(|one| one.signed.as_ref()).collect();
+        if found.iter().flatten().any(|one| one.digest == entry.digest && may_sign(one)) {
+            return;
+        }
+        let signed = found.iter().flatten().next();
+        let (message, help) = match (&entry.attestations, signed, found.is_empty()) {
+            (None, ..) => (format!("is not known to have the attestation {wanted}: nobody has looked"), LOOK),
+            (_, None, true) => (format!("has no verified attestation {wanted}"), ATTEST),
+            (_, None, false) => {
+                (format!("has the attestation {wanted}, and the lock does not say by whom"), LOOK)
+            }
+            (_, Some(one), _) if !found.iter().flatten().any(|one| may_sign(one)) => {
+                let by = shown(&one.signer);
+                (format!("has the attestation {wanted} by {by}, whom the policy does not name"), ATTEST)
+            }
+            (_, Some(one), _) => (
+                format!("has no attestation {wanted} as a whole: it is about {} {}", one.of, one.digest),
+                ATTEST,
+            ),
+        };
+        self.broken(RuleId::Attestation, message, help);
+    }
+
+    /// A fact that the lock does not have, and how to get it.
+    fn unknown(&mut self, rule: RuleId, fact: &str, entry: &Entry) {
+        let (why, help) = match entry.is_known() {
+            Err(Unknown::NoSkill) => (
+                "it has no SKILL.md that all readers understand".to_owned(),
+                "correct it ('kubectl skills inspect' says what is wrong), and lock it with 'kubectl skills lock --update'",
+            ),
+            Err(Unknown::Different(platforms)) => (
+                format!("other files are in it for {}", platforms.join(", ")),
+                "build it with the same files for all platforms",
+            ),
+            Ok(()) | Err(Unknown::NotLooked) => {
+                ("nobody has looked into it".to_owned(), "lock it with 'kubectl skills lock --update'")
+            }
+        };
+        self.broken(rule, format!("{fact}: {why}"), help);
     }
 
     fn signature(&mut self, entry: &Entry) {
@@ -155,13 +264,11 @@ impl Judge<'_> {
         if policy.signed_by.is_empty() {
             return;
         }
-        let about = |one: &&Authority| {
-            one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
-        };
-        let trusted: Vec<&Authority> = policy.signed_by.iter().filter(about).collect();
+        let trusted = self.trusted();
         let all = entry.signed.as_deref().unwrap_or_default();
         let holds = |signed: &&Signed| trusted.iter().any(|one| is_who(&one.who, &signed.signer));
-        if is_signed(entry, &all.iter().filter(holds).collect::<Vec<_>>()) {
+        // One of a platform's manifest says nothing of the other platforms, and all of them do not say that there are no more.
+        if all.iter().filter(holds).any(|one| one.digest == entry.digest) {
             return;
         }
         let decided = entry.unsigned.as_ref();
@@ -173,8 +280,9 @@ impl Judge<'_> {
                 ("is named by no entry of signedBy".to_owned(), format!("add one for it to {}", policy.file))
             }
             (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
-                format!("is signed for some of its platforms only, as {} of it", one.of),
-                "have the index signed, which names all platforms".to_owned(),
+                format!("is not signed as a whole: the lock has a signature of {} {}", one.of, one.digest),
+                "have the index signed, which names the manifests of all platforms, and lock it again"
+                    .to_owned(),
             ),
             (_, Some(one), _) => (
                 format!("is signed by {}, whom the policy does not name", shown(&one.signer)),
@@ -187,45 +295,54 @@ impl Judge<'_> {
                 ),
                 "have it signed, or set allowUnsigned: true in the policy".to_owned(),
             ),
+            (_, None, None) if entry.signed.is_none() => {
+                ("is not known to be signed: nobody has looked".to_owned(), LOOK.to_owned())
+            }
             (_, None, None) => (
                 "has no verified signature in the lock".to_owned(),
-                "lock it again with --key or --certificate-identity; where it is unsigned, have it signed"
-                    .to_owned(),
+                "have it signed, and lock it again with --key or --certificate-identity".to_owned(),
             ),
         };
         self.broken(RuleId::Signature, message, help);
     }
 
-    fn license(&mut self, stated: Option<&str>) {
+    fn license(&mut self, entry: &Entry) {
         let Some(allowed) = &self.policy.licenses else { return };
         let texts: Vec<&str> = allowed.iter().map(|one| one.text.as_str()).collect();
         let help =
             format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
+        let stated = entry.facts.license.as_deref();
+        if stated.is_none() && entry.is_known().is_err() {
+            return self.unknown(RuleId::License, "has a licence that is not known", entry);
+        }
         let Some(stated) = stated.map(str::trim).filter(|stated| !stated.is_empty()) else {
-            return self.broken(RuleId::License, "states no licence", help);
+            self.broken(RuleId::License, "states no licence", help);
+            return;
         };
         match Expression::parse_mode(stated, LICENSES) {
-            Err(_) => self.broken(
-                RuleId::License,
-                format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared"),
-                help,
-            ),
+            Err(_) => {
+                let message =
+                    format!("has the licence {stated:?}, which is no SPDX expression and cannot be compared");
+                self.broken(RuleId::License, message, help);
+            }
             Ok(expression) => {
                 if !expression.evaluate(|asked| allowed.iter().any(|one| one.licensee.satisfies(asked))) {
-                    self.broken(
-                        RuleId::License,
-                        format!("has the licence {stated}, which is not allowed"),
-                        help,
-                    );
+                    let message = format!("has the licence {stated}, which is not allowed");
+                    self.broken(RuleId::License, message, help);
                 }
             }
         }
     }
 
-    fn tools(&mut self, asked: &[String]) {
+    fn tools(&mut self, entry: &Entry) {
         let Some(allowed) = &self.policy.allowed_tools else { return };
-        let is_allowed = |tool: &&String| allowed.iter().any(|pattern| wildcard(pattern, tool));
-        let more: Vec<&str> = asked.iter().filter(|tool| !is_allowed(tool)).map(String::as_str).collect();
+        let Some(asked) = &entry.facts.allowed_tools else {
+            return self.unknown(RuleId::Tools, "asks for tools that are not known", entry);
+        };
+        let is_allowed = |tool: &String| allowed.iter().any(|pattern| means_tool(pattern, tool));
+        // Whoever wrote the lock may have left several on one line.
+        let more: Vec<String> =
+            asked.iter().flat_map(|text| tools::split(text)).filter(|tool| !is_allowed(tool)).collect();
         if !more.is_empty() {
             self.broken(
                 RuleId::Tools,
@@ -235,7 +352,8 @@ impl Judge<'_> {
         }
     }
 
-    fn size(&mut self, known: &Facts) {
+    fn size(&mut self, entry: &Entry) {
+        let known = &entry.facts;
         let Limits { files, bytes, tokens, description_tokens } = self.policy.limits;
         // What all skills of an agent come to is not known where one of them is not.
         let all = self.policy.per_agent;
@@ -257,24 +375,13 @@ impl Judge<'_> {
             let help = format!("make it smaller, or raise the limit in {}", self.policy.file);
             match found {
                 Some(found) if found > limit => {
-                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help)
+                    self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help);
                 }
                 Some(_) => {}
-                None => self.broken(
-                    RuleId::Size,
-                    format!("has an unknown number of {what}"),
-                    "lock it again; what is no skill image cannot be measured",
-                ),
+                None => self.unknown(RuleId::Size, &format!("has an unknown number of {what}"), entry),
             }
         }
     }
-}
-
-/// Whether signatures are about all that the digest names: it itself, or each of its platforms.
-fn is_signed(entry: &Entry, signatures: &[&Signed]) -> bool {
-    let of = |platform: &String| signatures.iter().any(|one| one.platform.as_ref() == Some(platform));
-    signatures.iter().any(|one| one.digest == entry.digest)
-        || (!entry.facts.platforms.is_empty() && entry.facts.platforms.iter().all(of))
 }
 
 /// Whether a signer is the one that is named.

@@ -16,6 +16,8 @@ use crate::api::nearest::nearest;
 use crate::api::object::Origin;
 use crate::skill::oci::Digest;
 use crate::skill::pattern::whole;
+use crate::yaml::duplicates::is_there_already;
+use crate::yaml::node::NodeId;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
 /// What makes a policy of one that demands nothing.
@@ -52,6 +54,11 @@ pub fn read(
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let value = document.to_value().map_err(syntax)?;
     let mut reader = Reader { file, slice, document: &document, key_file, errors: Vec::new() };
+    // Of two the last would count: a later `pinned: false` turns off the rule that whoever reviews the file has read.
+    for (at, key) in document.duplicate_keys() {
+        let (message, help) = is_there_already(&key);
+        reader.refuse_at(at, &[], message, help);
+    }
     let policy = reader.policy(&value);
     if reader.errors.is_empty() { Ok(policy) } else { Err(reader.errors) }
 }
@@ -92,6 +99,10 @@ impl Reader<'_> {
             let own = |id: &_| self.document.key_text(*id).is_ok_and(|text| text == key.as_str());
             at = self.document.tree.entries(parent).map(|(id, _)| id).filter(own).last().unwrap_or(at);
         }
+        self.refuse_at(at, path, message, help);
+    }
+
+    fn refuse_at(&mut self, at: NodeId, path: &[Step], message: impl Into<String>, help: impl Into<String>) {
         let (line, column) = self.document.position(at);
         let (line, column) = self.slice.place(line, column);
         self.errors.push(InputError {
@@ -209,7 +220,7 @@ impl Reader<'_> {
             let prefix = text.trim_end_matches('/');
             // `acme` alone would be a registry's name or a folder of Docker Hub: who writes it has to say which.
             let host = prefix.split('/').next().unwrap_or_default();
-            if !host.contains(['.', ':']) && host != "localhost" {
+            if !reference::is_host(host) {
                 self.refuse(
                     &path,
                     format!("{text:?} does not begin with the host of a registry"),
@@ -235,6 +246,9 @@ impl Reader<'_> {
         let images = self.texts(&of, "images").unwrap_or_default();
         if images.is_empty() && of.get("images").is_some() {
             self.refuse(&of.path("images"), "names no image", "name images, or leave it out for all");
+        }
+        for (index, image) in images.iter().enumerate() {
+            self.pattern(&[of.path("images"), vec![index.into()]].concat(), image);
         }
         let key = self.key(&of);
         let identity = self.matcher(&of, "identity", "identityRegexp");
@@ -354,16 +368,22 @@ impl Reader<'_> {
             }
             date
         });
-        if let Some(image) = &image
-            && reference::name(image.trim_matches('*')).is_empty()
-        {
-            self.refuse(
-                &of.path("image"),
-                "an exception for every image is none",
-                "name the image or its folder",
-            );
+        if let Some(image) = &image {
+            self.pattern(&of.path("image"), image);
         }
         Some(Exception { image: image?, rule: rule?, reason: reason?, until: until? })
+    }
+
+    /// A pattern of images that leaves their registry open, such as `*/*` or `*:latest`, would be about those of strangers too.
+    fn pattern(&mut self, path: &[Step], pattern: &str) {
+        let Some((head, _)) = pattern.split_once('*') else { return };
+        if !head.split_once('/').is_some_and(|(host, _)| reference::is_host(host)) {
+            self.refuse(
+                path,
+                format!("{pattern:?} does not begin with the host of a registry"),
+                "write HOST/PATH*, such as ghcr.io/acme/* or docker.io/acme/*, or the image itself",
+            );
+        }
     }
 
     fn flag(&mut self, of: &Fields<'_>, key: &str) -> bool {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::skill::lock::{Entry, Facts, Lock, Signed, Signer, Unsigned};
+use crate::skill::lock::{Attestation, Entry, Facts, Lock, Signed, Signer, Unsigned};
 use crate::skill::oci::Digest;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8nXRh950IZbRj8Ra/N9sbqOPZrfM\n5/KAQN0/KrZ5FLaTYsSNaTYbYBGLaeg3hYa0Ta7JqY8LS0vJ1n3FTYKNVg==\n-----END PUBLIC KEY-----\n";
@@ -57,12 +57,16 @@ fn signed(signer: Signer, of: &str) -> Signed {
     }
 }
 
+fn attested(by: Signed) -> Attestation {
+    Attestation { kind: "https://slsa.dev/provenance/v1".into(), signed: Some(by) }
+}
+
 /// An entry that breaks no rule of [`FULL`].
 fn sound(name: &str) -> Entry {
     Entry {
         facts: Facts {
             license: Some("MIT OR GPL-3.0-only".into()),
-            allowed_tools: vec!["Read".into(), "Bash(git log)".into()],
+            allowed_tools: Some(vec!["Read".into(), "Bash(git log)".into()]),
             files: Some(10),
             bytes: Some(1000),
             tokens: Some(70),
@@ -70,7 +74,7 @@ fn sound(name: &str) -> Entry {
             ..Facts::default()
         },
         signed: Some(vec![signed(key(), name)]),
-        attestations: Some(vec!["https://slsa.dev/provenance/v1".into()]),
+        attestations: Some(vec![attested(signed(key(), name))]),
         ..Entry::new(format!("ghcr.io/acme/{name}:1"), digest(name))
     }
 }
@@ -110,7 +114,7 @@ fn what_keeps_the_rules_breaks_none() {
 fn each_rule_names_what_breaks_it() {
     let policy = policy(FULL);
     type Case = (fn(&mut Entry), &'static str);
-    let cases: [Case; 12] = [
+    let cases: [Case; 18] = [
         (|one| one.facts.license = None, "policy-license[0]: states no licence"),
         (
             |one| one.facts.license = Some("Proprietary".into()),
@@ -121,20 +125,46 @@ fn each_rule_names_what_breaks_it() {
             "policy-license[0]: has the licence MIT AND GPL-3.0-only, which is not allowed",
         ),
         (
-            |one| one.facts.allowed_tools.push("Bash(*)".into()),
+            |one| one.facts.allowed_tools = Some(vec!["Read, Bash(*)".into()]),
             "policy-tools[0]: asks for tools that the policy does not allow: Bash(*)",
         ),
         (|one| one.facts.files = Some(11), "policy-size[0]: has 11 files; the policy allows 10"),
         (|one| one.facts.bytes = None, "policy-size[0]: has an unknown number of bytes of files"),
+        (
+            |one| one.facts.allowed_tools = None,
+            "policy-tools[0]: asks for tools that are not known: it has no SKILL.md that all readers understand",
+        ),
         (
             |one| one.facts.tokens = Some(101),
             "policy-size[0]: has 101 tokens of SKILL.md; the policy allows 100",
         ),
         (
             |one| one.attestations = None,
+            "policy-attestation[0]: is not known to have the attestation https://slsa.dev/provenance/v1: nobody has looked",
+        ),
+        (
+            |one| one.attestations = Some(Vec::new()),
             "policy-attestation[0]: has no verified attestation https://slsa.dev/provenance/v1",
         ),
-        (|one| one.signed = None, "policy-signature[0]: has no verified signature in the lock"),
+        (
+            |one| {
+                one.attestations = Some(vec![Attestation { signed: None, ..attested(signed(key(), "pdf")) }])
+            },
+            "policy-attestation[0]: has the attestation https://slsa.dev/provenance/v1, and the lock does not say by whom",
+        ),
+        (
+            |one| {
+                let mallory = Signer::Key { fingerprint: digest("mallory").to_string() };
+                one.attestations = Some(vec![attested(signed(mallory, "pdf"))]);
+            },
+            "policy-attestation[0]: has the attestation https://slsa.dev/provenance/v1 by key sha256:",
+        ),
+        (
+            |one| one.attestations = Some(vec![attested(signed(key(), "another"))]),
+            "policy-attestation[0]: has no attestation https://slsa.dev/provenance/v1 as a whole: it is about index sha256:",
+        ),
+        (|one| one.signed = None, "policy-signature[0]: is not known to be signed: nobody has looked"),
+        (|one| one.signed = Some(Vec::new()), "policy-signature[0]: has no verified signature in the lock"),
         (
             |one| {
                 one.signed = Some(vec![signed(
@@ -149,7 +179,7 @@ fn each_rule_names_what_breaks_it() {
         ),
         (
             |one| one.signed = Some(vec![signed(key(), "another")]),
-            "policy-signature[0]: is signed for some of its platforms only, as index of it",
+            "policy-signature[0]: is not signed as a whole: the lock has a signature of index sha256:",
         ),
         (
             |one| one.digest = digest("moved"),
@@ -182,6 +212,67 @@ fn each_rule_names_what_breaks_it() {
     );
 }
 
+/// What nobody has looked at would otherwise be as good as what is right.
+#[test]
+fn a_fact_that_is_not_known_breaks_its_rule() {
+    let policy = spec("  licenses: [MIT]\n  allowedTools: ['*']\n  limits: {files: 9}\n");
+    let mut entry = Entry::new("ghcr.io/acme/pdf:1", digest("pdf"));
+    let all = |why: &str| {
+        [
+            format!("policy-license[0]: has a licence that is not known: {why}"),
+            format!("policy-tools[0]: asks for tools that are not known: {why}"),
+            format!("policy-size[0]: has an unknown number of files: {why}"),
+        ]
+    };
+    let of = |entry: &Entry| broken(&policy, std::slice::from_ref(entry), &[&pinned("pdf")], "2026-11-27");
+    assert_eq!(of(&entry), all("nobody has looked into it"));
+    entry.facts.different = vec!["linux/arm64".into(), "linux/s390x".into()];
+    assert_eq!(of(&entry), all("other files are in it for linux/arm64, linux/s390x"));
+    let none = Facts { files: Some(1), ..Facts::default() };
+    assert_eq!(
+        of(&Entry { facts: none, ..entry }),
+        all("it has no SKILL.md that all readers understand")[..2]
+    );
+}
+
+/// Who lets an image be unlisted has not let its signer, licence and tools be anything.
+#[test]
+fn an_exception_lets_one_rule_pass_and_no_other() {
+    let excepted = |text: &str, rule: &str| {
+        let exceptions = format!(
+            "  exceptions: [{{image: ghcr.io/acme/pdf, rule: {rule}, reason: later, until: 2027-01-31}}]\n"
+        );
+        spec(&format!("{text}{exceptions}"))
+    };
+    let facts = "  signedBy: [{keyFile: cosign.pub}]\n  licenses: [MIT]\n  limits: {files: 9}\n  \
+                 attestations: ['https://slsa.dev/provenance/v1']\n";
+    let rules = |policy: &Policy, entries: &[Entry]| -> Vec<&'static str> {
+        let enforced =
+            Enforced::new(policy.clone().into(), Lock::new(entries.to_vec()).into(), day("2026-11-27"));
+        enforced.judge([pinned("pdf").as_str()]).iter().map(|one| one.rule.name()).collect()
+    };
+    assert_eq!(rules(&spec(facts), &[]), ["policy-locked"]);
+    assert_eq!(
+        rules(&excepted(facts, "policy-locked"), &[]),
+        ["policy-signature", "policy-license", "policy-size", "policy-attestation"]
+    );
+    // What is known of one image says nothing of another, and nobody can except that.
+    let mut moved = sound("pdf");
+    moved.digest = digest("moved");
+    assert_eq!(rules(&excepted(facts, "policy-locked"), &[moved]), ["policy-locked"]);
+    // What is not known is not nothing in the sum either.
+    let sum = excepted("  perAgent: {tokens: 100}\n", "policy-size");
+    let mut unmeasured = sound("pdf");
+    unmeasured.facts.tokens = None;
+    assert_eq!(
+        broken(&sum, &[unmeasured], &[&pinned("pdf")], "2026-11-27"),
+        [format!(
+            "policy-agent: the agent has an unknown number of tokens of SKILL.md in all: those of {} are not known",
+            pinned("pdf")
+        )]
+    );
+}
+
 /// A number that is not known counted as none, and any skill could be one more.
 #[test]
 fn what_is_not_measured_is_not_nothing() {
@@ -191,13 +282,14 @@ fn what_is_not_measured_is_not_nothing() {
     entry.facts.tokens = None;
     assert_eq!(
         broken(&policy, &[entry], &[&pinned("pdf")], "2026-11-27"),
-        ["policy-size[0]: has an unknown number of tokens of SKILL.md"]
+        ["policy-size[0]: has an unknown number of tokens of SKILL.md: nobody has looked into it"]
     );
 }
 
-/// A signature of one platform says nothing of what the nodes of another mount.
+/// A signature of one platform says nothing of what the nodes of another mount, and the names of platforms in a lock do not say
+/// that the index has no other manifest.
 #[test]
-fn signatures_of_all_platforms_stand_for_one_of_the_index() {
+fn signatures_of_platforms_stand_for_none_of_the_index() {
     let policy = spec("  signedBy: [{keyFile: cosign.pub}]\n");
     let of = |platform: &str| Signed {
         platform: Some(platform.into()),
@@ -206,12 +298,15 @@ fn signatures_of_all_platforms_stand_for_one_of_the_index() {
     };
     let mut entry = sound("pdf");
     entry.facts.platforms = vec!["linux/amd64".into(), "linux/arm64".into()];
-    entry.signed = Some(vec![of("linux/amd64")]);
+    entry.signed = Some(vec![of("linux/amd64"), of("linux/arm64")]);
     assert_eq!(
         broken(&policy, &[entry.clone()], &[&pinned("pdf")], "2026-11-27"),
-        ["policy-signature[0]: is signed for some of its platforms only, as manifest of it"]
+        [format!(
+            "policy-signature[0]: is not signed as a whole: the lock has a signature of manifest {}",
+            digest("linux/amd64")
+        )]
     );
-    entry.signed = Some(vec![of("linux/amd64"), of("linux/arm64")]);
+    entry.signed = Some(vec![of("linux/amd64"), signed(key(), "pdf")]);
     assert_eq!(broken(&policy, &[entry], &[&pinned("pdf")], "2026-11-27"), [""; 0]);
 }
 
@@ -268,6 +363,51 @@ fn reported(text: &str) -> String {
     match read("policy.yaml", text, &mut read_key) {
         Ok(_) => "read".to_owned(),
         Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+    }
+}
+
+/// A pattern for which any stranger finds a name is one for all images.
+#[test]
+fn a_pattern_of_images_begins_with_their_registry() {
+    let policy = |exception: &str, images: &str| {
+        reported(&format!(
+            "apiVersion: {API_VERSION}\nkind: {KIND}\nspec:\n  signedBy: [{{keyFile: cosign.pub, images: ['{images}']}}]\n  \
+             exceptions: [{{image: '{exception}', rule: policy-signature, reason: x, until: 2027-01-31}}]\n"
+        ))
+    };
+    let help = "(write HOST/PATH*, such as ghcr.io/acme/* or docker.io/acme/*, or the image itself)";
+    for wide in [
+        "*",
+        "**",
+        "*/*",
+        "*:*",
+        "*:latest",
+        "*/pdf",
+        "gh*.io/acme/*",
+        "*.io/a",
+        "acme/*",
+        "pdf*",
+        "/*",
+        "ghcr.io*",
+    ] {
+        assert_eq!(
+            policy(wide, wide),
+            format!(
+                "policy.yaml:4:45: spec.signedBy[0].images[0]: \"{wide}\" does not begin with the host of a registry {help}\n\
+                 policy.yaml:5:17: spec.exceptions[0].image: \"{wide}\" does not begin with the host of a registry {help}\n"
+            )
+        );
+    }
+    for narrow in [
+        "ghcr.io/acme/*",
+        "ghcr.io/*",
+        "localhost:5000/*",
+        "localhost/a*",
+        "docker.io/acme/*:1",
+        "pdf",
+        "acme/pdf",
+    ] {
+        assert_eq!(policy(narrow, narrow), "read", "{narrow}");
     }
 }
 
@@ -330,6 +470,12 @@ fn every_defect_is_reported_with_its_place() {
             &format!("{head}spec:\n  signedBy: [{{identityRegexp: 'a)|(.*', issuer: b}}]\n"),
             "policy.yaml:4:15: spec.signedBy[0].identityRegexp: \"a)|(.*\" is no regular expression: error: unopened group\n",
         ),
+        // Whoever reviews the first does not see the second, and the second counts.
+        (
+            &format!("{head}spec:\n  pinned: true\n  limits: {{files: 1, 'files': 9}}\n  pinned: false\n"),
+            "policy.yaml:6:3: the key \"pinned\" is there already (remove one of the two)\n\
+             policy.yaml:5:22: the key \"files\" is there already (remove one of the two)\n",
+        ),
         (
             &format!("{head}spec:\n  signedBy: []\n"),
             "policy.yaml:4:3: spec.signedBy: names nobody (name a signer, or leave it out)\n",
@@ -363,7 +509,8 @@ fn every_defect_is_reported_with_its_place() {
              policy-registry, policy-pinned, policy-locked, policy-signature, policy-license, policy-tools, policy-size, \
              policy-attestation)\n\
              policy.yaml:6:40: spec.exceptions[0].until: \"31.1.2027\" is no day (write YEAR-MONTH-DAY, such as 2027-01-31)\n\
-             policy.yaml:7:6: spec.exceptions[1].image: an exception for every image is none (name the image or its folder)\n",
+             policy.yaml:7:6: spec.exceptions[1].image: \"*\" does not begin with the host of a registry (write HOST/PATH*, such as \
+             ghcr.io/acme/* or docker.io/acme/*, or the image itself)\n",
         ),
     ] {
         assert_eq!(reported(text), wanted, "{text}");

@@ -44,7 +44,14 @@ pub fn json(inventory: &Inventory) -> Value {
             .iter()
             .map(|(name, before, after)| json!({"fact": name, "before": before, "after": after}))
             .collect();
-        json!({"image": one.image, "change": one.kind.text(), "widerTools": one.wider, "facts": facts})
+        let mut out =
+            json!({"image": one.image, "change": one.kind.text(), "widerTools": one.wider, "facts": facts});
+        match &one.files {
+            Some(Ok(change)) => out["files"] = serde_json::to_value(change).unwrap_or_default(),
+            Some(Err(why)) => out["files"] = json!({"verdict": "unknown", "reason": why}),
+            None => {}
+        }
+        out
     };
     let mut out = json!({
         "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillReport", "policy": policy,
@@ -135,8 +142,9 @@ fn component(index: usize, skill: &Skill) -> Value {
             put("licenses", licenses(text));
         }
         properties.extend(entry.content.as_ref().map(|one| property("kagenti:skill:content", one.as_str())));
-        properties
-            .extend(facts.allowed_tools.iter().map(|tool| property("kagenti:skill:allowed-tool", tool)));
+        properties.extend(
+            facts.allowed_tools.iter().flatten().map(|tool| property("kagenti:skill:allowed-tool", tool)),
+        );
         let numbers = [("files", facts.files), ("bytes", facts.bytes), ("tokens", facts.tokens)];
         properties.extend(numbers.iter().filter_map(|(name, value)| {
             Some(property(&format!("kagenti:skill:{name}"), &(*value)?.to_string()))
