@@ -404,7 +404,9 @@ fn jwk(one: &Value) -> Result<(Key, String), String> {
         ("OKP", "Ed25519") => (KeyAlgorithm::Ed25519, bytes("x")?),
         ("RSA", _) => (KeyAlgorithm::Rsa, rsa(&bytes("n")?, &bytes("e")?)),
         (kty, crv) => {
-            return Err(format!("a key {kty:?} {crv:?}; EC on P-256 or P-384, OKP Ed25519 and RSA are known"));
+            return Err(format!(
+                "a key {kty:?} {crv:?}; EC on P-256 or P-384, OKP Ed25519 and RSA are known"
+            ));
         }
     };
     let digest = Digest::of(&raw).to_string();

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cluster")]
 pub mod apply;
+pub mod card;
 #[cfg(feature = "registry")]
 mod change_markdown;
 mod change_text;
