@@ -17,4 +17,6 @@ pub mod profile;
 pub mod profile_detection;
 pub mod pull_policy;
 pub mod skill_binding;
+#[cfg(feature = "skill")]
+pub mod unique_json;
 pub mod workload;

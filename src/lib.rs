@@ -54,6 +54,9 @@
     )
 )]
 
+#[cfg(feature = "skill")]
+#[doc(hidden)]
+pub mod agent_card;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod api;

@@ -1,5 +1,7 @@
 //! Files in, files out: the stream of documents, the render pipeline, the KRM function, static kustomize patches.
 
+#[cfg(feature = "skill")]
+pub mod card_maps;
 #[cfg(feature = "internals")]
 pub mod function;
 #[cfg(feature = "internals")]

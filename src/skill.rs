@@ -5,6 +5,7 @@ pub mod budget;
 pub mod card;
 pub mod changes;
 pub mod compression;
+pub mod config_map;
 pub mod content;
 pub mod convert;
 pub mod describe;

@@ -68,6 +68,8 @@ pub const RECORD: &str = "skills.kagenti.dev/record";
 pub const RESTART_HASH: &str = "skills.kagenti.dev/restart-hash";
 /// Annotation on a pod template: hash of the skills that pods get as they are created. A new one makes the pods anew.
 pub const ROLLOUT: &str = "skills.kagenti.dev/rollout";
+/// Annotation on the ConfigMap of an unsigned card: ids of the skills that we have listed in it, joined by commas.
+pub const CARD_SKILLS: &str = "skills.kagenti.dev/card-skills";
 /// Our field manager on clusters, unless the command line names another. It must not begin with `kubectl`: Flux takes what
 /// managers of such names have written for its own, and takes out of it what Git does not state (fluxcd/kustomize-controller
 /// `internal/controller/kustomization_controller.go`, fluxcd/pkg `ssa/patch.go`).

@@ -129,7 +129,13 @@ pub fn describe(folder: &str, skill_md: Text, card_file: Option<Text>) -> (Descr
     let card_file = card_file.map(|text| card::read(text.bytes)).unwrap_or_default();
     let file = path::join(folder, super::pack::CARD);
     findings.extend(card_file.findings.iter().map(|finding| Found::new(finding, file.clone())));
-    let card = card_file.card;
+    let mut card = card_file.card;
+    if card.tags.is_empty()
+        && let Some((_, tags)) = skill.metadata.iter().find(|(key, _)| key == "tags")
+    {
+        let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        card.tags = tags.map(str::to_owned).collect();
+    }
     let size = Size::of(&skill.body);
     let of_metadata =
         || skill.metadata.iter().find(|(key, _)| key == "version").map(|(_, value)| value.clone());

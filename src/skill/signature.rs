@@ -4,8 +4,6 @@
 #[cfg(feature = "signatures")]
 pub mod check;
 #[cfg(feature = "signatures")]
-mod json;
-#[cfg(feature = "signatures")]
 pub mod key;
 #[cfg(feature = "signatures")]
 mod logged;

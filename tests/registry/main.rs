@@ -7,6 +7,7 @@
     reason = "tests run programs and stop at the first surprise"
 )]
 
+mod cards;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
 mod lists;

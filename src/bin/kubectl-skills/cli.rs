@@ -96,6 +96,7 @@ pub enum Verb {
     Crd(commands::crd::Args),
     Policy(commands::policy::Args),
     Report(Box<commands::report::Args>),
+    Card(Box<commands::card::Args>),
     Rbac(commands::rbac::Args),
     #[cfg(feature = "webhook")]
     Webhook(commands::webhook::Args),
@@ -212,6 +213,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Crd(args) => commands::crd::run(args),
         Verb::Policy(args) => commands::policy::run(args),
         Verb::Report(args) => commands::report::run(args),
+        Verb::Card(args) => commands::card::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),

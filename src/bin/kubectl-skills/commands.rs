@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cluster")]
 pub mod apply;
+pub mod card;
 mod change_markdown;
 mod change_text;
 #[cfg(feature = "cluster")]

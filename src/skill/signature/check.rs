@@ -12,7 +12,8 @@ use super::key::PublicKey;
 use super::logged::{self, SIGNATURE};
 use super::statement::{PAYLOAD_TYPE, Statement, simple};
 use super::trust::Trust;
-use super::{Format, Refusal, Signer, Verified, json};
+use super::{Format, Refusal, Signer, Verified};
+use crate::api::unique_json as json;
 use crate::skill::oci::Digest;
 
 /// Checks a Sigstore bundle that is kept with an image.

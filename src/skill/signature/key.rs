@@ -55,6 +55,19 @@ impl PublicKey {
         Ok(keys)
     }
 
+    /// The key of a SPKI in DER.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn of_der(spki: &[u8]) -> Result<PublicKey, String> {
+        Self::of_spki(DerPublicKey::new(spki.to_vec()))
+    }
+
+    /// Its kind, and how it stands in the bit string of its SPKI.
+    pub(crate) fn parts(&self) -> (KeyAlgorithm, &[u8]) {
+        (self.schemes.first().map_or(KeyAlgorithm::Rsa, |scheme| scheme.key_algorithm()), &self.raw)
+    }
+
     fn of_spki(spki: DerPublicKey) -> Result<PublicKey, String> {
         let wrong = |error: sigstore_crypto::Error| format!("{error}; {KINDS} are known");
         let key = VerificationKey::from_spki(&spki).map_err(wrong)?;

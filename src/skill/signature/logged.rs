@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 use sigstore_verify::types::{Bundle, DerCertificate};
 use sigstore_verify::{Policy, VerificationResult};
 
+use super::provider;
 use super::trust::Root;
-use super::{json as strict, provider};
+use crate::api::unique_json as strict;
 
 /// The annotation that has a signature.
 pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::json;
+use crate::api::unique_json as json;
 use crate::skill::oci::Digest;
 
 /// The type of a payload that is a statement.

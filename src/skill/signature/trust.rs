@@ -80,7 +80,8 @@ impl Match {
         whole(pattern).map(Self::Regexp).map_err(|error| error.to_string())
     }
 
-    fn is(&self, text: &str) -> bool {
+    /// Whether a text is the wanted one.
+    pub fn is(&self, text: &str) -> bool {
         match self {
             Self::Exact(wanted) => wanted == text,
             Self::Regexp(pattern) => pattern.is_match(text),

@@ -179,6 +179,11 @@ pub(super) fn finish(
     judged(document, splices, holds)
 }
 
+/// Where a byte-order mark stands that is not the first character.
+fn byte_order_mark(text: &str) -> Option<usize> {
+    memchr::memmem::find(text.as_bytes().get(1..)?, "\u{feff}".as_bytes()).map(|at| at + 1)
+}
+
 /// The splices, if their result was found to mean what was wanted; else a defect of this module.
 pub(super) fn judged(
     document: &Document<'_>,
@@ -192,15 +197,20 @@ pub(super) fn judged(
             format!("the edited text could not be read again: line {}: {}", error.line, error.message)
         }
     };
-    let at = splices.first().map_or(0, |splice| splice.start);
-    let before = document.text.get(..at).unwrap_or_default();
-    Err(EditError {
-        path: String::new(),
-        line: before.matches('\n').count() + 1,
-        column: at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1,
-        message,
-        help: DEFECT.to_owned(),
-    })
+    let mark = byte_order_mark(document.text);
+    let (line, column) =
+        document.position_of(mark.or(splices.first().map(|splice| splice.start)).unwrap_or_default());
+    let (message, help) = match mark {
+        // Go takes one for nothing, or for a character, as its buffer happens to begin: every byte before it counts.
+        Some(_) => (
+            "a byte-order mark (U+FEFF), which hides here, is read as its distance from the beginning of the file decides; \
+             after the change the file would be read otherwise"
+                .to_owned(),
+            "remove the mark, which no editor shows: sed -i 's/\\xef\\xbb\\xbf//g' FILE",
+        ),
+        None => (message, DEFECT),
+    };
+    Err(EditError { path: String::new(), line, column, message, help: help.to_owned() })
 }
 
 /// Whether every edited node means what was wanted, if it is not proven, and every other one has kept its text.

@@ -1,5 +1,6 @@
-//! `pack`: a folder, zip or commit as a skill image, with the same bytes whenever and wherever it is packed.
+//! `pack`: a folder, zip, commit or ConfigMap as a skill image, with the same bytes whenever and wherever it is packed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::card::Card;
+use kubectl_skills::skill::config_map;
 use kubectl_skills::skill::describe::{Description, Text, describe};
 use kubectl_skills::skill::inspect::{self, Inspected};
 use kubectl_skills::skill::limits::Limits;
@@ -27,7 +29,7 @@ use crate::skill_files::source::Source;
 use crate::skill_files::{LimitArgs, human};
 use crate::{notes, sink, skill_files};
 
-/// Pack a folder, a zip or a commit as a skill image, with the same digest each time
+/// Pack a folder, a zip, a commit or a ConfigMap as a skill image, with the same digest each time
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -40,15 +42,28 @@ Examples:
   # One folder of one commit, with where it came from
   kubectl skills pack git+https://github.com/acme/skills@$COMMIT//pdf -t pdf:1.2.0 --to pdf.tar
 
+  # A skill that kagenti keeps in a ConfigMap as an image, and an image's folder as a ConfigMap
+  kubectl get configmap pdf -n team1 -o yaml | kubectl skills pack - --push ghcr.io/acme/skills/pdf:1.2.0
+  kubectl skills pack skills/pdf --config-map pdf -n team1 | kubectl apply -f -
+
 Exit codes: 0 done; 2 usage; 3 a skill that is refused, or files that cannot be read or written; 4 the registry refused \
 or failed")]
 pub struct Args {
-    /// A folder, a zip, or git+https://HOST/REPOSITORY@COMMIT[//FOLDER]
-    #[arg(value_name = "DIR|ZIP|git+URL@COMMIT")]
+    /// A folder, a zip, git+https://HOST/REPOSITORY@COMMIT[//FOLDER], or the manifest of a ConfigMap with a skill; - reads one
+    #[arg(value_name = "DIR|ZIP|git+URL@COMMIT|CONFIGMAP")]
     what: String,
     /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar, and its tag [default: nowhere]
     #[arg(long, value_name = "PATH[:TAG]")]
     to: Option<String>,
+    /// Print a ConfigMap of that name, as kagenti keeps skills, instead of making an image
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "created", "source", "revision"])]
+    config_map: Option<String>,
+    /// With --config-map: its namespace
+    #[arg(short = 'n', long, value_name = "NAMESPACE", requires = "config_map")]
+    namespace: Option<String>,
+    /// With --config-map: whose labels and annotations, rossoctl.io or kagenti.io
+    #[arg(long, value_name = "GROUP", requires = "config_map", default_value = config_map::PREFIXES[0], value_parser = config_map::PREFIXES, hide_possible_values = true)]
+    group: String,
     /// Tag of the image in the layout, in place of that of --to; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to", value_parser = skill_files::tag)]
     tag: Option<String>,
@@ -124,6 +139,15 @@ pub fn run(args: &Args) -> Run {
     if !source.left_out.is_empty() {
         notes::note(&format!("left out: {}", source.left_out.join(", ")));
     }
+    if !source.guessed.is_empty() {
+        notes::warning(&format!(
+            "no annotation file-paths says where these keys belong, and they are taken as kagenti shows them: {}",
+            source.guessed.join(", ")
+        ));
+    }
+    if let Some(name) = &args.config_map {
+        return as_config_map(args, &source, name, &limits);
+    }
     let provenance = provenance(args, &source)?;
     let card = match &args.write_card {
         Some(namespace) => Some(made_card(args, &source, namespace, &provenance, &limits)?),
@@ -154,6 +178,39 @@ pub fn run(args: &Args) -> Run {
     };
     report(args, &made, &packed)?;
     notes::summary(&summary);
+    Ok(Outcome::Done)
+}
+
+/// Prints the ConfigMap that holds the same files.
+fn as_config_map(args: &Args, source: &Source, name: &str, limits: &Limits) -> Run {
+    let (packed, _) = layer(&[source], limits, io::sink())?;
+    judge(args, &packed, &Provenance::default())?;
+    let mut files = BTreeMap::new();
+    for member in &source.members {
+        files.insert(member.path.clone(), source.text(&member.path, limits)?.unwrap_or_default());
+    }
+    let described = inspect::described(&packed.tree, "").0.description;
+    let mut map = config_map::write(name, &args.group, described.as_deref(), &files).map_err(|problems| {
+        let errors = problems.into_iter().map(|one| {
+            let mut error = refused(one.message, &one.help);
+            error.field = one.key;
+            within(args.what.clone(), error)
+        });
+        Failure::Input(errors.collect())
+    })?;
+    if let Some(namespace) = &args.namespace {
+        map["metadata"]["namespace"] = namespace.as_str().into();
+    }
+    sink::yaml(&map)?;
+    let executable: Vec<&str> =
+        source.members.iter().filter(|one| one.executable).map(|one| one.path.as_str()).collect();
+    if !executable.is_empty() {
+        notes::warning(&format!(
+            "a ConfigMap keeps no executable bit: {}; call these by their interpreter, or mount them with defaultMode 0755",
+            executable.join(", ")
+        ));
+    }
+    notes::summary(&format!("ConfigMap {name} with {}", size(&packed)));
     Ok(Outcome::Done)
 }
 

@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Run {
 }
 
 /// The skills that a plan gives; those of an object whose plan is refused, or that are given to pods as these are created.
-fn skills_of(stream: &Stream<'_>, planned: &PlannedRuntime) -> Vec<Skill> {
+pub(super) fn skills_of(stream: &Stream<'_>, planned: &PlannedRuntime) -> Vec<Skill> {
     if !planned.plan.skills.is_empty() {
         return planned.plan.skills.iter().map(|one| one.skill.clone()).collect();
     }

@@ -5,10 +5,13 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::skill::config_map;
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::pack::{self, Member};
 use kubectl_skills::skill::zip::{self, Zipped};
 use kubectl_skills::skill::{refused, within};
+use kubectl_skills::yaml::{self, Document};
+use serde_json::Value;
 
 use super::git::{self, Checkout};
 use super::{folder, human};
@@ -21,6 +24,8 @@ pub struct Source {
     pub left_out: Vec<String>,
     /// URL and commit, where it came from git.
     pub origin: Option<(String, String)>,
+    /// What its reader had to guess.
+    pub guessed: Vec<String>,
     from: From,
 }
 
@@ -31,23 +36,27 @@ enum From {
         files: Vec<Zipped>,
     },
     Git(Checkout),
-    /// A file that is made.
-    Made(Vec<u8>),
+    /// Files that are in memory.
+    Made(Vec<Vec<u8>>),
 }
 
 impl Source {
-    /// Lists what a word of the command line names: a folder, a zip, `git+https://HOST/REPOSITORY@COMMIT[//FOLDER]`.
+    /// Lists what a word of the command line names: a folder, a zip, `git+https://HOST/REPOSITORY@COMMIT[//FOLDER]`,
+    /// or a manifest of a ConfigMap, `-` for standard input.
     pub fn list(what: &str, limits: &Limits) -> Result<Self, InputError> {
         if let Some(url) = what.strip_prefix("git+") {
             let checkout = git::fetch(url, limits)?;
             let members = checkout.files.iter().map(|file| file.member.clone()).collect();
             let origin = Some((checkout.url.clone(), checkout.commit.clone()));
-            return Ok(Self { members, left_out: Vec::new(), origin, from: From::Git(checkout) });
+            return Ok(Self { origin, ..Self::new(members, From::Git(checkout)) });
         }
         let path = Path::new(what);
         let at = |error| within(what.to_owned(), error);
         if path.is_dir() {
             return of_folder(path, limits).map_err(at);
+        }
+        if what == "-" || [".yaml", ".yml", ".json"].iter().any(|ending| what.ends_with(ending)) {
+            return of_config_map(what, limits).map_err(at);
         }
         of_zip(path, limits).map_err(at)
     }
@@ -61,7 +70,7 @@ impl Source {
             }
             From::Zip { bytes, files } => files[at].open(bytes),
             From::Git(checkout) => checkout.open(at),
-            From::Made(bytes) => Ok(Box::new(Cursor::new(bytes))),
+            From::Made(files) => Ok(Box::new(Cursor::new(&files[at]))),
         }
     }
 
@@ -80,7 +89,11 @@ impl Source {
     /// A source of one file.
     pub fn made(path: &str, bytes: Vec<u8>) -> Self {
         let member = Member { path: path.to_owned(), size: bytes.len() as u64, executable: false };
-        Self { members: vec![member], left_out: Vec::new(), origin: None, from: From::Made(bytes) }
+        Self::new(vec![member], From::Made(vec![bytes]))
+    }
+
+    fn new(members: Vec<Member>, from: From) -> Self {
+        Self { members, left_out: Vec::new(), origin: None, guessed: Vec::new(), from }
     }
 }
 
@@ -99,7 +112,7 @@ fn of_folder(path: &Path, limits: &Limits) -> Result<Source, InputError> {
         executable: file.executable,
     };
     let members = found.files.iter().map(member).collect();
-    Ok(Source { members, left_out: found.left_out, origin: None, from: From::Folder(found.files) })
+    Ok(Source { left_out: found.left_out, ..Source::new(members, From::Folder(found.files)) })
 }
 
 fn of_zip(path: &Path, limits: &Limits) -> Result<Source, InputError> {
@@ -120,5 +133,69 @@ fn of_zip(path: &Path, limits: &Limits) -> Result<Source, InputError> {
     left_out.dedup();
     let mut members: Vec<Member> = files.iter().map(|file| file.member.clone()).collect();
     pack::without_top_folder(&mut members);
-    Ok(Source { members, left_out, origin: None, from: From::Zip { bytes, files } })
+    Ok(Source { left_out, ..Source::new(members, From::Zip { bytes, files }) })
+}
+
+/// The one ConfigMap of a manifest that holds a skill.
+fn of_config_map(what: &str, limits: &Limits) -> Result<Source, InputError> {
+    let mut text = String::new();
+    let read = match what {
+        "-" => std::io::stdin().lock().take(limits.image_bytes).read_to_string(&mut text),
+        path => File::open(path).and_then(|file| file.take(limits.image_bytes).read_to_string(&mut text)),
+    };
+    read.map_err(|error| refused(error.to_string(), ""))?;
+    let mut maps = Vec::new();
+    for (index, slice) in yaml::split(&text).iter().enumerate() {
+        let value = Document::parse(slice.text(&text)).and_then(|document| document.to_value());
+        let value = value.map_err(|error| {
+            refused(
+                format!("document {}, line {}: {}", index + 1, slice.place(error.line, 1).0, error.message),
+                "",
+            )
+        })?;
+        match value.get("items").and_then(Value::as_array) {
+            Some(items) => maps.extend(items.iter().cloned()),
+            None => maps.push(value),
+        }
+    }
+    maps.retain(|map| map.get("kind").and_then(Value::as_str) == Some("ConfigMap"));
+    if maps.iter().any(config_map::is_skill) {
+        maps.retain(config_map::is_skill);
+    }
+    let name =
+        |map: &Value| map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let [only] = maps.as_slice() else {
+        let names: Vec<String> = maps.iter().map(name).collect();
+        let found = if names.is_empty() {
+            "no ConfigMap".to_owned()
+        } else {
+            format!("{} ConfigMaps: {}", names.len(), names.join(", "))
+        };
+        return Err(refused(
+            format!("a manifest of one skill is wanted, found {found}"),
+            "give one: kubectl get configmap NAME -o yaml | kubectl skills pack - --push REFERENCE",
+        ));
+    };
+    let skill = config_map::read(only).map_err(|problems| {
+        let text: Vec<String> = problems
+            .iter()
+            .map(|one| {
+                let key = if one.key.is_empty() { String::new() } else { format!("key {}: ", one.key) };
+                let help = if one.help.is_empty() { String::new() } else { format!(" ({})", one.help) };
+                format!("{key}{}{help}", one.message)
+            })
+            .collect();
+        refused(format!("ConfigMap {}: {}", name(only), text.join("; ")), "")
+    })?;
+    if let Some((path, _)) = skill.files.iter().find(|(_, bytes)| bytes.len() as u64 > limits.file_bytes) {
+        return Err(refused(format!("{path} is too large"), "raise --max-file-size if it is meant"));
+    }
+    let guessed = skill.guessed.iter().map(|(key, path)| format!("{key} as {path}")).collect();
+    let member = |(path, bytes): (&String, &Vec<u8>)| Member {
+        path: path.clone(),
+        size: bytes.len() as u64,
+        executable: false,
+    };
+    let members = skill.files.iter().map(member).collect();
+    Ok(Source { guessed, ..Source::new(members, From::Made(skill.files.into_values().collect())) })
 }

@@ -147,3 +147,31 @@ fn old_mac_line_breaks_are_not_edited() {
     assert_eq!(reported(&error), "1:5  a carriage return without a line feed breaks the line");
     assert!(!error.is_defect());
 }
+
+/// Go's reader looks for a byte-order mark where its buffer begins, 512 bytes after it began the last time: a mark in a comment
+/// is then no part of it, and what follows is no YAML. Found by the fuzz target `editor`.
+#[test]
+fn a_byte_order_mark_that_an_edit_would_move_is_refused() {
+    let comment = |bytes: usize| format!("a: 1\n# {}\n", "x".repeat(bytes));
+    let mut refused = 0;
+    for bytes in 380..520 {
+        let text = format!("{}b:\n  # \u{feff}ng\n  c: 1\nd: 2\n", comment(bytes));
+        let Ok(document) = Document::parse(&text) else { continue };
+        let Ok(mut wanted) = document.to_value() else { continue };
+        wanted["a"] = "a longer text, which moves all that follows".into();
+        match edit(&document, &wanted) {
+            Ok(splices) => {
+                let after = apply(&text, &splices);
+                let read = Document::parse(&after).expect("YAML").to_value().expect("a value");
+                assert_eq!(read, wanted);
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(!error.is_defect(), "{error}");
+                assert_eq!((error.line, error.column), (4, 5), "{error}");
+                assert!(error.message.starts_with("a byte-order mark"), "{error}");
+            }
+        }
+    }
+    assert!(refused > 0, "nothing was refused");
+}
