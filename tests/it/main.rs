@@ -14,6 +14,7 @@ mod golden;
 mod hostile;
 mod hostile_images;
 mod in_place_stress;
+mod lint;
 mod live_removal;
 mod locked;
 mod migrate;
