@@ -82,6 +82,14 @@ impl Finding {
         }
     }
 
+    /// Whether it is what a plan over manifests would say of an object of a cluster, of which a plan over the cluster knows more:
+    /// who wrote each field.
+    pub fn is_of_manifests_alone(&self) -> bool {
+        self.source.is_some()
+            && self.origin.file.is_empty()
+            && [verdict::ADVICE.id, own::SKILLS_LEFT.id].contains(&self.rule.id)
+    }
+
     fn of(stream: &Stream<'_>, rule: &'static Rule, level: Level, said: &InputError) -> Self {
         let InputError { origin, column, object, field, message, help, .. } = said.clone();
         let source = stream.sources().iter().position(|source| source.name == origin.file);
@@ -94,7 +102,7 @@ impl Finding {
 pub struct Known<'k> {
     /// The lock, or what registries say, as a lock would have it.
     pub lock: Option<&'k Lock>,
-    /// What is in images, by their reference.
+    /// What is in images, by [`crate::api::image_reference::key`].
     pub inspected: HashMap<String, Inspected>,
 }
 

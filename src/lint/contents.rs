@@ -2,10 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::own::{BINARY_FILE, DESCRIPTION_BUDGET, SINGLE_ARCHITECTURE, SKILL_NAME_FOLDER};
+use super::hidden;
+use super::own::{
+    BINARY_FILE, DESCRIPTION_BUDGET, HIDDEN_CHARACTERS, IMAGE_FORMAT, IMAGE_SKILL, SINGLE_ARCHITECTURE,
+    SKILL_NAME_FOLDER,
+};
 use super::view::{Delivery, Use, Workload, base};
 use super::{Known, Out};
+use crate::api::image_reference;
 use crate::skill::budget::listing;
+use crate::skill::inspect::{Inspected, OnRuntime};
 use crate::skill::lock::Entry;
 use crate::validate::preflight::normalized;
 
@@ -26,16 +32,15 @@ pub(super) fn check(workload: &Workload<'_>, known: &Known<'_>, out: &mut Out<'_
             name(workload, one, entry, out);
             architecture(workload, one, entry, out);
             let facts = &entry.facts;
+            if let Some(description) = &facts.description {
+                unseen(workload, one, description, out);
+            }
             described
                 .extend(facts.name.as_deref().zip(facts.description.as_deref()).map(|found| (one, found)));
         }
-        let Some(inspected) = known.inspected.get(one.image) else { continue };
-        let compiled: Vec<&str> =
-            inspected.files.iter().map(|file| file.path.as_str()).filter(|path| is_compiled(path)).collect();
-        if let Some(first) = compiled.first() {
-            let message =
-                format!("the image of skill {} has {}: {first}", one.name, compiled_files(compiled.len()));
-            out.add(&BINARY_FILE, one.item(workload), &one.image_at(workload), message, "pack it without");
+        let inspected = image_reference::key(one.image).and_then(|key| known.inspected.get(&key));
+        if let Some(inspected) = inspected {
+            image(workload, one, inspected, out);
         }
     }
     budget(workload, &described, out);
@@ -44,6 +49,50 @@ pub(super) fn check(workload: &Workload<'_>, known: &Known<'_>, out: &mut Out<'_
 /// `2 compiled files`.
 pub(super) fn compiled_files(count: usize) -> String {
     if count == 1 { "a compiled file".to_owned() } else { format!("{count} compiled files") }
+}
+
+/// What is wrong with what was seen in an image.
+fn image(workload: &Workload<'_>, one: &Use<'_>, inspected: &Inspected, out: &mut Out<'_, '_>) {
+    let at = one.image_at(workload);
+    let mut add = |rule, message: String, help: &str| out.add(rule, one.item(workload), &at, message, help);
+    let compiled: Vec<&str> =
+        inspected.files.iter().map(|file| file.path.as_str()).filter(|path| is_compiled(path)).collect();
+    if let Some(first) = compiled.first() {
+        let message =
+            format!("the image of skill {} has {}: {first}", one.name, compiled_files(compiled.len()));
+        add(&BINARY_FILE, message, "pack it without");
+    }
+    for found in inspected.skills.iter().flat_map(|skill| &skill.description.findings) {
+        if found.is_error() {
+            add(&IMAGE_SKILL, found.in_folder("").to_string(), "");
+        }
+    }
+    let Some(about) = &inspected.image else { return };
+    let refuses = |runtime: &&OnRuntime| runtime.runtime == "containerd" && runtime.mounts != "folder";
+    if let Some(runtime) = about.runtimes.iter().find(refuses) {
+        let message = format!(
+            "is {}: containerd mounts {}",
+            about.format,
+            match runtime.mounts {
+                "no" => "nothing of it",
+                other => other,
+            }
+        );
+        add(&IMAGE_FORMAT, message, about.how);
+    }
+}
+
+/// Characters in a description that nobody sees and the agent reads.
+fn unseen(workload: &Workload<'_>, one: &Use<'_>, description: &str, out: &mut Out<'_, '_>) {
+    if let Some((_, char)) = hidden::places(description).first() {
+        let message = format!(
+            "the description of skill {} holds U+{:04X}, {}, which nobody sees",
+            one.name,
+            *char as u32,
+            hidden::kind(*char)
+        );
+        out.add(&HIDDEN_CHARACTERS, one.item(workload), &one.image_at(workload), message, "");
+    }
 }
 
 fn name(workload: &Workload<'_>, one: &Use<'_>, entry: &Entry, out: &mut Out<'_, '_>) {

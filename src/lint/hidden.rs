@@ -121,7 +121,8 @@ fn field_at(document: &Document<'_>, offset: usize) -> Option<(Vec<Step>, String
     }
 }
 
-fn kind(char: char) -> &'static str {
+/// What a hidden character is.
+pub(super) fn kind(char: char) -> &'static str {
     match char {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => "which turns the direction of the text around",
         '\u{e0000}'..='\u{e007f}' => "a tag character",
@@ -132,7 +133,7 @@ fn kind(char: char) -> &'static str {
 }
 
 /// Where characters stand that nobody sees and that nothing around them explains.
-fn places(text: &str) -> Vec<(usize, char)> {
+pub(super) fn places(text: &str) -> Vec<(usize, char)> {
     let mut out = Vec::new();
     let mut flag = false;
     let mut before = None;

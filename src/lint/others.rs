@@ -15,7 +15,7 @@ use crate::yaml::split::Documents;
 use crate::yaml::{Document, DocumentSlice, Step, path};
 
 /// The ending of the names of ConfigMaps with unsigned cards.
-pub(super) const CARD: &str = "-card-unsigned";
+pub const CARD: &str = "-card-unsigned";
 
 /// An object with its place.
 pub(super) struct Other<'s> {

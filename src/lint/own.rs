@@ -130,6 +130,16 @@ rules! {
         "Nobody can review it, and it runs with the agent's rights.",
         "Leave it out, and keep the source.", "getsentry/skills#40"
     }
+    IMAGE_SKILL = "image-skill" Warning {
+        "a skill image whose SKILL.md or card breaks the rules of its format, with --images",
+        "Strict readers refuse the skill, others read something else than was written.",
+        "Mend the file and pack the image anew; kubectl skills inspect shows all that is wrong.", SPEC
+    }
+    IMAGE_FORMAT = "image-format" Warning {
+        "a skill image that containerd cannot mount as a folder, with --images",
+        "Artifacts are no images: containerd pulls them and mounts nothing, or one file a layer.",
+        "Make an image of it with kubectl skills convert.", "docs/skill-formats.md"
+    }
     FILE_PATHS_ESCAPE = "file-paths-escape" Error {
         "a path in file-paths of a ConfigMap skill that leaves its folder",
         "Whoever unpacks the skill writes outside of it.",

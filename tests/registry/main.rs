@@ -9,6 +9,7 @@
 
 #[path = "../webhook/certificates.rs"]
 mod certificates;
+mod lint;
 mod lists;
 mod lock;
 mod login;

@@ -4,27 +4,32 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::object::Origin;
 use kubectl_skills::lint::baseline::Baseline;
 use kubectl_skills::lint::rule::{self, Level, Rule};
 use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
-use kubectl_skills::manifest::render::Settings;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::lock::Lock;
 
+use self::images::Images;
 use self::output::Found;
 use super::files::settings_of;
+use super::image_source::SourceArgs;
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
 use crate::notes;
 use crate::planning::{DEFAULT_NAMESPACE, Planning};
 use crate::sink;
+use crate::skill_files::LimitArgs;
 use crate::source::{Input, Inputs, read_text};
 use crate::table::Table;
 
 mod github;
+mod images;
 mod junit;
+#[cfg(feature = "cluster")]
+mod live;
 mod output;
 mod sarif;
 
@@ -42,6 +47,10 @@ Examples:
 
   # Mend what is safe to mend
   kubectl skills lint -f manifests -R --fix
+
+  # Also what is in the images, and what a cluster has and can do
+  kubectl skills lint -f manifests -R --images
+  kubectl skills lint --live -n team1
 
   # What is new only, for GitHub's code scanning
   kubectl skills lint -f manifests -R --baseline lint-baseline.yaml -o sarif > lint.sarif
@@ -72,12 +81,27 @@ pub struct Args {
     /// List the rules
     #[arg(long, conflicts_with_all = ["fix", "baseline", "write_baseline"])]
     list_rules: bool,
+    /// Look into the images, in their registries
+    #[arg(long)]
+    images: bool,
+    /// Ask the cluster: without -f and -k its objects, and in any case what 'doctor' asks
+    #[cfg(feature = "cluster")]
+    #[arg(long)]
+    live: bool,
+    /// With --live: all namespaces
+    #[cfg(feature = "cluster")]
+    #[arg(short = 'A', long, requires = "live", conflicts_with_all = ["namespace", "files", "kustomize"])]
+    all_namespaces: bool,
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     planning: PlanningArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// How findings are printed.
@@ -118,21 +142,21 @@ pub fn run(args: &Args) -> Run {
     if args.list_rules {
         return list();
     }
-    let mut inputs = args.input.read()?;
-    if args.fix && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "--fix writes into files, and standard input is none: leave one of them out".into(),
-        ));
-    }
-    let planning = args.planning.resolve()?;
+    let mut planning = args.planning.resolve()?;
     let baseline = args.baseline.as_deref().map(|path| {
         let file = path.display().to_string();
         Baseline::read(&read_text(path)?, &file).map_err(Failure::from)
     });
     let baseline = baseline.transpose()?;
-    let mut found = look(args, &inputs, &planning, baseline.clone())?;
+    let (mut inputs, of_cluster) = inputs(args, &mut planning)?;
+    if args.fix && inputs.paths.iter().any(Option::is_none) {
+        return Err(Failure::Usage(
+            "--fix writes into files, and standard input and clusters are none: leave them out".into(),
+        ));
+    }
+    let mut found = look(args, &inputs, &planning, &of_cluster, baseline.clone())?;
     if args.fix && mend(&mut inputs, &found.findings)? {
-        found = look(args, &inputs, &planning, baseline)?;
+        found = look(args, &inputs, &planning, &of_cluster, baseline)?;
     }
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, &found);
@@ -153,36 +177,70 @@ fn end(found: &Found, written: Result<(), Failure>) -> Run {
     Ok(if found.findings.is_empty() { Outcome::Done } else { Outcome::Found })
 }
 
+/// What is linted, and what is found of a cluster.
+#[cfg(feature = "cluster")]
+fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failure> {
+    if args.live { live::inputs(args, planning) } else { Ok((args.input.read()?, Vec::new())) }
+}
+
+#[cfg(not(feature = "cluster"))]
+fn inputs(args: &Args, _: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failure> {
+    Ok((args.input.read()?, Vec::new()))
+}
+
 /// Lints the inputs, and parts what is found.
 fn look(
     args: &Args,
     inputs: &Inputs,
     planning: &Planning,
+    of_cluster: &[Finding],
     baseline: Option<Baseline>,
 ) -> Result<Found, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let stream = Stream::read_all(&inputs.sources, namespace, planning.kinds)?;
     let (settings, reason) = settings_of(&stream, planning, false, &args.cluster)?;
     let lock = planning.lock.as_ref().map(|locked| &*locked.lock);
-    let all = of_stream(&stream, &settings, namespace, lock);
+    let seen =
+        if args.images { images::look(args, &stream, planning.kinds, lock)? } else { Images::default() };
+    let known = Known { lock: seen.lock.as_ref().or(lock), inspected: seen.inspected };
+    let mut all = lint(&stream, &settings, namespace, &known);
+    all.extend_from_slice(of_cluster);
     let (all, mut ignored) = ignore::take(&inputs.sources, namespace, all);
     let counts = |finding: &Finding| {
         finding.level >= args.severity.level()
+            && !finding.is_of_manifests_alone()
             && !args.exclude_rule.iter().any(|rule| rule.id == finding.rule.id)
     };
-    let all: Vec<Finding> = all.into_iter().filter(counts).collect();
+    let all: Vec<Finding> = all.into_iter().filter(counts).map(without_place).collect();
     ignored.retain(|(finding, _)| counts(finding));
     let (findings, known, gone) = match baseline {
         Some(baseline) => baseline.part(all),
         None => (all, Vec::new(), 0),
     };
-    let profile = settings.options.profile.name;
-    let files = inputs.sources.iter().map(|source| source.name.clone()).collect();
-    Ok(Found { findings, ignored, known, gone, files, objects: stream.objects, profile, reason })
+    Ok(Found {
+        findings,
+        ignored,
+        known,
+        gone,
+        files: inputs
+            .sources
+            .iter()
+            .map(|source| source.name.clone())
+            .filter(|name| !name.is_empty())
+            .collect(),
+        objects: stream.objects,
+        profile: settings.options.profile.name,
+        reason,
+    })
 }
 
-fn of_stream(stream: &Stream<'_>, settings: &Settings, namespace: &str, lock: Option<&Lock>) -> Vec<Finding> {
-    lint(stream, settings, namespace, &Known { lock, ..Known::default() })
+/// Objects of a cluster stand in no file.
+fn without_place(finding: Finding) -> Finding {
+    if finding.origin.file.is_empty() {
+        Finding { origin: Origin::default(), column: 0, fix: None, ..finding }
+    } else {
+        finding
+    }
 }
 
 /// Writes what can be mended into the files. Whether anything was.

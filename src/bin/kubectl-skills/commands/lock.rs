@@ -29,7 +29,7 @@ pub mod agents;
 mod check;
 mod decision;
 mod exchange;
-mod look;
+pub mod look;
 mod online;
 pub mod signers;
 
