@@ -17,13 +17,13 @@ pub mod rule;
 mod verdict;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use memchr::memmem::Finder;
 
 use crate::api::error::InputError;
 use crate::api::object::{ObjectRef, Origin};
-use crate::manifest::render::{self, Planned, PlannedRuntime, plan_each};
+use crate::manifest::render::{self, Planned, plan_each};
 use crate::manifest::stream::{Item, Stream};
 use crate::plan::{GUESSED, Warning};
 use crate::skill::inspect::Inspected;
@@ -64,6 +64,23 @@ impl Finding {
     /// What was found of a cluster.
     pub fn of_cluster(level: Level, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::alone(&own::CLUSTER_CHECK, level, message, help)
+    }
+
+    /// An object by which something was meant that will not happen.
+    pub fn near_miss(
+        source: usize,
+        (origin, column): (Origin, usize),
+        object: ObjectRef,
+        message: String,
+    ) -> Self {
+        let rule = &own::NEAR_MISS;
+        Self {
+            source: Some(source),
+            origin,
+            column,
+            object: Some(object),
+            ..Self::alone(rule, rule.level, message, "")
+        }
     }
 
     /// A finding about no file.
@@ -157,8 +174,11 @@ pub fn lint(
     let mut out = Out { stream, all: Vec::new() };
     let mut seen = vec![false; stream.workloads.len()];
     let settings = render::Settings { by_themselves: true, ..settings.clone() };
-    let planned = plan_each(stream, &settings, |one| {
-        warnings(&mut out, &one);
+    let mut warnings = Vec::new();
+    let planned = plan_each(stream, &settings, |mut one| {
+        let item = one.workload.map_or_else(|| stream.lead(one.lead), |index| &stream.workloads[index]);
+        warnings
+            .extend(std::mem::take(&mut one.plan.warnings).into_iter().map(|warning| (Some(item), warning)));
         let (Some(index), Some(before)) = (one.workload, &one.before) else { return };
         seen[index] = true;
         let Some(workload) =
@@ -168,7 +188,15 @@ pub fn lint(
         };
         check(&workload, &others, known, settings.options.profile.mounts(), &mut out);
     });
+    for (id, warning) in &planned.warnings {
+        let item = stream.workloads.iter().chain(stream.asking()).find(|item| item.id == *id);
+        warnings.push((item, warning.clone()));
+    }
     verdicts(&mut out, &planned);
+    // What is said with its place needs no second word.
+    let said: HashSet<&str> = planned.remarks.iter().map(|said| said.message.as_str()).collect();
+    warnings.retain(|(_, warning)| !said.contains(warning.message.as_str()));
+    warnings.iter().for_each(|(item, warning)| advice(&mut out, *item, warning));
     let words = WORDS.map(Finder::new);
     let unseen = stream.workloads.iter().zip(&seen).filter(|(_, seen)| !**seen);
     for (item, _) in unseen {
@@ -228,10 +256,6 @@ fn verdicts(out: &mut Out<'_, '_>, planned: &Planned) {
         let finding = Finding::of(stream, rule, level, said);
         out.push(finding);
     }
-    for (id, warning) in &planned.warnings {
-        let item = stream.workloads.iter().chain(stream.asking()).find(|item| item.id == *id);
-        advice(out, item, warning);
-    }
 }
 
 /// How plans begin to say what a rule of `lint` says with its place.
@@ -242,15 +266,7 @@ const NESTED: &str = "Q21";
 /// That of workloads with skills that no list asks for.
 const LEFT: &str = "Q22";
 
-/// What a plan warns of and no finding has said.
-fn warnings(out: &mut Out<'_, '_>, one: &PlannedRuntime) {
-    let stream = out.stream;
-    let workload = one.workload.map(|index| &stream.workloads[index]);
-    for warning in &one.plan.warnings {
-        advice(out, workload.or(Some(stream.lead(one.lead))), warning);
-    }
-}
-
+/// What a plan warns of.
 fn advice(out: &mut Out<'_, '_>, item: Option<&Item>, warning: &Warning) {
     let said = |start: &str| warning.message.starts_with(start);
     if SAID_BY_RULES.iter().any(|start| said(start)) || warning.quirk == NESTED {

@@ -166,6 +166,11 @@ rules! {
         "Name it with --container, spec.container of a SkillBinding, or the pod's annotation kubectl.kubernetes.io/default-container.",
         "docs/compatibility.md, Q10"
     }
+    NEAR_MISS = "near-miss" Warning {
+        "an object that looks like an AgentRuntime or SkillBinding and is none",
+        "By a slip in kind or apiVersion nobody reads it, and nothing is mounted.",
+        "Correct kind and apiVersion as the message says.", "docs/cli.md"
+    }
     SKILLS_LEFT = "skills-left" Note {
         "a workload with skills in it that no AgentRuntime or SkillBinding of the input asks for",
         "Where they were written by hand, as today's operators want it, nothing is wrong; where a list asked for them once, they stay \

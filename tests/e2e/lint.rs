@@ -10,7 +10,9 @@ use crate::server::Server;
 fn objects_of_a_cluster_are_linted() {
     let namespace = "lint-live";
     let server = Server::with_gate_on(namespace);
-    let sound = deployment(namespace, "sound");
+    let mut sound = deployment(namespace, "sound");
+    sound["spec"]["template"]["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/default-container": "agent"});
     let agent = runtime(namespace, "sound", &[("a", "quay.io/example/a:1", "/app/skills/a")]);
     let mut hand = deployment(namespace, "hand");
     hand["metadata"]["annotations"] = json!({"kagenti.io/skills": "[]"});

@@ -91,7 +91,7 @@ fn every_rule_finds_its_example_and_not_its_near_miss() {
 }
 
 /// Rules that ask registries or a cluster, and have their examples in tests/registry and tests/e2e.
-const ELSEWHERE: [&str; 3] = ["cluster-check", "image-format", "image-skill"];
+const ELSEWHERE: [&str; 4] = ["cluster-check", "image-format", "image-skill", "near-miss"];
 
 /// Rules of verdicts have their examples with the verdicts; what needs registries or a cluster has them there.
 #[test]
@@ -286,6 +286,71 @@ fn fix_writes_into_the_files_and_prints_the_rest() {
     assert_eq!(read(&file), read(&fixed));
     let said = fed(&["lint", "-f", "-", "--fix"], BAD);
     assert_eq!(said.code, 2, "{said:?}");
+}
+
+/// What the program itself writes is right in all four places, whatever the style of the manifest.
+#[test]
+fn what_is_rendered_is_clean() {
+    let places = [
+        "annotation-misses",
+        "annotation-extra",
+        "annotation-malformed",
+        "annotation-other-group",
+        "skill-folders-miss",
+        "skill-folders-extra",
+        "skill-twice",
+        "mount-nested",
+        "advice",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden/styles");
+    let (mut seen, mut found) = (0, Vec::new());
+    for entry in std::fs::read_dir(root).expect("styles") {
+        let path = entry.expect("an entry").path().join("rendered.yaml");
+        let Some(text) = read(&path) else { continue };
+        let (all, _) = found_in(&path.display().to_string(), &text, None);
+        found.extend(all.into_iter().filter(|one| places.contains(&one.rule.id)));
+        seen += 1;
+    }
+    assert_eq!(shown(&found), "");
+    assert!(seen > 30, "{seen}");
+}
+
+/// A slip in kind or group mounts nothing, and every verb says so in its way.
+#[test]
+fn a_slip_is_found() {
+    let text = "apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntme\nmetadata: {name: weather}\n";
+    let said = fed(&["lint", "-q", "-f", "-"], text);
+    assert_eq!(
+        said.parts(),
+        (
+            1,
+            "-:2:7: warning: AgentRuntme default/weather: kind \"AgentRuntme\" is not read: did you mean AgentRuntime? [near-miss]\n",
+            ""
+        )
+    );
+}
+
+/// What a plan says with its place is said once.
+#[test]
+fn a_finding_is_said_once() {
+    let text = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: weather}
+spec: {template: {spec: {containers: [{name: agent, image: a}]}}}
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: weather}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
+  skills:
+  - {name: forecast, image: 'r/a', mountPath: /etc}
+";
+    let (all, _) = found_in("a.yaml", text, None);
+    let found: Vec<(usize, &str)> = all.iter().map(|one| (one.origin.line, one.rule.id)).collect();
+    assert_eq!(found, [(13, "image-moves"), (13, "mount-path-system")]);
 }
 
 /// Levels have an order that the threshold goes by.

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::api::object::Origin;
+use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::lint::baseline::Baseline;
 use kubectl_skills::lint::rule::{self, Level, Rule};
 use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
@@ -15,10 +15,12 @@ use self::images::Images;
 use self::output::Found;
 use super::files::settings_of;
 use super::image_source::SourceArgs;
+use super::near_miss;
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
 use crate::notes;
+use crate::objects;
 use crate::planning::{DEFAULT_NAMESPACE, Planning};
 use crate::sink;
 use crate::skill_files::LimitArgs;
@@ -205,6 +207,7 @@ fn look(
     let known = Known { lock: seen.lock.as_ref().or(lock), inspected: seen.inspected };
     let mut all = lint(&stream, &settings, namespace, &known);
     all.extend_from_slice(of_cluster);
+    near_misses(&stream, namespace, &mut all);
     let (all, mut ignored) = ignore::take(&inputs.sources, namespace, all);
     let counts = |finding: &Finding| {
         finding.level >= args.severity.level()
@@ -232,6 +235,24 @@ fn look(
         profile: settings.options.profile.name,
         reason,
     })
+}
+
+/// Objects that look like an AgentRuntime or SkillBinding and are none.
+fn near_misses(stream: &Stream<'_>, namespace: &str, all: &mut Vec<Finding>) {
+    if !near_miss::may_be(stream) {
+        return;
+    }
+    for (index, source) in stream.sources().iter().enumerate() {
+        for parsed in objects::readable(source) {
+            for object in parsed.objects() {
+                let Some(message) = near_miss::of(object.value) else { continue };
+                let (line, column) = object.place(&["kind".into()]);
+                let id = Object(object.value).reference_in(namespace);
+                let origin = Origin { line, ..object.origin() };
+                all.push(Finding::near_miss(index, (origin, column), id, message));
+            }
+        }
+    }
 }
 
 /// Objects of a cluster stand in no file.
