@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 # The order of layers, lowest first: each imports only those before it, and of its own layer without a circle.
-LIBRARY = [["go"], ["yaml"], ["api"], ["crd", "skill"], ["agent_card", "config"], ["validate"], ["plan"], ["manifest", "live"], ["install"]]
+LIBRARY = [["go"], ["yaml"], ["api"], ["crd", "skill"], ["agent_card", "config"], ["validate"], ["plan"], ["manifest", "live"], ["lint"], ["install"]]
 PROGRAM = [
     ["printable"],
     ["notes", "table"],

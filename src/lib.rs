@@ -72,6 +72,9 @@ pub mod go;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod install;
+#[cfg(feature = "skill")]
+#[doc(hidden)]
+pub mod lint;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod live;

@@ -375,6 +375,9 @@ struct Writes {
     touched: Option<Vec<draft::Path>>,
 }
 
+/// How a plan begins to say that the agent's container was not named.
+pub(crate) const GUESSED: &str = "skills are mounted into the first of";
+
 /// Whose plan takes out what is left where nobody is about a workload any more.
 pub const GONE: &str = "<gone>";
 

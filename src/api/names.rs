@@ -81,6 +81,8 @@ pub const FORMER_FIELD_MANAGER: &str = "kubectl-skills";
 pub const OPERATOR_MANAGERS: [&str; 3] = ["manager", "kagenti-operator", "rossoctl-operator"];
 /// Annotation on a pod that names the container which tools take when none is named.
 pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// Annotation on any object: which rules of `lint` are not for it, and why, as `rule: reason; rule: reason`.
+pub const LINT_IGNORE: &str = "skills.kagenti.dev/lint-ignore";
 /// Environment variable by which agents find their skills: paths, comma-separated.
 pub const SKILL_FOLDERS: &str = "SKILL_FOLDERS";
 

@@ -190,12 +190,19 @@ pub struct Rendered {
 /// assert_eq!((planned.errors[0].origin.line, planned.errors[0].field.as_str()), (1, "spec.targetRef.name"));
 /// ```
 pub fn plan_all(stream: &Stream<'_>, settings: &Settings) -> Planned {
+    let mut plans = Vec::new();
+    let planned = plan_each(stream, settings, |one| plans.push(one));
+    Planned { plans, ..planned }
+}
+
+/// The same, holding one plan at a time; what is returned has none of them.
+pub fn plan_each(stream: &Stream<'_>, settings: &Settings, mut each: impl FnMut(PlannedRuntime)) -> Planned {
     let mut planned = Planned::default();
     let Some(mut planner) = Planner::new(stream, settings, &mut planned) else { return planned };
     for order in std::mem::take(&mut planner.orders) {
         if let Some((one, _)) = planner.plan(&order, Workload::Kept, &mut planned) {
             planned.tally.add(&one.plan, one.workload, one.runtime_after.is_some());
-            planned.plans.push(one);
+            each(one);
         }
     }
     if settings.by_themselves {

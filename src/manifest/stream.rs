@@ -74,6 +74,11 @@ impl Item {
         self.document
     }
 
+    /// The steps to it from the root of its document.
+    pub(crate) fn path(&self) -> &[Step] {
+        &self.path
+    }
+
     /// Whether it is an item of a list.
     pub fn is_in_list(&self) -> bool {
         !self.path.is_empty()

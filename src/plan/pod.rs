@@ -7,7 +7,7 @@ use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
-use super::{RuntimePlan, advice, env, mounts};
+use super::{GUESSED, RuntimePlan, advice, env, mounts};
 use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation, Discovery};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
@@ -224,7 +224,7 @@ impl Work<'_, '_> {
         if !self.skills.is_empty() && all.len() > 1 && !all[1..].iter().all(is_sidecar) {
             let looks = if is_sidecar(first) { ", which looks like a sidecar" } else { "" };
             let message = format!(
-                "skills are mounted into the first of {} containers, {first}{looks}; --container or the pod's annotation \
+                "{GUESSED} {} containers, {first}{looks}; --container or the pod's annotation \
                  {DEFAULT_CONTAINER} names another",
                 all.len()
             );

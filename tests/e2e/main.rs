@@ -21,6 +21,7 @@ mod http;
 mod inject_policy;
 mod kubeconfig;
 mod left_over;
+mod lint;
 mod live_files;
 mod login;
 mod objects;

@@ -15,6 +15,7 @@ mod hostile;
 mod hostile_images;
 mod in_place_stress;
 mod left_out;
+mod lint;
 mod live_removal;
 mod locked;
 mod migrate;

@@ -11,19 +11,19 @@ use crate::{command, faulty, folder, healthy, said, skills, text};
 const SKILL: &str = "---\nname: pdf\ndescription: Reads PDF files. Use it for PDF.\nlicense: Apache-2.0\nallowed-tools: Read Bash\n\
                      metadata:\n  version: 1.2.0\n---\n# PDF\n\nRead it.\n";
 
-struct Work {
-    folder: tempfile::TempDir,
+pub struct Work {
+    pub folder: tempfile::TempDir,
     host: String,
 }
 
 impl Work {
-    fn new(host: &str) -> Self {
+    pub fn new(host: &str) -> Self {
         let work = Self { folder: folder(), host: host.to_owned() };
         std::fs::create_dir_all(work.folder.path().join("m")).expect("a folder");
         work
     }
 
-    fn pushed(&self, tag: &str, body: &str) -> String {
+    pub fn pushed(&self, tag: &str, body: &str) -> String {
         let skill = self.folder.path().join("pdf");
         std::fs::create_dir_all(&skill).expect("a folder");
         std::fs::write(skill.join("SKILL.md"), format!("{SKILL}{body}")).expect("a file");
@@ -32,11 +32,11 @@ impl Work {
         packed.json()["digest"].as_str().expect("a digest").to_owned()
     }
 
-    fn image(&self, tag: &str) -> String {
+    pub fn image(&self, tag: &str) -> String {
         format!("{}/a/b:{tag}", self.host)
     }
 
-    fn names(&self, images: &[String]) {
+    pub fn names(&self, images: &[String]) {
         let skills: String = images
             .iter()
             .enumerate()
@@ -54,7 +54,7 @@ impl Work {
         std::fs::write(self.folder.path().join("m/a.yaml"), text).expect("a file");
     }
 
-    fn run(&self, args: &[&str]) -> said::Said {
+    pub fn run(&self, args: &[&str]) -> said::Said {
         let mut command = command(args);
         command.current_dir(self.folder.path()).env("SOURCE_DATE_EPOCH", "1800000000");
         crate::said(command.output().expect("a run"))

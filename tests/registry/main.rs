@@ -10,6 +10,7 @@
 mod cards;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
+mod lint;
 mod lists;
 mod lock;
 mod login;

@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod doctor;
 pub mod dry_run_overlay;
 pub mod error;
+pub mod every_object;
 pub mod finalizer;
 pub mod informer;
 pub mod left;

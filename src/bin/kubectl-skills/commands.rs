@@ -19,6 +19,7 @@ pub mod diff;
 pub mod docs;
 #[cfg(feature = "cluster")]
 pub mod doctor;
+pub mod explain;
 pub mod files;
 pub mod function;
 pub mod hash;
@@ -30,6 +31,7 @@ mod image_versions;
 mod images_in_use;
 pub mod import;
 pub mod inspect;
+pub mod lint;
 #[cfg(feature = "cluster")]
 pub mod live;
 #[cfg(feature = "cluster")]

@@ -52,13 +52,24 @@ pub fn load<'s>(
 ) -> Result<Loaded<'s>, Failure> {
     let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
     let stream = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;
+    let (settings, reason) = settings_of(&stream, planning, remove, cluster)?;
+    Ok(Loaded { stream, settings, reason, namespace: namespace.to_owned() })
+}
+
+/// How manifests are planned, and why by this profile.
+pub fn settings_of(
+    stream: &Stream<'_>,
+    planning: &Planning,
+    remove: bool,
+    cluster: &ClusterArgs,
+) -> Result<(Settings, String), Failure> {
     let mut config = planning.config.files.clone();
     let (profile, reason) = if planning.config.cluster {
-        let (profile, reason, maps) = from_cluster(cluster, planning.profile, &stream)?;
+        let (profile, reason, maps) = from_cluster(cluster, planning.profile, stream)?;
         config.get_or_insert_default().extend(maps);
         (profile, reason)
     } else {
-        choose_profile(&stream, planning.profile)?
+        choose_profile(stream, planning.profile)?
     };
     let settings = Settings {
         options: Options { remove, record: RecordMode::WhereAmbiguous, ..planning.options(profile) },
@@ -67,7 +78,7 @@ pub fn load<'s>(
         gates: planning.gates.clone(),
         by_themselves: false,
     };
-    Ok(Loaded { stream, settings, reason, namespace: namespace.to_owned() })
+    Ok((settings, reason))
 }
 
 /// The profile for manifests, and why; none given: the manifests decide.

@@ -30,7 +30,7 @@ mod check;
 mod continuity;
 mod decision;
 mod exchange;
-mod look;
+pub mod look;
 mod online;
 pub mod signers;
 

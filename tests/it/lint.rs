@@ -1,0 +1,360 @@
+//! `lint` by its table: testdata/lint has a folder for each rule, with manifests in which it is found (`bad.yaml`, and what is
+//! said of it in `found.txt`), some in which it is not (`near.yaml`) and, where it can be mended, what they become
+//! (`fixed.yaml`). Then the verb itself: outputs, exit codes, ignores, baselines.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test may read files and stops at the first surprise"
+)]
+
+use std::path::{Path, PathBuf};
+
+use kubectl_skills::lint::rule::{self, Level, Rule};
+use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
+use kubectl_skills::manifest::render::{Settings, choose_profile};
+use kubectl_skills::manifest::stream::{Source, Stream};
+use kubectl_skills::skill::lock::Lock;
+use serde_json::{Value, json};
+
+use crate::program::{Folder, fed, skills};
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lint");
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(root).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    all.sort();
+    all
+}
+
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn found_in(name: &str, text: &str, lock: Option<&Lock>) -> (Vec<Finding>, Source) {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    let sources = [source];
+    let stream = Stream::read_all(&sources, "team1", Default::default()).expect("manifests");
+    let (profile, _) = choose_profile(&stream, "auto").expect("a profile");
+    let all = lint(&stream, &Settings::new(profile), "team1", &Known { lock, ..Known::default() });
+    let (all, _) = ignore::take(&sources, "team1", all);
+    let [source] = sources;
+    (all, source)
+}
+
+fn of_rule(all: &[Finding], rule: &Rule) -> Vec<Finding> {
+    all.iter().filter(|one| one.rule.id == rule.id).cloned().collect()
+}
+
+fn shown(all: &[Finding]) -> String {
+    let line = |one: &Finding| {
+        format!("{}:{}:{}: {}: {one}\n", one.origin.file, one.origin.line, one.column, one.level.name())
+    };
+    all.iter().map(line).collect()
+}
+
+/// A rule that finds what it should not is switched off, and then finds nothing; one that misses is worth nothing.
+#[test]
+fn every_rule_finds_its_example_and_not_its_near_miss() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    for folder in folders() {
+        let id = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        let rule = rule::find(id).unwrap_or_else(|| panic!("{id} is no rule"));
+        let lock = read(&folder.join("skills.lock"));
+        let lock = lock
+            .map(|text| Lock::read(&text, "skills.lock").unwrap_or_else(|errors| panic!("{id}: {errors:?}")));
+        let bad = read(&folder.join("bad.yaml")).expect("an example");
+        let (all, source) = found_in("bad.yaml", &bad, lock.as_ref());
+        let found = of_rule(&all, rule);
+        assert!(!found.is_empty(), "{id} is not found: {}", shown(&all));
+        let golden = folder.join("found.txt");
+        if update {
+            std::fs::write(&golden, shown(&found)).expect("a file");
+        } else if read(&golden).as_deref() != Some(&*shown(&found)) {
+            wrong.push(format!("{id}:\n{}", shown(&found)));
+        }
+        let near = read(&folder.join("near.yaml")).expect("a near miss");
+        let (all, _) = found_in("near.yaml", &near, lock.as_ref());
+        assert_eq!(shown(&of_rule(&all, rule)), "", "{id} finds its near miss");
+        assert_eq!(rule.fix, folder.join("fixed.yaml").exists(), "{id}: an example of its fix");
+        let after = fixed(0, &source, &found).map(|(text, _)| text);
+        assert_eq!(after, read(&folder.join("fixed.yaml")), "{id}: its fix");
+        if let Some(after) = after {
+            let (all, _) = found_in("fixed.yaml", &after, lock.as_ref());
+            let left: Vec<Finding> =
+                of_rule(&all, rule).into_iter().filter(|one| one.fix.is_some()).collect();
+            assert_eq!(shown(&left), "", "{id} is found again after its fix");
+        }
+    }
+    assert!(wrong.is_empty(), "UPDATE_GOLDEN=1 writes these anew:\n{}", wrong.join("\n"));
+}
+
+/// Rules that ask registries or a cluster, and have their examples in tests/registry and tests/e2e.
+const ELSEWHERE: [&str; 4] = ["cluster-check", "image-format", "image-skill", "near-miss"];
+
+/// Rules of verdicts have their examples with the verdicts; what needs registries or a cluster has them there.
+#[test]
+fn every_rule_of_lint_has_an_example() {
+    let with: Vec<String> =
+        folders().iter().filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect();
+    let verdicts = rule::all().skip_while(|rule| rule.id != "refused").map(|rule| rule.id);
+    let verdicts: Vec<&str> = verdicts.collect();
+    let without: Vec<&str> = rule::all()
+        .map(|rule| rule.id)
+        .filter(|id| {
+            !verdicts.contains(id) && !ELSEWHERE.contains(id) && !with.iter().any(|known| known == id)
+        })
+        .collect();
+    assert_eq!(without, Vec::<&str>::new());
+}
+
+/// The page is what `explain` prints.
+#[test]
+fn the_page_of_rules_is_made_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lint-rules.md");
+    let made = rule::pages();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &made).expect("the page");
+    }
+    assert!(read(&path).as_deref() == Some(&*made), "UPDATE_DOCS=1 cargo test --test it lint");
+    assert_eq!(skills(&["explain", "--all"]).parts(), (0, &*made, ""));
+    let one = skills(&["explain", "image-moves"]);
+    assert!(one.stdout.starts_with("## image-moves\n\nwarning: ") && one.code == 0, "{one:?}");
+    let none = skills(&["explain", "image-move"]);
+    assert_eq!(
+        none.parts(),
+        (
+            2,
+            "",
+            "error: explain image-move: there is no such rule (did you mean image-moves?); 'lint --list-rules' lists them\n"
+        )
+    );
+}
+
+const BAD: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: weather
+spec:
+  template:
+    spec:
+      containers:
+      - name: agent
+        image: acme/weather:1
+        volumeMounts:
+        - {name: skill-forecast, mountPath: /etc}
+        - {name: skill-alerts, mountPath: /app/skills/alerts}
+      volumes:
+      - name: skill-forecast
+        image: {reference: 'ghcr.io/acme/forecast:1'}
+      - name: skill-alerts
+        # kubectl-skills:ignore image-moves a demo that follows its image
+        image: {reference: ghcr.io/acme/alerts}
+";
+
+/// Pipelines act on the code, machines on the text.
+#[test]
+fn findings_are_printed_for_people_and_machines() {
+    let folder = Folder::with(&[("a b.yaml", BAD)]);
+    let file = folder.path("a b.yaml");
+    let run = |more: &[&str]| skills(&[&["lint", "-q", "-f", &file], more].concat());
+    let message = "Deployment default/weather: spec.template.spec.containers[0].volumeMounts[0].mountPath: the mountPath \"/etc\" \
+                   of skill forecast hides what the container's image has there, and is read-only; give it a folder of its own, \
+                   such as /skills/forecast";
+    let text = format!("{file}:12:45: warning: {message} [mount-path-system]\n");
+    assert_eq!(run(&[]).parts(), (1, &*text, ""));
+    assert_eq!(run(&["--severity", "error"]).parts(), (0, "", ""));
+    assert_eq!(run(&["--exclude-rule", "mount-path-system"]).parts(), (0, "", ""));
+    let github = format!(
+        "::warning file={},line=12,col=45,title=mount-path-system::{message}\n",
+        file.replace(':', "%3A").replace(',', "%2C")
+    );
+    assert_eq!(run(&["-o", "github"]).parts(), (1, &*github, ""));
+    let found = json!({
+        "rule": "mount-path-system", "severity": "warning", "file": file, "document": 1, "line": 12, "column": 45,
+        "object": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "default", "name": "weather"},
+        "field": "spec.template.spec.containers[0].volumeMounts[0].mountPath",
+        "message": message.split_once("mountPath: ").expect("the field").1, "fixable": false,
+    });
+    let ignored = json!({
+        "rule": "image-moves", "severity": "warning", "file": file, "document": 1, "line": 19, "column": 28,
+        "object": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "default", "name": "weather"},
+        "field": "spec.template.spec.volumes[1].image.reference",
+        "message": "the image ghcr.io/acme/alerts of skill alerts has no tag and so the tag latest, which moves: pods that \
+                    start later may get another skill, and the config hash does not change; name a version or a digest",
+        "fixable": false, "reason": "a demo that follows its image",
+    });
+    let report = run(&["-o", "json"]).json();
+    let wanted = json!({
+        "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "LintReport", "profile": "pr332-merged",
+        "findings": [found], "ignored": [ignored], "known": [],
+    });
+    assert_eq!(report, wanted);
+    let junit = run(&["-o", "junit"]).stdout;
+    assert!(
+        junit.contains("<testsuites tests=\"1\" failures=\"1\">") && junit.contains("&quot;/etc&quot;"),
+        "{junit}"
+    );
+    let said = skills(&["lint", "-f", &file]).stderr;
+    assert_eq!(
+        said,
+        "summary: 1 warning in 1 object of 1 file; 1 ignored; profile pr332-merged because there is no AgentRuntime in the input\n"
+    );
+}
+
+/// What GitHub's code scanning takes, by the schema of OASIS.
+#[test]
+fn sarif_is_valid_by_its_schema() {
+    let folder = Folder::with(&[("a b.yaml", BAD)]);
+    let file = folder.path("a b.yaml");
+    let log = skills(&["lint", "-q", "-f", &file, "-o", "sarif"]).json();
+    let schema = include_str!("../../testdata/sarif/sarif-schema-2.1.0.json");
+    // The pattern of languages has a bracket too many, which no reader of patterns takes.
+    let schema: Value = serde_json::from_str(&schema.replace("{2}]?$", "{2}$")).expect("a schema");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&log).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let mut broken = log.clone();
+    broken["runs"][0]["results"][0]["level"] = "fatal".into();
+    assert!(!validator.is_valid(&broken), "the schema checks nothing");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert_eq!(rules.len(), rule::all().count());
+    for (result, suppressed) in run["results"].as_array().expect("results").iter().zip([false, true]) {
+        let index = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("an index");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert_eq!(result.get("suppressions").is_some(), suppressed, "{result}");
+        let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(*uri, format!("file://{}", file.replace(' ', "%20")));
+    }
+}
+
+/// A repository with a hundred old findings can be linted from today on.
+#[test]
+fn a_baseline_leaves_only_what_is_new() {
+    let folder = Folder::with(&[("a.yaml", BAD)]);
+    let path = |name: &str| folder.path(name);
+    let (file, baseline) = (path("a.yaml"), path("baseline.yaml"));
+    let said = skills(&["lint", "-f", &file, "--write-baseline", &baseline]);
+    assert_eq!(
+        said.parts(),
+        (0, "", &*format!("note: {baseline} written\nsummary: 1 finding written to {baseline}\n"))
+    );
+    let text = std::fs::read_to_string(&baseline).expect("the baseline");
+    assert_eq!(
+        text,
+        format!(
+            "apiVersion: skills.kagenti.dev/v1alpha1\nkind: LintBaseline\nfindings:\n- rule: mount-path-system\n  file: {file}\n  \
+             object: Deployment default/weather\n  field: \"spec.template.spec.containers[0].volumeMounts[0].mountPath\"\n"
+        )
+    );
+    // Lines in front change nothing; a second finding is new; one that is gone is said.
+    folder.write("a.yaml", &format!("# Weather\n\n{BAD}"));
+    let run = || skills(&["lint", "-f", &file, "--baseline", &baseline]);
+    let said = run();
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""));
+    assert!(said.stderr.contains("; 1 ignored; 1 known to the baseline; "), "{}", said.stderr);
+    folder.write("a.yaml", &BAD.replace("/app/skills/alerts", "/opt"));
+    let said = run();
+    assert_eq!((said.code, said.stdout.lines().count()), (1, 1), "{said:?}");
+    folder.write("a.yaml", &BAD.replace("/etc", "/app/skills/forecast"));
+    let said = run();
+    assert!(said.code == 0 && said.stderr.contains("; 1 of the baseline gone: write it anew; "), "{said:?}");
+    folder.write("baseline.yaml", "kind: SkillLock\n");
+    let said = run();
+    let message = format!("error: {baseline}: is no LintBaseline (write it anew with --write-baseline)\n");
+    assert_eq!(said.parts(), (3, "", &*message));
+}
+
+/// What `--fix` writes is what a person would have, and only where it is safe.
+#[test]
+fn fix_writes_into_the_files_and_prints_the_rest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lint/annotation-misses");
+    let (bad, fixed) = (root.join("bad.yaml"), root.join("fixed.yaml"));
+    let folder = Folder::with(&[("a.yaml", &read(&bad).expect("an example"))]);
+    let file = PathBuf::from(folder.path("a.yaml"));
+    let said =
+        skills(&["lint", "-f", &file.display().to_string(), "--fix", "--exclude-rule", "annotation-extra"]);
+    let wanted = format!(
+        "note: {} rewritten\nnote: 2 findings mended in 1 file\nsummary: nothing found in 2 objects of 1 file; profile \
+         pr332-merged because there is no AgentRuntime in the input\n",
+        file.display()
+    );
+    assert_eq!(said.parts(), (0, "", &*wanted));
+    assert_eq!(read(&file), read(&fixed));
+    let said = fed(&["lint", "-f", "-", "--fix"], BAD);
+    assert_eq!(said.code, 2, "{said:?}");
+}
+
+/// What the program itself writes is right in all four places, whatever the style of the manifest.
+#[test]
+fn what_is_rendered_is_clean() {
+    let places = [
+        "annotation-misses",
+        "annotation-extra",
+        "annotation-malformed",
+        "annotation-other-group",
+        "skill-folders-miss",
+        "skill-folders-extra",
+        "skill-twice",
+        "mount-nested",
+        "advice",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden/styles");
+    let (mut seen, mut found) = (0, Vec::new());
+    for entry in std::fs::read_dir(root).expect("styles") {
+        let path = entry.expect("an entry").path().join("rendered.yaml");
+        let Some(text) = read(&path) else { continue };
+        let (all, _) = found_in(&path.display().to_string(), &text, None);
+        found.extend(all.into_iter().filter(|one| places.contains(&one.rule.id)));
+        seen += 1;
+    }
+    assert_eq!(shown(&found), "");
+    assert!(seen > 30, "{seen}");
+}
+
+/// A slip in kind or group mounts nothing, and every verb says so in its way.
+#[test]
+fn a_slip_is_found() {
+    let text = "apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntme\nmetadata: {name: weather}\n";
+    let said = fed(&["lint", "-q", "-f", "-"], text);
+    assert_eq!(
+        said.parts(),
+        (
+            1,
+            "-:2:7: warning: AgentRuntme default/weather: kind \"AgentRuntme\" is not read: did you mean AgentRuntime? [near-miss]\n",
+            ""
+        )
+    );
+}
+
+/// What a plan says with its place is said once.
+#[test]
+fn a_finding_is_said_once() {
+    let text = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: weather}
+spec: {template: {spec: {containers: [{name: agent, image: a}]}}}
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: weather}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
+  skills:
+  - {name: forecast, image: 'r/a', mountPath: /etc}
+";
+    let (all, _) = found_in("a.yaml", text, None);
+    let found: Vec<(usize, &str)> = all.iter().map(|one| (one.origin.line, one.rule.id)).collect();
+    assert_eq!(found, [(13, "image-moves"), (13, "mount-path-system")]);
+}
+
+/// Levels have an order that the threshold goes by.
+#[test]
+fn levels_are_ordered() {
+    assert!(Level::ALL.is_sorted());
+}
