@@ -8,6 +8,7 @@ use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::lint::baseline::Baseline;
 use kubectl_skills::lint::rule::{self, Level, Rule};
 use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
+use kubectl_skills::manifest::near_miss;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
 
@@ -15,7 +16,7 @@ use self::images::Images;
 use self::output::Found;
 use super::files::settings_of;
 use super::image_source::SourceArgs;
-use super::near_miss;
+
 use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
