@@ -1,6 +1,7 @@
 //! YAML text with positions: split into documents, read as Go reads it, edited byte by byte.
 
 pub mod document;
+pub mod duplicates;
 pub mod edit;
 pub mod emit;
 mod error;

@@ -352,6 +352,10 @@ impl Reader<'_> {
                 continue;
             };
             if value.is_null() {
+                // A policy or a lock that is commented out would be none.
+                if matches!(option.name, "policy" | "lock") {
+                    self.refuse(&field, "has no value", "give it the text of a file, or leave the key out");
+                }
                 continue;
             }
             let holds_objects = matches!(

@@ -11,6 +11,7 @@ use kubectl_skills::api::nearest::nearest;
 use kubectl_skills::api::object::Origin;
 use kubectl_skills::api::profile::PROFILES;
 use kubectl_skills::api::workload::Kinds;
+use kubectl_skills::yaml::duplicates::is_there_already;
 use kubectl_skills::yaml::node::NodeId;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::Value;
@@ -110,9 +111,14 @@ pub fn read(name: &str, folder: &Path, text: &str) -> Result<Vec<Setting>, Vec<I
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let value = document.to_value().map_err(syntax)?;
     let mut reader = Reader { name, folder, slice, document: &document, errors: Vec::new(), out: Vec::new() };
+    // Of two policies or locks the last would count, and whoever reads the file may have seen the first.
+    for (at, key) in document.duplicate_keys() {
+        let (message, help) = is_there_already(&key);
+        reader.refuse(at, "", message, help);
+    }
     match &value {
         Value::Null => {}
-        Value::Object(map) => {
+        Value::Object(map) if reader.errors.is_empty() => {
             for (id, place) in document.tree.entries(0) {
                 // Both were read for the map.
                 let Ok(key) = document.key_text(id) else { continue };
@@ -121,6 +127,7 @@ pub fn read(name: &str, folder: &Path, text: &str) -> Result<Vec<Setting>, Vec<I
                 }
             }
         }
+        Value::Object(_) => {}
         other => reader.refuse(0, "", format!("must be keys and values, found {}", type_name(other)), ""),
     }
     if reader.errors.is_empty() { Ok(reader.out) } else { Err(reader.errors) }
@@ -155,6 +162,10 @@ impl Reader<'_> {
             return self.refuse(at, name, "unknown key", did_you_mean(name, &known));
         };
         if value.is_null() {
+            // A policy or a lock that is commented out would be none.
+            if matches!(key.kind, Kind::File) {
+                self.refuse(at, name, "has no value", "name a file, or leave the key out");
+            }
             return;
         }
         let before = self.errors.len();
@@ -302,6 +313,21 @@ mod tests {
         );
         assert_eq!(reported("config-from: /etc/config.yaml\n"), "config-from=[\"/etc/config.yaml\"]\n");
         assert_eq!(reported("namespace:\nprofile: ~\n"), "");
+    }
+
+    /// The second of two policies would count where the first is read, and one without a file would ask for nothing.
+    #[test]
+    fn a_policy_is_named_once() {
+        assert_eq!(
+            reported("policy: strict.yaml\nfeature-gates: {a: true, a: false}\npolicy: lax.yaml\n"),
+            "a/.kubectl-skills.yaml:3:1: the key \"policy\" is there already (remove one of the two)\n\
+             a/.kubectl-skills.yaml:2:26: the key \"a\" is there already (remove one of the two)\n"
+        );
+        assert_eq!(
+            reported("policy:\nlocked: ~\n"),
+            "a/.kubectl-skills.yaml:1:1: policy: has no value (name a file, or leave the key out)\n\
+             a/.kubectl-skills.yaml:2:1: locked: has no value (name a file, or leave the key out)\n"
+        );
     }
 
     /// A key that were passed over would render something else than its author believes.

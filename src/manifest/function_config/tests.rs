@@ -78,6 +78,17 @@ fn nothing_said_means_defaults() {
     }
 }
 
+/// Whoever empties the text of a policy has not said that all is allowed.
+#[test]
+fn a_policy_without_text_is_a_defect() {
+    let object = "SkillsFunction skills: ";
+    let help = "has no value (give it the text of a file, or leave the key out)";
+    assert_eq!(
+        read(&function(json!({"policy": null, "lock": null}))),
+        Err(vec![format!("{object}spec.policy: {help}"), format!("{object}spec.lock: {help}")])
+    );
+}
+
 /// kpt's `-- key=value` arrives so, and kustomize hands a ConfigMap on as it is.
 #[test]
 fn a_config_map_holds_options_as_text() {

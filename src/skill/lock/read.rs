@@ -1,7 +1,5 @@
 //! Reads a lock: strict in what is known, so that no slip of the pen turns a check off; what is not known is passed over.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::peers::IMPORTED;
@@ -12,7 +10,8 @@ use crate::api::image_reference;
 use crate::api::names::{SKILLS_GROUP, VERSION};
 use crate::api::object::Origin;
 use crate::skill::oci::Digest;
-use crate::yaml::node::{NodeId, NodeKind};
+use crate::yaml::duplicates::is_there_already;
+use crate::yaml::node::NodeId;
 use crate::yaml::path::display;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
@@ -103,27 +102,9 @@ impl Reader<'_> {
 
     /// Kubernetes' reader takes the last of two; who looks at the file may have read the first.
     fn duplicates(&mut self) {
-        let tree = &self.document.tree;
-        let mut keys: Vec<(Cow<'_, str>, NodeId)> = Vec::new();
-        for (id, node) in tree.nodes.iter().enumerate() {
-            if !matches!(node.kind, NodeKind::Mapping { .. }) {
-                continue;
-            }
-            let Ok(id) = NodeId::try_from(id) else { return };
-            keys.clear();
-            let texts =
-                tree.entries(id).filter_map(|(key, _)| Some((self.document.key_text(key).ok()?, key)));
-            keys.extend(texts);
-            // Keys that are equal stay in their order.
-            keys.sort_by(|(one, _), (other, _)| one.cmp(other));
-            for pair in keys.windows(2) {
-                if let [(one, _), (other, at)] = pair
-                    && one == other
-                {
-                    let message = format!("the key {other:?} is there already");
-                    self.refuse_at(*at, &[], message, "remove one of the two");
-                }
-            }
+        for (at, key) in self.document.duplicate_keys() {
+            let (message, help) = is_there_already(&key);
+            self.refuse_at(at, &[], message, help);
         }
     }
 

@@ -81,9 +81,8 @@ fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
         let found = each().flatten().fold(0, u64::saturating_add);
         // Where it is reported of the skill already, once is enough; an exception for the skill is none for the sum.
         let is_reported = |index: usize| {
-            let about = |one: &Broken| {
-                one.skill == Some(index) && matches!(one.rule, RuleId::Size | RuleId::Locked)
-            };
+            let about =
+                |one: &Broken| one.skill == Some(index) && matches!(one.rule, RuleId::Size | RuleId::Locked);
             out.iter().any(about)
         };
         let unknown = each().enumerate().find(|(index, count)| count.is_none() && !is_reported(*index));
@@ -205,7 +204,8 @@ impl Judge<'_> {
             }
             (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
                 format!("is not signed as a whole: the lock has a signature of {} {}", one.of, one.digest),
-                "have the index signed, which names the manifests of all platforms, and lock it again".to_owned(),
+                "have the index signed, which names the manifests of all platforms, and lock it again"
+                    .to_owned(),
             ),
             (_, Some(one), _) => (
                 format!("is signed by {}, whom the policy does not name", shown(&one.signer)),

@@ -16,6 +16,8 @@ use crate::api::nearest::nearest;
 use crate::api::object::Origin;
 use crate::skill::oci::Digest;
 use crate::skill::pattern::whole;
+use crate::yaml::duplicates::is_there_already;
+use crate::yaml::node::NodeId;
 use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 
 /// What makes a policy of one that demands nothing.
@@ -52,6 +54,11 @@ pub fn read(
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let value = document.to_value().map_err(syntax)?;
     let mut reader = Reader { file, slice, document: &document, key_file, errors: Vec::new() };
+    // Of two the last would count: a later `pinned: false` turns off the rule that whoever reviews the file has read.
+    for (at, key) in document.duplicate_keys() {
+        let (message, help) = is_there_already(&key);
+        reader.refuse_at(at, &[], message, help);
+    }
     let policy = reader.policy(&value);
     if reader.errors.is_empty() { Ok(policy) } else { Err(reader.errors) }
 }
@@ -92,6 +99,10 @@ impl Reader<'_> {
             let own = |id: &_| self.document.key_text(*id).is_ok_and(|text| text == key.as_str());
             at = self.document.tree.entries(parent).map(|(id, _)| id).filter(own).last().unwrap_or(at);
         }
+        self.refuse_at(at, path, message, help);
+    }
+
+    fn refuse_at(&mut self, at: NodeId, path: &[Step], message: impl Into<String>, help: impl Into<String>) {
         let (line, column) = self.document.position(at);
         let (line, column) = self.slice.place(line, column);
         self.errors.push(InputError {

@@ -323,7 +323,20 @@ fn a_pattern_of_images_begins_with_their_registry() {
         ))
     };
     let help = "(write HOST/PATH*, such as ghcr.io/acme/* or docker.io/acme/*, or the image itself)";
-    for wide in ["*", "**", "*/*", "*:*", "*:latest", "*/pdf", "gh*.io/acme/*", "*.io/a", "acme/*", "pdf*", "/*", "ghcr.io*"] {
+    for wide in [
+        "*",
+        "**",
+        "*/*",
+        "*:*",
+        "*:latest",
+        "*/pdf",
+        "gh*.io/acme/*",
+        "*.io/a",
+        "acme/*",
+        "pdf*",
+        "/*",
+        "ghcr.io*",
+    ] {
         assert_eq!(
             policy(wide, wide),
             format!(
@@ -332,7 +345,15 @@ fn a_pattern_of_images_begins_with_their_registry() {
             )
         );
     }
-    for narrow in ["ghcr.io/acme/*", "ghcr.io/*", "localhost:5000/*", "localhost/a*", "docker.io/acme/*:1", "pdf", "acme/pdf"] {
+    for narrow in [
+        "ghcr.io/acme/*",
+        "ghcr.io/*",
+        "localhost:5000/*",
+        "localhost/a*",
+        "docker.io/acme/*:1",
+        "pdf",
+        "acme/pdf",
+    ] {
         assert_eq!(policy(narrow, narrow), "read", "{narrow}");
     }
 }
@@ -395,6 +416,12 @@ fn every_defect_is_reported_with_its_place() {
         (
             &format!("{head}spec:\n  signedBy: [{{identityRegexp: 'a)|(.*', issuer: b}}]\n"),
             "policy.yaml:4:15: spec.signedBy[0].identityRegexp: \"a)|(.*\" is no regular expression: error: unopened group\n",
+        ),
+        // Whoever reviews the first does not see the second, and the second counts.
+        (
+            &format!("{head}spec:\n  pinned: true\n  limits: {{files: 1, 'files': 9}}\n  pinned: false\n"),
+            "policy.yaml:6:3: the key \"pinned\" is there already (remove one of the two)\n\
+             policy.yaml:5:22: the key \"files\" is there already (remove one of the two)\n",
         ),
         (
             &format!("{head}spec:\n  signedBy: []\n"),
