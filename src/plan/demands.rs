@@ -10,6 +10,8 @@ use crate::validate::admission_review::{Answer, Review};
 use crate::validate::findings::Finding;
 #[cfg(feature = "skill")]
 use crate::validate::findings::rules;
+#[cfg(all(feature = "skill", feature = "internals"))]
+use crate::validate::policy::check_written;
 #[cfg(feature = "skill")]
 use crate::validate::policy::{Listed, check};
 
@@ -40,16 +42,30 @@ pub fn of_list(options: &Options, skills: &[Skill]) -> Vec<Finding> {
     findings
 }
 
+/// What the policy says of a stored list that an operator mounts as it is written: what a lock makes of a tag is nothing to it.
+#[cfg(all(feature = "skill", feature = "internals"))]
+fn as_written(options: &Options, skills: &[Skill]) -> Vec<Finding> {
+    let policy = options.policy.as_deref().filter(|_| options.profile.mounts() && options.pins.is_some());
+    policy.map(|policy| check_written(policy, skills)).unwrap_or_default()
+}
+
+/// This build judges no policies, and cannot be given one.
+#[cfg(all(not(feature = "skill"), feature = "internals"))]
+fn as_written(_: &Options, _: &[Skill]) -> Vec<Finding> {
+    Vec::new()
+}
+
 /// The answer to a review, where lock and policy are asked as well: what would not be carried out is not stored either.
 #[cfg(feature = "internals")]
 pub fn reviewed(review: &Review, answer: Answer, options: &Options) -> Answer {
     // Who takes an object away breaks nothing, and must be able to.
     let spec = match &review.spec {
-        Ok(spec) if answer.allowed && review.is_to_stay() => spec,
+        Ok(spec) if answer.allowed && review.may_bring_skills() => spec,
         _ => return answer,
     };
-    let said: Vec<String> = of_list(options, &spec.skills)
+    let said: Vec<String> = [of_list(options, &spec.skills), as_written(options, &spec.skills)]
         .iter()
+        .flatten()
         .map(|finding| format!("{finding} ({})", finding.help))
         .collect();
     if said.is_empty() { answer } else { Answer::refused(403, said.join("; ")) }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::agent_runtime::AgentRuntimeSpec;
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill};
 use crate::api::names::{AGENT_RUNTIME, VERSION};
 use crate::api::object::{Object, ObjectRef};
 use crate::api::profile::Profile;
@@ -30,6 +30,8 @@ pub struct Review {
     pub deleting: bool,
     /// Its spec, or why it is not readable.
     pub spec: Result<AgentRuntimeSpec, String>,
+    /// The skills that it had before; none of an object that is created, or that could not be read.
+    pub before: Vec<Skill>,
 }
 
 /// What differs from the operator's webhook; nothing by default.
@@ -111,6 +113,7 @@ impl Review {
             return Err("request.object is missing".to_owned());
         }
         let object = object.unwrap_or(&Value::Null);
+        let before = review.pointer("/request/oldObject").filter(|_| operation == Operation::Update);
         let given = Object(object);
         let or = |own: &str, of_request: &str| if own.is_empty() { of_request } else { own }.to_owned();
         Ok(Self {
@@ -126,6 +129,10 @@ impl Review {
             deleting: given.is_being_deleted(),
             spec: AgentRuntimeSpec::from_object(object)
                 .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            before: before
+                .and_then(|before| AgentRuntimeSpec::from_object(before).ok())
+                .map(|spec| spec.skills)
+                .unwrap_or_default(),
         })
     }
 
@@ -134,9 +141,12 @@ impl Review {
         self.operation != Operation::Delete && !(self.deleting && extra.pass_deleting) && self.spec.is_ok()
     }
 
-    /// Whether the object is there after the request, and not only until its finalizers are gone.
-    pub fn is_to_stay(&self) -> bool {
-        self.operation != Operation::Delete && !self.deleting
+    /// Whether the object may have skills after the request that it had not before. One that is being deleted must be able to lose
+    /// its finalizers, and may be held by them for as long as anybody likes.
+    pub fn may_bring_skills(&self) -> bool {
+        let is_old = |skill: &Skill| self.before.contains(skill);
+        let brings_none = self.spec.as_ref().is_ok_and(|spec| spec.skills.iter().all(is_old));
+        self.operation != Operation::Delete && !(self.deleting && brings_none)
     }
 
     /// Judges the request.

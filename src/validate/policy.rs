@@ -4,10 +4,21 @@
 use super::findings::{Finding, Rule, rules, skill_path};
 use crate::api::agent_runtime::Skill;
 use crate::api::object::ObjectRef;
-use crate::skill::policy::{Enforced, RuleId};
+use crate::skill::policy::{Broken, Enforced, RuleId};
 
 /// A list of skills; whose it is, where it is not that of the object that is judged.
 pub type Listed<'l> = (Option<&'l ObjectRef>, &'l [Skill]);
+
+/// What a list breaks that an operator mounts as it is written, whatever a lock would make of it.
+pub fn check_written(enforced: &Enforced, skills: &[Skill]) -> Vec<Finding> {
+    let broken = enforced.judge_written(skills.iter().map(|skill| skill.image.as_str()));
+    let finding = |one: Broken| {
+        let index = one.skill?;
+        let message = format!("{} {}", skills.get(index)?.image, one.message);
+        Some(Finding { help: one.help, ..Finding::new(rule(one.rule), skill_path(index, "image"), message) })
+    };
+    broken.into_iter().filter_map(finding).collect()
+}
 
 /// What the lists of one agent break together.
 pub fn check(enforced: &Enforced, lists: &[Listed<'_>]) -> Vec<Finding> {
@@ -16,7 +27,7 @@ pub fn check(enforced: &Enforced, lists: &[Listed<'_>]) -> Vec<Finding> {
         .flat_map(|(of, list)| list.iter().enumerate().map(move |(index, skill)| (*of, index, skill)))
         .collect();
     let broken = enforced.judge(skills.iter().map(|(_, _, skill)| skill.image.as_str()));
-    let finding = |one: crate::skill::policy::Broken| {
+    let finding = |one: Broken| {
         let rule = rule(one.rule);
         let at = one.skill.and_then(|index| skills.get(index));
         let finding = match at {

@@ -192,8 +192,62 @@ fn every_face_says_the_same() {
     let answer = judge(&review);
     assert_eq!((answer.allowed, answer.code), (false, 403));
     says_all("webhook", &answer.message);
-    let going = Review { deleting: true, ..review };
-    assert!(judge(&going).allowed, "what is being deleted keeps no finalizer for a policy");
+    // What is being deleted keeps no finalizer for a policy, and gets no skill by one.
+    let going = |before: &Value| {
+        let mut object = items[1].clone();
+        object["metadata"]["deletionTimestamp"] = "2026-11-27T00:00:00Z".into();
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u",
+            "operation": "UPDATE", "kind": {"group": "agent.kagenti.dev", "version": "v1alpha1", "kind": "AgentRuntime"},
+            "namespace": "team1", "name": "weather", "object": object, "oldObject": before}});
+        judge(&Review::read(profile, body.to_string().as_bytes()).expect("a review"))
+    };
+    assert!(going(&items[1]).allowed);
+    let mut fewer = items[1].clone();
+    fewer["spec"]["skills"].as_array_mut().expect("skills").pop();
+    for before in [fewer, json!(null)] {
+        let answer = going(&before);
+        assert_eq!((answer.allowed, answer.code), (false, 403), "{before}");
+        says_all("webhook", &answer.message);
+    }
+}
+
+/// The operator mounts what the AgentRuntime says: what a lock makes of the tag is nothing to it.
+#[test]
+fn what_an_operator_mounts_is_judged_as_written() {
+    let mounting = Profile::by_name("pr332-merged").expect("a profile");
+    let looking_on = Profile::by_name("head").expect("a profile");
+    assert!(mounting.mounts() && !looking_on.mounts());
+    let answer = |profile: &'static Profile, spec: &str, image: &str| {
+        let text = format!("apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec: {spec}\n");
+        let policy = policy::read("policy.yaml", &text, &mut |_| Err("none".to_owned())).expect("a policy");
+        let lock = Arc::new(Lock::read(&lock(), "skills.lock").expect("a lock"));
+        let enforced = Enforced::new(policy.into(), Arc::clone(&lock), "2026-11-27".parse().expect("a day"));
+        let options = Options {
+            policy: Some(Arc::new(enforced)),
+            pins: Some(Arc::new(lock.pins("skills.lock"))),
+            ..Options::new(profile)
+        };
+        let mut object =
+            kubectl_skills::yaml::resolve::first_document(MANIFEST.split("---\n").nth(1).expect("an object"))
+                .expect("an object");
+        object["spec"]["skills"] = json!([{"name": "pdf", "image": image, "mountPath": "/skills/pdf"}]);
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u",
+            "operation": "CREATE", "kind": {"group": profile.names.group, "version": "v1alpha1", "kind": "AgentRuntime"},
+            "namespace": "team1", "name": "weather", "object": object}});
+        let review = Review::read(profile, body.to_string().as_bytes()).expect("a review");
+        reviewed(&review, review.judge(profile, Rivals::Unknown, Extra::default()), &options).message
+    };
+    let (tag, digest) = ("ghcr.io/acme/pdf:1", format!("ghcr.io/acme/pdf:1@{ONE}"));
+    let words = "is not named by digest, and the operator mounts what its tag names when a pod starts";
+    let facts =
+        ["{pinned: true}", "{licenses: [Apache-2.0]}", "{allowedTools: [Read]}", "{limits: {files: 9}}"];
+    for spec in facts {
+        let said = answer(mounting, spec, tag);
+        assert!(said.contains(words), "{spec}: {said}");
+        assert_eq!(answer(mounting, spec, &digest), "", "{spec}");
+        assert_eq!(answer(looking_on, spec, tag), "", "{spec}: whoever mounts it pins it by the lock");
+    }
+    assert_eq!(answer(mounting, "{registries: [ghcr.io/acme]}", tag), "", "which is no word about content");
 }
 
 /// What one binding may add depends on what the agent has.

@@ -50,7 +50,11 @@ fn agent_runtimes_are_judged_by_what_the_files_say_now() {
         object["spec"]["skills"][0]["image"] = json!(image);
         object
     };
-    assert_eq!(allowed(&mut client, &object("ghcr.io/acme/pdf:1")), json!({"uid": "5e9a", "allowed": true}));
+    let pinned = |image: &str| object(&format!("{image}@{ONE}"));
+    assert_eq!(allowed(&mut client, &pinned("ghcr.io/acme/pdf:1")), json!({"uid": "5e9a", "allowed": true}));
+    // The operator of this profile mounts what the object says: what the lock makes of a tag is nothing to it.
+    let tagged = allowed(&mut client, &object("ghcr.io/acme/pdf:1"));
+    assert!(message(&tagged).contains("ghcr.io/acme/pdf:1 is not named by digest, and the operator mounts"), "{tagged}");
     let refused = allowed(&mut client, &object("ghcr.io/stranger/pdf:1"));
     let said = message(&refused);
     for wanted in [
@@ -67,11 +71,11 @@ fn agent_runtimes_are_judged_by_what_the_files_say_now() {
     write(folder.path(), "ghcr.io/stranger", "ghcr.io/stranger/pdf:1");
     // The two files are not replaced at one moment.
     let end = Instant::now() + Duration::from_secs(60);
-    while allowed(&mut client, &object("ghcr.io/stranger/pdf:1"))["allowed"] == false {
+    while allowed(&mut client, &pinned("ghcr.io/stranger/pdf:1"))["allowed"] == false {
         assert!(Instant::now() < end, "waited for the files");
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(allowed(&mut client, &object("ghcr.io/acme/pdf:1"))["allowed"], false);
+    assert_eq!(allowed(&mut client, &pinned("ghcr.io/acme/pdf:1"))["allowed"], false);
 }
 
 #[test]

@@ -31,6 +31,12 @@ impl Enforced {
         self.today
     }
 
+    /// What images break of it that are mounted as they are written, where `judge` is given those that a lock has pinned: without a
+    /// digest, the tag is looked up again on each node, and no rule about digest or content holds.
+    pub fn judge_written<'i>(&self, images: impl IntoIterator<Item = &'i str>) -> Vec<Broken> {
+        judge::unpinned(&self.policy, images, self.today)
+    }
+
     /// What the images of one agent break.
     pub fn judge<'i>(&self, images: impl IntoIterator<Item = &'i str>) -> Vec<Broken> {
         let asked = |image| Asked { image, known: self.lock.find(image) };

@@ -65,6 +65,27 @@ pub fn judge(policy: &Policy, skills: &[Asked<'_>], today: Date) -> Vec<Broken> 
     out
 }
 
+/// Images without a digest where a policy asks for one, or for anything that only a digest stands for.
+pub(super) fn unpinned<'i>(
+    policy: &Policy,
+    images: impl IntoIterator<Item = &'i str>,
+    today: Date,
+) -> Vec<Broken> {
+    let mut out = Vec::new();
+    let images = images.into_iter().enumerate();
+    for (index, image) in images.filter(|_| policy.pinned || policy.needs_facts()) {
+        let mut judge = Judge { policy, image, index, today, out: &mut out };
+        if !is_pinned(image) {
+            judge.broken(
+                RuleId::Pinned,
+                "is not named by digest, and the operator mounts what its tag names when a pod starts",
+                "write IMAGE:TAG@sha256:DIGEST into the object, with the digest of the lock",
+            );
+        }
+    }
+    out
+}
+
 /// What the skills break together. No exception is about it: those name an image.
 fn together(policy: &Policy, skills: &[Asked<'_>], out: &mut Vec<Broken>) {
     type Count = fn(&Facts) -> Option<u64>;

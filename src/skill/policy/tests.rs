@@ -340,7 +340,7 @@ fn a_pattern_of_images_begins_with_their_registry() {
         assert_eq!(
             policy(wide, wide),
             format!(
-                "policy.yaml:4:36: spec.signedBy[0].images[0]: \"{wide}\" does not begin with the host of a registry {help}\n\
+                "policy.yaml:4:45: spec.signedBy[0].images[0]: \"{wide}\" does not begin with the host of a registry {help}\n\
                  policy.yaml:5:17: spec.exceptions[0].image: \"{wide}\" does not begin with the host of a registry {help}\n"
             )
         );
