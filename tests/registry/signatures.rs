@@ -321,16 +321,28 @@ fn an_index_is_not_the_manifest_of_a_platform() {
     let server = healthy(&model);
     refused(&verify(&server, &key, &[]), &["it has no signature", "it is an index", "--platform"]);
     refused(&verify(&server, &key, &["--platform", "linux/amd64"]), &["it has no signature"]);
+    // The nodes of the other platform may have anything.
     let found = verify(&server, &key, &["--platform", "linux/arm64", "-o", "json"]);
-    let signature = &found.json()["images"][0]["signatures"][0];
+    let said = &found.json()["images"][0];
+    let signature = &said["signatures"][0];
     assert_eq!(
-        (found.code, &signature["of"], &signature["platform"], &signature["digest"]),
-        (0, &json!("manifest"), &json!("linux/arm64"), &json!(arm))
+        (found.code, &said["verified"], &signature["of"], &signature["platform"], &signature["digest"]),
+        (1, &json!(false), &json!("manifest"), &json!("linux/arm64"), &json!(arm))
     );
+    refused(
+        &verify(&server, &key, &["--platform", "linux/arm64"]),
+        &["only its manifest is signed: that of linux/arm64, and not the index", &format!("a/b@{arm}")],
+    );
+    // Nor is what is attested of one platform said of all of them.
+    attach(&model, &arm, &key.bundle(&arm, SLSA));
     let none = verify(&server, &key, &["--platform", "linux/s390x"]);
     assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{none:?}");
 
     attach(&model, &index, &key.bundle(&index, SIGN));
+    let attested = ["--platform", "linux/arm64", "--attestation", "slsaprovenance1"];
+    refused(&verify(&server, &key, &attested), &["it is signed, and lacks what --attestation demands"]);
+    attach(&model, &index, &key.bundle(&index, SLSA));
+    assert_eq!(verify(&server, &key, &attested).code, 0);
     let found = verify(&server, &key, &["-o", "json"]).json();
     assert_eq!(
         (&found["images"][0]["signatures"][0]["of"], &found["images"][0]["digest"]),

@@ -148,8 +148,9 @@ impl Judged {
         self.is_signed() && self.missing().next().is_none()
     }
 
+    /// Whether what the reference names is: a signature of one platform's manifest says nothing about the others.
     fn is_signed(&self) -> bool {
-        self.signatures().next().is_some()
+        self.signatures().any(|(_, _, one)| one.digest == self.checked.root.digest)
     }
 
     fn signatures(&self) -> impl Iterator<Item = (&Part, &Digest, &Verified)> {
@@ -160,11 +161,14 @@ impl Judged {
         self.checked.verified().filter(|(_, _, one)| !one.is_signature())
     }
 
-    /// Demanded types of which there is none.
+    /// Demanded types of which there is none, about what has to be signed.
     fn missing(&self) -> impl Iterator<Item = &String> {
-        self.demanded.iter().filter(|kind| {
-            !self.checked.verified().any(|(_, _, one)| one.predicate_type.as_ref() == Some(*kind))
-        })
+        let root = &self.checked.root.digest;
+        let is_there = |kind: &String| {
+            let mut all = self.checked.verified();
+            all.any(|(_, _, one)| one.digest == *root && one.predicate_type.as_ref() == Some(kind))
+        };
+        self.demanded.iter().filter(move |kind| !is_there(kind))
     }
 
     /// What a part is, where that is not clear.

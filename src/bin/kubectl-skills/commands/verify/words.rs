@@ -74,6 +74,15 @@ pub fn not_verified(judged: &Judged) -> (String, String) {
     let attested = judged.attestations().next().is_some();
     let message = if judged.is_signed() {
         "it is signed, and lacks what --attestation demands".to_owned()
+    } else if let Some((part, _, signed)) = judged.signatures().next() {
+        help.push(format!(
+            "other platforms may have anything: have the index signed, or use what is signed: {}",
+            judged.by_digest(&signed.digest)
+        ));
+        format!(
+            "only its manifest is signed{}, and not the index",
+            judged.part(part).replace(" of the manifest of", ": that of")
+        )
     } else if attested && refused.is_empty() {
         help.push(
             "an attestation says something about an image, and vouches for nothing else; cosign takes it for a signature, and \
@@ -101,7 +110,7 @@ pub fn not_verified(judged: &Judged) -> (String, String) {
     if refused.len() > LISTED {
         help.push(format!("and {} more; -o json lists all", refused.len() - LISTED));
     }
-    if !judged.is_signed() {
+    if judged.signatures().next().is_none() {
         help.extend(mend(judged));
     }
     (message, help.join("\n"))
