@@ -41,6 +41,17 @@ fn names(folder: &Folder, name: &str) -> Vec<String> {
 }
 
 /// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
+/// What is built of a kustomization is no file; whoever says so has to say which are.
+#[test]
+fn nothing_is_written_into_what_is_built() {
+    for verb in [&["render"][..], &["migrate"], &["update"], &["copy", "--to-registry", "localhost:1/a"]] {
+        let said = crate::program::skills(&[verb, &["-k", "ov", "-i"]].concat());
+        let wanted = "-i writes into files, and what is built of ov is none: name its folder and those of its bases with -f, such as -f base \
+                      -f overlays/prod";
+        assert!(said.code == 2 && said.stderr.contains(wanted), "{verb:?}: {said:?}");
+    }
+}
+
 #[test]
 fn an_adopted_reference_comes_back_as_it_was_written() {
     for volume in [

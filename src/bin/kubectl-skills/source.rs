@@ -68,6 +68,23 @@ impl Input {
         !self.files.is_empty() || self.kustomize.is_some()
     }
 
+    /// Refuses what cannot be written into.
+    pub fn check_in_place(&self) -> Result<(), Failure> {
+        if let Some(folder) = &self.kustomize {
+            return Err(Failure::Usage(format!(
+                "-i writes into files, and what is built of {} is none: name its folder and those of its bases with -f, such as \
+                 -f base -f overlays/prod",
+                folder.display()
+            )));
+        }
+        if self.files.iter().any(|file| file.as_os_str() == "-") {
+            return Err(Failure::Usage(
+                "-i writes into files, and standard input is none: leave one of them out".into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Reads all of them. All defects are reported, not only the first; an input without any object is one of them, for
     /// that is how a pipeline looks whose first part failed.
     pub fn read(&self) -> Result<Inputs, Failure> {

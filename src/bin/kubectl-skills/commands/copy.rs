@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR|TAR", requires = "to_registry", conflicts_with = "to_layout")]
     from_layout: Option<String>,
     /// With --to-registry: write the new references into the files; without, the manifests are printed
-    #[arg(short = 'i', long, requires = "to_registry", conflicts_with_all = ["kustomize", "to_layout", "dry_run"])]
+    #[arg(short = 'i', long, requires = "to_registry", conflicts_with_all = ["to_layout", "dry_run"])]
     in_place: bool,
     /// With -f: print which images would go where, and copy nothing
     #[arg(long, requires = "Input")]
@@ -102,12 +102,10 @@ struct Order {
 }
 
 fn manifests(args: &Args) -> Run {
-    let inputs = args.input.read()?;
-    if args.in_place && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "-i writes into files, and standard input is none: leave one of them out".into(),
-        ));
+    if args.in_place {
+        args.input.check_in_place()?;
     }
+    let inputs = args.input.read()?;
     let kinds = args.kinds.resolve()?;
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let orders = orders(args, &skill_images(&stream, kinds)?)?;

@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Place::SkillBinding, value_name = "SkillBinding|AgentRuntime", hide_possible_values = true)]
     to: Place,
     /// Write into the files; those in which nothing changes are not touched
-    #[arg(short = 'i', long, conflicts_with = "kustomize")]
+    #[arg(short = 'i', long)]
     in_place: bool,
     #[command(flatten)]
     input: Input,
@@ -49,12 +49,10 @@ enum Place {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    let inputs = args.input.read()?;
-    if args.in_place && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "-i writes into files, and standard input is none: leave one of them out".into(),
-        ));
+    if args.in_place {
+        args.input.check_in_place()?;
     }
+    let inputs = args.input.read()?;
     let stream = Stream::read(&inputs.sources, args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE))?;
     let to = match args.to {
         Place::SkillBinding => To::SkillBinding,

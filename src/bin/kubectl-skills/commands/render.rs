@@ -49,7 +49,7 @@ pub struct Args {
     /// others are, and the error says which. Several files are not replaced at one moment. Mode, owner, access lists and
     /// extended attributes are kept, or a warning says what is not. Links are followed, but not out of the folders that
     /// were given.
-    #[arg(short = 'i', long, conflicts_with_all = ["output", "kustomize"])]
+    #[arg(short = 'i', long, conflicts_with = "output")]
     in_place: bool,
     /// With -i: take skills out of AgentRuntimes whose CRD does not know them any more
     ///
@@ -101,12 +101,10 @@ enum Output {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    let inputs = args.input.read()?;
-    if args.in_place && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "-i writes into files, and standard input is none: leave one of them out".into(),
-        ));
+    if args.in_place {
+        args.input.check_in_place()?;
     }
+    let inputs = args.input.read()?;
     let planning = args.planning.resolve_for(args.remove)?;
     let mut loaded = load(&inputs, args.namespace.as_deref(), &planning, args.remove, &args.cluster)?;
     if args.in_place {

@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long)]
     allow_signer_change: bool,
     /// Write into the files; without, the manifests are printed
-    #[arg(short = 'i', long, conflicts_with = "kustomize")]
+    #[arg(short = 'i', long)]
     in_place: bool,
     /// Print which images would get which versions, and write nothing but --pr-body
     #[arg(long, conflicts_with = "in_place")]
@@ -168,12 +168,10 @@ enum Decision {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
-    let inputs = args.input.read_with_kustomizations()?;
-    if args.in_place && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "-i writes into files, and standard input is none: leave one of them out".into(),
-        ));
+    if args.in_place {
+        args.input.check_in_place()?;
     }
+    let inputs = args.input.read_with_kustomizations()?;
     let kinds = args.kinds.resolve()?;
     let stream = stream(&inputs, kinds)?;
     let found = of_manifests(&inputs, &stream, kinds)?;
