@@ -21,6 +21,11 @@ impl Enforced {
         Self { policy, lock, today }
     }
 
+    /// The same on another day.
+    pub fn on(&self, today: Date) -> Self {
+        Self { today, ..self.clone() }
+    }
+
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -35,6 +35,12 @@ pub struct InForce {
 }
 
 impl InForce {
+    /// The same on another day, on which exceptions may have ended.
+    fn on(&self, today: Date) -> Self {
+        let policy = self.policy.as_ref().map(|policy| Arc::new(policy.on(today)));
+        Self { policy, pins: self.pins.clone() }
+    }
+
     /// Options of plans by which it holds.
     pub fn of(&self, options: Options) -> Options {
         Options { policy: self.policy.clone(), pins: self.pins.clone(), ..options }
@@ -53,12 +59,13 @@ struct Seen {
 pub struct PolicyFiles {
     args: PolicyArgs,
     seen: Option<Seen>,
+    last: InForce,
 }
 
 impl PolicyFiles {
     /// Files that nobody has read yet.
     pub fn new(args: PolicyArgs) -> Self {
-        Self { args, seen: None }
+        Self { args, seen: None, last: InForce::default() }
     }
 
     /// What holds, where it is not what was said last.
@@ -66,14 +73,24 @@ impl PolicyFiles {
     /// # Errors
     /// A file that cannot be read; what held before should stay.
     pub fn look(&mut self) -> Result<Option<InForce>, String> {
-        let today = today();
+        self.look_on(today())
+    }
+
+    fn look_on(&mut self, today: Date) -> Result<Option<InForce>, String> {
+        // First, and whatever the files say now: an exception ends with its day, though nobody can read them.
+        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.today != today) {
+            seen.today = today;
+            self.last = self.last.on(today);
+            return Ok(Some(self.last.clone()));
+        }
         let same = |(path, text): &(PathBuf, String)| source::read_text(path).is_ok_and(|now| now == *text);
-        if self.seen.as_ref().is_some_and(|seen| seen.today == today && seen.texts.iter().all(same)) {
+        if self.seen.as_ref().is_some_and(|seen| seen.texts.iter().all(same)) {
             return Ok(None);
         }
         let mut texts = Vec::new();
         let in_force = self.read(today, &mut texts)?;
         self.seen = Some(Seen { texts, today });
+        self.last = in_force.clone();
         Ok(Some(in_force))
     }
 
@@ -111,4 +128,33 @@ fn text_of(path: &std::path::Path, texts: &mut Vec<(PathBuf, String)>) -> Result
 
 fn in_a_line(errors: &[InputError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who breaks the file, or the lock alongside it, must not keep an exception that way.
+    #[test]
+    fn an_exception_ends_though_its_file_cannot_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("policy.yaml");
+        let text = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec:\n  registries: [ghcr.io/acme]\n  \
+                    exceptions: [{image: quay.io/old/pdf, rule: policy-registry, reason: later, until: 2026-11-27}]\n";
+        std::fs::write(&path, text).expect("a file");
+        let day = |text: &str| text.parse::<Date>().expect("a day");
+        let mut files = PolicyFiles::new(PolicyArgs { policy: Some(path.clone()), locked: None });
+        let broken = |in_force: Option<InForce>| {
+            let policy = in_force.and_then(|one| one.policy).expect("a policy");
+            policy.judge(["quay.io/old/pdf:1"]).len()
+        };
+        assert_eq!(files.look_on(day("2026-11-27")).map(broken), Ok(0));
+        assert_eq!(files.look_on(day("2026-11-27")), Ok(None));
+        std::fs::write(&path, "spec: [").expect("a file");
+        assert!(files.look_on(day("2026-11-27")).is_err(), "what held before stays");
+        assert_eq!(files.look_on(day("2026-11-28")).map(broken), Ok(1));
+        assert!(files.look_on(day("2026-11-28")).is_err());
+        std::fs::write(&path, text.replace("2026-11-27}", "2026-11-28}")).expect("a file");
+        assert_eq!(files.look_on(day("2026-11-28")).map(broken), Ok(0));
+    }
 }
