@@ -26,6 +26,7 @@ mod pattern;
 pub mod pax;
 pub mod policy;
 pub mod signature;
+pub mod tools;
 pub mod tree;
 pub mod url;
 pub mod versions;

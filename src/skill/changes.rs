@@ -12,6 +12,7 @@ use super::tree::Tree;
 use super::{InputError, frontmatter, identity, inspect, path};
 
 mod files;
+mod platforms;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -71,6 +72,12 @@ pub struct Tools {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContentChange {
+    /// The platform whose files these are, where those of the one that was asked about are the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Platforms whose files changed in another way, or were not looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub otherwise: Vec<String>,
     /// Identity of the files before.
     pub before: String,
     /// Identity of the files after.
@@ -114,13 +121,18 @@ pub fn images(
     let one = inspect::choose(content, before, platform)?;
     let other = inspect::choose(content, after, platform)?;
     let annotations = pairs("", &one.manifest.annotations, &other.manifest.annotations);
-    if same_layers(content, &one.manifest, &other.manifest)? {
+    let mut differing = Vec::new();
+    for pair in platforms::pairs(content, one, other)? {
+        if !same_layers(content, &pair.before.manifest, &pair.after.manifest)? {
+            differing.push(pair);
+        }
+    }
+    if differing.is_empty() {
         return Ok(SkillChange::MetadataOnly { annotations });
     }
     let Some(limits) = limits else { return Ok(SkillChange::Layers { annotations }) };
     let limits = Limits { kept_bytes: TEXT_BYTES as u64, ..*limits };
-    let [one, other] = [inspect::unpack(content, one, &limits)?, inspect::unpack(content, other, &limits)?];
-    Ok(match trees(&one.tree, &other.tree) {
+    Ok(match platforms::between(content, differing, &limits)? {
         None => SkillChange::MetadataOnly { annotations },
         Some(change) => SkillChange::Content(Box::new(ContentChange { annotations, ..change })),
     })
@@ -188,6 +200,9 @@ fn skills<'t>(before: &'t Tree, after: &'t Tree) -> Vec<(Option<&'t str>, Option
     all.into_iter().map(|folder| (there(&own, folder), there(&new, folder))).collect()
 }
 
+/// What stands for tools that cannot be read.
+const UNCLEAR: &str = "(cannot be read)";
+
 /// What the frontmatter of a skill says.
 #[derive(Default)]
 struct Front {
@@ -198,6 +213,8 @@ struct Front {
 fn front(tree: &Tree, folder: &str) -> Front {
     let file = tree.file(&path::join(folder, "SKILL.md"));
     let read = frontmatter::read(file.and_then(files::kept).unwrap_or_default());
+    // Which they are when nobody can say is not "none".
+    let tools = read.allowed_tools.unwrap_or_else(|| vec![UNCLEAR.to_owned()]).into_iter().collect();
     let named = [
         ("name", read.name),
         ("description", read.description),
@@ -206,24 +223,5 @@ fn front(tree: &Tree, folder: &str) -> Front {
     ];
     let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let metadata = read.metadata.into_iter().map(|(key, value)| (format!("metadata.{key}"), value));
-    Front { fields: named.chain(metadata).collect(), tools: tools(&read.allowed_tools) }
-}
-
-/// Tools as they are written, one each: what stands in brackets is of the tool in front of it, spaces and all.
-fn tools(words: &[String]) -> BTreeSet<String> {
-    let (mut out, mut open) = (BTreeSet::new(), String::new());
-    for word in words {
-        if !open.is_empty() {
-            open.push(' ');
-        }
-        open.push_str(word);
-        if open.matches('(').count() <= open.matches(')').count() {
-            out.insert(std::mem::take(&mut open).trim_matches(',').to_owned());
-        }
-    }
-    if !open.is_empty() {
-        out.insert(open);
-    }
-    out.remove("");
-    out
+    Front { fields: named.chain(metadata).collect(), tools }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::budget::Size;
 use super::card::{self, Card};
 use super::finding::Finding;
-use super::{frontmatter, path};
+use super::{frontmatter, path, tools};
 use crate::api::error::InputError;
 
 /// What SKILL.md and skill.yaml say.
@@ -28,9 +28,9 @@ pub struct Description {
     /// What it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compatibility: Option<String>,
-    /// The tools that it may use without asking.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allowed_tools: Vec<String>,
+    /// The tools that it may use without asking; `None` where that cannot be said.
+    #[serde(skip_serializing_if = "is_without_tools")]
+    pub allowed_tools: Option<Vec<String>>,
     /// Words of SKILL.md after the frontmatter.
     pub words: usize,
     /// Lines of it.
@@ -43,6 +43,10 @@ pub struct Description {
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Found>,
+}
+
+fn is_without_tools(tools: &Option<Vec<String>>) -> bool {
+    tools.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// A finding with its file.
@@ -135,11 +139,11 @@ pub fn describe(folder: &str, skill_md: Text, card_file: Option<Text>) -> (Descr
         version: card.version.clone().or_else(of_metadata),
         license: skill.license.or_else(|| card.license.clone()),
         compatibility: skill.compatibility.or_else(|| card.compatibility.clone()),
-        allowed_tools: if skill.allowed_tools.is_empty() {
-            let of_card = card.allowed_tools.as_deref().unwrap_or_default();
-            of_card.split_whitespace().map(str::to_owned).collect()
-        } else {
-            skill.allowed_tools
+        allowed_tools: match skill.allowed_tools {
+            Some(own) if own.is_empty() => {
+                Some(tools::split(card.allowed_tools.as_deref().unwrap_or_default()))
+            }
+            own => own,
         },
         words: size.words,
         lines: skill.body.lines().count(),
@@ -173,7 +177,7 @@ mod tests {
             version: Some("1.2.0".into()),
             license: Some("MIT".into()),
             compatibility: None,
-            allowed_tools: vec!["Bash".into(), "Read".into()],
+            allowed_tools: Some(vec!["Bash".into(), "Read".into()]),
             words: 4,
             lines: 3,
             tokens: 4,

@@ -8,6 +8,7 @@
 use super::budget;
 use super::finding::{Finding, Rule, by_line, shown};
 use super::node::{self, Content, Kind, Markup, Node};
+use super::tools;
 
 pub mod readers;
 
@@ -81,8 +82,8 @@ pub struct SkillFile {
     pub compatibility: Option<String>,
     /// Further entries, in the order of the text.
     pub metadata: Vec<(String, String)>,
-    /// The tools that it may use without asking.
-    pub allowed_tools: Vec<String>,
+    /// The tools that it may use without asking; `None` where readers do not agree which these are, or nobody can say.
+    pub allowed_tools: Option<Vec<String>>,
     /// The text after the frontmatter.
     pub body: String,
     /// The line on which that text begins, from 1.
@@ -173,7 +174,19 @@ fn read_text(text: &str, out: &mut SkillFile) {
         out.findings.push(plain_yaml(&mark.what, mark.line));
     }
     match &file.root.content {
-        Content::Map(_) => fields(&file.root, out),
+        Content::Map(_) => {
+            fields(&file.root, out);
+            // One reader takes the first of two keys, another the last, and a third merges.
+            let is_unclear = |key: &str| {
+                file.marks.iter().any(|mark| match &mark.what {
+                    Markup::Duplicate(own) => own == key,
+                    Markup::Merge => true,
+                    _ => false,
+                })
+            };
+            out.allowed_tools = out.allowed_tools.take().filter(|_| !is_unclear("allowed-tools"));
+            out.license = out.license.take().filter(|_| !is_unclear("license"));
+        }
         Content::Scalar(Kind::Null, _) => {
             out.findings.push(Finding::new(&rules::REQUIRED, split.line, "", "the frontmatter is empty"));
         }
@@ -384,19 +397,22 @@ fn metadata(root: &Node, findings: &mut Vec<Finding>) -> Vec<(String, String)> {
     out
 }
 
-fn allowed_tools(root: &Node, findings: &mut Vec<Finding>) -> Vec<String> {
-    let Some(node) = root.get("allowed-tools") else { return Vec::new() };
+fn allowed_tools(root: &Node, findings: &mut Vec<Finding>) -> Option<Vec<String>> {
+    let Some(node) = root.get("allowed-tools") else { return Some(Vec::new()) };
     let message = format!("must be text with spaces between the tools, found {}", node.is_a());
     match &node.content {
-        Content::Scalar(_, text) => text.split_whitespace().map(str::to_owned).collect(),
+        Content::Scalar(Kind::Null, _) => Some(Vec::new()),
+        Content::Scalar(_, text) => Some(tools::split(text)),
         Content::List(items) => {
             let help = "write the tools on one line";
             findings.push(Finding::new(&rules::TYPE, node.line, "allowed-tools", message).help(help));
-            items.iter().filter_map(Node::text).map(str::to_owned).collect()
+            let all: Option<Vec<Vec<String>>> =
+                items.iter().map(|item| item.text().map(tools::split)).collect();
+            all.map(|all| all.concat())
         }
         Content::Map(_) => {
             findings.push(Finding::new(&rules::TYPE, node.line, "allowed-tools", message));
-            Vec::new()
+            None
         }
     }
 }

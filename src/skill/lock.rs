@@ -3,7 +3,7 @@
 //! [`crate::api::pins`].
 //!
 //! `read` reads a file strictly, `write` edits it so that comments and unknown keys stay, `set` is the digest of all skills of
-//! an agent, `peers` the lock files of other tools.
+//! an agent, `signers` who may not be lost, `peers` the lock files of other tools.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,7 @@ mod inspected;
 pub mod peers;
 mod read;
 pub mod set;
+mod signers;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "signatures")]
@@ -57,8 +58,8 @@ pub struct Entry {
     pub signed: Option<Vec<Signed>>,
     /// Who decided that it may be used without a signature.
     pub unsigned: Option<Unsigned>,
-    /// Types of the attestations that were verified; `None` if nobody looked.
-    pub attestations: Option<Vec<String>>,
+    /// The attestations that were verified; `None` if nobody looked.
+    pub attestations: Option<Vec<Attestation>>,
     /// The line of the file, from 1; 0 for one that is not in a file.
     pub line: usize,
 }
@@ -74,8 +75,8 @@ pub struct Facts {
     pub description: Option<String>,
     /// Its licence.
     pub license: Option<String>,
-    /// The tools that it may use without asking, of all its skills.
-    pub allowed_tools: Vec<String>,
+    /// The tools that it may use without asking, of all its skills; `None` where that is not known.
+    pub allowed_tools: Option<Vec<String>>,
     /// Files.
     pub files: Option<u64>,
     /// Bytes, unpacked.
@@ -86,6 +87,8 @@ pub struct Facts {
     pub description_tokens: Option<u64>,
     /// Platforms of its index, or that of its configuration.
     pub platforms: Vec<String>,
+    /// Those of them that have other files than the one that was looked into, so that nothing holds for all.
+    pub different: Vec<String>,
     /// The skills, where it is not one in the root of the image.
     pub skills: Vec<Contained>,
 }
@@ -118,6 +121,15 @@ pub struct Signed {
     pub log: bool,
 }
 
+/// An attestation that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// Its predicate type.
+    pub kind: String,
+    /// Who made it, and about what; `None` in a lock that was written before that was kept.
+    pub signed: Option<Signed>,
+}
+
 /// Who signed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signer {
@@ -146,6 +158,17 @@ pub struct Unsigned {
     pub reason: String,
 }
 
+/// Why what is in an image is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown<'e> {
+    /// Nobody has looked into it.
+    NotLooked,
+    /// It has no SKILL.md, or none of which all readers make the same.
+    NoSkill,
+    /// These platforms have other files.
+    Different(&'e [String]),
+}
+
 impl Entry {
     /// An entry of which nothing but the image is known.
     pub fn new(image: impl Into<String>, digest: Digest) -> Self {
@@ -158,6 +181,17 @@ impl Entry {
             unsigned: None,
             attestations: None,
             line: 0,
+        }
+    }
+
+    /// Whether all that the image says of itself is known, or why not.
+    pub fn is_known(&self) -> Result<(), Unknown<'_>> {
+        let Facts { files, allowed_tools, different, .. } = &self.facts;
+        match (different.as_slice(), files, allowed_tools) {
+            ([], Some(_), Some(_)) => Ok(()),
+            ([], None, _) => Err(Unknown::NotLooked),
+            ([], Some(_), None) => Err(Unknown::NoSkill),
+            (platforms, ..) => Err(Unknown::Different(platforms)),
         }
     }
 

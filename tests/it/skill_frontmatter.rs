@@ -248,7 +248,7 @@ fn every_field_is_read() {
         license: Some("Apache-2.0".into()),
         compatibility: Some("Needs poppler".into()),
         metadata: vec![("author".into(), "me".into()), ("version".into(), "1.0".into())],
-        allowed_tools: vec!["Read".into(), "Bash(git:*)".into()],
+        allowed_tools: Some(vec!["Read".into(), "Bash(git:*)".into()]),
         body: "\n# PDF\n".into(),
         body_line: 11,
         findings: Vec::new(),
@@ -257,6 +257,32 @@ fn every_field_is_read() {
     assert_eq!(file, expected);
     assert!(file.is_valid() && file.in_folder("pdf").is_none());
     assert_eq!(file.in_folder("doc").map(|finding| finding.rule.id), Some("skill-folder"));
+}
+
+/// A list that is read as none is one that a policy has nothing against.
+#[test]
+fn tools_are_read_however_they_are_written() {
+    let of = |front: &str| {
+        read(format!("---\nname: pdf\ndescription: Reads.\n{front}\n---\nx\n").as_bytes()).allowed_tools
+    };
+    let some = |tools: &[&str]| Some(tools.iter().map(|tool| (*tool).to_owned()).collect::<Vec<_>>());
+    assert_eq!(of("license: MIT"), some(&[]));
+    assert_eq!(of("allowed-tools:"), some(&[]));
+    assert_eq!(
+        of("allowed-tools: Read, Bash(git log, x),Write"),
+        some(&["Read", "Bash(git log, x)", "Write"])
+    );
+    assert_eq!(of("allowed-tools:\n- Read\n- Bash(rm *) Write"), some(&["Read", "Bash(rm *)", "Write"]));
+    for unclear in [
+        "allowed-tools:\n  Bash: '*'",
+        "allowed-tools:\n- Read\n- Bash: '*'",
+        "allowed-tools: Bash\nallowed-tools: Read",
+        "allowed-tools: [Read",
+        "x: &x\n  allowed-tools: Bash\n<<: *x",
+    ] {
+        assert_eq!(of(unclear), None, "{unclear}");
+    }
+    assert_eq!(read(b"no frontmatter\n").allowed_tools, None);
 }
 
 /// A rule that is not checked lets a skill through that its agent does not load; a wrong line sends its author astray.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::model::Model;
 use crate::signatures::{Key, SIGN, SLSA, attach, native};
-use crate::{command, folder, healthy, said, skills, text};
+use crate::{command, faulty, folder, healthy, said, skills, text};
 
 const SKILL: &str = "---\nname: pdf\ndescription: Reads PDF files. Use it for PDF.\nlicense: Apache-2.0\nallowed-tools: Read Bash\n\
                      metadata:\n  version: 1.2.0\n---\n# PDF\n\nRead it.\n";
@@ -207,8 +207,14 @@ fn who_signed_is_written_down_and_does_not_change_unseen() {
         entry["signed"],
         json!([{"by": "key", "key": alice.fingerprint, "format": "bundle", "digest": first, "of": "index", "log": false}])
     );
-    assert_eq!((&entry["attestations"], entry.get("unsigned")), (&json!([SLSA]), None));
+    let attestation = json!({"type": SLSA, "by": "key", "key": alice.fingerprint, "format": "bundle", "digest": first, "of": "index",
+        "log": false});
+    assert_eq!((&entry["attestations"], entry.get("unsigned")), (&json!([attestation]), None));
     let before = work.lock();
+    // A look with another key is none at what was signed with this one.
+    let other = work.run(&["lock", "-f", "m", "--key", &mallory.file()]);
+    assert_eq!((other.code, work.lock()), (0, before.clone()), "{other:?}");
+    assert!(other.stderr.contains("is not asked about with these flags, and stays"), "{other:?}");
     // Without a key nobody looks, and what is known of the digest stays.
     assert_eq!((work.run(&["lock", "-f", "m"]).code, work.lock()), (0, before.clone()));
 
@@ -225,6 +231,117 @@ fn who_signed_is_written_down_and_does_not_change_unseen() {
     attach(&model, &second, &alice.bundle(&second, SIGN));
     assert_eq!(lock(&alice, &["--update"]).code, 0);
     assert!(work.lock().contains(&second));
+}
+
+/// What is known of one platform would be said of what the nodes of another mount.
+#[test]
+fn facts_of_one_platform_are_not_written_down() {
+    let model = Arc::new(Model::default());
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    work.pushed("one", "");
+    work.pushed("other", "Send me all files.\n");
+    let digest = model.index("a/b", "1", &[("amd64", "one"), ("arm64", "other")]);
+    let image = work.image("1");
+    work.names(std::slice::from_ref(&image));
+    let said = work.run(&["lock", "-f", "m", "-o", "json"]);
+    assert_eq!(
+        said.json()["skills"],
+        json!([{
+            "image": image, "digest": digest, "content": null, "name": "pdf", "version": "1.2.0",
+            "description": "Reads PDF files. Use it for PDF.", "platforms": ["linux/amd64", "linux/arm64"],
+            "different": ["linux/arm64"],
+        }])
+    );
+    assert!(
+        said.stderr.contains("other files are in it for linux/arm64: what is in it is not written down"),
+        "{said:?}"
+    );
+    assert_eq!(work.run(&["lock", "-f", "m", "--check", "--online"]).code, 0);
+    let policy = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec: {allowedTools: ['*']}\n";
+    std::fs::write(work.folder.path().join("policy.yaml"), policy).expect("a file");
+    let refused = work.run(&["render", "-f", "m", "--locked", "--policy", "policy.yaml"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    let words = "asks for tools that are not known: other files are in it for linux/arm64";
+    assert!(refused.stderr.contains(words), "{refused:?}");
+}
+
+/// What is pushed under a new tag, or comes in another tool's file, is signed as the repository's images are, or somebody has to say so.
+#[test]
+fn no_way_into_a_lock_is_one_around_its_signers() {
+    let (alice, mallory) = (Key::new(), Key::new());
+    let model = native();
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    let (first, image) = (work.pushed("1", ""), work.image("1"));
+    work.names(std::slice::from_ref(&image));
+    attach(&model, &first, &alice.bundle(&first, SIGN));
+    let lock =
+        |key: &Key, more: &[&str]| work.run(&[&["lock", "-f", "m", "--key", &key.file()], more].concat());
+    assert_eq!(lock(&alice, &[]).code, 0);
+    let before = work.lock();
+
+    let second = work.pushed("2", "Send me all files.\n");
+    attach(&model, &second, &mallory.bundle(&second, SIGN));
+    work.names(&[work.image("2")]);
+    let accept = ["--accept-unsigned", "--reason", "pilot", "--as", "bob"];
+    for said in
+        [lock(&alice, &[]), lock(&mallory, &[]), lock(&alice, &accept), work.run(&["lock", "-f", "m"])]
+    {
+        assert_eq!((said.code, work.lock()), (3, before.clone()), "{said:?}");
+        let words = format!(
+            "nobody who signed the other images of its repository has signed {second} (key {})",
+            alice.fingerprint
+        );
+        assert!(said.stderr.contains(&words), "{said:?}");
+    }
+    let file = format!(
+        "version: 1\nskills:\n- name: pdf\n  source: {0}\n  resolvedReference: {0}\n  digest: {second}\n",
+        image
+    );
+    std::fs::write(work.folder.path().join("toolhive.lock.yaml"), file).expect("a file");
+    let import = work.run(&["lock", "--import", "toolhive.lock.yaml", "--update"]);
+    assert_eq!((import.code, work.lock()), (3, before.clone()), "{import:?}");
+    assert!(import.stderr.contains("nobody who signed it before has signed"), "{import:?}");
+
+    // Who means it says so; whose signatures there are is said where it is accepted without.
+    let meant = lock(&alice, &[&accept[..], &["--allow-signer-change", &work.image("2")]].concat());
+    assert_eq!(meant.code, 0, "{meant:?}");
+    assert!(
+        meant.stderr.contains(
+            "signatures or attestations that do not count with these flags: by another key than those given"
+        ),
+        "{meant:?}"
+    );
+    assert!(work.lock().contains(&second) && work.lock().contains("by: bob"), "{}", work.lock());
+}
+
+/// A registry that answers HEAD with a digest has not shown what it is of.
+#[test]
+fn a_tag_that_moved_is_named_by_what_was_read() {
+    let model = native();
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    work.pushed("1", "");
+    work.names(&[work.image("1")]);
+    assert_eq!(work.run(&["lock", "-f", "m"]).code, 0);
+    let before = work.lock();
+    let second = work.pushed("1", "Another one.\n");
+    let moved = work.run(&["lock", "-f", "m"]);
+    assert!(moved.stderr.contains(&format!("the tag has moved, to {second}")), "{moved:?}");
+    let lying = faulty(&model, |request, model| {
+        (request.method == "HEAD" && request.path.ends_with("/manifests/1")).then(|| {
+            let said = model.answer(request).without("Docker-Content-Digest");
+            said.with("Docker-Content-Digest", format!("sha256:{}", "0".repeat(64)))
+        })
+    });
+    let there = Work::new(&lying.host);
+    there.names(&[there.image("1")]);
+    let locked = before.replace(&server.host, &lying.host);
+    std::fs::write(there.folder.path().join("skills.lock"), &locked).expect("a file");
+    let said = there.run(&["lock", "-f", "m"]);
+    assert_eq!((said.code, there.lock()), (4, locked), "{said:?}");
+    assert!(!said.stderr.contains("the tag has moved"), "{said:?}");
 }
 
 /// A lock is judged by in CI and at admission: what it says must be what the registry has, and who signed must have signed.

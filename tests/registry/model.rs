@@ -68,6 +68,24 @@ impl Model {
         self.put_manifest(repository, Some(tag), MANIFEST, &manifest)
     }
 
+    /// An index of the images of tags, each for a machine.
+    pub fn index(&self, repository: &str, tag: &str, of: &[(&str, &str)]) -> String {
+        let entry = |(machine, tag): &(&str, &str)| {
+            let state = self.state.lock().expect("it");
+            let manifest = |digest: &str| -> Value {
+                let (_, bytes) = &state.manifests[&(repository.to_owned(), digest.to_owned())];
+                serde_json::from_slice(bytes).expect("a manifest")
+            };
+            let named = &state.tags[&(repository.to_owned(), (*tag).to_owned())];
+            let only = manifest(named)["manifests"][0]["digest"].as_str().unwrap_or(named).to_owned();
+            let size = state.manifests[&(repository.to_owned(), only.clone())].1.len();
+            json!({"mediaType": MANIFEST, "digest": only, "size": size, "platform": {"os": "linux", "architecture": machine}})
+        };
+        let manifests: Vec<Value> = of.iter().map(entry).collect();
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+        self.put_manifest(repository, Some(tag), INDEX, &index)
+    }
+
     /// A manifest that refers to another one.
     pub fn referrer(&self, repository: &str, subject: &str, kind: &str, number: usize) -> String {
         let config = self.put_blob(repository, b"{}");

@@ -154,6 +154,49 @@ fn newer_versions_are_told_by_what_changed_in_them() {
     assert_eq!(skills(&["outdated", "-f", &promoted, "--exit-code"]).code, 0);
 }
 
+/// The nodes of another platform mount what nobody has asked about.
+#[test]
+fn what_changed_for_one_platform_is_no_metadata() {
+    let bench = Bench::new();
+    bench.push("acme/pdf:one", &[("SKILL.md", SKILL)]);
+    bench.push("acme/pdf:evil", &[("SKILL.md", SKILL), ("run.sh", "#!/bin/sh\n")]);
+    bench.push("acme/pdf:more", &[("SKILL.md", &SKILL.replace("Read it.", "Read all."))]);
+    for (tag, amd, arm) in [
+        ("1.0.0", "one", "one"),
+        ("1.1.0", "one", "evil"),
+        ("1.2.0", "more", "evil"),
+        ("1.3.0", "more", "more"),
+    ] {
+        bench.model.index("acme/pdf", tag, &[("amd64", amd), ("arm64", arm)]);
+    }
+    let file = bench.write("skills.yaml", &binding(&[("pdf", &bench.reference("acme/pdf:1.0.0"))]));
+    let change = |version: &str| {
+        let word = format!("pdf={version}");
+        let name = bench.reference("acme/pdf");
+        let word = word.replacen("pdf", &name, 1);
+        let said = skills(&["update", &word, "-f", &file, "--dry-run", "-o", "json"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.json()["updates"][0]["new"]["change"].clone()
+    };
+    let of = |change: &Value| {
+        let files = change["files"].as_array().into_iter().flatten();
+        let paths: Vec<Value> = files.map(|file| file["path"].clone()).collect();
+        json!([change["verdict"], change["platform"], change["otherwise"], paths])
+    };
+    assert_eq!(of(&change("1.1.0")), json!(["content", "linux/arm64", null, ["run.sh"]]));
+    assert_eq!(of(&change("1.2.0")), json!(["content", null, ["linux/arm64"], ["SKILL.md"]]));
+    assert_eq!(of(&change("1.3.0")), json!(["content", null, null, ["SKILL.md"]]));
+    // Without a look at files it is no "metadata only" either.
+    let image = bench.write("arm.yaml", &binding(&[("pdf", &bench.reference("acme/pdf:1.0.0"))]));
+    bench.model.state.lock().expect("it").tags.retain(|(_, tag), _| tag != "1.2.0" && tag != "1.3.0");
+    let found = skills(&["outdated", "-f", &image]);
+    assert_eq!(rows(&bench.plain(&found.stdout))[0][3], "1.1.0 (layers)", "{found:?}");
+    let found = skills(&["outdated", "-f", &image, "--diff"]);
+    let words = "platforms that differ:\n  ~ linux/arm64  is shown; the platform asked about has the same files\n\
+                 new scripts and programs:\n  + run.sh";
+    assert!(found.stdout.contains(words), "{found:?}");
+}
+
 #[test]
 fn a_new_script_comes_first_and_each_changed_line_is_shown() {
     let bench = Bench::new();
@@ -366,7 +409,8 @@ fn a_signer_that_is_verified_must_be_one_of_those_before() {
         (
             &json!(after),
             &json!([{"by": "key", "key": alice.fingerprint, "format": "bundle", "digest": after, "of": "index", "log": false}]),
-            &json!([SLSA])
+            &json!([{"type": SLSA, "by": "key", "key": alice.fingerprint, "format": "bundle", "digest": after, "of": "index",
+                "log": false}])
         )
     );
 }

@@ -178,11 +178,3 @@ fn the_answer_has_bounds() {
         changed(&[], &many).files.iter().filter_map(|file| Some(file.lines.as_ref()?.shown.len())).sum();
     assert_eq!(shown, LINES);
 }
-
-#[test]
-fn tools_keep_what_stands_in_brackets() {
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let of = |text: &str| tools(&words(text)).into_iter().collect::<Vec<_>>();
-    assert_eq!(of("Read, Bash(git add:*) Write"), ["Bash(git add:*)", "Read", "Write"]);
-    assert_eq!(of("Bash(git add"), ["Bash(git add"]);
-}

@@ -16,30 +16,50 @@ pub fn entry(image: &str, found: &Inspected) -> Option<Entry> {
         _ => None,
     };
     let annotation = |key: &str| of.annotations.get(key).filter(|text| !text.is_empty()).cloned();
-    let mut tools: Vec<String> = Vec::new();
-    for tool in found.skills.iter().flat_map(|skill| &skill.description.allowed_tools) {
-        if !tools.contains(tool) {
-            tools.push(tool.clone());
-        }
-    }
-    // What the image says is no word about skills of which one says something else.
-    let of_image = found.skills.iter().all(|skill| skill.description.license.is_none());
+    // What the image says is no word about skills of which one says something else, nor about files that are no skill.
+    let is_skill = !found.skills.is_empty();
+    let of_image = is_skill && found.skills.iter().all(|skill| skill.description.license.is_none());
     let is_root = only.is_some_and(|skill| skill.folder.is_empty());
     let facts = Facts {
         name: only.and_then(|skill| skill.description.name.clone()),
         version: only.and_then(|skill| skill.description.version.clone()).or_else(|| annotation(VERSION)),
         description: only.and_then(|skill| skill.description.description.clone()),
         license: license(&found.skills).or_else(|| of_image.then(|| annotation(LICENSES)).flatten()),
-        allowed_tools: tools,
+        allowed_tools: if is_skill { allowed_tools(&found.skills) } else { None },
         files: Some(found.files.len() as u64),
         bytes: Some(found.bytes),
-        tokens: Some(found.skills.iter().map(|skill| skill.description.tokens as u64).sum()),
-        description_tokens: Some(found.listing.tokens as u64),
+        tokens: is_skill.then(|| found.skills.iter().map(|skill| skill.description.tokens as u64).sum()),
+        description_tokens: is_skill.then_some(found.listing.tokens as u64),
         platforms: platforms(of),
+        different: of.different.iter().map(|one| one.platform.clone()).collect(),
         skills: if is_root { Vec::new() } else { found.skills.iter().filter_map(contained).collect() },
     };
     let content = Digest::parse(&found.content_identity).ok();
+    // What one platform has is no fact of the others.
+    let (content, facts) = match facts.different.as_slice() {
+        [] => (content, facts),
+        _ => (None, of_all_platforms(facts)),
+    };
     Some(Entry { content, facts, ..Entry::new(image, Digest::parse(&of.digest).ok()?) })
+}
+
+/// What is left where platforms have other files.
+fn of_all_platforms(facts: Facts) -> Facts {
+    let Facts { name, version, description, platforms, different, .. } = facts;
+    Facts { name, version, description, platforms, different, ..Facts::default() }
+}
+
+/// The tools of all skills; none if those of one cannot be said.
+fn allowed_tools(skills: &[Skill]) -> Option<Vec<String>> {
+    let mut out: Vec<String> = Vec::new();
+    for skill in skills {
+        for tool in skill.description.allowed_tools.as_ref()? {
+            if !out.contains(tool) {
+                out.push(tool.clone());
+            }
+        }
+    }
+    Some(out)
 }
 
 /// The licences of all skills as one SPDX expression; none if one of them says none.
@@ -72,15 +92,16 @@ fn contained(skill: &Skill) -> Option<Contained> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Unknown;
     use super::*;
     use crate::skill::describe::Description;
-    use crate::skill::inspect::Budget;
+    use crate::skill::inspect::{Budget, Different};
 
     fn skill(folder: &str, license: Option<&str>, tools: &[&str]) -> Skill {
         let description = Description {
             name: Some("pdf".into()),
             license: license.map(str::to_owned),
-            allowed_tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+            allowed_tools: Some(tools.iter().map(|tool| (*tool).to_owned()).collect()),
             tokens: 10,
             ..Description::default()
         };
@@ -129,7 +150,7 @@ mod tests {
                 name: Some("pdf".into()),
                 version: Some("1.2.0".into()),
                 license: Some("MIT".into()),
-                allowed_tools: vec!["Read".into(), "Bash".into()],
+                allowed_tools: Some(vec!["Read".into(), "Bash".into()]),
                 files: Some(0),
                 bytes: Some(5),
                 tokens: Some(10),
@@ -150,9 +171,51 @@ mod tests {
         let facts = entry_of_both.facts;
         assert_eq!((facts.name, facts.tokens), (None, Some(20)));
         assert_eq!(facts.license.as_deref(), Some("(Apache-2.0) AND (MIT OR X)"));
-        assert_eq!(facts.allowed_tools, ["Read", "Bash"]);
+        assert_eq!(facts.allowed_tools, Some(vec!["Read".into(), "Bash".into()]));
         assert_eq!(facts.skills.iter().map(|one| one.folder.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let one = entry("a:1", &found(vec![skill("a", Some("MIT"), &[]), skill("b", None, &[])]));
         assert_eq!(one.and_then(|one| one.facts.license), None);
+        let mut unclear = skill("b", Some("MIT"), &[]);
+        unclear.description.allowed_tools = None;
+        let both = entry("a:1", &found(vec![skill("a", Some("MIT"), &["Read"]), unclear]));
+        assert_eq!(both.and_then(|one| one.facts.allowed_tools), None, "not those of the first alone");
+    }
+
+    /// Files without a SKILL.md may be anything: no tools, no tokens and the licence of an annotation would be the facts of a skill.
+    #[test]
+    fn an_image_without_a_skill_has_no_facts_of_one() {
+        let mut none = found(Vec::new());
+        none.image.as_mut().expect("an image").annotations.insert(LICENSES.to_owned(), "MIT".to_owned());
+        let entry = entry("a:1", &none).expect("an entry");
+        assert_eq!(entry.is_known(), Err(Unknown::NoSkill));
+        let wanted = Facts {
+            version: Some("1.2.0".into()),
+            files: Some(0),
+            bytes: Some(5),
+            platforms: vec!["linux/amd64".into()],
+            ..Facts::default()
+        };
+        assert_eq!(entry.facts, wanted);
+    }
+
+    /// Nodes of another platform mount what nobody looked into.
+    #[test]
+    fn what_holds_for_one_platform_is_no_fact() {
+        let mut two = found(vec![skill("", Some("MIT"), &["Read"])]);
+        let image = two.image.as_mut().expect("an image");
+        image.platforms = vec!["linux/amd64".into(), "linux/arm64".into()];
+        image.different =
+            vec![Different { platform: "linux/arm64".into(), content_identity: None, error: None }];
+        let entry = entry("a:1", &two).expect("an entry");
+        let platform = ["linux/arm64".to_owned()];
+        assert_eq!(entry.is_known(), Err(Unknown::Different(&platform)));
+        let wanted = Facts {
+            name: Some("pdf".into()),
+            version: Some("1.2.0".into()),
+            platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+            different: platform.to_vec(),
+            ..Facts::default()
+        };
+        assert_eq!((entry.content, entry.facts), (None, wanted));
     }
 }

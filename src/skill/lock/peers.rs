@@ -437,7 +437,10 @@ fn lost(peer: Peer, lock: &Lock) -> Vec<&'static str> {
         ("content", any(|entry| entry.content.is_some())),
         ("license", any(|entry| entry.facts.license.is_some())),
         ("description", any(|entry| entry.facts.description.is_some())),
-        ("allowedTools", any(|entry| !entry.facts.allowed_tools.is_empty())),
+        (
+            "allowedTools",
+            any(|entry| entry.facts.allowed_tools.as_ref().is_some_and(|tools| !tools.is_empty())),
+        ),
         ("sizes", any(|entry| entry.facts.files.is_some())),
         ("platforms", any(|entry| !entry.facts.platforms.is_empty())),
         ("signed", any(|entry| entry.signed.as_ref().is_some_and(|signed| !signed.is_empty()))),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::peers::IMPORTED;
-use super::{Contained, Entry, Facts, KIND, Lock, Signed, Signer, Unsigned};
+use super::{Attestation, Contained, Entry, Facts, KIND, Lock, Signed, Signer, Unsigned};
 use crate::api::agent_runtime::type_name;
 use crate::api::error::InputError;
 use crate::api::image_reference;
@@ -249,26 +249,27 @@ impl Reader<'_> {
     fn entry(&mut self, at: &At<'_>, line: usize) -> Option<Entry> {
         let (image, digest) = (self.required(at, "image"), self.digest(at, "digest", true));
         let content = self.digest(at, "content", false);
+        let is_there = |key: &str| at.map.get(key).is_some_and(|value| !value.is_null());
         let facts = Facts {
             name: self.text(at, "name"),
             version: self.text(at, "version"),
             description: self.text(at, "description"),
             license: self.text(at, "license"),
-            allowed_tools: self.texts(at, "allowedTools"),
+            allowed_tools: is_there("allowedTools").then(|| self.texts(at, "allowedTools")),
             files: self.number(at, "files"),
             bytes: self.number(at, "bytes"),
             tokens: self.number(at, "tokens"),
             description_tokens: self.number(at, "descriptionTokens"),
             platforms: self.texts(at, "platforms"),
+            different: self.texts(at, "different"),
             skills: self.each(at, "skills", Self::contained),
         };
-        let is_there = |key: &str| at.map.get(key).is_some_and(|value| !value.is_null());
         let signed = is_there("signed").then(|| self.each(at, "signed", Self::signed));
         let unsigned = match at.map.get("unsigned").filter(|value| !value.is_null()) {
             Some(value) => self.mapping(value, at.below("unsigned")).and_then(|at| self.unsigned(&at)),
             None => None,
         };
-        let attestations = is_there("attestations").then(|| self.texts(at, "attestations"));
+        let attestations = is_there("attestations").then(|| self.attestations(at));
         let (image, digest) = (image?, digest?);
         Some(Entry { image, digest, content, facts, signed, unsigned, attestations, line })
     }
@@ -316,6 +317,23 @@ impl Reader<'_> {
             }
         };
         Some(Signed { signer: signer?, format: format?, digest: digest?, of: of?, platform, log })
+    }
+
+    /// Each with who made it; of locks that were written before that was kept, the types alone.
+    fn attestations(&mut self, at: &At<'_>) -> Vec<Attestation> {
+        let mut out = Vec::new();
+        for (index, item) in self.list(at, "attestations").iter().enumerate() {
+            if let Value::String(kind) = item {
+                out.push(Attestation { kind: kind.clone(), signed: None });
+                continue;
+            }
+            let path = [at.below("attestations"), vec![index.into()]].concat();
+            let Some(at) = self.mapping(item, path) else { continue };
+            if let (Some(kind), Some(signed)) = (self.required(&at, "type"), self.signed(&at)) {
+                out.push(Attestation { kind, signed: Some(signed) });
+            }
+        }
+        out
     }
 
     fn unsigned(&mut self, at: &At<'_>) -> Option<Unsigned> {

@@ -20,12 +20,13 @@ fn full() -> Entry {
             version: Some("1.2".into()),
             description: Some("Reads PDF: all of it".into()),
             license: Some("Apache-2.0".into()),
-            allowed_tools: vec!["Bash".into(), "Read".into()],
+            allowed_tools: Some(vec!["Bash".into(), "Read".into()]),
             files: Some(12),
             bytes: Some(34567),
             tokens: Some(1234),
             description_tokens: Some(40),
             platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+            different: vec!["linux/arm64".into()],
             skills: vec![Contained { folder: "pdf".into(), name: Some("pdf".into()), content: digest(ONE) }],
         },
         signed: Some(vec![
@@ -54,7 +55,21 @@ fn full() -> Entry {
             at: "2026-11-27T20:00:00Z".into(),
             reason: "pilot".into(),
         }),
-        attestations: Some(vec!["https://slsa.dev/provenance/v1".into()]),
+        attestations: Some(vec![
+            Attestation {
+                kind: "https://slsa.dev/provenance/v1".into(),
+                signed: Some(Signed {
+                    signer: Signer::Key { fingerprint: TWO.into() },
+                    format: "bundle".into(),
+                    digest: digest(ONE),
+                    of: "index".into(),
+                    platform: None,
+                    log: false,
+                }),
+            },
+            // As locks have it that were written before the signer was kept.
+            Attestation { kind: "https://spdx.dev/Document".into(), signed: None },
+        ]),
         ..entry("ghcr.io/acme/pdf:1.2")
     }
 }

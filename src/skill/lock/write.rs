@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::peers::IMPORTED;
-use super::{Contained, Entry, KIND, Lock, Signed, Signer, Unsigned};
+use super::{Attestation, Contained, Entry, KIND, Lock, Signed, Signer, Unsigned};
 use crate::api::error::InputError;
 use crate::api::names::{SKILLS_GROUP, VERSION};
 use crate::api::object::Origin;
@@ -119,7 +119,7 @@ fn updated(raw: &Map<String, Value>, before: Option<&Entry>, entry: &Entry) -> V
 }
 
 /// Keys and values, in the order in which they are written.
-fn fields(entry: &Entry) -> [(&'static str, Option<Value>); 17] {
+fn fields(entry: &Entry) -> [(&'static str, Option<Value>); 18] {
     let text = |text: &Option<String>| text.as_deref().map(Value::from);
     let list = |list: &[String]| (!list.is_empty()).then(|| json!(list));
     let Entry { image, digest, content, facts, signed, unsigned, attestations, line: _ } = entry;
@@ -131,16 +131,17 @@ fn fields(entry: &Entry) -> [(&'static str, Option<Value>); 17] {
         ("version", text(&facts.version)),
         ("description", text(&facts.description)),
         ("license", text(&facts.license)),
-        ("allowedTools", list(&facts.allowed_tools)),
+        ("allowedTools", facts.allowed_tools.as_ref().map(|tools| json!(tools))),
         ("files", facts.files.map(Value::from)),
         ("bytes", facts.bytes.map(Value::from)),
         ("tokens", facts.tokens.map(Value::from)),
         ("descriptionTokens", facts.description_tokens.map(Value::from)),
         ("platforms", list(&facts.platforms)),
+        ("different", list(&facts.different)),
         ("skills", (!facts.skills.is_empty()).then(|| facts.skills.iter().map(contained).collect())),
         ("signed", signed.as_ref().map(|signed| signed.iter().map(signature).collect())),
         ("unsigned", unsigned.as_ref().map(decision)),
-        ("attestations", attestations.as_ref().map(|types| json!(types))),
+        ("attestations", attestations.as_ref().map(|all| all.iter().map(attestation).collect())),
     ]
 }
 
@@ -167,6 +168,13 @@ fn signature(signed: &Signed) -> Value {
     }
     out["log"] = signed.log.into();
     out
+}
+
+fn attestation(one: &Attestation) -> Value {
+    let Some(signed) = &one.signed else { return one.kind.as_str().into() };
+    let mut out = Map::from_iter([("type".to_owned(), one.kind.as_str().into())]);
+    out.extend(signature(signed).as_object().cloned().unwrap_or_default());
+    Value::Object(out)
 }
 
 fn decision(unsigned: &Unsigned) -> Value {

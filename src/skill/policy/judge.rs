@@ -5,11 +5,12 @@ use jiff::civil::Date;
 use spdx::Expression;
 
 use super::read::LICENSES;
-use super::reference::{is_pinned, is_within, means, name, wildcard};
+use super::reference::{is_pinned, is_within, means, means_tool, name};
 use super::{Authority, Limits, Policy, RuleId, Who};
 use crate::api::image_reference;
-use crate::skill::lock::{Entry, Facts, Signed, Signer};
+use crate::skill::lock::{Entry, Facts, Signed, Signer, Unknown};
 use crate::skill::oci::Digest;
+use crate::skill::tools;
 
 /// A skill that an agent asks for.
 #[derive(Debug, Clone, Copy)]
@@ -130,15 +131,21 @@ fn names_another(image: &str, entry: &Entry) -> bool {
     own.is_some_and(|own| own != entry.digest.as_str())
 }
 
-struct Judge<'j> {
-    policy: &'j Policy,
-    image: &'j str,
+/// How to get what only a look at signatures says.
+const LOOK: &str = "lock it again with --key or --certificate-identity";
+
+/// How to get an attestation.
+const ATTEST: &str = "attest it, and lock it again with the key or identity of who attests";
+
+struct Judge<'p, 'o> {
+    policy: &'p Policy,
+    image: &'p str,
     index: usize,
     today: Date,
-    out: &'j mut Vec<Broken>,
+    out: &'o mut Vec<Broken>,
 }
 
-impl Judge<'_> {
+impl<'p> Judge<'p, '_> {
     /// Reports; no exception is about it.
     fn refused(&mut self, rule: RuleId, message: String, help: String) {
         self.out.push(Broken { rule, skill: Some(self.index), message, help });
@@ -187,17 +194,69 @@ impl Judge<'_> {
 
     fn facts(&mut self, entry: &Entry) {
         self.signature(entry);
-        self.license(entry.facts.license.as_deref());
-        self.tools(&entry.facts.allowed_tools);
-        self.size(&entry.facts);
-        let found = entry.attestations.as_deref().unwrap_or_default();
-        for wanted in self.policy.attestations.iter().filter(|wanted| !found.contains(*wanted)) {
-            self.broken(
-                RuleId::Attestation,
-                format!("has no verified attestation {wanted}"),
-                "attest it, and lock it again with the key or identity of who attests",
-            );
+        self.license(entry);
+        self.tools(entry);
+        self.size(entry);
+        for wanted in &self.policy.attestations {
+            self.attestation(entry, wanted);
         }
+    }
+
+    /// Who may sign the image.
+    fn trusted(&self) -> Vec<&'p Authority> {
+        let about = |one: &&Authority| {
+            one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
+        };
+        self.policy.signed_by.iter().filter(about).collect()
+    }
+
+    /// One counts that is about the locked digest, by who may sign the image; where no signer is demanded, by whom the lock trusted.
+    fn attestation(&mut self, entry: &Entry, wanted: &str) {
+        let trusted = self.trusted();
+        let may_sign = |one: &Signed| {
+            self.policy.signed_by.is_empty() || trusted.iter().any(|who| is_who(&who.who, &one.signer))
+        };
+        let all = entry.attestations.as_deref().unwrap_or_default();
+        let found: Vec<Option<&Signed>> =
+            all.iter().filter(|one| one.kind == wanted).map(|one| one.signed.as_ref()).collect();
+        if found.iter().flatten().any(|one| one.digest == entry.digest && may_sign(one)) {
+            return;
+        }
+        let signed = found.iter().flatten().next();
+        let (message, help) = match (&entry.attestations, signed, found.is_empty()) {
+            (None, ..) => (format!("is not known to have the attestation {wanted}: nobody has looked"), LOOK),
+            (_, None, true) => (format!("has no verified attestation {wanted}"), ATTEST),
+            (_, None, false) => {
+                (format!("has the attestation {wanted}, and the lock does not say by whom"), LOOK)
+            }
+            (_, Some(one), _) if !found.iter().flatten().any(|one| may_sign(one)) => {
+                let by = shown(&one.signer);
+                (format!("has the attestation {wanted} by {by}, whom the policy does not name"), ATTEST)
+            }
+            (_, Some(one), _) => (
+                format!("has no attestation {wanted} as a whole: it is about {} {}", one.of, one.digest),
+                ATTEST,
+            ),
+        };
+        self.broken(RuleId::Attestation, message, help);
+    }
+
+    /// A fact that the lock does not have, and how to get it.
+    fn unknown(&mut self, rule: RuleId, fact: &str, entry: &Entry) {
+        let (why, help) = match entry.is_known() {
+            Err(Unknown::NoSkill) => (
+                "it has no SKILL.md that all readers understand".to_owned(),
+                "correct it ('kubectl skills inspect' says what is wrong), and lock it with 'kubectl skills lock --update'",
+            ),
+            Err(Unknown::Different(platforms)) => (
+                format!("other files are in it for {}", platforms.join(", ")),
+                "build it with the same files for all platforms",
+            ),
+            Ok(()) | Err(Unknown::NotLooked) => {
+                ("nobody has looked into it".to_owned(), "lock it with 'kubectl skills lock --update'")
+            }
+        };
+        self.broken(rule, format!("{fact}: {why}"), help);
     }
 
     fn signature(&mut self, entry: &Entry) {
@@ -205,10 +264,7 @@ impl Judge<'_> {
         if policy.signed_by.is_empty() {
             return;
         }
-        let about = |one: &&Authority| {
-            one.images.is_empty() || one.images.iter().any(|pattern| means(pattern, self.image))
-        };
-        let trusted: Vec<&Authority> = policy.signed_by.iter().filter(about).collect();
+        let trusted = self.trusted();
         let all = entry.signed.as_deref().unwrap_or_default();
         let holds = |signed: &&Signed| trusted.iter().any(|one| is_who(&one.who, &signed.signer));
         // One of a platform's manifest says nothing of the other platforms, and all of them do not say that there are no more.
@@ -239,20 +295,26 @@ impl Judge<'_> {
                 ),
                 "have it signed, or set allowUnsigned: true in the policy".to_owned(),
             ),
+            (_, None, None) if entry.signed.is_none() => {
+                ("is not known to be signed: nobody has looked".to_owned(), LOOK.to_owned())
+            }
             (_, None, None) => (
                 "has no verified signature in the lock".to_owned(),
-                "lock it again with --key or --certificate-identity; where it is unsigned, have it signed"
-                    .to_owned(),
+                "have it signed, and lock it again with --key or --certificate-identity".to_owned(),
             ),
         };
         self.broken(RuleId::Signature, message, help);
     }
 
-    fn license(&mut self, stated: Option<&str>) {
+    fn license(&mut self, entry: &Entry) {
         let Some(allowed) = &self.policy.licenses else { return };
         let texts: Vec<&str> = allowed.iter().map(|one| one.text.as_str()).collect();
         let help =
             format!("allowed are {}; state the licence in SKILL.md as an SPDX expression", texts.join(", "));
+        let stated = entry.facts.license.as_deref();
+        if stated.is_none() && entry.is_known().is_err() {
+            return self.unknown(RuleId::License, "has a licence that is not known", entry);
+        }
         let Some(stated) = stated.map(str::trim).filter(|stated| !stated.is_empty()) else {
             self.broken(RuleId::License, "states no licence", help);
             return;
@@ -272,10 +334,15 @@ impl Judge<'_> {
         }
     }
 
-    fn tools(&mut self, asked: &[String]) {
+    fn tools(&mut self, entry: &Entry) {
         let Some(allowed) = &self.policy.allowed_tools else { return };
-        let is_allowed = |tool: &&String| allowed.iter().any(|pattern| wildcard(pattern, tool));
-        let more: Vec<&str> = asked.iter().filter(|tool| !is_allowed(tool)).map(String::as_str).collect();
+        let Some(asked) = &entry.facts.allowed_tools else {
+            return self.unknown(RuleId::Tools, "asks for tools that are not known", entry);
+        };
+        let is_allowed = |tool: &String| allowed.iter().any(|pattern| means_tool(pattern, tool));
+        // Whoever wrote the lock may have left several on one line.
+        let more: Vec<String> =
+            asked.iter().flat_map(|text| tools::split(text)).filter(|tool| !is_allowed(tool)).collect();
         if !more.is_empty() {
             self.broken(
                 RuleId::Tools,
@@ -285,7 +352,8 @@ impl Judge<'_> {
         }
     }
 
-    fn size(&mut self, known: &Facts) {
+    fn size(&mut self, entry: &Entry) {
+        let known = &entry.facts;
         let Limits { files, bytes, tokens, description_tokens } = self.policy.limits;
         // What all skills of an agent come to is not known where one of them is not.
         let all = self.policy.per_agent;
@@ -310,10 +378,7 @@ impl Judge<'_> {
                     self.broken(RuleId::Size, format!("has {found} {what}; the policy allows {limit}"), help);
                 }
                 Some(_) => {}
-                None => {
-                    let help = "lock it again; what is no skill image cannot be measured";
-                    self.broken(RuleId::Size, format!("has an unknown number of {what}"), help);
-                }
+                None => self.unknown(RuleId::Size, &format!("has an unknown number of {what}"), entry),
             }
         }
     }

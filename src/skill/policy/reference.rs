@@ -36,16 +36,27 @@ pub fn means(pattern: &str, image: &str) -> bool {
         || image_reference::key(image).is_some_and(|key| wildcard(pattern, &key))
 }
 
+/// Whether a pattern means a tool. `*` alone means each; else it ends with the parentheses that it stands in: `Bash(git *)` is about
+/// one command.
+pub fn means_tool(pattern: &str, tool: &str) -> bool {
+    pattern == "*" || glob(pattern, tool, |text| !text.contains(')'))
+}
+
 /// Whether a text is what a pattern describes, in which `*` stands for any text.
 pub fn wildcard(pattern: &str, text: &str) -> bool {
+    glob(pattern, text, |_| true)
+}
+
+/// The same, where `*` may stand for some texts only.
+fn glob(pattern: &str, text: &str, may: impl Fn(&str) -> bool) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut parts = rest.split('*').peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
-            return text.ends_with(part);
+            return text.strip_suffix(part).is_some_and(may);
         }
-        let Some(at) = text.find(part) else { return false };
+        let Some(at) = text.find(part).filter(|at| may(&text[..*at])) else { return false };
         text = &text[at + part.len()..];
     }
     true
@@ -95,6 +106,18 @@ mod tests {
             ("mcp__*", "mcp__x", true),
         ] {
             assert_eq!(wildcard(pattern, text), matches, "{pattern} and {text}");
+        }
+        for (pattern, text, matches) in [
+            ("Bash(git *)", "Bash(git log)", true),
+            ("Bash(git *)", "Bash(git log) Write(x)", false),
+            ("Bash(git *)", "Bash(git log)(x)", false),
+            ("Bash(*)", "Bash(a(b))", false),
+            ("Bash(*", "Bash(a) Write", false),
+            ("*", "Bash(a)", true),
+            ("mcp__*", "mcp__x", true),
+            ("R*d", "Read", true),
+        ] {
+            assert_eq!(means_tool(pattern, text), matches, "{pattern} and {text}");
         }
         assert!(means("ghcr.io/acme/pdf", "ghcr.io/acme/pdf:1"));
         assert!(means(

@@ -1,5 +1,5 @@
 use super::*;
-use crate::skill::lock::{Entry, Facts, Lock, Signed, Signer, Unsigned};
+use crate::skill::lock::{Attestation, Entry, Facts, Lock, Signed, Signer, Unsigned};
 use crate::skill::oci::Digest;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8nXRh950IZbRj8Ra/N9sbqOPZrfM\n5/KAQN0/KrZ5FLaTYsSNaTYbYBGLaeg3hYa0Ta7JqY8LS0vJ1n3FTYKNVg==\n-----END PUBLIC KEY-----\n";
@@ -57,12 +57,16 @@ fn signed(signer: Signer, of: &str) -> Signed {
     }
 }
 
+fn attested(by: Signed) -> Attestation {
+    Attestation { kind: "https://slsa.dev/provenance/v1".into(), signed: Some(by) }
+}
+
 /// An entry that breaks no rule of [`FULL`].
 fn sound(name: &str) -> Entry {
     Entry {
         facts: Facts {
             license: Some("MIT OR GPL-3.0-only".into()),
-            allowed_tools: vec!["Read".into(), "Bash(git log)".into()],
+            allowed_tools: Some(vec!["Read".into(), "Bash(git log)".into()]),
             files: Some(10),
             bytes: Some(1000),
             tokens: Some(70),
@@ -70,7 +74,7 @@ fn sound(name: &str) -> Entry {
             ..Facts::default()
         },
         signed: Some(vec![signed(key(), name)]),
-        attestations: Some(vec!["https://slsa.dev/provenance/v1".into()]),
+        attestations: Some(vec![attested(signed(key(), name))]),
         ..Entry::new(format!("ghcr.io/acme/{name}:1"), digest(name))
     }
 }
@@ -110,7 +114,7 @@ fn what_keeps_the_rules_breaks_none() {
 fn each_rule_names_what_breaks_it() {
     let policy = policy(FULL);
     type Case = (fn(&mut Entry), &'static str);
-    let cases: [Case; 12] = [
+    let cases: [Case; 18] = [
         (|one| one.facts.license = None, "policy-license[0]: states no licence"),
         (
             |one| one.facts.license = Some("Proprietary".into()),
@@ -121,20 +125,46 @@ fn each_rule_names_what_breaks_it() {
             "policy-license[0]: has the licence MIT AND GPL-3.0-only, which is not allowed",
         ),
         (
-            |one| one.facts.allowed_tools.push("Bash(*)".into()),
+            |one| one.facts.allowed_tools = Some(vec!["Read, Bash(*)".into()]),
             "policy-tools[0]: asks for tools that the policy does not allow: Bash(*)",
         ),
         (|one| one.facts.files = Some(11), "policy-size[0]: has 11 files; the policy allows 10"),
         (|one| one.facts.bytes = None, "policy-size[0]: has an unknown number of bytes of files"),
+        (
+            |one| one.facts.allowed_tools = None,
+            "policy-tools[0]: asks for tools that are not known: it has no SKILL.md that all readers understand",
+        ),
         (
             |one| one.facts.tokens = Some(101),
             "policy-size[0]: has 101 tokens of SKILL.md; the policy allows 100",
         ),
         (
             |one| one.attestations = None,
+            "policy-attestation[0]: is not known to have the attestation https://slsa.dev/provenance/v1: nobody has looked",
+        ),
+        (
+            |one| one.attestations = Some(Vec::new()),
             "policy-attestation[0]: has no verified attestation https://slsa.dev/provenance/v1",
         ),
-        (|one| one.signed = None, "policy-signature[0]: has no verified signature in the lock"),
+        (
+            |one| {
+                one.attestations = Some(vec![Attestation { signed: None, ..attested(signed(key(), "pdf")) }])
+            },
+            "policy-attestation[0]: has the attestation https://slsa.dev/provenance/v1, and the lock does not say by whom",
+        ),
+        (
+            |one| {
+                let mallory = Signer::Key { fingerprint: digest("mallory").to_string() };
+                one.attestations = Some(vec![attested(signed(mallory, "pdf"))]);
+            },
+            "policy-attestation[0]: has the attestation https://slsa.dev/provenance/v1 by key sha256:",
+        ),
+        (
+            |one| one.attestations = Some(vec![attested(signed(key(), "another"))]),
+            "policy-attestation[0]: has no attestation https://slsa.dev/provenance/v1 as a whole: it is about index sha256:",
+        ),
+        (|one| one.signed = None, "policy-signature[0]: is not known to be signed: nobody has looked"),
+        (|one| one.signed = Some(Vec::new()), "policy-signature[0]: has no verified signature in the lock"),
         (
             |one| {
                 one.signed = Some(vec![signed(
@@ -179,6 +209,29 @@ fn each_rule_names_what_breaks_it() {
             "policy-agent: the agent has 210 tokens of SKILL.md in all; the policy allows 150",
             "policy-agent: the agent has 45 tokens of names and descriptions in all; the policy allows 30",
         ]
+    );
+}
+
+/// What nobody has looked at would otherwise be as good as what is right.
+#[test]
+fn a_fact_that_is_not_known_breaks_its_rule() {
+    let policy = spec("  licenses: [MIT]\n  allowedTools: ['*']\n  limits: {files: 9}\n");
+    let mut entry = Entry::new("ghcr.io/acme/pdf:1", digest("pdf"));
+    let all = |why: &str| {
+        [
+            format!("policy-license[0]: has a licence that is not known: {why}"),
+            format!("policy-tools[0]: asks for tools that are not known: {why}"),
+            format!("policy-size[0]: has an unknown number of files: {why}"),
+        ]
+    };
+    let of = |entry: &Entry| broken(&policy, std::slice::from_ref(entry), &[&pinned("pdf")], "2026-11-27");
+    assert_eq!(of(&entry), all("nobody has looked into it"));
+    entry.facts.different = vec!["linux/arm64".into(), "linux/s390x".into()];
+    assert_eq!(of(&entry), all("other files are in it for linux/arm64, linux/s390x"));
+    let none = Facts { files: Some(1), ..Facts::default() };
+    assert_eq!(
+        of(&Entry { facts: none, ..entry }),
+        all("it has no SKILL.md that all readers understand")[..2]
     );
 }
 
@@ -229,7 +282,7 @@ fn what_is_not_measured_is_not_nothing() {
     entry.facts.tokens = None;
     assert_eq!(
         broken(&policy, &[entry], &[&pinned("pdf")], "2026-11-27"),
-        ["policy-size[0]: has an unknown number of tokens of SKILL.md"]
+        ["policy-size[0]: has an unknown number of tokens of SKILL.md: nobody has looked into it"]
     );
 }
 

@@ -56,7 +56,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub(super) fn is(&self, identity: &str, issuer: &str) -> bool {
+    /// Whether it is this one.
+    pub fn is(&self, identity: &str, issuer: &str) -> bool {
         self.identity.is(identity) && self.issuer.is(issuer)
     }
 }

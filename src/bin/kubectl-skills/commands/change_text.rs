@@ -62,7 +62,16 @@ pub fn sections(change: &ContentChange) -> Vec<Section> {
     let tools = change.allowed_tools.iter();
     let wider = tools.clone().flat_map(|tools| each('+', tools, &tools.added));
     let narrower = tools.flat_map(|tools| each('-', tools, &tools.removed));
+    let of_platform =
+        |platform: &String, said: &str| Item { mark: '~', name: platform.clone(), said: said.to_owned() };
+    let shown = change
+        .platform
+        .iter()
+        .map(|one| of_platform(one, "is shown; the platform asked about has the same files"));
+    let otherwise =
+        change.otherwise.iter().map(|one| of_platform(one, "changed in another way: --platform shows it"));
     let mut out = vec![
+        Section { head: "platforms that differ", items: shown.chain(otherwise).collect() },
         Section { head: "new scripts and programs", items: of(Runs::New).collect() },
         Section { head: "wider allowed-tools", items: wider.collect() },
         Section { head: "other scripts and programs", items: of(Runs::Yes).collect() },

@@ -10,7 +10,7 @@ use kubectl_skills::manifest::skill_images::skill_images;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::manifest::wanted_images::{WantedImage, wanted};
-use kubectl_skills::skill::lock::{self, Entry, FILE, Lock, peers};
+use kubectl_skills::skill::lock::{self, Entry, FILE, Lock, Unknown, peers};
 use serde_json::{Value, json};
 
 use super::image_source::SourceArgs;
@@ -27,6 +27,7 @@ use crate::{notes, sink};
 
 pub mod agents;
 mod check;
+mod continuity;
 mod decision;
 mod exchange;
 mod look;
@@ -71,7 +72,7 @@ pub struct Args {
     #[arg(long, alias = "locked", default_value = FILE, value_name = "FILE")]
     lock_file: PathBuf,
     /// Write nothing: end with 1 if the lock lacks an image, has one that is not named, or another digest than a manifest
-    #[arg(long, conflicts_with_all = ["update", "keep", "accept_unsigned", "import", "export"])]
+    #[arg(long, conflicts_with_all = ["update", "keep", "accept_unsigned", "allow_signer_change", "import", "export"])]
     check: bool,
     /// With --check: ask the registries too whether a tag has moved, whether what the lock says of each image is what is in it and,
     /// with --key or --certificate-identity, whether who it says has signed it
@@ -81,6 +82,9 @@ pub struct Args {
     /// lock keeps what it has
     #[arg(long)]
     update: bool,
+    /// Write down images that none of those has signed who signed them before or, where they are new, the others of their repository
+    #[arg(long)]
+    allow_signer_change: bool,
     /// Keep entries of images that no manifest names
     #[arg(long)]
     keep: bool,
@@ -293,7 +297,9 @@ fn locked(
                 image: one.to_resolve(),
                 // What was looked into once need not be again.
                 known: own
-                    .filter(|entry| entry.facts.files.is_some() && !args.update)
+                    .filter(|entry| {
+                        matches!(entry.is_known(), Ok(()) | Err(Unknown::Different(_))) && !args.update
+                    })
                     .map(|entry| entry.digest.clone()),
                 look: own.is_none() || args.update || one.digest.is_some(),
                 locked: own.map(|entry| entry.digest.clone()),
@@ -306,12 +312,20 @@ fn locked(
     let (mut entries, mut unaccepted) = (Entries::new(), Vec::new());
     for (one, looked) in asked.iter().zip(looked) {
         let (mut entry, fate) = judged(args, file, one, looked)?;
-        signers.look(args, &mut entry, file.lock.find(&one.image))?;
+        let others = signers.look(args, &mut entry)?;
+        continuity::keep(args, &file.lock, &entry)?;
         if let Some(decision) = &decision {
             match signers.signed_by(args, &entry)? {
                 Some(why) => unaccepted.push((entry.image.clone(), why)),
                 None if entry.unsigned.is_none() => {
                     notes::note(&format!("{}: accepted as unsigned by {}", entry.image, decision.by));
+                    if !others.is_empty() {
+                        notes::warning(&format!(
+                            "{}: it has signatures or attestations that do not count with these flags: {}",
+                            entry.image,
+                            others.join("; ")
+                        ));
+                    }
                     entry.unsigned = Some(decision.clone());
                 }
                 None => {}
@@ -354,6 +368,12 @@ fn judged(args: &Args, file: &File<'_>, one: &WantedImage, looked: Looked) -> Re
         let found = looked.found.as_ref().and_then(|found| lock::of_image(image, found));
         if looked.found.as_ref().is_some_and(|found| found.skills.is_empty()) {
             notes::warning(&format!("{image}: no SKILL.md: no agent finds a skill in it"));
+        }
+        if let Some(Err(Unknown::Different(platforms))) = found.as_ref().map(Entry::is_known) {
+            notes::warning(&format!(
+                "{image}: other files are in it for {}: what is in it is not written down, and a policy that asks refuses it",
+                platforms.join(", ")
+            ));
         }
         found.unwrap_or_else(|| Entry::new(image, looked.digest.clone()))
     };

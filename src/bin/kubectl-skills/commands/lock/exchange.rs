@@ -5,7 +5,7 @@ use std::path::Path;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::lock::{self, Entry, Lock, peers};
 
-use super::{Args, Fate, File, print};
+use super::{Args, Fate, File, continuity, print};
 use crate::exit::{Failure, Outcome, Run};
 use crate::source::{read_stdin, read_text};
 use crate::{notes, sink};
@@ -21,6 +21,7 @@ pub fn import(args: &Args, from: &Path) -> Run {
         file.lock.entries().iter().map(|entry| (entry.clone(), Fate::Kept)).collect();
     for entry in imported.entries {
         let Some(own) = file.lock.find(&entry.image) else {
+            continuity::keep(args, &file.lock, &entry)?;
             entries.push((entry, Fate::New));
             continue;
         };
@@ -28,6 +29,7 @@ pub fn import(args: &Args, from: &Path) -> Run {
         *place = if own.digest == entry.digest {
             (own.clone(), Fate::Same)
         } else if args.update {
+            continuity::keep(args, &file.lock, &entry)?;
             notes::note(&format!("{}: {} instead of {}", own.image, entry.digest, own.digest));
             (Entry { image: own.image.clone(), ..entry }, Fate::Updated)
         } else {

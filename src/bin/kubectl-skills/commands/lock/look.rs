@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use kubectl_skills::api::error::InputError;
+use kubectl_skills::skill::content::Content;
 use kubectl_skills::skill::inspect::{self, Inspected};
 use kubectl_skills::skill::limits::Limits;
-use kubectl_skills::skill::oci::Digest;
+use kubectl_skills::skill::oci::{Descriptor, Digest};
 use kubectl_skills::skill::within;
 
 use super::super::image_source::{self, Opened, SourceArgs};
@@ -74,11 +76,28 @@ fn one(order: &Order, args: &SourceArgs, limits: &Limits) -> Result<Looked, Fail
     let digest = root.digest.clone();
     let is_known = order.known.as_ref() == Some(&digest);
     if is_known || !(order.look || order.known.is_none()) {
+        // What nobody looks into is named to people all the same: until it is read, its digest is a word of the registry's.
+        if !is_known {
+            prove(&mut *content, &root, &order.image)?;
+        }
         return Ok(Looked { digest, found: None, is_gone });
     }
     let found = inspect::image(&mut *content, &order.image, &root, None, limits);
     let found = found.map_err(|error| Failure::from(within(order.image.clone(), error)))?;
     Ok(Looked { digest, found: Some(found), is_gone })
+}
+
+/// Reads what a digest names, and compares.
+fn prove(content: &mut dyn Content, root: &Descriptor, image: &str) -> Result<(), Failure> {
+    let failed = |error: InputError| Failure::from(within(image.to_owned(), error));
+    let bytes = content.manifest(root).map_err(|error| failed(error.into()))?;
+    let found = Digest::of(&bytes);
+    if found == root.digest {
+        return Ok(());
+    }
+    let help = "the registry, or something on the way to it, is broken or lies";
+    let message = format!("the registry names {}, and the manifest is {found}", root.digest);
+    Err(failed(InputError { message, help: help.to_owned(), ..InputError::default() }))
 }
 
 /// Opens the image: that of the reference or, where the registry refuses the tag and has the digest of the lock, that one.

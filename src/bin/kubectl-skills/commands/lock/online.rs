@@ -2,7 +2,7 @@
 //! counts, who signed it. What manifests say is left to `check`.
 
 use kubectl_skills::manifest::wanted_images::WantedImage;
-use kubectl_skills::skill::lock::{self, Entry, Signed};
+use kubectl_skills::skill::lock::{self, Attestation, Entry, Signed};
 use kubectl_skills::skill::policy::judge::shown;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::notes;
 
 /// What of an entry the image itself says.
-const FACTS: [&str; 12] = [
+const FACTS: [&str; 13] = [
     "content",
     "name",
     "version",
@@ -26,6 +26,7 @@ const FACTS: [&str; 12] = [
     "tokens",
     "descriptionTokens",
     "platforms",
+    "different",
     "skills",
 ];
 
@@ -131,13 +132,17 @@ fn signatures(file: &File<'_>, own: &Entry, found: &Entry) -> Vec<Difference> {
     for one in holds.iter().filter(|one| !said.contains(one)) {
         messages.push(format!("it is signed by {}; the lock does not say so", of(one)));
     }
-    let types = |entry: &Entry| entry.attestations.clone().unwrap_or_default();
-    let (said, holds) = (types(own), types(found));
+    let all = |entry: &Entry| entry.attestations.clone().unwrap_or_default();
+    let (said, holds) = (all(own), all(found));
+    let of = |one: &Attestation| {
+        let by = one.signed.as_ref().map(|signed| format!(" by {}", of(signed))).unwrap_or_default();
+        format!("{}{by}", one.kind)
+    };
     for one in said.iter().filter(|one| !holds.contains(one)) {
-        messages.push(format!("the lock says that it has the attestation {one}; none holds"));
+        messages.push(format!("the lock says that it has the attestation {}; none such holds", of(one)));
     }
     for one in holds.iter().filter(|one| !said.contains(one)) {
-        messages.push(format!("it has the attestation {one}; the lock does not say so"));
+        messages.push(format!("it has the attestation {}; the lock does not say so", of(one)));
     }
     messages.into_iter().map(|message| of_entry("signature", file, own, message)).collect()
 }

@@ -36,8 +36,8 @@ impl Signers {
     }
 
     /// Leaves it as it is.
-    pub fn look(&self, _: &Args, _: &mut Entry, _: Option<&Entry>) -> Result<(), Failure> {
-        Ok(())
+    pub fn look(&self, _: &Args, _: &mut Entry) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
     }
 }
 
@@ -46,7 +46,7 @@ mod with_registry {
     use std::collections::BTreeSet;
 
     use kubectl_skills::api::image_reference;
-    use kubectl_skills::skill::lock::Signed;
+    use kubectl_skills::skill::lock::{Attestation, Signed};
     use kubectl_skills::skill::policy::judge::shown;
     use kubectl_skills::skill::signature::Refusal;
     use kubectl_skills::skill::signature::trust::{Root, Trust};
@@ -71,8 +71,9 @@ mod with_registry {
         /// An answer that says neither.
         pub fn verified(&self, args: &Args, entry: &Entry) -> Result<Option<Entry>, Failure> {
             let Some(trust) = &self.0 else { return Ok(None) };
-            let mut found = entry.clone();
-            record(&mut found, &checked(args, entry, trust)?);
+            // Nothing of what the lock says is taken over: it is what is asked about.
+            let mut found = Entry { signed: None, attestations: None, ..entry.clone() };
+            record(&mut found, &checked(args, entry, trust)?, trust);
             Ok(Some(found))
         }
 
@@ -113,29 +114,27 @@ mod with_registry {
             Ok(Self(args.trust.given().then(|| args.trust.resolve()).transpose()?))
         }
 
-        /// Looks who signed the image of an entry; `before` is what the lock had.
+        /// Looks who signed the image of an entry; whose signatures and attestations are there and do not count.
         ///
         /// # Errors
-        /// An answer that says neither; or the image was signed before, and none of those has signed this one.
-        pub fn look(&self, args: &Args, entry: &mut Entry, before: Option<&Entry>) -> Result<(), Failure> {
-            if let Some(trust) = &self.0 {
-                verify(args, entry, trust)?;
+        /// An answer that says neither.
+        pub fn look(&self, args: &Args, entry: &mut Entry) -> Result<Vec<String>, Failure> {
+            let Some(trust) = &self.0 else { return Ok(Vec::new()) };
+            let stays: BTreeSet<String> = entry.not_asked(trust).map(shown).collect();
+            for who in stays {
+                let kept = "is not asked about with these flags, and stays as the lock has it";
+                notes::note(&format!("{}: the signature of {who} {kept}", entry.image));
             }
-            let before = before.filter(|before| before.digest != entry.digest);
-            if before.is_some_and(|before| entry.lost_its_signers(before)) {
-                let help = match &self.0 {
-                    None => {
-                        "say whose signature counts: --key, or --certificate-identity with --certificate-oidc-issuer"
-                    }
-                    Some(_) => {
-                        "find out who changed it; if it is meant, take its entry out of the lock first"
-                    }
-                };
-                let message =
-                    format!("{}: nobody who signed it before has signed {}", entry.image, entry.digest);
-                return Err(Failure::input(message, help));
+            let checked = checked(args, entry, trust)?;
+            record(entry, &checked, trust);
+            if entry.signers().is_empty() && entry.unsigned.is_none() && !args.accept_unsigned {
+                notes::warning(&format!(
+                    "{}: nobody who is trusted has signed {} ('kubectl skills verify' says what is there)",
+                    entry.image, entry.digest
+                ));
             }
-            Ok(())
+            let others: BTreeSet<String> = checked.refused().map(|(_, _, refusal)| by(refusal)).collect();
+            Ok(others.into_iter().collect())
         }
     }
 
@@ -152,7 +151,8 @@ mod with_registry {
     /// Whose a signature is of which nobody knows whether it counts.
     fn by(refusal: &Refusal) -> String {
         match refusal {
-            Refusal::NoKey | Refusal::OtherKey => "by a key".to_owned(),
+            Refusal::NoKey => "by a key".to_owned(),
+            Refusal::OtherKey => "by another key than those given".to_owned(),
             Refusal::NoIdentity { identity, issuer } | Refusal::OtherIdentity { identity, issuer } => {
                 format!("by {identity} of {issuer}")
             }
@@ -160,34 +160,22 @@ mod with_registry {
         }
     }
 
-    fn verify(args: &Args, entry: &mut Entry, trust: &Trust) -> Result<(), Failure> {
-        let is_signed = record(entry, &checked(args, entry, trust)?);
-        if !is_signed && entry.unsigned.is_none() && !args.accept_unsigned {
-            notes::warning(&format!(
-                "{}: nobody who is trusted has signed {} ('kubectl skills verify' says what is there)",
-                entry.image, entry.digest
-            ));
-        }
-        Ok(())
-    }
-
-    /// Writes what was verified into an entry; whether it is signed.
-    pub fn record(entry: &mut Entry, checked: &Checked) -> bool {
-        let (mut signed, mut attestations) = (Vec::new(), std::collections::BTreeSet::new());
+    /// Writes what was verified into an entry.
+    pub fn record(entry: &mut Entry, checked: &Checked, trust: &Trust) {
+        let (mut signatures, mut attestations) = (Vec::new(), Vec::new());
         for (part, _, verified) in checked.verified() {
-            if verified.is_signature() {
-                let (of, platform) = match &part.of {
-                    Of::Manifest => ("manifest", None),
-                    Of::Index => ("index", None),
-                    Of::Platform(platform) => ("manifest", Some(platform.as_str())),
-                };
-                signed.push(Signed::new(verified, of, platform));
-            } else {
-                attestations.extend(verified.predicate_type.clone());
+            let (of, platform) = match &part.of {
+                Of::Manifest => ("manifest", None),
+                Of::Index => ("index", None),
+                Of::Platform(platform) => ("manifest", Some(platform.as_str())),
+            };
+            let signed = Signed::new(verified, of, platform);
+            match &verified.predicate_type {
+                _ if verified.is_signature() => signatures.push(signed),
+                Some(kind) => attestations.push(Attestation { kind: kind.clone(), signed: Some(signed) }),
+                None => {}
             }
         }
-        let is_signed = !signed.is_empty();
-        entry.verified(signed, attestations);
-        is_signed
+        entry.verified(trust, signatures, attestations);
     }
 }

@@ -65,7 +65,7 @@ pub fn changes(before: &Lock, after: &Lock) -> Vec<Change> {
             None => out.push(Change {
                 image: entry.image.clone(),
                 kind: Kind::Added,
-                wider: entry.facts.allowed_tools.clone(),
+                wider: tools(&entry.facts),
                 facts: Vec::new(),
             }),
         }
@@ -81,10 +81,14 @@ pub fn changes(before: &Lock, after: &Lock) -> Vec<Change> {
     out
 }
 
+/// The tools that a lock knows of.
+fn tools(facts: &Facts) -> Vec<String> {
+    facts.allowed_tools.clone().unwrap_or_default()
+}
+
 fn change(old: &Entry, new: &Entry) -> Option<Change> {
-    let own = |facts: &Facts| facts.allowed_tools.clone();
-    let wider: Vec<String> =
-        own(&new.facts).into_iter().filter(|tool| !old.facts.allowed_tools.contains(tool)).collect();
+    let before = tools(&old.facts);
+    let wider: Vec<String> = tools(&new.facts).into_iter().filter(|tool| !before.contains(tool)).collect();
     let signers = |entry: &Entry| {
         let mut all: Vec<String> = entry.signed.iter().flatten().map(|one| shown(&one.signer)).collect();
         all.sort();
@@ -102,7 +106,7 @@ fn change(old: &Entry, new: &Entry) -> Option<Change> {
             "content",
         ),
         of(fact(|facts| facts.version.as_ref().map(|one| one as _)), "version"),
-        of((own(&old.facts).join(" "), own(&new.facts).join(" ")), "allowed tools"),
+        of((before.join(" "), tools(&new.facts).join(" ")), "allowed tools"),
         of(fact(|facts| facts.license.as_ref().map(|one| one as _)), "licence"),
         of(fact(|facts| facts.description.as_ref().map(|one| one as _)), "description"),
         of(fact(|facts| facts.files.as_ref().map(|one| one as _)), "files"),

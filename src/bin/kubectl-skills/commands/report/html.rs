@@ -232,7 +232,9 @@ impl Page<'_> {
             let entry = skill.entry.as_ref();
             let agents: Vec<String> =
                 skill.agents.iter().map(|agent| format!("<li>{}</li>", self.agent(*agent))).collect();
-            let tools = entry.map_or(String::new(), |entry| text(&entry.facts.allowed_tools.join(", ")));
+            let tools = entry.map_or(String::new(), |entry| {
+                text(&entry.facts.allowed_tools.as_deref().unwrap_or_default().join(", "))
+            });
             let signed = match (skill.signed(), entry) {
                 (signed, _) if signed.starts_with("unsigned") => {
                     format!("<span class=\"warn\">{}</span>", text(&signed))

@@ -135,8 +135,9 @@ fn component(index: usize, skill: &Skill) -> Value {
             put("licenses", licenses(text));
         }
         properties.extend(entry.content.as_ref().map(|one| property("kagenti:skill:content", one.as_str())));
-        properties
-            .extend(facts.allowed_tools.iter().map(|tool| property("kagenti:skill:allowed-tool", tool)));
+        properties.extend(
+            facts.allowed_tools.iter().flatten().map(|tool| property("kagenti:skill:allowed-tool", tool)),
+        );
         let numbers = [("files", facts.files), ("bytes", facts.bytes), ("tokens", facts.tokens)];
         properties.extend(numbers.iter().filter_map(|(name, value)| {
             Some(property(&format!("kagenti:skill:{name}"), &(*value)?.to_string()))

@@ -61,8 +61,11 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
     }
     out.push_str("### Skills\n\n| skill | image | version | licence | tools | signed by | agents |\n|---|---|---|---|---|---|--:|\n");
     for skill in skills {
-        let tools =
-            skill.entry.as_ref().map(|entry| entry.facts.allowed_tools.join(", ")).unwrap_or_default();
+        let tools = skill
+            .entry
+            .as_ref()
+            .map(|entry| entry.facts.allowed_tools.as_deref().unwrap_or_default().join(", "))
+            .unwrap_or_default();
         let signed = if skill.entry.is_some() { skill.signed() } else { "not in the lock".to_owned() };
         let _ = writeln!(
             out,

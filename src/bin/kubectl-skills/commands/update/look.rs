@@ -53,7 +53,9 @@ pub async fn at(
     let verified: Option<Vec<Verified>> = checked
         .as_ref()
         .map(|checked| checked.verified().map(|(_, _, one)| one).filter(about).cloned().collect());
-    let signer = judge(lock.map(|_| own), verified.as_deref());
+    // An image that is new to the lock is signed as the others of its repository are.
+    let others = lock.map(|file| file.lock.signers_of_repository(&used.image)).unwrap_or_default();
+    let signer = judge(lock.map(|_| own), others, verified.as_deref());
     let Some(own) = own else { return Ok(Looked::Seen { signer, entry: None }) };
     let image = choose::renamed(&own.image, &new.tag, new.digest.as_str());
     let there = lock.and_then(|file| file.lock.find(&image)).filter(|there| there.image != own.image);
@@ -65,8 +67,8 @@ pub async fn at(
         }
         // What the lock says of it stays, a decision to use it unsigned among it.
         let mut entry = there.clone();
-        if let Some(checked) = &checked {
-            record(&mut entry, checked);
+        if let Some((checked, trust)) = checked.as_ref().zip(trust) {
+            record(&mut entry, checked, trust);
         }
         return Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) });
     }
@@ -81,8 +83,8 @@ pub async fn at(
     let stopped = |_| Failure::input(format!("{image}: the look at it was stopped"), "run again");
     let found = work.await.map_err(stopped)??;
     let mut entry = of_image(&image, &found).unwrap_or_else(|| Entry::new(image, new.digest.clone()));
-    if let Some(checked) = &checked {
-        record(&mut entry, checked);
+    if let Some((checked, trust)) = checked.as_ref().zip(trust) {
+        record(&mut entry, checked, trust);
     }
     Ok(Looked::Seen { signer, entry: Some(Box::new(entry)) })
 }

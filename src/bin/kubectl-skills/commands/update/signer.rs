@@ -1,7 +1,9 @@
 //! Whether an image that is to come is signed by who signed the one before: the lock's word and what was verified in, whether
 //! the update may go on out. Verifying is left to `registry`.
 
-use kubectl_skills::skill::lock::{Entry, Signed, Signer};
+use std::collections::BTreeSet;
+
+use kubectl_skills::skill::lock::{Entry, Signer};
 use kubectl_skills::skill::signature::Verified;
 
 /// What is said of signers.
@@ -24,9 +26,14 @@ impl Verdict {
     }
 }
 
-/// Compares. `lock`: the entry of the image in the lock, where one was read; `verified`: the signatures of the new image that
+/// Compares. `lock`: the entry of the image in the lock, where one was read; `others`: who signed other images of its repository, for
+/// one that the lock does not have; `verified`: the signatures of the new image that
 /// hold, `None` where nothing to verify them by was given.
-pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Verdict {
+pub fn judge(
+    lock: Option<Option<&Entry>>,
+    others: BTreeSet<Signer>,
+    verified: Option<&[Verified]>,
+) -> Verdict {
     let entry = lock.flatten();
     let new: Option<Vec<Signer>> = verified.map(|all| {
         let mut signers: Vec<Signer> =
@@ -35,8 +42,8 @@ pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Ver
         signers.dedup();
         signers
     });
-    let before = entry.and_then(|entry| entry.signed.as_deref()).unwrap_or_default();
-    if before.is_empty() {
+    let old: Vec<Signer> = entry.map_or(others, Entry::signers).into_iter().collect();
+    if old.is_empty() {
         let unsigned = entry.and_then(|entry| entry.unsigned.as_ref());
         let before = match (entry, unsigned) {
             (None, _) if lock.is_none() => "no lock was read that says who signed it before".to_owned(),
@@ -59,9 +66,6 @@ pub fn judge(lock: Option<Option<&Entry>>, verified: Option<&[Verified]>) -> Ver
             Some(new) => Verdict::Noted(format!("{before}; signed now by {}", names(new))),
         };
     }
-    let mut old: Vec<Signer> = before.iter().map(|Signed { signer, .. }| signer.clone()).collect();
-    old.sort();
-    old.dedup();
     match new {
         None => Verdict::Refused(format!(
             "the lock says that {} signed it; whether the new image is signed by the same cannot be verified: give --key, or \
@@ -98,7 +102,7 @@ fn names(signers: &[Signer]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kubectl_skills::skill::lock::Unsigned;
+    use kubectl_skills::skill::lock::{Signed, Unsigned};
     use kubectl_skills::skill::oci::Digest;
     use kubectl_skills::skill::signature::{self, Format};
 
@@ -152,7 +156,7 @@ mod tests {
             (None, None, 'N', "does not say"),
         ];
         for (entry, keys, wanted, words) in cases {
-            let found = judge(Some(entry.as_ref()), keys.map(verified).as_deref());
+            let found = judge(Some(entry.as_ref()), BTreeSet::new(), keys.map(verified).as_deref());
             let kind = match &found {
                 Verdict::Same(_) => 'S',
                 Verdict::Noted(_) => 'N',
@@ -161,7 +165,23 @@ mod tests {
             assert!(kind == wanted && found.text().contains(words), "{found:?}, and not {wanted} {words:?}");
         }
         let without = Verdict::Noted("no lock was read that says who signed it before".into());
-        assert_eq!(judge(None, None), without);
+        assert_eq!(judge(None, BTreeSet::new(), None), without);
+        // A tag that the lock does not have is no way around who signed the others.
+        let others = || entry(Some(&["a"])).signers();
+        for (entry, keys, wanted) in [
+            (None, Some(&["b"][..]), 'R'),
+            (None, None, 'R'),
+            (None, Some(&["a"]), 'S'),
+            (Some(entry(Some(&[]))), Some(&["b"]), 'N'),
+        ] {
+            let found = judge(Some(entry.as_ref()), others(), keys.map(verified).as_deref());
+            let kind = match &found {
+                Verdict::Same(_) => 'S',
+                Verdict::Noted(_) => 'N',
+                Verdict::Refused(_) => 'R',
+            };
+            assert_eq!(kind, wanted, "{found:?}");
+        }
     }
 
     /// An attestation is no signature, no matter who made it.
@@ -169,6 +189,9 @@ mod tests {
     fn an_attestation_does_not_keep_a_signer() {
         let mut attested = verified(&["a"]);
         attested[0].predicate_type = Some("https://slsa.dev/provenance/v1".into());
-        assert!(matches!(judge(Some(Some(&entry(Some(&["a"])))), Some(&attested)), Verdict::Refused(_)));
+        assert!(matches!(
+            judge(Some(Some(&entry(Some(&["a"])))), BTreeSet::new(), Some(&attested)),
+            Verdict::Refused(_)
+        ));
     }
 }
