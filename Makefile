@@ -61,6 +61,11 @@ e2e: ## The tests against real API servers (needs Go, curl and openssl; the firs
 e2e-registry: ## push, pull, copy and tags against real registries on loopback, and a proxy that breaks them (needs Go, python3)
 	hack/e2e-registry.sh
 
+.PHONY: policy-crds
+policy-crds: ## What 'policy --print kyverno' and '--print sigstore' print, given to an API server with the CRDs of both (needs Go and a network)
+	cargo build --locked
+	hack/policy-crds.sh
+
 .PHONY: report-demo
 report-demo: ## The page of report over 200 agents and 60 skills, opened in Chromium: filter, links, console, 390 pixels, dark (needs python3 and Chromium)
 	cargo build --locked
