@@ -142,16 +142,28 @@ fn read(args: &Args, limits: &Limits) -> Result<Inspected, Failure> {
 
 /// Shows how the files differ from those of another image or folder.
 fn against(args: &Args, other: &str, limits: &Limits) -> Run {
-    let (before, after) = (tree(args, other, limits)?, tree(args, &args.what, limits)?);
+    let ((before, of_before), (after, of_after)) =
+        (tree(args, other, limits)?, tree(args, &args.what, limits)?);
+    let platforms: Vec<&String> = of_after.iter().map(|one| &one.platform).collect();
+    // What is the same for the platform that is compared is not the same where another one has other files.
+    let is_otherwise = of_before != of_after;
+    if is_otherwise && !platforms.is_empty() {
+        let all = platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join(", ");
+        notes::warning(&format!("{}: other files are in it for {all}: --platform shows them", args.what));
+    }
     let Some(change) = changes::trees(&before, &after) else {
-        notes::summary(&format!("{} and {other} have the same files", args.what));
-        return match args.output {
-            Format::Table | Format::Tree => Ok(Outcome::Done),
-            format => {
-                machine(format, &json!({"apiVersion": API_VERSION, "kind": "SkillChange", "verdict": "same"}))
-                    .map(|()| Outcome::Done)
+        let (outcome, verdict) =
+            if is_otherwise { (Outcome::Found, "content") } else { (Outcome::Done, "same") };
+        let but = if is_otherwise { ", and not for all platforms" } else { "" };
+        notes::summary(&format!("{} and {other} have the same files{but}", args.what));
+        if !matches!(args.output, Format::Table | Format::Tree) {
+            let mut value = json!({"apiVersion": API_VERSION, "kind": "SkillChange", "verdict": verdict});
+            if is_otherwise {
+                value["otherwise"] = json!(platforms);
             }
-        };
+            machine(args.output, &value)?;
+        }
+        return Ok(outcome);
     };
     match args.output {
         Format::Table | Format::Tree => sink::text(&change_text::text(&change))?,
@@ -172,16 +184,19 @@ fn machine(format: Format, value: &Value) -> Result<(), Failure> {
     if format == Format::Yaml { sink::yaml(value) } else { sink::json(value) }
 }
 
-/// The files of an image or folder.
-fn tree(args: &Args, what: &str, limits: &Limits) -> Result<Tree, Failure> {
+/// The files of an image or folder, and the platforms that have others.
+fn tree(args: &Args, what: &str, limits: &Limits) -> Result<(Tree, Vec<Different>), Failure> {
     let at = |error| Failure::from(within(what.to_owned(), error));
     let root = Path::new(what);
     if root.is_dir() && !root.join("oci-layout").is_file() {
-        return folder::list(root, limits).and_then(|found| folder::read(&found, limits)).map_err(at);
+        let read = folder::list(root, limits).and_then(|found| folder::read(&found, limits));
+        return read.map(|tree| (tree, Vec::new())).map_err(at);
     }
     let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;
     let chosen = inspect::choose(&mut *content, &root, args.platform.as_deref()).map_err(at)?;
-    inspect::unpack(&mut *content, chosen, limits).map(|image| image.tree).map_err(at)
+    let image = inspect::unpack(&mut *content, chosen, limits).map_err(at)?;
+    let different = inspect::different(&mut *content, &image.chosen, &image.tree, limits);
+    Ok((image.tree, different))
 }
 
 fn of_folder(root: &Path, what: &str, limits: &Limits) -> Result<Inspected, InputError> {
