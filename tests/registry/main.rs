@@ -15,6 +15,7 @@ mod login;
 mod manifests;
 mod model;
 mod reads;
+mod reports;
 #[path = "../faults/said.rs"]
 mod said;
 mod server;

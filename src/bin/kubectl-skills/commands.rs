@@ -2,7 +2,6 @@
 
 #[cfg(feature = "cluster")]
 pub mod apply;
-#[cfg(feature = "registry")]
 mod change_markdown;
 mod change_text;
 #[cfg(feature = "cluster")]

@@ -2,29 +2,13 @@
 //! markup.
 
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::changes::{ContentChange, SkillChange};
+use kubectl_skills::skill::changes::ContentChange;
 
 use super::change_text::{Item, Section, diffs, left_out, sections};
 use crate::printable;
 
 /// Bytes of all diffs in a page of Markdown: GitHub takes 65,536 characters.
 const MARKDOWN: usize = 40_000;
-
-/// What is said of a change that is no difference of files; none for one that is.
-pub fn in_words(change: &SkillChange) -> Option<String> {
-    match change {
-        SkillChange::Same => Some("the same image".into()),
-        SkillChange::MetadataOnly { annotations } if annotations.is_empty() => {
-            Some("metadata only: the files are the same, and packed anew".into())
-        }
-        SkillChange::MetadataOnly { annotations } => {
-            let keys: Vec<&str> = annotations.iter().map(|pair| pair.key.as_str()).collect();
-            Some(format!("metadata only: the files are the same; annotations differ: {}", keys.join(", ")))
-        }
-        SkillChange::Layers { .. } => Some("the layers differ; --content compares the files".into()),
-        SkillChange::Content(_) => None,
-    }
-}
 
 /// The change, below a head of level 3.
 pub fn markdown(change: &ContentChange) -> String {

@@ -2,7 +2,9 @@
 //! to `change_markdown`.
 
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::changes::{ContentChange, FileChange, Lines, Pair, Runs, Side, Tools, What};
+use kubectl_skills::skill::changes::{
+    ContentChange, FileChange, Lines, Pair, Runs, Side, SkillChange, Tools, What,
+};
 use kubectl_skills::skill::tree::Type;
 
 use crate::printable;
@@ -28,6 +30,22 @@ pub struct Item {
     pub name: String,
     /// What is said of it.
     pub said: String,
+}
+
+/// What is said of a change that is no difference of files; none for one that is.
+pub fn in_words(change: &SkillChange) -> Option<String> {
+    match change {
+        SkillChange::Same => Some("the same image".into()),
+        SkillChange::MetadataOnly { annotations } if annotations.is_empty() => {
+            Some("metadata only: the files are the same, and packed anew".into())
+        }
+        SkillChange::MetadataOnly { annotations } => {
+            let keys: Vec<&str> = annotations.iter().map(|pair| pair.key.as_str()).collect();
+            Some(format!("metadata only: the files are the same; annotations differ: {}", keys.join(", ")))
+        }
+        SkillChange::Layers { .. } => Some("the layers differ; --content compares the files".into()),
+        SkillChange::Content(_) => None,
+    }
 }
 
 /// As text. Characters that hide or reorder text are left to who prints it.

@@ -8,7 +8,7 @@ use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::versions::Level;
 use serde_json::{Value, json};
 
-use super::change_markdown::in_words;
+use super::change_text::in_words;
 use super::change_text::text;
 use super::image_versions::{Answer, How, Newer, Question, Tag, ask};
 use super::images_in_use::{InUse, LockArgs, LockFile, of_lock, of_manifests, stream};

@@ -19,10 +19,16 @@ use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::notes;
 use crate::planning::today;
+#[cfg(feature = "registry")]
+use crate::registry::args::RegistryArgs;
 use crate::sink;
+#[cfg(feature = "registry")]
+use crate::skill_files::LimitArgs;
 use crate::source::{self, Input};
 
 mod changes;
+#[cfg(feature = "registry")]
+mod diffs;
 mod html;
 mod inventory;
 mod machine;
@@ -39,6 +45,9 @@ Examples:
   git show main:skills.lock > old.lock
   kubectl skills report -f manifests -R --locked=skills.lock --against old.lock -o markdown
 
+  # The same with each changed line of SKILL.md and the other files, asked of the registries
+  kubectl skills report -f manifests -R --locked=skills.lock --against old.lock --diff > report.html
+
 Exit codes: 0 done, also with findings; 2 usage; 3 bad input")]
 pub struct Args {
     /// Namespace of objects that name none [default: default]
@@ -50,6 +59,9 @@ pub struct Args {
     /// An older lock, to show what has changed since
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    diff: DiffArgs,
     /// Title of the page
     #[arg(long, default_value = "Skills of agents", value_name = "TEXT")]
     title: String,
@@ -59,6 +71,22 @@ pub struct Args {
     planning: PlanningArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+}
+
+/// Where the files of images are looked at.
+#[cfg(feature = "registry")]
+#[derive(Debug, ClapArgs)]
+struct DiffArgs {
+    /// With --against: show how the files of images changed, new scripts first; their registries are asked
+    #[arg(long, requires = "against")]
+    diff: bool,
+    /// With --diff: read the images from this OCI layout, as copy writes it, and ask no registry
+    #[arg(long, value_name = "DIR|TAR", requires = "diff")]
+    from_layout: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,8 +125,13 @@ pub fn run(args: &Args) -> Run {
         policy,
         today: today(),
     };
-    let inventory =
+    #[cfg_attr(not(feature = "registry"), allow(unused_mut, reason = "nothing else is asked of images"))]
+    let mut inventory =
         Inventory::new(&planned, |index| skills_of(&loaded.stream, &planned.plans[index]), &known);
+    #[cfg(feature = "registry")]
+    if args.diff.diff {
+        diffs::read(&args.diff, &mut inventory.changes);
+    }
     match args.output {
         Format::Html => sink::pieces([html::page(&inventory, &args.title).as_str()])?,
         Format::Markdown => sink::pieces([markdown::text(&inventory, &args.title).as_str()])?,

@@ -14,7 +14,7 @@ use kubectl_skills::skill::changes::SkillChange;
 use kubectl_skills::skill::versions::Level;
 use serde_json::{Value, json};
 
-use super::change_markdown::in_words;
+use super::change_text::in_words;
 use super::image_versions::{Answer, How, Newer, Tag, ask};
 use super::images_in_use::{ImagesInUse, InUse, LockArgs, LockFile, of_manifests, stream};
 use super::inspect::platform;

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
+use kubectl_skills::skill::changes::SkillChange;
 use kubectl_skills::skill::lock::{Entry, Facts, Lock};
+use kubectl_skills::skill::oci::Digest;
 use kubectl_skills::skill::policy::judge::shown;
 use kubectl_skills::skill::policy::reference::name;
 
@@ -42,6 +44,24 @@ pub struct Change {
     pub wider: Vec<String>,
     /// Facts: which, before and after.
     pub facts: Vec<(&'static str, String, String)>,
+    /// Before and after, where its content is another one.
+    #[cfg_attr(not(feature = "registry"), allow(dead_code, reason = "such a build looks at no files"))]
+    pub digests: Option<(Digest, Digest)>,
+    /// How its files changed, or why that is not known; none if nobody looked.
+    pub files: Option<Result<SkillChange, String>>,
+}
+
+impl Change {
+    fn new(image: &str, kind: Kind) -> Self {
+        Self {
+            image: image.to_owned(),
+            kind,
+            wider: Vec::new(),
+            facts: Vec::new(),
+            digests: None,
+            files: None,
+        }
+    }
 }
 
 /// What has changed: other content first, then by image. An image of another tag of the same repository is the same skill.
@@ -62,21 +82,13 @@ pub fn changes(before: &Lock, after: &Lock) -> Vec<Change> {
     for entry in after.entries() {
         match partner(entry, before, after) {
             Some(old) => out.extend(change(&old, entry)),
-            None => out.push(Change {
-                image: entry.image.clone(),
-                kind: Kind::Added,
-                wider: tools(&entry.facts),
-                facts: Vec::new(),
-            }),
+            None => {
+                out.push(Change { wider: tools(&entry.facts), ..Change::new(&entry.image, Kind::Added) });
+            }
         }
     }
     let gone = before.entries().iter().filter(|old| partner(old, after, before).is_none());
-    out.extend(gone.map(|old| Change {
-        image: old.image.clone(),
-        kind: Kind::Removed,
-        wider: Vec::new(),
-        facts: Vec::new(),
-    }));
+    out.extend(gone.map(|old| Change::new(&old.image, Kind::Removed)));
     out.sort_by(|a, b| (a.kind, &a.image).cmp(&(b.kind, &b.image)));
     out
 }
@@ -124,5 +136,6 @@ fn change(old: &Entry, new: &Entry) -> Option<Change> {
         _ => old.digest == new.digest,
     };
     let kind = if same { Kind::Metadata } else { Kind::Content };
-    Some(Change { image: new.image.clone(), kind, wider, facts })
+    let digests = (!same && old.digest != new.digest).then(|| (old.digest.clone(), new.digest.clone()));
+    Some(Change { wider, facts, digests, ..Change::new(&new.image, kind) })
 }

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::changes::SkillChange;
 use sha2::{Digest as _, Sha256};
 
+use super::super::change_text::{Item, Section, diffs, in_words, left_out, sections};
 use super::changes::Kind;
 use super::inventory::{Agent, Found, Inventory, Skill};
 use crate::printable;
@@ -55,6 +57,52 @@ fn digest(of: &str) -> String {
 
 fn hash(of: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(of)))
+}
+
+/// How files changed: what an agent may newly run or use, then the lines of each text, which open where a reader asks.
+fn files(found: &Result<SkillChange, String>) -> String {
+    let change = match found {
+        Ok(SkillChange::Content(change)) => change,
+        Ok(other) => {
+            return format!("<span class=\"help\">{}</span>", text(&in_words(other).unwrap_or_default()));
+        }
+        Err(why) => {
+            return format!("<span class=\"warn\">how its files changed is not known: {}</span>", text(why));
+        }
+    };
+    let mut out = String::new();
+    for Section { head, items } in sections(change) {
+        let class = if head.starts_with("new") || head.starts_with("wider") { " class=\"bad\"" } else { "" };
+        let _ = write!(out, "<p{class}>{}</p><ul>", text(head));
+        for Item { mark, name, said } in &items {
+            let _ = write!(out, "<li>{mark} {} {}</li>", code(name), text(said));
+        }
+        out.push_str("</ul>");
+    }
+    for (file, lines) in diffs(change) {
+        let _ = write!(
+            out,
+            "<details class=\"diff\"><summary>{} +{} -{}</summary><pre>",
+            code(&file.path),
+            lines.added,
+            lines.removed
+        );
+        for line in &lines.shown {
+            let shown = text(line);
+            // Each line ends in its element, so that the copied text has its line ends.
+            let _ = match line.as_bytes().first() {
+                Some(b'+') => writeln!(out, "<ins>{shown}</ins>"),
+                Some(b'-') => writeln!(out, "<del>{shown}</del>"),
+                _ => writeln!(out, "<span>{shown}</span>"),
+            };
+        }
+        out.push_str("</pre>");
+        if let Some(note) = left_out(lines) {
+            let _ = write!(out, "<span class=\"help\">{}</span>", text(&note));
+        }
+        out.push_str("</details>");
+    }
+    out
 }
 
 struct Page<'p> {
@@ -214,6 +262,7 @@ impl Page<'_> {
                 );
                 let agents = at.map_or(0, |at| self.inventory.skills[at].agents.len());
                 let list = if what.is_empty() { String::new() } else { format!("<ul>{what}</ul>") };
+                let list = format!("<div>{list}{}</div>", one.files.as_ref().map(files).unwrap_or_default());
                 let kind = format!("<span class=\"{class}\">{}</span>", one.kind.text());
                 (String::new(), vec![image, kind, list, agents.to_string()])
             })

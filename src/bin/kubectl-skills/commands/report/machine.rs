@@ -44,7 +44,14 @@ pub fn json(inventory: &Inventory) -> Value {
             .iter()
             .map(|(name, before, after)| json!({"fact": name, "before": before, "after": after}))
             .collect();
-        json!({"image": one.image, "change": one.kind.text(), "widerTools": one.wider, "facts": facts})
+        let mut out =
+            json!({"image": one.image, "change": one.kind.text(), "widerTools": one.wider, "facts": facts});
+        match &one.files {
+            Some(Ok(change)) => out["files"] = serde_json::to_value(change).unwrap_or_default(),
+            Some(Err(why)) => out["files"] = json!({"verdict": "unknown", "reason": why}),
+            None => {}
+        }
+        out
     };
     let mut out = json!({
         "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillReport", "policy": policy,

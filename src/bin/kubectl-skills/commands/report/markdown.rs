@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::changes::SkillChange;
 
+use super::super::change_markdown::markdown as of_files;
+use super::super::change_text::in_words;
 use super::inventory::Inventory;
 use crate::printable;
 
@@ -40,6 +43,15 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
                     writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
             }
             out.push('\n');
+            for one in changes {
+                let text = match &one.files {
+                    None => continue,
+                    Some(Ok(SkillChange::Content(change))) => of_files(change),
+                    Some(Ok(other)) => format!("\n{}\n", in_words(other).unwrap_or_default()),
+                    Some(Err(why)) => format!("\nHow its files changed is not known: {}\n", code(why)),
+                };
+                let _ = writeln!(out, "#### {}\n{text}", code(&one.image));
+            }
         }
     }
     if !findings.is_empty() {

@@ -2,7 +2,8 @@
 
 use kubectl_skills::manifest::summary::counted;
 
-use super::super::change_markdown::{code, in_words, markdown as of_change};
+use super::super::change_markdown::{code, markdown as of_change};
+use super::super::change_text::in_words;
 use super::{Update, Verdict};
 
 /// Bytes of a page: GitHub takes 65,536 characters.
