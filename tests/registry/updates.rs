@@ -195,6 +195,24 @@ fn what_changed_for_one_platform_is_no_metadata() {
     let words = "platforms that differ:\n  ~ linux/arm64  is shown; the platform asked about has the same files\n\
                  new scripts and programs:\n  + run.sh";
     assert!(found.stdout.contains(words), "{found:?}");
+    // Nor by 'inspect', nor where of the image in use only the identity of its files is left.
+    let [one, other] = ["1.0.0", "1.1.0"].map(|tag| bench.reference(&format!("acme/pdf:{tag}")));
+    let said = skills(&["inspect", &other, "--against", &one]);
+    let words = format!("warning: {other}: other files are in it for linux/arm64: --platform shows them");
+    assert!(said.code == 1 && said.stderr.contains(&words), "{said:?}");
+    assert_eq!(skills(&["inspect", &one, "--against", &one]).code, 0);
+    let inspected = skills(&["inspect", &one, "-o", "json"]).json();
+    let digest = inspected["image"]["digest"].as_str().expect("a digest").to_owned();
+    let content = format!("  content: {}\n", inspected["contentIdentity"].as_str().expect("an identity"));
+    let locked = bench.write("gone.lock", &lock(&one, &digest, &content));
+    bench.model.state.lock().expect("it").manifests.retain(|(_, own), _| *own != digest);
+    let found = skills(&["outdated", "-f", &image, "--lock-file", &locked, "--content", "-o", "json"]).json();
+    let change = &found["images"][0]["newest"]["change"];
+    assert_eq!(
+        (&change["verdict"], &change["otherwise"]),
+        (&json!("content"), &json!(["linux/arm64"])),
+        "{found:#}"
+    );
 }
 
 #[test]

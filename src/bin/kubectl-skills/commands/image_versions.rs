@@ -392,12 +392,15 @@ impl Looking<'_> {
 
 /// What changed from an image of which only the identity of its files is left.
 fn by_identity(known: &Digest, found: &inspect::Inspected) -> SkillChange {
-    if found.content_identity == known.as_str() {
+    let different = found.image.iter().flat_map(|image| &image.different);
+    let otherwise: Vec<String> = different.map(|one| one.platform.clone()).collect();
+    if found.content_identity == known.as_str() && otherwise.is_empty() {
         return SkillChange::MetadataOnly { annotations: Vec::new() };
     }
     SkillChange::Content(Box::new(ContentChange {
         before: known.to_string(),
         after: found.content_identity.clone(),
+        otherwise,
         ..ContentChange::default()
     }))
 }
