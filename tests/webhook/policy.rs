@@ -54,7 +54,10 @@ fn agent_runtimes_are_judged_by_what_the_files_say_now() {
     assert_eq!(allowed(&mut client, &pinned("ghcr.io/acme/pdf:1")), json!({"uid": "5e9a", "allowed": true}));
     // The operator of this profile mounts what the object says: what the lock makes of a tag is nothing to it.
     let tagged = allowed(&mut client, &object("ghcr.io/acme/pdf:1"));
-    assert!(message(&tagged).contains("ghcr.io/acme/pdf:1 is not named by digest, and the operator mounts"), "{tagged}");
+    assert!(
+        message(&tagged).contains("ghcr.io/acme/pdf:1 is not named by digest, and the operator mounts"),
+        "{tagged}"
+    );
     let refused = allowed(&mut client, &object("ghcr.io/stranger/pdf:1"));
     let said = message(&refused);
     for wanted in [
