@@ -77,6 +77,8 @@ impl Work<'_, '_> {
         let now = self.runtime.bound.location.filter(|_| agent && !self.skills.is_empty());
         let now = now.and_then(AgentLocation::root_variable);
         let list = changed.as_deref().unwrap_or(env);
+        // Without a skill the folder is nobody's any more.
+        let whole = agent && self.skills.is_empty() && self.own.has_whole_containers();
         let goes = |one: &Value| {
             AGENT_LOCATIONS.iter().filter_map(AgentLocation::root_variable).any(|(variable, root)| {
                 let for_it = |runtime: Option<&AgentLocation>| {
@@ -84,7 +86,7 @@ impl Work<'_, '_> {
                 };
                 now != Some((variable, root))
                     && *one == json!({"name": variable, "value": root})
-                    && self.own.variable(container, variable, for_it).is_some()
+                    && (whole || self.own.variable(container, variable, for_it).is_some())
             })
         };
         if !list.iter().any(goes) {
