@@ -529,8 +529,7 @@ kind: Service
     /// A comment that stands twice is about something else in one of its places, and one that is lost is lost for good.
     #[test]
     fn there_and_back_gives_the_same_bytes_and_no_comment_twice() {
-        let list = "\
-  # What it knows
+        let list = "  # What it knows
   # and why
   skills:  # the list
     # the first
