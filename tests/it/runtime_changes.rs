@@ -124,7 +124,7 @@ fn managed(variable: &str, managers: &[&str]) -> Value {
 fn variables(variable: Value, managers: &[&str], object: &Value, remove: bool) -> Value {
     let name = variable["name"].as_str().expect("a name").to_owned();
     let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"namespace": "n", "name": "weather", "annotations": {"rossoctl.io/skills": "[\"pdf\"]"},
+        "metadata": {"namespace": "n", "name": "weather", "annotations": {"kagenti.io/skills": "[\"pdf\"]"},
             "managedFields": managed(&name, managers)},
         "spec": {"template": {"spec": {
             "containers": [{"name": "agent", "image": "i",
