@@ -30,6 +30,7 @@ mod sandbox;
 pub mod session;
 mod status;
 mod target;
+mod variables;
 mod work;
 
 use std::borrow::Cow;

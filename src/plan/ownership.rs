@@ -173,6 +173,11 @@ impl Ownership {
         self.named.contains(skill) && self.managers.of_whole_list(&self.pod_fields([list.to_owned()]))
     }
 
+    /// Whether the containers are a list that does not merge, with skills of ours, so that nobody says who wrote a variable.
+    pub(super) fn has_whole_containers(&self) -> bool {
+        self.named.iter().any(|skill| self.is_of_whole_list(skill, "f:containers"))
+    }
+
     /// A field below the pod, as managedFields name it.
     fn pod_fields<const N: usize>(&self, below: [String; N]) -> Vec<String> {
         self.kind.paths().pod.iter().map(|key| format!("f:{key}")).chain(below).collect()

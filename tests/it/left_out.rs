@@ -260,8 +260,8 @@ fn copy_takes_or_names_all_that_names_an_image_of_a_skill() {
         images,
         ["quay.io/acme/config:1 SkillsFunction default/f", "quay.io/acme/pod:1 Pod default/p"]
     );
-    let words = "Workflow flow has image volumes of skills, and its kind is not known, so they are left: pdf: --pod-template-path \
-                 Workflow.example.com=spec.run.template has them copied, too";
+    let words = "Workflow flow has image volumes of skills, and its kind is not known here, so they are left out: pdf: \
+                 --pod-template-path Workflow.example.com=spec.run.template names it";
     assert!(stderr.contains(words), "{stderr}");
     let (images, stderr) = ask(&text, &["--pod-template-path", "Workflow.example.com=spec.run.template"]);
     assert!(images.len() == 3 && !stderr.contains("Workflow"), "{images:?} {stderr}");

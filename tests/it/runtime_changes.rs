@@ -93,6 +93,9 @@ fn in_files_the_variable_of_an_earlier_runtime_goes() {
     }
 }
 
+/// We, where lists do not merge.
+const WHOLE: &str = "kubectl-skills lists";
+
 /// What a cluster says of who wrote the variable.
 fn managed(variable: &str, managers: &[&str]) -> Value {
     let of = |manager: &&str| {
@@ -106,6 +109,11 @@ fn managed(variable: &str, managers: &[&str]) -> Value {
             pod["f:volumes"] = volumes;
         }
         pod["f:containers"] = json!({"k:{\"name\":\"agent\"}": agent});
+        if *manager == WHOLE {
+            // The lists of a CRD that does not say how they merge.
+            pod = json!({"f:containers": {}, "f:volumes": {}});
+        }
+        let manager = manager.trim_end_matches(" lists");
         json!({"manager": manager, "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
             "fieldsV1": {"f:spec": {"f:template": {"f:spec": pod}}}})
     };
@@ -189,6 +197,12 @@ fn on_a_cluster_the_variable_of_an_earlier_runtime_goes() {
             "its author states it as well: {object}"
         );
         assert_eq!(after(&["argocd"]), all(&[&mine, &kagent]), "{object}");
+        // There nobody says who wrote it, and only without any skill it is nobody's.
+        let stays = !remove
+            && object["metadata"].get("deletionTimestamp").is_none()
+            && object["spec"]["delivery"] != "Pod";
+        let whole = if stays { all(&[&mine, &kagent]) } else { all(&[&mine]) };
+        assert_eq!(after(&[WHOLE]), whole, "{object}");
     }
     let object = of(json!({"runtime": "kagent"}));
     let after = |value: &str, managers: &[&str]| variables(folders(value), managers, &object, false);

@@ -39,7 +39,7 @@ pub struct Args {
     /// Where the image is written: an OCI layout folder, or one as a file that ends in .tar, and its tag
     #[arg(long, value_name = "PATH[:TAG]")]
     to: String,
-    /// Tag of the image in the layout, in place of that of --to; what stands before the last colon is left out
+    /// Tag of the image in the layout, where --to has none; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", value_parser = skill_files::tag)]
     tag: Option<String>,
     #[command(flatten)]

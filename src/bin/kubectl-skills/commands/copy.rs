@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::object::ObjectRef;
-use kubectl_skills::manifest::other_kinds::with_skills;
 use kubectl_skills::manifest::render::Edited;
 use kubectl_skills::manifest::skill_images::{rename, skill_images};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::json;
 
-use super::files::near_misses;
+use super::files::left_out;
 use super::render::{joined, write};
 use super::transfer::{self, Moved, TransferArgs, summed_up, usual_name};
 use crate::args::{KindsArgs, Report};
@@ -112,16 +111,7 @@ fn manifests(args: &Args) -> Run {
     let kinds = args.kinds.resolve()?;
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
     let orders = orders(args, &skill_images(&stream, kinds)?)?;
-    near_misses(&stream);
-    for other in with_skills(&stream, kinds) {
-        let way = other.option.map_or(String::new(), |option| format!(": {option} has them copied, too"));
-        notes::warning(&format!(
-            "{}: {} has image volumes of skills, and its kind is not known, so they are left: {}{way}",
-            other.origin,
-            other.id,
-            other.skills.join(", ")
-        ));
-    }
+    left_out(&stream, kinds);
     if orders.is_empty() {
         notes::warning("no skill image is named in the manifests");
     }

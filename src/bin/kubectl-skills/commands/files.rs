@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use kubectl_skills::api::object::{ConfigMap, Object, ObjectRef};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::manifest::near_miss;
+use kubectl_skills::manifest::other_kinds::with_skills;
 use kubectl_skills::manifest::render::{self, Planned, Settings};
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::{Mood, Summary, Tally, counted};
@@ -207,6 +209,20 @@ pub fn objects_seen(stream: &Stream<'_>, default_namespace: &str, fates: impl Fn
 pub fn near_misses(stream: &Stream<'_>) {
     for (origin, _, text) in near_miss::all(stream) {
         notes::warning(&format!("{origin}: {text}"));
+    }
+}
+
+/// Warnings of what a verb over images of skills leaves out: near misses, and objects of kinds that nobody has named.
+pub fn left_out(stream: &Stream<'_>, kinds: Kinds) {
+    near_misses(stream);
+    for other in with_skills(stream, kinds) {
+        let way = other.option.map_or(String::new(), |option| format!(": {option} names it"));
+        notes::warning(&format!(
+            "{}: {} has image volumes of skills, and its kind is not known here, so they are left out: {}{way}",
+            other.origin,
+            other.id,
+            other.skills.join(", ")
+        ));
     }
 }
 

@@ -12,6 +12,7 @@ use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::wanted_images::wanted;
 use kubectl_skills::skill::lock::{FILE, Lock};
 
+use crate::commands::files::left_out;
 use crate::exit::Failure;
 use crate::notes;
 use crate::planning::{DEFAULT_NAMESPACE, read_lock};
@@ -168,7 +169,8 @@ pub fn of_lock(file: &LockFile) -> Result<Vec<InUse>, Failure> {
 /// Reads manifests as objects that may name skills.
 pub fn stream<'i>(inputs: &'i Inputs, kinds: Kinds) -> Result<Stream<'i>, Failure> {
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
-    if stream.asks_nothing() && stream.workloads.is_empty() {
+    left_out(&stream, kinds);
+    if stream.asks_nothing() && stream.workloads.is_empty() && stream.others.is_empty() {
         notes::warning("no skill image is named in the manifests");
     }
     Ok(stream)

@@ -13,6 +13,7 @@ use kubectl_skills::manifest::wanted_images::{WantedImage, wanted};
 use kubectl_skills::skill::lock::{self, Entry, FILE, Lock, Unknown, peers};
 use serde_json::{Value, json};
 
+use super::files::left_out;
 use super::image_source::SourceArgs;
 use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, Run};
@@ -201,6 +202,7 @@ pub fn run(args: &Args) -> Run {
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let kinds = args.kinds.resolve()?;
     let stream = Stream::read_all(&inputs.sources, namespace, kinds)?;
+    left_out(&stream, kinds);
     let all = wanted(skill_images(&stream, kinds)?)?;
     let file = File::read(&args.lock_file)?;
     let chosen = Chosen::of(&args.images, &all, &file.lock)?;

@@ -64,7 +64,7 @@ pub struct Args {
     /// With --config-map: whose labels and annotations, rossoctl.io or kagenti.io
     #[arg(long, value_name = "GROUP", requires = "config_map", default_value = config_map::PREFIXES[0], value_parser = config_map::PREFIXES, hide_possible_values = true)]
     group: String,
-    /// Tag of the image in the layout, in place of that of --to; what stands before the last colon is left out
+    /// Tag of the image in the layout, where --to has none; what stands before the last colon is left out
     #[arg(short = 't', long, value_name = "[NAME:]TAG", requires = "to", value_parser = skill_files::tag)]
     tag: Option<String>,
     /// Push the image to a registry: HOST/REPOSITORY:TAG

@@ -11,6 +11,7 @@ use kubectl_skills::skill::signature::trust::Trust;
 use kubectl_skills::skill::signature::{Signer, Verified};
 use serde_json::{Value, json};
 
+use super::files::left_out;
 use super::inspect::platform;
 use crate::args::KindsArgs;
 use crate::exit::{Failure, Outcome, Run};
@@ -207,6 +208,7 @@ fn orders(args: &Args) -> Result<Vec<Order>, Failure> {
     let inputs = args.input.read()?;
     let kinds = args.kinds.resolve()?;
     let stream = Stream::read_all(&inputs.sources, DEFAULT_NAMESPACE, kinds)?;
+    left_out(&stream, kinds);
     let mut orders: Vec<Order> = Vec::new();
     for one in skill_images(&stream, kinds)? {
         // Never a path of this machine: the kubelet would not look there.
