@@ -25,6 +25,7 @@ mod lint;
 mod live_files;
 mod login;
 mod objects;
+mod outdated;
 mod pods;
 #[path = "../webhook/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the webhook, which need more of it")]
