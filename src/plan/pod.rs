@@ -8,7 +8,6 @@ use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
 use super::{GUESSED, RuntimePlan, advice, mounts};
-use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation, Discovery};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
