@@ -143,6 +143,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Forgets all nodes and makes room for as many.
+    pub(super) fn reserve(&mut self, nodes: usize) {
+        self.nodes.clear();
+        self.nodes.reserve(nodes);
+    }
+
     /// Returns a node.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id as usize].node()

@@ -163,6 +163,9 @@ pub(super) fn finish(
     let parsed = if splices.is_empty() {
         Ok(None)
     } else {
+        // No more nodes than before, and one for every two bytes that are new: to grow step by step takes twice the memory.
+        let added: usize = splices.iter().map(|splice| splice.text.len() / 2 + 1).sum();
+        tree.reserve(document.tree.nodes().len() + added);
         Document::parse_into(edited, std::mem::take(tree)).map(Some)
     };
     let holds = parsed.and_then(|parsed| {
