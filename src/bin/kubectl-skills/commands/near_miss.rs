@@ -29,6 +29,11 @@ pub fn may_be(stream: &Stream<'_>) -> bool {
     named > stream.asking().count()
 }
 
+/// Whether a text names one of our kinds, or nearly: no other has an object by which one was meant.
+pub fn may_be_in(text: &str) -> bool {
+    kinds(text).any(|kind| [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) || is_near(kind))
+}
+
 /// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
 fn kinds(text: &str) -> impl Iterator<Item = &str> {
     memmem::find_iter(text.as_bytes(), "kind").filter_map(|at| {
