@@ -106,12 +106,6 @@ impl Finding {
             && self.origin.file.is_empty()
             && [verdict::ADVICE.id, own::SKILLS_LEFT.id].contains(&self.rule.id)
     }
-
-    fn of(stream: &Stream<'_>, rule: &'static Rule, level: Level, said: &InputError) -> Self {
-        let InputError { origin, column, object, field, message, help, .. } = said.clone();
-        let source = stream.sources().iter().position(|source| source.name == origin.file);
-        Self { rule, level, source, origin, column, object, field, message, help, fix: None }
-    }
 }
 
 /// What is known of images.
@@ -126,6 +120,8 @@ pub struct Known<'k> {
 /// Findings in the making.
 struct Out<'s, 'd> {
     stream: &'s Stream<'d>,
+    /// Indexes of sources by their names.
+    sources: HashMap<&'d str, usize>,
     all: Vec<Finding>,
 }
 
@@ -140,7 +136,7 @@ impl Out<'_, '_> {
         help: impl Into<String>,
     ) {
         let said = self.stream.error(item, field, message, help);
-        self.push(Finding::of(self.stream, rule, rule.level, &said));
+        self.push(self.of(rule, rule.level, &said));
     }
 
     /// The same with a fix: the value that the field is to have.
@@ -150,7 +146,13 @@ impl Out<'_, '_> {
         let path = item.path().iter().chain(field).cloned().collect();
         let said = self.stream.error(item, field, message, "");
         let fix = Fix { source, start, path, value: value.into() };
-        self.push(Finding { fix: Some(fix), ..Finding::of(self.stream, rule, rule.level, &said) });
+        self.push(Finding { fix: Some(fix), ..self.of(rule, rule.level, &said) });
+    }
+
+    fn of(&self, rule: &'static Rule, level: Level, said: &InputError) -> Finding {
+        let InputError { origin, column, object, field, message, help, .. } = said.clone();
+        let source = self.sources.get(origin.file.as_str()).copied();
+        Finding { rule, level, source, origin, column, object, field, message, help, fix: None }
     }
 
     fn push(&mut self, finding: Finding) {
@@ -160,6 +162,22 @@ impl Out<'_, '_> {
 
 /// Words of which a workload has one that any rule but those of its plan is about.
 const WORDS: [&str; 4] = ["skill", "SKILL", "kagenti.io/", "rossoctl.io/"];
+
+/// The search for [`WORDS`].
+struct Words([Finder<'static>; 4]);
+
+impl Default for Words {
+    fn default() -> Self {
+        Self(WORDS.map(Finder::new))
+    }
+}
+
+impl Words {
+    /// Whether any rule is about a workload in this document.
+    fn are_in(&self, text: &str) -> bool {
+        self.0.iter().any(|word| word.find(text.as_bytes()).is_some())
+    }
+}
 
 /// Lints a stream, by the rules of these settings.
 pub fn lint(
@@ -171,7 +189,8 @@ pub fn lint(
     let others = Others::read(stream.sources(), namespace);
     let bindings = BindingSkills::of(stream);
     let kinds = settings.options.kinds;
-    let mut out = Out { stream, all: Vec::new() };
+    let sources = stream.sources().iter().enumerate().map(|(index, source)| (source.name.as_str(), index));
+    let mut out = Out { stream, sources: sources.collect(), all: Vec::new() };
     let mut seen = vec![false; stream.workloads.len()];
     let settings = render::Settings { by_themselves: true, ..settings.clone() };
     let mut warnings = Vec::new();
@@ -188,20 +207,21 @@ pub fn lint(
         };
         check(&workload, &others, known, settings.options.profile.mounts(), &mut out);
     });
-    for (id, warning) in &planned.warnings {
-        let item = stream.workloads.iter().chain(stream.asking()).find(|item| item.id == *id);
-        warnings.push((item, warning.clone()));
+    if !planned.warnings.is_empty() {
+        let items: HashMap<&ObjectRef, &Item> =
+            stream.asking().chain(&stream.workloads).map(|item| (&item.id, item)).collect();
+        let of = |id: &ObjectRef| items.get(id).copied();
+        warnings.extend(planned.warnings.iter().map(|(id, warning)| (of(id), warning.clone())));
     }
     verdicts(&mut out, &planned);
     // What is said with its place needs no second word.
     let said: HashSet<&str> = planned.remarks.iter().map(|said| said.message.as_str()).collect();
     warnings.retain(|(_, warning)| !said.contains(warning.message.as_str()));
     warnings.iter().for_each(|(item, warning)| advice(&mut out, *item, warning));
-    let words = WORDS.map(Finder::new);
+    let words = Words::default();
     let unseen = stream.workloads.iter().zip(&seen).filter(|(_, seen)| !**seen);
     for (item, _) in unseen {
-        let text = stream.document(item.document()).text.as_bytes();
-        if !words.iter().any(|word| word.find(text).is_some()) {
+        if !words.are_in(stream.document(item.document()).text) {
             continue;
         }
         match stream.object(item) {
@@ -211,7 +231,7 @@ pub fn lint(
                 }
             }
             Err(error) => {
-                let finding = Finding::of(stream, &verdict::REFUSED, Level::Error, &error);
+                let finding = out.of(&verdict::REFUSED, Level::Error, &error);
                 out.push(finding);
             }
         }
@@ -219,7 +239,7 @@ pub fn lint(
     for other in others.all.iter().filter(|other| other.id.kind == "ConfigMap") {
         config_maps::check(other, &mut out.all);
     }
-    hidden::check(&mut out, &others);
+    hidden::check(&mut out, &others, &words);
     in_order(&mut out.all);
     out.all
 }
@@ -249,11 +269,10 @@ fn check(
 
 /// What is refused and warned of with its place.
 fn verdicts(out: &mut Out<'_, '_>, planned: &Planned) {
-    let stream = out.stream;
     let errors = planned.errors.iter().map(|error| (Level::Error, error));
     for (level, said) in errors.chain(planned.remarks.iter().map(|said| (Level::Warning, said))) {
         let rule = rule::find(said.rule).unwrap_or(&verdict::REFUSED);
-        let finding = Finding::of(stream, rule, level, said);
+        let finding = out.of(rule, level, said);
         out.push(finding);
     }
 }

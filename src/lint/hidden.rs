@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::others::Others;
 use super::own::HIDDEN_CHARACTERS;
-use super::{Finding, Fix, Out};
+use super::{Finding, Fix, Out, Words};
 use crate::api::object::{ObjectRef, Origin};
 use crate::yaml::emit::is_hidden;
 use crate::yaml::node::NodeKind;
@@ -25,13 +25,16 @@ const BLACK_FLAG: char = '\u{1f3f4}';
 /// Keys of fields in which a hidden character can only be a mistake or a trap.
 const NAMES: [&str; 6] = ["name", "image", "mountPath", "reference", "subPath", "namespace"];
 
-pub(super) fn check(out: &mut Out<'_, '_>, others: &Others<'_>) {
+pub(super) fn check(out: &mut Out<'_, '_>, others: &Others<'_>, words: &Words) {
     let stream = out.stream;
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for item in stream.asking().chain(&stream.workloads) {
         let document = stream.document(item.document());
         if document.text.is_ascii() || !seen.insert(stream.place(item.document())) {
+            continue;
+        }
+        if !words.are_in(document.text) {
             continue;
         }
         let place = |line, column| {

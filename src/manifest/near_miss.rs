@@ -42,6 +42,11 @@ pub fn all(stream: &Stream<'_>) -> Vec<(Origin, Value, String)> {
     out
 }
 
+/// Whether a text names one of our kinds, or nearly: no other has an object by which one was meant.
+pub fn may_be_in(text: &str) -> bool {
+    kinds(text).any(|kind| [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) || is_near(kind))
+}
+
 /// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
 pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();

@@ -251,15 +251,15 @@ fn a_baseline_leaves_only_what_is_new() {
         )
     );
     // Lines in front change nothing; a second finding is new; one that is gone is said.
-    folder.write("a.yaml", &format!("# Weather\n\n{BAD}"));
+    folder.write("a.yaml", format!("# Weather\n\n{BAD}"));
     let run = || skills(&["lint", "-f", &file, "--baseline", &baseline]);
     let said = run();
     assert_eq!((said.code, said.stdout.as_str()), (0, ""));
     assert!(said.stderr.contains("; 1 ignored; 1 known to the baseline; "), "{}", said.stderr);
-    folder.write("a.yaml", &BAD.replace("/app/skills/alerts", "/opt"));
+    folder.write("a.yaml", BAD.replace("/app/skills/alerts", "/opt"));
     let said = run();
     assert_eq!((said.code, said.stdout.lines().count()), (1, 1), "{said:?}");
-    folder.write("a.yaml", &BAD.replace("/etc", "/app/skills/forecast"));
+    folder.write("a.yaml", BAD.replace("/etc", "/app/skills/forecast"));
     let said = run();
     assert!(said.code == 0 && said.stderr.contains("; 1 of the baseline gone: write it anew; "), "{said:?}");
     folder.write("baseline.yaml", "kind: SkillLock\n");
@@ -351,6 +351,54 @@ spec:
     let (all, _) = found_in("a.yaml", text, None);
     let found: Vec<(usize, &str)> = all.iter().map(|one| (one.origin.line, one.rule.id)).collect();
     assert_eq!(found, [(13, "image-moves"), (13, "mount-path-system")]);
+}
+
+/// An AgentRuntime with this skill, and its Deployment with these containers.
+fn agent(skill: &str, containers: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: weather}}\nspec: {{template: {{spec: {{containers: \
+         [{containers}]}}}}}}\n---\napiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntime\nmetadata: {{name: weather}}\n\
+         spec:\n  type: agent\n  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: weather}}\n  skills: [{{{skill}}}]\n"
+    )
+}
+
+/// What the API server takes and no pod lives with: bad references, moving tags, mounts over the system, a proxy as the agent.
+#[test]
+fn what_lists_ask_for_is_judged_as_what_stands_in_workloads() {
+    let one = "{name: agent, image: a}";
+    let digest = "a".repeat(64);
+    for (image, path, containers, wanted) in [
+        ("oci://Reg.Example/s:1:2", "/skills/a", one, "error image-reference"),
+        ("r/s@sha256:abc", "/skills/a", one, "error image-reference"),
+        ("r/s:", "/skills/a", one, "error image-reference"),
+        ("r/s:latest", "/skills/a", one, "warning image-moves"),
+        ("r/s", "/skills/a", one, "warning image-moves"),
+        ("r/s:1", "/usr/bin", one, "warning mount-path-system"),
+        ("r/s:1", "/etc", one, "warning mount-path-system"),
+        ("r/s:1", "/", one, "error mount-path-root"),
+        (
+            "r/s:1",
+            "/skills/a",
+            "{name: oauth2-proxy, image: p}, {name: agent, image: a}",
+            "warning container-guessed",
+        ),
+        (&format!("r/s:1@sha256:{digest}"), "/usr/share/skills/a", one, ""),
+    ] {
+        let text = agent(&format!("name: a, image: '{image}', mountPath: {path}"), containers);
+        let (all, _) = found_in("a.yaml", &text, None);
+        let found: Vec<String> =
+            all.iter().map(|one| format!("{} {}", one.level.name(), one.rule.id)).collect();
+        assert_eq!(found.join(", "), wanted, "{image} {path}");
+    }
+}
+
+/// Two environments in one folder: a duplicate that no AgentRuntime is about is nobody's finding.
+#[test]
+fn a_bystander_that_is_there_twice_is_not_found() {
+    let other = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: other}\nspec: {}\n";
+    let text = agent("name: a, image: r/a:1, mountPath: /skills/a", "{name: agent, image: a}");
+    let (all, _) = found_in("a.yaml", &format!("{text}{other}{other}"), None);
+    assert_eq!(shown(&all), "");
 }
 
 /// Levels have an order that the threshold goes by.

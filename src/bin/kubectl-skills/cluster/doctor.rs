@@ -111,11 +111,19 @@ pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
             },
         ),
     });
-    rows.push(survival(cluster, stage).await);
-    rows.push(survival_in_pods(cluster, stage).await);
+    // All that hangs on nothing but the version is asked at once.
+    let (kept, kept_in_pods, bindings, found, nodes, pod_security, openshift) = tokio::join!(
+        survival(cluster, stage),
+        survival_in_pods(cluster, stage),
+        bindings::are_served(requests),
+        dialect(requests, cluster.chosen),
+        nodes(requests, stage),
+        pod_security(cluster, stage),
+        openshift(requests),
+    );
+    rows.extend([kept, kept_in_pods]);
     // What cannot be found out is said of the API below.
-    let bindings = bindings::are_served(requests).await.unwrap_or_default();
-    let found = dialect(requests, cluster.chosen).await;
+    let bindings = bindings.unwrap_or_default();
     let has_runtimes = found.is_ok();
     let profile = match or_without_operator(found, bindings) {
         Ok(dialect) => {
@@ -138,16 +146,25 @@ pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
     };
     if let Some(profile) = profile {
         let system = cluster.operator_namespace.unwrap_or(profile.names.system_namespace);
-        if has_runtimes || !bindings {
-            rows.push(gate(requests, profile, system).await);
-            rows.push(operator(requests, system).await);
-        }
-        rows.extend(rights(cluster, profile, system, has_runtimes || !bindings).await);
+        let asked = has_runtimes || !bindings;
+        let of_operator = async {
+            let (gate, operator) = tokio::join!(gate(requests, profile, system), operator(requests, system));
+            [gate, operator]
+        };
+        let rights = rights(cluster, profile, system, asked);
+        let rights = if asked {
+            let (of_operator, rights) = tokio::join!(of_operator, rights);
+            rows.extend(of_operator);
+            rights
+        } else {
+            rights.await
+        };
+        rows.extend(rights);
     }
     rows.extend(bindings::examine(requests, cluster.namespace, bindings).await);
-    rows.extend(nodes(requests, stage).await);
-    rows.push(pod_security(cluster, stage).await);
-    rows.extend(openshift(requests).await);
+    rows.extend(nodes);
+    rows.push(pod_security);
+    rows.extend(openshift);
     Ok(rows)
 }
 

@@ -1,6 +1,7 @@
 //! `doctor`: can this cluster run skills? One row a question, with what to do.
 
 use clap::Args as ClapArgs;
+use kubectl_skills::manifest::summary::counted;
 use serde_json::json;
 
 use crate::args::Report;
@@ -58,9 +59,23 @@ pub fn run(args: &Args) -> Run {
             Report::Text => sink::text(&to_text(&rows))?,
             format => sink::object(format, &to_json(&rows))?,
         }
+        notes::summary(&sum(&rows));
         let failed = rows.iter().any(|row| row.state == State::Failed);
         Ok(if failed { Outcome::Found } else { Outcome::Done })
     })
+}
+
+/// `14 checks: 12 ok, 1 warning, 1 failed`.
+fn sum(rows: &[Row]) -> String {
+    let states = [State::Ok, State::Warning, State::Failed, State::Unknown];
+    let count = |state: State| rows.iter().filter(|row| row.state == state).count();
+    let counts: Vec<String> = states
+        .into_iter()
+        .map(|state| (count(state), state.name()))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| if name == "warning" { counted(count, name) } else { format!("{count} {name}") })
+        .collect();
+    format!("{}: {}", counted(rows.len(), "check"), counts.join(", "))
 }
 
 fn to_json(rows: &[Row]) -> serde_json::Value {
@@ -80,4 +95,17 @@ fn to_text(rows: &[Row]) -> String {
         }
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_names_each_state_that_there_is() {
+        let row = |state| Row { check: String::new(), state, found: String::new(), mend: String::new() };
+        assert_eq!(sum(&[row(State::Ok)]), "1 check: 1 ok");
+        let all = [State::Warning, State::Failed, State::Ok, State::Warning, State::Unknown].map(row);
+        assert_eq!(sum(&all), "5 checks: 1 ok, 2 warnings, 1 failed, 1 unknown");
+    }
 }

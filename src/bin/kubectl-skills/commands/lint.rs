@@ -243,7 +243,8 @@ fn near_misses(stream: &Stream<'_>, namespace: &str, all: &mut Vec<Finding>) {
     if !near_miss::may_be(stream) {
         return;
     }
-    for (index, source) in stream.sources().iter().enumerate() {
+    let sources = stream.sources().iter().enumerate();
+    for (index, source) in sources.filter(|(_, source)| near_miss::may_be_in(&source.text)) {
         for parsed in objects::readable(source) {
             for object in parsed.objects() {
                 let Some(message) = near_miss::of(object.value) else { continue };
