@@ -15,7 +15,7 @@ const FIRST_ITEMS: usize = 16;
 
 /// Bytes of text from which on it is worth while: to leave out what is in a small object takes longer than to keep it. Tests
 /// leave out what they can.
-const LARGE: usize = if cfg!(any(test, feature = "fuzz")) { 0 } else { 1 << 20 };
+const LARGE: usize = if cfg!(any(test, feature = "fuzz")) { 1 } else { 1 << 20 };
 
 /// What is of interest of the items of some lists.
 #[derive(Debug, Clone, Copy)]
