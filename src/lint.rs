@@ -194,7 +194,7 @@ pub fn lint(
     let mut seen = vec![false; stream.workloads.len()];
     let settings = render::Settings { by_themselves: true, ..settings.clone() };
     let mut warnings = Vec::new();
-    let planned = plan_each(stream, &settings, |mut one| {
+    let mut planned = plan_each(stream, &settings, |mut one| {
         let item = one.workload.map_or_else(|| stream.lead(one.lead), |index| &stream.workloads[index]);
         warnings
             .extend(std::mem::take(&mut one.plan.warnings).into_iter().map(|warning| (Some(item), warning)));
@@ -213,6 +213,9 @@ pub fn lint(
         let of = |id: &ObjectRef| items.get(id).copied();
         warnings.extend(planned.warnings.iter().map(|(id, warning)| (of(id), warning.clone())));
     }
+    // Warnings are remarks as well, without a field: here they have rules of their own.
+    let texts: HashSet<String> = warnings.iter().map(|(_, warning)| warning.to_string()).collect();
+    planned.remarks.retain(|said| !said.field.is_empty() || !texts.contains(&said.message));
     verdicts(&mut out, &planned);
     // What is said with its place needs no second word.
     let said: HashSet<&str> = planned.remarks.iter().map(|said| said.message.as_str()).collect();

@@ -39,8 +39,8 @@ Examples:
   # Whether a signed card holds, which of its fields no signature covers, and the skills that are mounted beside it
   kubectl skills card --signed agent-card.json --key signer.pem -f manifests --agent weather
 
-Exit codes: 0 done, or the card holds; 1 a card would change (--check), or no signature holds; 2 usage; 3 bad input, and nothing \
-is printed or written; 4 the cluster or a registry refused or failed")]
+Exit codes: 0 done, or the card holds; 1 a card would change (--check), or none holds; 2 usage; 3 bad input; 4 the cluster or a \
+registry refused or failed")]
 pub struct Args {
     /// Namespace: of objects in manifests that name none, or in the cluster
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
