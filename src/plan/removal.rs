@@ -150,7 +150,7 @@ fn safe(
             Some(hash) if is_there => work.draft.set(keys, names.config_hash, hash)?,
             // An AgentRuntime that was never applied rolls no pod when it is deleted.
             Some(_) => {}
-            None => work.draft.remove(keys, names.config_hash),
+            None => work.remove_hash()?,
         }
     }
     if options.remove && runtime.bound.leads && !profile.mounts() {
