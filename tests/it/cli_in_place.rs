@@ -221,9 +221,11 @@ fn what_is_no_file_is_skipped_in_a_folder_and_refused_by_name() {
     assert!(made.success(), "no pipe");
     symlink("/dev/zero", folder.path("a/zero.yaml")).expect("a link");
     symlink("nobody@host.1", folder.path("a/.#deployment.yaml")).expect("a link");
+    symlink("gone.yaml", folder.path("a/dangling.yaml")).expect("a link");
+    symlink("round.yaml", folder.path("a/round.yaml")).expect("a link");
     let said = folder.skills(&["render", "-i", "-f", "a"]);
     assert_eq!(said.code, 0, "{said:?}");
-    let note = "note: skipped what is no regular file: a/.#deployment.yaml, a/pipe.yaml, a/zero.yaml\n";
+    let note = "note: skipped what is no regular file: a/.#deployment.yaml, a/dangling.yaml, a/pipe.yaml and 2 more\n";
     assert!(said.stderr.contains(note), "{said:?}");
     assert_eq!(folder.read("a/deployment.yaml"), recorded());
     for (name, error) in [
@@ -232,6 +234,10 @@ fn what_is_no_file_is_skipped_in_a_folder_and_refused_by_name() {
             "error: a/pipe.yaml: is a named pipe, and no file (pipe its content in: ... -f - < PIPE)\n",
         ),
         ("a/zero.yaml", "error: a/zero.yaml: is a device, and no file (name a file)\n"),
+        (
+            "a/dangling.yaml",
+            "error: a/dangling.yaml: cannot be read: No such file or directory (os error 2) (check the name)\n",
+        ),
     ] {
         assert_eq!(folder.skills(&["render", "-f", name]).parts(), (3, "", error));
     }
