@@ -4,6 +4,7 @@
 //! Runtimes are planned one after the other, and what a plan needs is dropped once its bytes are known, so that memory
 //! hangs on the size of the text and not on the number of objects.
 
+mod astray;
 mod edited;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod generated;
@@ -34,6 +35,7 @@ use crate::plan::session::{Case, Session};
 use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
 use crate::validate::findings::{About, Finding, rules};
 
+pub use astray::astray;
 pub use edited::Edited;
 pub(in crate::manifest) use edited::{Collector, Desired};
 use orders::Order;
