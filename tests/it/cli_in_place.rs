@@ -359,3 +359,53 @@ fn an_error_anywhere_writes_nothing() {
     assert_eq!(said.code, 3, "{said:?}");
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
 }
+
+/// A hash that somebody has copied says nothing of who wrote the labels, nor is it ours.
+const HASH_ALONE: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: desk
+  namespace: team1
+  labels: {kagenti.io/type: agent}   # mine
+spec:
+  template:
+    metadata:
+      labels: {app: desk}
+      annotations: {kagenti.io/config-hash: \"abc\"}
+    spec:
+      containers:
+      - {name: agent, image: x}
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: desk, namespace: team1}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: desk}
+  skills:
+  - {name: forecast, image: \"reg.example/skills/forecast:1.0.0\", mountPath: /skills/forecast}
+";
+
+#[test]
+fn a_config_hash_alone_is_no_evidence() {
+    let folder = Folder::with(&[("desk.yaml", HASH_ALONE)]);
+    // Never rendered: there is nothing to take out.
+    let said = folder.skills(&["render", "-i", "--remove", "-f", "desk.yaml"]);
+    assert_eq!((said.code, folder.read("desk.yaml").as_str()), (0, HASH_ALONE), "{said:?}");
+    assert!(said.stderr.contains("kagenti.io/type is kept"), "{said:?}");
+    assert!(said.stderr.contains("kagenti.io/config-hash is kept"), "{said:?}");
+    // Rendered and taken back, in place and by a pipe.
+    let said = folder.skills(&["render", "-i", "-f", "desk.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        folder.read("desk.yaml").contains(r#""entries":{"type":"agent","hash":"abc"}"#),
+        "{}",
+        folder.read("desk.yaml")
+    );
+    let said = folder.skills(&["render", "-i", "--remove", "-f", "desk.yaml"]);
+    assert_eq!((said.code, folder.read("desk.yaml").as_str()), (0, HASH_ALONE), "{said:?}");
+    let printed = folder.skills(&["render", "-f", "desk.yaml"]).stdout;
+    std::fs::write(folder.path("printed.yaml"), printed).expect("a file");
+    assert_eq!(folder.skills(&["render", "--remove", "-f", "printed.yaml"]).stdout, HASH_ALONE);
+}
