@@ -88,6 +88,8 @@ pub(super) struct Ownership {
     /// The config hash of an operator that mounts, or ours, is on the pod template, and something else that is written with it:
     /// anybody may have copied a hash alone.
     stamped: bool,
+    /// The workload and its pod template have one type label.
+    typed: bool,
     /// Names in the skills annotation.
     named: HashSet<String>,
     /// Names of skills whose image volumes are there.
@@ -142,6 +144,7 @@ impl Ownership {
             names,
             managers: Managers::of(workload),
             stamped,
+            typed: is_typed,
             named: named.into_iter().collect(),
             mounted,
             recorded: record.iter().flat_map(|record| &record.skills).cloned().collect(),
@@ -265,8 +268,8 @@ impl Ownership {
         self.record.as_ref()?.before.mounts.iter().find(same)
     }
 
-    /// Whether the config hash on the pod template was written by a render of ours, and is no operator's: by the record in a file,
-    /// by our own field manager on a cluster.
+    /// Whether the config hash on the pod template was written by a render of ours, and is no operator's: by the record in a file and
+    /// the labels that such a render writes as well, by our own field manager on a cluster.
     pub(super) fn is_rendered_hash(&self, workload: &Value) -> bool {
         let keys = self.kind.paths().annotations;
         let is_there = find(workload, keys).is_some_and(|map| map.get(self.names.config_hash).is_some());
@@ -281,7 +284,7 @@ impl Ownership {
         is_there
             && match managed {
                 Some(managed) => managed.iter().any(states),
-                None => self.record.is_some(),
+                None => self.record.is_some() && self.typed,
             }
     }
 

@@ -164,11 +164,10 @@ fn safe(
 /// the record what its author had there.
 fn rendered(work: &mut Work<'_, '_>) -> Result<(), WrongType> {
     let (kind, names) = (work.kind, work.options.profile.names);
-    let keys = kind.paths().annotations;
     if !work.own.is_rendered_hash(work.draft.value()) {
         return Ok(());
     }
-    work.draft.remove(keys, names.config_hash);
+    work.remove_hash()?;
     for (entry, ours) in [
         (Entry::Type, &["agent", "tool"][..]),
         (Entry::PodType, &["agent", "tool"]),
