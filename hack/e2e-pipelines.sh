@@ -87,6 +87,49 @@ test_kustomize_prefix_reaches_the_target() {
   [ "$(gojq -r 'select(.kind == "AgentRuntime") | .spec.targetRef.name' got)" = staging-weather ]
 }
 
+# kustomize's replacements: the image of a skill and the container's image come from a ConfigMap, before the function runs.
+test_kustomize_replacements_reach_the_mounts() {
+  cp -r "$examples/kustomize" layers
+  cat >layers/overlays/staging/versions.yaml <<'YAML'
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: versions
+data:
+  forecast: registry.example/skills/forecast:9.9.9
+  agent: registry.example/agents/weather:8.8.8
+YAML
+  cat >>layers/overlays/staging/kustomization.yaml <<'YAML'
+replacements:
+- source: {kind: ConfigMap, name: versions, fieldPath: data.forecast}
+  targets:
+  - select: {kind: AgentRuntime}
+    fieldPaths: ['spec.skills.[name=forecast].image']
+- source: {kind: ConfigMap, name: versions, fieldPath: data.agent}
+  targets:
+  - select: {kind: Deployment}
+    fieldPaths: [spec.template.spec.containers.0.image]
+YAML
+  # Resources are listed once.
+  python3 - <<'PYTHON'
+path = "layers/overlays/staging/kustomization.yaml"
+lines = open(path).read().splitlines()
+at = next(i for i, line in enumerate(lines) if line.startswith("resources:"))
+indent = next((line[: len(line) - len(line.lstrip())] for line in lines[at + 1 :] if line.lstrip().startswith("- ")), "")
+lines.insert(at + 1, f"{indent}- versions.yaml")
+# What an image transformer writes afterwards would win.
+while any(line.startswith("images:") for line in lines):
+    start = next(i for i, line in enumerate(lines) if line.startswith("images:"))
+    end = next((i for i in range(start + 1, len(lines)) if lines[i] and lines[i][0] not in " -#"), len(lines))
+    del lines[start:end]
+open(path, "w").write("\n".join(lines) + "\n")
+PYTHON
+  build layers/overlays/staging >got
+  [ "$(gojq -r 'select(.kind == "Deployment") | .spec.template.spec | .containers[0].image, (.volumes[] | select(.name == "skill-forecast") | .image.reference)' got | tr '\n' ' ')" = \
+    'registry.example/agents/weather:8.8.8 registry.example/skills/forecast:9.9.9 ' ] || fail "$(cat got)"
+  render --check -f got >/dev/null
+}
+
 # A layer around the one with the function, with one more prefix: names settle after the function ran.
 test_kustomize_outer_prefix_still_reaches_the_target() {
   cp -r "$examples/kustomize" layers
@@ -321,7 +364,8 @@ test_legacy_plugin_stops_at_an_error_and_says_why() {
 
 # === kpt ===
 
-comments() { grep -o '#.*' "$1" || true; }
+# At least one: none on both sides would be equal as well.
+comments() { grep -o '#.*' "$1" || fail "$1 has no comments"; }
 
 # Semantically what render makes of the package; the comments are the same bytes in the same order.
 holds_for_kpt() {

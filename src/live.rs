@@ -247,6 +247,7 @@ fn error(runtime: &Value, workload: Option<&Value>, finding: &Finding) -> InputE
         field: finding.field(),
         message: finding.message.clone(),
         help: finding.help.clone(),
+        rule: finding.rule.id,
         ..InputError::default()
     }
 }

@@ -127,6 +127,15 @@ impl WorkloadKind {
         if self == Self::KnativeService { self.group() } else { self.name() }
     }
 
+    /// The versions in which its pod template is known to be there; none for a kind that the command line adds.
+    pub fn versions(self) -> Vec<&'static str> {
+        match self {
+            Self::Custom(_) => Vec::new(),
+            Self::Sandbox => vec![self.api_version(), "agents.x-k8s.io/v1beta1"],
+            _ => vec![self.api_version()],
+        }
+    }
+
     /// The API group.
     pub fn group(self) -> &'static str {
         match self {

@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_told_and_asked_for_in_full() {
+    fn a_right_is_reported_and_asked_for_in_full() {
         let need = Need {
             verb: "patch",
             group: "agent.kagenti.dev",

@@ -5,7 +5,7 @@
 //! An apply configuration names each list item by its key (`volumes` by name, `volumeMounts` by mountPath); what it does
 //! not name stays as it is, and what our manager named before and no longer names goes away (conventions.md section 4.2).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -343,7 +343,8 @@ fn stated(live: &Value, desired: &Value, field: Option<&str>) -> Option<Value> {
         }
         (Value::Array(old), Value::Array(new)) => match field.and_then(list_key) {
             Some(key) if has_identity(new, key) && has_identity(old, key) => {
-                let said: Vec<Value> = new.iter().filter_map(|item| stated_item(old, item, key)).collect();
+                let old = by_identity(old, key);
+                let said: Vec<Value> = new.iter().filter_map(|item| stated_item(&old, item, key)).collect();
                 (!said.is_empty()).then_some(Value::Array(said))
             }
             _ => Some(desired.clone()),
@@ -352,9 +353,9 @@ fn stated(live: &Value, desired: &Value, field: Option<&str>) -> Option<Value> {
     }
 }
 
-fn stated_item(old: &[Value], item: &Value, key: &'static str) -> Option<Value> {
+fn stated_item(old: &HashMap<&str, (usize, &Value)>, item: &Value, key: &'static str) -> Option<Value> {
     let id = item.get(key)?.as_str()?;
-    match find_item(old, key, id) {
+    match old.get(id).map(|(_, item)| *item) {
         None => Some(item.clone()),
         Some(before) => {
             let Value::Object(said) = stated(before, item, None)? else { return None };
@@ -367,6 +368,17 @@ fn stated_item(old: &[Value], item: &Value, key: &'static str) -> Option<Value> 
 
 fn has_identity(items: &[Value], key: &str) -> bool {
     items.iter().all(|item| item.get(key).is_some_and(Value::is_string))
+}
+
+/// The items of a list that have an identity, with their places; the first of two with one.
+fn by_identity<'v>(items: &'v [Value], key: &str) -> HashMap<&'v str, (usize, &'v Value)> {
+    let mut out = HashMap::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        if let Some(id) = item.get(key).and_then(Value::as_str) {
+            out.entry(id).or_insert((at, item));
+        }
+    }
+    out
 }
 
 fn find_item<'v>(items: &'v [Value], key: &str, id: &str) -> Option<&'v Value> {
@@ -417,11 +429,12 @@ fn order_as(configuration: &mut Value, desired: &Value, field: Option<&str>) {
         }
         (Value::Array(said), Value::Array(wanted)) => {
             let Some(key) = field.and_then(list_key) else { return };
-            let place = |item: &Value| wanted.iter().position(|other| other.get(key) == item.get(key));
-            said.sort_by_cached_key(|item| place(item).unwrap_or(usize::MAX));
+            let wanted = by_identity(wanted, key);
+            let place = |item: &Value| wanted.get(item.get(key)?.as_str()?).copied();
+            said.sort_by_cached_key(|item| place(item).map_or(usize::MAX, |(at, _)| at));
             for item in said {
-                if let Some(at) = place(item) {
-                    order_as(item, &wanted[at], None);
+                if let Some((_, wanted)) = place(item) {
+                    order_as(item, wanted, None);
                 }
             }
         }
@@ -493,10 +506,11 @@ fn walk_removed(live: &Value, desired: &Value, at: &mut FieldPath, out: &mut Vec
         (Value::Array(old), Value::Array(new), Some(key))
             if has_identity(old, key) && has_identity(new, key) =>
         {
+            let new = by_identity(new, key);
             for item in old {
                 let id = item.get(key).and_then(Value::as_str).unwrap_or_default();
                 at.0.push(Step::Item { key, value: id.to_owned() });
-                match find_item(new, key, id) {
+                match new.get(id).map(|(_, item)| *item) {
                     Some(wanted) => walk_removed(item, wanted, at, out),
                     None => out.push(at.clone()),
                 }

@@ -342,6 +342,13 @@ impl Run<'_> {
                 let message = "there is no AgentRuntime or SkillBinding in the input: nothing was checked (allowNone: true accepts that)";
                 results.push(plain(Severity::Error, message));
             }
+            if let Some(item) = render::astray(stream, &planned, &settings) {
+                let message = format!(
+                    "{}: its only list of skills is under a field that the API server drops",
+                    item.id
+                );
+                results.push(plain(Severity::Error, &message));
+            }
             let summary = sum_up(&planned.tally, Mood::Would);
             return Ok(Done { text: None, results, notes, summary });
         }

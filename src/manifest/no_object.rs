@@ -1,13 +1,15 @@
 //! Input that holds no object of Kubernetes at all, such as an error page or a template that nobody rendered: a text in,
 //! what it is out. Documents among others that cannot be read are left to [`super::stream`].
 
+use memchr::memmem;
+
 use crate::api::error::InputError;
 use crate::api::object::Origin;
 use crate::manifest::stream::Source;
 use crate::yaml::node::NodeKind;
 use crate::yaml::{Document, split};
 
-/// What a text is in which no document is an object or a list; none if one is, and for an empty text.
+/// What a text is in which no document is an object or holds one; none if one is, and for an empty text.
 pub fn no_object(source: &Source) -> Option<InputError> {
     let text = &source.text;
     if text.lines().any(names_kind) {
@@ -18,7 +20,11 @@ pub fn no_object(source: &Source) -> Option<InputError> {
         let (message, (line, column)) = match Document::parse(slice.text(text)) {
             Ok(document) => match document.tree.node(0).kind {
                 NodeKind::Scalar(_) => ("it is plain text".to_owned(), slice.place(1, 1)),
-                _ => return None,
+                _ if names_kind_within(slice.text(text)) => return None,
+                _ => {
+                    let (line, column) = document.position(0);
+                    ("nothing in it has an apiVersion or a kind".to_owned(), slice.place(line, column))
+                }
             },
             Err(error) => (error.message.clone(), slice.place(error.line, error.column)),
         };
@@ -37,6 +43,14 @@ fn names_kind(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '-', '{', '"', '\'', '\u{feff}']);
     ["kind", "apiVersion"].iter().any(|key| {
         line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+    })
+}
+
+/// Whether anything may be an object's kind or apiVersion, wherever it stands.
+fn names_kind_within(text: &str) -> bool {
+    ["kind", "apiVersion"].iter().any(|key| {
+        memmem::find_iter(text.as_bytes(), key)
+            .any(|at| text[at + key.len()..].trim_start_matches(['"', '\'', ' ']).starts_with(':'))
     })
 }
 
@@ -73,11 +87,18 @@ mod tests {
                 "<html><body>502 Bad Gateway</body></html>\n",
                 "-:1:1: there is no object in the input: it is HTML or XML",
             ),
-            ("Error: release not found\nsee --help: now\n", ""),
+            (
+                "Error: release not found\nsee --help: now\n",
+                "-:1:1: there is no object in the input: nothing in it has an apiVersion or a kind",
+            ),
+            ("{}\n", "-:1:1: there is no object in the input: nothing in it has an apiVersion or a kind"),
+            (
+                "---\n- a\n---\nb: 1\n",
+                "-:2:1: there is no object in the input: nothing in it has an apiVersion or a kind",
+            ),
             ("connection refused\n", "-:1:1: there is no object in the input: it is plain text"),
         ] {
-            let expected = (!what.is_empty()).then(|| format!("{what} {help}"));
-            assert_eq!(said(text), expected, "{text}");
+            assert_eq!(said(text), Some(format!("{what} {help}")), "{text}");
         }
     }
 
@@ -86,11 +107,12 @@ mod tests {
         for text in [
             "",
             "# nothing\n",
-            "a: 1\n",
-            "[1]\n",
+            "a: 1\n---\nkind: Service\n",
+            "[{\"kind\": \"Role\"}]\n",
+            "{\"items\": [{\"apiVersion\": \"v1\"}]}\n",
             "{{{\n---\nkind: Service\n",
             "{\"kind\": \"Role\"",
-            "<p>\n---\n{a: 1}\n",
+            "<p>\n---\n{a: 1, kind: x}\n",
         ] {
             assert_eq!(said(text), None, "{text}");
         }

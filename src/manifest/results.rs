@@ -255,7 +255,7 @@ mod tests {
 
     /// kustomize shows only stderr, and people search it by lines.
     #[test]
-    fn a_message_of_several_lines_is_told_in_one() {
+    fn a_message_of_several_lines_is_one_line() {
         let item = ResultItem::new(Severity::Error, "first\nsecond\r\n");
         assert_eq!(item.to_string(), "first\\nsecond\\r\\n");
         assert_eq!(item.to_value()["message"], "first\nsecond\r\n");

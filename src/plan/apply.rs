@@ -14,7 +14,7 @@ use super::work::Work;
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, mounts, sandbox};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::MANAGED_BY;
-use crate::api::object::field;
+use crate::api::object::{Object, field};
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::ResolvedConfig;
 use crate::validate::findings::rules;
@@ -158,6 +158,7 @@ fn safe(
     };
     let hash_key = profile.names.config_hash;
     let mut work = Work::new(plan, Draft::new(workload.into_owned()), runtime, kind, options, skills);
+    unknown_version(&mut work);
     if !runtime.bound.leads && (!observes || profile.observer_render.type_label) {
         safe_labels(&mut work)?;
     }
@@ -192,7 +193,7 @@ fn safe(
         restarts &= changes;
     }
     if !runtime.bound.leads && (!observes || profile.observer_render.config_hash) {
-        work.draft.set(annotations, hash_key, hash)?;
+        work.set_entry(Entry::Hash, &hash)?;
     }
     // Nobody wants to read of the phases: both ends at once.
     if kind == WorkloadKind::Sandbox && !options.restarts {
@@ -226,6 +227,19 @@ fn safe(
         sandbox::begin_restart(plan, profile.names);
     }
     Ok(())
+}
+
+/// Warns of a workload in a version in which its pod template may be elsewhere.
+fn unknown_version(work: &mut Work<'_, '_>) {
+    let version = Object(work.draft.value()).api_version().to_owned();
+    let known = work.kind.versions();
+    if !known.is_empty() && !known.contains(&version.as_str()) {
+        let kind = work.kind.name();
+        work.warn(
+            "",
+            format!("{kind} of apiVersion {version} is not known: it is read as {}", known.join(" and ")),
+        );
+    }
 }
 
 fn safe_labels(work: &mut Work<'_, '_>) -> Result<(), WrongType> {

@@ -274,6 +274,27 @@ fn path_of<'p>(binding: Option<&'p Binding>, skill: &'p Skill) -> Path<'p> {
     (normalized(&skill.mount_path), container)
 }
 
+/// Skills that one workload can get from all of its lists: ten full ones. Selectors that take every workload would otherwise make as
+/// many mounts as there are lists and workloads.
+pub const MOST_SKILLS: usize = 200;
+
+/// What is wrong where lists add up to more skills than [`MOST_SKILLS`]; then none of them is looked at. `own`: how many who leads
+/// has.
+pub(super) fn too_many(own: usize, others: &mut Vec<&Binding>) -> Option<Finding> {
+    let all = own + others.iter().map(|binding| binding.template_skills().len()).sum::<usize>();
+    if all <= MOST_SKILLS || others.is_empty() {
+        return None;
+    }
+    let lists = others.len() + usize::from(own > 0);
+    others.clear();
+    let message =
+        format!("{lists} lists have {all} skills for one workload, and it gets at most {MOST_SKILLS}");
+    Some(Finding {
+        help: "narrow the selectors of its SkillBindings, or put several skills into one image".to_owned(),
+        ..Finding::new(&rules::SKILLS_TOO_MANY, vec!["spec".into(), "skills".into()], message)
+    })
+}
+
 /// What several lists say about one workload that does not go together. `own`: who leads, with its skills.
 pub(super) fn clashes(
     own: (&ObjectRef, &Origin, &[Skill]),

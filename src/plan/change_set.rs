@@ -1,7 +1,7 @@
 //! What differs between two objects: trees in, a list of single changes out, for people and for `plan -o json`.
 //! Carrying them out is left to `yaml::edit` and to server-side apply, which compare for themselves.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -80,21 +80,22 @@ fn compare(before: &Value, after: &Value, path: &mut Vec<Step>, out: &mut Vec<Ch
 }
 
 fn lists(old: &[Value], new: &[Value], path: &mut Vec<Step>, out: &mut Vec<Change>) {
-    let identity = identity(old, new);
-    let partner = |list: &[Value], index: usize, item: &Value| match identity {
-        Some(key) => list.iter().position(|other| other.get(key) == item.get(key)),
-        None => (index < list.len()).then_some(index),
-    };
+    let matched = Matched::of(old, new);
     for (index, item) in new.iter().enumerate() {
         path.push(Step::Index(index));
-        match partner(old, index, item) {
+        let partner = match &matched {
+            Some(matched) => matched.in_old(item),
+            None => (index < old.len()).then_some(index),
+        };
+        match partner {
             Some(was) => compare(&old[was], item, path, out),
             None => out.push(change(path, Op::Add, None, Some(item))),
         }
         path.pop();
     }
     for (index, item) in old.iter().enumerate() {
-        if partner(new, index, item).is_none() {
+        let stays = matched.as_ref().map_or(index < new.len(), |matched| matched.in_new(item).is_some());
+        if !stays {
             path.push(Step::Index(index));
             out.push(change(path, Op::Remove, Some(item), None));
             path.pop();
@@ -102,13 +103,41 @@ fn lists(old: &[Value], new: &[Value], path: &mut Vec<Step>, out: &mut Vec<Chang
     }
 }
 
-/// The field that tells the items of both lists apart: each item of either has it as a text of its own.
-pub(crate) fn identity(old: &[Value], new: &[Value]) -> Option<&'static str> {
-    let is_identity = |list: &[Value], key: &str| {
-        let mut seen = HashSet::new();
-        list.iter().all(|item| item.get(key).and_then(Value::as_str).is_some_and(|text| seen.insert(text)))
-    };
-    IDENTITIES.into_iter().find(|key| is_identity(old, key) && is_identity(new, key))
+/// Two lists whose items a field tells apart: each item of either has it as a text of its own.
+pub(crate) struct Matched<'v> {
+    /// The field.
+    pub key: &'static str,
+    old: HashMap<&'v str, usize>,
+    new: HashMap<&'v str, usize>,
+}
+
+impl<'v> Matched<'v> {
+    /// Looks at both lists once; `None` if no field tells all items apart.
+    pub(crate) fn of(old: &'v [Value], new: &'v [Value]) -> Option<Self> {
+        IDENTITIES
+            .into_iter()
+            .find_map(|key| Some(Self { key, old: places(old, key)?, new: places(new, key)? }))
+    }
+
+    /// Where the item with the identity of this one is before.
+    pub(crate) fn in_old(&self, item: &Value) -> Option<usize> {
+        self.old.get(item.get(self.key)?.as_str()?).copied()
+    }
+
+    /// The same after.
+    pub(crate) fn in_new(&self, item: &Value) -> Option<usize> {
+        self.new.get(item.get(self.key)?.as_str()?).copied()
+    }
+}
+
+fn places<'v>(list: &'v [Value], key: &str) -> Option<HashMap<&'v str, usize>> {
+    let mut places = HashMap::with_capacity(list.len());
+    for (index, item) in list.iter().enumerate() {
+        if places.insert(item.get(key)?.as_str()?, index).is_some() {
+            return None;
+        }
+    }
+    Some(places)
 }
 
 fn change(path: &[Step], op: Op, from: Option<&Value>, to: Option<&Value>) -> Change {
@@ -135,6 +164,42 @@ mod tests {
                 reported("volumes[1].emptyDir.medium", Op::Add, None, Some(json!("Memory"))),
                 reported("volumes[1]", Op::Remove, Some(json!({"name": "y"})), None),
                 reported("gone", Op::Remove, Some(json!(null)), None),
+            ]
+        );
+    }
+
+    /// A list of an exported chart has thousands of items; to look for each in all others would take minutes.
+    #[test]
+    fn sixty_thousand_items_are_matched_at_once() {
+        let item = |at: usize, more: bool| {
+            let mut item = json!({"name": format!("c{at}")});
+            if more {
+                item["volumeMounts"] = json!([{"name": "skill-a", "mountPath": "/a"}]);
+            }
+            item
+        };
+        let count = 60_000;
+        let before = json!({"containers": (0..count).map(|at| item(at, false)).collect::<Vec<_>>()});
+        // The last one goes, the first one is changed, one comes in front.
+        let mut after = vec![json!({"name": "new"})];
+        after.extend((0..count - 1).map(|at| item(at, at == 0)));
+        let reported = |path: String, op, from, to| Change { path, op, from, to };
+        assert_eq!(
+            changes(&before, &json!({"containers": after})),
+            [
+                reported("containers[0]".into(), Op::Add, None, Some(json!({"name": "new"}))),
+                reported(
+                    "containers[1].volumeMounts".into(),
+                    Op::Add,
+                    None,
+                    Some(json!([{"name": "skill-a", "mountPath": "/a"}]))
+                ),
+                reported(
+                    format!("containers[{}]", count - 1),
+                    Op::Remove,
+                    Some(item(count - 1, false)),
+                    None
+                ),
             ]
         );
     }

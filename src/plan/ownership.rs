@@ -2,8 +2,9 @@
 //! evidence and never by what it is called. What is then done with it is left to the plan.
 //!
 //! The evidence, in this order: the record says that it was there before us; `metadata.managedFields` name who wrote it;
-//! the record says that we wrote it; the workload has the operator's config hash and the skills annotation names the
-//! skill, as operators that mount and earlier versions left it (docs/compatibility.md, "What is ours").
+//! the record says that we wrote it; the workload has the stamp of operators that mount and of earlier versions: a config
+//! hash, and with it either an image volume that the skills annotation names, or both type labels (docs/compatibility.md,
+//! "What is ours").
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -30,7 +31,7 @@ pub(super) enum Evidence {
     Record,
     /// Our field manager or the operator's wrote it, and nobody else states it.
     ManagedFields,
-    /// The pod template has a config hash, and for a skill the annotation names it.
+    /// The workload has the stamp, and for a skill the annotation names it.
     Stamp,
 }
 
@@ -43,6 +44,8 @@ pub(super) enum Entry {
     PodType,
     /// Who manages the workload.
     ManagedBy,
+    /// The config hash of the pod template.
+    Hash,
 }
 
 impl Entry {
@@ -51,6 +54,7 @@ impl Entry {
         match (self, kind) {
             (Self::Type | Self::ManagedBy, _) => &["metadata", "labels"],
             (Self::PodType, kind) => kind.paths().labels,
+            (Self::Hash, kind) => kind.paths().annotations,
         }
     }
 
@@ -59,6 +63,7 @@ impl Entry {
         match self {
             Self::Type | Self::PodType => names.type_label,
             Self::ManagedBy => MANAGED_BY,
+            Self::Hash => names.config_hash,
         }
     }
 
@@ -68,6 +73,7 @@ impl Entry {
             Self::Type => "type",
             Self::PodType => "podType",
             Self::ManagedBy => "managedBy",
+            Self::Hash => "hash",
         }
     }
 }
@@ -80,8 +86,11 @@ pub(super) struct Ownership {
     kind: WorkloadKind,
     names: &'static Names,
     managers: Managers,
-    /// The config hash of an operator that mounts, or ours, is on the pod template.
+    /// The config hash of an operator that mounts, or ours, is on the pod template, and something else that is written with it:
+    /// anybody may have copied a hash alone.
     stamped: bool,
+    /// The workload and its pod template have one type label.
+    typed: bool,
     /// Names in the skills annotation.
     named: HashSet<String>,
     /// Names of skills whose image volumes are there.
@@ -116,20 +125,29 @@ impl Ownership {
             }
         });
         let hash = find(workload, kind.paths().annotations).map_or("", |map| text(map, &[names.config_hash]));
-        // An operator that only observes stamps whatever it finds.
-        let stamped = !hash.is_empty() && options.profile.mounts() && record.is_none() && !unreadable;
         let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
         let images =
             volumes.and_then(Value::as_array).into_iter().flatten().filter(|volume| is_skill_image(volume));
         let mounted = images.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX));
+        let mounted: HashSet<String> = mounted.map(str::to_owned).collect();
         let named = annotation(names.skills).and_then(|text| string_list(text).ok()).unwrap_or_default();
+        let agent_type = |keys: &[&str]| find(workload, keys)?.get(names.type_label)?.as_str();
+        let of_workload = agent_type(&["metadata", "labels"]);
+        let is_typed = of_workload.is_some() && of_workload == agent_type(kind.paths().labels);
+        // An operator that only observes stamps whatever it finds.
+        let stamped = !hash.is_empty()
+            && (is_typed || named.iter().any(|name| mounted.contains(name)))
+            && options.profile.mounts()
+            && record.is_none()
+            && !unreadable;
         Self {
             kind,
             names,
             managers: Managers::of(workload),
             stamped,
+            typed: is_typed,
             named: named.into_iter().collect(),
-            mounted: mounted.map(str::to_owned).collect(),
+            mounted,
             recorded: record.iter().flat_map(|record| &record.skills).cloned().collect(),
             before: record
                 .iter()
@@ -240,7 +258,8 @@ impl Ownership {
         is_led.then_some(Evidence::Record)
     }
 
-    /// Whether a label with the value that we write is ours.
+    /// Whether a label with the value that we write, or the config hash, is ours. Who applies what was rendered owns the hash, and
+    /// has not written it.
     pub(super) fn entry(&self, entry: Entry) -> Option<Evidence> {
         if self.entry_before(entry).is_some() {
             return None;
@@ -249,8 +268,8 @@ impl Ownership {
         let path: Vec<String> = keys.chain([format!("f:{}", entry.key(self.names))]).collect();
         match self.managers.of_item(&path) {
             Some(true) => return Some(Evidence::ManagedFields),
-            Some(false) => return None,
-            None => {}
+            Some(false) if entry != Entry::Hash => return None,
+            _ => {}
         }
         match self.record {
             Some(_) => Some(Evidence::Record),
@@ -285,8 +304,8 @@ impl Ownership {
         self.record.as_ref()?.before.mounts.iter().find(same)
     }
 
-    /// Whether the config hash on the pod template was written by a render of ours, and is no operator's: by the record in a file,
-    /// by our own field manager on a cluster.
+    /// Whether the config hash on the pod template was written by a render of ours, and is no operator's: by the record in a file and
+    /// the labels that such a render writes as well, by our own field manager on a cluster.
     pub(super) fn is_rendered_hash(&self, workload: &Value) -> bool {
         let keys = self.kind.paths().annotations;
         let is_there = find(workload, keys).is_some_and(|map| map.get(self.names.config_hash).is_some());
@@ -301,7 +320,7 @@ impl Ownership {
         is_there
             && match managed {
                 Some(managed) => managed.iter().any(states),
-                None => self.record.is_some(),
+                None => self.record.is_some() && self.typed,
             }
     }
 

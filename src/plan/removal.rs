@@ -150,7 +150,7 @@ fn safe(
             Some(hash) if is_there => work.draft.set(keys, names.config_hash, hash)?,
             // An AgentRuntime that was never applied rolls no pod when it is deleted.
             Some(_) => {}
-            None => work.draft.remove(keys, names.config_hash),
+            None => work.remove_hash()?,
         }
     }
     if options.remove && runtime.bound.leads && !profile.mounts() {
@@ -164,11 +164,10 @@ fn safe(
 /// the record what its author had there.
 fn rendered(work: &mut Work<'_, '_>) -> Result<(), WrongType> {
     let (kind, names) = (work.kind, work.options.profile.names);
-    let keys = kind.paths().annotations;
     if !work.own.is_rendered_hash(work.draft.value()) {
         return Ok(());
     }
-    work.draft.remove(keys, names.config_hash);
+    work.remove_hash()?;
     for (entry, ours) in [
         (Entry::Type, &["agent", "tool"][..]),
         (Entry::PodType, &["agent", "tool"]),

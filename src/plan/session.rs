@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::bindings::{
-    Binding, clashes, is_known_version, profile_of_bindings, profile_of_left, without_container,
+    Binding, clashes, is_known_version, profile_of_bindings, profile_of_left, too_many, without_container,
 };
 use super::claims::Claim;
 use super::demands::by_policy;
@@ -24,6 +24,7 @@ use crate::validate::findings::{About, Finding, Severity, rules};
 use crate::validate::preflight;
 use crate::validate::schema::Validator;
 use crate::validate::skill_binding;
+use crate::validate::unknown_fields::list_astray;
 use crate::validate::webhook::{LAST_WITH_SKILLS, Operation, Rivals, verdict};
 use crate::yaml;
 
@@ -156,7 +157,8 @@ impl Session {
         if let Some(pins) = pins.filter(|_| !options.remove && !Object(object).is_being_deleted()) {
             findings.extend(pin(pins, &mut spec.skills, None));
         }
-        if strict && !Object(object).is_being_deleted() {
+        // Of another group, it is another operator's rules that count.
+        if strict && !Object(object).is_being_deleted() && id.group() == options.profile.names.group {
             self.rules.check(&id, object, &spec, &mut findings);
         }
         let passed_on = match &claim {
@@ -165,7 +167,8 @@ impl Session {
         };
         findings.extend(claim.finding().filter(|_| strict));
         let stay = strict || (going == Going::Lead && !options.exact);
-        let bindings = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        let mut bindings = bindings.into_iter().filter(|one| stay && !one.deleting).collect();
+        findings.extend(too_many(spec.skills.len(), &mut bindings));
         let bindings = pin_bindings(pins, bindings, &mut findings);
         let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         faults_of(&bindings, &mut findings);
@@ -240,7 +243,8 @@ impl Session {
             findings.extend(pin(pins, &mut binding.spec.skills, None));
         }
         let about = bindings.clone();
-        let bindings = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        let mut bindings = bindings.into_iter().filter(|one| strict && !one.deleting).collect();
+        findings.extend(too_many(binding.template_skills().len(), &mut bindings));
         let bindings = pin_bindings(pins, bindings, &mut findings);
         let bindings: Vec<&Binding> = bindings.iter().map(|one| &**one).collect();
         if strict {
@@ -340,7 +344,10 @@ impl Session {
         let message =
             format!("is of group {group}, and profile {} reads {}", profile.name, profile.names.group);
         vec![Finding {
-            help: "choose a profile of its group with --profile, or leave it out".to_owned(),
+            help: format!(
+                "write apiVersion {}/{VERSION} for that operator, or choose a profile of group {group} with --profile",
+                profile.names.group
+            ),
             ..Finding::new(&rules::GROUP, vec!["apiVersion".into()], message)
         }]
     }
@@ -455,6 +462,11 @@ impl Rules {
     pub fn unknown_fields(&self, object: &Value) -> Vec<Finding> {
         let skills = self.skills.as_ref().map(|(_, validator)| validator);
         self.validator.unknown_fields(skills, object)
+    }
+
+    /// The field that holds the only skills of an AgentRuntime, and that the API server drops.
+    pub fn list_astray(&self, object: &Value) -> Option<Finding> {
+        list_astray(object, &self.unknown_fields(object)).cloned()
     }
 
     /// Adds what is wrong. What the schema refuses is not asked about further, as by the API server.

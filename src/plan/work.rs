@@ -73,7 +73,7 @@ impl<'w, 'r> Work<'w, 'r> {
         if self.options.profile.mounts() { quirk } else { "" }
     }
 
-    /// Sets a label, and remembers what its author had there.
+    /// Sets a label or the config hash, and remembers what its author had there.
     pub(super) fn set_entry(&mut self, entry: Entry, value: &str) -> Result<(), WrongType> {
         let (keys, key) = (entry.keys(self.kind), entry.key(self.options.profile.names));
         let before = self.draft.map(keys)?.and_then(|map| map.get(key)).and_then(|value| value.as_str());
@@ -107,6 +107,26 @@ impl<'w, 'r> Work<'w, 'r> {
                     "the label {key} is kept: nothing says that kubectl-skills or the operator alone wrote it"
                 ),
             );
+        }
+        Ok(())
+    }
+
+    /// Takes the config hash out, or gives back what its author had there.
+    pub(super) fn remove_hash(&mut self) -> Result<(), WrongType> {
+        let (keys, key) = (Entry::Hash.keys(self.kind), Entry::Hash.key(self.options.profile.names));
+        if find(self.draft.value(), keys).is_none_or(|map| map.get(key).is_none()) {
+            return Ok(());
+        }
+        if let Some(before) = self.own.entry_before(Entry::Hash).map(str::to_owned) {
+            return self.draft.set(keys, key, before);
+        }
+        if self.own.entry(Entry::Hash).is_some() {
+            self.draft.remove(keys, key);
+        } else {
+            let message = format!(
+                "the annotation {key} is kept: nothing else says that kubectl-skills or the operator wrote it"
+            );
+            self.warn("", message);
         }
         Ok(())
     }

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_review_is_told_apart() {
+    fn what_is_no_review_is_distinguished() {
         let body = |kind: &str, version: &str| json!({"kind": kind, "apiVersion": version}).to_string();
         let read = |text: &str| Review::read(profile(), text.as_bytes()).unwrap_err();
         assert!(read("{").starts_with("the body is not JSON: "));

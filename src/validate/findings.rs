@@ -75,6 +75,8 @@ pub mod rules {
     pub const TARGET_CLAIMED: Rule = Rule { quirk: "Q15", ..runtime("target-claimed") };
     /// Two lists of skills for one workload that do not go together ([`crate::plan::bindings`]).
     pub const BINDING_CLASH: Rule = runtime("binding-clash");
+    /// More skills of several lists than one workload gets ([`crate::plan::bindings`]).
+    pub const SKILLS_TOO_MANY: Rule = runtime("too-many-skills");
     /// The target cannot be resolved.
     pub const TARGET_NOT_FOUND: Rule = runtime("target-not-found");
     /// The name of a skill's volume is too long.

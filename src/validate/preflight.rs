@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_crd_would_refuse_is_told_without_a_crd() {
+    fn what_the_crd_would_refuse_is_reported_without_a_crd() {
         assert_eq!(broken(&skill("A_b", "i:1", "/p")), [&rules::VOLUME_NAME]);
         assert_eq!(
             broken(&skill("a\nb", "", "")),

@@ -7,6 +7,7 @@ use super::findings::{Finding, rules};
 use super::metadata;
 use super::schema::items_of;
 use crate::api::nearest::{is_slip_of, nearest};
+use crate::api::object::field as field_of;
 use crate::crd::node::{Node, Shape};
 use crate::yaml::Step;
 use crate::yaml::path::display;
@@ -97,8 +98,7 @@ fn walk(schemas: &[&Node], value: &Value, above: &At<'_>, out: &mut Vec<Finding>
 /// A field that is none of those known.
 fn unknown_of(names: &[&str], key: &str, at: &At<'_>) -> Finding {
     let path = at.steps();
-    let names = names.iter().copied();
-    let meant = nearest(key, names).filter(|name| is_slip_of(key, name));
+    let meant = meant(key, names);
     let question = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
     let field = display(&path).to_string();
     let elsewhere = if field == "spec.targetRef.namespace" {
@@ -108,4 +108,73 @@ fn unknown_of(names: &[&str], key: &str, at: &At<'_>) -> Finding {
     };
     let message = format!("unknown field {field:?}: the API server drops it{elsewhere}{question}");
     Finding::new(&rules::UNKNOWN_FIELD, path, message)
+}
+
+/// The field that a word may stand for: one or two letters off, or with a word in front or after it.
+fn meant<'n>(key: &str, names: &[&'n str]) -> Option<&'n str> {
+    let slip = nearest(key, names.iter().copied()).filter(|name| is_slip_of(key, name));
+    let key = key.to_lowercase();
+    let within = || {
+        let is_within = |name: &&&str| {
+            name.len() >= 4 && key.contains(name.trim_end_matches('s').to_lowercase().as_str())
+        };
+        names.iter().filter(is_within).max_by_key(|name| name.len()).copied()
+    };
+    slip.or_else(within)
+}
+
+/// The field that holds the only skills of an AgentRuntime, where the API server drops it: nothing would ever be mounted.
+/// `unknown`: what [`unknown_fields`] says of the object.
+pub fn list_astray<'f>(object: &Value, unknown: &'f [Finding]) -> Option<&'f Finding> {
+    if field_of(object, "/spec/skills").is_some_and(|skills| !skills.is_null()) {
+        return None;
+    }
+    unknown.iter().find(|finding| {
+        let value = finding.path.iter().try_fold(object, |at, step| match step {
+            Step::Key(key) => at.get(key.as_str()),
+            Step::Index(index) => at.get(index),
+        });
+        let named = matches!(finding.path.last(), Some(Step::Key(key)) if meant(key, &["skills"]).is_some());
+        value.and_then(Value::as_array).is_some_and(|items| {
+            !items.is_empty() && (named || items.iter().all(|item| item.get("image").is_some()))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_known_by_what_it_is_made_of() {
+        let names = ["type", "targetRef", "skills", "authBridgeMode"];
+        for (word, expected) in [
+            ("skils", Some("skills")),
+            ("agentSkills", Some("skills")),
+            ("skillImages", Some("skills")),
+            ("agentType", Some("type")),
+            ("Target_Ref", Some("targetRef")),
+            ("image", None),
+        ] {
+            assert_eq!(meant(word, &names), expected, "{word}");
+        }
+    }
+
+    /// An agent that has its skills elsewhere, or none, is in order.
+    #[test]
+    fn only_a_list_that_nobody_reads_is_astray() {
+        let list = json!([{"name": "a", "image": "r.io/a:1", "mountPath": "/a"}]);
+        let astray = |object: Value, path: &str| {
+            let path = crate::yaml::path::parse(path).unwrap();
+            list_astray(&object, &[Finding::new(&rules::UNKNOWN_FIELD, path, "")]).is_some()
+        };
+        assert!(astray(json!({"spec": {"agentSkills": list}}), "spec.agentSkills"));
+        assert!(astray(json!({"spec": {"skils": ["a"]}}), "spec.skils"));
+        assert!(astray(json!({"spec": {}, "mounts": list}), "mounts"));
+        assert!(!astray(json!({"spec": {"skills": [], "skils": list}}), "spec.skils"));
+        assert!(!astray(json!({"spec": {"owners": ["me"]}}), "spec.owners"));
+        assert!(!astray(json!({"spec": {"skils": []}}), "spec.skils"));
+    }
 }

@@ -57,16 +57,17 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
     }
     server.create(&path_of(&gates_on()), &gates_on());
     let pipeline = commands("README.md", "Use it");
-    // The lines before install what a cluster without an operator lacks.
-    let [.., render, status] = pipeline.as_slice() else { panic!("{pipeline:#?}") };
-    // The operator that mounts, and the newest one that has the API group of the example.
-    for profile in ["pr332-merged", "head"] {
+    // The lines before install what a cluster without an operator lacks; those after are for another group.
+    let [.., render, status, of_rossoctl, again] = pipeline.as_slice() else { panic!("{pipeline:#?}") };
+    assert_eq!(status, again);
+    // The operator that mounts, the last one of the example's API group, and the newest one.
+    for (profile, render) in [("rossoctl", of_rossoctl), ("pr332-merged", render), ("head", render)] {
+        let group = if profile == "rossoctl" { "agent.rossoctl.dev" } else { "agent.kagenti.dev" };
         shell.succeeds(&format!(
             "kubectl skills crd --profile {profile} | kubectl apply --server-side --force-conflicts -f -"
         ));
-        let schema =
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentruntimes.agent.kagenti.dev";
-        assert_eq!(server.get(schema)["spec"]["group"], "agent.kagenti.dev");
+        let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        assert_eq!(server.get(&format!("{crds}/agentruntimes.{group}"))["spec"]["group"], group);
         // The server's description of its API follows the CRD after a moment.
         let said = (0..50)
             .map(|_| {
@@ -80,7 +81,7 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
             !said.stderr.contains("unknown field") && !said.stderr.contains("rror"),
             "{profile}: {said:?}"
         );
-        assert!(said.stdout.contains("agentruntime.agent.kagenti.dev/weather"), "{profile}: {said:?}");
+        assert!(said.stdout.contains(&format!("agentruntime.{group}/weather")), "{profile}: {said:?}");
         let live = server.get("/apis/apps/v1/namespaces/team1/deployments/weather");
         assert_eq!(
             live["spec"]["template"]["spec"]["volumes"][0]["name"], "skill-forecast",
@@ -89,14 +90,67 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
         let said = shell.succeeds(status);
         assert!(!said.stderr.contains("rror"), "{profile}: {said:?}");
         assert!(said.stdout.contains("forecast"), "{profile}: {said:?}");
+        if profile == "rossoctl" {
+            // The manifest of the other group is refused once, with what to write.
+            let wrong = shell.run(
+                "kubectl skills render -n team1 -f docs/examples/quickstart/weather.yaml --config-from cluster",
+            );
+            let errors: Vec<&str> = wrong.stderr.lines().filter(|line| line.starts_with("error")).collect();
+            assert_eq!(
+                (wrong.code, errors),
+                (
+                    3,
+                    vec![
+                        "error: docs/examples/quickstart/weather.yaml:27:13: document 2: AgentRuntime team1/weather: apiVersion: is \
+                         of group agent.kagenti.dev, and profile rossoctl reads agent.rossoctl.dev (write apiVersion \
+                         agent.rossoctl.dev/v1alpha1 for that operator, or choose a profile of group agent.kagenti.dev with \
+                         --profile)"
+                    ]
+                )
+            );
+            shell.succeeds(&format!("kubectl delete crd agentruntimes.{group}"));
+        }
     }
+}
+
+/// The README's section from its first line to its last on a cluster on which nothing was ever installed.
+#[test]
+fn the_whole_section_works_on_an_empty_cluster() {
+    let server = Server::start(CURRENT, &[]);
+    let shell = Shell::new(&server);
+    let lines = commands("README.md", "Use it");
+    // The last two are for the operator of another group.
+    let (here, elsewhere) = lines.split_at(lines.len() - 2);
+    assert!(here.len() >= 8 && elsewhere[0].contains("rossoctl.yaml"), "{lines:#?}");
+    for line in here {
+        let said = shell.run(line);
+        assert_eq!(said.code, 0, "{line}: {said:?}");
+        assert!(!said.stderr.contains("rror"), "{line}: {said:?}");
+    }
+    let live = server.get("/apis/apps/v1/namespaces/team1/deployments/weather");
+    let volumes = live["spec"]["template"]["spec"]["volumes"].as_array().map_or(0, Vec::len);
+    assert_eq!(volumes, 2, "{live}");
 }
 
 /// Five lines on a cluster that knows nothing of kagenti, from the CRD to a pod that has its skill.
 #[test]
 fn the_readme_brings_a_skill_into_a_pod_without_any_operator() {
+    brings_a_skill_into_a_pod(None);
+}
+
+/// The same lines alongside the newest operator's CRD.
+#[test]
+fn the_readme_brings_a_skill_into_a_pod_alongside_the_newest_operator() {
+    brings_a_skill_into_a_pod(Some("rossoctl"));
+}
+
+fn brings_a_skill_into_a_pod(operator: Option<&str>) {
     let server = Server::start(CURRENT, &["--controller-manager"]);
     let shell = Shell::new(&server);
+    if let Some(profile) = operator {
+        shell.succeeds(&format!("kubectl skills crd --profile {profile} | kubectl apply --server-side -f -"));
+        shell.succeeds("kubectl wait --for condition=established crd/agentruntimes.agent.rossoctl.dev");
+    }
     let lines = commands("README.md", "Skills on any cluster");
     let [installs @ .., looks] = lines.as_slice() else { panic!("{lines:#?}") };
     assert_eq!(lines.len(), 5, "{lines:#?}");

@@ -196,6 +196,42 @@ fn answers_that_are_none_are_errors() {
     }
 }
 
+/// A gateway that refuses everything is not reported as trouble with SkillBindings, which hardly any cluster has.
+#[test]
+fn a_server_that_refuses_everything_is_reported_by_what_was_asked_for() {
+    for answer in [Answer::Text(403, "blocked"), Answer::Text(501, "not implemented")] {
+        for profile in ["auto", "head"] {
+            for verb in ["status", "plan", "diff", "hash"] {
+                let given = answer.clone();
+                let server = faulty(move |_, _| Some(given.clone()));
+                let said = skills(&server, &[verb, "-n", "team1", "--profile", profile]);
+                assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{verb}: {}", said.stderr);
+                assert!(
+                    !said.stderr.contains("skills.kagenti.dev/v1alpha1")
+                        && (said.stderr.contains("agent.") || said.stderr.contains("agentruntimes")),
+                    "{verb} {profile}: {}",
+                    said.stderr
+                );
+            }
+        }
+    }
+}
+
+/// A CRD is served some seconds before the server describes it: anyone who installs it and goes on must not fail.
+#[test]
+fn a_crd_that_was_just_installed_is_waited_for() {
+    let asked = AtomicUsize::new(0);
+    let server = faulty(move |request, _| match request.path.as_str() {
+        "/apis/agent.kagenti.dev/v1alpha1" => Some(Answer::Json(200, json!({"kind": "APIResourceList"}))),
+        "/openapi/v3/apis/agent.kagenti.dev/v1alpha1" if asked.fetch_add(1, Ordering::Relaxed) < 2 => {
+            Some(Answer::Json(404, json!({"kind": "Status", "code": 404, "reason": "NotFound"})))
+        }
+        _ => None,
+    });
+    let said = skills(&server, &["plan", "-n", "team1"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+}
+
 /// Anyone who acts as somebody else and is not heard acts as himself.
 #[test]
 fn impersonation_and_token_go_with_every_request() {

@@ -813,8 +813,21 @@ fn text_without_an_object_is_refused() {
     for (text, what) in [
         ("{{{{\n<html>", "-:2:7: there is no object in the input: it is a template that was not rendered"),
         ("<html>502</html>\n", "-:1:1: there is no object in the input: it is HTML or XML"),
+        (
+            "Error: release not found\n",
+            "-:1:1: there is no object in the input: nothing in it has an apiVersion or a kind",
+        ),
+        ("{}\n", "-:1:1: there is no object in the input: nothing in it has an apiVersion or a kind"),
+        ("- a\n", "-:1:1: there is no object in the input: nothing in it has an apiVersion or a kind"),
     ] {
-        for words in [&["fn"][..], &["render", "-f", "-"], &["plan", "-f", "-"], &["validate", "-f", "-"]] {
+        for words in [
+            &["fn"][..],
+            &["render", "-f", "-"],
+            &["plan", "-f", "-"],
+            &["validate", "-f", "-"],
+            &["diff", "-f", "-"],
+            &["hash", "-f", "-"],
+        ] {
             assert_eq!(
                 fed(words, text).parts(),
                 (3, "", format!("error: {what} {help}\n").as_str()),

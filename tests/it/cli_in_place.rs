@@ -232,9 +232,11 @@ fn what_is_no_file_is_skipped_in_a_folder_and_refused_by_name() {
     assert!(made.success(), "no pipe");
     symlink("/dev/zero", folder.path("a/zero.yaml")).expect("a link");
     symlink("nobody@host.1", folder.path("a/.#deployment.yaml")).expect("a link");
+    symlink("gone.yaml", folder.path("a/dangling.yaml")).expect("a link");
+    symlink("round.yaml", folder.path("a/round.yaml")).expect("a link");
     let said = folder.skills(&["render", "-i", "-f", "a"]);
     assert_eq!(said.code, 0, "{said:?}");
-    let note = "note: skipped what is no regular file: a/.#deployment.yaml, a/pipe.yaml, a/zero.yaml\n";
+    let note = "note: skipped what is no regular file: a/.#deployment.yaml, a/dangling.yaml, a/pipe.yaml and 2 more\n";
     assert!(said.stderr.contains(note), "{said:?}");
     assert_eq!(folder.read("a/deployment.yaml"), recorded());
     for (name, error) in [
@@ -243,6 +245,10 @@ fn what_is_no_file_is_skipped_in_a_folder_and_refused_by_name() {
             "error: a/pipe.yaml: is a named pipe, and no file (pipe its content in: ... -f - < PIPE)\n",
         ),
         ("a/zero.yaml", "error: a/zero.yaml: is a device, and no file (name a file)\n"),
+        (
+            "a/dangling.yaml",
+            "error: a/dangling.yaml: cannot be read: No such file or directory (os error 2) (check the name)\n",
+        ),
     ] {
         assert_eq!(folder.skills(&["render", "-f", name]).parts(), (3, "", error));
     }
@@ -363,4 +369,54 @@ fn an_error_anywhere_writes_nothing() {
     let said = folder.skills(&["render", "-i", "-f", "a"]);
     assert_eq!(said.code, 3, "{said:?}");
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
+}
+
+/// A hash that somebody has copied says nothing of who wrote the labels, nor is it ours.
+const HASH_ALONE: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: desk
+  namespace: team1
+  labels: {kagenti.io/type: agent}   # mine
+spec:
+  template:
+    metadata:
+      labels: {app: desk}
+      annotations: {kagenti.io/config-hash: \"abc\"}
+    spec:
+      containers:
+      - {name: agent, image: x}
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: desk, namespace: team1}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: desk}
+  skills:
+  - {name: forecast, image: \"reg.example/skills/forecast:1.0.0\", mountPath: /skills/forecast}
+";
+
+#[test]
+fn a_config_hash_alone_is_no_evidence() {
+    let folder = Folder::with(&[("desk.yaml", HASH_ALONE)]);
+    // Never rendered: there is nothing to take out.
+    let said = folder.skills(&["render", "-i", "--remove", "-f", "desk.yaml"]);
+    assert_eq!((said.code, folder.read("desk.yaml").as_str()), (0, HASH_ALONE), "{said:?}");
+    assert!(said.stderr.contains("kagenti.io/type is kept"), "{said:?}");
+    assert!(said.stderr.contains("kagenti.io/config-hash is kept"), "{said:?}");
+    // Rendered and taken back, in place and by a pipe.
+    let said = folder.skills(&["render", "-i", "-f", "desk.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        folder.read("desk.yaml").contains(r#""entries":{"type":"agent","hash":"abc"}"#),
+        "{}",
+        folder.read("desk.yaml")
+    );
+    let said = folder.skills(&["render", "-i", "--remove", "-f", "desk.yaml"]);
+    assert_eq!((said.code, folder.read("desk.yaml").as_str()), (0, HASH_ALONE), "{said:?}");
+    let printed = folder.skills(&["render", "-f", "desk.yaml"]).stdout;
+    std::fs::write(folder.path("printed.yaml"), printed).expect("a file");
+    assert_eq!(folder.skills(&["render", "--remove", "-f", "printed.yaml"]).stdout, HASH_ALONE);
 }

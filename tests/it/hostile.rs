@@ -119,3 +119,34 @@ fn ten_thousand_volumes_and_mounts_are_planned_at_once() {
     assert_eq!(pod["containers"][0]["volumeMounts"].as_array().map(Vec::len), Some(10_001));
     assert_eq!(ours.warnings.len(), 5_000);
 }
+
+/// Selectors that all take all workloads would make as many mounts as lists and workloads together: half a million here.
+#[test]
+fn lists_that_all_take_every_workload_are_refused_with_what_to_do() {
+    let count = 700;
+    let mut text = String::new();
+    for at in 0..count {
+        text += &format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: w{at}}}\n\
+             spec: {{template: {{metadata: {{labels: {{app: w}}}}, spec: {{containers: [{{name: a, image: x}}]}}}}}}\n---\n\
+             apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {{name: b{at:03}}}\n\
+             spec: {{selector: {{matchLabels: {{app: w}}}}, skills: [{{name: s{at}, image: 'r.io/s:{at}', mountPath: /s/{at}}}]}}\n---\n"
+        );
+    }
+    let said = crate::program::fed(&["plan", "-f", "-"], &text);
+    let help = "(narrow the selectors of its SkillBindings, or put several skills into one image)";
+    let errors: Vec<&str> = said.stderr.lines().filter(|line| line.starts_with("error")).collect();
+    assert_eq!(said.code, 3);
+    assert_eq!(
+        errors,
+        [format!(
+            "error: -:9:51: document 2: SkillBinding default/b000: spec.skills: 700 lists have 700 skills for one workload, and it gets \
+             at most 200 {help}"
+        )]
+    );
+    // As many as fit are planned.
+    let few: String = text.split("---\n").take(400).collect::<Vec<_>>().join("---\n");
+    let said = crate::program::fed(&["plan", "-o", "json", "-f", "-"], few);
+    let plan: serde_json::Value = serde_json::from_str(&said.stdout).expect("a plan");
+    assert_eq!((said.code, plan["runtimes"][0]["skills"].as_array().map(Vec::len)), (0, Some(200)));
+}

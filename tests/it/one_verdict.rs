@@ -105,6 +105,20 @@ fn files_and_the_program_say_what_the_case_says() {
         let refused =
             case["verdicts"].as_object().is_some_and(|all| all.values().any(|one| one == "refused"));
         assert_eq!(said.code == 3, refused, "{}: {said:?}", case["why"]);
+        // A hash is of the AgentRuntime alone, and as little use where that is refused.
+        let args = ["hash", "-f", "-", "--profile", PROFILE, "--feature-gates", "skillImageVolumes=true"];
+        let hash = fed(&args, text(&case));
+        let errors = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| line.starts_with("error: "));
+            lines.filter(|line| line.contains(": AgentRuntime ")).map(str::to_owned).collect()
+        };
+        let expected = errors(&said.stderr);
+        assert_eq!(
+            (hash.code == 3, errors(&hash.stderr)),
+            (!expected.is_empty(), expected),
+            "{}",
+            case["why"]
+        );
     }
 }
 

@@ -250,6 +250,29 @@ fn q10_safe_warns_and_takes_the_container_that_is_named() {
     assert_eq!(&back.workload, scenario.before());
 }
 
+/// The author of the pod says which container is the agent's; the operator never asks.
+#[test]
+fn q10_safe_takes_the_container_that_the_pod_itself_names() {
+    let annotations = "spec|template|metadata|annotations";
+    let named = |name: &str| {
+        let annotation = json!({"kubectl.kubernetes.io/default-container": name});
+        sidecar_first().set(&format!("workload|{annotations}"), annotation)
+    };
+    let ours = named("agent").safe();
+    assert_eq!(ours, named("agent").container("agent").safe());
+    assert_eq!(ours.warnings, [""; 0]);
+    // The flag is nearer.
+    assert_eq!(
+        named("envoy-proxy").container("agent").safe().workload["spec"]["template"]["spec"],
+        ours.workload["spec"]["template"]["spec"]
+    );
+    let annotation = format!("{annotations}|kubectl.kubernetes.io/default-container");
+    assert_eq!(
+        named("agent").operator().workload,
+        edited(&sidecar_first().operator().workload, &[(&annotation, json!("agent"))])
+    );
+}
+
 /// Q11: a `subPath` or a second mount is somebody's work.
 #[test]
 fn q11_exact_replaces_what_was_added_by_hand() {

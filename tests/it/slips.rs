@@ -446,3 +446,48 @@ fn the_variable_comes_back_after_a_list_that_changed() {
         }
     }
 }
+
+/// In a version that nobody knows the pod template may be elsewhere.
+#[test]
+fn a_workload_of_an_unknown_version_is_warned_of() {
+    let text = |version: &str| {
+        format!(
+            "apiVersion: agents.x-k8s.io/{version}\nkind: Sandbox\nmetadata: {{name: desk, namespace: team1}}\n\
+             spec: {{podTemplate: {{spec: {{containers: [{{name: a, image: x}}]}}}}}}\n---\n\
+             apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntime\nmetadata: {{name: desk, namespace: team1}}\n\
+             spec: {{type: agent, targetRef: {{apiVersion: agents.x-k8s.io/{version}, kind: Sandbox, name: desk}}, \
+             skills: [{{name: a, image: 'r.io/a:1', mountPath: /skills/a}}]}}\n"
+        )
+    };
+    let warning = "Sandbox of apiVersion agents.x-k8s.io/v7 is not known: it is read as agents.x-k8s.io/v1alpha1 and \
+                   agents.x-k8s.io/v1beta1";
+    for verb in ["plan", "render", "diff"] {
+        let said = fed(&[verb, "-f", "-", "--profile", "head"], text("v7"));
+        assert!(said.stderr.contains(warning), "{verb}: {said:?}");
+        let known = fed(&[verb, "-f", "-", "--profile", "head"], text("v1beta1"));
+        assert!(!known.stderr.contains("is not known"), "{verb}: {known:?}");
+    }
+}
+
+/// A pipeline that checks must not be green for a list that nobody reads, whatever the field is called.
+#[test]
+fn a_list_under_an_unknown_field_fails_every_check() {
+    let text = |field: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: desk, namespace: team1}}\n\
+             spec: {{template: {{spec: {{containers: [{{name: a, image: x}}]}}}}}}\n---\n\
+             apiVersion: agent.kagenti.dev/v1alpha1\nkind: AgentRuntime\nmetadata: {{name: desk, namespace: team1}}\n\
+             spec: {{type: agent, targetRef: {{apiVersion: apps/v1, kind: Deployment, name: desk}}, \
+             {field}: [{{name: a, image: 'r.io/a:1', mountPath: /skills/a}}]}}\n"
+        )
+    };
+    for field in ["skils", "agentSkills", "mounts"] {
+        for args in [&["render", "--check", "-f", "-"][..], &["validate", "-f", "-"], &["fn", "--validate"]] {
+            let said = fed(args, text(field));
+            assert_eq!(said.code, 1, "{args:?} {field}: {said:?}");
+        }
+        assert_eq!(fed(&["render", "-f", "-"], text(field)).code, 0, "{field}");
+    }
+    let said = fed(&["validate", "-f", "-"], text("agentSkills"));
+    assert!(said.stdout.contains("did you mean skills?"), "{said:?}");
+}

@@ -159,8 +159,11 @@ fn hash_prints_the_operators_hash() {
             tally.apart(&case, "this operator reads without a cache, and so does --config-view operator");
             continue;
         }
-        let said =
-            run(&case, &["hash", "-o", "json"], &stream(&case, &case.input["agentRuntime"], &Value::Null));
+        let said = run(
+            &case,
+            &["hash", "--exact", "-o", "json"],
+            &stream(&case, &case.input["agentRuntime"], &Value::Null),
+        );
         let found = if said.code == 0 { said.json() } else { Value::Null };
         let first = &found["items"][0];
         let ours = json!({"configHash": first["configHash"], "hashInputJSON": first["hashInput"]});

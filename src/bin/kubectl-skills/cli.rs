@@ -175,12 +175,18 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
     };
     let command = Args::command();
     let verb = words.iter().skip(1).find_map(|word| command.find_subcommand(word));
+    let reads = |verb: &clap::Command| verb.get_arguments().any(|arg| arg.get_long() == Some("filename"));
+    if let Some(verb) = verb.filter(|verb| !flag.starts_with('-') && reads(verb)) {
+        let verb = verb.get_name();
+        return Failure::Usage(format!("{verb} takes manifests with -f: kubectl skills {verb} -f {flag}"));
+    }
     match verb.map(clap::Command::get_name) {
-        Some(verb @ ("apply" | "status" | "doctor"))
+        Some(verb @ ("apply" | "status" | "doctor" | "restart"))
             if ["-f", "--filename", "-k", "--kustomize", "-R"].contains(&flag) =>
         {
+            let what = if verb == "restart" { "a SkillBinding" } else { "the AgentRuntimes" };
             Failure::Usage(format!(
-                "{verb} works on the AgentRuntimes of a cluster and reads no manifests: '{flag}' is of render, diff, plan, hash \
+                "{verb} works on {what} of a cluster and reads no manifests: '{flag}' is of render, diff, plan, hash \
                  and validate; to apply manifests: kubectl skills render -f FILE | kubectl apply -f -"
             ))
         }

@@ -332,7 +332,7 @@ mod tests {
 
     /// A key that were passed over would render something else than its author believes.
     #[test]
-    fn every_defect_is_told_with_its_place() {
+    fn every_defect_is_reported_with_its_place() {
         let keys = "profile, namespace, config-from, container, exclude, allow-none, recursive, exact, skill-folders, \
                     feature-gates, feature-gates-file, config-view, locked, policy, pod-template-path";
         let text = "profil: head\nallow-none: \"true\"\nnamespace: [a]\ncontainer: 7\nconfig-from: [a.yaml, 1]\n\

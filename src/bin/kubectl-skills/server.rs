@@ -35,7 +35,10 @@ impl HealthArgs {
 /// The address that was asked for. By default a process outside of a pod is reachable from its own machine alone.
 pub fn address(asked: Option<&str>, port: u16) -> String {
     // The kubelet sets it in every container.
-    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    address_in(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(), asked, port)
+}
+
+fn address_in(in_pod: bool, asked: Option<&str>, port: u16) -> String {
     let all = if in_pod { "0.0.0.0" } else { "127.0.0.1" };
     asked.map_or_else(|| format!("{all}:{port}"), str::to_owned)
 }
@@ -57,4 +60,22 @@ pub fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
         });
     }
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    /// A controller that somebody tries on his own machine must not be open to the whole network.
+    #[test]
+    fn outside_of_a_pod_nobody_else_gets_in() {
+        for (in_pod, asked, expected) in [
+            (false, None, "127.0.0.1:8080"),
+            (true, None, "0.0.0.0:8080"),
+            (false, Some("0.0.0.0:1"), "0.0.0.0:1"),
+            (true, Some("[::1]:2"), "[::1]:2"),
+        ] {
+            assert_eq!(address_in(in_pod, asked, 8080), expected);
+        }
+    }
 }

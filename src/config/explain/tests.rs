@@ -54,7 +54,7 @@ fn lines(rows: &[Row]) -> Vec<String> {
 
 /// Someone whose hash differs reads here which value came from where, and which did not count and why.
 #[test]
-fn every_input_is_told_with_its_source() {
+fn every_input_is_reported_with_its_source() {
     let maps = [
         config_map("kagenti-system", "kagenti-platform-config", &[], &[("log", "debug"), ("zone", "x")]),
         config_map("kagenti-system", "kagenti-feature-gates", &[], &[]),
@@ -113,7 +113,7 @@ fn hidden_config_maps_say_which_label_they_lack() {
 
 /// An empty trace changes the hash although nothing is in it; after a deletion only the configuration counts.
 #[test]
-fn an_empty_trace_and_defaults_only_are_told() {
+fn an_empty_trace_and_defaults_only_are_reported() {
     let profile = profile("pr332");
     let config = resolve(profile, &[], "team", ConfigView::Full);
     let spec = AgentRuntimeSpec { trace: Some(Trace::default()), ..AgentRuntimeSpec::default() };

@@ -373,7 +373,7 @@ fn a_package_keeps_its_only_list_of_skills() {
 
 /// Under `generators:` the function gets none of the manifests and would do nothing, unseen.
 #[test]
-fn a_generator_is_told_that_it_is_none() {
+fn a_generator_is_refused_with_the_reason() {
     let annotated =
         "metadata:\n      name: skills\n      annotations: {config.kubernetes.io/function: 'exec: {}'}\n";
     let own = format!("apiVersion: {API_VERSION}\n    kind: SkillsFunction\n    {annotated}");

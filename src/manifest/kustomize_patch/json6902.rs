@@ -4,7 +4,7 @@
 use crate::yaml::path::pointer_key;
 use serde_json::{Value, json};
 
-use crate::plan::change_set::identity;
+use crate::plan::change_set::Matched;
 
 /// The operations from `before` to `after`.
 pub(super) fn operations(before: &Value, after: &Value) -> Vec<Value> {
@@ -51,17 +51,16 @@ fn replace(before: &Value, after: &Value, path: &str, out: &mut Vec<Value>) {
 /// Changes items in place, takes out those that go, puts in those that come. False if that cannot be said so: items
 /// without an identity of their own, or in another order.
 fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool {
-    let Some(identity) = identity(old, new) else { return false };
-    let partner =
-        |list: &[Value], item: &Value| list.iter().position(|other| other[identity] == item[identity]);
-    let stay: Vec<usize> = new.iter().filter_map(|item| partner(old, item)).collect();
+    let Some(matched) = Matched::of(old, new) else { return false };
+    let identity = matched.key;
+    let stay: Vec<usize> = new.iter().filter_map(|item| matched.in_old(item)).collect();
     if !stay.is_sorted() {
         return false;
     }
     let test = |index: usize, item: &Value| json!({"op": "test", "path": format!("{path}/{index}/{identity}"), "value": item[identity]});
     // First with the indices of old, from the end where items go.
     for (index, item) in old.iter().enumerate() {
-        if let Some(at) = partner(new, item)
+        if let Some(at) = matched.in_new(item)
             && new[at] != *item
         {
             out.push(test(index, item));
@@ -69,14 +68,14 @@ fn lists(old: &[Value], new: &[Value], path: &str, out: &mut Vec<Value>) -> bool
         }
     }
     for (index, item) in old.iter().enumerate().rev() {
-        if partner(new, item).is_none() {
+        if matched.in_new(item).is_none() {
             out.push(test(index, item));
             out.push(json!({"op": "remove", "path": format!("{path}/{index}")}));
         }
     }
     let mut length = stay.len();
     for (index, item) in new.iter().enumerate() {
-        if partner(old, item).is_none() {
+        if matched.in_old(item).is_none() {
             // After all others an item may come also when others have come before it.
             let at = if index == length { "-".to_owned() } else { index.to_string() };
             out.push(json!({"op": "add", "path": format!("{path}/{at}"), "value": item}));
@@ -178,6 +177,23 @@ mod tests {
         let mut mounted = json!({"containers": containers(&["agent", "side"])});
         mounted["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
         assert!(apply(mounted, &operations).is_err());
+    }
+
+    /// To look for each item in all others would take minutes.
+    #[test]
+    fn sixty_thousand_items_are_patched_at_once() {
+        let mounts = |from: usize, to: usize| {
+            let mounts = (from..to).map(|at| json!({"name": "data", "mountPath": format!("/m{at}")}));
+            Value::Array(mounts.collect())
+        };
+        assert_eq!(
+            operations(&mounts(0, 60_000), &mounts(1, 60_001)),
+            [
+                json!({"op": "test", "path": "/0/mountPath", "value": "/m0"}),
+                json!({"op": "remove", "path": "/0"}),
+                json!({"op": "add", "path": "/-", "value": {"name": "data", "mountPath": "/m60000"}}),
+            ]
+        );
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn look_alike(dice: &mut Dice<'_>, profile: &'static Profile, name: &str) -> Val
         }
         if dice.one_in(2) {
             mounts.push(
-                json!({"name": volume["name"], "mountPath": format!("/mine/{skill}"), "readOnly": true}),
+                json!({"name": volume["name"], "mountPath": format!("/mine/{skill}"), "readOnly": !dice.one_in(3)}),
             );
         }
         volumes.push(volume);
@@ -200,7 +200,52 @@ fn look_alike(dice: &mut Dice<'_>, profile: &'static Profile, name: &str) -> Val
         out["metadata"]["labels"] = json!({"app": name});
         out["metadata"]["labels"][MANAGED_BY] = json!(dice.pick(&["Helm", names.managed_by_value]));
     }
+    let pod = &mut out["spec"][template]["spec"];
+    if dice.one_in(4) {
+        let folders = dice.pick(&["/mine", "/skills/forecast", "/skills/forecast,/mine"]);
+        let env = &mut pod["containers"][0]["env"];
+        let folders = json!({"name": "SKILL_FOLDERS", "value": folders});
+        match env.as_array_mut() {
+            Some(env) => env.push(folders),
+            None => *env = json!([folders]),
+        }
+    }
+    let volume = pod["volumes"][0]["name"].clone();
+    if volume.is_string() && dice.one_in(3) {
+        let mount = json!({"name": volume, "mountPath": "/init"});
+        pod["initContainers"] = json!([{"name": "init", "image": "i:1", "volumeMounts": [mount]}]);
+    }
+    // A hash alone, as somebody has copied it; together with what an operator writes with it, it would be one's.
+    if dice.one_in(3) && !is_stamped(&out, kind, profile) {
+        let hash = dice.pick(&["abc", "d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44"]);
+        out["spec"][template]["metadata"]["annotations"] = json!({"team": "on"});
+        out["spec"][template]["metadata"]["annotations"][names.config_hash] = json!(hash);
+    }
     out
+}
+
+/// Whether a workload with a config hash would be as an operator leaves it.
+fn is_stamped(workload: &Value, kind: WorkloadKind, profile: &Profile) -> bool {
+    let template = &workload["spec"][kind.paths().template[1]];
+    let types =
+        [&workload["metadata"], &template["metadata"]].map(|of| &of["labels"][profile.names.type_label]);
+    let named = workload["metadata"]["annotations"][profile.names.skills].as_str().unwrap_or_default();
+    let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
+    let is_named = |volume: &Value| {
+        let name = volume["name"].as_str().and_then(|name| name.strip_prefix("skill-")).unwrap_or_default();
+        volume.get("image").is_some() && named.contains(&format!("\"{name}\""))
+    };
+    (types[0].is_string() && types[0] == types[1]) || volumes.any(is_named)
+}
+
+/// Whether a value has an empty collection, which is left out once it was filled.
+fn has_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty() || items.iter().any(has_empty),
+        Value::Object(map) => map.is_empty() || map.values().any(has_empty),
+        _ => false,
+    }
 }
 
 /// Never rendered: what of the input is not in the output, by name of volume, mount, label or annotation name.
@@ -214,7 +259,8 @@ fn lost(before: &Value, after: &Value, template: &str) -> Vec<String> {
     let pod = format!("/spec/{template}/spec");
     let containers = list(before, &format!("{pod}/containers")).len();
     let lists = (0..containers).map(|index| format!("{pod}/containers/{index}/volumeMounts"));
-    for at in lists.chain([format!("{pod}/volumes")]) {
+    let init = format!("{pod}/initContainers/0/volumeMounts");
+    for at in lists.chain([init, format!("{pod}/volumes")]) {
         let left = list(after, &at);
         out.extend(
             list(before, &at).iter().filter(|item| !left.contains(item)).map(|item| format!("{at} {item:?}")),
@@ -270,6 +316,18 @@ pub fn never_rendered(bytes: &[u8]) -> Result<bool, String> {
         let name = profile.name;
         return Err(format!(
             "{name}: --remove of\n{once}\nof\n{text}\ngave\n{back}\n{means:?}\nand not\n{meant:?}"
+        ));
+    }
+    // An AgentRuntime of an operator that observes is printed without its list; an empty collection that was filled, and the
+    // quotes of a text that was replaced, need not come back as they were written.
+    let is_printed_whole = profile.mounts() || is_binding;
+    let own = json!([before["metadata"], before["spec"][kind.paths().template[1]]]);
+    let names = [profile.names.config_hash, profile.names.skills, "SKILL_FOLDERS"];
+    let may_differ = is_kept || has_empty(&own) || names.iter().any(|name| text.contains(name));
+    if is_printed_whole && !may_differ && back != text {
+        return Err(format!(
+            "{}: --remove of\n{once}\ngave\n{back}\nand not the bytes of\n{text}",
+            profile.name
         ));
     }
     Ok(true)

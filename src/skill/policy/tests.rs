@@ -311,7 +311,7 @@ fn signatures_of_platforms_stand_for_none_of_the_index() {
 }
 
 #[test]
-fn who_signs_what_is_told_apart() {
+fn who_signs_what_is_distinguished() {
     let people = spec(
         "  signedBy:\n  - {identityRegexp: '.*@acme\\.com', issuer: 'https://accounts.example.com', images: ['ghcr.io/acme/p*']}\n",
     );

@@ -147,7 +147,7 @@ impl Style {
             quotes: match (seen.single, seen.double) {
                 (0, 0) if self.single => Quotes::Single,
                 (single, double) if single > double => Quotes::Single,
-                _ if seen.escaped > 0 || always || keys => Quotes::Double,
+                _ if seen.escaped > 0 || keys => Quotes::Double,
                 _ => Quotes::Readable,
             },
             always,

@@ -1,6 +1,8 @@
 //! Which AgentRuntime API the cluster serves and whose rules it follows. Two requests; no CRD is read, so nobody needs
 //! rights on CRDs.
 
+use std::time::Duration;
+
 use kubectl_skills::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::profile_detection::detect;
@@ -11,6 +13,10 @@ use super::error::{ClusterError, Failure};
 use super::paths::{Resource, SANDBOXES, SANDBOXES_BETA};
 use super::requests::Requests;
 use crate::planning::named_by;
+
+/// How long a CRD that was just installed may have no description.
+const DESCRIBED_AFTER: Duration = Duration::from_secs(10);
+const ASKED_EACH: Duration = Duration::from_millis(250);
 
 /// The dialect of a cluster.
 #[derive(Debug, Clone)]
@@ -98,10 +104,19 @@ pub async fn resource_of(requests: &Requests, kind: WorkloadKind) -> Result<Opti
 /// The OpenAPI schema of AgentRuntime in a group; `None` if the group is not served.
 async fn schema(requests: &Requests, group: &str) -> Result<Option<Value>, ClusterError> {
     let path = format!("/openapi/v3/apis/{group}/{VERSION}");
-    let Some(mut document) = requests.get(&path, &format!("read the schema of {group}/{VERSION}")).await?
-    else {
-        return Ok(None);
-    };
+    let what = format!("read the schema of {group}/{VERSION}");
+    let mut found = requests.get(&path, &what).await?;
+    if found.is_none() && requests.get(&format!("/apis/{group}/{VERSION}"), &what).await?.is_some() {
+        // The server describes a CRD some seconds after it serves it.
+        for _ in 0..DESCRIBED_AFTER.as_millis() / ASKED_EACH.as_millis() {
+            tokio::time::sleep(ASKED_EACH).await;
+            found = requests.get(&path, &what).await?;
+            if found.is_some() {
+                break;
+            }
+        }
+    }
+    let Some(mut document) = found else { return Ok(None) };
     let schemas = document.pointer_mut("/components/schemas").map(Value::take);
     let Some(Value::Object(schemas)) = schemas else { return Ok(None) };
     Ok(schemas.into_iter().map(|(_, schema)| schema).find(|schema| {

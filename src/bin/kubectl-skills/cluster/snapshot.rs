@@ -91,7 +91,15 @@ pub async fn read(
     kinds: Kinds,
 ) -> Result<Snapshot, ClusterError> {
     let (dialect, bindings) = tokio::join!(dialect(requests, chosen), read_bindings(requests, scope));
-    let bindings = bindings?;
+    // Where nothing can be read, the AgentRuntimes are what to speak of: most clusters serve no SkillBinding.
+    let (dialect, bindings) = match (dialect, bindings) {
+        (Err(error), Err(_)) if error.failure != Failure::NotFound => return Err(error),
+        (Ok(dialect), Err(error)) => {
+            read_runtimes(requests, scope, dialect.profile).await?;
+            return Err(error);
+        }
+        (dialect, bindings) => (dialect, bindings?),
+    };
     let dialect = or_without_operator(dialect, bindings.is_some())?;
     let profile = dialect.profile;
     let (runtimes, config_maps) = tokio::try_join!(

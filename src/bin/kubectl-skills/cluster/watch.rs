@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_are_told_apart_and_half_a_line_is_none() {
+    async fn lines_are_distinguished_and_half_a_line_is_none() {
         assert_eq!(lines("{\"a\":1}\n\n{\"b\":2}\n{\"half").await, ["{\"a\":1}", "{\"b\":2}"]);
         assert_eq!(lines("").await, [""; 0]);
     }

@@ -17,6 +17,7 @@ const LIMITS: &str = "
 ## Limits
 
 * `spec.skills` takes 20 skills, as the CRD does; more are refused before anything is planned (with `--exact` they are planned).
+* A workload gets at most 200 skills from all of its lists together.
 * A manifest is held in memory with its objects: one Deployment of 68 MB and 500,000 containers takes some 390 MB, 5 to 6 times its text; one of larger containers up to 8 times.
 ";
 

@@ -8,6 +8,7 @@ use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
 use kubectl_skills::api::object::ObjectRef;
 use kubectl_skills::manifest::stream::{Lead, Source, Stream};
 use kubectl_skills::manifest::summary::Mood;
+use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use super::files::{Fates, Loaded, load, refuse_live};
@@ -31,7 +32,7 @@ Examples:
   kubectl get deployment weather -o yaml > live.yaml
   kubectl skills hash -f agent.yaml --against-file live.yaml
 
-Exit codes: 0 done; 2 usage; 3 bad input; 4 the cluster refused or failed")]
+Exit codes: 0 done; 2 usage; 3 bad input, or an AgentRuntime that is refused; 4 the cluster refused or failed")]
 pub struct Args {
     /// Each layer and value that went in, with its source
     #[arg(long)]
@@ -65,7 +66,9 @@ pub fn run(args: &Args) -> Run {
     refuse_live(&args.subject.live)?;
     let inputs = args.subject.input.read()?;
     // A hash is one of what is there; ConfigMaps that the operator would make first do not count.
-    let planning = Planning { exact: false, ..args.subject.planning.resolve()? };
+    let planning = args.subject.planning.resolve()?;
+    let exact = planning.exact;
+    let planning = Planning { exact: false, ..planning };
     let loaded =
         load(&inputs, args.subject.namespace.as_deref(), &planning, false, &args.subject.live.cluster)?;
     let planned = loaded.plan();
@@ -95,14 +98,18 @@ pub fn run(args: &Args) -> Run {
     }
     report.print()?;
     loaded.sum_up(Fates::default, &planned.tally, Mood::Unsaid);
-    // A hash needs no workload: of what is wrong only that counts which hashes hang on.
+    // A hash needs no workload. Whatever else is wrong with its AgentRuntime keeps it from ever being written, but by an operator
+    // that is asked nothing (--exact).
     let mut hashed = BTreeSet::new();
     let twice: BTreeSet<&ObjectRef> =
         planned.plans.iter().map(|one| &one.plan.id).filter(|id| !hashed.insert(*id)).collect();
     let errors = planned.errors.into_iter().filter(|error| match &error.object {
         // Which of two that bear one name is meant nobody knows.
         Some(object) if twice.contains(object) => error.field == "metadata.name",
-        Some(object) => planning.kinds.of(object).is_none() && !hashed.contains(object),
+        Some(object) => {
+            let passes = exact || error.rule == rules::TARGET_NOT_FOUND.id;
+            planning.kinds.of(object).is_none() && !(passes && hashed.contains(object))
+        }
         None => true,
     });
     unless_errors(Outcome::Done, errors.collect())

@@ -8,6 +8,7 @@ use kubectl_skills::live::{LivePlan, target};
 use kubectl_skills::plan::RuntimePlan;
 use kubectl_skills::plan::change_set::Change;
 use kubectl_skills::plan::report::plan_object;
+use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use crate::args::{LiveArgs, Report, Subject};
@@ -185,8 +186,14 @@ pub fn hash(subject: &Subject, options: &HashOptions) -> Run {
         }
         report.print()?;
         run.sum_up(&plans, false);
-        let unread = plans.iter().filter(|live| live.plan.is_none());
-        unless_errors(Outcome::Done, unread.flat_map(|live| live.errors.clone()).collect())
+        // A hash needs no workload.
+        let kinds = session.options().kinds;
+        let errors = plans.iter().flat_map(|live| live.errors.iter().map(move |error| (live, error)));
+        let errors = errors.filter(|(live, error)| {
+            let is_workload = error.object.as_ref().is_some_and(|object| kinds.of(object).is_some());
+            live.plan.is_none() || !(is_workload || error.rule == rules::TARGET_NOT_FOUND.id)
+        });
+        unless_errors(Outcome::Done, errors.map(|(_, error)| error.clone()).collect())
     })
 }
 

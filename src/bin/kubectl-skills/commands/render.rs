@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::names::AGENT_RUNTIME;
 use kubectl_skills::manifest::kustomize_patch::component;
-use kubectl_skills::manifest::render::{Edited, Rendered, Report, edit, render};
+use kubectl_skills::manifest::render::{Edited, Rendered, Report, astray, edit, render};
 use kubectl_skills::manifest::stream::{Item, Source};
 use kubectl_skills::manifest::summary::{Mood, counted};
 use kubectl_skills::plan::{Action, RecordMode};
@@ -38,7 +38,8 @@ Examples:
   # The same images everywhere, until the lock says otherwise; no registry is asked
   kubectl skills render -f manifests -R --locked
 
-Exit codes: 0 done; 1 something would change, or there is no AgentRuntime (--check); 2 usage; 3 bad input, and nothing is printed or written")]
+Exit codes: 0 done; 1 something would change, or there is no AgentRuntime, or one with its only list of skills under an unknown
+field (--check); 2 usage; 3 bad input, and nothing is printed or written")]
 pub struct Args {
     /// Namespace of objects that name none [default: default]
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
@@ -190,7 +191,8 @@ fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
     };
     sink::text(&changed.iter().map(line).collect::<String>())?;
     loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);
-    let in_order = changed.is_empty() && (allow_none || !stream.asks_nothing());
+    let is_astray = astray(stream, &planned, &loaded.settings).is_some();
+    let in_order = changed.is_empty() && !is_astray && (allow_none || !stream.asks_nothing());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 

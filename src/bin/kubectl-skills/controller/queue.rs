@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_waited_is_told() {
+    fn the_time_waited_is_reported() {
         let now = Instant::now();
         let mut queue = Queue::default();
         queue.add("a", now);

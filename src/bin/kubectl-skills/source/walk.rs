@@ -2,6 +2,7 @@
 //! kustomization keeps for itself. Reading them is left to `read`.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kubectl_skills::api::error::InputError;
@@ -136,13 +137,12 @@ impl Walk {
     }
 
     fn file(&mut self, path: PathBuf) {
-        let is_special = path.metadata().is_ok_and(|about| read::special(&about).is_some());
-        // Emacs marks a file that is being edited with a link to nowhere.
-        let is_lock = path.is_symlink() && !path.exists() && {
-            let name = path.file_name().unwrap_or_default();
-            name.to_string_lossy().starts_with(".#")
+        let is_no_file = match path.metadata() {
+            Ok(about) => read::special(&about).is_some(),
+            // A link to nowhere or to itself, as Emacs marks a file that is being edited.
+            Err(error) => path.is_symlink() && error.kind() != ErrorKind::PermissionDenied,
         };
-        if is_special || is_lock {
+        if is_no_file {
             self.skipped.no_files.push(path);
         } else {
             self.files.push(path);

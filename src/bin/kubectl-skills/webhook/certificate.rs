@@ -171,7 +171,7 @@ mod tests {
 
     /// A start that hides which file is wrong costs an evening.
     #[test]
-    fn what_is_wrong_with_the_files_is_told_by_file() {
+    fn what_is_wrong_with_the_files_is_reported_by_file() {
         let directory = tempfile::tempdir().unwrap();
         let ((certificate, key), (_, other)) = (pair(), pair());
         let reported =

@@ -205,6 +205,9 @@ pub fn add(judged: &mut Vec<Judged>, planned: &Planned) -> Vec<InputError> {
             known.by != RENDER && (known.line, known.column) == (finding.line, finding.column)
                 || *known == finding
         };
+        if !is_error && at.findings.iter().any(is_said) {
+            continue;
+        }
         let list = if is_error { &mut at.findings } else { &mut at.warnings };
         if !list.iter().any(is_said) {
             list.push(finding);
@@ -252,18 +255,19 @@ fn one(
         .map(|error| at("schema", rules::SCHEMA.id, &error.to_string(), &error.path))
         .collect();
     let unknown = rules.unknown_fields(object.value);
-    let mut warnings: Vec<Finding> = report
-        .pruned_paths
-        .iter()
-        .map(|path| {
-            let field = yaml::path::parse(path).unwrap_or_default();
-            let message = match unknown.iter().find(|unknown| unknown.path == field) {
-                Some(unknown) => unknown.message.clone(),
-                None => format!("unknown field {path:?}: the API server drops it"),
-            };
-            at("schema", rules::UNKNOWN_FIELD.id, &message, &field)
-        })
-        .collect();
+    let astray = rules.list_astray(object.value).map(|found| found.path);
+    let pruned = report.pruned_paths.iter().map(|path| {
+        let field = yaml::path::parse(path).unwrap_or_default();
+        let message = match unknown.iter().find(|unknown| unknown.path == field) {
+            Some(unknown) => unknown.message.clone(),
+            None => format!("unknown field {path:?}: the API server drops it"),
+        };
+        (astray.as_ref() == Some(&field), at("schema", rules::UNKNOWN_FIELD.id, &message, &field))
+    });
+    let mut warnings = Vec::new();
+    for (is_astray, pruned) in pruned {
+        if is_astray { findings.push(pruned) } else { warnings.push(pruned) }
+    }
     if let Some(spec) = spec {
         // The webhook knows no oldest; who has the workload is created first, and finds no other.
         let claimed = claim.finding();
