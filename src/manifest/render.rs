@@ -4,6 +4,7 @@
 //! Runtimes are planned one after the other, and what a plan needs is dropped once its bytes are known, so that memory
 //! hangs on the size of the text and not on the number of objects.
 
+#[cfg(feature = "internals")]
 mod astray;
 mod edited;
 #[cfg(any(test, feature = "fuzz"))]
@@ -39,6 +40,7 @@ use crate::validate::findings::{About, Finding, rules};
 use crate::yaml::edit::can_keep_to;
 use crate::yaml::parts::Interest;
 
+#[cfg(feature = "internals")]
 pub use astray::astray;
 pub use edited::Edited;
 pub(in crate::manifest) use edited::{Collector, Desired};

@@ -75,6 +75,7 @@ impl Item {
     }
 
     /// The steps to it from the root of its document.
+    #[cfg(feature = "skill")]
     pub(crate) fn path(&self) -> &[Step] {
         &self.path
     }
