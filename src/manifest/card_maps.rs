@@ -77,8 +77,8 @@ pub fn write(
                         end: splice.end + slice.start,
                         ..splice
                     })),
-                    Err(error) => errors.push(place.error_at(
-                        (error.line, error.column),
+                    Err(error) => errors.push(place.error(
+                        place.origin_at((error.line, error.column)),
                         &error.path,
                         error.message,
                         &error.help,
@@ -146,34 +146,18 @@ struct Place<'p> {
 
 impl Place<'_> {
     fn origin(&self, path: &[Step]) -> (Origin, usize) {
-        let at = self.document.find(path).map_or((1, 1), |node| self.document.position(node));
+        self.origin_at(self.document.find(path).map_or((1, 1), |node| self.document.position(node)))
+    }
+
+    fn origin_at(&self, at: (usize, usize)) -> (Origin, usize) {
         let (line, column) = self.slice.place(at.0, at.1);
         (Origin { file: self.source.name.clone(), document: self.number, line }, column)
     }
 
-    fn error(&self, path: &[Step], field: &str, message: String, help: &str) -> InputError {
-        let (origin, column) = self.origin(path);
-        InputError {
-            origin,
-            column,
-            field: field.to_owned(),
-            message,
-            help: help.to_owned(),
-            ..InputError::default()
-        }
-    }
-
-    fn error_at(&self, at: (usize, usize), field: &str, message: String, help: &str) -> InputError {
-        let (line, column) = self.slice.place(at.0, at.1);
-        let origin = Origin { file: self.source.name.clone(), document: self.number, line };
-        InputError {
-            origin,
-            column,
-            field: field.to_owned(),
-            message,
-            help: help.to_owned(),
-            ..InputError::default()
-        }
+    fn error(&self, at: (Origin, usize), field: &str, message: String, help: &str) -> InputError {
+        let (origin, column) = at;
+        let (field, help) = (field.to_owned(), help.to_owned());
+        InputError { origin, column, field, message, help, ..InputError::default() }
     }
 }
 
@@ -208,13 +192,13 @@ fn merge_all(
                 cards.push(Card { agent, origin: place.origin(&path).0, merged });
             }
             Ok(None) => errors.push(place.error(
-                &path,
+                place.origin(&path),
                 "data",
                 format!("has no {UNSIGNED_KEY}, from which the card is signed"),
                 "write the card of the agent there, with name, description, version and url",
             )),
             Err(why) => errors.push(place.error(
-                &below(&["data", UNSIGNED_KEY]),
+                place.origin(&below(&["data", UNSIGNED_KEY])),
                 &format!("data[{UNSIGNED_KEY:?}]"),
                 format!("is no card: {why}"),
                 "",
