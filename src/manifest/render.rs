@@ -230,7 +230,7 @@ pub fn edit(stream: &Stream<'_>, planned: &Planned) -> Result<Edited, Vec<InputE
     }
     let mut collector = Collector::new(stream);
     for PlannedRuntime { lead, workload, plan, runtime_after, .. } in &planned.plans {
-        collector.workload(*workload, plan.desired().map(Cow::Borrowed).map(Desired::anywhere));
+        collector.workload(*workload, plan.desired().map(|value| Desired::planned(value, plan.touched())));
         collector.lead(*lead, runtime_after.as_ref().map(Cow::Borrowed).map(Desired::anywhere));
     }
     collector.finish()

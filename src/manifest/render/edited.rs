@@ -58,6 +58,8 @@ pub(in crate::manifest) struct Desired<'p> {
     value: Cow<'p, Value>,
     /// Where it differs from what it means; none: anywhere.
     places: Option<Vec<Vec<Place<'static>>>>,
+    /// Where its plan says that it differs, though the editor looks everywhere.
+    touched: Option<&'p [Vec<Place<'static>>]>,
     /// A value that is written as its author spelled it.
     spelling: Option<(Value, String)>,
 }
@@ -65,7 +67,12 @@ pub(in crate::manifest) struct Desired<'p> {
 impl<'p> Desired<'p> {
     /// It may differ anywhere.
     pub(in crate::manifest) fn anywhere(value: Cow<'p, Value>) -> Self {
-        Self { value, places: None, spelling: None }
+        Self { value, places: None, touched: None, spelling: None }
+    }
+
+    /// It may differ anywhere; where it does, as its plan says.
+    pub(super) fn planned(value: &'p Value, touched: Option<&'p [Vec<Place<'static>>]>) -> Self {
+        Self { touched, ..Self::anywhere(Cow::Borrowed(value)) }
     }
 
     pub(super) fn value(&self) -> &Value {
@@ -76,13 +83,13 @@ impl<'p> Desired<'p> {
         self.value.to_mut()
     }
 
-    pub(super) fn places(&self) -> Option<&[Vec<Place<'static>>]> {
-        self.places.as_deref()
+    pub(super) fn touched(&self) -> Option<&[Vec<Place<'static>>]> {
+        self.places.as_deref().or(self.touched)
     }
 
     /// It differs at these places at most.
     pub(in crate::manifest) fn at(value: Value, places: Option<Vec<Vec<Place<'static>>>>) -> Self {
-        Self { value: Cow::Owned(value), places, spelling: None }
+        Self { value: Cow::Owned(value), places, touched: None, spelling: None }
     }
 
     /// It differs at these places at most, and elsewhere the value may lack what is no part of it. What an edit there will not

@@ -26,7 +26,7 @@ pub(super) fn of(
     }
     let record = desired.value().pointer("/metadata/annotations")?.get(RECORD)?.as_str()?;
     folders_before(record)?;
-    let spelling = written(document, node, desired.places()?)?;
+    let spelling = written(document, node, desired.touched()?)?;
     let record = with_spelling(record, spelling)?;
     desired.value_mut()["metadata"]["annotations"][RECORD] = record.into();
     None
