@@ -77,6 +77,11 @@ rules! {
         "A pod has one volume of a name, one mount at a path and one agent container.",
         "Rename or move one of the skills, or point both lists at the same container and runtime.", "docs/skill-binding.md"
     }
+    SKILLS_TOO_MANY = "too-many-skills" Error {
+        "a workload that gets more than 200 skills from all of its lists together",
+        "Each list whose selector takes the workload adds to it, and so many are a selector that takes too much.",
+        "Let each list choose its own workloads, by targetRef or a narrower selector.", "docs/skill-binding.md"
+    }
     TARGET_NOT_FOUND = "target-not-found" Error {
         "a targetRef that names no workload",
         "The skills are mounted nowhere.",
