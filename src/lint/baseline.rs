@@ -28,7 +28,14 @@ const KEYS: [&str; 4] = ["rule", "file", "object", "field"];
 /// What a finding is known by: rule, file, object and field.
 pub fn key(finding: &Finding) -> Key {
     let object = finding.object.as_ref().map(ToString::to_string).unwrap_or_default();
-    [finding.rule.id.to_owned(), finding.origin.file.clone(), object, finding.field.clone()]
+    [finding.rule.id.to_owned(), spelled(&finding.origin.file), object, finding.field.clone()]
+}
+
+/// A path in one spelling: `./a//b` is `a/b`.
+fn spelled(file: &str) -> String {
+    let root = if file.starts_with('/') { "/" } else { "" };
+    let parts: Vec<&str> = file.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    format!("{root}{}", parts.join("/"))
 }
 
 impl Baseline {
@@ -65,9 +72,10 @@ impl Baseline {
             let text = |key: &str| item.get(key).map_or(Some(""), Value::as_str).map(str::to_owned);
             let count = item.get("count").map_or(Some(1), Value::as_u64);
             let key: Option<Vec<String>> = KEYS.iter().map(|key| text(key)).collect();
-            let (Some(Ok(key)), Some(count)) = (key.map(Key::try_from), count) else {
+            let (Some(Ok(mut key)), Some(count)) = (key.map(Key::try_from), count) else {
                 return Err(InputError { help: help.into(), ..wrong(format!("findings[{index}]: is none")) });
             };
+            key[1] = spelled(&key[1]);
             *out.0.entry(key).or_default() += count;
         }
         Ok(out)
