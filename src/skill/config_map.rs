@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::path;
+use crate::crd::pattern::dns_subdomain;
 
 /// Bytes that the API server takes in `data` and `binaryData` together.
 pub const MOST_BYTES: usize = 1 << 20;
@@ -227,6 +228,13 @@ pub fn write(
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Value, Vec<Problem>> {
     let mut problems = Vec::new();
+    if name.len() > MOST_KEY || !dns_subdomain(name) {
+        problems.push(problem(
+            "",
+            format!("{name:?} is no name of a ConfigMap"),
+            "use lower-case letters, digits, - and ., at most 253",
+        ));
+    }
     let mut keys: BTreeMap<String, &String> = BTreeMap::new();
     let (mut data, mut binary, mut paths) = (Map::new(), Map::new(), Map::new());
     let mut bytes = 0;

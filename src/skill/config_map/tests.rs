@@ -175,4 +175,8 @@ fn a_config_map_holds_a_mebibyte() {
     let problems = write("x", "rossoctl.io", None, &tree(&[("SKILL.md", &vec![b'a'; MOST_BYTES])]))
         .expect_err("too much");
     assert!(problems[0].message.contains("a ConfigMap holds"), "{problems:?}");
+    for name in ["Pdf_x", "", "-a", &"a".repeat(254)] {
+        let problems = write(name, "rossoctl.io", None, &tree(&[("SKILL.md", b"s")])).expect_err("no name");
+        assert!(problems[0].message.contains("is no name of a ConfigMap"), "{name}: {problems:?}");
+    }
 }
