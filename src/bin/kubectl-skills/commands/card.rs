@@ -92,7 +92,8 @@ pub fn run(args: &Args) -> Run {
     }
     let (inputs, agents) = of_files(args)?;
     if args.output == Some(Output::Skills) {
-        return skills(&agents);
+        let given: Vec<Agent> = agents.into_iter().filter(|agent| !agent.skills.is_empty()).collect();
+        return skills(&given);
     }
     if args.in_place && inputs.paths.iter().any(Option::is_none) {
         return Err(Failure::Usage(
@@ -112,7 +113,7 @@ pub fn run(args: &Args) -> Run {
     Ok(Outcome::Done)
 }
 
-/// The agents of manifests that have skills.
+/// The agents of manifests, and workloads that have no skills.
 fn of_files(args: &Args) -> Result<(Inputs, Vec<Agent>), Failure> {
     refuse_live(&args.live)?;
     let inputs = args.input.read()?;
@@ -127,8 +128,20 @@ fn of_files(args: &Args) -> Result<(Inputs, Vec<Agent>), Failure> {
     let mut facts =
         Facts::new(planning.lock.as_ref(), args.images.then_some((&args.source, args.limits.limits())));
     let wanted = |name: &str| args.agent.is_empty() || args.agent.iter().any(|one| one == name);
-    let agents = of_plans(plans, wanted, &mut facts)?;
-    if let Some(missing) = args.agent.iter().find(|name| agents.iter().all(|agent| agent.name != **name)) {
+    let mut agents = of_plans(plans, wanted, &mut facts)?;
+    // A workload of which no list is any more still has the card that an earlier run wrote into.
+    for item in &loaded.stream.workloads {
+        let (namespace, name) = (&item.id.namespace, &item.id.name);
+        let is_known = agents.iter().any(|agent| agent.namespace == *namespace && agent.name == *name);
+        if wanted(name) && !is_known {
+            agents.push(Agent { namespace: namespace.clone(), name: name.clone(), skills: Vec::new() });
+        }
+    }
+    if let Some(missing) = args
+        .agent
+        .iter()
+        .find(|name| agents.iter().all(|agent| agent.name != **name || agent.skills.is_empty()))
+    {
         let message =
             format!("--agent {missing}: no AgentRuntime or SkillBinding of the manifests gives it skills");
         return Err(Failure::input(message, "give the name of its workload, as 'plan -f' shows it"));

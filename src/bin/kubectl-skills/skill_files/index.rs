@@ -36,6 +36,21 @@ pub fn name_of(entry: &Value) -> Option<&str> {
     entry.get("annotations")?.get(REF_NAME)?.as_str()
 }
 
+/// Names that new entries take from other manifests, and the digests of these.
+pub fn renamed(manifests: &[Value], new: &[Value]) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for entry in new {
+        let Some(name) = name_of(entry) else { continue };
+        let old = manifests.iter().find(|old| name_of(old) == Some(name));
+        let digest =
+            |entry: &Value| entry.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(old) = old.map(digest).filter(|old| *old != digest(entry)) {
+            out.push((name.to_owned(), old));
+        }
+    }
+    out
+}
+
 /// Adds entries. One of the same name gives way, and one without a name to the same manifest with one.
 pub fn merge(manifests: &mut Vec<Value>, new: Vec<Value>) {
     for entry in new {
@@ -74,6 +89,8 @@ mod tests {
             json!({"schemaVersion": 2, "manifests": [theirs, entry('1', Some("a")), entry('2', None)]});
         let new = vec![entry('3', Some("a")), entry('2', Some("b")), entry('4', None), entry('3', None)];
         let mut after = editable(Some(before.to_string().as_bytes())).expect("an index");
+        let taken = vec![("a".to_owned(), format!("sha256:{}", "1".repeat(64)))];
+        assert_eq!(renamed(manifests_of(&mut after).expect("a list"), &new), taken);
         merge(manifests_of(&mut after).expect("a list"), new);
         let wanted = json!([theirs, entry('3', Some("a")), entry('2', Some("b")), entry('4', None)]);
         assert_eq!(after, json!({"schemaVersion": 2, "manifests": wanted}));

@@ -18,6 +18,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::{index, layout_tar};
 use crate::in_place::leftovers;
+use crate::notes;
 
 /// Endings of archives that other tools write.
 const ARCHIVES: [&str; 8] = ["tar", "tgz", "tzst", "gz", "zst", "xz", "bz2", "zip"];
@@ -254,6 +255,7 @@ impl Writer {
         let mut index = index::editable(before.as_deref()).map_err(wrong)?;
         let manifests = index::manifests_of(&mut index).map_err(wrong)?;
         self.one_without_name(manifests, &new)?;
+        let renamed = index::renamed(manifests, &new);
         index::merge(manifests, new);
         let bytes = index.to_string().into_bytes();
         if bytes.len() as u64 > MANIFEST_LIMIT {
@@ -265,6 +267,13 @@ impl Writer {
             self.archive().map_err(|error| self.failed("", &error))?;
         }
         self.is_done.store(true, Ordering::Relaxed);
+        for (name, digest) in renamed {
+            notes::warning(&format!(
+                "OCI layout {}: {name} named {digest} before, to which no name leads any more; give each skill a tag or a layout \
+                 of its own if both are wanted",
+                self.path.display()
+            ));
+        }
         Ok(())
     }
 

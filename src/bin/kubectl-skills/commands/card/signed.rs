@@ -164,6 +164,7 @@ pub fn run(args: &super::Args) -> Run {
 fn one_agent(
     mut agents: Vec<kubectl_skills::manifest::card_maps::Agent>,
 ) -> Result<kubectl_skills::manifest::card_maps::Agent, Failure> {
+    agents.retain(|agent| !agent.skills.is_empty());
     match (agents.len(), agents.pop()) {
         (1, Some(agent)) => Ok(agent),
         (count, _) => Err(Failure::Usage(format!(
