@@ -54,12 +54,9 @@ impl Reading {
         let mut card = card.as_object().cloned().ok_or("it must be a JSON object")?;
         card.shift_remove("signatures");
         let fields = match self {
-            Self::Kagenti => struct_of(&card, fields::KAGENTI, "")?,
+            Self::Kagenti => filled(known(&card, fields::KAGENTI, true, "")?, true),
             Self::A2aServed => served(card, fields::A2A),
-            Self::A2aProto => match without_empty(Value::Object(proto(&card, fields::A2A, "")?)) {
-                Some(Value::Object(fields)) => fields,
-                _ => Map::new(),
-            },
+            Self::A2aProto => filled(known(&card, fields::A2A, false, "")?, false),
             Self::Raw => card,
         };
         let fields = Value::Object(fields);
@@ -129,58 +126,55 @@ fn items_of(path: &str, items: &[Value], covered: &[&Value], out: &mut Vec<Strin
     out.push(path.to_owned());
 }
 
-/// As Go reads a struct and writes it again. A key in other case would be taken for a field there, and one that is there in both
-/// cases for either; no such card is read.
-fn struct_of(object: &Map<String, Value>, known: &[Field], path: &str) -> Result<Map<String, Value>, String> {
-    for key in object.keys() {
-        if let Some(field) = known.iter().find(|field| field.name != key && is_fold_of(key, field.name)) {
+/// The known fields of an object, each of the type that it must have. A field that is null is not there, and neither is a flag that
+/// is false where that is no different from absent.
+///
+/// `by_go`: as Go reads a struct. A key in other case would be taken for a field there, and one that is there in both cases for
+/// either, so no such card is read; and an item of a list may be null, which is empty.
+fn known(
+    object: &Map<String, Value>,
+    fields: &[Field],
+    by_go: bool,
+    path: &str,
+) -> Result<Map<String, Value>, String> {
+    for key in object.keys().filter(|_| by_go) {
+        if let Some(field) = fields.iter().find(|field| field.name != key && is_fold_of(key, field.name)) {
             return Err(format!("the key {path}{key} is read as {} by Go", field.name));
         }
     }
     let mut out = Map::new();
-    for field in known {
+    for field in fields {
         let at = || format!("{path}{}", field.name);
         let Some(value) = object.get(field.name).filter(|value| !value.is_null()) else { continue };
-        let one = |value: &Value, place: String| -> Result<Option<Value>, String> {
-            match (field.shape, value) {
-                (_, Value::Null) => Ok(None),
-                (Shape::Text, Value::String(text)) => {
-                    Ok(Some(text.as_str().into()).filter(|_| !text.is_empty()))
-                }
-                (Shape::Flag, Value::Bool(_)) => Ok(Some(value.clone())),
-                (Shape::Any, _) => Ok(go_without_empty(value.clone())),
-                (Shape::Message(fields), Value::Object(object)) => {
-                    let inner = struct_of(object, fields, &format!("{place}."))?;
-                    Ok(Some(Value::Object(inner))
-                        .filter(|inner| inner.as_object().is_some_and(|own| !own.is_empty())))
-                }
-                _ => Err(format!("{place} must be {}", wanted(field.shape))),
+        let one = |value: &Value, place: String| match (field.shape, value) {
+            (_, Value::Null) if by_go => Ok(Value::Null),
+            (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => Ok(value.clone()),
+            (Shape::Any, value) if by_go || value.is_object() => Ok(value.clone()),
+            (Shape::Message(fields), Value::Object(object)) => {
+                known(object, fields, by_go, &format!("{place}.")).map(Value::Object)
             }
+            _ => Err(format!("{place} must be {}", wanted(field.shape))),
         };
-        let kept = match (field.many, value) {
+        let value = match (field.many, value) {
+            (Many::One, Value::Bool(false)) if !field.kept && matches!(field.shape, Shape::Flag) => continue,
             (Many::One, value) => one(value, at())?,
-            (Many::List, Value::Array(items)) => {
-                let mut list = Vec::new();
-                for (index, item) in items.iter().enumerate() {
-                    list.extend(one(item, format!("{}[{index}]", at()))?);
-                }
-                Some(Value::Array(list)).filter(|list| list.as_array().is_some_and(|own| !own.is_empty()))
-            }
-            (Many::Map, Value::Object(entries)) => {
-                let mut map = Map::new();
-                for (key, value) in entries {
-                    if let Some(value) = one(value, format!("{}.{key}", at()))? {
-                        map.insert(key.clone(), value);
-                    }
-                }
-                Some(Value::Object(map)).filter(|map| map.as_object().is_some_and(|own| !own.is_empty()))
-            }
+            (Many::List, Value::Array(items)) => Value::Array(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| one(item, format!("{}[{index}]", at())))
+                    .collect::<Result<_, _>>()?,
+            ),
+            (Many::Map, Value::Object(entries)) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), one(value, format!("{}.{key}", at()))?)))
+                    .collect::<Result<_, String>>()?,
+            ),
             (Many::List, _) => return Err(format!("{} must be a list", at())),
             (Many::Map, _) => return Err(format!("{} must be an object", at())),
         };
-        if let Some(value) = kept {
-            out.insert(field.name.to_owned(), value);
-        }
+        out.insert(field.name.to_owned(), value);
     }
     Ok(out)
 }
@@ -193,27 +187,6 @@ fn is_fold_of(key: &str, name: &str) -> bool {
         other => other.to_ascii_lowercase(),
     };
     key.chars().map(ascii).eq(name.chars().map(ascii))
-}
-
-/// `removeEmptyFields`: an array in an array is not looked into.
-fn go_without_empty(value: Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
-        Value::Object(fields) => {
-            let kept: Map<_, _> =
-                fields.into_iter().filter_map(|(key, value)| Some((key, go_without_empty(value)?))).collect();
-            (!kept.is_empty()).then_some(Value::Object(kept))
-        }
-        Value::Array(items) => {
-            let kept: Vec<_> = items
-                .into_iter()
-                .filter_map(|item| if item.is_array() { Some(item) } else { go_without_empty(item) })
-                .collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
-        }
-        other => Some(other),
-    }
 }
 
 /// The JSON without defaults of fields that have no presence.
@@ -254,44 +227,6 @@ fn is_default(value: &Value) -> bool {
     }
 }
 
-/// The JSON as the protobuf holds it: known fields, without a flag that is false and has no presence.
-fn proto(object: &Map<String, Value>, known: &[Field], path: &str) -> Result<Map<String, Value>, String> {
-    let mut out = Map::new();
-    for field in known {
-        let at = || format!("{path}{}", field.name);
-        let Some(value) = object.get(field.name).filter(|value| !value.is_null()) else { continue };
-        let one = |value: &Value, place: String| match (field.shape, value) {
-            (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => Ok(value.clone()),
-            (Shape::Any, Value::Object(_)) => Ok(value.clone()),
-            (Shape::Message(fields), Value::Object(object)) => {
-                proto(object, fields, &format!("{place}.")).map(Value::Object)
-            }
-            _ => Err(format!("{place} must be {}", wanted(field.shape))),
-        };
-        let value = match (field.many, value) {
-            (Many::One, Value::Bool(false)) if !field.kept && matches!(field.shape, Shape::Flag) => continue,
-            (Many::One, value) => one(value, at())?,
-            (Many::List, Value::Array(items)) => Value::Array(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| one(item, format!("{}[{index}]", at())))
-                    .collect::<Result<_, _>>()?,
-            ),
-            (Many::Map, Value::Object(entries)) => Value::Object(
-                entries
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), one(value, format!("{}.{key}", at()))?)))
-                    .collect::<Result<_, String>>()?,
-            ),
-            (Many::List, _) => return Err(format!("{} must be a list", at())),
-            (Many::Map, _) => return Err(format!("{} must be an object", at())),
-        };
-        out.insert(field.name.to_owned(), value);
-    }
-    Ok(out)
-}
-
 fn wanted(shape: Shape) -> &'static str {
     match shape {
         Shape::Text => "a string",
@@ -300,18 +235,34 @@ fn wanted(shape: Shape) -> &'static str {
     }
 }
 
+/// The fields that are not empty.
+fn filled(fields: Map<String, Value>, by_go: bool) -> Map<String, Value> {
+    match non_empty(Value::Object(fields), by_go) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
 /// The value without empty strings, lists and objects at any depth; `None` if nothing is left.
 fn without_empty(value: Value) -> Option<Value> {
+    non_empty(value, false)
+}
+
+/// `by_go`: as `removeEmptyFields`, which looks into no array in an array.
+fn non_empty(value: Value, by_go: bool) -> Option<Value> {
     match value {
         Value::Null => None,
         Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
         Value::Array(items) => {
-            let kept: Vec<_> = items.into_iter().filter_map(without_empty).collect();
+            let kept: Vec<_> = items
+                .into_iter()
+                .filter_map(|item| if by_go && item.is_array() { Some(item) } else { non_empty(item, by_go) })
+                .collect();
             (!kept.is_empty()).then_some(Value::Array(kept))
         }
         Value::Object(fields) => {
             let kept: Map<_, _> =
-                fields.into_iter().filter_map(|(key, value)| Some((key, without_empty(value)?))).collect();
+                fields.into_iter().filter_map(|(key, value)| Some((key, non_empty(value, by_go)?))).collect();
             (!kept.is_empty()).then_some(Value::Object(kept))
         }
         other => Some(other),
