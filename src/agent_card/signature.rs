@@ -78,6 +78,9 @@ struct Header {
     chain: Vec<Vec<u8>>,
 }
 
+/// A way to read the card, and what is signed by it in base64url, or why the card cannot be read so.
+type Read = (Reading, Result<String, String>);
+
 impl Trust {
     /// Nothing is trusted yet; `now` is the time for certificates, in seconds since 1970.
     pub fn new(now: u64) -> Self {
@@ -144,20 +147,25 @@ impl Trust {
             }
             Some(_) => return Err("signatures must be a list".into()),
         };
-        Ok(all.iter().map(|one| self.check_one(card, one, readings)).collect())
+        let read: Vec<Read> = readings
+            .iter()
+            .map(|reading| {
+                (*reading, reading.signed(card).map(|signed| URL_SAFE_NO_PAD.encode(signed.payload)))
+            })
+            .collect();
+        Ok(all.iter().map(|one| self.check_one(one, &read)).collect())
     }
 
-    fn check_one(&self, card: &Value, one: &Value, readings: &[Reading]) -> Checked {
+    fn check_one(&self, one: &Value, read: &[Read]) -> Checked {
         let mut out = Checked { algorithm: String::new(), kid: None, verdict: Err(String::new()) };
-        out.verdict = self.verdict(card, one, readings, &mut out.algorithm, &mut out.kid);
+        out.verdict = self.verdict(one, read, &mut out.algorithm, &mut out.kid);
         out
     }
 
     fn verdict(
         &self,
-        card: &Value,
         one: &Value,
-        readings: &[Reading],
+        read: &[Read],
         algorithm: &mut String,
         kid: &mut Option<String>,
     ) -> Result<(Signer, Vec<Reading>), String> {
@@ -172,30 +180,29 @@ impl Trust {
             .decode(text("signature")?)
             .map_err(|_| "its signature is not base64url without padding".to_owned())?;
         let keys = self.keys_for(&header)?;
-        let mut unreadable = Vec::new();
         for (signer, key) in &keys {
-            let mut held = Vec::new();
-            for reading in readings {
-                let payload = match reading.signed(card) {
-                    Ok(signed) => signed.payload,
-                    Err(why) => {
-                        unreadable.push(format!("{reading}: {why}"));
-                        continue;
-                    }
-                };
-                let message = format!("{protected}.{}", URL_SAFE_NO_PAD.encode(payload));
-                if key.has_signed(&header.algorithm, *reading, message.as_bytes(), &signed) {
-                    held.push(*reading);
-                }
-            }
+            let has_signed = |reading: Reading, payload: &str| {
+                let message = format!("{protected}.{payload}");
+                key.has_signed(&header.algorithm, reading, message.as_bytes(), &signed)
+            };
+            let held: Vec<Reading> = read
+                .iter()
+                .filter(|(reading, payload)| {
+                    payload.as_ref().is_ok_and(|payload| has_signed(*reading, payload))
+                })
+                .map(|(reading, _)| *reading)
+                .collect();
             if !held.is_empty() {
                 return Ok((signer.clone(), held));
             }
         }
-        unreadable.dedup();
-        let by = readings.iter().map(|reading| reading.name()).collect::<Vec<_>>().join(", ");
+        let by = read.iter().map(|(reading, _)| reading.name()).collect::<Vec<_>>().join(", ");
         let mut why =
             format!("it is not of this card, or by another key than those that are trusted (read as {by})");
+        let unreadable: Vec<String> = read
+            .iter()
+            .filter_map(|(reading, payload)| Some(format!("{reading}: {}", payload.as_ref().err()?)))
+            .collect();
         if !unreadable.is_empty() {
             why += &format!("; unreadable as {}", unreadable.join("; "));
         }
