@@ -178,6 +178,10 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Fields of `metadata` that only the server sets.
+pub const SERVER_METADATA: [&str; 5] =
+    ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"];
+
 /// A ConfigMap as the config hash sees it. `binaryData` is never hashed and not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]

@@ -18,7 +18,7 @@ use crate::sink;
 use crate::sink::Report;
 
 /// Where `kubectl apply` remembers what it applied.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// One object before and after.
 #[derive(Debug)]

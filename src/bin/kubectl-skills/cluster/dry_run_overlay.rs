@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use http::Method;
+use kubectl_skills::api::object::SERVER_METADATA;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::live::target;
@@ -241,7 +242,7 @@ pub async fn stored(
         && !exists
     {
         // What the dry run made up.
-        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
+        for field in SERVER_METADATA {
             metadata.shift_remove(field);
         }
     }

@@ -5,12 +5,14 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::object::Origin;
+use kubectl_skills::manifest::objects;
+use kubectl_skills::manifest::stream::Source as Manifest;
 use kubectl_skills::skill::config_map;
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::pack::{self, Member};
 use kubectl_skills::skill::zip::{self, Zipped};
 use kubectl_skills::skill::{refused, within};
-use kubectl_skills::yaml::{self, Document};
 use serde_json::Value;
 
 use super::git::{self, Checkout};
@@ -144,28 +146,22 @@ fn of_config_map(what: &str, limits: &Limits) -> Result<Source, InputError> {
         path => File::open(path).and_then(|file| file.take(limits.image_bytes).read_to_string(&mut text)),
     };
     read.map_err(|error| refused(error.to_string(), ""))?;
-    let mut maps = Vec::new();
-    for (index, slice) in yaml::split(&text).iter().enumerate() {
-        let value = Document::parse(slice.text(&text)).and_then(|document| document.to_value());
-        let value = value.map_err(|error| {
-            refused(
-                format!("document {}, line {}: {}", index + 1, slice.place(error.line, 1).0, error.message),
-                "",
-            )
-        })?;
-        match value.get("items").and_then(Value::as_array) {
-            Some(items) => maps.extend(items.iter().cloned()),
-            None => maps.push(value),
-        }
-    }
+    let source = Manifest { name: what.to_owned(), text };
+    let documents = objects::documents(&source).map_err(|errors| {
+        let first = errors.into_iter().next().unwrap_or_default();
+        let Origin { document, line, .. } = first.origin;
+        refused(format!("document {document}, line {line}: {}", first.message), "")
+    })?;
+    let mut maps: Vec<&Value> =
+        documents.iter().flat_map(|document| document.objects()).map(|object| object.value).collect();
     maps.retain(|map| map.get("kind").and_then(Value::as_str) == Some("ConfigMap"));
-    if maps.iter().any(config_map::is_skill) {
-        maps.retain(config_map::is_skill);
+    if maps.iter().any(|map| config_map::is_skill(map)) {
+        maps.retain(|map| config_map::is_skill(map));
     }
     let name =
         |map: &Value| map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let [only] = maps.as_slice() else {
-        let names: Vec<String> = maps.iter().map(name).collect();
+        let names: Vec<String> = maps.iter().map(|map| name(map)).collect();
         let found = if names.is_empty() {
             "no ConfigMap".to_owned()
         } else {

@@ -1,16 +1,18 @@
 //! `card` of agents in a cluster: their unsigned cards with the skills listed, for kubectl to apply. Nothing is written.
 
 use kubectl_skills::agent_card::{UNSIGNED, UNSIGNED_KEY};
-use kubectl_skills::api::object::Origin;
+use kubectl_skills::api::object::{Origin, SERVER_METADATA};
 use kubectl_skills::manifest::card_maps::{Card, Written, merge_object};
 use serde_json::Value;
 
 use super::known::{Facts, of_plans};
 use super::{Args, Output};
 use crate::cluster::connect::Caller;
+use crate::cluster::paths::CONFIG_MAPS;
 use crate::cluster::run::ClusterRun;
 use crate::exit::{Failure, Outcome, Run};
 use crate::net::block_on;
+use crate::object_diff::LAST_APPLIED;
 use crate::sink;
 
 /// Runs the verb.
@@ -42,7 +44,7 @@ pub fn run(args: &Args) -> Run {
     let (mut written, mut maps) = (Written::default(), Vec::new());
     for (index, agent) in agents.iter().enumerate() {
         let name = format!("{}{UNSIGNED}", agent.name);
-        let path = format!("/api/v1/namespaces/{}/configmaps/{name}", agent.namespace);
+        let path = CONFIG_MAPS.object(&agent.namespace, &name);
         let what = format!("ConfigMap {}/{name}", agent.namespace);
         let Some(mut map) = block_on(async { Ok(run.requests.get(&path, &what).await?) })? else { continue };
         let merged = merge_object(&mut map, &agent.skills)
@@ -74,12 +76,11 @@ pub fn run(args: &Args) -> Run {
 /// The ConfigMap as a manifest states it.
 fn applied(mut map: Value) -> Value {
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-        for key in ["managedFields", "uid", "resourceVersion", "creationTimestamp", "generation", "selfLink"]
-        {
+        for key in SERVER_METADATA {
             metadata.shift_remove(key);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+            annotations.shift_remove(LAST_APPLIED);
         }
     }
     map
