@@ -52,7 +52,7 @@ impl Known {
 }
 
 /// The skills of a card, and after them those that are mounted and whose id no skill of the card has: what readers of the card may
-/// be shown beside it. The card itself is not changed.
+/// be shown alongside it. The card itself is not changed.
 pub fn merged(card: &Value, mounted: &[Known]) -> Vec<Map<String, Value>> {
     let listed =
         card.get("skills").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);

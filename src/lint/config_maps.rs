@@ -38,7 +38,7 @@ pub(super) fn check(map: &Other<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// The skills of a card's ConfigMap; none where they cannot be read.
+/// The skills of a card's ConfigMap; `None` if they cannot be read.
 pub(super) fn card_skills(map: &Value) -> Option<Vec<Value>> {
     let card: Value = serde_json::from_str(text(map.get("data")?, AGENT_JSON)).ok()?;
     match card.get("skills") {

@@ -80,7 +80,7 @@ rules! {
     }
     TYPE_LABEL = "type-label-at-create" Warning {
         "the type label on a Deployment or StatefulSet that no operator has labelled",
-        "Current charts install the policy agent-label-protection, which rejects whoever creates a workload with that label; only \
+        "Current charts install the policy agent-label-protection, which rejects anyone who creates a workload with that label; only \
          the operator may set it.",
         "Take the label out, and let an AgentRuntime point at the workload.", "rossoctl chart, ValidatingAdmissionPolicy agent-label-protection"
     }
@@ -142,7 +142,7 @@ rules! {
     }
     FILE_PATHS_ESCAPE = "file-paths-escape" Error {
         "a path in file-paths of a ConfigMap skill that leaves its folder",
-        "Whoever unpacks the skill writes outside of it.",
+        "To unpack the skill writes outside of it.",
         "Write a path below the skill's folder.", BACKEND
     }
     FILE_PATHS_MALFORMED = "file-paths-malformed" Warning {

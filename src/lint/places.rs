@@ -63,9 +63,9 @@ fn annotation(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
                 }
             }
             (Ok(_), Some(own)) if own.skills != names.skills => {
-                let beside = if all.len() > 1 { format!(" alongside {}", own.skills) } else { String::new() };
+                let other = if all.len() > 1 { format!(" alongside {}", own.skills) } else { String::new() };
                 let message = format!(
-                    "is the annotation of the other operator{beside}; that of group {} reads {}",
+                    "is the annotation of the other operator{other}; that of group {} reads {}",
                     own.group, own.skills
                 );
                 out.add(

@@ -253,7 +253,7 @@ impl<'a> Workload<'a> {
         }
     }
 
-    /// Its pod; none where the template has none.
+    /// Its pod; `None` if the template has none.
     pub(super) fn pod(&self) -> Option<&'a Value> {
         let value: &'a Value = self.value;
         self.kind.paths().pod.iter().try_fold(value, |at, key| at.get(key))

@@ -343,7 +343,7 @@ impl Migration<'_, '_> {
     }
 }
 
-/// The AgentRuntime's document without its list, and the document of the SkillBinding with it; none where the list has no lines
+/// The AgentRuntime's document without its list, and the document of the SkillBinding with it; `None` if the list has no lines
 /// of its own, or the documents would not mean what they should.
 fn lines_out(document: &Document<'_>, runtime: &Value, binding: &Value) -> Option<(String, String)> {
     let text = document.text;
@@ -391,7 +391,7 @@ fn block(name: &str, value: &Value, column: usize) -> String {
     lines.split_inclusive('\n').map(|line| " ".repeat(column) + line).collect()
 }
 
-/// How the list of a SkillBinding goes into an AgentRuntime by its lines; none where these are not its own, or the document would
+/// How the list of a SkillBinding goes into an AgentRuntime by its lines; `None` if these are not its own, or the document would
 /// not mean what it should.
 fn lines_back(document: &Document<'_>, binding: &Document<'_>, after: &Value) -> Option<Splice> {
     let text = document.text;

@@ -63,7 +63,7 @@ pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a kind is about as long as one of ours, by which most are told apart.
+/// Whether a kind is about as long as one of ours, which most are not.
 fn is_as_long(kind: &str) -> bool {
     [AGENT_RUNTIME, SKILL_BINDING].iter().any(|ours| kind.len().abs_diff(ours.len()) <= 2)
 }

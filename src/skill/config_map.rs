@@ -1,5 +1,5 @@
 //! Skills that kagenti's backend keeps in ConfigMaps: an object in, files out, and back. Keys hold no folders, so an annotation
-//! says which path each key is; what cannot be told from it is refused by its key rather than guessed. Who mounts the
+//! says which path each key is; what it leaves open is refused by its key rather than guessed. Who mounts the
 //! ConfigMap, and where, is left to `manifest`.
 //!
 //! Source: rossoctl/rossoctl 0ea6d7ff `backend/app/routers/skills.py`, `agents_skills.py`, `utils/naming.py`.
@@ -65,7 +65,7 @@ fn said<'m>(map: &'m Value, what: &str, name: &str) -> Option<&'m str> {
 /// Reads the files of a skill.
 ///
 /// # Errors
-/// Every key whose path cannot be told, or is none; a skill whose files are elsewhere.
+/// Every key whose path is unknown, or is none; a skill whose files are elsewhere.
 pub fn read(map: &Value) -> Result<Skill, Vec<Problem>> {
     let name = map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if said(map, "labels", "source") == Some("external") {
@@ -148,7 +148,7 @@ fn file_paths(map: &Value) -> Result<Option<BTreeMap<String, String>>, Problem> 
     let Some(text) = said(map, "annotations", "file-paths") else { return Ok(None) };
     serde_json::from_str(text).map(Some).map_err(|error| {
         let message = format!("the annotation file-paths is no JSON object of paths by key: {error}");
-        problem("", message, "correct it; without it no key with two dots can be told")
+        problem("", message, "correct it; without it the path of a key with two dots is unknown")
     })
 }
 
@@ -172,7 +172,7 @@ fn contents(map: &Value, problems: &mut Vec<Problem>) -> Vec<(String, Vec<u8>)> 
 }
 
 /// The path that a key without an annotation is: itself if it can be in no folder, what upstream shows if that ends as a path
-/// of upstream's would; `None` if it cannot be told.
+/// of upstream's would; `None` if it is unknown.
 fn guess(key: &str) -> Option<String> {
     let parts: Vec<&str> = key.split('.').collect();
     match parts.as_slice() {

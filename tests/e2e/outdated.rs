@@ -51,7 +51,7 @@ fn registry(manifests: BTreeMap<String, (String, String)>) -> String {
                 "HTTP/1.1 {status}\r\nContent-Type: {MANIFEST}\r\nContent-Length: {}\r\n{digest}Connection: close\r\n\r\n{sent}",
                 body.len()
             );
-            // Whoever has gone needs no answer.
+            // One that has gone needs no answer.
             let _ = stream.write_all(head.as_bytes());
         }
     });

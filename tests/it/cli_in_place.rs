@@ -41,7 +41,7 @@ fn names(folder: &Folder, name: &str) -> Vec<String> {
 }
 
 /// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
-/// What is built of a kustomization is no file; whoever says so has to say which are.
+/// What is built of a kustomization is no file; a message about it has to say which are.
 #[test]
 fn nothing_is_written_into_what_is_built() {
     for verb in [&["render"][..], &["migrate"], &["update"], &["copy", "--to-registry", "localhost:1/a"]] {

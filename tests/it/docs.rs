@@ -29,7 +29,7 @@ pub fn table(page: &str, mark: &str, table: &str) {
     }
 }
 
-/// Whoever looks for the place of something finds it: every path that the page names is there, and each file and folder of
+/// A newcomer finds the place of something: every path that the page names is there, and each file and folder of
 /// `src/` and of the program has a row.
 #[test]
 fn the_code_map_is_the_code() {

@@ -245,7 +245,7 @@ fn what_an_operator_mounts_is_judged_as_written() {
         let said = answer(mounting, spec, tag);
         assert!(said.contains(words), "{spec}: {said}");
         assert_eq!(answer(mounting, spec, &digest), "", "{spec}");
-        assert_eq!(answer(looking_on, spec, tag), "", "{spec}: whoever mounts it pins it by the lock");
+        assert_eq!(answer(looking_on, spec, tag), "", "{spec}: what mounts it pins it by the lock");
     }
     assert_eq!(answer(mounting, "{registries: [ghcr.io/acme]}", tag), "", "which is no word about content");
 }

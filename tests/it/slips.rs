@@ -378,7 +378,7 @@ fn the_variable_comes_back_as_its_author_wrote_it() {
     }
 }
 
-/// Whoever changes a list and then takes it out has the author's bytes again, also where the variable had no value.
+/// To change a list and then to take it out gives the author's bytes again, also where the variable had no value.
 #[test]
 fn the_variable_comes_back_after_a_list_that_changed() {
     let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");

@@ -11,7 +11,7 @@ fn lock(image: &str, digest: &str, content: &str) -> String {
     )
 }
 
-/// Whoever reviews a new lock sees what it brings, and no text of a skill is markup.
+/// A reviewer of a new lock sees what it brings, and no text of a skill is markup.
 #[test]
 fn a_report_shows_the_lines_that_changed() {
     let bench = Bench::new();

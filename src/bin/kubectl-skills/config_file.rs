@@ -111,7 +111,7 @@ pub fn read(name: &str, folder: &Path, text: &str) -> Result<Vec<Setting>, Vec<I
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let value = document.to_value().map_err(syntax)?;
     let mut reader = Reader { name, folder, slice, document: &document, errors: Vec::new(), out: Vec::new() };
-    // Of two policies or locks the last would count, and whoever reads the file may have seen the first.
+    // Of two policies or locks the last would count, and a reader of the file may have seen the first.
     for (at, key) in document.duplicate_keys() {
         let (message, help) = is_there_already(&key);
         reader.refuse(at, "", message, help);

@@ -78,7 +78,7 @@ fn nothing_said_means_defaults() {
     }
 }
 
-/// Whoever empties the text of a policy has not said that all is allowed.
+/// An emptied text of a policy does not say that all is allowed.
 #[test]
 fn a_policy_without_text_is_a_defect() {
     let object = "SkillsFunction skills: ";

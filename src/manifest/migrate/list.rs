@@ -20,7 +20,7 @@ pub(super) struct List<'d> {
     items: Option<usize>,
 }
 
-/// Finds an entry of `spec`; none where that, or anything around it, is in flow style.
+/// Finds an entry of `spec`; `None` if that, or anything around it, is in flow style.
 pub(super) fn find<'d>(document: &'d Document<'_>, name: &str) -> Option<List<'d>> {
     let text = document.text;
     let spec = document.entry(0, "spec")?;

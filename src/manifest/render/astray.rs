@@ -5,7 +5,7 @@ use super::{Planned, Settings};
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::session::Rules;
 
-/// The first AgentRuntime that lists its skills where nobody reads them; none where nothing is mounted on purpose.
+/// The first AgentRuntime that lists its skills where nobody reads them; `None` if nothing is mounted on purpose.
 pub fn astray<'s>(stream: &'s Stream<'_>, planned: &Planned, settings: &Settings) -> Option<&'s Item> {
     let options = &settings.options;
     if options.exact || options.remove {

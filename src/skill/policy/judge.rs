@@ -340,7 +340,7 @@ impl<'p> Judge<'p, '_> {
             return self.unknown(RuleId::Tools, "asks for tools that are not known", entry);
         };
         let is_allowed = |tool: &String| allowed.iter().any(|pattern| means_tool(pattern, tool));
-        // Whoever wrote the lock may have left several on one line.
+        // The writer of the lock may have left several on one line.
         let more: Vec<String> =
             asked.iter().flat_map(|text| tools::split(text)).filter(|tool| !is_allowed(tool)).collect();
         if !more.is_empty() {

@@ -54,7 +54,7 @@ pub fn read(
     let document = Document::parse(slice.text(text)).map_err(syntax)?;
     let value = document.to_value().map_err(syntax)?;
     let mut reader = Reader { file, slice, document: &document, key_file, errors: Vec::new() };
-    // Of two the last would count: a later `pinned: false` turns off the rule that whoever reviews the file has read.
+    // Of two the last would count: a later `pinned: false` turns off the rule that a reviewer of the file has read.
     for (at, key) in document.duplicate_keys() {
         let (message, help) = is_there_already(&key);
         reader.refuse_at(at, &[], message, help);

@@ -470,7 +470,7 @@ fn every_defect_is_reported_with_its_place() {
             &format!("{head}spec:\n  signedBy: [{{identityRegexp: 'a)|(.*', issuer: b}}]\n"),
             "policy.yaml:4:15: spec.signedBy[0].identityRegexp: \"a)|(.*\" is no regular expression: error: unopened group\n",
         ),
-        // Whoever reviews the first does not see the second, and the second counts.
+        // A reviewer of the first does not see the second, and the second counts.
         (
             &format!("{head}spec:\n  pinned: true\n  limits: {{files: 1, 'files': 9}}\n  pinned: false\n"),
             "policy.yaml:6:3: the key \"pinned\" is there already (remove one of the two)\n\

@@ -29,7 +29,7 @@ fn collect(text: &str, tree: &Tree, from: usize, id: NodeId, found: &mut Vec<Ran
                     scan(text, at..key.props as usize, found);
                 }
                 collect(text, tree, key.end as usize, value, found);
-                at = Some(behind(text, tree.node(value), key.end as usize));
+                at = Some(line_after(text, tree.node(value), key.end as usize));
             }
         }
         NodeKind::Sequence { flow: false } => {
@@ -38,7 +38,7 @@ fn collect(text: &str, tree: &Tree, from: usize, id: NodeId, found: &mut Vec<Ran
             for item in tree.children(id) {
                 // Up to the dash: what stands after it belongs to the item.
                 scan(text, at..lines::skip_trivia(text, at), found);
-                at = behind(text, tree.node(item), at + 1);
+                at = line_after(text, tree.node(item), at + 1);
             }
         }
         NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true } => {
@@ -66,7 +66,7 @@ pub(super) fn in_brackets(text: &str, tree: &Tree, id: NodeId, found: &mut Vec<R
 }
 
 /// Where the comments after an item or entry begin that are not its own: those on the lines below it.
-fn behind(text: &str, node: Node, at_least: usize) -> usize {
+fn line_after(text: &str, node: Node, at_least: usize) -> usize {
     lines::next_line(text, (node.end as usize).max(at_least))
 }
 

@@ -1,4 +1,4 @@
-//! Every object of a cluster that has to do with skills, whoever made it: AgentRuntimes, SkillBindings, all workloads that nothing
+//! Every object of a cluster that has to do with skills, no matter who made it: AgentRuntimes, SkillBindings, all workloads that nothing
 //! else has made, ConfigMaps with skills and cards. Secrets are never read.
 
 use futures_util::future::try_join_all;

@@ -36,7 +36,7 @@ Examples:
   # Only the skills, as a card lists them
   kubectl skills card -f manifests --agent weather --locked -o skills
 
-  # Whether a signed card holds, which of its fields no signature covers, and the skills that are mounted beside it
+  # Whether a signed card holds, which of its fields no signature covers, and the skills that are mounted
   kubectl skills card --signed agent-card.json --key signer.pem -f manifests --agent weather
 
 Exit codes: 0 done, or the card holds; 1 a card would change (--check), or none holds; 2 usage; 3 bad input; 4 the cluster or a \

@@ -1,4 +1,4 @@
-//! `card --signed`: which signatures of a card hold and by which reading, what of it none covers, and the mounted skills beside it.
+//! `card --signed`: which signatures of a card hold and by which reading, what of it none covers, and the mounted skills.
 
 use std::path::PathBuf;
 
@@ -150,7 +150,7 @@ pub fn run(args: &super::Args) -> Run {
     }
     if !held.is_empty() && !open.is_empty() {
         notes::warning(&format!(
-            "no signature covers {}: whoever serves the card can write anything there",
+            "no signature covers {}: anyone who serves the card can write anything there",
             open.join(", ")
         ));
     }
