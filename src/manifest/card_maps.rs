@@ -9,8 +9,10 @@ use crate::agent_card::{UNSIGNED, UNSIGNED_KEY};
 use crate::api::error::InputError;
 use crate::api::names::CARD_SKILLS;
 use crate::api::object::Origin;
+use crate::manifest::objects::syntax;
 use crate::manifest::render::Edited;
 use crate::manifest::stream::Source;
+use crate::manifest::typed_list::ItemType;
 use crate::yaml::{self, Document, DocumentSlice, Splice, Step};
 
 /// An agent, by its workload.
@@ -64,19 +66,22 @@ pub fn write(
             if memchr::memmem::find(text.as_bytes(), UNSIGNED.as_bytes()).is_none() {
                 continue;
             }
-            // What is no YAML has been refused with the rest of the input.
-            let Ok(document) = Document::parse(text) else { continue };
-            let Ok(mut value) = document.to_value() else { continue };
+            let read = Document::parse(text).and_then(|read| read.to_value().map(|value| (read, value)));
+            let (document, mut value) = match read {
+                Ok(read) => read,
+                // Nobody else has looked at a ConfigMap that is not the operator's.
+                Err(error) if text.contains(CONFIG_MAP) => {
+                    let origin = Origin { file: source.name.clone(), document: index + 1, line: 0 };
+                    errors.push(syntax(origin, slice, error));
+                    continue;
+                }
+                Err(_) => continue,
+            };
             let place = Place { source, slice, document: &document, number: index + 1 };
-            let before = out.cards.len();
             match merge_all(&mut value, default_namespace, agents, &place, &mut out.cards) {
                 Ok(false) => {}
                 Ok(true) => match yaml::edit(&document, &value) {
-                    Ok(found) => splices.extend(found.into_iter().map(|splice| Splice {
-                        start: splice.start + slice.start,
-                        end: splice.end + slice.start,
-                        ..splice
-                    })),
+                    Ok(found) => splices.extend(found.into_iter().map(|splice| splice.moved(slice.start))),
                     Err(error) => errors.push(place.error(
                         place.origin_at((error.line, error.column)),
                         &error.path,
@@ -84,10 +89,7 @@ pub fn write(
                         &error.help,
                     )),
                 },
-                Err(found) => {
-                    out.cards.truncate(before);
-                    errors.extend(found);
-                }
+                Err(found) => errors.extend(found),
             }
         }
     }
@@ -137,6 +139,8 @@ pub fn merge_object(map: &mut Value, skills: &[Known]) -> Result<Option<Merged>,
     Ok(Some(merged))
 }
 
+const CONFIG_MAP: &str = "ConfigMap";
+
 struct Place<'p> {
     source: &'p Source,
     slice: &'p DocumentSlice,
@@ -169,7 +173,9 @@ fn merge_all(
     place: &Place<'_>,
     cards: &mut Vec<Card>,
 ) -> Result<bool, Vec<InputError>> {
-    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let is_list = text("kind").ends_with("List");
+    let given = ItemType::of(text("kind"), text("apiVersion")).filter(|_| is_list);
     let mut errors = Vec::new();
     let mut is_changed = false;
     let items: Vec<(Vec<Step>, &mut Value)> = match value.get_mut("items") {
@@ -181,7 +187,7 @@ fn merge_all(
         _ => vec![(Vec::new(), value)],
     };
     for (path, item) in items {
-        let Some(agent) = agent_of(item, default_namespace, agents) else { continue };
+        let Some(agent) = agent_of(item, given.as_ref(), default_namespace, agents) else { continue };
         let below = |keys: &[&str]| -> Vec<Step> {
             path.iter().cloned().chain(keys.iter().map(|key| Step::from(*key))).collect()
         };
@@ -209,9 +215,15 @@ fn merge_all(
 }
 
 /// Whose card a ConfigMap holds.
-fn agent_of(item: &Value, default_namespace: &str, agents: &[Agent]) -> Option<usize> {
+fn agent_of(
+    item: &Value,
+    given: Option<&ItemType>,
+    default_namespace: &str,
+    agents: &[Agent],
+) -> Option<usize> {
     let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);
-    if text("/kind") != Some("ConfigMap") {
+    let of_list = given.filter(|_| item.get("kind").is_none() && item.get("apiVersion").is_none());
+    if text("/kind").or(of_list.map(|list| list.kind.as_str())) != Some(CONFIG_MAP) {
         return None;
     }
     let name = text("/metadata/name")?.strip_suffix(UNSIGNED)?;
@@ -292,6 +304,13 @@ data: {}
                     namespace: team1}, data: {agent.json: '{\"name\":\"W\"}'}}\n";
         let (after, _) = run(list, &["a"]).expect("a card");
         assert!(after.contains("\"id\":\"a\""), "{after}");
+        let typed = list
+            .replace("kind: List", "kind: ConfigMapList")
+            .replace("kind: ConfigMap, apiVersion: v1, ", "");
+        let (after, _) = run(&typed, &["a"]).expect("a card");
+        assert!(after.contains("\"id\":\"a\"") && !after.contains("kind: ConfigMap,"), "{after}");
+        let errors = run(&MAP.replace("metadata:\n", "metadata: [\n"), &["a"]).expect_err("no YAML");
+        assert_eq!((errors.len(), errors[0].origin.document), (1, 1), "{errors:?}");
         let wrong = MAP.replace("\"name\": \"Weather\",", "\"name\": ");
         let errors = run(&wrong, &["a"]).expect_err("no JSON");
         assert_eq!(errors.len(), 1);

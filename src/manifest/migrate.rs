@@ -334,12 +334,7 @@ impl Migration<'_, '_> {
 
     /// Splices of a document, which count from its start.
     fn add(&mut self, source: usize, start: usize, splices: Vec<Splice>) {
-        let moved = splices.into_iter().map(|splice| Splice {
-            start: splice.start + start,
-            end: splice.end + start,
-            text: splice.text,
-        });
-        self.splices[source].extend(moved);
+        self.splices[source].extend(splices.into_iter().map(|splice| splice.moved(start)));
     }
 }
 

@@ -112,7 +112,7 @@ fn read(text: &str) -> Result<(Value, Document<'_>), SyntaxError> {
     Ok((value, document))
 }
 
-fn syntax(origin: Origin, slice: &DocumentSlice, error: SyntaxError) -> InputError {
+pub(super) fn syntax(origin: Origin, slice: &DocumentSlice, error: SyntaxError) -> InputError {
     let (line, column) = slice.place(error.line, error.column);
     InputError { origin: Origin { line, ..origin }, column, message: error.message, ..InputError::default() }
 }

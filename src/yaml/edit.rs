@@ -47,6 +47,13 @@ pub struct Splice {
     pub text: String,
 }
 
+impl Splice {
+    /// Of a document, in the text that it stands in.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        Self { start: self.start + by, end: self.end + by, ..self }
+    }
+}
+
 /// Why a document cannot be edited, in words by which its author can mend it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

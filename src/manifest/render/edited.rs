@@ -228,11 +228,7 @@ impl<'p, 's> Collector<'p, 's> {
             let end = self.stream.end(index);
             all.retain(|splice| splice.start < start || splice.start >= end);
         }
-        all.extend(splices.into_iter().map(|splice| Splice {
-            start: splice.start + start,
-            end: splice.end + start,
-            text: splice.text,
-        }));
+        all.extend(splices.into_iter().map(|splice| splice.moved(start)));
     }
 
     fn failed(&mut self, index: usize, item: Option<&Item>, error: &EditError) {

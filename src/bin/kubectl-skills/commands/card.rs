@@ -1,6 +1,6 @@
 //! `card`: the skills of agents in the cards that these show to others, and whether a signed card holds.
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, ValueEnum};
 use kubectl_skills::agent_card::UNSIGNED;
 use kubectl_skills::manifest::card_maps::{Agent, Written, write as merge};
 use kubectl_skills::manifest::render::plan_all;
@@ -25,7 +25,7 @@ mod signed;
 
 /// List the skills of agents in their A2A cards, and verify signed cards
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "\
+#[command(group(ArgGroup::new("manifests").args(["files", "kustomize"])), after_help = "\
 Examples:
   # Write the skills that manifests mount into the ConfigMaps <agent>-card-unsigned, from which cards are signed
   kubectl skills card -f manifests -R --images -i
@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// Of manifests, only this agent: the name of its workload; repeatable
-    #[arg(long, value_name = "NAME", requires = "files")]
+    #[arg(long, value_name = "NAME", requires = "manifests")]
     agent: Vec<String>,
     /// Write into the files; those in which nothing changes are not touched
     #[arg(short = 'i', long, conflicts_with_all = ["kustomize", "output", "check"], requires = "files")]
@@ -90,15 +90,13 @@ pub fn run(args: &Args) -> Run {
     if !args.input.given() {
         return of_cluster(args);
     }
+    if args.in_place {
+        args.input.check_in_place()?;
+    }
     let (inputs, agents) = of_files(args)?;
     if args.output == Some(Output::Skills) {
         let given: Vec<Agent> = agents.into_iter().filter(|agent| !agent.skills.is_empty()).collect();
         return skills(&given);
-    }
-    if args.in_place && inputs.paths.iter().any(Option::is_none) {
-        return Err(Failure::Usage(
-            "-i writes into files, and standard input is none: leave one of them out".into(),
-        ));
     }
     let namespace = args.namespace.as_deref().unwrap_or(crate::planning::DEFAULT_NAMESPACE);
     let written = merge(&inputs.sources, namespace, &agents)?;
