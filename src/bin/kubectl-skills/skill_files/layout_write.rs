@@ -255,8 +255,11 @@ impl Writer {
         let mut index = index::editable(before.as_deref()).map_err(wrong)?;
         let manifests = index::manifests_of(&mut index).map_err(wrong)?;
         self.one_without_name(manifests, &new)?;
-        let renamed = index::renamed(manifests, &new);
+        let mut renamed = index::renamed(manifests, &new);
         index::merge(manifests, new);
+        renamed.retain(|(_, old)| {
+            !manifests.iter().any(|one| index::name_of(one).is_some() && one["digest"] == old.as_str())
+        });
         let bytes = index.to_string().into_bytes();
         if bytes.len() as u64 > MANIFEST_LIMIT {
             let why = format!("it would have {} bytes, and at most {MANIFEST_LIMIT} are read", bytes.len());

@@ -140,12 +140,20 @@ fn of_zip(path: &Path, limits: &Limits) -> Result<Source, InputError> {
 
 /// The one ConfigMap of a manifest that holds a skill.
 fn of_config_map(what: &str, limits: &Limits) -> Result<Source, InputError> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
+    let most = limits.image_bytes.saturating_add(1);
     let read = match what {
-        "-" => std::io::stdin().lock().take(limits.image_bytes).read_to_string(&mut text),
-        path => File::open(path).and_then(|file| file.take(limits.image_bytes).read_to_string(&mut text)),
+        "-" => std::io::stdin().lock().take(most).read_to_end(&mut bytes),
+        path => File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
     };
     read.map_err(|error| refused(error.to_string(), ""))?;
+    if bytes.len() as u64 > limits.image_bytes {
+        return Err(refused(
+            format!("no manifest of at most {}", human(limits.image_bytes)),
+            "raise --max-image-size if it is meant",
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string(), ""))?;
     let source = Manifest { name: what.to_owned(), text };
     let documents = objects::documents(&source).map_err(|errors| {
         let first = errors.into_iter().next().unwrap_or_default();
