@@ -85,14 +85,7 @@ pub fn uncovered(card: &Value, covered: &[Value]) -> Vec<String> {
 }
 
 fn look(path: &str, value: &Value, covered: &[&Value], out: &mut Vec<String>) {
-    let says_nothing = match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    };
-    if says_nothing || covered.contains(&value) {
+    if is_empty(value) || covered.contains(&value) {
         return;
     }
     match value {
@@ -217,13 +210,17 @@ fn served(object: Map<String, Value>, known: &[Field]) -> Map<String, Value> {
 }
 
 fn is_default(value: &Value) -> bool {
+    is_empty(value) || *value == Value::Bool(false) || value.as_f64() == Some(0.0)
+}
+
+/// Whether it holds nothing: null, or an empty text, list or object.
+fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
-        Value::Bool(true) => false,
+        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
