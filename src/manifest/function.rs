@@ -17,6 +17,7 @@ use crate::api::pins::Pins;
 use crate::api::workload::Kinds;
 use crate::config::gates::{GateSource, GatesFile};
 use crate::manifest::function_config::{self, FunctionConfig};
+use crate::manifest::near_miss;
 use crate::manifest::no_object::no_object;
 use crate::manifest::render::{self, Settings};
 use crate::manifest::resource_list::{KIND, ResourceList};
@@ -217,9 +218,7 @@ fn is_generator(list: &ResourceList, config: &Value) -> bool {
     list.items == 1
         && list.first_kind == function_config::KIND
         && config["kind"] == function_config::KIND
-        && config
-            .pointer("/metadata/annotations")
-            .is_some_and(|all| all.get("config.kubernetes.io/function").is_some())
+        && config.pointer("/metadata/annotations").is_some_and(|all| all.get(near_miss::FUNCTION).is_some())
 }
 
 /// The AgentRuntimes and SkillBindings of the options that are not in the stream, as text. With kpt the functionConfig's file

@@ -36,7 +36,10 @@ pub fn all(stream: &Stream<'_>) -> Vec<(Origin, Value, String)> {
     if may_be(stream) {
         for parsed in stream.sources().iter().flat_map(objects::readable) {
             let all = parsed.objects();
-            out.extend(all.iter().filter_map(|one| Some((one.origin(), one.value.clone(), of(one.value)?))));
+            out.extend(all.iter().filter_map(|one| {
+                let said = of(one.value)?;
+                Some((one.origin(), one.value.clone(), said))
+            }));
         }
     }
     out
@@ -103,7 +106,7 @@ pub fn of(object: &Value) -> Option<String> {
 }
 
 /// The annotation by which an object is the configuration of a function.
-const FUNCTION: &str = "config.kubernetes.io/function";
+pub(super) const FUNCTION: &str = "config.kubernetes.io/function";
 /// The annotation of what stays in the repository, as kpt and kustomize read it.
 const LOCAL: &str = "config.kubernetes.io/local-config";
 /// Our name in a path or an image.

@@ -10,6 +10,7 @@ use crate::api::workload::Kinds;
 use crate::manifest::function_config;
 use crate::manifest::near_miss;
 use crate::manifest::objects;
+use crate::manifest::resource_list;
 use crate::manifest::stream::Stream;
 
 /// Such an object.
@@ -27,12 +28,14 @@ pub struct OtherKind {
     pub option: Option<String>,
 }
 
+/// Kinds that are none of these: ours, and what holds other objects, which say their kinds themselves.
+const KNOWN: [&str; 5] = [AGENT_RUNTIME, SKILL_BINDING, function_config::KIND, "List", resource_list::KIND];
+
 /// Finds them.
 pub fn with_skills(stream: &Stream<'_>, kinds: Kinds) -> Vec<OtherKind> {
     let mut out = Vec::new();
     let holds = |text: &str| memmem::find(text.as_bytes(), SKILL_VOLUME_PREFIX.as_bytes()).is_some();
-    let names: Vec<&str> =
-        kinds.all().map(|kind| kind.name()).chain([AGENT_RUNTIME, SKILL_BINDING]).collect();
+    let names: Vec<&str> = kinds.all().map(|kind| kind.name()).chain(KNOWN).collect();
     // Most have a kind that is known; to read them a second time would take as long as the first.
     let is_other = |text: &str| near_miss::kinds(text).any(|kind| !names.contains(&kind)) && holds(text);
     for source in stream.sources().iter().filter(|source| holds(&source.text)) {

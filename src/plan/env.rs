@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use super::fields::is_set;
 use crate::api::names::SKILL_FOLDERS;
 
 /// Why the variable cannot be set.
@@ -34,7 +35,7 @@ pub(super) fn merge(env: &[Value], wanted: &[&str], stale: &[String]) -> Result<
         out.push(json!({"name": SKILL_FOLDERS, "value": unique(wanted.iter().copied()).join(",")}));
         return Ok(Some(out));
     };
-    if env[index].get("valueFrom").is_some_and(|from| !from.is_null()) {
+    if is_set(env[index].get("valueFrom")) {
         return if wanted.is_empty() { Ok(None) } else { Err(index) };
     }
     let before = env[index].get("value").and_then(Value::as_str).unwrap_or_default();
@@ -75,8 +76,7 @@ pub(super) fn value(env: &[Value]) -> Option<&str> {
 /// where the value comes from elsewhere.
 pub(super) fn any_value(env: &[Value]) -> Option<Value> {
     let variable = &env[position(env)?];
-    let from = variable.get("valueFrom").is_some_and(|from| !from.is_null());
-    (!from).then(|| variable.get("value").cloned().unwrap_or_else(|| json!({})))
+    (!is_set(variable.get("valueFrom"))).then(|| variable.get("value").cloned().unwrap_or_else(|| json!({})))
 }
 
 /// The list with the variable as [`any_value`] read it.
