@@ -222,14 +222,15 @@ impl<'p> Judge<'p, '_> {
         if found.iter().flatten().any(|one| one.digest == entry.digest && may_sign(one)) {
             return;
         }
-        let signed = found.iter().flatten().next();
+        let own = found.iter().flatten().find(|one| may_sign(one));
+        let signed = own.or(found.iter().flatten().next());
         let (message, help) = match (&entry.attestations, signed, found.is_empty()) {
             (None, ..) => (format!("is not known to have the attestation {wanted}: nobody has looked"), LOOK),
             (_, None, true) => (format!("has no verified attestation {wanted}"), ATTEST),
             (_, None, false) => {
                 (format!("has the attestation {wanted}, and the lock does not say by whom"), LOOK)
             }
-            (_, Some(one), _) if !found.iter().flatten().any(|one| may_sign(one)) => {
+            (_, Some(one), _) if own.is_none() => {
                 let by = shown(&one.signer);
                 (format!("has the attestation {wanted} by {by}, whom the policy does not name"), ATTEST)
             }
@@ -275,11 +276,12 @@ impl<'p> Judge<'p, '_> {
         if policy.allow_unsigned && decided.is_some() {
             return;
         }
-        let (message, help) = match (trusted.is_empty(), all.first(), decided) {
+        let held = all.iter().find(holds);
+        let (message, help) = match (trusted.is_empty(), held.or(all.first()), decided) {
             (true, ..) => {
                 ("is named by no entry of signedBy".to_owned(), format!("add one for it to {}", policy.file))
             }
-            (_, Some(one), _) if all.iter().any(|signed| holds(&signed)) => (
+            (_, Some(one), _) if held.is_some() => (
                 format!("is not signed as a whole: the lock has a signature of {} {}", one.of, one.digest),
                 "have the index signed, which names the manifests of all platforms, and lock it again"
                     .to_owned(),

@@ -48,6 +48,7 @@ fn in_a_line(failure: &Failure) -> String {
         }
         Failure::Input(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Failure::Io(what, error) => format!("{what}: {error}"),
-        Failure::Usage(_) | Failure::CommandLine(_) => "it cannot be asked for".to_owned(),
+        Failure::Usage(why) => why.clone(),
+        Failure::CommandLine(_) => "it cannot be asked for".to_owned(),
     }
 }

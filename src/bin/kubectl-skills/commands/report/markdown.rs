@@ -47,7 +47,7 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
                 let text = match &one.files {
                     None => continue,
                     Some(Ok(SkillChange::Content(change))) => of_files(change),
-                    Some(Ok(other)) => format!("\n{}\n", in_words(other).unwrap_or_default()),
+                    Some(Ok(other)) => format!("\n{}\n", code(&in_words(other).unwrap_or_default())),
                     Some(Err(why)) => format!("\nHow its files changed is not known: {}\n", code(why)),
                 };
                 let _ = writeln!(out, "#### {}\n{text}", code(&one.image));
