@@ -45,17 +45,17 @@ pub(super) fn check(out: &mut Out<'_, '_>, others: &Others<'_>, words: &Words) {
         in_text(document, stream.place(item.document()), id, &place, &mut found);
     }
     for other in &others.all {
-        let (source, slice, text) = other.document();
-        if text.is_ascii() || !seen.insert((source, slice.start)) {
+        let (source, slice, document) = other.document();
+        if document.text.is_ascii() || !seen.insert((source, slice.start)) {
             continue;
         }
-        let Ok(document) = Document::parse(text) else { continue };
         let sample = other.finding(&HIDDEN_CHARACTERS, &[], "", "");
         let place = |line, column| {
             let (line, column) = slice.place(line, column);
             (Origin { line, ..sample.origin.clone() }, column)
         };
-        in_text(&document, (source, slice.start), Some(&other.id), &place, &mut found);
+        let id = (!other.is_in_list()).then_some(&other.id);
+        in_text(document, (source, slice.start), id, &place, &mut found);
     }
     found.into_iter().for_each(|finding| out.push(finding));
 }

@@ -40,14 +40,18 @@ enum Scope {
 pub fn take(
     sources: &[Source],
     namespace: &str,
-    findings: Vec<Finding>,
+    mut findings: Vec<Finding>,
 ) -> (Vec<Finding>, Vec<(Finding, String)>) {
     let mut all: Vec<Ignore> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
-        comments(index, source, &mut all);
+        // Objects of a cluster are JSON, which has no comments.
+        if !source.name.is_empty() {
+            comments(index, source, &mut all);
+        }
         annotations(index, source, namespace, &mut all);
     }
     if all.is_empty() {
+        super::in_order(&mut findings);
         return (findings, Vec::new());
     }
     let mut by_rule: HashMap<String, Vec<usize>> = HashMap::new();

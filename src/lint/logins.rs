@@ -83,7 +83,10 @@ fn covers(login: &str, registry: &str, repository: &str) -> bool {
             }
             None => wanted == own,
         });
-    let path = path.trim_start_matches("v1").trim_start_matches("v2").trim_matches('/');
+    // As in https://index.docker.io/v1/.
+    let version =
+        |name: &str| path.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let path = ["v1", "v2"].into_iter().find_map(version).unwrap_or(path).trim_matches('/');
     same && (path.is_empty()
         || repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
@@ -96,6 +99,8 @@ mod tests {
     fn logins_are_for_hosts_paths_and_patterns() {
         for (login, image, wanted) in [
             ("ghcr.io", ("ghcr.io", "acme/a"), true),
+            ("ghcr.io/v2ray", ("ghcr.io", "v2ray/a"), true),
+            ("ghcr.io/v2ray", ("ghcr.io", "ray/a"), false),
             ("https://index.docker.io/v1/", ("docker.io", "library/a"), true),
             ("ghcr.io/acme", ("ghcr.io", "acme/a"), true),
             ("ghcr.io/acme", ("ghcr.io", "acmex/a"), false),

@@ -140,7 +140,12 @@ impl<'s> Other<'s> {
     }
 
     /// Source, place and text of its document.
-    pub(super) fn document(&self) -> (usize, &DocumentSlice, &'s str) {
-        (self.read.source, &self.read.slice, self.read.document.text)
+    pub(super) fn document(&self) -> (usize, &DocumentSlice, &Document<'s>) {
+        (self.read.source, &self.read.slice, &self.read.document)
+    }
+
+    /// Whether it is an item of a list.
+    pub(super) fn is_in_list(&self) -> bool {
+        !self.steps.is_empty()
     }
 }

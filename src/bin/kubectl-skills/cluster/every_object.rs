@@ -9,9 +9,9 @@ use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::lint::others::CARD;
 use serde_json::Value;
 
-use super::discovery::dialect;
+use super::discovery::{dialect, sandboxes};
 use super::error::{ClusterError, Failure};
-use super::paths::{CONFIG_MAPS, SANDBOXES_BETA, of_kind};
+use super::paths::{CONFIG_MAPS, of_kind};
 use super::requests::Requests;
 use super::snapshot::{Scope, read_bindings, read_runtimes};
 
@@ -37,8 +37,15 @@ pub async fn read(
         Err(error) => return Err(error),
     };
     let scope = Scope { namespace: namespace.map(str::to_owned), ..Scope::default() };
-    let mut resources: Vec<_> = WorkloadKind::ALL.into_iter().filter_map(of_kind).collect();
-    resources.extend([SANDBOXES_BETA, CONFIG_MAPS]);
+    // Of a kind with two versions the server lists every object in both.
+    let served = match sandboxes(requests).await {
+        Ok(sandboxes) => Some(sandboxes),
+        Err(error) if error.failure == Failure::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let kinds = WorkloadKind::ALL.into_iter().filter_map(of_kind);
+    let mut resources: Vec<_> = kinds.filter(|resource| !resource.is_sandbox()).chain(served).collect();
+    resources.push(CONFIG_MAPS);
     let lists = try_join_all(resources.into_iter().map(async |resource| {
         let what = format!("list {}", resource.plural);
         match requests.list(&resource.list(namespace), "", &what).await {
