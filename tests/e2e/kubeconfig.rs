@@ -1,6 +1,5 @@
 //! Ways into a cluster that companies use: credentials from a program, a kubeconfig in several files, an external diff.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::objects::{deployment, path_of, runtime};
@@ -17,8 +16,7 @@ fn set_up(namespace: &str) -> &'static Server {
 
 fn script(dir: &Path, name: &str, text: &str) -> String {
     let path = dir.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a writable directory");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    crate::executable::write(&path, format!("#!/bin/sh\n{text}"));
     path.to_str().expect("a path").to_owned()
 }
 

@@ -1,7 +1,6 @@
 //! Logins, names and refused connections against a real API server, whose audit log says what it was asked and by whom.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -23,8 +22,7 @@ fn kubeconfig(server: &Server, dir: &std::path::Path) -> std::path::PathBuf {
         "#!/bin/sh\necho run >> {}\nprintf 'Code: ' >&2; read code; [ \"$code\" = 4711 ] || exit 9\necho '{credential}'\n",
         runs.display()
     );
-    std::fs::write(&plugin, text).expect("a plugin");
-    std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    crate::executable::write(&plugin, text);
     let user = format!(
         "users:\n- name: asks\n  user:\n    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: {}\n      \
          interactiveMode: Always\n",

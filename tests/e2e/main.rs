@@ -16,6 +16,8 @@ mod conflicts;
 mod containers;
 mod controller;
 mod deleted;
+#[path = "../executable.rs"]
+mod executable;
 mod gate_off;
 mod http;
 mod inject_policy;

@@ -1,7 +1,7 @@
 //! What people type alongside diff and apply: status, its watch, doctor, dry runs, --wait, completion through the real kubectl.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use kubectl_skills::yaml::Document;
@@ -154,8 +154,7 @@ fn kubectl_runs_and_completes_the_plugin() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     symlink(env!("CARGO_BIN_EXE_kubectl-skills"), dir.path().join("kubectl-skills")).expect("a link");
     let shim = dir.path().join("kubectl_complete-skills");
-    std::fs::write(&shim, server.skills(&["completion", "kubectl"]).stdout).expect("a writable directory");
-    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    crate::executable::write(&shim, server.skills(&["completion", "kubectl"]).stdout);
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap_or_default());
     let kubectl = |args: &[&str]| {
         let mut command = Command::new(server.kubectl_path());

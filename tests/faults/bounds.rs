@@ -14,7 +14,8 @@ fn bounded(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Said 
     let started = Instant::now();
     let said = skills(&server, &["apply", "-n", "team1", "--request-timeout=1s"]);
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(12), "it took {took:?}: {}", said.stderr);
+    // Nothing here ends by itself: this tells a run that was bounded from one that was cut off by something else.
+    assert!(took < Duration::from_secs(60), "it took {took:?}: {}", said.stderr);
     assert_eq!((said.code, said.stdout.as_str(), server.writes()), (4, "", 0), "{}", said.stderr);
     let host = server.address.trim_start_matches("http://");
     assert!(said.stderr.contains(host), "the server is not named: {}", said.stderr);

@@ -1,6 +1,5 @@
 //! Logins through an exec credential plugin: how often it runs, what it is given, and that nothing it prints is shown.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,8 +21,7 @@ impl Login {
         let server = faulty(|_, _| None);
         let runs = dir.path().join("runs");
         let plugin = dir.path().join("plugin");
-        write(&plugin, &format!("#!/bin/sh\necho run >> {}\n{script}\n", runs.display()));
-        std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+        crate::executable::write(&plugin, format!("#!/bin/sh\necho run >> {}\n{script}\n", runs.display()));
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: s\n  cluster: {{server: '{}'}}\n\
              contexts:\n- name: c\n  context: {{cluster: s, user: u, namespace: team1}}\nusers:\n- name: u\n  user:\n    \

@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::executable;
 use crate::program::{DEPLOYMENT, Folder, RENDERED, RUNTIME, SERVICE, fed, program, said, skills, stream};
 
 const HASH: &str = "d50a0886c9021b691a96d108e71486db791abc7e2100bbc17375b04b3a9a0d44";
@@ -228,13 +229,9 @@ fn diff_as_json_is_one_object() {
 #[cfg(unix)]
 #[test]
 fn an_external_diff_gets_all_its_arguments_and_decides() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = Folder::with(&[
-        ("in.yaml", &stream()),
-        ("differ", "#!/bin/sh\nls \"$1\" \"$2\"\nshift 2\necho \"$@\"\nexit $RC\n"),
-    ]);
+    let folder = Folder::with(&[("in.yaml", &stream())]);
     let path = folder.path("differ");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    executable::write(path.as_ref(), "#!/bin/sh\nls \"$1\" \"$2\"\nshift 2\necho \"$@\"\nexit $RC\n");
     let run = |code: &str| {
         let mut command = program(&["diff", "-f", "in.yaml"]);
         command.current_dir(folder.root()).env("PATH", "/usr/bin:/bin").env("RC", code);
@@ -588,7 +585,7 @@ fn colours_are_for_who_asks() {
     assert_eq!(coloured(&["render", "-f", "in.yaml", "--color=always"], &[]), (false, true));
 }
 
-/// 10,000 documents go through within seconds even in a build without optimisation, in memory of a few copies.
+/// What is quadratic in the documents would take minutes here.
 #[test]
 fn a_stream_of_ten_thousand_documents_goes_through() {
     let mut text = String::new();
@@ -597,25 +594,20 @@ fn a_stream_of_ten_thousand_documents_goes_through() {
         text.push_str(&stream().replace("weather", &name).replace(&format!("acme/{name}"), "acme/weather"));
         text.push_str("---\nkind: ConfigMap\ndata: {a: b}\n---\nkind: Role\n---\n");
     }
-    let started = std::time::Instant::now();
     let said = fed(&["render", "-f", "-"], &text);
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert_eq!(said.stdout.matches("kagenti.io/config-hash").count(), 2000);
-    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
 /// `-k` is what the installed kustomize makes of a folder; where it fails or is missing, so do we.
 #[cfg(unix)]
 #[test]
 fn a_kustomization_is_built_by_the_installed_program() {
-    use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::with(&[("in.yaml", &stream()), ("app/kustomization.yaml", "")]);
     let run = |script: Option<&str>| {
         let bin = Folder::with(&[]);
         if let Some(script) = script {
-            bin.write("kustomize", format!("#!/bin/sh\n{script}\n"));
-            let mode = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(bin.path("kustomize"), mode).expect("an executable");
+            executable::write(bin.path("kustomize").as_ref(), format!("#!/bin/sh\n{script}\n"));
         }
         let mut command = program(&["render", "-k", "app"]);
         said(command.current_dir(folder.root()).env("PATH", bin.root()))

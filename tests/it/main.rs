@@ -8,6 +8,8 @@ mod cli_in_place;
 mod compatibility;
 mod deploy_files;
 mod docs;
+#[path = "../executable.rs"]
+mod executable;
 mod function_docs;
 mod gates_oracle;
 mod golden;

@@ -10,6 +10,8 @@
 mod cards;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
+#[path = "../executable.rs"]
+mod executable;
 mod lint;
 mod lists;
 mod lock;

@@ -175,11 +175,13 @@ impl Credentials {
             }
             Ok::<_, std::io::Error>((child.wait().await?, printed))
         };
-        // Dropped at the limit, which kills it.
-        let (status, printed) = tokio::time::timeout(self.limit, exchange)
-            .await
-            .map_err(|_| failed(&format!("did not answer within {} s and was ended", self.limit.as_secs())))?
-            .map_err(|error| failed(&format!("cannot be read: {error}")))?;
+        let exchanged = tokio::time::timeout(self.limit, exchange).await;
+        let Ok(exchanged) = exchanged else {
+            // Until it is gone, so that nothing of it is left when this program ends.
+            child.kill().await.map_err(|error| failed(&format!("cannot be ended: {error}")))?;
+            return Err(failed(&format!("did not answer within {} s and was ended", self.limit.as_secs())));
+        };
+        let (status, printed) = exchanged.map_err(|error| failed(&format!("cannot be read: {error}")))?;
         if !status.success() {
             // Said on stdout by all helpers made with docker-credential-helpers.
             let said = String::from_utf8_lossy(&printed);

@@ -93,10 +93,10 @@ impl<'s> Owner<'s> {
         };
         // In place of diff: the objects themselves.
         let script = self.dir.path().join("keep");
-        std::fs::write(&script, "#!/bin/sh\nrm -rf \"$KEPT\" && mkdir \"$KEPT\" && cp -r \"$1\" \"$KEPT/live\" && cp -r \"$2\" \"$KEPT/merged\"\n")
-            .expect("a script");
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&script, executable).expect("an executable");
+        crate::executable::write(
+            &script,
+            "#!/bin/sh\nrm -rf \"$KEPT\" && mkdir \"$KEPT\" && cp -r \"$1\" \"$KEPT/live\" && cp -r \"$2\" \"$KEPT/merged\"\n",
+        );
         let kept = self.dir.path().join("kept");
         let mut command = Command::new(self.server.kubectl_path());
         command.arg("diff").args(how).args(["-f", "-"]);
