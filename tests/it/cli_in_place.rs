@@ -40,7 +40,6 @@ fn names(folder: &Folder, name: &str) -> Vec<String> {
     names
 }
 
-/// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
 /// What is built of a kustomization is no file; a message about it has to say which are.
 #[test]
 fn nothing_is_written_into_what_is_built() {
@@ -52,6 +51,7 @@ fn nothing_is_written_into_what_is_built() {
     }
 }
 
+/// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
 #[test]
 fn an_adopted_reference_comes_back_as_it_was_written() {
     for volume in [
@@ -267,6 +267,16 @@ fn hard_links_are_reported_and_extended_attributes_kept() {
     std::fs::hard_link(folder.path("a/deployment.yaml"), folder.path("other")).expect("a link");
     let has_attributes =
         setxattr(folder.path("a/deployment.yaml"), "user.team", b"desk", XattrFlags::empty()).is_ok();
+    // One user more may read: version 2, then tag, permissions and id of owner, that user, group, mask and others.
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 4, u32::MAX)];
+    let list: Vec<u8> = entries
+        .iter()
+        .flat_map(|(tag, may, id)| [&tag.to_le_bytes()[..], &may.to_le_bytes(), &id.to_le_bytes()].concat())
+        .collect();
+    let list = [&2_u32.to_le_bytes()[..], &list].concat();
+    let access = "system.posix_acl_access";
+    let has_lists = setxattr(folder.path("a/deployment.yaml"), access, &list, XattrFlags::empty()).is_ok();
     let said = folder.skills(&["render", "-i", "-f", "a"]);
     assert_eq!(said.code, 0, "{said:?}");
     let warning = "warning: a/deployment.yaml has 2 hard links: the other names keep the old text\n";
@@ -281,6 +291,30 @@ fn hard_links_are_reported_and_extended_attributes_kept() {
         let length = getxattr(folder.path("a/deployment.yaml"), "user.team", &mut value[..]);
         assert_eq!(length.map(|length| &value[..length]), Ok(&b"desk"[..]));
     }
+    if has_lists {
+        let mut kept = vec![0; 2 * list.len()];
+        let length = getxattr(folder.path("a/deployment.yaml"), access, &mut kept[..]);
+        assert_eq!(length.map(|length| &kept[..length]), Ok(&list[..]), "who may read it has changed");
+    }
+}
+
+/// A disk with no room: nothing is replaced, and nothing is left over. A limit on the size of files stands for it, which
+/// the second file goes over.
+#[test]
+fn without_room_for_a_file_all_stay_as_they_were() {
+    let folder = manifests();
+    let big = format!("{}---\n{DEPLOYMENT}", "# a line\n".repeat(20_000));
+    folder.write("a/z.yaml", big.replace("weather", "news"));
+    folder.write("a/zr.yaml", RUNTIME.replace("weather", "news"));
+    let before: Vec<_> = names(&folder, "a").iter().map(|name| folder.read(&format!("a/{name}"))).collect();
+    let mut command = Command::new("sh");
+    let line = "trap '' XFSZ; ulimit -f 64; exec \"$0\" render -i -f a";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_kubectl-skills")]).current_dir(folder.root());
+    let said = said(&mut command);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.starts_with("error: a/z.yaml: "), "{said:?}");
+    let after: Vec<_> = names(&folder, "a").iter().map(|name| folder.read(&format!("a/{name}"))).collect();
+    assert_eq!(after, before, "something was written");
 }
 
 /// What a run that was killed has left is removed, but nobody else's file.
