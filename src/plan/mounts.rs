@@ -61,6 +61,8 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own:
     let adopted: HashSet<&str> = volumes.adopted.iter().map(name_of).collect();
     // For each skill the mount that serves it, if there is one at its path already.
     let mut serving: Vec<Option<Value>> = vec![None; skills.len()];
+    // Of those, the author's: they keep their place, so that they come back to it byte for byte.
+    let mut in_place = vec![false; skills.len()];
     // Skills that have such a mount: another mount of theirs is no stale one but somebody's second (Q11).
     let mut served = vec![false; skills.len()];
     for mount in existing {
@@ -99,6 +101,10 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own:
             if !skills[index].sub_path.is_empty() {
                 mount["subPath"] = skills[index].sub_path.as_str().into();
             }
+            if theirs {
+                in_place[index] = true;
+                out.list.push(mount.clone());
+            }
             serving[index] = Some(mount);
             if !plain && skills[index].sub_path.is_empty() {
                 out.kept_changes.push(path.to_owned());
@@ -111,7 +117,8 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], volumes: &Volumes, own:
             out.dropped_paths.push(path.to_owned());
         }
     }
-    out.list.extend(skills.iter().zip(serving).map(|(skill, mount)| mount.unwrap_or_else(|| fresh(skill))));
+    let appended = skills.iter().zip(serving).zip(in_place).filter(|(_, in_place)| !in_place);
+    out.list.extend(appended.map(|((skill, mount), _)| mount.unwrap_or_else(|| fresh(skill))));
     if same_set(existing, &out.list) {
         out.list = existing.to_vec();
     }

@@ -51,7 +51,8 @@ fn nothing_is_written_into_what_is_built() {
     }
 }
 
-/// An image volume of the author's that a skill takes over: its reference changes, and comes back as it was written.
+/// An image volume of the author's that a skill takes over, and its mounts: what changes comes back as it was written, and
+/// where it was.
 #[test]
 fn an_adopted_reference_comes_back_as_it_was_written() {
     for volume in [
@@ -67,8 +68,16 @@ fn an_adopted_reference_comes_back_as_it_was_written() {
         "name: skill-a\n        image: {reference: reg.example/a:0}",
         "name: \"skill-a\"\n        image:\n          reference: reg.example/a:0 # mine",
     ] {
-        let text = format!(
-            "\
+        for mounts in [
+            "",
+            "\n        volumeMounts: [{name: skill-a, mountPath: /skills/a}, {name: tmp, mountPath: /tmp}]",
+            "\n        volumeMounts:\n        # mine\n        - {name: skill-a, mountPath: /skills/a}\n        - name: tmp\n          \
+             mountPath: /tmp",
+            "\n        volumeMounts:\n        - name: tmp\n          mountPath: /tmp\n        - name: skill-a\n          \
+             mountPath: /skills/a # mine\n          readOnly: false\n        - {mountPath: /second, name: skill-a}",
+        ] {
+            let text = format!(
+                "\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: desk, namespace: team1}}
@@ -79,8 +88,10 @@ spec:
       labels: {{app: desk}}
     spec:
       containers:
-      - {{name: agent, image: \"reg.example/desk:1\"}}
+      - name: agent
+        image: \"reg.example/desk:1\"{mounts}
       volumes:
+      - {{name: tmp, emptyDir: {{}}}}
       - {volume}
 ---
 apiVersion: agent.kagenti.dev/v1alpha1
@@ -92,13 +103,14 @@ spec:
   skills:
   - {{name: a, image: \"reg.example/b:1\", mountPath: /skills/a}}
 "
-        );
-        let folder = Folder::with(&[("agent.yaml", &text)]);
-        let said = folder.skills(&["render", "-q", "-i", "-f", "agent.yaml"]);
-        assert_eq!(said.code, 0, "{said:?}");
-        assert_eq!(folder.read("agent.yaml").matches("reg.example/b:1").count(), 2, "taken over");
-        let said = folder.skills(&["render", "-q", "-i", "--remove", "-f", "agent.yaml"]);
-        assert_eq!((said.code, folder.read("agent.yaml")), (0, text), "{said:?}");
+            );
+            let folder = Folder::with(&[("agent.yaml", &text)]);
+            let said = folder.skills(&["render", "-q", "-i", "-f", "agent.yaml"]);
+            assert_eq!(said.code, 0, "{said:?}");
+            assert_eq!(folder.read("agent.yaml").matches("reg.example/b:1").count(), 2, "taken over");
+            let said = folder.skills(&["render", "-q", "-i", "--remove", "-f", "agent.yaml"]);
+            assert_eq!((said.code, folder.read("agent.yaml")), (0, text), "{said:?}");
+        }
     }
 }
 
