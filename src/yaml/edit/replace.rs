@@ -41,7 +41,10 @@ impl<'e> EditSession<'e> {
                 Ok(())
             }
             Slot::Root => {
-                let mut text = String::new();
+                // After an anchor or a tag that has no value yet.
+                let touches =
+                    !self.text[..start].is_empty() && !self.text[..start].ends_with([' ', '\t', '\n', '\r']);
+                let mut text = if touches { " ".to_owned() } else { String::new() };
                 self.flow_value(&mut text, id, want, slot);
                 self.splice(start, end, text);
                 Ok(())

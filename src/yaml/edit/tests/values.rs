@@ -288,6 +288,27 @@ fn nodes_are_edited_alone_or_together() {
     assert_eq!(apply(text, &splices), "kind: List\nitems:\n- a: 1\n  l:\n  - z\n- b: 2 # two\n- c: d\n");
 }
 
+/// `&a{b: c}` is no anchor with a value.
+#[test]
+fn an_empty_document_is_filled_after_what_stands_before_its_value() {
+    for (text, wanted) in [
+        ("&a\t", "&a {b: c}\t"),
+        ("&a\n", "&a {b: c}\n"),
+        ("&a # mine\n", "&a {b: c} # mine\n"),
+        ("!!map\n", "!!map {b: c}\n"),
+        ("--- &a\n", "--- &a {b: c}\n"),
+        ("---\n&a\n", "---\n&a {b: c}\n"),
+        ("---\n# mine\n", "--- {b: c}\n# mine\n"),
+        ("&a null\n", "&a {b: c}\n"),
+        ("~", "{b: c}"),
+        ("", "{b: c}"),
+    ] {
+        let document = read(text);
+        let edited = edit(&document, &json!({"b": "c"})).map(|splices| apply(text, &splices));
+        assert_eq!(edited.as_deref(), Ok(wanted), "{text:?}");
+    }
+}
+
 #[test]
 fn nothing_to_do_is_no_splice() {
     for text in ["a: 1\n", "a: [1, 2]\n", "<<: {a: 1}\nb: 2\n", "a: &x 1\nb: *x\n", "{\"a\": 1.0}"] {
