@@ -42,4 +42,7 @@ echo "equal in meaning, before anything is measured:"
 "$peer" <"$data/list.yaml" >"$data/list.peer"
 "$peer" --compare "$data/list.ours" "$data/list.peer"
 
-exec python3 bench/measure.py --ours "$ours" --peer "$peer" --kubectl "$kubectl" --data "$data" --rounds "$rounds" "${extra[@]}"
+failed=0
+cargo run --release --locked --example readers -- "$data/stream.yaml" || failed=1
+python3 bench/measure.py --ours "$ours" --peer "$peer" --kubectl "$kubectl" --data "$data" --rounds "$rounds" "${extra[@]}" || failed=1
+exit "$failed"

@@ -50,6 +50,17 @@ impl<'t> Document<'t> {
         Ok(Self { text, tree, json: false, may_alias: may_alias(text), quick, directives })
     }
 
+    /// Like [`Document::parse`], by the port of Go's reader alone: what the quick reader is held and measured against.
+    ///
+    /// # Errors
+    /// As [`Document::parse`], without its limit.
+    #[cfg(feature = "internals")]
+    pub fn parse_thoroughly(text: &'t str) -> Result<Self, SyntaxError> {
+        let mut tree = Tree::default();
+        let directives = reader::read(text, &mut tree)?;
+        Ok(Self { text, tree, json: false, may_alias: may_alias(text), quick: false, directives })
+    }
+
     /// Reads the lines of one item of a block sequence, from its dash to before the next one, as the quick reader would
     /// within its document. Node 0 is then a sequence of that item alone. `None` if that reader is not sure.
     pub(super) fn parse_item(text: &'t str, mut tree: Tree) -> Option<Self> {
