@@ -181,6 +181,8 @@ pub struct Bound {
     pub root: Option<String>,
     /// Names of volumes that another plan over the same pod looks after.
     pub elsewhere: Vec<String>,
+    /// Names of skills that pods get as they are created, and not the template.
+    pub for_pods: Vec<String>,
 }
 
 /// What a look at the target found. A failed look is an error of the caller's and never comes here.

@@ -86,7 +86,7 @@ pub(super) fn add(
             plan.warn("Q14", message);
         }
     }
-    let paths: Vec<Cow<'_, str>> = mounted.iter().map(|one| normalized(&one.skill.mount_path)).collect();
+    let paths: Vec<Cow<'_, str>> = mounted.iter().map(|one| place(&one.skill.mount_path)).collect();
     let outer = first_by_path(&paths);
     for (PlannedSkill { skill, .. }, path) in mounted.iter().zip(&paths) {
         if let Some(outer) = around(path, &outer).map(|index| &mounted[index].skill) {
@@ -103,13 +103,18 @@ pub(super) fn add(
     plan.skills = mounted;
 }
 
+/// Where a skill is mounted; one that says nothing is nowhere, and not at the root.
+fn place(mount_path: &str) -> Cow<'_, str> {
+    if mount_path.is_empty() { Cow::Borrowed("") } else { normalized(mount_path) }
+}
+
 /// Warns of mounts of others that lie inside a skill's volume.
 pub(super) fn nested<'m>(
     plan: &mut RuntimePlan,
     others: impl Iterator<Item = (&'m str, &'m str)>,
     skills: &[Skill],
 ) {
-    let paths: Vec<Cow<'_, str>> = skills.iter().map(|skill| normalized(&skill.mount_path)).collect();
+    let paths: Vec<Cow<'_, str>> = skills.iter().map(|skill| place(&skill.mount_path)).collect();
     let outer = first_by_path(&paths);
     for (volume, path) in others {
         let Some(index) = around(&normalized(path), &outer) else { continue };

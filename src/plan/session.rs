@@ -397,6 +397,7 @@ pub(super) fn bound(
         let listed = skills_of(binding).iter().enumerate();
         listed.map(|(index, skill)| (skill.clone(), binding.id.clone(), index))
     });
+    let for_pods = all().filter(|one| one.is_for_pods() && !one.deleting).flat_map(|one| &one.spec.skills);
     Bound {
         leads: lead.is_some(),
         skills: skills.collect(),
@@ -405,6 +406,7 @@ pub(super) fn bound(
         location: spec.and_then(|spec| spec.runtime),
         root: spec.and_then(|spec| spec.runtime?.root(spec.home.as_deref()).ok()),
         elsewhere: Vec::new(),
+        for_pods: for_pods.map(|skill| skill.name.clone()).collect(),
     }
 }
 

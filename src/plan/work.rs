@@ -242,11 +242,15 @@ impl<'w, 'r> Work<'w, 'r> {
         let wanted: HashSet<&str> = self.skills.iter().map(|skill| skill.name.as_str()).collect();
         let gone: Vec<&str> =
             record.skills.iter().map(String::as_str).filter(|name| !wanted.contains(name)).collect();
-        if !gone.is_empty() {
-            let message = format!(
-                "taken out of the workload, as no list of the input has it any more: {}",
-                gone.join(", ")
-            );
+        let is_for_pods = |name: &&str| bound.for_pods.iter().any(|other| other == name);
+        let (moved, gone): (Vec<&str>, Vec<&str>) = gone.into_iter().partition(is_for_pods);
+        let said = [
+            (gone, "taken out of the workload, as no list of the input has it any more"),
+            (moved, "taken out of the workload, as its pods get it as they are created"),
+        ];
+        let said = said.into_iter().filter(|(names, _)| !names.is_empty());
+        let said: Vec<String> = said.map(|(names, why)| format!("{why}: {}", names.join(", "))).collect();
+        for message in said {
             self.warn("", message);
         }
     }

@@ -45,10 +45,23 @@ fn names(folder: &Folder, name: &str) -> Vec<String> {
 fn nothing_is_written_into_what_is_built() {
     for verb in [&["render"][..], &["migrate"], &["update"], &["copy", "--to-registry", "localhost:1/a"]] {
         let said = crate::program::skills(&[verb, &["-k", "ov", "-i"]].concat());
-        let wanted = "-i writes into files, and what is built of ov is none: name its folder and those of its bases with -f, such as -f base \
-                      -f overlays/prod";
+        let wanted = "-i writes into files, and what is built of ov is none: write what is built into one, and name that: \
+                      kubectl kustomize ov > FILE, then -f FILE";
         assert!(said.code == 2 && said.stderr.contains(wanted), "{verb:?}: {said:?}");
     }
+}
+
+/// An overlay may have nothing but its kustomization: the files are those of its bases.
+#[test]
+fn the_files_that_a_kustomization_is_built_of_are_named() {
+    let folder = Folder::with(&[
+        ("base/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("base/a.yaml", "kind: Service\n"),
+        ("ov/kustomization.yaml", "resources: [../base]\n"),
+    ]);
+    let said = folder.skills(&["render", "-k", "ov", "-i"]);
+    let wanted = "what is built of ov is none: name those that it is built of: -f base/a.yaml\n";
+    assert!(said.code == 2 && said.stderr.contains(wanted), "{said:?}");
 }
 
 /// An image volume of the author's that a skill takes over, and its mounts: what changes comes back as it was written, and

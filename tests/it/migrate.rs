@@ -1,5 +1,11 @@
 //! Moves of lists between AgentRuntimes and SkillBindings by the program: nothing is lost without a word.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test writes files and stops at bad data"
+)]
+
 use crate::program::fed;
 
 fn runtime(more: &str, skills: &str) -> String {
@@ -98,4 +104,34 @@ fn another_profile_after_a_move_is_named() {
     assert!(said.code == 0 && said.stderr.contains(words), "{said:?}");
     let again = fed(&["migrate", "-f", "-"], said.stdout);
     assert!(again.code == 0 && !again.stderr.contains("render went by"), "{again:?}");
+}
+
+/// A file of 0 bytes is no manifest, and a name that is gone cannot be given back.
+#[test]
+fn an_emptied_file_and_a_lost_name_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("runtime.yaml"), runtime("", "")).expect("a file");
+    std::fs::write(at("binding.yaml"), binding("", "")).expect("a file");
+    let said = crate::program::skills(&[
+        "migrate",
+        "--to",
+        "AgentRuntime",
+        "-i",
+        "-f",
+        &at("runtime.yaml"),
+        "-f",
+        &at("binding.yaml"),
+    ]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!folder.path().join("binding.yaml").exists(), "{said:?}");
+    for words in [
+        format!("{} is removed, since nothing was left in it", at("binding.yaml")),
+        "moved out of AgentRuntime shop/clerk again, its list is SkillBinding clerk".to_owned(),
+    ] {
+        assert!(said.stderr.contains(&words), "{words}: {said:?}");
+    }
+    let list = "  skills:\n  - {name: tax, image: 'ghcr.io/acme/tax:1.0.0', mountPath: /skills/tax}\n";
+    let after = std::fs::read_to_string(at("runtime.yaml")).expect("a file");
+    assert_eq!(after.replace("\n    - ", "\n  - "), runtime("", list));
 }

@@ -491,3 +491,49 @@ fn a_list_under_an_unknown_field_fails_every_check() {
     let said = fed(&["validate", "-f", "-"], text("agentSkills"));
     assert!(said.stdout.contains("did you mean skills?"), "{said:?}");
 }
+
+/// What a kustomization adds to a name is in no annotation where something else has built it.
+#[test]
+fn a_target_whose_name_has_got_a_prefix_is_named() {
+    let said = render(&format!("{}{GOOD}", WORKLOAD.replace("name: weather,", "name: prod-weather-v2,")));
+    assert_eq!(said.code, 3, "{said:?}");
+    for words in ["did you mean prod-weather-v2", "namePrefix or nameSuffix"] {
+        assert!(said.stderr.contains(words), "{words}: {said:?}");
+    }
+    let said = render(&format!("{}{GOOD}", WORKLOAD.replace("name: weather,", "name: weatherman,")));
+    assert!(!said.stderr.contains("namePrefix"), "{said:?}");
+}
+
+/// The value of an option that may have none is no file with manifests.
+#[test]
+fn a_lock_without_an_equals_sign_is_said_to_need_one() {
+    let said = skills(&["render", "-f", "a.yaml", "--locked", "my.lock"]);
+    let words = "the value of --locked is given with an equals sign: --locked=my.lock";
+    assert!(said.code == 2 && said.stderr.contains(words), "{said:?}");
+}
+
+/// Skills that pods get as they are created are in a list still.
+#[test]
+fn a_skill_that_pods_get_is_not_said_to_be_in_no_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yaml").display().to_string();
+    std::fs::write(&file, format!("{WORKLOAD}{GOOD}")).expect("a file");
+    let said = skills(&["render", "-i", "-f", &file]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let text = std::fs::read_to_string(&file).expect("a file");
+    let said = render(&text.replace("  targetRef", "  delivery: Pod\n  targetRef"));
+    assert!(
+        said.stderr.contains("taken out of the workload, as its pods get it as they are created: pdf"),
+        "{said:?}"
+    );
+    assert!(!said.stderr.contains("no list of the input"), "{said:?}");
+}
+
+/// A mountPath that is left out is an error of its own, and no volume at the root that all others are inside of.
+#[test]
+fn a_skill_without_a_path_holds_no_other() {
+    let skills = "skills: [{name: csv, image: 'acme/csv:1'}, {name: pdf,";
+    let said = validate(&format!("{WORKLOAD}{}", GOOD.replace("skills: [{name: pdf,", skills)));
+    assert!(said.code == 1 && said.stderr.contains("mountPath may be left out only where"), "{said:?}");
+    assert!(!said.stderr.contains("inside the read-only volume"), "{said:?}");
+}

@@ -53,6 +53,9 @@ fn all_skill_images_go_over_an_air_gap_and_their_references_follow() {
     let inner = Arc::new(Model { referrers: true, ..Model::default() });
     let to = healthy(&inner);
     let target = format!("{}/mirror", to.host);
+    let none = ["copy", "-f", &file, "--from-layout", "./none", "--to-registry", &target, "--dry-run"];
+    let none = skills(&none);
+    assert!(none.code != 0 && none.stderr.contains("OCI layout ./none"), "{none:?}");
     let dry = skills(&["copy", "-f", &file, "--from-layout", &tar, "--to-registry", &target, "--dry-run"]);
     let (host, inside) = (&server.host, &to.host);
     let wanted = format!(

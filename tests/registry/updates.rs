@@ -452,9 +452,10 @@ fn a_registry_that_fails_is_no_image_that_is_current() {
         rows(&found.stdout.replace(&broken.host, "HOST")),
         [
             ["HOST/acme/pdf:1.0.0", "1.0.0", "-", "1.1.0 (layers)", "1.1.0 (layers)"],
-            ["HOST/acme/csv:1.0.0", "-", "-", "failed", "failed"],
+            ["HOST/acme/csv:1.0.0", "1.0.0", "failed", "failed", "failed"],
         ]
     );
+    assert!(found.stderr.contains("2 images, 1 outdated, 1 not known"), "{found:?}");
     let update = skills(&["update", "-f", &file, "-i"]);
     assert_eq!((update.code, update.stdout.as_str()), (4, ""), "{update:?}");
     assert_eq!(bench.read("skills.yaml"), manifest);

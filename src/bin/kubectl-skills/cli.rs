@@ -177,6 +177,15 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
     let verb = words.iter().skip(1).find_map(|word| command.find_subcommand(word));
     let reads = |verb: &clap::Command| verb.get_arguments().any(|arg| arg.get_long() == Some("filename"));
     if let Some(verb) = verb.filter(|verb| !flag.starts_with('-') && reads(verb)) {
+        // An optional value is one with `=` alone.
+        let before = words.iter().position(|word| word == flag).and_then(|at| words.get(at.checked_sub(1)?));
+        let named = before.and_then(|word| word.to_str()?.strip_prefix("--"));
+        let has_optional = |arg: &clap::Arg| arg.is_require_equals_set() && arg.get_long() == named;
+        if let Some(option) = named.filter(|_| verb.get_arguments().any(has_optional)) {
+            return Failure::Usage(format!(
+                "the value of --{option} is given with an equals sign: --{option}={flag}"
+            ));
+        }
         let verb = verb.get_name();
         return Failure::Usage(format!("{verb} takes manifests with -f: kubectl skills {verb} -f {flag}"));
     }

@@ -35,15 +35,13 @@ pub fn layout(word: &str) -> (&str, Option<String>) {
     if let Some((path, digest)) = word.rsplit_once("@sha256:") {
         return (path, Some(format!("sha256:{digest}")));
     }
-    // A name may itself have slashes and colons: what is there decides, else the last part.
+    // A name may itself have slashes and colons: what is there decides, else the first colon below the folders that are there.
     let there =
         word.match_indices(':').find(|(at, _)| word.get(..*at).is_some_and(|path| Path::new(path).exists()));
-    let last = || {
-        word.rmatch_indices(':')
-            .next()
-            .filter(|(at, _)| word.get(*at..).is_some_and(|name| !name.contains('/')))
-    };
-    match there.or_else(last).and_then(|(at, _)| word.split_at_checked(at)) {
+    let folder = Path::new(word).ancestors().find(|path| path.exists());
+    let known = folder.map_or(0, |folder| folder.as_os_str().len());
+    let first = || word.match_indices(':').find(|(at, _)| *at >= known);
+    match there.or_else(first).and_then(|(at, _)| word.split_at_checked(at)) {
         Some((path, name)) => {
             (path, Some(name.trim_start_matches(':').to_owned()).filter(|name| !name.is_empty()))
         }

@@ -71,9 +71,16 @@ impl Input {
     /// Refuses what cannot be written into.
     pub fn check_in_place(&self) -> Result<(), Failure> {
         if let Some(folder) = &self.kustomize {
+            let files = kustomization::manifests(folder);
+            let way = if files.is_empty() {
+                "write what is built into one, and name that: kubectl kustomize".to_owned()
+                    + &format!(" {} > FILE, then -f FILE", folder.display())
+            } else {
+                let named: Vec<String> = files.iter().map(|file| format!("-f {}", file.display())).collect();
+                format!("name those that it is built of: {}", named.join(" "))
+            };
             return Err(Failure::Usage(format!(
-                "-i writes into files, and what is built of {} is none: name its folder and those of its bases with -f, such as \
-                 -f base -f overlays/prod",
+                "-i writes into files, and what is built of {} is none: {way}",
                 folder.display()
             )));
         }

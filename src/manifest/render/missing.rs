@@ -67,9 +67,27 @@ pub(super) fn slip(stream: &Stream<'_>, runtime: &Item) -> Option<String> {
     }
     let here = || workloads().filter(|item| item.id.kind == *kind && item.id.namespace == *namespace);
     let meant =
-        nearest(name, here().map(|item| item.id.name.as_str())).filter(|known| is_slip_of(name, known))?;
-    let found = here().find(|item| item.id.name == meant)?;
-    Some(format!("did you mean {meant}, which is at {}?", found.origin))
+        nearest(name, here().map(|item| item.id.name.as_str())).filter(|known| is_slip_of(name, known));
+    if let Some(found) = meant.and_then(|meant| here().find(|item| item.id.name == meant)) {
+        return Some(format!("did you mean {}, which is at {}?", found.id.name, found.origin));
+    }
+    // Without kustomize's own annotations nothing says what its name was.
+    let found = here().find(|item| is_affixed(name, &item.id.name))?;
+    Some(format!(
+        "did you mean {}, which is at {}? where namePrefix or nameSuffix of a kustomization made that name, add the shipped \
+         configuration file to its `configurations:`, so that they reach spec.targetRef.name (docs/function.md)",
+        found.id.name, found.origin
+    ))
+}
+
+/// Whether a name is another one with something in front of it or after it, kept apart as in names.
+fn is_affixed(name: &str, longer: &str) -> bool {
+    let apart = ['-', '.'];
+    longer.len() > name.len()
+        && longer.match_indices(name).any(|(at, _)| {
+            let (before, after) = (&longer[..at], &longer[at + name.len()..]);
+            (before.is_empty() || before.ends_with(apart)) && (after.is_empty() || after.starts_with(apart))
+        })
 }
 
 /// Whether the stream has workloads in the namespace of a SkillBinding, so that its selector could have chosen one.

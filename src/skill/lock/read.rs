@@ -126,6 +126,16 @@ impl Reader<'_> {
                 None => self.refuse(&root.below(key), "is required", &format!("write {key}: {wanted}")),
             }
         }
+        // The list under another name is no list, and every image would be a new one.
+        let is_list = |(key, value): &(&String, &Value)| {
+            matches!(value, Value::Array(items) if items.iter().any(|item| item.get("image").is_some()))
+                && *key != "skills"
+        };
+        if !map.contains_key("skills")
+            && let Some((key, _)) = map.iter().find(is_list)
+        {
+            self.refuse(&root.below(key), "is no list of a lock", "the list is called skills");
+        }
         if !self.errors.is_empty() {
             return Vec::new();
         }

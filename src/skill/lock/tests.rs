@@ -200,3 +200,14 @@ fn an_image_is_found_however_it_is_spelled() {
     assert_eq!(full().content_of("pdf").as_str(), ONE);
     assert_eq!((full().content_of("").as_str(), entry("a").content_of("").as_str()), (TWO, ONE));
 }
+
+/// A list under another name would be a lock without images, and each of them a new one.
+#[test]
+fn a_list_under_another_name_is_refused() {
+    let text = format!(
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillLock\nimages:\n- image: ghcr.io/acme/pdf:1\n  digest: {ONE}\n"
+    );
+    let errors = Lock::read(&text, FILE).expect_err("a refusal");
+    let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(said, [format!("{FILE}:3:1: images: is no list of a lock (the list is called skills)")]);
+}

@@ -50,9 +50,11 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
+    let (to, tag) = skill_files::layout_to(&args.to, args.tag.as_deref()).map_err(Failure::Usage)?;
     let limits = args.limits.limits();
     let Opened { mut content, root } = image_source::open(&args.what, &args.source, "convert")?;
     let content = &mut *content;
+    let writer = Writer::open(&to, OnFailure::Undo)?;
     let at = |error| Failure::from(within(args.what.clone(), error));
     let chosen = inspect::choose(content, &root, None).map_err(at)?;
     let way = way(&chosen.manifest).map_err(at)?;
@@ -67,8 +69,6 @@ pub fn run(args: &Args) -> Run {
         let own_identity = identity::of(&tree, "").to_string();
         notes::warning(&of_platform(&other, own, &own_identity));
     }
-    let (to, tag) = skill_files::layout_to(&args.to, args.tag.as_deref()).map_err(Failure::Usage)?;
-    let writer = Writer::open(&to, OnFailure::Undo)?;
     let layers = match way {
         Way::Keep => {
             let kept: Result<Vec<Layer>, InputError> = layers.iter().map(kept).collect();

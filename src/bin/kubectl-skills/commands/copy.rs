@@ -24,7 +24,7 @@ use crate::registry::interrupt::unless_interrupted;
 use crate::registry::place::Place;
 use crate::registry::progress::Progress;
 use crate::registry::reference::Reference;
-use crate::registry::store::Stores;
+use crate::registry::store::{Source, Stores};
 use crate::sink;
 use crate::skill_files;
 use crate::source::{Input, Inputs};
@@ -116,6 +116,9 @@ fn manifests(args: &Args) -> Run {
         notes::warning("no skill image is named in the manifests");
     }
     if args.dry_run {
+        if args.from_layout.is_some() {
+            block_on(async { Ok(are_there(args, &orders).await?) })?;
+        }
         return would(args, &orders);
     }
     // What cannot be written is said before an image is copied.
@@ -256,12 +259,34 @@ fn prefix(text: &str) -> std::result::Result<(String, String), Failure> {
     }
 }
 
+/// The layout of `--from-layout`.
+fn layout(stores: &Stores, args: &Args) -> Result<Option<Source>> {
+    let path = args.from_layout.as_deref();
+    let place = path.map(|path| Place::Layout(path.strip_prefix("oci:").unwrap_or(path).into(), None));
+    place.as_ref().map(|place| stores.source(place)).transpose()
+}
+
+/// In a layout an image is found by its digest, or under the name that --to-layout gave it.
+fn in_layout(reference: &Reference) -> Place {
+    let name = match &reference.digest {
+        Some(digest) => Some(digest.to_string()),
+        None => usual_name(&Place::Registry(reference.clone())),
+    };
+    Place::Layout(Default::default(), name)
+}
+
+/// Whether the layout has them all; its files are here, so a dry run can look.
+async fn are_there(args: &Args, orders: &[Order]) -> Result<()> {
+    let stores = Stores::new(&args.transfer.registry, "copy")?;
+    let Some(from) = layout(&stores, args)? else { return Ok(()) };
+    for order in orders {
+        from.resolve(&in_layout(&order.reference)).await?;
+    }
+    Ok(())
+}
+
 async fn all(stores: &Stores, args: &Args, orders: &[Order], progress: &Progress) -> Result<Vec<Moved>> {
-    let from = args
-        .from_layout
-        .as_deref()
-        .map(|path| Place::Layout(path.strip_prefix("oci:").unwrap_or(path).into(), None));
-    let from = from.as_ref().map(|place| stores.source(place)).transpose()?;
+    let from = layout(stores, args)?;
     let to = match (&args.to_layout, orders.first()) {
         (Some(_), Some(first)) => Some(stores.sink(&first.destination)?),
         _ => None,
@@ -273,12 +298,7 @@ async fn all(stores: &Stores, args: &Args, orders: &[Order], progress: &Progress
             Some(layout) => layout.clone(),
             None => stores.source(&place)?,
         };
-        // In a layout an image is found by its digest, or under the name that --to-layout gave it.
-        let wanted = match (&from, &order.reference.digest) {
-            (Some(_), Some(digest)) => Place::Layout(Default::default(), Some(digest.to_string())),
-            (Some(_), None) => Place::Layout(Default::default(), usual_name(&place)),
-            (None, _) => place.clone(),
-        };
+        let wanted = if from.is_some() { in_layout(&order.reference) } else { place.clone() };
         let root = source.resolve(&wanted).await?;
         let (sink, name) = match &to {
             Some(sink) => (sink.clone(), usual_name(&place)),

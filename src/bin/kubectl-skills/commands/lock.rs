@@ -308,7 +308,7 @@ fn locked(
             }
         })
         .collect();
-    let looked = look::all(&orders, &args.source, args.limits.limits())?;
+    let looked = look::all(&orders, &args.source, args.limits.limits(), "lock")?;
     let decision = args.accept_unsigned.then(|| decision::of(args)).transpose()?;
     let signers = signers::Signers::of(args)?;
     let (mut entries, mut unaccepted) = (Entries::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! `migrate`: lists of skills from AgentRuntimes into SkillBindings and back, in manifests.
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kubectl_skills::api::names::SKILL_BINDING;
 use kubectl_skills::manifest::migrate::{Migrated, To, migrate};
 use kubectl_skills::manifest::render::choose_profile;
 use kubectl_skills::manifest::stream::{Source, Stream};
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> Run {
         notes::object(&format!("{} of {from} moved to {to}", counted(*count, "skill")));
     }
     if !migrated.moved.is_empty() {
+        other_names(&migrated);
         other_profile(&stream, &inputs.sources, &migrated)?;
     }
     if args.in_place {
@@ -78,6 +80,18 @@ pub fn run(args: &Args) -> Run {
         lists => format!("{} with {} moved", counted(lists, "list"), counted(skills, "skill")),
     });
     Ok(Outcome::Done)
+}
+
+/// Says which names go with their documents: an AgentRuntime has its own, and the way back takes that.
+fn other_names(migrated: &Migrated) {
+    let gone =
+        migrated.moved.iter().filter(|(from, to, _)| from.kind == SKILL_BINDING && from.name != to.name);
+    for (from, to, _) in gone {
+        notes::warning(&format!(
+            "the name of {from} goes with its document: moved out of {to} again, its list is {SKILL_BINDING} {}",
+            to.name
+        ));
+    }
 }
 
 /// Says that `render` goes by another profile after the move, and what is not written then.

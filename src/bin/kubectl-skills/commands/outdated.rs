@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::versions::Level;
+use kubectl_skills::skill::versions::{Level, of_tag};
 use serde_json::{Value, json};
 
 use super::change_text::in_words;
@@ -172,11 +172,19 @@ fn said(args: &Args, known: &[Known]) -> Run {
             }),
         }
     }
-    notes::summary(&format!("{}, {outdated} outdated", counted(known.len(), "image")));
+    notes::summary(&summed_up(&counted(known.len(), "image"), outdated, errors.len()));
     if !errors.is_empty() {
         return Err(Failure::Remote(errors));
     }
     Ok(if args.exit_code && outdated > 0 { Outcome::Found } else { Outcome::Done })
+}
+
+/// How many there are, and of how many a registry gave no answer: these may be outdated as well.
+fn summed_up(all: &str, outdated: usize, unknown: usize) -> String {
+    match unknown {
+        0 => format!("{all}, {outdated} outdated"),
+        unknown => format!("{all}, {outdated} outdated, {unknown} not known"),
+    }
 }
 
 /// What the table has no room for.
@@ -196,7 +204,9 @@ fn table(known: &[Known]) -> Table {
     let mut table = Table::new(&["IMAGE", "VERSION", "TAG", "IN-MAJOR", "NEWEST"]);
     for (used, answer) in known {
         let Ok(answer) = answer else {
-            table.row([used.image.clone(), "-".into(), "-".into(), "failed".into(), "failed".into()]);
+            let version = used.reference.tag.as_deref().and_then(of_tag).map(|version| version.to_string());
+            let version = version.unwrap_or_else(|| "failed".to_owned());
+            table.row([used.image.clone(), version, "failed".into(), "failed".into(), "failed".into()]);
             continue;
         };
         let newer = |newer: &Option<Newer>| match newer {

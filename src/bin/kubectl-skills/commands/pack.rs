@@ -135,6 +135,8 @@ fn time(text: &str) -> Result<String, String> {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let limits = args.limits.limits();
+    let to = args.to.as_deref().map(|to| skill_files::layout_to(to, args.tag.as_deref()));
+    let to = to.transpose().map_err(Failure::Usage)?;
     let source = Source::list(&args.what, &limits)?;
     if !source.left_out.is_empty() {
         notes::note(&format!("left out: {}", source.left_out.join(", ")));
@@ -154,15 +156,14 @@ pub fn run(args: &Args) -> Run {
         None => None,
     };
     let all: Vec<&Source> = [Some(&source), card.as_ref()].into_iter().flatten().collect();
-    let (made, packed, summary) = match (&args.to, args.push()) {
+    let (made, packed, summary) = match (&to, args.push()) {
         (None, None) => {
             let (packed, _) = layer(&all, &limits, io::sink())?;
             let made = judge(args, &packed, &provenance)?;
             (made, packed, "nothing is written; --to PATH writes an OCI layout".to_owned())
         }
-        (Some(to), _) => {
-            let (to, tag) = skill_files::layout_to(to, args.tag.as_deref()).map_err(Failure::Usage)?;
-            let (made, packed) = write(args, &all, &limits, &provenance, (&to, tag.as_deref()))?;
+        (Some((to, tag)), _) => {
+            let (made, packed) = write(args, &all, &limits, &provenance, (to, tag.as_deref()))?;
             let summary = format!("{} packed into {}", size(&packed), to.display());
             (made, packed, summary)
         }

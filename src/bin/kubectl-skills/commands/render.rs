@@ -1,7 +1,7 @@
 //! `render`: manifests in, the same manifests with every plan carried out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::names::AGENT_RUNTIME;
@@ -248,7 +248,38 @@ pub fn write(inputs: &Inputs, edited: &Edited) -> Run {
             Some(Change { path: path.as_deref()?, before: &source.text, after })
         })
         .collect();
-    in_place::write(&changes, &inputs.roots)
+    // A file without a document is none to kubectl and kustomize.
+    let is_empty = |change: &Change<'_>| {
+        change.after.iter().flat_map(|piece| piece.lines()).all(|line| ["", "---"].contains(&line.trim()))
+    };
+    let (emptied, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_empty);
+    for Change { path, .. } in &emptied {
+        if path.is_symlink() {
+            let message =
+                format!("{}: a link, and nothing would be left in what it points at", path.display());
+            return Err(Failure::input(message, "name the file itself"));
+        }
+    }
+    let written = in_place::write(&changes, &inputs.roots)?;
+    for Change { path, before, .. } in &emptied {
+        remove(path, before)?;
+    }
+    Ok(written)
+}
+
+/// Removes a file of which nothing is left, unless somebody has written it meanwhile.
+fn remove(path: &Path, before: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::Io(path.display().to_string(), error);
+    if std::fs::read(path).map_err(failed)? != before.as_bytes() {
+        let message = format!("{}: somebody has changed it meanwhile, and it is left", path.display());
+        return Err(Failure::input(message, "look at it, and remove what has moved"));
+    }
+    std::fs::remove_file(path).map_err(failed)?;
+    notes::warning(&format!(
+        "{} is removed, since nothing was left in it; take it out of the kustomizations that name it",
+        path.display()
+    ));
+    Ok(())
 }
 
 /// All texts after one another, documents kept apart. A single one comes out as it is.

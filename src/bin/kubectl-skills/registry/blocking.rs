@@ -53,6 +53,14 @@ impl Blocking {
         Ok((Self { runtime: Driver::Own(runtime), source }, descriptor))
     }
 
+    /// What another place of the same repository or layout names.
+    ///
+    /// # Errors
+    /// There is no such image, or it cannot be reached.
+    pub fn resolve(&self, place: &Place) -> std::result::Result<Descriptor, Failure> {
+        Ok(self.runtime.block_on(self.source.resolve(place))?)
+    }
+
     /// A source that is open, for a task that may block.
     pub fn within(handle: Handle, source: Source) -> Self {
         Self { runtime: Driver::Other(handle), source }

@@ -157,6 +157,8 @@ mod tests {
         assert_eq!(Place::parse("./a/b"), layout("./a/b", None));
         assert_eq!(Place::parse("./a/b:1"), layout("./a/b", Some("1")));
         assert_eq!(Place::parse("out.tar:x"), layout("out.tar", Some("x")));
+        // No folder `b:acme` is meant.
+        assert_eq!(Place::parse("./b:acme/pdf:1"), layout("./b", Some("acme/pdf:1")));
         assert_eq!(Place::parse("oci:a/b:1"), layout("a/b", Some("1")));
         assert_eq!(Place::parse("oci:a@sha256:00"), layout("a", Some("sha256:00")));
         // This folder is there, and the name has slashes.

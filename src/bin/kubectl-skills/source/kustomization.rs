@@ -1,7 +1,7 @@
 //! Which files a kustomization reads that are no manifests: patches, values, configuration of kustomize. Building it is
 //! left to `kustomize`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use kubectl_skills::yaml::{self, Document};
 use serde_json::Value;
@@ -57,6 +57,46 @@ impl Kustomization {
         }
         out
     }
+}
+
+/// Manifests on this machine that a kustomization is built of, and its bases are, in their order.
+pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
+    let (mut out, mut seen) = (Vec::new(), Vec::new());
+    collect(folder, &mut seen, &mut out);
+    out
+}
+
+fn collect(folder: &Path, seen: &mut Vec<PathBuf>, out: &mut Vec<PathBuf>) {
+    let Ok(real) = folder.canonicalize() else { return };
+    let Some(file) = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()) else { return };
+    if seen.contains(&real) {
+        return;
+    }
+    seen.push(real);
+    for resource in Kustomization::read(folder, &file).resources {
+        let resource = plain(&resource);
+        if resource.is_dir() {
+            collect(&resource, seen, out);
+        } else if resource.is_file() && !out.contains(&resource) {
+            out.push(resource);
+        }
+    }
+}
+
+/// A path without `a/..`, where that is no link.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let goes_back = part == Component::ParentDir
+            && matches!(out.components().next_back(), Some(Component::Normal(_)))
+            && !out.is_symlink();
+        if goes_back {
+            out.pop();
+        } else {
+            out.push(part);
+        }
+    }
+    out
 }
 
 fn paths(value: Option<&Value>, folder: &Path, out: &mut Vec<PathBuf>) {

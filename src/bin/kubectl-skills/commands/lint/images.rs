@@ -30,7 +30,7 @@ pub fn look(args: &Args, stream: &Stream<'_>, kinds: Kinds, known: Option<&Lock>
         named.into_iter().filter_map(|one| Some((image_reference::key(&one.image)?, one.image))).collect();
     let order = |image: &String| Order { image: image.clone(), known: None, look: true, locked: None };
     let orders: Vec<Order> = by_key.values().map(order).collect();
-    let looked = look::all(&orders, &args.source, args.limits.limits())?;
+    let looked = look::all(&orders, &args.source, args.limits.limits(), "lint")?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut inspected = HashMap::new();
     for ((key, image), looked) in by_key.into_iter().zip(looked) {

@@ -43,14 +43,19 @@ pub struct Looked {
 ///
 /// # Errors
 /// All that failed.
-pub fn all(orders: &[Order], args: &SourceArgs, limits: Limits) -> Result<Vec<Looked>, Failure> {
+pub fn all(
+    orders: &[Order],
+    args: &SourceArgs,
+    limits: Limits,
+    verb: &'static str,
+) -> Result<Vec<Looked>, Failure> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(orders.len())));
     let work = || {
         while let Some((index, order)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
             orders.get(index).map(|order| (index, order))
         } {
-            let looked = one(order, args, &limits);
+            let looked = one(order, args, &limits, verb);
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, looked));
         }
     };
@@ -71,8 +76,8 @@ pub fn all(orders: &[Order], args: &SourceArgs, limits: Limits) -> Result<Vec<Lo
     joined(failures).map_or(Ok(out), Err)
 }
 
-fn one(order: &Order, args: &SourceArgs, limits: &Limits) -> Result<Looked, Failure> {
-    let (Opened { mut content, root }, is_gone) = opened(order, args)?;
+fn one(order: &Order, args: &SourceArgs, limits: &Limits, verb: &'static str) -> Result<Looked, Failure> {
+    let (Opened { mut content, root }, is_gone) = opened(order, args, verb)?;
     let digest = root.digest.clone();
     let is_known = order.known.as_ref() == Some(&digest);
     if is_known || !(order.look || order.known.is_none()) {
@@ -101,15 +106,15 @@ fn prove(content: &mut dyn Content, root: &Descriptor, image: &str) -> Result<()
 }
 
 /// Opens the image: that of the reference or, where the registry refuses the tag and has the digest of the lock, that one.
-fn opened(order: &Order, args: &SourceArgs) -> Result<(Opened, bool), Failure> {
-    let failure = match image_source::open_reference(&order.image, args, "lock") {
+fn opened(order: &Order, args: &SourceArgs, verb: &'static str) -> Result<(Opened, bool), Failure> {
+    let failure = match image_source::open_reference(&order.image, args, verb) {
         Ok(opened) => return Ok((opened, false)),
         Err(failure) => failure,
     };
     match &order.locked {
-        Some(digest) if image_source::tag_is_gone(&order.image, args, "lock") => {
+        Some(digest) if image_source::tag_is_gone(&order.image, args, verb) => {
             let pinned = format!("{}@{digest}", order.image);
-            image_source::open_reference(&pinned, args, "lock")
+            image_source::open_reference(&pinned, args, verb)
                 .map(|opened| (opened, true))
                 .map_err(|_| failure)
         }

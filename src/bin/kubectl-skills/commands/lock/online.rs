@@ -46,7 +46,7 @@ pub fn differences(args: &Args, file: &File<'_>, asked: &[&WantedImage]) -> Resu
         .iter()
         .map(|(_, own)| Order { image: by_digest(own), known: None, look: true, locked: None })
         .collect();
-    let looked = look::all(&orders, &args.source, args.limits.limits())?;
+    let looked = look::all(&orders, &args.source, args.limits.limits(), "lock")?;
     let signers = Signers::of(args)?;
     for ((_, own), looked) in known.iter().zip(&looked) {
         let found = looked.found.as_ref().and_then(|found| lock::of_image(&own.image, found));
@@ -79,7 +79,7 @@ fn moved(args: &Args, file: &File<'_>, known: &[(&WantedImage, &Entry)]) -> Resu
             locked: Some(own.digest.clone()),
         })
         .collect();
-    let looked = look::all(&orders, &args.source, args.limits.limits())?;
+    let looked = look::all(&orders, &args.source, args.limits.limits(), "lock")?;
     let mut out = Vec::new();
     for ((_, own), looked) in known.iter().zip(looked) {
         if looked.is_gone {

@@ -17,7 +17,7 @@ use kubectl_skills::skill::versions::Level;
 use serde_json::{Value, json};
 
 use super::super::image_versions::{Answer, How, Newer, Question, ask, at_once};
-use super::Args;
+use super::{Args, summed_up};
 use crate::args::{PlanningArgs, Report};
 use crate::cluster::connect::Caller;
 use crate::cluster::run::ClusterRun;
@@ -288,7 +288,7 @@ fn states<'r>(row: &'r Row, named: &Named) -> Vec<(&'r Pod, State)> {
 fn said(args: &Args, rows: &Rows, found: &BTreeMap<String, Looked>) -> Run {
     let mut table =
         Table::new(&["NAMESPACE", "WORKLOAD", "SKILL", "IMAGE", "CURRENT", "STALE", "UNKNOWN", "NEWEST"]);
-    let (mut items, mut outdated, mut errors) = (Vec::new(), 0, BTreeMap::new());
+    let (mut items, mut outdated, mut unknown, mut errors) = (Vec::new(), 0, 0, BTreeMap::new());
     for (key, row) in rows {
         let Some((named, answer)) = found.get(&row.image) else { continue };
         let pods = named.as_ref().map(|named| states(row, named)).unwrap_or_default();
@@ -297,6 +297,7 @@ fn said(args: &Args, rows: &Rows, found: &BTreeMap<String, Looked>) -> Run {
         for error in [named.as_ref().err(), answer.as_ref().err()].into_iter().flatten() {
             errors.entry(row.image.clone()).or_insert_with(|| error.clone());
         }
+        unknown += usize::from(named.is_err() || answer.is_err());
         outdated += usize::from(count(State::Stale) > 0 || newest.is_some_and(Newer::is_another));
         let cells = if named.is_ok() {
             [State::Current, State::Stale, State::Unknown].map(|state| count(state).to_string())
@@ -333,7 +334,7 @@ fn said(args: &Args, rows: &Rows, found: &BTreeMap<String, Looked>) -> Run {
             &json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "OutdatedList", "workloads": items}),
         )?,
     }
-    notes::summary(&format!("{}, {outdated} outdated", counted(rows.len(), "skill")));
+    notes::summary(&summed_up(&counted(rows.len(), "skill"), outdated, unknown));
     if !errors.is_empty() {
         let error = |(image, error): (String, RegistryError)| RemoteError {
             message: format!("{image}: {}", error.message),
