@@ -10,9 +10,11 @@ mod hidden;
 pub mod ignore;
 mod logins;
 mod mounts;
+pub mod nodes;
 pub mod others;
 mod own;
 mod places;
+mod pods;
 pub mod rule;
 mod verdict;
 mod view;
@@ -25,13 +27,14 @@ use crate::api::error::InputError;
 use crate::api::object::{ObjectRef, Origin};
 use crate::manifest::render::{self, Planned, plan_each};
 use crate::manifest::stream::{Item, Stream};
+use crate::plan::pod_injection::Injector;
 use crate::plan::{GUESSED, Warning};
 use crate::skill::inspect::Inspected;
 use crate::skill::lock::Lock;
 use crate::yaml::Step;
 use others::Others;
 use rule::{Level, Rule};
-use view::{BindingSkills, Workload};
+use view::{ReadBindings, Workload};
 
 pub use fix::{Fix, fixed};
 
@@ -187,12 +190,13 @@ pub fn lint(
     known: &Known<'_>,
 ) -> Vec<Finding> {
     let others = Others::read(stream.sources(), namespace);
-    let bindings = BindingSkills::of(stream);
+    let bindings = ReadBindings::of(stream);
     let kinds = settings.options.kinds;
     let sources = stream.sources().iter().enumerate().map(|(index, source)| (source.name.as_str(), index));
     let mut out = Out { stream, sources: sources.collect(), all: Vec::new() };
     let mut seen = vec![false; stream.workloads.len()];
     let settings = render::Settings { by_themselves: true, ..settings.clone() };
+    let injector = Injector::new(&settings.options);
     let mut warnings = Vec::new();
     let mut planned = plan_each(stream, &settings, |mut one| {
         let item = one.workload.map_or_else(|| stream.lead(one.lead), |index| &stream.workloads[index]);
@@ -206,6 +210,7 @@ pub fn lint(
             return;
         };
         check(&workload, &others, known, settings.options.profile.mounts(), &mut out);
+        pods::check(&workload, &injector, &mut out);
     });
     if !planned.warnings.is_empty() {
         let items: HashMap<&ObjectRef, &Item> =
@@ -239,8 +244,12 @@ pub fn lint(
             }
         }
     }
-    for other in others.all.iter().filter(|other| other.id.kind == "ConfigMap") {
-        config_maps::check(other, &mut out.all);
+    for other in &others.all {
+        match other.id.kind.as_str() {
+            "ConfigMap" => config_maps::check(other, &mut out.all),
+            "Node" => nodes::check(other, &mut out.all),
+            _ => {}
+        }
     }
     hidden::check(&mut out, &others, &words);
     in_order(&mut out.all);

@@ -1,5 +1,5 @@
 //! The objects that a stream does not keep and rules look at: ConfigMaps with skills or cards, Secrets with logins,
-//! ServiceAccounts. Everything else is left unread.
+//! ServiceAccounts, Nodes. Everything else is left unread.
 
 use std::collections::HashMap;
 
@@ -41,11 +41,13 @@ pub(super) struct Others<'s> {
     by_id: HashMap<(String, String, String), usize>,
 }
 
+const NODE: &str = "Node";
 /// A kind, and a word without which an object of it does not matter.
-const WANTED: [(&str, &[&str]); 3] = [
+const WANTED: [(&str, &[&str]); 4] = [
     ("ConfigMap", &[CARD, "io/type", "io/file-paths"]),
     ("Secret", &["dockerconfigjson"]),
     ("ServiceAccount", &["imagePullSecrets"]),
+    (NODE, &["containerRuntimeVersion"]),
 ];
 
 impl<'s> Others<'s> {
@@ -96,7 +98,8 @@ impl<'s> Others<'s> {
         if object.api_version() != "v1" || !WANTED.iter().any(|(kind, _)| *kind == object.kind()) {
             return;
         }
-        let id = object.reference_in(namespace);
+        // A Node has no namespace.
+        let id = object.reference_in(if object.kind() == NODE { "" } else { namespace });
         let key = (id.kind.clone(), id.namespace.clone(), id.name.clone());
         self.by_id.insert(key, self.all.len());
         self.all.push(Other { id, value, steps, read: read.clone() });

@@ -21,6 +21,16 @@ rules! {
         "The mount hides what the container's image has there: its working directory, or the program that command or args name.",
         "Give the skill a folder of its own, such as /app/skills/NAME.", API
     }
+    MOUNT_WITHOUT_VOLUME = "mount-without-volume" Error {
+        "a mount of a skill whose volume the pod does not have",
+        "The API server refuses the workload, or for a kind of its own the controller's pods.",
+        "Add the volume, or take the mount out; an AgentRuntime or SkillBinding that lists the skill brings both.", API
+    }
+    VOLUME_UNMOUNTED = "volume-unmounted" Warning {
+        "a volume of a skill that no container mounts",
+        "Each node pulls the image, and the agent never sees the skill.",
+        "Mount it, or take the volume out.", API
+    }
     PULL_POLICY_STALE = "pull-policy-stale" Warning {
         "a moving tag with pullPolicy IfNotPresent or Never",
         "Each node keeps the image that it happened to pull first, so that pods of one workload have different skills for ever.",
@@ -98,6 +108,11 @@ rules! {
         "a subPath of an image volume",
         "containerd before 2.2 and CRI-O before 1.33 mount the whole image without a word, and the API server refuses it before 1.33.",
         "Pack each skill into an image of its own, or see with lint --live or doctor what the nodes run.", "containerd/containerd#11580"
+    }
+    NODE_RUNTIME = "node-runtime" Error {
+        "a Node whose container runtime or kubelet cannot mount images, or is known to do it wrong",
+        "Pods with skills do not start there, or start without them.",
+        "Update what the message names, or keep agents off the node.", "k3s-io/k3s#14323; containerd/containerd#13534; docs/cluster.md"
     }
     SINGLE_ARCHITECTURE = "single-architecture" Warning {
         "a skill image for one architecture, in pods that may run on another",

@@ -46,7 +46,7 @@ fn annotation(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
             (Err(why), _) => {
                 let message = format!("is no JSON array of names: {why}");
                 let names_of: Vec<&str> = unique(standing(workload).map(|one| &*one.name));
-                if names_of.is_empty() || workload.is_planned {
+                if names_of.is_empty() || workload.is_planned() {
                     out.add(
                         &ANNOTATION_MALFORMED,
                         workload.item,
@@ -89,7 +89,7 @@ fn annotation(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
     let text = all.iter().find(|(known, _)| known.skills == names.skills).map(|(_, text)| *text);
     let Ok(named) = text.map_or(Ok(Vec::new()), string_list) else { return };
     misses(workload, names, text, &named, out);
-    if text.is_some() && !workload.is_planned {
+    if text.is_some() && !workload.is_planned() {
         extra(workload, &at(names), &named, out);
     }
 }
@@ -185,7 +185,7 @@ fn skill_folders(workload: &Workload<'_>, index: usize, container: &Value, out: 
             || workload.uses.iter().any(|one| normalized(one.path).starts_with(&format!("{path}/")))
     };
     let extra: Vec<&str> = unique(paths(value).filter(|path| !is_mounted(path)));
-    if !extra.is_empty() && !workload.is_planned {
+    if !extra.is_empty() && !workload.is_planned() {
         let message = format!("names {}, where nothing is mounted", extra.join(", "));
         out.add(
             &SKILL_FOLDERS_EXTRA,

@@ -406,3 +406,37 @@ fn a_bystander_that_is_there_twice_is_not_found() {
 fn levels_are_ordered() {
     assert!(Level::ALL.is_sorted());
 }
+
+/// Two workloads with one list each: what is wrong in one list is not said of the other.
+#[test]
+fn a_finding_is_at_the_list_of_its_own_workload() {
+    let binding = |name: &str, spec: &str, image: &str| {
+        format!(
+            "---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {{name: {name}}}\nspec:\n  {spec}\n  skills:\n  - \
+             {{name: forecast, image: '{image}', mountPath: /app/skills/forecast, pullPolicy: IfNotPresent}}\n"
+        )
+    };
+    let target = |name: &str| format!("targetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}");
+    let deployment = |name: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{metadata: {{labels: {{app: \
+             {name}}}}}, spec: {{containers: [{{name: agent, image: a}}]}}}}}}\n"
+        )
+    };
+    for delivery in ["", "delivery: Pod\n  "] {
+        let one = binding("one", &format!("{delivery}{}", target("weather")), "r/a:latest");
+        let two = binding("two", &format!("{delivery}selector: {{matchLabels: {{app: news}}}}"), "r/a:1");
+        for text in [
+            [&*one, &two, &deployment("weather"), &deployment("news")],
+            [&two, &one, &deployment("news"), &deployment("weather")],
+        ] {
+            let (all, _) = found_in("a.yaml", &text.concat(), None);
+            let found: Vec<String> = all
+                .iter()
+                .filter(|one| one.rule.id == "pull-policy-stale")
+                .map(|one| format!("{}: {}", one.object.as_ref().expect("an object"), one.field))
+                .collect();
+            assert_eq!(found, ["SkillBinding team1/one: spec.skills[0].pullPolicy"], "{}", text.concat());
+        }
+    }
+}

@@ -4,12 +4,14 @@
 mod bindings;
 
 use http::Method;
-use kubectl_skills::api::image_volume::{self, KnownBad, Runtime, Stage};
+use kubectl_skills::api::image_volume::{self, Stage};
 use kubectl_skills::api::names::KAGENTI;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::install::rbac::Need;
+use kubectl_skills::lint::nodes;
+use kubectl_skills::lint::rule::Level;
 use serde_json::{Value, json};
 
 use super::discovery::dialect;
@@ -33,6 +35,22 @@ pub enum State {
 }
 
 impl State {
+    /// The state of what a rule of `lint` finds, or does not.
+    pub fn of(level: Option<Level>) -> Self {
+        match level {
+            None => Self::Ok,
+            Some(Level::Note) => Self::Unknown,
+            Some(Level::Warning) => Self::Warning,
+            Some(Level::Error) => Self::Failed,
+        }
+    }
+
+    /// How much it matters to `lint`.
+    pub fn level(self) -> Option<Level> {
+        let levels = [Level::Note, Level::Warning, Level::Error];
+        levels.into_iter().find(|level| Self::of(Some(*level)) == self)
+    }
+
     /// Name in the output.
     pub fn name(self) -> &'static str {
         match self {
@@ -390,57 +408,22 @@ async fn nodes(requests: &Requests, server: Option<Stage>) -> Vec<Row> {
     let mut kinds: std::collections::BTreeMap<(String, String), Vec<&str>> =
         std::collections::BTreeMap::new();
     for node in &nodes {
-        let text = |pointer| Object(node).str(pointer);
-        let key = (
-            text("/status/nodeInfo/containerRuntimeVersion").to_owned(),
-            text("/status/nodeInfo/kubeletVersion").to_owned(),
-        );
-        kinds.entry(key).or_default().push(text("/metadata/name"));
+        let (runtime, kubelet) = nodes::versions(node);
+        let key = (runtime.to_owned(), kubelet.to_owned());
+        kinds.entry(key).or_default().push(Object(node).name());
     }
     kinds
         .iter()
         .map(|((runtime, kubelet), names)| {
-            let (state, mend) = judge_node(runtime, kubelet, server);
+            let (level, mend) = nodes::judge(runtime, kubelet, server);
             let which = if names.len() == 1 {
                 names[0].to_owned()
             } else {
                 format!("{} nodes such as {}", names.len(), names[0])
             };
-            row(CHECK, state, format!("{which}: {runtime}, kubelet {kubelet}"), mend)
+            row(CHECK, State::of(level), format!("{which}: {runtime}, kubelet {kubelet}"), mend)
         })
         .collect()
-}
-
-fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, String) {
-    let stage = image_volume::version(kubelet).map(|(_, minor)| Stage::of(minor));
-    let (state, mend) = match (image_volume::runtime(runtime), stage) {
-        (Runtime::Bad(bad), _) => {
-            let KnownBad { only, does, mend, source, .. } = bad;
-            let which = if only.is_empty() { String::new() } else { format!(" {only}") };
-            let state = if only.is_empty() { State::Failed } else { State::Warning };
-            return (state, format!("this release{which} {does} ({source}): {mend}"));
-        }
-        (Runtime::Unable, _) => (
-            State::Failed,
-            "pods with skills will not start there: image volumes need containerd 2.1 or CRI-O 1.31; update it or keep agents \
-             off by a node selector",
-        ),
-        (_, Some(Stage::Absent)) => {
-            (State::Failed, "the kubelet is older than 1.31 and knows no image volumes: update it")
-        }
-        (_, Some(stage)) if !stage.on_by_default() && server.is_some_and(Stage::on_by_default) => (
-            State::Warning,
-            "this kubelet has image volumes off by default: update it, or start it with --feature-gates=ImageVolume=true",
-        ),
-        (Runtime::NoSubPath, _) => {
-            (State::Ok, "subPath on an image volume mounts the whole image there; skills do not use it")
-        }
-        (Runtime::Unknown, _) => {
-            (State::Unknown, "this runtime is not known to us: try a pod with an image volume")
-        }
-        (Runtime::Full, _) => (State::Ok, ""),
-    };
-    (state, mend.to_owned())
 }
 
 /// PodSecurity `restricted` refuses image volumes before 1.33.
@@ -520,28 +503,5 @@ async fn openshift(requests: &Requests) -> Vec<Row> {
                 )
             }]
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_are_judged_by_runtime_and_kubelet() {
-        let judged = |runtime, kubelet, minor| judge_node(runtime, kubelet, Some(Stage::of(minor))).0;
-        assert_eq!(judged("containerd://1.7.2", "v1.37.0", 37), State::Failed);
-        assert_eq!(judged("containerd://2.1.0", "v1.37.0", 37), State::Ok);
-        assert_eq!(judged("containerd://2.2.0", "v1.34.1", 37), State::Warning);
-        assert_eq!(judged("cri-o://1.33.1", "v1.30.1", 37), State::Failed);
-        assert_eq!(judged("mystery://1.0", "v1.37.0", 37), State::Unknown);
-        assert_eq!(judged("containerd://2.2.3-k3s1", "v1.36.1+k3s1", 36), State::Failed);
-        let (state, mend) = judge_node("containerd://2.3.1", "v1.37.0", Some(Stage::of(37)));
-        assert_eq!(state, State::Warning);
-        assert_eq!(
-            mend,
-            "this release with the snapshotter erofs cannot mount image volumes: pods with skills do not start \
-             (containerd/containerd#13534): update containerd, or use the snapshotter overlayfs"
-        );
     }
 }

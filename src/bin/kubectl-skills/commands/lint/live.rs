@@ -2,13 +2,12 @@
 //! and Secrets are never read.
 
 use kubectl_skills::lint::Finding;
-use kubectl_skills::lint::rule::Level;
 use kubectl_skills::manifest::stream::Source;
 use serde_json::json;
 
 use super::Args;
 use crate::cluster::connect::{Caller, connect};
-use crate::cluster::doctor::{Cluster, Row, State, examine};
+use crate::cluster::doctor::{Cluster, Row, examine};
 use crate::cluster::every_object;
 use crate::exit::Failure;
 use crate::net::block_on;
@@ -59,11 +58,6 @@ pub fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Findi
 }
 
 fn finding(row: &Row) -> Option<Finding> {
-    let level = match row.state {
-        State::Ok => return None,
-        State::Failed => Level::Error,
-        State::Warning => Level::Warning,
-        State::Unknown => Level::Note,
-    };
+    let level = row.state.level()?;
     Some(Finding::of_cluster(level, format!("{}: {}", row.check, row.found), row.mend.clone()))
 }
