@@ -162,7 +162,7 @@ fn sub_path(workload: &Workload<'_>, one: &Use<'_>, out: &mut Out<'_, '_>) {
 }
 
 /// Whether a normalized path is another one or in it.
-fn is_in(path: &str, folder: &str) -> bool {
+pub(super) fn is_in(path: &str, folder: &str) -> bool {
     folder == "/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

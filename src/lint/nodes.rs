@@ -51,7 +51,7 @@ pub fn versions(node: &Value) -> (&str, &str) {
 }
 
 pub(super) fn check(node: &Other<'_>, out: &mut Vec<Finding>) {
-    let (runtime, kubelet) = versions(&node.value);
+    let (runtime, kubelet) = versions(node.value);
     let (Some(level), said) = judge(runtime, kubelet, Some(Stage::Stable)) else { return };
     let at = keys(&["status", "nodeInfo", "containerRuntimeVersion"]);
     let message = format!("{runtime}, kubelet {kubelet}: {said}");

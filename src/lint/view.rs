@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{KAGENTI, Names, ROSSOCTL, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use crate::api::names::{KAGENTI, Names, ROSSOCTL, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
 use crate::api::skill_binding::Delivery as BindingDelivery;
 use crate::api::workload::{Kinds, WorkloadKind};
@@ -14,6 +14,7 @@ use crate::go::strings::string_list;
 use crate::manifest::render::PlannedRuntime;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Binding;
+use crate::plan::env::{paths, position};
 use crate::validate::findings::skill_path;
 use crate::yaml::Step;
 
@@ -121,7 +122,7 @@ pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 /// The index of the container of a name.
-fn position(containers: &[Value], name: Option<&str>) -> Option<usize> {
+fn container_of(containers: &[Value], name: Option<&str>) -> Option<usize> {
     let name = name?;
     containers.iter().position(|container| text(container, "name") == name)
 }
@@ -158,7 +159,7 @@ impl<'a> Workload<'a> {
         let lead = stream.lead(one.lead);
         let about = bindings.about(stream, one);
         let containers = self.containers();
-        let container = position(containers, one.plan.container.as_deref()).unwrap_or(0);
+        let container = container_of(containers, one.plan.container.as_deref()).unwrap_or(0);
         let mut add = |skill: &'a Skill, volume, (delivery, container), written| {
             self.uses.push(Use {
                 name: Cow::Borrowed(&skill.name),
@@ -194,7 +195,7 @@ impl<'a> Workload<'a> {
         let for_pods: Vec<_> = about.into_iter().filter(|(_, binding)| !in_template(binding)).collect();
         for (item, binding) in &for_pods {
             let own = binding.spec.container.as_deref();
-            let at = position(containers, own).unwrap_or(container);
+            let at = container_of(containers, own).unwrap_or(container);
             for (index, skill) in binding.spec.skills.iter().enumerate() {
                 let volume = Cow::Owned([SKILL_VOLUME_PREFIX, &skill.name].concat());
                 add(skill, volume, (Delivery::Pod, at), Written::List(item, index));
@@ -376,11 +377,6 @@ impl<'a> Use<'a> {
 /// Index and value of `SKILL_FOLDERS` in a container, where it is written there.
 pub(super) fn folders(container: &Value) -> Option<(usize, &str)> {
     let env = list(container, "env");
-    let index = env.iter().rposition(|variable| text(variable, "name") == SKILL_FOLDERS)?;
+    let index = position(env)?;
     Some((index, env[index].get("value")?.as_str()?))
-}
-
-/// The paths of `SKILL_FOLDERS`.
-pub(super) fn paths(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(str::trim).filter(|path| !path.is_empty())
 }

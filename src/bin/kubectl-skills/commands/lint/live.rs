@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::Args;
 use crate::cluster::connect::{Caller, connect};
+use crate::cluster::discovery::dialect;
 use crate::cluster::doctor::{Cluster, Row, examine};
+use crate::cluster::error::ClusterError;
 use crate::cluster::every_object;
 use crate::exit::Failure;
 use crate::net::block_on;
@@ -27,14 +29,23 @@ pub fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Findi
             namespace,
             chosen: planning.profile,
             operator_namespace: None,
+            dialect: Some(dialect(&connection.requests, planning.profile).await),
         };
+        let mut rows = Vec::new();
+        let examined = examine(&cluster, |section| {
+            rows.extend(section.rows);
+            Ok::<(), ClusterError>(())
+        });
         let scope = (!args.all_namespaces).then_some(namespace);
-        let (rows, objects) = match given {
-            Some(_) => (examine(&cluster).await?, None),
-            None => {
-                let objects = every_object::read(&connection.requests, scope, planning.profile);
-                let (rows, objects) = tokio::try_join!(examine(&cluster), objects)?;
-                (rows, Some(objects))
+        let objects = match (&given, &cluster.dialect) {
+            (None, Some(known)) => {
+                let objects = every_object::read(&connection.requests, scope, known.clone());
+                let ((), objects) = tokio::try_join!(examined, objects)?;
+                Some(objects)
+            }
+            _ => {
+                examined.await?;
+                None
             }
         };
         let inputs = match (given, objects) {
