@@ -10,9 +10,11 @@ mod hidden;
 pub mod ignore;
 mod logins;
 mod mounts;
+pub mod nodes;
 pub mod others;
 mod own;
 mod places;
+mod pods;
 pub mod rule;
 mod verdict;
 mod view;
@@ -22,16 +24,18 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem::Finder;
 
 use crate::api::error::InputError;
-use crate::api::object::{ObjectRef, Origin};
+use crate::api::object::{Object, ObjectRef, Origin};
 use crate::manifest::render::{self, Planned, plan_each};
 use crate::manifest::stream::{Item, Stream};
+use crate::manifest::{near_miss, objects};
+use crate::plan::pod_injection::Injector;
 use crate::plan::{GUESSED, Warning};
 use crate::skill::inspect::Inspected;
 use crate::skill::lock::Lock;
 use crate::yaml::Step;
 use others::Others;
 use rule::{Level, Rule};
-use view::{BindingSkills, Workload};
+use view::{ReadBindings, Workload};
 
 pub use fix::{Fix, fixed};
 
@@ -64,23 +68,6 @@ impl Finding {
     /// What was found of a cluster.
     pub fn of_cluster(level: Level, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::alone(&own::CLUSTER_CHECK, level, message, help)
-    }
-
-    /// An object by which something was meant that will not happen.
-    pub fn near_miss(
-        source: usize,
-        (origin, column): (Origin, usize),
-        object: ObjectRef,
-        message: String,
-    ) -> Self {
-        let rule = &own::NEAR_MISS;
-        Self {
-            source: Some(source),
-            origin,
-            column,
-            object: Some(object),
-            ..Self::alone(rule, rule.level, message, "")
-        }
     }
 
     /// A finding about no file.
@@ -186,13 +173,15 @@ pub fn lint(
     namespace: &str,
     known: &Known<'_>,
 ) -> Vec<Finding> {
-    let others = Others::read(stream.sources(), namespace);
-    let bindings = BindingSkills::of(stream);
+    let documents = others::read(stream.sources());
+    let others = Others::of(&documents, namespace);
+    let bindings = ReadBindings::of(stream);
     let kinds = settings.options.kinds;
     let sources = stream.sources().iter().enumerate().map(|(index, source)| (source.name.as_str(), index));
     let mut out = Out { stream, sources: sources.collect(), all: Vec::new() };
     let mut seen = vec![false; stream.workloads.len()];
     let settings = render::Settings { by_themselves: true, ..settings.clone() };
+    let injector = Injector::new(&settings.options);
     let mut warnings = Vec::new();
     let mut planned = plan_each(stream, &settings, |mut one| {
         let item = one.workload.map_or_else(|| stream.lead(one.lead), |index| &stream.workloads[index]);
@@ -206,6 +195,7 @@ pub fn lint(
             return;
         };
         check(&workload, &others, known, settings.options.profile.mounts(), &mut out);
+        pods::check(&workload, &injector, &mut out);
     });
     if !planned.warnings.is_empty() {
         let items: HashMap<&ObjectRef, &Item> =
@@ -239,12 +229,40 @@ pub fn lint(
             }
         }
     }
-    for other in others.all.iter().filter(|other| other.id.kind == "ConfigMap") {
-        config_maps::check(other, &mut out.all);
+    for other in &others.all {
+        match other.id.kind.as_str() {
+            "ConfigMap" => config_maps::check(other, &mut out.all),
+            "Node" => nodes::check(other, &mut out.all),
+            _ => {}
+        }
     }
     hidden::check(&mut out, &others, &words);
+    near_misses(&mut out, namespace);
     in_order(&mut out.all);
     out.all
+}
+
+/// Objects that look like an AgentRuntime or SkillBinding and are none.
+fn near_misses(out: &mut Out<'_, '_>, namespace: &str) {
+    if !near_miss::may_be(out.stream) {
+        return;
+    }
+    let sources = out.stream.sources().iter().enumerate();
+    for (index, source) in sources.filter(|(_, source)| near_miss::may_be_in(&source.text)) {
+        for parsed in objects::readable(source) {
+            for object in parsed.objects() {
+                let Some(message) = near_miss::of(object.value) else { continue };
+                let (line, column) = object.place(&["kind".into()]);
+                out.push(Finding {
+                    source: Some(index),
+                    origin: Origin { line, ..object.origin() },
+                    column,
+                    object: Some(Object(object.value).reference_in(namespace)),
+                    ..Finding::alone(&own::NEAR_MISS, own::NEAR_MISS.level, message, "")
+                });
+            }
+        }
+    }
 }
 
 /// Orders findings by their places; of what is said twice of a place the first stays.

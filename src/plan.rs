@@ -13,7 +13,7 @@ pub mod claims;
 mod conditions;
 pub mod demands;
 pub(crate) mod draft;
-mod env;
+pub(crate) mod env;
 mod fields;
 mod image_volumes;
 mod mesh;

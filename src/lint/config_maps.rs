@@ -14,6 +14,7 @@ use super::view::{list, text};
 use super::{Finding, keys};
 use crate::api::names::{KAGENTI, ROSSOCTL};
 use crate::api::object::Object;
+use crate::skill::config_map::plain_key;
 use crate::skill::frontmatter;
 use crate::yaml::Step;
 
@@ -26,7 +27,7 @@ const PREFIXES: [(&str, &str); 2] =
     [("kagenti.io/", KAGENTI.type_label), ("rossoctl.io/", ROSSOCTL.type_label)];
 
 pub(super) fn check(map: &Other<'_>, out: &mut Vec<Finding>) {
-    let object = Object(&map.value);
+    let object = Object(map.value);
     if map.id.name.ends_with(CARD) {
         card(map, out);
     }
@@ -59,7 +60,7 @@ fn card(map: &Other<'_>, out: &mut Vec<Finding>) {
         ));
         return;
     }
-    let Some(skills) = card_skills(&map.value) else {
+    let Some(skills) = card_skills(map.value) else {
         let why = match serde_json::from_str::<Value>(card) {
             Err(error) => format!("is no JSON: {error}"),
             Ok(_) => "is no JSON object with a list of skills".to_owned(),
@@ -117,7 +118,7 @@ fn skill(map: &Other<'_>, prefix: &str, out: &mut Vec<Finding>) {
 
 fn file_paths(map: &Other<'_>, annotation: &str, out: &mut Vec<Finding>) {
     let at: Vec<Step> = keys(&["metadata", "annotations", annotation]);
-    let Some(said) = Object(&map.value).annotation(annotation) else { return };
+    let Some(said) = Object(map.value).annotation(annotation) else { return };
     let Ok(Value::Object(paths)) = serde_json::from_str(said) else {
         let message = "is no JSON object of keys and paths, so that names of files are guessed";
         out.push(map.finding(&FILE_PATHS_MALFORMED, &at, message, ""));
@@ -146,50 +147,10 @@ fn file_paths(map: &Other<'_>, annotation: &str, out: &mut Vec<Finding>) {
     }
     // A key that a path of another comes to: as both were stored, one was lost.
     for (key, path) in paths.iter().filter_map(|(key, path)| Some((key, path.as_str()?))) {
-        let own = key_of(path);
+        let own = plain_key(path);
         if own != *key && paths.contains_key(&own) {
             let message = format!("the path {path} of {key} comes to the key {own}, which is another file's");
             out.push(map.finding(&KEY_COLLISION, &at, message, "rename one of the files"));
-        }
-    }
-}
-
-/// The key under which the backend stores a file (`_sanitize_configmap_key`).
-fn key_of(path: &str) -> String {
-    let kept = |char: char| char.is_alphanumeric() || matches!(char, '-' | '.' | '_');
-    let key: String = path
-        .chars()
-        .map(|char| {
-            if char == '/' {
-                '.'
-            } else if kept(char) {
-                char
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let key = key.trim_matches(['-', '.', '_']);
-    if key.is_empty() { "file".to_owned() } else { key.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key_of;
-
-    /// As the backend's function gives them.
-    #[test]
-    fn keys_are_those_of_the_backend() {
-        for (path, key) in [
-            ("SKILL.md", "SKILL.md"),
-            ("scripts/review.py", "scripts.review.py"),
-            (".env", "env"),
-            ("_a", "a"),
-            ("my file (1).txt", "my_file__1_.txt"),
-            ("../../etc/passwd", "etc.passwd"),
-            ("...", "file"),
-        ] {
-            assert_eq!(key_of(path), key, "{path}");
         }
     }
 }

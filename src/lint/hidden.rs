@@ -1,4 +1,5 @@
-//! Characters that nobody sees, in the documents that rules look at: texts in, findings with their places out.
+//! Characters that nobody sees, as they stand or by an escape of YAML or JSON, in the documents that rules look at: texts in,
+//! findings with their places out.
 //!
 //! What people write is not found: joiners in emoji and in scripts that need them, marks of direction in texts that run from
 //! right to left, the flags of regions, a byte-order mark in front.
@@ -12,7 +13,7 @@ use super::own::HIDDEN_CHARACTERS;
 use super::{Finding, Fix, Out, Words};
 use crate::api::object::{ObjectRef, Origin};
 use crate::yaml::emit::is_hidden;
-use crate::yaml::node::NodeKind;
+use crate::yaml::node::{NodeKind, ScalarStyle};
 use crate::yaml::{Document, Step, path};
 
 /// Findings of one document at most; the rest are counted.
@@ -31,7 +32,7 @@ pub(super) fn check(out: &mut Out<'_, '_>, others: &Others<'_>, words: &Words) {
     let mut found = Vec::new();
     for item in stream.asking().chain(&stream.workloads) {
         let document = stream.document(item.document());
-        if document.text.is_ascii() || !seen.insert(stream.place(item.document())) {
+        if !may_hide(document.text) || !seen.insert(stream.place(item.document())) {
             continue;
         }
         if !words.are_in(document.text) {
@@ -46,7 +47,7 @@ pub(super) fn check(out: &mut Out<'_, '_>, others: &Others<'_>, words: &Words) {
     }
     for other in &others.all {
         let (source, slice, document) = other.document();
-        if document.text.is_ascii() || !seen.insert((source, slice.start)) {
+        if !may_hide(document.text) || !seen.insert((source, slice.start)) {
             continue;
         }
         let sample = other.finding(&HIDDEN_CHARACTERS, &[], "", "");
@@ -67,8 +68,10 @@ fn in_text(
     place: &dyn Fn(usize, usize) -> (Origin, usize),
     out: &mut Vec<Finding>,
 ) {
-    let places = places(document.text);
-    for (offset, char) in places.iter().take(SHOWN) {
+    let mut places: Vec<(usize, char, &str)> =
+        places(document.text).into_iter().map(|(offset, char)| (offset, char, "")).collect();
+    places.extend(escaped(document).into_iter().map(|(offset, char)| (offset, char, ", by an escape")));
+    for (offset, char, how) in places.iter().take(SHOWN) {
         let (line, column) = document.position_of(*offset);
         let (origin, column) = place(line, column);
         let more = places.len() - SHOWN.min(places.len());
@@ -86,10 +89,68 @@ fn in_text(
             column,
             object: id.cloned(),
             field: field.map(|(steps, _)| path::display(&steps).to_string()).unwrap_or_default(),
-            message: format!("holds U+{:04X}, {}, which nobody sees{more}", *char as u32, kind(*char)),
+            message: format!("holds U+{:04X}, {}, which nobody sees{how}{more}", *char as u32, kind(*char)),
             help: String::new(),
             fix,
         });
+    }
+}
+
+/// Escapes by which YAML in double quotes, and JSON, can write such a character.
+const ESCAPES: [&str; 5] = ["\\u", "\\U", "\\x", "\\L", "\\P"];
+
+fn has_escape(text: &str) -> bool {
+    text.contains('\\') && ESCAPES.iter().any(|escape| text.contains(escape))
+}
+
+/// Whether a text can have such a character at all.
+fn may_hide(text: &str) -> bool {
+    !text.is_ascii() || has_escape(text)
+}
+
+/// Such characters that are written as escapes, with the offset of the scalar that has them.
+fn escaped(document: &Document<'_>) -> Vec<(usize, char)> {
+    let mut out = Vec::new();
+    if !has_escape(document.text) {
+        return out;
+    }
+    for (id, node) in (0..).zip(document.tree.nodes()) {
+        let raw = document.source(id);
+        if !matches!(node.kind, NodeKind::Scalar(_)) || !has_escape(raw) {
+            continue;
+        }
+        let Ok(Value::String(text)) = document.node_value(id) else { continue };
+        let mut found: Vec<char> = Vec::new();
+        if node.kind == NodeKind::Scalar(ScalarStyle::DoubleQuoted) {
+            found.extend(places(&text).into_iter().map(|(_, char)| char).filter(|char| !raw.contains(*char)));
+        }
+        // A card, a list of names: JSON in a text has escapes of its own.
+        if text.trim_start().starts_with(['{', '['])
+            && let Ok(json) = serde_json::from_str::<Value>(&text)
+        {
+            in_json(&json, &mut |inside| {
+                found.extend(
+                    places(inside).into_iter().map(|(_, char)| char).filter(|char| !text.contains(*char)),
+                );
+            });
+        }
+        out.extend(found.into_iter().map(|char| (node.start as usize, char)));
+    }
+    out
+}
+
+/// Each text of a value, and each key.
+fn in_json(value: &Value, each: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => each(text),
+        Value::Array(items) => items.iter().for_each(|item| in_json(item, each)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                each(key);
+                in_json(value, each);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -4,17 +4,14 @@
 use std::collections::HashMap;
 
 use memchr::memmem;
-use serde_json::Value;
 
 use super::own::{IGNORE_REASON, IGNORE_UNUSED};
 use super::rule::{self, Rule};
 use super::{Finding, keys};
 use crate::api::names::LINT_IGNORE;
 use crate::api::object::{Object, ObjectRef, Origin};
+use crate::manifest::objects;
 use crate::manifest::stream::Source;
-use crate::manifest::typed_list;
-use crate::yaml::split::Documents;
-use crate::yaml::{Document, Step};
 
 /// How a comment begins that ignores a rule.
 pub const COMMENT: &str = "kubectl-skills:ignore";
@@ -95,16 +92,11 @@ fn said(one: &Ignore, rule: &'static Rule, message: String) -> Finding {
         Scope::Lines(..) => None,
     };
     Finding {
-        rule,
-        level: rule.level,
         source: Some(one.source),
         origin: one.origin.clone(),
         column: one.column,
         object,
-        field: String::new(),
-        message,
-        help: String::new(),
-        fix: None,
+        ..Finding::alone(rule, rule.level, message, "")
     }
 }
 
@@ -158,45 +150,22 @@ fn annotations(index: usize, source: &Source, namespace: &str, out: &mut Vec<Ign
     if !holds(&source.text) {
         return;
     }
-    for (number, slice) in Documents::of(&source.text).enumerate() {
-        let text = slice.text(&source.text);
-        if !holds(text) {
-            continue;
-        }
-        let Ok(document) = Document::parse(text) else { continue };
-        let Ok(mut value) = document.to_value() else { continue };
-        typed_list::complete(&mut value);
-        walk(&value, &mut Vec::new(), &mut |value, steps| {
-            let Some(said) = Object(value).annotation(LINT_IGNORE) else { return };
-            let whole: Vec<Step> =
-                steps.iter().cloned().chain(keys(&["metadata", "annotations", LINT_IGNORE])).collect();
-            let (line, column) = document.position(document.deepest(&whole).0);
-            let (line, column) = slice.place(line, column);
+    let at = keys(&["metadata", "annotations", LINT_IGNORE]);
+    for parsed in objects::readable_where(source, holds) {
+        for object in parsed.objects() {
+            let Some(said) = Object(object.value).annotation(LINT_IGNORE) else { continue };
+            let (line, column) = object.place(&at);
             for part in said.split(';').map(str::trim).filter(|part| !part.is_empty()) {
                 let (rule, reason) = part.split_once(':').unwrap_or((part, ""));
                 out.push(Ignore {
                     rule: rule.trim().to_owned(),
                     reason: reason.trim().to_owned(),
-                    scope: Scope::Object(Object(value).reference_in(namespace)),
+                    scope: Scope::Object(Object(object.value).reference_in(namespace)),
                     source: index,
-                    origin: Origin { file: source.name.clone(), document: number + 1, line },
+                    origin: Origin { line, ..object.origin() },
                     column,
                     used: false,
                 });
-            }
-        });
-    }
-}
-
-fn walk(value: &Value, steps: &mut Vec<Step>, each: &mut dyn FnMut(&Value, &[Step])) {
-    let items = value.get("items").and_then(Value::as_array);
-    match items.filter(|_| Object(value).kind().ends_with("List")) {
-        None => each(value, steps),
-        Some(items) => {
-            for (index, item) in items.iter().enumerate() {
-                steps.extend([Step::from("items"), Step::from(index)]);
-                walk(item, steps, each);
-                steps.truncate(steps.len() - 2);
             }
         }
     }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::Out;
+use super::mounts::is_in;
 use super::others::Others;
 use super::own::PULL_SECRET;
 use super::view::{Delivery, Workload, list, text};
@@ -22,7 +23,7 @@ pub(super) fn check(workload: &Workload<'_>, others: &Others<'_>, out: &mut Out<
     }
     let namespace = &workload.item.id.namespace;
     let account = Some(text(pod, "serviceAccountName")).filter(|name| !name.is_empty()).unwrap_or("default");
-    let account = others.find("ServiceAccount", namespace, account).map(|account| &account.value);
+    let account = others.find("ServiceAccount", namespace, account).map(|account| account.value);
     let of = |value: &'_ Value| -> Vec<String> {
         list(value, "imagePullSecrets").iter().map(|one| text(one, "name").to_owned()).collect()
     };
@@ -30,7 +31,7 @@ pub(super) fn check(workload: &Workload<'_>, others: &Others<'_>, out: &mut Out<
     names.extend(account.map(of).unwrap_or_default());
     let mut logins = Vec::new();
     for name in &names {
-        match others.find("Secret", namespace, name).and_then(|secret| registries(&secret.value)) {
+        match others.find("Secret", namespace, name).and_then(|secret| registries(secret.value)) {
             Some(more) => logins.extend(more),
             None => return,
         }
@@ -87,8 +88,7 @@ fn covers(login: &str, registry: &str, repository: &str) -> bool {
     let version =
         |name: &str| path.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let path = ["v1", "v2"].into_iter().find_map(version).unwrap_or(path).trim_matches('/');
-    same && (path.is_empty()
-        || repository.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    same && (path.is_empty() || is_in(repository, path))
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! the same rules are asked here about what is written in the workload by hand.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::own::{
-    MOUNT_HIDES_IMAGE, MOUNT_NESTED, PULL_POLICY_STALE, SANDBOX_NO_RESTART, SUB_PATH_FILE, SUB_PATH_RUNTIME,
+    MOUNT_HIDES_IMAGE, MOUNT_NESTED, MOUNT_WITHOUT_VOLUME, PULL_POLICY_STALE, SANDBOX_NO_RESTART,
+    SUB_PATH_FILE, SUB_PATH_RUNTIME, VOLUME_UNMOUNTED,
 };
 use super::rule;
 use super::view::{Delivery, Use, Workload, list, text};
@@ -33,7 +35,73 @@ pub(super) fn check(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
         hides(workload, one, out);
         nested(workload, index, out);
     }
+    unpaired(workload, out);
     sandbox(workload, out);
+}
+
+/// The lists of containers of a pod.
+const CONTAINERS: [&str; 2] = ["containers", "initContainers"];
+
+/// All mounts of a pod: the list of containers, the container's and the mount's index, and the mount.
+fn mounts(pod: &Value) -> impl Iterator<Item = (&'static str, usize, usize, &Value)> {
+    CONTAINERS.into_iter().flat_map(move |key| {
+        list(pod, key).iter().enumerate().flat_map(move |(container, value)| {
+            let mounts = list(value, "volumeMounts").iter().enumerate();
+            mounts.map(move |(index, mount)| (key, container, index, mount))
+        })
+    })
+}
+
+/// Mounts of skills for which the pod has no volume, and volumes of skills that nothing mounts. What a render mends is not found.
+fn unpaired(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
+    let value = workload.after.unwrap_or(workload.value);
+    let (Some(pod), Some(after)) = (workload.pod(), workload.pod_of(value)) else { return };
+    let is_named = workload.of_skills();
+    let is_delivered = |name: &str| workload.uses.iter().any(|one| one.volume == name);
+    let claims = value.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+    let claims = claims.into_iter().flatten().filter_map(|claim| claim.get("metadata"));
+    let there: HashSet<&str> =
+        list(after, "volumes").iter().chain(claims).map(|one| text(one, "name")).collect();
+    for (key, container, index, mount) in mounts(pod) {
+        let (name, path) = (text(mount, "name"), text(mount, "mountPath"));
+        let stays = || mounts(after).any(|(.., other)| other == mount);
+        if (name.starts_with(SKILL_VOLUME_PREFIX) || is_named(path))
+            && !there.contains(name)
+            && !is_delivered(name)
+            && stays()
+        {
+            let message =
+                format!("mounts the volume {name} at {path}, and the pod has no volume of that name");
+            let at = workload.in_pod(&[
+                key.into(),
+                container.into(),
+                "volumeMounts".into(),
+                index.into(),
+                "name".into(),
+            ]);
+            out.add(
+                &MOUNT_WITHOUT_VOLUME,
+                workload.item,
+                &at,
+                message,
+                "add the volume, or take the mount out",
+            );
+        }
+    }
+    let mounted: HashSet<&str> = mounts(after).map(|(.., mount)| text(mount, "name")).collect();
+    for (index, volume) in list(pod, "volumes").iter().enumerate() {
+        let name = text(volume, "name");
+        if name.starts_with(SKILL_VOLUME_PREFIX)
+            && volume.get("image").is_some_and(Value::is_object)
+            && there.contains(name)
+            && !mounted.contains(name)
+            && !is_delivered(name)
+        {
+            let message = format!("volume {name} has a skill, and no container mounts it");
+            let at = workload.in_pod(&["volumes".into(), index.into(), "name".into()]);
+            out.add(&VOLUME_UNMOUNTED, workload.item, &at, message, "mount it, or take it out");
+        }
+    }
 }
 
 /// The verdict's rules about a skill, for a volume that no list asks for.
@@ -94,7 +162,7 @@ fn sub_path(workload: &Workload<'_>, one: &Use<'_>, out: &mut Out<'_, '_>) {
 }
 
 /// Whether a normalized path is another one or in it.
-fn is_in(path: &str, folder: &str) -> bool {
+pub(super) fn is_in(path: &str, folder: &str) -> bool {
     folder == "/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

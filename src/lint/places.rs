@@ -4,18 +4,20 @@
 use serde_json::Value;
 
 use super::config_maps::card_skills;
+use super::mounts::is_in;
 use super::others::{CARD, Others};
 use super::own::{
     ANNOTATION_EXTRA, ANNOTATION_MALFORMED, ANNOTATION_MISSES, ANNOTATION_OTHER_GROUP, CARD_MISSES,
     SKILL_FOLDERS_EXTRA, SKILL_FOLDERS_MISS, SKILL_TWICE, TYPE_LABEL,
 };
-use super::view::{Use, Workload, base, folders, list, paths, text};
+use super::view::{Use, Workload, base, folders, list, text};
 use super::{Out, keys};
 use crate::api::names::{KAGENTI, MANAGED_BY, Names, ROSSOCTL};
 use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 use crate::go::json::string_array;
 use crate::go::strings::string_list;
+use crate::plan::env::{paths, unique};
 use crate::validate::preflight::normalized;
 use crate::yaml::Step;
 
@@ -46,7 +48,7 @@ fn annotation(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
             (Err(why), _) => {
                 let message = format!("is no JSON array of names: {why}");
                 let names_of: Vec<&str> = unique(standing(workload).map(|one| &*one.name));
-                if names_of.is_empty() || workload.is_planned {
+                if names_of.is_empty() || workload.is_planned() {
                     out.add(
                         &ANNOTATION_MALFORMED,
                         workload.item,
@@ -89,7 +91,7 @@ fn annotation(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
     let text = all.iter().find(|(known, _)| known.skills == names.skills).map(|(_, text)| *text);
     let Ok(named) = text.map_or(Ok(Vec::new()), string_list) else { return };
     misses(workload, names, text, &named, out);
-    if text.is_some() && !workload.is_planned {
+    if text.is_some() && !workload.is_planned() {
         extra(workload, &at(names), &named, out);
     }
 }
@@ -176,16 +178,13 @@ fn skill_folders(workload: &Workload<'_>, index: usize, container: &Value, out: 
     let mounts = list(container, "volumeMounts");
     let is_mounted = |path: &str| {
         let path = normalized(path);
-        let around = |mount: &str| {
-            let mount = normalized(mount);
-            path == mount || path.strip_prefix(&*mount).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let around = |mount: &str| is_in(&path, &normalized(mount));
         mounts.iter().any(|mount| around(text(mount, "mountPath")))
             || workload.uses.iter().any(|one| one.container == index && around(one.path))
             || workload.uses.iter().any(|one| normalized(one.path).starts_with(&format!("{path}/")))
     };
     let extra: Vec<&str> = unique(paths(value).filter(|path| !is_mounted(path)));
-    if !extra.is_empty() && !workload.is_planned {
+    if !extra.is_empty() && !workload.is_planned() {
         let message = format!("names {}, where nothing is mounted", extra.join(", "));
         out.add(
             &SKILL_FOLDERS_EXTRA,
@@ -204,7 +203,7 @@ fn card(workload: &Workload<'_>, others: &Others<'_>, out: &mut Out<'_, '_>) {
     let id = &workload.item.id;
     let Some(card) = others.find("ConfigMap", &id.namespace, &format!("{}{CARD}", id.name)) else { return };
     // One that cannot be read is an error of its own.
-    let Some(skills) = card_skills(&card.value) else { return };
+    let Some(skills) = card_skills(card.value) else { return };
     let is_listed = |one: &Use<'_>| {
         skills.iter().any(|skill| {
             ["id", "name"].iter().any(|key| [&*one.name, base(one.path)].contains(&text(skill, key)))
@@ -261,14 +260,4 @@ fn type_label(workload: &Workload<'_>, out: &mut Out<'_, '_>) {
 
 fn is_or_are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
-}
-
-fn unique<'t>(all: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
-    let mut out = Vec::new();
-    for one in all {
-        if !out.contains(&one) {
-            out.push(one);
-        }
-    }
-    out
 }

@@ -37,6 +37,8 @@ pub struct Rule {
     pub level: Level,
     /// Whether `--fix` mends it.
     pub fix: bool,
+    /// Why it does not, as a part of a sentence; empty where it does.
+    pub unfixed: &'static str,
     /// What it finds, in one line without a final stop.
     pub summary: &'static str,
     /// Why that matters.
@@ -50,10 +52,11 @@ pub struct Rule {
 impl Rule {
     /// The page of a rule.
     pub fn page(&self) -> String {
-        let Self { id, level, fix, summary, why, mend, source } = self;
-        let fix = if *fix { "; `--fix` mends it" } else { "" };
+        let Self { id, level, fix, unfixed, summary, why, mend, source } = self;
+        let fixes = if *fix { "; `--fix` mends it" } else { "" };
+        let leaves = if *fix { String::new() } else { format!(" `--fix` leaves it: {unfixed}.") };
         format!(
-            "## {id}\n\n{}{fix}: {summary}.\n\n**Why:** {why}\n\n**Mend:** {mend}\n\nSource: {source}.\n",
+            "## {id}\n\n{}{fixes}: {summary}.\n\n**Why:** {why}\n\n**Mend:** {mend}{leaves}\n\nSource: {source}.\n",
             level.name()
         )
     }
@@ -101,15 +104,16 @@ const PAGES_HEAD: &str = "\
 |---|---|---|---|
 ";
 
-/// Declares rules and the list of them.
+/// Declares rules and the list of them. After the level: `fix`, or why there is none.
 macro_rules! rules {
-    ($($name:ident = $id:literal $level:ident $($fix:ident)? { $summary:expr, $why:expr, $mend:expr, $source:expr $(,)? })*) => {
+    ($($name:ident = $id:literal $level:ident $fix:ident { $summary:expr, $why:expr, $mend:expr, $source:expr $(,)? })*) => {
         $(
             #[doc = $summary]
             pub(in crate::lint) static $name: $crate::lint::rule::Rule = $crate::lint::rule::Rule {
                 id: $id,
                 level: $crate::lint::rule::Level::$level,
-                fix: rules!(@fix $($fix)?),
+                fix: rules!(@unfixed $fix).is_empty(),
+                unfixed: rules!(@unfixed $fix),
                 summary: $summary,
                 why: $why,
                 mend: $mend,
@@ -119,8 +123,10 @@ macro_rules! rules {
         /// All of them, as they are listed.
         pub(in crate::lint) static RULES: [&$crate::lint::rule::Rule; [$($id),*].len()] = [$(&$name),*];
     };
-    (@fix fix) => { true };
-    (@fix) => { false };
+    (@unfixed fix) => { "" };
+    (@unfixed choice) => { "more than one change would mend it" };
+    (@unfixed author) => { "what to write only its author knows" };
+    (@unfixed outside) => { "what has to change is not in the manifests" };
 }
 pub(super) use rules;
 

@@ -2,17 +2,19 @@
 //! places where it is written.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::api::names::{KAGENTI, Names, ROSSOCTL, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use crate::api::agent_runtime::Skill;
+use crate::api::names::{KAGENTI, Names, ROSSOCTL, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
-use crate::api::skill_binding::{Delivery as BindingDelivery, SkillBindingSpec};
+use crate::api::skill_binding::Delivery as BindingDelivery;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::go::strings::string_list;
 use crate::manifest::render::PlannedRuntime;
 use crate::manifest::stream::{Item, Lead, Stream};
+use crate::plan::bindings::Binding;
+use crate::plan::env::{paths, position};
 use crate::validate::findings::skill_path;
 use crate::yaml::Step;
 
@@ -76,41 +78,36 @@ pub(super) struct Workload<'a> {
     pub kind: WorkloadKind,
     /// The AgentRuntime or SkillBinding that leads its plan.
     pub lead: Option<&'a Item>,
-    /// Whether a render would write something.
-    pub is_planned: bool,
+    /// The SkillBindings whose skills its pods get as they are created.
+    pub for_pods: Vec<(&'a Item, &'a Binding)>,
+    /// What a render would make of it, where it would write something.
+    pub after: Option<&'a Value>,
     pub uses: Vec<Use<'a>>,
 }
 
-/// Where skills of SkillBindings are written: by namespace, name and path, the index of the binding and of the skill.
-#[derive(Default)]
-pub(super) struct BindingSkills {
-    places: HashMap<(String, String, String), (usize, usize)>,
-    for_pods: HashMap<usize, SkillBindingSpec>,
-}
+/// The SkillBindings of a stream by their indexes there; one that cannot be read is an error of its own.
+pub(super) struct ReadBindings(Vec<Option<Binding>>);
 
-impl BindingSkills {
+impl ReadBindings {
     pub(super) fn of(stream: &Stream<'_>) -> Self {
-        let mut out = Self::default();
-        for (index, item) in stream.bindings.iter().enumerate() {
-            // One that cannot be read is an error of its own.
-            let Ok(object) = stream.object(item) else { continue };
-            let Ok(spec) = SkillBindingSpec::from_object(&object) else { continue };
-            for (skill_index, skill) in spec.skills.iter().enumerate() {
-                let key = (item.id.namespace.clone(), skill.name.clone(), skill.mount_path.clone());
-                out.places.insert(key, (index, skill_index));
-            }
-            if spec.delivery == BindingDelivery::Pod {
-                out.for_pods.insert(index, spec);
-            }
-        }
-        out
+        let read = |item: &Item| {
+            let object = stream.object(item).ok()?;
+            Binding::of(item.id.clone(), item.origin.clone(), &object).ok()
+        };
+        Self(stream.bindings.iter().map(read).collect())
     }
 
-    fn place(&self, namespace: &str, name: &str, path: &str) -> Option<(usize, usize)> {
-        if self.places.is_empty() {
-            return None;
-        }
-        self.places.get(&(namespace.to_owned(), name.to_owned(), path.to_owned())).copied()
+    /// Those about a workload that stay, with their items: the one that leads its plan, then those that add to it.
+    fn about<'a>(&'a self, stream: &'a Stream<'_>, one: &PlannedRuntime) -> Vec<(&'a Item, &'a Binding)> {
+        let lead = match one.lead {
+            Lead::Binding(index) => Some(index),
+            _ => None,
+        };
+        lead.into_iter()
+            .chain(one.bindings.iter().copied())
+            .filter_map(|index| Some((&stream.bindings[index], self.0[index].as_ref()?)))
+            .filter(|(_, binding)| !binding.deleting)
+            .collect()
     }
 }
 
@@ -122,6 +119,12 @@ pub(super) fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
 /// The text of a field; empty where there is none.
 pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The index of the container of a name.
+fn container_of(containers: &[Value], name: Option<&str>) -> Option<usize> {
+    let name = name?;
+    containers.iter().position(|container| text(container, "name") == name)
 }
 
 /// The last part of a path.
@@ -136,12 +139,12 @@ impl<'a> Workload<'a> {
         stream: &'a Stream<'_>,
         (item, value): (&'a Item, &'a Value),
         plan: Option<&'a PlannedRuntime>,
-        (bindings, kinds): (&'a BindingSkills, Kinds),
+        (bindings, kinds): (&'a ReadBindings, Kinds),
     ) -> Option<Self> {
         let kind = kinds.of(&item.id)?;
-        let is_planned = plan.is_some_and(|one| one.plan.desired().is_some());
+        let after = plan.and_then(|one| one.plan.desired());
         let lead = plan.map(|one| stream.lead(one.lead));
-        let mut out = Self { item, value, kind, lead, is_planned, uses: Vec::new() };
+        let mut out = Self { item, value, kind, lead, for_pods: Vec::new(), after, uses: Vec::new() };
         if let Some(plan) = plan {
             out.add_planned(stream, plan, bindings);
         }
@@ -149,65 +152,61 @@ impl<'a> Workload<'a> {
         Some(out)
     }
 
-    fn add_planned(&mut self, stream: &'a Stream<'_>, one: &'a PlannedRuntime, bindings: &'a BindingSkills) {
-        let named = one.plan.container.as_deref();
-        let container = self
-            .containers()
-            .iter()
-            .position(|container| Some(text(container, "name")) == named)
-            .unwrap_or(0);
+    fn add_planned(&mut self, stream: &'a Stream<'_>, one: &'a PlannedRuntime, bindings: &'a ReadBindings) {
+        if matches!(one.lead, Lead::Workload(_)) {
+            return;
+        }
         let lead = stream.lead(one.lead);
-        let mut own = 0;
-        for planned in &one.plan.skills {
-            let skill = &planned.skill;
-            let place = bindings.place(&self.item.id.namespace, &skill.name, &skill.mount_path);
-            let written = match place {
-                Some((binding, index)) => Written::List(&stream.bindings[binding], index),
-                None => {
-                    own += 1;
-                    Written::List(lead, own - 1)
-                }
-            };
+        let about = bindings.about(stream, one);
+        let containers = self.containers();
+        let container = container_of(containers, one.plan.container.as_deref()).unwrap_or(0);
+        let mut add = |skill: &'a Skill, volume, (delivery, container), written| {
             self.uses.push(Use {
                 name: Cow::Borrowed(&skill.name),
                 image: &skill.image,
                 pull_policy: &skill.pull_policy,
                 path: &skill.mount_path,
                 sub_path: &skill.sub_path,
-                delivery: Delivery::Image,
+                delivery,
                 container,
-                volume: Cow::Borrowed(&planned.volume),
+                volume,
                 written,
             });
+        };
+        // A plan has the skills of who leads it first, then those that SkillBindings add.
+        let in_template = |binding: &Binding| binding.spec.delivery != BindingDelivery::Pod;
+        let listed: Vec<(&Item, usize, &Skill)> = about
+            .iter()
+            .filter(|(item, binding)| in_template(binding) && !std::ptr::eq(*item, lead))
+            .flat_map(|(item, binding)| {
+                binding.spec.skills.iter().enumerate().map(|(index, skill)| (*item, index, skill))
+            })
+            .collect();
+        let own = one.plan.skills.len().saturating_sub(listed.len());
+        for (index, planned) in one.plan.skills.iter().enumerate() {
+            let skill = &planned.skill;
+            let added = index.checked_sub(own).and_then(|at| listed.get(at));
+            let written = match added.filter(|(.., known)| known.name == skill.name) {
+                Some((item, at, _)) => Written::List(item, *at),
+                None => Written::List(lead, index),
+            };
+            add(skill, Cow::Borrowed(&planned.volume), (Delivery::Image, container), written);
         }
-        let Lead::Binding(index) = one.lead else { return };
-        let Some(spec) = bindings.for_pods.get(&index) else { return };
-        for (index, skill) in spec.skills.iter().enumerate() {
-            self.uses.push(Use {
-                name: Cow::Borrowed(&skill.name),
-                image: &skill.image,
-                pull_policy: &skill.pull_policy,
-                path: &skill.mount_path,
-                sub_path: &skill.sub_path,
-                delivery: Delivery::Pod,
-                container,
-                volume: Cow::Owned([SKILL_VOLUME_PREFIX, &skill.name].concat()),
-                written: Written::List(lead, index),
-            });
+        let for_pods: Vec<_> = about.into_iter().filter(|(_, binding)| !in_template(binding)).collect();
+        for (item, binding) in &for_pods {
+            let own = binding.spec.container.as_deref();
+            let at = container_of(containers, own).unwrap_or(container);
+            for (index, skill) in binding.spec.skills.iter().enumerate() {
+                let volume = Cow::Owned([SKILL_VOLUME_PREFIX, &skill.name].concat());
+                add(skill, volume, (Delivery::Pod, at), Written::List(item, index));
+            }
         }
+        self.for_pods = for_pods;
     }
 
     fn add_standing(&mut self) {
         let Some(pod) = self.pod() else { return };
-        let folders: Vec<&str> =
-            self.containers().iter().filter_map(folders).flat_map(|(_, value)| paths(value)).collect();
-        let names = self.annotations().find_map(|(_, text)| string_list(text).ok()).unwrap_or_default();
-        let is_named = |path: &str| {
-            let folder = path.trim_end_matches('/');
-            folders.iter().any(|known| known.trim_end_matches('/') == folder)
-                || names.iter().any(|name| name == base(path))
-                || path.split('/').any(|part| part == "skills")
-        };
+        let is_named = self.of_skills();
         for (volume_index, volume) in list(pod, "volumes").iter().enumerate() {
             let name = text(volume, "name");
             let delivery = if volume.get("image").is_some_and(Value::is_object) {
@@ -253,10 +252,32 @@ impl<'a> Workload<'a> {
         }
     }
 
+    /// Whether a path is that of a skill: named in `SKILL_FOLDERS` or in the annotation, or below a folder `skills`.
+    pub(super) fn of_skills(&self) -> impl Fn(&str) -> bool + use<'a> {
+        let folders: Vec<&str> =
+            self.containers().iter().filter_map(folders).flat_map(|(_, value)| paths(value)).collect();
+        let names = self.annotations().find_map(|(_, text)| string_list(text).ok()).unwrap_or_default();
+        move |path| {
+            let folder = path.trim_end_matches('/');
+            folders.iter().any(|known| known.trim_end_matches('/') == folder)
+                || names.iter().any(|name| name == base(path))
+                || path.split('/').any(|part| part == "skills")
+        }
+    }
+
     /// Its pod; `None` if the template has none.
     pub(super) fn pod(&self) -> Option<&'a Value> {
-        let value: &'a Value = self.value;
+        self.pod_of(self.value)
+    }
+
+    /// The pod of a state of it.
+    pub(super) fn pod_of(&self, value: &'a Value) -> Option<&'a Value> {
         self.kind.paths().pod.iter().try_fold(value, |at, key| at.get(key))
+    }
+
+    /// Whether a render would write something.
+    pub(super) fn is_planned(&self) -> bool {
+        self.after.is_some()
     }
 
     /// The containers of its pod.
@@ -277,7 +298,7 @@ impl<'a> Workload<'a> {
     }
 
     /// The skills annotations that it has, of either naming scheme.
-    pub(super) fn annotations(&self) -> impl Iterator<Item = (&'static Names, &'a str)> {
+    pub(super) fn annotations(&self) -> impl Iterator<Item = (&'static Names, &'a str)> + use<'a> {
         let value: &'a Value = self.value;
         [&KAGENTI, &ROSSOCTL]
             .into_iter()
@@ -356,11 +377,6 @@ impl<'a> Use<'a> {
 /// Index and value of `SKILL_FOLDERS` in a container, where it is written there.
 pub(super) fn folders(container: &Value) -> Option<(usize, &str)> {
     let env = list(container, "env");
-    let index = env.iter().rposition(|variable| text(variable, "name") == SKILL_FOLDERS)?;
+    let index = position(env)?;
     Some((index, env[index].get("value")?.as_str()?))
-}
-
-/// The paths of `SKILL_FOLDERS`.
-pub(super) fn paths(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(str::trim).filter(|path| !path.is_empty())
 }

@@ -158,4 +158,14 @@ impl Object<'_> {
     pub fn origin(&self) -> Origin {
         Origin { line: self.place(&[]).0, ..self.parsed.origin.clone() }
     }
+
+    /// Its document, and where that stands in the file.
+    pub(crate) fn document(&self) -> (&DocumentSlice, &Document<'_>) {
+        (&self.parsed.slice, &self.parsed.document)
+    }
+
+    /// Whether it is an item of a list.
+    pub(crate) fn is_in_list(&self) -> bool {
+        !self.path.is_empty()
+    }
 }

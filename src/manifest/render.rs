@@ -92,6 +92,8 @@ impl Settings {
 pub struct PlannedRuntime {
     /// The AgentRuntime or SkillBinding that leads it.
     pub lead: Lead,
+    /// The SkillBindings that add to it, in order, as indexes of [`Stream::bindings`].
+    pub bindings: Vec<usize>,
     /// Index in [`Stream::workloads`]; `None` if the target is not there.
     pub workload: Option<usize>,
     /// The workload before; none in a plan that is only to be edited.
@@ -455,7 +457,8 @@ impl<'p, 's> Planner<'p, 's> {
         {
             self.written.insert(found, desired.clone());
         }
-        let planned = PlannedRuntime { lead: order.lead, workload: found, before, plan, runtime_after };
+        let (lead, bindings) = (order.lead, order.items.clone());
+        let planned = PlannedRuntime { lead, bindings, workload: found, before, plan, runtime_after };
         Some((planned, in_part == Some(true)))
     }
 

@@ -14,11 +14,13 @@ use crate::api::names::SKILL_FOLDERS;
 pub(super) const NOT_A_VALUE: &str =
     "the value of SKILL_FOLDERS comes from elsewhere (valueFrom), so no paths can be added to it";
 
-pub(super) fn paths(value: &str) -> impl Iterator<Item = &str> {
+/// The paths of a value.
+pub(crate) fn paths(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|path| !path.is_empty())
 }
 
-fn position(env: &[Value]) -> Option<usize> {
+/// The index of the variable that counts: the last one.
+pub(crate) fn position(env: &[Value]) -> Option<usize> {
     env.iter().rposition(|variable| variable.get("name").and_then(Value::as_str) == Some(SKILL_FOLDERS))
 }
 
@@ -103,7 +105,8 @@ pub(super) fn ends_with(env: &[Value], ours: &[String]) -> bool {
         && all[all.len() - ours.len()..].iter().zip(ours).all(|(a, b)| a == b)
 }
 
-fn unique<'p>(all: impl Iterator<Item = &'p str>) -> Vec<&'p str> {
+/// Each of these once, in order.
+pub(crate) fn unique<'p>(all: impl Iterator<Item = &'p str>) -> Vec<&'p str> {
     let mut seen = HashSet::new();
     all.filter(|path| seen.insert(*path)).collect()
 }

@@ -200,8 +200,8 @@ fn folders_and_files(files: &BTreeMap<String, Vec<u8>>, problems: &mut Vec<Probl
     }
 }
 
-/// The key that upstream makes of a path; `None` where the API server would refuse it.
-fn key_of(path: &str) -> Option<String> {
+/// The key that upstream makes of a path (`_sanitize_configmap_key`).
+pub(crate) fn plain_key(path: &str) -> String {
     let key: String = path
         .chars()
         .map(|c| match c {
@@ -211,10 +211,15 @@ fn key_of(path: &str) -> Option<String> {
         })
         .collect();
     let key = key.trim_matches(|c| "-._".contains(c));
-    let key = if key.is_empty() { "file" } else { key };
+    if key.is_empty() { "file".to_owned() } else { key.to_owned() }
+}
+
+/// The same; `None` where the API server would refuse it.
+fn key_of(path: &str) -> Option<String> {
+    let key = plain_key(path);
     let is_valid = key.len() <= MOST_KEY
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    is_valid.then(|| key.to_owned())
+    is_valid.then_some(key)
 }
 
 /// The ConfigMap of a skill, as upstream writes it; what is no text goes to `binaryData`, which upstream does not show.

@@ -18,6 +18,7 @@ mod hostile_images;
 mod in_place_stress;
 mod left_out;
 mod lint;
+mod lint_verdicts;
 mod live_removal;
 mod locked;
 mod migrate;

@@ -33,3 +33,28 @@ fn what_is_in_the_images_is_linted() {
     work.names(&[work.image("gone")]);
     assert_eq!(work.run(&["lint", "-f", "m", "--images", "-q"]).code, 4);
 }
+
+/// A registry that counts pulls is asked as often with `--fix` as without.
+#[test]
+fn a_second_look_after_fixes_asks_no_registry() {
+    let model = Arc::new(Model::default());
+    let server = healthy(&model);
+    let work = Work::new(&server.host);
+    work.pushed("1.0.0", "");
+    let deployment = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: hand, annotations: {{kagenti.io/skills: '[]'}}}}\nspec: {{template: \
+         {{spec: {{containers: [{{name: agent, image: a, volumeMounts: [{{name: skill-pdf, mountPath: /skills/pdf}}]}}], volumes: \
+         [{{name: skill-pdf, image: {{reference: '{}'}}}}]}}}}}}\n",
+        work.image("1.0.0")
+    );
+    std::fs::write(work.folder.path().join("m/b.yaml"), deployment).expect("a manifest");
+    let asked = |args: &[&str], code: i32| {
+        let before = server.requests().len();
+        let said = work.run(&[&["lint", "-f", "m", "--images", "-q"], args].concat());
+        assert_eq!(said.code, code, "{said:?}");
+        server.requests().len() - before
+    };
+    let plain = asked(&[], 1);
+    assert!(plain > 0);
+    assert_eq!(asked(&["--fix"], 0), plain);
+}

@@ -26,6 +26,19 @@ fn as_rust(out: &mut String, c: char) {
     out.extend(c.escape_default());
 }
 
+/// Percent-encoding of all but unreserved characters (RFC 3986) and those that are to stay.
+pub fn percent_encoded(text: &str, stay: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || stay.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// One message as one line: its line ends are escaped as well, so that no value begins a line of its own.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, &[], as_rust)

@@ -20,6 +20,8 @@ pub(super) struct Order {
     pub workload: Option<usize>,
     /// The SkillBindings that add to it, as indexes of [`Bindings::all`].
     pub bindings: Vec<usize>,
+    /// The same, as indexes of [`Stream::bindings`].
+    pub items: Vec<usize>,
 }
 
 /// The SkillBindings of a stream that can be read.
@@ -86,7 +88,8 @@ pub(super) fn of(
                 (Lead::Binding(index), workload.or_else(|| found(&stream.bindings[index])))
             }
         };
-        out.push(Order { lead, workload, bindings });
+        let items = bindings.iter().filter_map(|index| leading[*index]).collect();
+        out.push(Order { lead, workload, bindings, items });
     }
     let mut unreadable: Vec<usize> = index_of.into_values().collect();
     unreadable.sort_unstable();
@@ -94,6 +97,7 @@ pub(super) fn of(
         lead: Lead::Binding(index),
         workload: None,
         bindings: Vec::new(),
+        items: Vec::new(),
     }));
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }

@@ -33,7 +33,12 @@ pub(super) fn find(
     for (index, item) in unclaimed.filter(|(_, item)| !claims.has(&orders::workload_key(item))) {
         let message = if let Some((skills, recorded)) = left(stream, options, bindings, item) {
             if options.remove && recorded {
-                out.push(Order { lead: Lead::Workload(index), workload: Some(index), bindings: Vec::new() });
+                out.push(Order {
+                    lead: Lead::Workload(index),
+                    workload: Some(index),
+                    bindings: Vec::new(),
+                    items: Vec::new(),
+                });
                 continue;
             }
             let way = match (options.remove, recorded) {

@@ -3,16 +3,20 @@
 
 mod bindings;
 
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use http::Method;
-use kubectl_skills::api::image_volume::{self, KnownBad, Runtime, Stage};
+use kubectl_skills::api::image_volume::{self, Stage};
 use kubectl_skills::api::names::KAGENTI;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::install::rbac::Need;
+use kubectl_skills::lint::nodes;
+use kubectl_skills::lint::rule::Level;
 use serde_json::{Value, json};
 
-use super::discovery::dialect;
+use super::discovery::{Dialect, dialect};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, DEPLOYMENTS};
 use super::requests::Requests;
@@ -33,6 +37,22 @@ pub enum State {
 }
 
 impl State {
+    /// The state of what a rule of `lint` finds, or does not.
+    pub fn of(level: Option<Level>) -> Self {
+        match level {
+            None => Self::Ok,
+            Some(Level::Note) => Self::Unknown,
+            Some(Level::Warning) => Self::Warning,
+            Some(Level::Error) => Self::Failed,
+        }
+    }
+
+    /// How much it matters to `lint`.
+    pub fn level(self) -> Option<Level> {
+        let levels = [Level::Note, Level::Warning, Level::Error];
+        levels.into_iter().find(|level| Self::of(Some(*level)) == self)
+    }
+
     /// Name in the output.
     pub fn name(self) -> &'static str {
         match self {
@@ -79,52 +99,86 @@ pub struct Cluster<'a> {
     pub chosen: Option<&'static Profile>,
     /// Namespace of the operator, if given.
     pub operator_namespace: Option<&'a str>,
+    /// The dialect, where it was asked for already.
+    pub dialect: Option<Result<Dialect, ClusterError>>,
 }
 
-/// Asks all questions.
+/// Questions about one thing.
+pub struct Section {
+    /// What they are about.
+    pub about: &'static str,
+    /// The answers.
+    pub rows: Vec<Row>,
+}
+
+fn section(about: &'static str, rows: impl IntoIterator<Item = Row>) -> Section {
+    Section { about, rows: rows.into_iter().collect() }
+}
+
+/// Asks all questions at once, and passes on what is known, section by section in their order.
 ///
 /// # Errors
-/// Only where there is no connection, or the server does not know who asks.
-pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
+/// There is no connection, or the server does not know who asks; or what is passed on cannot be taken.
+pub async fn examine<E: From<ClusterError>>(
+    cluster: &Cluster<'_>,
+    mut found: impl FnMut(Section) -> Result<(), E>,
+) -> Result<(), E> {
     let requests = cluster.requests;
     let version = requests.get("/version", "read the server's version").await?;
-    let mut rows = Vec::new();
     let text = version.as_ref().and_then(|version| version.get("gitVersion")?.as_str()).unwrap_or_default();
-    let minor = image_volume::version(text).map(|(_, minor)| minor);
-    let stage = minor.map(Stage::of);
-    rows.push(match stage {
-        None => row("server version", State::Unknown, text, ""),
-        Some(Stage::Absent) => row(
-            "server version",
-            State::Failed,
-            text,
-            "image volumes need Kubernetes 1.31, and 1.35 to have them by default",
-        ),
-        Some(stage) => row(
-            "server version",
-            if stage.on_by_default() { State::Ok } else { State::Warning },
-            format!("{text}: ImageVolume is {}", stage.describe()),
+    let stage = image_volume::version(text).map(|(_, minor)| Stage::of(minor));
+    let server = async {
+        let (kept, kept_in_pods) = tokio::join!(survival(cluster, stage), survival_in_pods(cluster, stage));
+        vec![section("SERVER", [server_version(text, stage), kept, kept_in_pods])]
+    };
+    let namespace = async {
+        let (pod_security, openshift) = tokio::join!(pod_security(cluster, stage), openshift(requests));
+        vec![section("NAMESPACE", std::iter::once(pod_security).chain(openshift))]
+    };
+    let nodes = async { vec![section("NODES", nodes(requests, stage).await)] };
+    let all: [LocalBoxFuture<'_, Vec<Section>>; 4] =
+        [server.boxed_local(), lists(cluster).boxed_local(), nodes.boxed_local(), namespace.boxed_local()];
+    let mut all: FuturesOrdered<_> = all.into_iter().collect();
+    while let Some(sections) = all.next().await {
+        sections.into_iter().filter(|section| !section.rows.is_empty()).try_for_each(&mut found)?;
+    }
+    Ok(())
+}
+
+fn server_version(text: &str, stage: Option<Stage>) -> Row {
+    const CHECK: &str = "server version";
+    match stage {
+        None => row(CHECK, State::Unknown, text, ""),
+        Some(Stage::Absent) => {
+            let mend = "image volumes need Kubernetes 1.31, and 1.35 to have them by default";
+            row(CHECK, State::Failed, text, mend)
+        }
+        Some(stage) => {
+            let found = format!("{text}: ImageVolume is {}", stage.describe());
             if stage.on_by_default() {
-                ""
-            } else {
-                "start API server and kubelets with --feature-gates=ImageVolume=true, or use 1.35 or later"
-            },
-        ),
-    });
-    // All that hangs on nothing but the version is asked at once.
-    let (kept, kept_in_pods, bindings, found, nodes, pod_security, openshift) = tokio::join!(
-        survival(cluster, stage),
-        survival_in_pods(cluster, stage),
-        bindings::are_served(requests),
-        dialect(requests, cluster.chosen),
-        nodes(requests, stage),
-        pod_security(cluster, stage),
-        openshift(requests),
-    );
-    rows.extend([kept, kept_in_pods]);
+                return row(CHECK, State::Ok, found, "");
+            }
+            let mend =
+                "start API server and kubelets with --feature-gates=ImageVolume=true, or use 1.35 or later";
+            row(CHECK, State::Warning, found, mend)
+        }
+    }
+}
+
+/// What the lists of skills need: AgentRuntimes, their operator and rights; SkillBindings.
+async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
+    let requests = cluster.requests;
+    let asked = async {
+        match &cluster.dialect {
+            Some(known) => known.clone(),
+            None => dialect(requests, cluster.chosen).await,
+        }
+    };
+    let (bindings, found) = tokio::join!(bindings::are_served(requests), asked);
     // What cannot be found out is said of the API below.
     let bindings = bindings.unwrap_or_default();
-    let has_runtimes = found.is_ok();
+    let asked = found.is_ok() || !bindings;
+    let mut rows = Vec::new();
     let profile = match or_without_operator(found, bindings) {
         Ok(dialect) => {
             rows.push(row(
@@ -144,28 +198,22 @@ pub async fn examine(cluster: &Cluster<'_>) -> Result<Vec<Row>, ClusterError> {
             cluster.chosen
         }
     };
-    if let Some(profile) = profile {
+    let of_operator = async {
+        let Some(profile) = profile else { return (Vec::new(), Vec::new()) };
         let system = cluster.operator_namespace.unwrap_or(profile.names.system_namespace);
-        let asked = has_runtimes || !bindings;
-        let of_operator = async {
+        let operator = async {
+            if !asked {
+                return Vec::new();
+            }
             let (gate, operator) = tokio::join!(gate(requests, profile, system), operator(requests, system));
-            [gate, operator]
+            vec![gate, operator]
         };
-        let rights = rights(cluster, profile, system, asked);
-        let rights = if asked {
-            let (of_operator, rights) = tokio::join!(of_operator, rights);
-            rows.extend(of_operator);
-            rights
-        } else {
-            rights.await
-        };
-        rows.extend(rights);
-    }
-    rows.extend(bindings::examine(requests, cluster.namespace, bindings).await);
-    rows.extend(nodes);
-    rows.push(pod_security);
-    rows.extend(openshift);
-    Ok(rows)
+        tokio::join!(operator, rights(cluster, profile, system, asked))
+    };
+    let of_bindings = bindings::examine(requests, cluster.namespace, bindings);
+    let ((of_operator, rights), of_bindings) = tokio::join!(of_operator, of_bindings);
+    rows.extend(of_operator);
+    vec![section("OPERATOR", rows), section("RIGHTS", rights), section("BINDINGS", of_bindings)]
 }
 
 /// A Deployment with an image volume that PodSecurity lets through at its strictest. Its pods bear the label of agents, by
@@ -390,57 +438,22 @@ async fn nodes(requests: &Requests, server: Option<Stage>) -> Vec<Row> {
     let mut kinds: std::collections::BTreeMap<(String, String), Vec<&str>> =
         std::collections::BTreeMap::new();
     for node in &nodes {
-        let text = |pointer| Object(node).str(pointer);
-        let key = (
-            text("/status/nodeInfo/containerRuntimeVersion").to_owned(),
-            text("/status/nodeInfo/kubeletVersion").to_owned(),
-        );
-        kinds.entry(key).or_default().push(text("/metadata/name"));
+        let (runtime, kubelet) = nodes::versions(node);
+        let key = (runtime.to_owned(), kubelet.to_owned());
+        kinds.entry(key).or_default().push(Object(node).name());
     }
     kinds
         .iter()
         .map(|((runtime, kubelet), names)| {
-            let (state, mend) = judge_node(runtime, kubelet, server);
+            let (level, mend) = nodes::judge(runtime, kubelet, server);
             let which = if names.len() == 1 {
                 names[0].to_owned()
             } else {
                 format!("{} nodes such as {}", names.len(), names[0])
             };
-            row(CHECK, state, format!("{which}: {runtime}, kubelet {kubelet}"), mend)
+            row(CHECK, State::of(level), format!("{which}: {runtime}, kubelet {kubelet}"), mend)
         })
         .collect()
-}
-
-fn judge_node(runtime: &str, kubelet: &str, server: Option<Stage>) -> (State, String) {
-    let stage = image_volume::version(kubelet).map(|(_, minor)| Stage::of(minor));
-    let (state, mend) = match (image_volume::runtime(runtime), stage) {
-        (Runtime::Bad(bad), _) => {
-            let KnownBad { only, does, mend, source, .. } = bad;
-            let which = if only.is_empty() { String::new() } else { format!(" {only}") };
-            let state = if only.is_empty() { State::Failed } else { State::Warning };
-            return (state, format!("this release{which} {does} ({source}): {mend}"));
-        }
-        (Runtime::Unable, _) => (
-            State::Failed,
-            "pods with skills will not start there: image volumes need containerd 2.1 or CRI-O 1.31; update it or keep agents \
-             off by a node selector",
-        ),
-        (_, Some(Stage::Absent)) => {
-            (State::Failed, "the kubelet is older than 1.31 and knows no image volumes: update it")
-        }
-        (_, Some(stage)) if !stage.on_by_default() && server.is_some_and(Stage::on_by_default) => (
-            State::Warning,
-            "this kubelet has image volumes off by default: update it, or start it with --feature-gates=ImageVolume=true",
-        ),
-        (Runtime::NoSubPath, _) => {
-            (State::Ok, "subPath on an image volume mounts the whole image there; skills do not use it")
-        }
-        (Runtime::Unknown, _) => {
-            (State::Unknown, "this runtime is not known to us: try a pod with an image volume")
-        }
-        (Runtime::Full, _) => (State::Ok, ""),
-    };
-    (state, mend.to_owned())
 }
 
 /// PodSecurity `restricted` refuses image volumes before 1.33.
@@ -520,28 +533,5 @@ async fn openshift(requests: &Requests) -> Vec<Row> {
                 )
             }]
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_are_judged_by_runtime_and_kubelet() {
-        let judged = |runtime, kubelet, minor| judge_node(runtime, kubelet, Some(Stage::of(minor))).0;
-        assert_eq!(judged("containerd://1.7.2", "v1.37.0", 37), State::Failed);
-        assert_eq!(judged("containerd://2.1.0", "v1.37.0", 37), State::Ok);
-        assert_eq!(judged("containerd://2.2.0", "v1.34.1", 37), State::Warning);
-        assert_eq!(judged("cri-o://1.33.1", "v1.30.1", 37), State::Failed);
-        assert_eq!(judged("mystery://1.0", "v1.37.0", 37), State::Unknown);
-        assert_eq!(judged("containerd://2.2.3-k3s1", "v1.36.1+k3s1", 36), State::Failed);
-        let (state, mend) = judge_node("containerd://2.3.1", "v1.37.0", Some(Stage::of(37)));
-        assert_eq!(state, State::Warning);
-        assert_eq!(
-            mend,
-            "this release with the snapshotter erofs cannot mount image volumes: pods with skills do not start \
-             (containerd/containerd#13534): update containerd, or use the snapshotter overlayfs"
-        );
     }
 }

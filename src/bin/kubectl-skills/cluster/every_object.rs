@@ -9,7 +9,7 @@ use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::lint::others::CARD;
 use serde_json::Value;
 
-use super::discovery::{dialect, sandboxes};
+use super::discovery::{Dialect, sandboxes};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, of_kind};
 use super::requests::Requests;
@@ -25,13 +25,13 @@ pub struct Objects {
     pub unread: Vec<String>,
 }
 
-/// Reads them, of a namespace or of all.
+/// Reads them, of a namespace or of all. `dialect`: that of the cluster, as it was found.
 pub async fn read(
     requests: &Requests,
     namespace: Option<&str>,
-    chosen: Option<&'static Profile>,
+    dialect: Result<Dialect, ClusterError>,
 ) -> Result<Objects, ClusterError> {
-    let profile = match dialect(requests, chosen).await {
+    let profile = match dialect {
         Ok(dialect) => Some(dialect.profile),
         Err(error) if error.failure == Failure::NotFound => None,
         Err(error) => return Err(error),

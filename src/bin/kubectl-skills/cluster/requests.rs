@@ -396,15 +396,7 @@ fn seconds(limit: Duration) -> String {
 
 /// Escapes a value of a query.
 pub fn escape_query(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    crate::printable::percent_encoded(text, "")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `doctor`: can this cluster run skills? One row a question, with what to do.
+//! `doctor`: can this cluster run skills? One row a question, with what to do, section by section as the answers come.
 
 use clap::Args as ClapArgs;
 use kubectl_skills::manifest::summary::counted;
@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::args::Report;
 use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
-use crate::cluster::doctor::{Cluster, Row, State, examine};
-use crate::exit::{Outcome, Run};
+use crate::cluster::doctor::{Cluster, Row, Section, State, examine};
+use crate::exit::{Failure, Outcome, Run};
 use crate::net::block_on;
 use crate::notes;
 use crate::planning::chosen_profile;
@@ -53,12 +53,22 @@ pub fn run(args: &Args) -> Run {
             namespace: args.namespace.as_deref().unwrap_or(&connection.namespace),
             chosen,
             operator_namespace: args.operator_namespace.as_deref(),
+            dialect: None,
         };
-        let rows = examine(&cluster).await?;
-        match args.output {
-            Report::Text => sink::text(&to_text(&rows))?,
-            format => sink::object(format, &to_json(&rows))?,
+        let mut sections: Vec<Section> = Vec::new();
+        examine(&cluster, |section| -> Result<(), Failure> {
+            if args.output == Report::Text {
+                let between = if sections.is_empty() { "" } else { "\n" };
+                sink::text(&format!("{between}{}", to_text(&section)))?;
+            }
+            sections.push(section);
+            Ok(())
+        })
+        .await?;
+        if args.output != Report::Text {
+            sink::object(args.output, &to_json(&sections))?;
         }
+        let rows: Vec<&Row> = sections.iter().flat_map(|section| &section.rows).collect();
         notes::summary(&sum(&rows));
         let failed = rows.iter().any(|row| row.state == State::Failed);
         Ok(if failed { Outcome::Found } else { Outcome::Done })
@@ -66,7 +76,7 @@ pub fn run(args: &Args) -> Run {
 }
 
 /// `14 checks: 12 ok, 1 warning, 1 failed`.
-fn sum(rows: &[Row]) -> String {
+fn sum(rows: &[&Row]) -> String {
     let states = [State::Ok, State::Warning, State::Failed, State::Unknown];
     let count = |state: State| rows.iter().filter(|row| row.state == state).count();
     let counts: Vec<String> = states
@@ -78,17 +88,19 @@ fn sum(rows: &[Row]) -> String {
     format!("{}: {}", counted(rows.len(), "check"), counts.join(", "))
 }
 
-fn to_json(rows: &[Row]) -> serde_json::Value {
-    let checks: Vec<_> = rows
-        .iter()
-        .map(|row| json!({"check": row.check, "state": row.state.name(), "found": row.found, "mend": row.mend}))
-        .collect();
+fn to_json(sections: &[Section]) -> serde_json::Value {
+    let of = |section: &Section, row: &Row| {
+        let about = section.about.to_lowercase();
+        json!({"section": about, "check": row.check, "state": row.state.name(), "found": row.found, "mend": row.mend})
+    };
+    let checks: Vec<_> =
+        sections.iter().flat_map(|section| section.rows.iter().map(move |row| of(section, row))).collect();
     json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diagnosis", "checks": checks})
 }
 
-fn to_text(rows: &[Row]) -> String {
-    let mut table = Table::new(&["STATE", "CHECK", "FOUND"]);
-    for row in rows {
+fn to_text(section: &Section) -> String {
+    let mut table = Table::new(&[section.about, "CHECK", "FOUND"]);
+    for row in &section.rows {
         table.row([row.state.name().to_owned(), row.check.clone(), row.found.clone()]);
         if row.state != State::Ok && !row.mend.is_empty() {
             table.row([String::new(), String::new(), format!("-> {}", row.mend)]);
@@ -104,8 +116,8 @@ mod tests {
     #[test]
     fn the_sum_names_each_state_that_there_is() {
         let row = |state| Row { check: String::new(), state, found: String::new(), mend: String::new() };
-        assert_eq!(sum(&[row(State::Ok)]), "1 check: 1 ok");
+        assert_eq!(sum(&[&row(State::Ok)]), "1 check: 1 ok");
         let all = [State::Warning, State::Failed, State::Ok, State::Warning, State::Unknown].map(row);
-        assert_eq!(sum(&all), "5 checks: 1 ok, 2 warnings, 1 failed, 1 unknown");
+        assert_eq!(sum(&all.iter().collect::<Vec<_>>()), "5 checks: 1 ok, 2 warnings, 1 failed, 1 unknown");
     }
 }

@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::Origin;
 use kubectl_skills::lint::baseline::Baseline;
 use kubectl_skills::lint::rule::{self, Level, Rule};
 use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
-use kubectl_skills::manifest::near_miss;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
 
@@ -21,7 +20,6 @@ use crate::args::{ClusterArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::in_place::{self, Change};
 use crate::notes;
-use crate::objects;
 use crate::planning::{DEFAULT_NAMESPACE, Planning};
 use crate::sink;
 use crate::skill_files::LimitArgs;
@@ -157,9 +155,10 @@ pub fn run(args: &Args) -> Run {
             "--fix writes into files, and standard input and clusters are none: leave them out".into(),
         ));
     }
-    let mut found = look(args, &inputs, &planning, &of_cluster, baseline.clone())?;
+    let mut images = Images::default();
+    let mut found = look(args, &inputs, &planning, (&of_cluster, &mut images), baseline.clone())?;
     if args.fix && mend(&mut inputs, &found.findings)? {
-        found = look(args, &inputs, &planning, &of_cluster, baseline)?;
+        found = look(args, &inputs, &planning, (&of_cluster, &mut images), baseline)?;
     }
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, &found);
@@ -191,24 +190,26 @@ fn inputs(args: &Args, _: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failu
     Ok((args.input.read()?, Vec::new()))
 }
 
-/// Lints the inputs, and parts what is found.
+/// Lints the inputs, and parts what is found. `images`: what was seen in images so far.
 fn look(
     args: &Args,
     inputs: &Inputs,
     planning: &Planning,
-    of_cluster: &[Finding],
+    (of_cluster, images): (&[Finding], &mut Images),
     baseline: Option<Baseline>,
 ) -> Result<Found, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let stream = Stream::read_all(&inputs.sources, namespace, planning.kinds)?;
     let (settings, reason) = settings_of(&stream, planning, false, &args.cluster)?;
     let lock = planning.lock.as_ref().map(|locked| &*locked.lock);
-    let seen =
-        if args.images { images::look(args, &stream, planning.kinds, lock)? } else { Images::default() };
-    let known = Known { lock: seen.lock.as_ref().or(lock), inspected: seen.inspected };
+    let mut seen = None;
+    if args.images {
+        images.look(args, &stream, planning.kinds)?;
+        seen = Some(images.lock(lock));
+    }
+    let known = Known { lock: seen.as_ref().or(lock), inspected: images.inspected.clone() };
     let mut all = lint(&stream, &settings, namespace, &known);
     all.extend_from_slice(of_cluster);
-    near_misses(&stream, namespace, &mut all);
     let (all, mut ignored) = ignore::take(&inputs.sources, namespace, all);
     let counts = |finding: &Finding| {
         finding.level >= args.severity.level()
@@ -236,25 +237,6 @@ fn look(
         profile: settings.options.profile.name,
         reason,
     })
-}
-
-/// Objects that look like an AgentRuntime or SkillBinding and are none.
-fn near_misses(stream: &Stream<'_>, namespace: &str, all: &mut Vec<Finding>) {
-    if !near_miss::may_be(stream) {
-        return;
-    }
-    let sources = stream.sources().iter().enumerate();
-    for (index, source) in sources.filter(|(_, source)| near_miss::may_be_in(&source.text)) {
-        for parsed in objects::readable(source) {
-            for object in parsed.objects() {
-                let Some(message) = near_miss::of(object.value) else { continue };
-                let (line, column) = object.place(&["kind".into()]);
-                let id = Object(object.value).reference_in(namespace);
-                let origin = Origin { line, ..object.origin() };
-                all.push(Finding::near_miss(index, (origin, column), id, message));
-            }
-        }
-    }
 }
 
 /// Objects of a cluster stand in no file.

@@ -2,13 +2,14 @@
 //! and Secrets are never read.
 
 use kubectl_skills::lint::Finding;
-use kubectl_skills::lint::rule::Level;
 use kubectl_skills::manifest::stream::Source;
 use serde_json::json;
 
 use super::Args;
 use crate::cluster::connect::{Caller, connect};
-use crate::cluster::doctor::{Cluster, Row, State, examine};
+use crate::cluster::discovery::dialect;
+use crate::cluster::doctor::{Cluster, Row, examine};
+use crate::cluster::error::ClusterError;
 use crate::cluster::every_object;
 use crate::exit::Failure;
 use crate::net::block_on;
@@ -28,14 +29,23 @@ pub fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Findi
             namespace,
             chosen: planning.profile,
             operator_namespace: None,
+            dialect: Some(dialect(&connection.requests, planning.profile).await),
         };
+        let mut rows = Vec::new();
+        let examined = examine(&cluster, |section| {
+            rows.extend(section.rows);
+            Ok::<(), ClusterError>(())
+        });
         let scope = (!args.all_namespaces).then_some(namespace);
-        let (rows, objects) = match given {
-            Some(_) => (examine(&cluster).await?, None),
-            None => {
-                let objects = every_object::read(&connection.requests, scope, planning.profile);
-                let (rows, objects) = tokio::try_join!(examine(&cluster), objects)?;
-                (rows, Some(objects))
+        let objects = match (&given, &cluster.dialect) {
+            (None, Some(known)) => {
+                let objects = every_object::read(&connection.requests, scope, known.clone());
+                let ((), objects) = tokio::try_join!(examined, objects)?;
+                Some(objects)
+            }
+            _ => {
+                examined.await?;
+                None
             }
         };
         let inputs = match (given, objects) {
@@ -59,11 +69,6 @@ pub fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Findi
 }
 
 fn finding(row: &Row) -> Option<Finding> {
-    let level = match row.state {
-        State::Ok => return None,
-        State::Failed => Level::Error,
-        State::Warning => Level::Warning,
-        State::Unknown => Level::Note,
-    };
+    let level = row.state.level()?;
     Some(Finding::of_cluster(level, format!("{}: {}", row.check, row.found), row.mend.clone()))
 }

@@ -1,7 +1,5 @@
 //! Findings as SARIF 2.1.0, which GitHub's code scanning and editors read.
 
-use std::fmt::Write as _;
-
 use kubectl_skills::lint::Finding;
 use kubectl_skills::lint::baseline;
 use kubectl_skills::lint::rule::{self, Rule};
@@ -9,6 +7,7 @@ use kubectl_skills::skill::oci::Digest;
 use serde_json::{Value, json};
 
 use super::output::Found;
+use crate::printable::percent_encoded;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
@@ -90,17 +89,7 @@ fn result(one: &Finding, rules: &[&Rule]) -> Value {
 
 /// A file as a URI reference: relative to the folder of the run, or absolute.
 fn uri(file: &str) -> String {
-    let mut out = String::new();
     let path = file.strip_prefix("./").unwrap_or(file);
-    if path.starts_with('/') {
-        out.push_str("file://");
-    }
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", percent_encoded(path, "/"))
 }

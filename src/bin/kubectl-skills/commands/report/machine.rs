@@ -8,6 +8,7 @@ use kubectl_skills::skill::policy::judge::shown;
 use serde_json::{Map, Value, json};
 
 use super::inventory::{Agent, Inventory, Skill};
+use crate::printable::percent_encoded;
 
 /// As JSON.
 pub fn json(inventory: &Inventory) -> Value {
@@ -193,14 +194,5 @@ fn purl(image: &str, entry: Option<&Entry>) -> Option<String> {
 
 /// As package URLs have it; a slash of a repository stays.
 fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b'/' => {
-                out.push(char::from(byte))
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
+    percent_encoded(text, "/")
 }
