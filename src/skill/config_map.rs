@@ -152,6 +152,12 @@ fn file_paths(map: &Value) -> Result<Option<BTreeMap<String, String>>, Problem> 
     })
 }
 
+/// The keys of files that are not their paths, with these; what is no annotation says nothing.
+pub fn moved_keys(map: &Value) -> Vec<(String, String)> {
+    let paths = file_paths(map).ok().flatten().unwrap_or_default();
+    paths.into_iter().filter(|(key, path)| key != path).collect()
+}
+
 /// Contents by key: `data` as text, `binaryData` in base64.
 fn contents(map: &Value, problems: &mut Vec<Problem>) -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
