@@ -22,6 +22,7 @@ use crate::yaml::{self, Document, Splice, Step};
 #[cfg(feature = "skill")]
 pub mod config_map;
 mod list;
+pub mod names;
 #[cfg(feature = "skill")]
 mod pod;
 
