@@ -19,6 +19,8 @@ mod lint;
 mod live_removal;
 mod locked;
 mod migrate;
+mod migrate_images;
+mod migrate_names;
 mod one_verdict;
 mod one_verdict_vectors;
 mod orphans;
