@@ -90,8 +90,7 @@ spec:
             "warning: -:26:11: Deployment shop/clerk: spec.template.spec.volumes[1]: tax: the agent saw flat names, and sees paths now: \
              scripts.run.py is scripts/run.py\nsummary: 2 skills of 1 workload moved from ConfigMaps to images; the ConfigMaps \
              stay\n"
-        )
-        .into(),
+        ),
         "{said:?}"
     );
     // The list is carried out at the same paths, and there is nothing left to move.
