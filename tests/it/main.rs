@@ -28,6 +28,7 @@ mod program;
 mod quirks;
 mod quirks_cluster;
 mod refused_values;
+mod render_delivery;
 mod runtime_changes;
 mod safe_plans;
 mod scenario;
