@@ -156,7 +156,7 @@ pub(super) fn safe<'m>(
         let name = volume_name(skill);
         !taken.contains(name.as_str()) && !foreign.contains(name.as_str())
     });
-    out.list.extend(missing.map(|skill| fresh(skill)));
+    out.list.extend(missing.map(fresh));
     // A second copy that is taken out leaves the first one where it is.
     let names = out.list.iter().map(name_of).filter(|name| name.starts_with(SKILL_VOLUME_PREFIX));
     out.names = names.map(str::to_owned).collect();
