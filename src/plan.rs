@@ -34,6 +34,7 @@ mod variables;
 mod work;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -101,6 +102,8 @@ pub struct Options {
     pub kinds: Kinds,
     /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
     pub pins: Option<Arc<Pins>>,
+    /// Skills that are mounted from ConfigMaps in place of their images; none: all from images. Not with [`Options::exact`].
+    pub config_maps: Option<Arc<SkillMaps>>,
     /// What is demanded of skills: a plan that breaks it is refused.
     #[cfg(feature = "skill")]
     pub policy: Option<Arc<Enforced>>,
@@ -121,11 +124,15 @@ impl Options {
             record: RecordMode::Off,
             kinds: Kinds::default(),
             pins: None,
+            config_maps: None,
             #[cfg(feature = "skill")]
             policy: None,
         }
     }
 }
+
+/// `configMap` of the volumes of skills, by namespace and name of the skill.
+pub type SkillMaps = BTreeMap<(String, String), Value>;
 
 /// An AgentRuntime to be planned.
 #[derive(Debug, Clone)]

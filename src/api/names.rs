@@ -122,3 +122,29 @@ pub static ROSSOCTL: Names = Names {
     defaults_label: "rossoctl.io/defaults",
     chart_name: "rossoctl-operator-chart",
 };
+
+/// What the rename changed beyond the operator, kagenti's name first: domains of labels and annotations, and API groups.
+/// Source: kagenti/kagenti#1972, its map of strings. [`SKILLS_GROUP`] is ours and in neither.
+pub const RENAMED_DOMAINS: [[&str; 2]; 7] = [
+    ["kagenti.io", "rossoctl.io"],
+    ["protocol.kagenti.io", "protocol.rossoctl.io"],
+    ["inject.kagenti.io", "inject.rossoctl.io"],
+    ["integrations.kagenti.io", "integrations.rossoctl.io"],
+    ["openshell.kagenti.io", "openshell.rossoctl.io"],
+    ["agent.kagenti.dev", "agent.rossoctl.dev"],
+    ["mcp.kagenti.com", "mcp.rossoctl.com"],
+];
+/// Whole names that mean one thing wherever they stand: the label of namespaces, ConfigMaps of the operator, its chart.
+pub static RENAMED_NAMES: [[&str; 2]; 4] = [
+    ["kagenti-enabled", "rossoctl-enabled"],
+    [KAGENTI.platform_config, ROSSOCTL.platform_config],
+    [KAGENTI.feature_gates, ROSSOCTL.feature_gates],
+    [KAGENTI.chart_name, ROSSOCTL.chart_name],
+];
+/// Who manages or made an object, as the values of [`MADE_BY`].
+pub static RENAMED_MAKERS: [[&str; 2]; 2] =
+    [[KAGENTI.managed_by_value, ROSSOCTL.managed_by_value], ["kagenti-ui", "rossoctl-ui"]];
+/// Labels that say who manages or made an object.
+pub const MADE_BY: [&str; 2] = [MANAGED_BY, "app.kubernetes.io/created-by"];
+/// The words by which what is left of either name is found.
+pub const BRANDS: [&str; 2] = ["kagenti", "rossoctl"];

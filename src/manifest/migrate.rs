@@ -19,7 +19,12 @@ use crate::yaml::emit::{self, FlowLayout, Scalars};
 use crate::yaml::node::NodeKind;
 use crate::yaml::{self, Document, Splice, Step};
 
+#[cfg(feature = "skill")]
+pub mod config_map;
 mod list;
+pub mod names;
+#[cfg(feature = "skill")]
+mod pod;
 
 /// Where the lists are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

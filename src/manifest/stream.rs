@@ -41,7 +41,7 @@ pub struct Source {
 }
 
 /// Who leads a plan, by its index in the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum Lead {
     /// In [`Stream::runtimes`].

@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fields;
-use super::ownership::Ownership;
+use super::ownership::{Evidence, Ownership};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::api::object::child;
@@ -65,6 +65,14 @@ pub(super) fn is_skill_image(volume: &Value) -> bool {
         && volume.as_object().is_some_and(|map| map.keys().all(|key| key == "name" || key == "image"))
 }
 
+/// Whether a volume is one by which we mounted a skill from a ConfigMap: only the record says so.
+fn is_skill_map(volume: &Value, own: &Ownership) -> bool {
+    let skill = name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX);
+    skill.is_some_and(|skill| own.volume(skill) == Some(Evidence::Record))
+        && fields::is_set(child(volume, "configMap"))
+        && volume.as_object().is_some_and(|map| map.len() == 2)
+}
+
 /// For each volume name the first skill that wants it.
 pub(super) fn by_volume(skills: &[Skill]) -> HashMap<String, usize> {
     skills.iter().enumerate().rev().map(|(index, skill)| (volume_name(skill), index)).collect()
@@ -92,7 +100,18 @@ pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Vec<Value> {
 }
 
 /// The same, but what is not ours stays, and ours keep what the operator's rebuild would lose (Q11).
-pub(super) fn safe(existing: &[Value], skills: &[Skill], own: &Ownership) -> Volumes {
+///
+/// `maps`: the `configMap` of a skill that is mounted from one.
+pub(super) fn safe<'m>(
+    existing: &[Value],
+    skills: &[Skill],
+    own: &Ownership,
+    maps: impl Fn(&Skill) -> Option<&'m Value>,
+) -> Volumes {
+    let fresh = |skill: &Skill| match maps(skill) {
+        Some(map) => json!({"name": volume_name(skill), "configMap": map}),
+        None => fresh(skill),
+    };
     let wanted = by_volume(skills);
     let mut taken: HashSet<&str> = HashSet::new();
     let mut out = Volumes::default();
@@ -103,7 +122,8 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], own: &Ownership) -> Vol
             continue;
         };
         let index = wanted.get(name).copied();
-        if !is_skill_image(volume) {
+        let is_map = is_skill_map(volume, own);
+        if !is_skill_image(volume) && !is_map {
             out.foreign.push(name.to_owned());
             out.collisions.extend(index.map(|index| (index, source_of(volume))));
             out.list.push(volume.clone());
@@ -111,7 +131,11 @@ pub(super) fn safe(existing: &[Value], skills: &[Skill], own: &Ownership) -> Vol
             if own.volume(skill).is_none() && own.volume_before(name).is_none() {
                 out.adopted.push(volume.clone());
             }
-            let (updated, kept) = updated(volume, &skills[index]);
+            let skill = &skills[index];
+            let (updated, kept) = match maps(skill) {
+                None if !is_map => updated(volume, skill),
+                _ => (fresh(skill), false),
+            };
             out.list.push(updated);
             if kept {
                 out.kept_changes.push(name.to_owned());
@@ -190,8 +214,6 @@ fn updated(volume: &Value, skill: &Skill) -> (Value, bool) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn skill(name: &str, image: &str, policy: &str) -> Skill {
@@ -230,7 +252,7 @@ mod tests {
         ];
         let skills = [skill("a", "a:latest", ""), skill("b", "b:1", ""), skill("c", "c:1", "Never")];
         let own = Ownership::for_tests(&left(&existing, r#"["old","a"]"#));
-        let volumes = safe(&existing, &skills, &own);
+        let volumes = safe(&existing, &skills, &own, |_| None);
         assert_eq!(
             volumes,
             Volumes {
@@ -252,7 +274,11 @@ mod tests {
             }
         );
         let untouched = Ownership::for_tests(&json!({"spec": {"template": {"spec": {"volumes": existing}}}}));
-        assert_eq!(safe(&existing, &[], &untouched).list, existing, "never rendered: nothing is ours");
+        assert_eq!(
+            safe(&existing, &[], &untouched, |_| None).list,
+            existing,
+            "never rendered: nothing is ours"
+        );
         assert_eq!(exact(&existing, &skills).len(), 4, "the operator drops or rebuilds all but cache");
     }
 
@@ -264,6 +290,7 @@ mod tests {
                 std::slice::from_ref(&volume),
                 &[skill("a", image, wanted)],
                 &Ownership::for_tests(&json!({})),
+                |_| None,
             );
             (after.list[0]["image"]["pullPolicy"].clone(), after.kept_changes.len())
         };

@@ -90,7 +90,12 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(keys)))?;
-        let volumes = image_volumes::safe(existing, self.skills, &self.own);
+        let options = self.options;
+        let namespace = &self.runtime.id.namespace;
+        let maps =
+            |skill: &Skill| options.config_maps.as_ref()?.get(&(namespace.clone(), skill.name.clone()));
+        let volumes = image_volumes::safe(existing, self.skills, &self.own, maps);
+        self.delivered = self.skills.iter().any(|skill| maps(skill).is_some());
         for (index, source) in &volumes.collisions {
             let skill = &self.skills[*index];
             self.plan.problem(

@@ -32,6 +32,8 @@ pub(super) struct Work<'w, 'r> {
     pub next: Record,
     /// Whether something of the author's could be taken for ours without a record.
     pub ambiguous: bool,
+    /// Whether a skill is mounted from a ConfigMap: nothing but a record says that such a volume is ours.
+    pub delivered: bool,
     /// Paths of mounts of ours that were taken out.
     pub dropped_paths: Vec<String>,
 }
@@ -56,7 +58,19 @@ impl<'w, 'r> Work<'w, 'r> {
             runtime.bound.location.filter(|_| !skills.is_empty()).and_then(AgentLocation::root_variable);
         next.before.root = next.before.root.filter(|root| led.is_some_and(|(variable, _)| variable == root));
         let dropped_paths = Vec::new();
-        Self { plan, draft, runtime, kind, options, skills, own, next, ambiguous: false, dropped_paths }
+        Self {
+            plan,
+            draft,
+            runtime,
+            kind,
+            options,
+            skills,
+            own,
+            next,
+            ambiguous: false,
+            delivered: false,
+            dropped_paths,
+        }
     }
 
     pub(super) fn warn(&mut self, quirk: &'static str, message: impl Into<String>) {
@@ -216,6 +230,7 @@ impl<'w, 'r> Work<'w, 'r> {
         // Where the operator only observes, nothing but a record is ever taken for evidence.
         let wanted = match self.options.record {
             RecordMode::Off => return Ok(()),
+            RecordMode::WhereAmbiguous if self.delivered => true,
             RecordMode::WhereAmbiguous => {
                 self.own.record.is_some() || (self.ambiguous && self.options.profile.mounts())
             }

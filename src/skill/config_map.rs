@@ -67,6 +67,21 @@ fn said<'m>(map: &'m Value, what: &str, name: &str) -> Option<&'m str> {
 /// # Errors
 /// Every key whose path is unknown, or is none; a skill whose files are elsewhere.
 pub fn read(map: &Value) -> Result<Skill, Vec<Problem>> {
+    read_with_keys(map).map(|(skill, _)| skill)
+}
+
+/// The `configMap` of a volume that shows the files of a skill at their paths, which a mount of the whole does not.
+///
+/// # Errors
+/// As [`read`].
+pub fn volume_source(map: &Value) -> Result<Value, Vec<Problem>> {
+    let (skill, keys) = read_with_keys(map)?;
+    let items: Vec<Value> = keys.iter().map(|(path, key)| json!({"key": key, "path": path})).collect();
+    Ok(json!({"name": skill.name, "items": items}))
+}
+
+/// The files, and the key of each path.
+fn read_with_keys(map: &Value) -> Result<(Skill, BTreeMap<String, String>), Vec<Problem>> {
     let name = map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if said(map, "labels", "source") == Some("external") {
         let place = said(map, "annotations", "registry-url").unwrap_or("its registry");
@@ -140,7 +155,7 @@ pub fn read(map: &Value) -> Result<Skill, Vec<Problem>> {
     if problems.is_empty() && out.files.is_empty() {
         problems.push(problem("", "holds no file", "a skill has at least a SKILL.md"));
     }
-    if problems.is_empty() { Ok(out) } else { Err(problems) }
+    if problems.is_empty() { Ok((out, keys)) } else { Err(problems) }
 }
 
 /// The annotation that says which path a key is.
@@ -150,6 +165,12 @@ fn file_paths(map: &Value) -> Result<Option<BTreeMap<String, String>>, Problem> 
         let message = format!("the annotation file-paths is no JSON object of paths by key: {error}");
         problem("", message, "correct it; without it the path of a key with two dots is unknown")
     })
+}
+
+/// The keys of files that are not their paths, with these; what is no annotation says nothing.
+pub fn moved_keys(map: &Value) -> Vec<(String, String)> {
+    let paths = file_paths(map).ok().flatten().unwrap_or_default();
+    paths.into_iter().filter(|(key, path)| key != path).collect()
 }
 
 /// Contents by key: `data` as text, `binaryData` in base64.

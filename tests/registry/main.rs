@@ -17,6 +17,7 @@ mod lists;
 mod lock;
 mod login;
 mod manifests;
+mod migrate_docs;
 mod model;
 mod reads;
 mod reports;

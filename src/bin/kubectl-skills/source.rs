@@ -95,16 +95,22 @@ impl Input {
     /// Reads all of them. All defects are reported, not only the first; an input without any object is one of them, for
     /// that is how a pipeline looks whose first part failed.
     pub fn read(&self) -> Result<Inputs, Failure> {
-        self.read_as(false)
+        self.read_as(false, false)
+    }
+
+    /// The same with the YAML and JSON files that kustomize reads, and the kustomizations themselves, for who looks at names
+    /// and not at objects.
+    pub fn read_with_kustomize_files(&self) -> Result<Inputs, Failure> {
+        self.read_as(true, true)
     }
 
     /// The same for who looks at kustomizations too: a folder may have nothing else.
     #[cfg(feature = "registry")]
     pub fn read_with_kustomizations(&self) -> Result<Inputs, Failure> {
-        self.read_as(true)
+        self.read_as(true, false)
     }
 
-    fn read_as(&self, with_kustomizations: bool) -> Result<Inputs, Failure> {
+    fn read_as(&self, with_kustomizations: bool, as_sources: bool) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::default();
         if let Some(folder) = &self.kustomize {
             let text = kustomize::build(folder)?;
@@ -126,6 +132,9 @@ impl Input {
         };
         for path in &self.files {
             reader.one(path)?;
+        }
+        if as_sources {
+            reader.kustomize_files();
         }
         let Reader { walk, mut errors, .. } = reader;
         if errors.is_empty() && !inputs.sources.iter().any(|source| has_object(&source.text)) {
@@ -217,6 +226,20 @@ impl Reader<'_> {
             self.errors.push(self.walk.nothing_in(path));
         }
         Ok(())
+    }
+
+    /// Reads what kustomize reads of the folders, once they are known.
+    fn kustomize_files(&mut self) {
+        for path in std::mem::take(&mut self.walk.skipped.kustomize_files) {
+            let is_text = path
+                .extension()
+                .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|one| ending == *one));
+            let mut is_new = || path.canonicalize().map_or(true, |real| self.seen.insert(real));
+            if (is_text || kustomization::is_named_so(&path)) && is_new() {
+                let read = named_file(&path);
+                self.add(&path, read);
+            }
+        }
     }
 
     fn add(&mut self, path: &Path, read: Result<String, InputError>) {

@@ -26,6 +26,16 @@ impl Edited {
         Self { splices }
     }
 
+    /// Adds a splice to a file; it overlaps none that is there.
+    #[cfg(feature = "skill")]
+    pub(in crate::manifest) fn add(&mut self, source: usize, splice: Splice) {
+        if let Some(splices) = self.splices.get_mut(source) {
+            // One that inserts where another ends comes after it.
+            let at = splices.partition_point(|other| other.start <= splice.start);
+            splices.insert(at, splice);
+        }
+    }
+
     /// Whether anything changes in a file.
     pub fn is_changed(&self, source: usize) -> bool {
         self.splices.get(source).is_some_and(|splices| !splices.is_empty())

@@ -24,6 +24,10 @@ use crate::printable;
 use crate::sink;
 use crate::source::{Input, Inputs};
 
+mod config_maps;
+
+use config_maps::Delivery;
+
 /// Print manifests with skills mounted, and everything else as it was
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -37,6 +41,9 @@ Examples:
 
   # The same images everywhere, until the lock says otherwise; no registry is asked
   kubectl skills render -f manifests -R --locked
+
+  # For a cluster without image volumes: from ConfigMaps of the input, as 'pack --config-map' makes them
+  kubectl skills render -f manifests -R --delivery configmap
 
 Exit codes: 0 done; 1 something would change, or there is no AgentRuntime, or one with its only list of skills under an unknown
 field (--check); 2 usage; 3 bad input, and nothing is printed or written")]
@@ -76,6 +83,13 @@ pub struct Args {
     /// Take everything of ours out again
     #[arg(long)]
     remove: bool,
+    /// How skills get into pods: image, configmap, or auto (a ConfigMap where the input has one, else the image)
+    ///
+    /// For clusters without image volumes. The ConfigMap of a skill has its name, its namespace and the label type: skill of
+    /// rossoctl.io or kagenti.io; 'pack --config-map' makes one of the files of an image. Its files are shown at their paths. Whether
+    /// they are those of the image is not looked at: 'pack' and 'inspect' print the content identity of both.
+    #[arg(long, value_enum, default_value_t = Delivery::Image, value_name = "image|configmap|auto", hide_possible_values = true, conflicts_with = "remove")]
+    delivery: Delivery,
     /// Output format: yaml keeps every byte that need not change; json is one List of all objects; kustomize-patch is a
     /// kustomize Component of patches that do the same, for those who run no function
     #[arg(
@@ -113,6 +127,7 @@ pub fn run(args: &Args) -> Run {
         // A file written in place has no source to go back to.
         loaded.settings.options.record = if args.no_record { RecordMode::Off } else { RecordMode::Always };
     }
+    args.delivery.prepare(&inputs, &mut loaded)?;
     if args.check {
         return check(&loaded, args.allow_none);
     }

@@ -1,0 +1,127 @@
+//! `migrate --from ConfigMap`: which image each ConfigMap is, from flags and a file; what moves is the library's.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use kubectl_skills::api::object::Origin;
+use kubectl_skills::manifest::migrate::config_map::{Choice, Choices, to_images};
+use kubectl_skills::manifest::stream::Stream;
+use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::skill::refused;
+
+use super::Args;
+use crate::args::KindsArgs;
+use crate::exit::{Failure, Run};
+use crate::notes;
+use crate::source::read_text;
+
+/// What becomes of which ConfigMap.
+#[derive(Debug, ClapArgs)]
+pub struct ImageArgs {
+    /// With --from ConfigMap: the image with the files of a ConfigMap, such as pdf=ghcr.io/acme/skills/pdf:1.2.0; repeatable
+    #[arg(long, value_name = "[NAMESPACE/]NAME=IMAGE", value_parser = pair)]
+    image: Vec<(String, String)>,
+    /// With --from ConfigMap: a file with such a pair in each line
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
+    /// With --from ConfigMap: leave a ConfigMap as it is; repeatable
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    keep: Vec<String>,
+    #[command(flatten)]
+    kinds: KindsArgs,
+}
+
+/// Name and image.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, image)) if !name.trim().is_empty() && !image.trim().is_empty() => {
+            Ok((name.trim().to_owned(), image.trim().to_owned()))
+        }
+        _ => Err("write the name of the ConfigMap, = and the image".to_owned()),
+    }
+}
+
+impl ImageArgs {
+    /// Refuses flags that say nothing where lists move.
+    pub(super) fn refuse(&self) -> Result<(), Failure> {
+        if self.image.is_empty() && self.images.is_none() && self.keep.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Usage(
+            "--image, --images and --keep are about ConfigMaps: give --from ConfigMap as well".into(),
+        ))
+    }
+
+    fn choices(&self) -> Result<Choices, Failure> {
+        let mut pairs = self.image.clone();
+        if let Some(path) = &self.images {
+            let lines = read_text(path)?;
+            let mut errors = Vec::new();
+            for (index, line) in lines.lines().enumerate() {
+                let line = line.trim();
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                match pair(line) {
+                    Ok(pair) => pairs.push(pair),
+                    Err(why) => {
+                        let mut error = refused(format!("{line:?} is no pair: {why}"), "");
+                        error.origin =
+                            Origin { file: path.display().to_string(), line: index + 1, ..Origin::default() };
+                        errors.push(error);
+                    }
+                }
+            }
+            if !errors.is_empty() {
+                return Err(Failure::Input(errors));
+            }
+        }
+        let images = pairs.into_iter().map(|(name, image)| (name, Choice::Image(image)));
+        let kept = self.keep.iter().map(|name| (name.clone(), Choice::Keep));
+        let mut out = Choices::new();
+        for (name, choice) in images.chain(kept) {
+            if let Some(other) = out.insert(name.clone(), choice.clone())
+                && other != choice
+            {
+                return Err(Failure::Usage(format!(
+                    "ConfigMap {name} is given twice, and not the same: decide for one"
+                )));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args) -> Run {
+    let choices = args.images.choices()?;
+    let kinds = args.images.kinds.resolve()?;
+    let inputs = args.input.read()?;
+    let stream = Stream::read_all(&inputs.sources, args.namespace(), kinds)?;
+    let moved = to_images(&stream, args.namespace(), kinds, args.to(), &choices)?;
+    for remark in &moved.remarks {
+        notes::warning(&remark.to_string());
+    }
+    for name in &moved.unused {
+        notes::warning(&format!("no workload of the input mounts ConfigMap {name}"));
+    }
+    for one in &moved.moves {
+        args.line(&format!(
+            "{}: ConfigMap {} becomes {} in {}",
+            one.workload, one.config_map, one.image, one.to
+        ))?;
+    }
+    args.put(&inputs, &moved.edited)?;
+    let mut workloads: Vec<_> = moved.moves.iter().map(|one| &one.workload).collect();
+    workloads.dedup();
+    let what = if args.dry_run { "would move" } else { "moved" };
+    notes::summary(&match moved.moves.len() {
+        0 => "no ConfigMap to move".to_owned(),
+        skills => format!(
+            "{} of {} {what} from ConfigMaps to images; the ConfigMaps stay",
+            counted(skills, "skill"),
+            counted(workloads.len(), "workload")
+        ),
+    });
+    Ok(crate::exit::Outcome::Done)
+}
