@@ -22,6 +22,7 @@ mod migrate;
 mod one_verdict;
 mod one_verdict_vectors;
 mod orphans;
+mod pages;
 mod program;
 mod quirks;
 mod quirks_cluster;
