@@ -113,6 +113,10 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     found
 }
 
+fn is_verb(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase())
+}
+
 /// A verb or a flag that is gone, or never was, is found here and not by whoever pastes the line.
 #[cfg(all(feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 #[test]
@@ -128,7 +132,7 @@ fn every_command_has_a_verb_and_flags_that_there_are() {
             .chain((!name.ends_with(".md")).then_some(page.clone()))
             .collect();
         for words in commands(&code) {
-            let Some(verb) = words.first().filter(|verb| verb.chars().all(|c| c.is_ascii_lowercase())) else {
+            let Some(verb) = words.first().filter(|verb| is_verb(verb)) else {
                 continue;
             };
             let known = helps.entry(verb.clone()).or_insert_with(|| {
