@@ -21,7 +21,7 @@ build: ## Builds the optimised program, without paths of this machine: target/re
 
 .PHONY: demo
 demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
-	@echo 'Building the program: seconds, and the first time minutes, with a line for each crate; nothing is installed or written outside of target/.'
+	@echo 'Building the program: some 80 crates the first time, which takes minutes, a line for each; after that seconds.'
 	cargo build --locked --no-default-features --features cli
 	@$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills diff -f docs/examples/quickstart/weather.yaml || [ $$? -eq 1 ]
 
