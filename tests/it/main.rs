@@ -22,6 +22,8 @@ mod migrate;
 mod one_verdict;
 mod one_verdict_vectors;
 mod orphans;
+// Pages are about a build with the default features.
+#[cfg(all(unix, feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 mod pages;
 mod program;
 mod quirks;

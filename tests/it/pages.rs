@@ -8,9 +8,10 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::program::skills;
+use crate::program::{Folder, skills};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -59,11 +60,9 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 }
 
 /// A newcomer compares the screen with the page. `TRYCMD=overwrite` writes the pages anew.
-#[cfg(all(unix, feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 #[test]
 fn the_pages_show_what_the_program_prints() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = crate::program::Folder::with(&[(
+    let folder = Folder::with(&[(
         "kubectl",
         concat!("#!/bin/sh\nshift\nexec '", env!("CARGO_BIN_EXE_kubectl-skills"), "' \"$@\"\n"),
     )]);
@@ -118,7 +117,6 @@ fn is_verb(word: &str) -> bool {
 }
 
 /// A verb or a flag that is gone, or never was, is found here and not by whoever pastes the line.
-#[cfg(all(feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 #[test]
 fn every_command_has_a_verb_and_flags_that_there_are() {
     let mut helps: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -227,7 +227,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),
-        Verb::Docs(args) => commands::docs::run(&args, Args::command()),
+        Verb::Docs(args) => commands::docs::run(args, Args::command()),
         #[cfg(feature = "cluster")]
         Verb::Apply(args) => commands::apply::run(args),
         #[cfg(feature = "cluster")]

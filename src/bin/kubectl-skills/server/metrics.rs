@@ -311,7 +311,7 @@ mod tests {
 
     /// An alert on a number that nobody reports never fires; and the dashboard shows all that is reported.
     #[test]
-    #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "a test may read files")]
+    #[expect(clippy::disallowed_methods, reason = "a test may read files")]
     fn alerts_dashboard_and_pages_name_what_is_reported() {
         let names = |file: &str| -> BTreeSet<String> {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
