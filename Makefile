@@ -21,6 +21,7 @@ build: ## Builds the optimised program, without paths of this machine: target/re
 
 .PHONY: demo
 demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
+	@echo 'Building the program: some 80 crates the first time, which takes minutes, a line for each; after that seconds.'
 	cargo build --locked --no-default-features --features cli
 	@$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills diff -f docs/examples/quickstart/weather.yaml || [ $$? -eq 1 ]
 
@@ -151,9 +152,12 @@ completion-check: ## Completion driven in bash, zsh and fish in a pseudo-termina
 	python3 hack/completion-check.py "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills"
 
 .PHONY: docs
-docs: ## docs/cli.md from the help of the program
-	cargo run --locked --bin kubectl-skills -- __docs > docs/cli.md.new
-	mv docs/cli.md.new docs/cli.md
+docs: ## docs/cli.md and docs/verbs from the help of the program
+	UPDATE_DOCS=1 cargo test --locked --test it the_pages_are_made_of_the_help
+
+.PHONY: book
+book: ## docs/ as a book in target/book, and all links checked (the first run fetches mdBook and lychee)
+	hack/book.sh
 
 .PHONY: bench
 bench: ## CPU, memory and start-up alongside the same transform written with kyaml (needs Go, python3, Linux)

@@ -28,15 +28,16 @@ for namespace in kagenti-system rossoctl-system team1 team2; do
   "$kubectl" create namespace "$namespace" >/dev/null
   "$kubectl" label namespace "$namespace" pod-security.kubernetes.io/{enforce,warn}=restricted >/dev/null
 done
-# cert-manager's kinds, as far as a dry run needs them.
-for kind in Issuer Certificate; do
+# Kinds of cert-manager and of the Prometheus operator, as far as a dry run needs them.
+for kind in Issuer.cert-manager.io Certificate.cert-manager.io ServiceMonitor.monitoring.coreos.com PrometheusRule.monitoring.coreos.com; do
+  group=${kind#*.} kind=${kind%%.*}
   plural=${kind,,}s
   "$kubectl" apply -f - >/dev/null <<YAML
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: $plural.cert-manager.io}
+metadata: {name: $plural.$group}
 spec:
-  group: cert-manager.io
+  group: $group
   scope: Namespaced
   names: {kind: $kind, plural: $plural, singular: ${kind,,}, listKind: ${kind}List}
   versions:
@@ -45,7 +46,7 @@ spec:
     storage: true
     schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 YAML
-  "$kubectl" wait --for condition=established --timeout 20s "crd/$plural.cert-manager.io" >/dev/null
+  "$kubectl" wait --for condition=established --timeout 20s "crd/$plural.$group" >/dev/null
 done
 
 # Takes a file of manifests: a dry run without warnings, and the Deployment's pod by itself under PodSecurity.
@@ -95,6 +96,7 @@ choices() {
 --set replicas=1,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,rbac.create=false,serviceAccount.create=false
 --set webhook.enabled=true,policy.skills.configMap=skill-policy,policy.skills.lock=true
 --set policy.skills.configMap=skill-policy
+--set webhook.enabled=true,webhook.inject.enabled=true,metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.rules.labels.team=sre,metrics.dashboard.enabled=true
 --set traces.endpoint=https://collector.observability/otlp,traces.environment.OTEL_TRACES_SAMPLER_ARG=0.1
 --set image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123,networkPolicy.metricsFrom.team=sre
 LIST

@@ -1,4 +1,4 @@
-//! The commands of docs/deploy.md on an empty cluster: what they install works, and what they take out is gone.
+//! The commands of docs/deploy.md and docs/start.md on an empty cluster: what they install works, and what they take out is gone.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -47,7 +47,7 @@ impl<'s> Shell<'s> {
     }
 }
 
-/// The README's pipeline on a cluster with the CRD of a profile: render, and kubectl takes it without a word of its own.
+/// The pipeline of docs/start.md on a cluster with the CRD of a profile: render, and kubectl takes it without a word of its own.
 #[test]
 fn the_pipeline_speaks_the_dialect_of_the_cluster() {
     let server = Server::start(CURRENT, &[]);
@@ -56,7 +56,7 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
         server.namespace(namespace);
     }
     server.create(&path_of(&gates_on()), &gates_on());
-    let pipeline = commands("README.md", "Use it");
+    let pipeline = commands("docs/start.md", "With an operator's AgentRuntimes");
     // The lines before install what a cluster without an operator lacks; those after are for another group.
     let [.., render, status, of_rossoctl, again] = pipeline.as_slice() else { panic!("{pipeline:#?}") };
     assert_eq!(status, again);
@@ -113,12 +113,12 @@ fn the_pipeline_speaks_the_dialect_of_the_cluster() {
     }
 }
 
-/// The README's section from its first line to its last on a cluster on which nothing was ever installed.
+/// The section of docs/start.md from its first line to its last on a cluster on which nothing was ever installed.
 #[test]
 fn the_whole_section_works_on_an_empty_cluster() {
     let server = Server::start(CURRENT, &[]);
     let shell = Shell::new(&server);
-    let lines = commands("README.md", "Use it");
+    let lines = commands("docs/start.md", "With an operator's AgentRuntimes");
     // The last two are for the operator of another group.
     let (here, elsewhere) = lines.split_at(lines.len() - 2);
     assert!(here.len() >= 8 && elsewhere[0].contains("rossoctl.yaml"), "{lines:#?}");
@@ -134,13 +134,13 @@ fn the_whole_section_works_on_an_empty_cluster() {
 
 /// Five lines on a cluster that knows nothing of kagenti, from the CRD to a pod that has its skill.
 #[test]
-fn the_readme_brings_a_skill_into_a_pod_without_any_operator() {
+fn the_start_brings_a_skill_into_a_pod_without_any_operator() {
     brings_a_skill_into_a_pod(None);
 }
 
 /// The same lines alongside the newest operator's CRD.
 #[test]
-fn the_readme_brings_a_skill_into_a_pod_alongside_the_newest_operator() {
+fn the_start_brings_a_skill_into_a_pod_alongside_the_newest_operator() {
     brings_a_skill_into_a_pod(Some("rossoctl"));
 }
 
@@ -151,7 +151,7 @@ fn brings_a_skill_into_a_pod(operator: Option<&str>) {
         shell.succeeds(&format!("kubectl skills crd --profile {profile} | kubectl apply --server-side -f -"));
         shell.succeeds("kubectl wait --for condition=established crd/agentruntimes.agent.rossoctl.dev");
     }
-    let lines = commands("README.md", "Skills on any cluster");
+    let lines = commands("docs/start.md", "On any cluster");
     let [installs @ .., looks] = lines.as_slice() else { panic!("{lines:#?}") };
     assert_eq!(lines.len(), 5, "{lines:#?}");
     for line in installs {

@@ -54,17 +54,38 @@ fn examples_are_not_broken() {
     }
 }
 
-/// The page is the help of a build with the default features: whoever changes a flag makes it anew.
+/// The pages are the help of a build with the default features: whoever changes a flag makes them anew. A verb that is
+/// gone leaves no page.
 #[cfg(all(feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
 #[test]
-fn the_page_is_made_of_the_help() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
-    let page = std::fs::read_to_string(&path).unwrap_or_default();
-    let made = skills(&["__docs"]).stdout;
-    assert!(
-        page == made,
-        "docs/cli.md is not the program's help any more: run 'make docs' and look at what changed"
-    );
+fn the_pages_are_made_of_the_help() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut pages = vec![("cli.md".to_owned(), skills(&["__docs"]).stdout)];
+    // The book lists them below that page.
+    let summary = std::fs::read_to_string(docs.join("SUMMARY.md")).expect("the list of pages");
+    let (before, after) = summary.split_once("](cli.md)").expect("the command line");
+    let mut list = format!("{before}](cli.md)");
+    for verb in verbs() {
+        list.push_str(&format!("\n  - [{verb}](verbs/{verb}.md)"));
+        pages.push((format!("verbs/{verb}.md"), skills(&["__docs", &verb]).stdout));
+    }
+    list.push_str(&after[after.find("\n- ").expect("what comes after it")..]);
+    pages.push(("SUMMARY.md".to_owned(), list));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::remove_dir_all(docs.join("verbs")).expect("pages of before");
+        std::fs::create_dir_all(docs.join("verbs")).expect("a folder");
+        for (name, made) in &pages {
+            std::fs::write(docs.join(name), made).expect("a page");
+        }
+    }
+    assert_eq!(std::fs::read_dir(docs.join("verbs")).expect("pages").count(), pages.len() - 2);
+    for (name, made) in &pages {
+        let page = std::fs::read_to_string(docs.join(name)).unwrap_or_default();
+        assert!(
+            &page == made,
+            "docs/{name} is not the program's help any more: run 'make docs' and look at it"
+        );
+    }
 }
 
 /// kubectl calls a file of this name for completion; the same program must know what is meant.

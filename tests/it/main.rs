@@ -27,6 +27,9 @@ mod migrate_names;
 mod one_verdict;
 mod one_verdict_vectors;
 mod orphans;
+// Pages are about a build with the default features.
+#[cfg(all(unix, feature = "controller", feature = "webhook", feature = "otlp", feature = "registry"))]
+mod pages;
 mod program;
 mod quirks;
 mod quirks_cluster;

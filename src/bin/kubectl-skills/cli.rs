@@ -108,9 +108,9 @@ pub enum Verb {
     #[cfg(feature = "cluster")]
     #[command(name = commands::complete::NAME, hide = true)]
     Complete(commands::complete::Args),
-    /// Prints docs/cli.md
+    /// Prints docs/cli.md, or the page of a verb
     #[command(name = "__docs", hide = true)]
-    Docs,
+    Docs(commands::docs::Args),
     /// A verb that this build lacks, or that there is not.
     #[cfg(not(feature = "cluster"))]
     #[command(external_subcommand)]
@@ -236,7 +236,7 @@ pub fn run(args: &Args) -> Run {
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),
-        Verb::Docs => commands::docs::run(Args::command()),
+        Verb::Docs(args) => commands::docs::run(args, Args::command()),
         #[cfg(feature = "cluster")]
         Verb::Apply(args) => commands::apply::run(args),
         #[cfg(feature = "cluster")]

@@ -1,16 +1,25 @@
-//! `__docs`: docs/cli.md, from the help of every verb. A test holds the file against it.
+//! `__docs`: docs/cli.md, and with the name of a verb its page in docs/verbs, from the help. A test holds the files
+//! against it.
 
 use clap::Command;
 
 use crate::config_file::{KEYS, Key};
-use crate::exit::{Outcome, Run};
+use crate::exit::{Failure, Outcome, Run};
 use crate::sink;
 
+const MADE: &str = "<!-- Made by `make docs` from the help of the program; do not edit. -->\n";
+
 const HEAD: &str = "\
-<!-- Made by `make docs` from the help of the program; do not edit. -->
 # Command line
 
 `kubectl skills VERB` and `kubectl-skills VERB` are the same program.
+";
+
+const VERBS: &str = "
+## Verbs
+
+| verb | |
+|---|---|
 ";
 
 const LIMITS: &str = "
@@ -37,27 +46,44 @@ A key that is unknown and a value of a wrong type are errors with their place.
 |---|---|
 ";
 
+/// Whose page is wanted.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A verb; the page of all without
+    verb: Option<String>,
+}
+
 /// Prints the text.
-pub fn run(root: Command) -> Run {
+pub fn run(args: &Args, root: Command) -> Run {
     let mut root = root.term_width(120);
     root.build();
-    let mut out = String::from(HEAD);
-    section(&mut out, "kubectl skills", &root);
+    let mut out = String::from(MADE);
+    if let Some(name) = &args.verb {
+        let verb = root.find_subcommand(name).ok_or_else(|| Failure::Usage(format!("no verb {name}")))?;
+        out.push_str(&format!("# kubectl skills {name}\n\n{}\n[All verbs](../cli.md#verbs)\n", help(verb)));
+    } else {
+        all(&mut out, &root);
+    }
+    sink::text(&out)?;
+    Ok(Outcome::Done)
+}
+
+fn all(out: &mut String, root: &Command) {
+    out.push_str(&format!("{HEAD}\n{}{VERBS}", help(root)));
     for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        section(&mut out, &format!("kubectl skills {}", verb.get_name()), verb);
+        let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+        out.push_str(&format!("| [{0}](verbs/{0}.md) | {about} |\n", verb.get_name()));
     }
     out.push_str(FILE);
     for Key { name, example, .. } in &KEYS {
         out.push_str(&format!("| `{name}` | `{name}: {example}` |\n"));
     }
     out.push_str(LIMITS);
-    sink::text(&out)?;
-    Ok(Outcome::Done)
 }
 
-fn section(out: &mut String, title: &str, command: &Command) {
+/// Help as a block of text. Width and trailing blanks are clap's business, the text is ours.
+fn help(command: &Command) -> String {
     let help = command.clone().term_width(120).render_help().to_string();
-    // Width and trailing blanks are clap's business, the text is ours.
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    out.push_str(&format!("\n## {title}\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+    format!("```text\n{}\n```\n", help.join("\n").trim_end())
 }

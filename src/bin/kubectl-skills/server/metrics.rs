@@ -308,4 +308,32 @@ mod tests {
         assert!(text.contains("kubectl_skills_webhook_connections_open 0\n"), "{text}");
         assert!(!text.contains("kubectl_skills_leader"), "{text}");
     }
+
+    /// An alert on a number that nobody reports never fires; and the dashboard shows all that is reported.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test may read files")]
+    fn alerts_dashboard_and_pages_name_what_is_reported() {
+        let names = |file: &str| -> BTreeSet<String> {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+            let text = std::fs::read_to_string(path).expect(file);
+            let rests = text.split(PREFIX).skip(1);
+            let ends = |c: char| !c.is_ascii_lowercase() && c != '_';
+            rests.filter_map(|rest| rest.split(ends).next()).map(str::to_owned).collect()
+        };
+        let known: BTreeSet<String> = ALL
+            .iter()
+            .map(|metric| (metric.describe().name, metric.bounds()))
+            .map(|(name, bounds)| if bounds.is_some() { format!("{name}_bucket") } else { name.to_owned() })
+            .collect();
+        for file in [
+            "deploy/chart/templates/monitoring.yaml",
+            "docs/operations.md",
+            "docs/troubleshooting.md",
+            "docs/webhook.md",
+        ] {
+            let found = names(file);
+            assert!(!found.is_empty() && found.is_subset(&known), "{file}: {found:?}");
+        }
+        assert_eq!(names("deploy/chart/files/dashboard.json"), known);
+    }
 }
