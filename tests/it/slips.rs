@@ -534,6 +534,6 @@ fn a_skill_that_pods_get_is_not_said_to_be_in_no_list() {
 fn a_skill_without_a_path_holds_no_other() {
     let skills = "skills: [{name: csv, image: 'acme/csv:1'}, {name: pdf,";
     let said = validate(&format!("{WORKLOAD}{}", GOOD.replace("skills: [{name: pdf,", skills)));
-    assert!(said.code == 1 && said.stderr.contains("mountPath may be left out only where"), "{said:?}");
-    assert!(!said.stderr.contains("inside the read-only volume"), "{said:?}");
+    assert!(said.code == 1 && said.stdout.contains("mountPath may be left out only where"), "{said:?}");
+    assert!(!format!("{said:?}").contains("inside the read-only volume"), "{said:?}");
 }

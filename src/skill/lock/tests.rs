@@ -209,5 +209,5 @@ fn a_list_under_another_name_is_refused() {
     );
     let errors = Lock::read(&text, FILE).expect_err("a refusal");
     let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(said, [format!("{FILE}:3:1: images: is no list of a lock (the list is called skills)")]);
+    assert_eq!(said, [format!("{FILE}:4:1: images: is no list of a lock (the list is called skills)")]);
 }
