@@ -160,11 +160,13 @@ impl Object<'_> {
     }
 
     /// Its document, and where that stands in the file.
+    #[cfg(feature = "skill")]
     pub(crate) fn document(&self) -> (&DocumentSlice, &Document<'_>) {
         (&self.parsed.slice, &self.parsed.document)
     }
 
     /// Whether it is an item of a list.
+    #[cfg(feature = "skill")]
     pub(crate) fn is_in_list(&self) -> bool {
         !self.path.is_empty()
     }
