@@ -9,7 +9,7 @@ use super::mounts::{is_plain, path_of};
 use super::work::Work;
 use super::{GUESSED, RuntimePlan, advice, mounts};
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
+use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
 use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules, skill_path};
@@ -227,8 +227,9 @@ impl Work<'_, '_> {
         let is_sidecar = |name: &&str| SIDECARS.contains(name);
         if !self.skills.is_empty() && all.len() > 1 && !all[1..].iter().all(is_sidecar) {
             let looks = if is_sidecar(first) { ", which looks like a sidecar" } else { "" };
+            let of_list = if self.runtime.id.kind == SKILL_BINDING { ", spec.container" } else { "" };
             let message = format!(
-                "{GUESSED} {} containers, {first}{looks}; --container or the pod's annotation \
+                "{GUESSED} {} containers, {first}{looks}; --container{of_list} or the pod's annotation \
                  {DEFAULT_CONTAINER} names another",
                 all.len()
             );

@@ -208,7 +208,8 @@ fn a_custom_kind_that_lost_its_skill_binding_is_warned_of() {
     // Neither one that is read, nor one that was never rendered.
     let said = fed(&["render", "-f", "-", option], &alone);
     assert!(
-        !said.stderr.contains("is not known here") && said.stderr.contains("keeps what an earlier one left"),
+        !said.stderr.contains("is not known here")
+            && said.stderr.contains("no SkillBinding or AgentRuntime is about it"),
         "{said:?}"
     );
     let mounted = format!(

@@ -32,8 +32,7 @@ spec:
     )
 }
 
-const WARNING: &str =
-    "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: pdf; ";
+const WARNING: &str = "no SkillBinding or AgentRuntime is about it";
 
 /// The workloads that stderr warns of.
 fn warned(stderr: &str) -> Vec<String> {

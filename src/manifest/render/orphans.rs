@@ -41,15 +41,18 @@ pub(super) fn find(
                 });
                 continue;
             }
-            let way = match (options.remove, recorded) {
-                (true, _) => "no record says that they are a render's, so take them out by hand",
-                (false, true) => "take that out with render -i --remove, or by hand",
-                (false, false) => "take that out with render --remove while that one is there, or by hand",
-            };
             let skills = skills.join(", ");
-            format!(
-                "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: {skills}; {way}"
-            )
+            match (options.remove, recorded) {
+                (_, true) => format!(
+                    "no SkillBinding or AgentRuntime is about it any more, and it keeps what an earlier one left: {skills}; \
+                     take that out with render -i --remove, or by hand"
+                ),
+                (remove, false) => format!(
+                    "no SkillBinding or AgentRuntime is about it, and no record says whether a render wrote its skills: \
+                     {skills}; what one left is taken out {}by hand",
+                    if remove { "" } else { "with render --remove while that one is there, or " }
+                ),
+            }
         } else if options.profile.mounts()
             && !options.remove
             && namespaces.contains(item.id.namespace.as_str())
