@@ -17,7 +17,19 @@ pub(super) fn check(workload: &Workload<'_>, injector: &Injector, out: &mut Out<
     let paths = workload.kind.paths();
     let value = workload.after.unwrap_or(workload.value);
     let Some(template) = paths.template.iter().try_fold(value, |at, key| at.get(key)) else { return };
-    let mut pod = json!({"metadata": template.get("metadata"), "spec": template.get("spec")});
+    let metadata = template.get("metadata").cloned().unwrap_or_default();
+    if !metadata.is_null() && !metadata.is_object() {
+        let at: Vec<Step> = paths.template.iter().chain(&["metadata"]).map(|key| Step::from(*key)).collect();
+        out.add(
+            &verdict::WORKLOAD_TYPE,
+            workload.item,
+            &at,
+            "is no object, and the API server refuses it",
+            "write a map",
+        );
+        return;
+    }
+    let mut pod = json!({"metadata": metadata, "spec": template.get("spec")});
     pod["metadata"]["name"] = workload.item.id.name.as_str().into();
     if !is_injectable(&pod) {
         return;

@@ -244,6 +244,11 @@ impl Migration<'_, '_> {
         let found: Vec<&Item> = self.stream.runtimes.iter().filter(same).collect();
         let [runtime] = found.as_slice() else {
             let (kind, name) = &item.target;
+            if name.is_empty() {
+                let message =
+                    "the list is for what a selector takes, and an AgentRuntime points at one workload";
+                return self.refuse(item, &["spec"], message, "give the SkillBinding a targetRef first");
+            }
             let message = format!(
                 "{} AgentRuntimes of the input point at {kind} {name}, and the list needs one",
                 found.len()

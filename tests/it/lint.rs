@@ -503,3 +503,19 @@ fn a_finding_is_at_the_list_of_its_own_workload() {
         }
     }
 }
+
+/// The API server refuses it; lint ended with a panic.
+#[test]
+fn a_template_whose_metadata_is_no_object_is_a_finding() {
+    for metadata in ["\"x\"", "[a]", "1"] {
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\nspec:\n  template:\n    metadata: {metadata}\n    spec: \
+             {{containers: [{{name: c, image: i}}]}}\n---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: \
+             {{name: a}}\nspec:\n  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: a}}\n  delivery: Pod\n  skills: [{{name: p, \
+             image: 'i:1', mountPath: /p}}]\n"
+        );
+        let said = crate::program::fed(&["lint", "-f", "-"], &text);
+        let words = "spec.template.metadata: is no object, and the API server refuses it";
+        assert!(said.code == 1 && said.stdout.contains(words), "{metadata}: {said:?}");
+    }
+}

@@ -172,7 +172,7 @@ fn what_an_image_cannot_do_is_refused() {
         (
             volume,
             "{name: skill-0, projected: {sources: [{configMap: {name: tax}}]}}".to_owned(),
-            "tax: is one of several sources of a volume",
+            "tax: is a source of a projected volume",
         ),
         (
             "      volumes:\n",
@@ -262,4 +262,90 @@ fn the_container_is_named_where_there_are_others() {
     let text = AGENT.replace("      containers:\n", "      containers:\n        - {name: proxy, image: p}\n");
     let said = moved(&["--image", "tax=i:1", "--keep", "forms"], &text);
     assert!(said.code == 0 && said.stdout.contains("  container: agent\n  skills:\n"), "{said:?}");
+}
+
+/// An agent with skills that init containers fetch, as kagenti's backend writes it.
+fn fetched(init: &str) -> String {
+    format!(
+        "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: clerk, namespace: shop}}
+spec:
+  template:
+    spec:
+      initContainers:
+{init}      containers:
+      - name: agent
+        image: i
+        volumeMounts: [{{name: skill-ext-a, mountPath: /skills/a}}, {{name: skill-ext-b, mountPath: /skills/b}}]
+      volumes: [{{name: skill-ext-a, emptyDir: {{}}}}, {{name: skill-ext-b, emptyDir: {{}}}}]
+"
+    )
+}
+
+/// The skill that stays would have an empty folder.
+#[test]
+fn an_init_container_that_fills_more_than_moves_is_refused() {
+    let both = fetched(
+        "      - name: fetch-skill-all\n        volumeMounts: [{name: skill-ext-a, mountPath: /a}, {name: skill-ext-b, mountPath: /b}]\n",
+    );
+    let said = moved(&["--image", "a=i:1", "--keep", "b"], &both);
+    let words = "initContainers[0].volumeMounts[1]: a: the init container that fetches it fills volume skill-ext-b as well";
+    assert!(said.code == 3 && said.stderr.contains(words), "{said:?}");
+    let said = moved(&["--image", "a=i:1", "--image", "b=i:2"], &both);
+    assert!(said.code == 0 && !said.stdout.contains("skill-ext"), "{said:?}");
+    assert!(said.stderr.contains("a: the agent could write into its folder"), "{said:?}");
+    let two = fetched(
+        "      - {name: fetch-skill-1, volumeMounts: [{name: skill-ext-a, mountPath: /a}]}\n      - {name: fetch-skill-2, \
+         volumeMounts: [{name: skill-ext-a, mountPath: /a}]}\n",
+    );
+    let said = moved(&["--image", "a=i:1"], &two);
+    assert!(said.code == 3 && said.stderr.contains("a: several init containers fill its volume"), "{said:?}");
+}
+
+const RUNTIME: &str = "\
+---
+apiVersion: agent.kagenti.dev/v1alpha1
+kind: AgentRuntime
+metadata: {name: clerk, namespace: shop}
+spec:
+  type: agent
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: clerk}
+";
+
+/// What an operator would refuse is not written, and nothing of the author's is replaced.
+#[test]
+fn an_agent_runtime_takes_what_its_operator_takes() {
+    let to = ["--to", "AgentRuntime", "--keep", "forms"];
+    for (list, image, words) in [
+        ("  skills: {b: {image: keepme}}\n", "tax=i:1", "spec.skills: is no list"),
+        ("", "tax=not an image", "its list would be refused: spec.skills[0].image"),
+        (
+            "  skills: [{name: b, image: 'i:1', mountPath: /app/skills/tax/}]\n",
+            "tax=i:1",
+            "spec.skills[1]: tax has the name or the path of b",
+        ),
+    ] {
+        let text = format!("{AGENT}{RUNTIME}{list}");
+        let said = moved(&[&to[..], &["--image", image]].concat(), &text);
+        assert!(said.code == 3 && said.stdout.is_empty() && said.stderr.contains(words), "{words}: {said:?}");
+    }
+    let said = moved(&[&to[..], &["--image", "tax=i:1"]].concat(), &format!("{AGENT}{RUNTIME}"));
+    assert!(said.code == 0 && said.stdout.contains("  - name: tax\n"), "{said:?}");
+}
+
+/// A list for pods is not what the template mounts: the skill gets a list of its own.
+#[test]
+fn a_list_for_pods_takes_no_skill_of_the_template() {
+    let pods = "---\napiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata: {name: clerk, namespace: shop}\nspec:\n  \
+                targetRef: {apiVersion: apps/v1, kind: Deployment, name: clerk}\n  delivery: Pod\n  skills: [{name: b, image: 'i:1', \
+                mountPath: /b}]\n";
+    let said = moved(
+        &["--image", "tax=i:1", "--image", "shop/tax=i:2", "--keep", "forms"],
+        &format!("{AGENT}{pods}"),
+    );
+    assert!(said.code == 0 && said.stdout.ends_with(pods), "{said:?}");
+    assert!(said.stdout.contains("name: clerk-deployment") && said.stdout.contains("image: i:2"), "{said:?}");
+    assert!(!said.stderr.contains("no workload of the input mounts"), "{said:?}");
 }

@@ -8,7 +8,6 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::program::{Folder, skills};
@@ -62,12 +61,10 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 /// A newcomer compares the screen with the page. `TRYCMD=overwrite` writes the pages anew.
 #[test]
 fn the_pages_show_what_the_program_prints() {
-    let folder = Folder::with(&[(
-        "kubectl",
-        concat!("#!/bin/sh\nshift\nexec '", env!("CARGO_BIN_EXE_kubectl-skills"), "' \"$@\"\n"),
-    )]);
+    let folder = Folder::with(&[]);
     let kubectl = std::path::PathBuf::from(folder.path("kubectl"));
-    std::fs::set_permissions(&kubectl, std::fs::Permissions::from_mode(0o755)).expect("a script");
+    let program = env!("CARGO_BIN_EXE_kubectl-skills");
+    crate::executable::write(&kubectl, format!("#!/bin/sh\nshift\nexec '{program}' \"$@\"\n"));
     trycmd::TestCases::new()
         .register_bin("kubectl", kubectl.as_path())
         .env("KUBECONFIG", "/nonexistent")

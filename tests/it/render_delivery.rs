@@ -114,3 +114,46 @@ fn what_cannot_be_delivered_is_refused() {
     assert!(refused.code == 3 && refused.stderr.contains("that is not ours"), "{refused:?}");
     assert_eq!(said(&["configmap", "--exact"], &text).code, 2);
 }
+
+/// What would run and not work, or could not be taken back, is refused rather than written.
+#[test]
+fn what_would_not_work_in_a_pod_is_refused() {
+    let text = format!("{WORKLOAD}{REST}");
+    let said = |more: &[&str], text: &str| fed(&[&["render", "-f", "-", "-q"], more].concat(), text);
+    let within = |path: &str| {
+        text.replace("mountPath: /app/skills/tax}", &format!("mountPath: /app/skills/tax, subPath: {path}}}"))
+    };
+    let refused = said(&["--delivery", "configmap"], &within("skills/tax"));
+    let words = "ConfigMap tax has no file at or below skills/tax, the subPath of the skill";
+    assert!(refused.code == 3 && refused.stderr.contains(words), "{refused:?}");
+    assert_eq!(said(&["--delivery", "configmap"], &within("scripts")).code, 0);
+    let pod = text.replace("  skills:\n", "  delivery: Pod\n  skills:\n");
+    let refused = said(&["--delivery", "configmap"], &pod);
+    let words = "spec.delivery: pods get the skills of this list as they are created, and from images";
+    assert!(refused.code == 3 && refused.stderr.contains(words), "{refused:?}");
+    let folder = crate::program::Folder::with(&[("a.yaml", &text)]);
+    let line = ["render", "-i", "-f", "a.yaml", "--no-record", "--delivery", "configmap"];
+    let refused = folder.skills(&line);
+    assert!(refused.code == 2 && refused.stderr.contains("leave --no-record out"), "{refused:?}");
+    assert_eq!(folder.read("a.yaml"), text, "nothing is written");
+}
+
+/// A ConfigMap that nobody asks for is nobody's error; one that cannot be mounted leaves the image where that is allowed.
+#[test]
+fn a_config_map_that_cannot_be_mounted_matters_to_its_own_skill_alone() {
+    let text = format!("{WORKLOAD}{REST}");
+    let said = |how: &str, text: &str| fed(&["render", "-f", "-", "--delivery", how], text);
+    let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n  namespace: shop\n  labels: {kagenti.io/type: \
+                 skill}\n  annotations: {kagenti.io/file-paths: '{\"SKILL.md\":\"../x\"}'}\ndata: {SKILL.md: x}\n";
+    for how in ["configmap", "auto"] {
+        let done = said(how, &format!("{text}{other}"));
+        assert!(done.code == 0 && done.stdout.contains("          - key: SKILL.md\n"), "{how}: {done:?}");
+    }
+    let broken = text.replace("\"scripts/run.py\"", "\"../run.py\"");
+    let auto = said("auto", &broken);
+    assert!(auto.code == 0 && auto.stdout.contains("reference: ghcr.io/acme/tax:1"), "{auto:?}");
+    assert!(auto.stderr.contains("note: skill tax stays an image"), "{auto:?}");
+    let map = &REST[REST.find("---\napiVersion: v1").expect("a ConfigMap")..];
+    let twice = said("auto", &format!("{text}{map}"));
+    assert!(twice.code == 3 && twice.stderr.contains("metadata.name: is in the input twice"), "{twice:?}");
+}

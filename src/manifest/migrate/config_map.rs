@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::pod::{self, Found, Source};
 use super::{SKILLS, To};
+use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::error::InputError;
 use crate::api::names::{ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::{Object, ObjectRef};
@@ -21,6 +22,8 @@ use crate::manifest::render::{Collector, Desired, Edited};
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::session::check_binding;
 use crate::skill::config_map::{self, is_skill};
+use crate::validate::findings::Finding;
+use crate::validate::preflight::{check_skill, normalized};
 use crate::yaml::{Splice, Step, emit};
 
 /// What was decided about a ConfigMap.
@@ -172,6 +175,19 @@ impl Migration<'_, '_> {
         for (one, image) in &found {
             skills.extend(self.skill(item, kind, one, image));
         }
+        let moved: Vec<usize> = found.iter().map(|(one, _)| one.volume).collect();
+        for (one, _) in &found {
+            if let Source::Fetched(fetching) = one.source
+                && let Some((at, volume)) = pod::fills_another(kind, &object, fetching, &moved)
+            {
+                let message = format!(
+                    "{}: the init container that fetches it fills volume {volume} as well, which stays",
+                    one.name
+                );
+                let help = format!("move what is in {volume}, too, or --keep {}", one.name);
+                self.refuse(item, &at, message, &help);
+            }
+        }
         let containers: BTreeSet<usize> = found.iter().filter_map(|(one, _)| one.container()).collect();
         if containers.len() > 1 {
             let message = "skills are mounted into several containers, and a list is of one";
@@ -205,9 +221,11 @@ impl Migration<'_, '_> {
         let mut out = Vec::new();
         for one in pod::found(kind, object) {
             let namespaced = format!("{}/{}", item.id.namespace, one.name);
-            let choice = [&namespaced, &one.name].into_iter().find_map(|key| self.choices.get_key_value(key));
-            if let Some((key, choice)) = choice {
-                self.used.insert(key.clone());
+            let keys = [&namespaced, &one.name];
+            let mut given = keys.into_iter().filter_map(|key| self.choices.get_key_value(key)).peekable();
+            if let Some(&(_, choice)) = given.peek() {
+                // The other one is about it as well, and counts less.
+                self.used.extend(given.map(|(key, _)| key.clone()));
                 match choice {
                     Choice::Keep => {}
                     Choice::Image(image) => out.push((one, image.clone())),
@@ -236,8 +254,12 @@ impl Migration<'_, '_> {
         let cannot = "and an image is mounted as a whole";
         let keep = format!("mount all of it, or --keep {}", one.name);
         if let Source::Projected = one.source {
-            let message = format!("{}: is one of several sources of a volume, {cannot}", one.name);
+            let message = format!("{}: is a source of a projected volume, {cannot}", one.name);
             self.refuse(item, &at, message, &keep);
+        }
+        if one.fetched_by_several {
+            let message = format!("{}: several init containers fill its volume", one.name);
+            self.refuse(item, &at, message, &format!("fetch it with one, or --keep {}", one.name));
         }
         if one.picks_keys {
             self.refuse(item, &at, format!("{}: the volume picks keys, {cannot}", one.name), &keep);
@@ -286,6 +308,12 @@ impl Migration<'_, '_> {
         if one.mode {
             said.push(format!("{}: had a defaultMode; files of an image have their own modes", one.name));
         }
+        if matches!(one.source, Source::Fetched(_)) && one.mounts.iter().any(|mount| mount.writable) {
+            said.push(format!(
+                "{}: the agent could write into its folder, and an image is read-only",
+                one.name
+            ));
+        }
         if let Some(keys) = self.maps.get(&(item.id.namespace.clone(), one.name.clone()))
             && !keys.is_empty()
         {
@@ -312,9 +340,14 @@ impl Migration<'_, '_> {
         added: &mut Vec<(usize, Splice)>,
     ) -> Option<ObjectRef> {
         let stream = self.stream;
+        // What pods get as they are created is not what their template mounts.
+        let is_for_pods = |other: &Item| {
+            stream.object(other).is_ok_and(|list| list.pointer("/spec/delivery") == Some(&json!("Pod")))
+        };
         let is_about = |other: &&Item| {
             other.id.namespace == item.id.namespace
                 && other.target == (item.id.kind.clone(), item.id.name.clone())
+                && !is_for_pods(other)
         };
         let (items, lead): (&[Item], fn(usize) -> Lead) = match self.to {
             To::SkillBinding => (&stream.bindings, Lead::Binding),
@@ -369,26 +402,37 @@ impl Migration<'_, '_> {
             );
         }
         let own = match self.to {
-            To::SkillBinding => object.pointer("/spec/container").and_then(Value::as_str),
+            To::SkillBinding => {
+                let named = object.pointer("/spec/container").and_then(Value::as_str);
+                named.filter(|name| !name.is_empty())
+            }
             // An AgentRuntime names none.
             To::AgentRuntime => None,
         };
         if container.differs_from(own) {
             let message =
                 format!("its skills go into another container than {}, where these are", container.name);
-            self.refuse(list, &["spec".into()], message, "leave --to out, or move them by hand");
+            let help = match self.to {
+                To::SkillBinding => "move them by hand, or mount them into that one",
+                To::AgentRuntime => "leave --to out, or move them by hand",
+            };
+            self.refuse(list, &["spec".into()], message, help);
         }
         let names = |object: &Value| -> Vec<String> {
             let items = object.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
             items.filter_map(|skill| skill.get("name")?.as_str().map(str::to_owned)).collect()
         };
         let listed = names(&object);
+        let length = object.pointer("/spec/skills").and_then(Value::as_array).map_or(0, Vec::len);
+        let skills_path: Vec<Step> = SKILLS.iter().map(|key| Step::from(*key)).collect();
+        if object.pointer("/spec/skills").is_some_and(|skills| !skills.is_null() && !skills.is_array()) {
+            self.refuse(list, &skills_path, "is no list", "write a list of skills, or remove it");
+        }
         for skill in &skills {
             let name = skill["name"].as_str().unwrap_or_default();
             if listed.iter().any(|own| own == name) {
                 let message = format!("lists {name} already, and its workload mounts the ConfigMap as well");
-                let path: Vec<Step> = SKILLS.iter().map(|key| Step::from(*key)).collect();
-                self.refuse(list, &path, message, "take one of them out by hand");
+                self.refuse(list, &skills_path, message, "take one of them out by hand");
             }
         }
         if self.errors.len() > errors {
@@ -400,11 +444,42 @@ impl Migration<'_, '_> {
         if let Some(items) = object["spec"]["skills"].as_array_mut() {
             items.extend(skills);
         }
-        if self.to == To::SkillBinding && !self.is_accepted(list, &object) {
+        let accepted = match self.to {
+            To::SkillBinding => self.is_accepted(list, &object),
+            To::AgentRuntime => self.are_accepted(list, &object, length),
+        };
+        if !accepted {
             return None;
         }
         self.lists.insert(lead, object);
         Some(list.id.clone())
+    }
+
+    /// Whether an operator would take the skills of an AgentRuntime from an index on.
+    fn are_accepted(&mut self, item: &Item, runtime: &Value, from: usize) -> bool {
+        // A field of a wrong type was there before.
+        let skills = AgentRuntimeSpec::from_object(runtime).map(|spec| spec.skills).unwrap_or_default();
+        let mut said = Vec::new();
+        for (index, skill) in skills.iter().enumerate().skip(from) {
+            let wrong = check_skill(index, skill).into_iter().filter(Finding::is_error);
+            said.extend(
+                wrong.map(|one| format!("{}: {}", crate::yaml::path::display(&one.path), one.message)),
+            );
+            let path = normalized(&skill.mount_path);
+            if let Some(other) = skills[..index]
+                .iter()
+                .find(|other| other.name == skill.name || normalized(&other.mount_path) == path)
+            {
+                let message = format!("{} has the name or the path of {}", skill.name, other.name);
+                said.push(format!("spec.skills[{index}]: {message}"));
+            }
+        }
+        for message in &said {
+            let message = format!("its list would be refused: {message}");
+            let help = "correct the mount or the image, or --keep it";
+            self.errors.push(self.stream.error(item, &[], message, help));
+        }
+        said.is_empty()
     }
 
     /// Whether the API server would take a SkillBinding.

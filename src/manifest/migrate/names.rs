@@ -354,7 +354,7 @@ fn objects_of(source: &Source, to: Operator, decide: &mut Vec<InputError>, error
                 decide.push(error(
                     &keys(&["spec", "selector"]),
                     "selects by a label that is renamed, and a selector of a live object cannot be changed".to_owned(),
-                    "delete the live object with --cascade=orphan before the new one is applied, or select by another label",
+                    "delete the live object before the new one is applied, for which its agent is away, or select by another label",
                 ));
             }
             if said.namespace() == to.other().namespace()

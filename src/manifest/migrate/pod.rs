@@ -40,6 +40,8 @@ pub(super) struct Mount {
     pub in_part: bool,
     /// A field that nothing else could say.
     pub unknown: Option<String>,
+    /// Whether the container may write there, as far as the mount says.
+    pub writable: bool,
 }
 
 impl Mount {
@@ -61,6 +63,8 @@ pub(super) struct Found {
     pub volume: usize,
     /// Without that of the init container that fetches it.
     pub mounts: Vec<Mount>,
+    /// Whether several init containers fetch it.
+    pub fetched_by_several: bool,
     pub picks_keys: bool,
     pub optional: bool,
     pub mode: bool,
@@ -147,6 +151,7 @@ fn of_volume(pod: &Value, index: usize, volume: &Value) -> Vec<Found> {
         source,
         volume: index,
         mounts: mounts.to_vec(),
+        fetched_by_several: false,
         picks_keys: !list(map, "items").is_empty(),
         optional: map.get("optional") == Some(&true.into()),
         mode: map.get("defaultMode").is_some_and(|mode| !mode.is_null()),
@@ -172,13 +177,14 @@ fn of_volume(pod: &Value, index: usize, volume: &Value) -> Vec<Found> {
             mount.list == "initContainers"
                 && container.is_some_and(|container| text(container, "name").starts_with(FETCHED[1]))
         };
-        let fetching: Vec<usize> =
+        let mut fetching: Vec<usize> =
             mounts.iter().filter(|mount| fetches(mount)).map(|mount| mount.container).collect();
+        fetching.dedup();
         mounts.retain(|mount| !fetches(mount));
-        if let ([container], Some(first)) = (fetching.as_slice(), mounts.first()) {
-            let name = base(first);
+        if let Some(container) = fetching.first() {
+            let name = mounts.first().map_or_else(|| own[FETCHED[0].len()..].to_owned(), base);
             let found = one(&name, Source::Fetched(*container), &Value::Null, &mounts);
-            return vec![Found { looks_like_skill: true, ..found }];
+            return vec![Found { looks_like_skill: true, fetched_by_several: fetching.len() > 1, ..found }];
         }
     }
     Vec::new()
@@ -204,12 +210,31 @@ fn mounts(pod: &Value, volume: &str) -> Vec<Mount> {
                     index,
                     path: text(mount, "mountPath").to_owned(),
                     in_part: PARTS.iter().any(has),
+                    writable: mount.get("readOnly") != Some(&true.into()),
                     unknown: mount.as_object().and_then(|map| map.keys().find(unknown)).cloned(),
                 });
             }
         }
     }
     out
+}
+
+/// The first mount by which a fetching init container fills a volume that stays and that others mount as well: its place, and
+/// the volume. `moved`: indices of the volumes that go.
+pub(super) fn fills_another(
+    kind: WorkloadKind,
+    object: &Value,
+    fetching: usize,
+    moved: &[usize],
+) -> Option<(Vec<Step>, String)> {
+    let pod = pod(kind, object)?;
+    let staying = list(pod, "volumes").iter().enumerate().filter(|(index, _)| !moved.contains(index));
+    staying.map(|(_, volume)| text(volume, "name")).find_map(|name| {
+        let all = mounts(pod, name);
+        let is_its = |mount: &&Mount| mount.list == "initContainers" && mount.container == fetching;
+        let own = all.iter().find(is_its).filter(|mount| mount.writable)?;
+        all.iter().any(|mount| !is_its(&mount)).then(|| (own.at(kind), name.to_owned()))
+    })
 }
 
 /// Takes volumes, their mounts, and the init containers that filled them out of a workload; lists that are empty then go as well.

@@ -265,10 +265,12 @@ pub fn write(inputs: &Inputs, edited: &Edited) -> Run {
         .collect();
     // A file without a document is none to kubectl and kustomize.
     let is_empty = |change: &Change<'_>| {
-        change.after.iter().flat_map(|piece| piece.lines()).all(|line| ["", "---"].contains(&line.trim()))
+        let mut lines = change.after.iter().flat_map(|piece| piece.lines());
+        lines.all(|line| ["", "---", "..."].contains(&line.trim_start_matches('\u{feff}').trim()))
     };
     let (emptied, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_empty);
-    for Change { path, .. } in &emptied {
+    for Change { path, before, .. } in &emptied {
+        unchanged(path, before)?;
         if path.is_symlink() {
             let message =
                 format!("{}: a link, and nothing would be left in what it points at", path.display());
@@ -282,14 +284,20 @@ pub fn write(inputs: &Inputs, edited: &Edited) -> Run {
     Ok(written)
 }
 
+/// Refuses a file that is not as it was read.
+fn unchanged(path: &Path, before: &str) -> Result<(), Failure> {
+    let now = std::fs::read(path).map_err(|error| Failure::Io(path.display().to_string(), error))?;
+    if now == before.as_bytes() {
+        return Ok(());
+    }
+    let message = format!("{}: somebody has changed it meanwhile, and it is left", path.display());
+    Err(Failure::input(message, "run again; git diff shows what other files have got already"))
+}
+
 /// Removes a file of which nothing is left, unless somebody has written it meanwhile.
 fn remove(path: &Path, before: &str) -> Result<(), Failure> {
-    let failed = |error| Failure::Io(path.display().to_string(), error);
-    if std::fs::read(path).map_err(failed)? != before.as_bytes() {
-        let message = format!("{}: somebody has changed it meanwhile, and it is left", path.display());
-        return Err(Failure::input(message, "look at it, and remove what has moved"));
-    }
-    std::fs::remove_file(path).map_err(failed)?;
+    unchanged(path, before)?;
+    std::fs::remove_file(path).map_err(|error| Failure::Io(path.display().to_string(), error))?;
     notes::warning(&format!(
         "{} is removed, since nothing was left in it; take it out of the kustomizations that name it",
         path.display()

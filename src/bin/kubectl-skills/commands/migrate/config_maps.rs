@@ -58,7 +58,7 @@ impl ImageArgs {
             let lines = read_text(path)?;
             let mut errors = Vec::new();
             for (index, line) in lines.lines().enumerate() {
-                let line = line.trim();
+                let line = line.trim_start_matches('\u{feff}').trim();
                 if line.is_empty() || line.starts_with('#') {
                     continue;
                 }

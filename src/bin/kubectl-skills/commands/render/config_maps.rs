@@ -1,15 +1,18 @@
 //! `render --delivery`: the ConfigMaps of the input from which skills are mounted, for clusters without image volumes. How they
 //! are mounted is the plan's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::ValueEnum;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::manifest::objects::{Parsed, documents_with};
+use kubectl_skills::manifest::stream::{Item, Stream};
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::plan::SkillMaps;
+use kubectl_skills::plan::{RecordMode, SkillMaps};
 use kubectl_skills::skill::config_map::{is_skill, volume_source};
+use serde_json::{Value, json};
 
 use crate::commands::files::Loaded;
 use crate::exit::Failure;
@@ -35,17 +38,41 @@ impl Delivery {
                 "--exact mounts images, as the operator does: leave --delivery out".into(),
             ));
         }
-        loaded.settings.options.config_maps = Some(Arc::new(maps(inputs, &loaded.namespace)?));
+        if matches!(loaded.settings.options.record, RecordMode::Off) {
+            return Err(Failure::Usage(
+                "without a record nothing says that a volume of a ConfigMap is ours: leave --no-record out, or --delivery".into(),
+            ));
+        }
+        let (maps, mut unusable) = maps(inputs, &loaded.namespace)?;
+        loaded.settings.options.config_maps = Some(Arc::new(maps));
         let planned = loaded.plan();
-        let maps = loaded.settings.options.config_maps.iter().flat_map(|maps| maps.keys());
-        let known: Vec<&(String, String)> = maps.collect();
+        let maps = loaded.settings.options.config_maps.clone().unwrap_or_default();
         let (mut delivered, mut errors) = (0, Vec::new());
+        if self == Self::Configmap {
+            errors.extend(for_pods(&loaded.stream));
+        }
         for one in &planned.plans {
             let item = loaded.stream.lead(one.lead);
             for skill in &one.plan.skills {
                 let name = &skill.skill.name;
-                if known.iter().any(|(namespace, own)| *namespace == item.id.namespace && own == name) {
+                if let Some(volume) = maps.get(&(item.id.namespace.clone(), name.clone())) {
                     delivered += 1;
+                    let within = &skill.skill.sub_path;
+                    if !within.is_empty() && !has(volume, within) {
+                        let message = format!(
+                            "ConfigMap {name} has no file at or below {within}, the subPath of the skill"
+                        );
+                        let help = "correct the subPath, or the ConfigMap".to_owned();
+                        errors.push(loaded.stream.error(item, &["spec".into()], message, help));
+                    }
+                } else if let Some(problems) = unusable.remove(&(item.id.namespace.clone(), name.clone())) {
+                    match self {
+                        Self::Configmap => errors.extend(problems),
+                        _ => notes::note(&format!(
+                            "skill {name} stays an image, as its ConfigMap cannot be mounted: {}",
+                            problems.first().map(ToString::to_string).unwrap_or_default()
+                        )),
+                    }
                 } else if self == Self::Configmap {
                     let message = format!("the input has no ConfigMap {name} with the files of skill {name}");
                     let help = format!(
@@ -69,9 +96,35 @@ impl Delivery {
     }
 }
 
-/// The volumes of all ConfigMaps with a skill.
-fn maps(inputs: &Inputs, default_namespace: &str) -> Result<SkillMaps, Failure> {
-    let (mut out, mut errors) = (SkillMaps::new(), Vec::new());
+/// Refuses lists for pods: they get their skills as they are created, and from images.
+fn for_pods(stream: &Stream<'_>) -> Vec<InputError> {
+    let is_for_pods = |item: &&Item| {
+        // What cannot be read is an error of its own.
+        stream.object(item).is_ok_and(|binding| binding.pointer("/spec/delivery") == Some(&json!("Pod")))
+    };
+    let refuse = |item: &Item| {
+        let message = "pods get the skills of this list as they are created, and from images";
+        let help = "write delivery: Workload, or render with --delivery auto";
+        stream.error(item, &["spec".into(), "delivery".into()], message, help)
+    };
+    stream.bindings.iter().filter(is_for_pods).map(refuse).collect()
+}
+
+/// Whether a volume shows a file at a path or below it.
+fn has(volume: &Value, path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let shown = volume.get("items").and_then(Value::as_array).into_iter().flatten();
+    shown
+        .filter_map(|item| item.get("path")?.as_str())
+        .any(|file| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// What is wrong with ConfigMaps, by namespace and name.
+type Unusable = BTreeMap<(String, String), Vec<InputError>>;
+
+/// The volumes of all ConfigMaps with a skill, and what keeps others from having one.
+fn maps(inputs: &Inputs, default_namespace: &str) -> Result<(SkillMaps, Unusable), Failure> {
+    let (mut out, mut unusable, mut errors) = (SkillMaps::new(), Unusable::new(), Vec::new());
     for source in inputs.sources.iter().filter(|source| source.text.contains("io/type")) {
         let documents = match documents_with(source, &["ConfigMap"]) {
             Ok(documents) => documents,
@@ -82,20 +135,33 @@ fn maps(inputs: &Inputs, default_namespace: &str) -> Result<SkillMaps, Failure> 
         };
         for object in documents.iter().flat_map(Parsed::objects).filter(|object| is_skill(object.value)) {
             let id = Object(object.value).reference_in(default_namespace);
+            let key = (id.namespace.clone(), id.name.clone());
+            let error = |field: String, message: String, help: String| InputError {
+                origin: object.origin(),
+                object: Some(id.clone()),
+                field,
+                message,
+                help,
+                ..InputError::default()
+            };
+            if out.contains_key(&key) || unusable.contains_key(&key) {
+                errors.push(error(
+                    "metadata.name".into(),
+                    "is in the input twice".into(),
+                    "give one of them".into(),
+                ));
+                continue;
+            }
             match volume_source(object.value) {
                 Ok(volume) => {
-                    out.insert((id.namespace, id.name), volume);
+                    out.insert(key, volume);
                 }
-                Err(problems) => errors.extend(problems.into_iter().map(|one| InputError {
-                    origin: object.origin(),
-                    object: Some(id.clone()),
-                    field: one.key,
-                    message: one.message,
-                    help: one.help,
-                    ..InputError::default()
-                })),
+                Err(problems) => {
+                    let problems = problems.into_iter().map(|one| error(one.key, one.message, one.help));
+                    unusable.insert(key, problems.collect());
+                }
             }
         }
     }
-    if errors.is_empty() { Ok(out) } else { Err(Failure::Input(errors)) }
+    if errors.is_empty() { Ok((out, unusable)) } else { Err(Failure::Input(errors)) }
 }
