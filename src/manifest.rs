@@ -26,6 +26,8 @@ pub mod resource_list;
 pub mod results;
 #[cfg(feature = "internals")]
 pub mod skill_images;
+#[cfg(feature = "skill")]
+pub mod skill_maps;
 pub mod stream;
 pub mod summary;
 pub mod typed_list;

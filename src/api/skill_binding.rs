@@ -129,6 +129,11 @@ pub struct SkillBindingSpec {
     pub rollout: Rollout,
 }
 
+/// Whether a SkillBinding, as it is written, is for pods rather than their template.
+pub fn is_for_pods(binding: &Value) -> bool {
+    binding.pointer("/spec/delivery").and_then(Value::as_str) == Some("Pod")
+}
+
 impl SkillBindingSpec {
     /// Reads `spec`.
     ///

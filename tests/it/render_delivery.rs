@@ -153,6 +153,14 @@ fn a_config_map_that_cannot_be_mounted_matters_to_its_own_skill_alone() {
     let auto = said("auto", &broken);
     assert!(auto.code == 0 && auto.stdout.contains("reference: ghcr.io/acme/tax:1"), "{auto:?}");
     assert!(auto.stderr.contains("note: skill tax stays an image"), "{auto:?}");
+    // Two workloads with the skill: one fault is one fault, and a warning one warning.
+    let second = format!("{WORKLOAD}{REST}").replace("clerk", "second");
+    let second = &second[..second.find("---\napiVersion: v1").expect("a ConfigMap")];
+    let refused = said("configmap", &format!("{broken}---\n{second}"));
+    assert_eq!(refused.stderr.matches("error: ").count(), 1, "{refused:?}");
+    let guessed = text.replace("        image: a\n", "        image: a\n      - {name: b, image: i}\n");
+    let done = said("configmap", &guessed);
+    assert_eq!((done.code, done.stderr.matches("warning: ").count()), (0, 1), "{done:?}");
     let map = &REST[REST.find("---\napiVersion: v1").expect("a ConfigMap")..];
     let twice = said("auto", &format!("{text}{map}"));
     assert!(twice.code == 3 && twice.stderr.contains("metadata.name: is in the input twice"), "{twice:?}");

@@ -15,16 +15,17 @@ use super::{SKILLS, To};
 use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::error::InputError;
 use crate::api::names::{ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
-use crate::api::object::{Object, ObjectRef};
+use crate::api::object::ObjectRef;
+use crate::api::skill_binding::is_for_pods;
 use crate::api::workload::{Kinds, WorkloadKind};
-use crate::manifest::objects;
 use crate::manifest::render::{Collector, Desired, Edited};
+use crate::manifest::skill_maps;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::session::check_binding;
-use crate::skill::config_map::{self, is_skill};
+use crate::skill::config_map;
 use crate::validate::findings::Finding;
 use crate::validate::preflight::{check_skill, normalized};
-use crate::yaml::{Splice, Step, emit};
+use crate::yaml::{Splice, Step, emit, path};
 
 /// What was decided about a ConfigMap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,24 +121,18 @@ pub fn to_images(
     Ok(Moved { edited, unused, ..all.out })
 }
 
+fn said_of(finding: &Finding) -> String {
+    format!("{}: {}", path::display(&finding.path), finding.message)
+}
+
 /// ConfigMaps with skills, by namespace and name: the keys that are not the paths of their files.
 type Maps = BTreeMap<(String, String), Vec<(String, String)>>;
 
 fn maps(stream: &Stream<'_>, default_namespace: &str) -> Result<Maps, Vec<InputError>> {
-    let (mut out, mut errors) = (Maps::new(), Vec::new());
-    for source in stream.sources().iter().filter(|source| source.text.contains("io/type")) {
-        match objects::documents_with(source, &["ConfigMap"]) {
-            Ok(documents) => {
-                for object in documents.iter().flat_map(objects::Parsed::objects) {
-                    if is_skill(object.value) {
-                        let id = Object(object.value).reference_in(default_namespace);
-                        out.insert((id.namespace, id.name), config_map::moved_keys(object.value));
-                    }
-                }
-            }
-            Err(found) => errors.extend(found),
-        }
-    }
+    let mut out = Maps::new();
+    let errors = skill_maps::each(stream.sources(), default_namespace, |id, object| {
+        out.insert((id.namespace, id.name), config_map::moved_keys(object.value));
+    });
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
@@ -341,9 +336,7 @@ impl Migration<'_, '_> {
     ) -> Option<ObjectRef> {
         let stream = self.stream;
         // What pods get as they are created is not what their template mounts.
-        let is_for_pods = |other: &Item| {
-            stream.object(other).is_ok_and(|list| list.pointer("/spec/delivery") == Some(&json!("Pod")))
-        };
+        let is_for_pods = |other: &Item| stream.object(other).is_ok_and(|list| is_for_pods(&list));
         let is_about = |other: &&Item| {
             other.id.namespace == item.id.namespace
                 && other.target == (item.id.kind.clone(), item.id.name.clone())
@@ -462,9 +455,7 @@ impl Migration<'_, '_> {
         let mut said = Vec::new();
         for (index, skill) in skills.iter().enumerate().skip(from) {
             let wrong = check_skill(index, skill).into_iter().filter(Finding::is_error);
-            said.extend(
-                wrong.map(|one| format!("{}: {}", crate::yaml::path::display(&one.path), one.message)),
-            );
+            said.extend(wrong.map(|one| said_of(&one)));
             let path = normalized(&skill.mount_path);
             if let Some(other) = skills[..index]
                 .iter()
@@ -474,27 +465,23 @@ impl Migration<'_, '_> {
                 said.push(format!("spec.skills[{index}]: {message}"));
             }
         }
-        for message in &said {
-            let message = format!("its list would be refused: {message}");
-            let help = "correct the mount or the image, or --keep it";
-            self.errors.push(self.stream.error(item, &[], message, help));
-        }
-        said.is_empty()
+        self.would_be_refused(item, "list", &said)
     }
 
     /// Whether the API server would take a SkillBinding.
     fn is_accepted(&mut self, item: &Item, binding: &Value) -> bool {
-        let found = check_binding(binding);
-        let refused = found.iter().filter(|one| one.is_error());
-        let errors: Vec<InputError> = refused
-            .map(|one| {
-                let field = crate::yaml::path::display(&one.path).to_string();
-                let message = format!("its SkillBinding would be refused: {field}: {}", one.message);
-                self.stream.error(item, &[], message, "correct the mount or the image, or --keep it")
-            })
-            .collect();
-        self.errors.extend_from_slice(&errors);
-        errors.is_empty()
+        let wrong = check_binding(binding).into_iter().filter(Finding::is_error);
+        let said: Vec<String> = wrong.map(|one| said_of(&one)).collect();
+        self.would_be_refused(item, SKILL_BINDING, &said)
+    }
+
+    /// Refuses an item for what its list would be refused for; whether there is nothing.
+    fn would_be_refused(&mut self, item: &Item, whose: &str, said: &[String]) -> bool {
+        for message in said {
+            let message = format!("its {whose} would be refused: {message}");
+            self.refuse(item, &[], message, "correct the mount or the image, or --keep it");
+        }
+        said.is_empty()
     }
 
     /// Writes a SkillBinding after the document of its workload.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::object::Object;
-use kubectl_skills::manifest::objects::{Parsed, documents_with};
+use kubectl_skills::api::skill_binding::is_for_pods;
+use kubectl_skills::manifest::render::plan_all;
+use kubectl_skills::manifest::skill_maps;
 use kubectl_skills::manifest::stream::{Item, Stream};
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::{RecordMode, SkillMaps};
-use kubectl_skills::skill::config_map::{is_skill, volume_source};
-use serde_json::{Value, json};
+use kubectl_skills::skill::config_map::volume_source;
+use serde_json::Value;
 
 use crate::commands::files::Loaded;
 use crate::exit::Failure;
@@ -44,9 +45,10 @@ impl Delivery {
             ));
         }
         let (maps, mut unusable) = maps(inputs, &loaded.namespace)?;
-        loaded.settings.options.config_maps = Some(Arc::new(maps));
-        let planned = loaded.plan();
-        let maps = loaded.settings.options.config_maps.clone().unwrap_or_default();
+        let maps = Arc::new(maps);
+        loaded.settings.options.config_maps = Some(Arc::clone(&maps));
+        // What its plans warn of is said by what is done with them.
+        let planned = plan_all(&loaded.stream, &loaded.settings);
         let (mut delivered, mut errors) = (0, Vec::new());
         if self == Self::Configmap {
             errors.extend(for_pods(&loaded.stream));
@@ -65,8 +67,11 @@ impl Delivery {
                         let help = "correct the subPath, or the ConfigMap".to_owned();
                         errors.push(loaded.stream.error(item, &["spec".into()], message, help));
                     }
-                } else if let Some(problems) = unusable.remove(&(item.id.namespace.clone(), name.clone())) {
+                } else if let Some(problems) = unusable.get_mut(&(item.id.namespace.clone(), name.clone())) {
+                    // Said once, also where several have the skill.
+                    let problems = std::mem::take(problems);
                     match self {
+                        _ if problems.is_empty() => {}
                         Self::Configmap => errors.extend(problems),
                         _ => notes::note(&format!(
                             "skill {name} stays an image, as its ConfigMap cannot be mounted: {}",
@@ -98,10 +103,8 @@ impl Delivery {
 
 /// Refuses lists for pods: they get their skills as they are created, and from images.
 fn for_pods(stream: &Stream<'_>) -> Vec<InputError> {
-    let is_for_pods = |item: &&Item| {
-        // What cannot be read is an error of its own.
-        stream.object(item).is_ok_and(|binding| binding.pointer("/spec/delivery") == Some(&json!("Pod")))
-    };
+    // What cannot be read is an error of its own.
+    let is_for_pods = |item: &&Item| stream.object(item).is_ok_and(|binding| is_for_pods(&binding));
     let refuse = |item: &Item| {
         let message = "pods get the skills of this list as they are created, and from images";
         let help = "write delivery: Workload, or render with --delivery auto";
@@ -124,44 +127,35 @@ type Unusable = BTreeMap<(String, String), Vec<InputError>>;
 
 /// The volumes of all ConfigMaps with a skill, and what keeps others from having one.
 fn maps(inputs: &Inputs, default_namespace: &str) -> Result<(SkillMaps, Unusable), Failure> {
-    let (mut out, mut unusable, mut errors) = (SkillMaps::new(), Unusable::new(), Vec::new());
-    for source in inputs.sources.iter().filter(|source| source.text.contains("io/type")) {
-        let documents = match documents_with(source, &["ConfigMap"]) {
-            Ok(documents) => documents,
-            Err(found) => {
-                errors.extend(found);
-                continue;
-            }
+    let (mut out, mut unusable, mut twice) = (SkillMaps::new(), Unusable::new(), Vec::new());
+    let mut errors = skill_maps::each(&inputs.sources, default_namespace, |id, object| {
+        let key = (id.namespace.clone(), id.name.clone());
+        let error = |field: String, message: String, help: String| InputError {
+            origin: object.origin(),
+            object: Some(id.clone()),
+            field,
+            message,
+            help,
+            ..InputError::default()
         };
-        for object in documents.iter().flat_map(Parsed::objects).filter(|object| is_skill(object.value)) {
-            let id = Object(object.value).reference_in(default_namespace);
-            let key = (id.namespace.clone(), id.name.clone());
-            let error = |field: String, message: String, help: String| InputError {
-                origin: object.origin(),
-                object: Some(id.clone()),
-                field,
-                message,
-                help,
-                ..InputError::default()
-            };
-            if out.contains_key(&key) || unusable.contains_key(&key) {
-                errors.push(error(
-                    "metadata.name".into(),
-                    "is in the input twice".into(),
-                    "give one of them".into(),
-                ));
-                continue;
+        if out.contains_key(&key) || unusable.contains_key(&key) {
+            twice.push(error(
+                "metadata.name".into(),
+                "is in the input twice".into(),
+                "give one of them".into(),
+            ));
+            return;
+        }
+        match volume_source(object.value) {
+            Ok(volume) => {
+                out.insert(key, volume);
             }
-            match volume_source(object.value) {
-                Ok(volume) => {
-                    out.insert(key, volume);
-                }
-                Err(problems) => {
-                    let problems = problems.into_iter().map(|one| error(one.key, one.message, one.help));
-                    unusable.insert(key, problems.collect());
-                }
+            Err(problems) => {
+                let problems = problems.into_iter().map(|one| error(one.key, one.message, one.help));
+                unusable.insert(key, problems.collect());
             }
         }
-    }
+    });
+    errors.extend(twice);
     if errors.is_empty() { Ok((out, unusable)) } else { Err(Failure::Input(errors)) }
 }
