@@ -2,9 +2,10 @@
 """How large the source is and which way it imports: lines, files, functions, crates, arrows between folders.
 
     hack/size.py [ROOT]            everything, of this checkout or of another one
-    hack/size.py --check [ROOT]    the direction of imports only, and nothing if it is right
+    hack/size.py --check [ROOT]    what is wrong only, and nothing if all is right
 
-Ends with 1 if a folder imports one above it or folders import each other in a circle. Tests do not count: files that
+Ends with 1 if a folder imports one above it or folders import each other in a circle, or if a file or a function is longer
+than FILE_LINES or FUNCTION_LINES without an argument where it stands: a comment that begins with `Long:`. Tests do not count: files that
 are compiled for tests only, and what stands under `#[cfg(test)]`. A folder is a module of the library or of the
 program with all that is below it; a module of the program without a folder counts as one.
 """
@@ -38,6 +39,9 @@ PROGRAM = [
 ]
 PROGRAM_FOLDER = "bin/kubectl-skills"
 LONGEST = 15
+# Longer ones say why where they stand.
+FILE_LINES = 600
+FUNCTION_LINES = 80
 
 # Comments, strings and characters; a lifetime is none of these.
 LITERALS = re.compile(
@@ -211,6 +215,23 @@ def direction(files):
     return edges, wrong
 
 
+def unargued(files):
+    """Files and functions that are too long and do not say why: in the first lines of the file, or right above the function."""
+    for file in files:
+        lines = file.text.split("\n")
+        size = sum(file.lines().values()) - file.lines()["test"]
+        if size > FILE_LINES and not any(re.match(r"//!? Long: ", line) for line in lines[:20]):
+            yield f"src/{file.name} has {size} lines: divide it, or say why not in a comment that begins with `// Long:`"
+        for count, name in file.functions():
+            place, _, function = name.partition(" ")
+            at = int(place.rpartition(":")[2]) - 1
+            above = at
+            while above > 0 and lines[above - 1].strip().startswith(("//", "#[")):
+                above -= 1
+            if count > FUNCTION_LINES and not any(re.match(r"\s*// Long: ", line) for line in lines[above:at]):
+                yield f"{place} {function} has {count} lines: divide it, or say why not in a comment above it, `// Long:`"
+
+
 def crates(root):
     """Crates of the program by feature."""
     features = tomllib.loads((root / "Cargo.toml").read_text())["features"]
@@ -229,6 +250,7 @@ def main(words):
     root = root if words else root.parent.parent
     files, tests = read(root)
     edges, wrong = direction(files)
+    wrong += unargued(files)
     if not check:
         report(root, files, tests, edges)
     for line in wrong:

@@ -14,6 +14,7 @@ mod conditions;
 pub mod demands;
 pub(crate) mod draft;
 pub(crate) mod env;
+mod events;
 mod fields;
 mod image_volumes;
 mod mesh;
@@ -48,13 +49,14 @@ use crate::api::pins::Pins;
 use crate::api::profile::Profile;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::config::hash::{ConfigHash, hash_input};
-use crate::config::layers::{ConfigLayers, ConfigView};
+use crate::config::layers::{ConfigLayers, ConfigView, ResolvedConfig};
 #[cfg(feature = "skill")]
 use crate::skill::policy::Enforced;
 use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
 
+pub use events::{Condition, Event};
 #[cfg(feature = "internals")]
 pub(crate) use ownership::skills_of_ours;
 pub(crate) use ownership::{has_record, skills_left};
@@ -271,51 +273,6 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if self.quirk.is_empty() { Ok(()) } else { write!(f, " [{}]", self.quirk) }
-    }
-}
-
-/// A condition that a run sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(feature = "internals"), non_exhaustive)]
-pub struct Condition {
-    /// Type.
-    pub kind: &'static str,
-    /// Status: true or false, never unknown.
-    pub status: bool,
-    /// Reason, in CamelCase.
-    pub reason: &'static str,
-    /// Message.
-    pub message: String,
-}
-
-impl Condition {
-    /// A condition.
-    pub fn new(kind: &'static str, status: bool, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, status, reason, message: message.into() }
-    }
-
-    /// Status as the API has it.
-    pub fn status_text(&self) -> &'static str {
-        if self.status { "True" } else { "False" }
-    }
-}
-
-/// An event that a run emits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(feature = "internals"), non_exhaustive)]
-pub struct Event {
-    /// A warning, else normal.
-    pub warning: bool,
-    /// Reason, in CamelCase.
-    pub reason: &'static str,
-    /// Message.
-    pub message: String,
-}
-
-impl Event {
-    /// Type as the API has it.
-    pub fn type_text(&self) -> &'static str {
-        if self.warning { "Warning" } else { "Normal" }
     }
 }
 
@@ -538,6 +495,35 @@ pub fn plan(
     run(runtime, workload, around, options)
 }
 
+/// A plan that does nothing yet.
+fn skipped(runtime: &Runtime<'_>, config: &ResolvedConfig, options: &Options) -> RuntimePlan {
+    let (hash, input) = if runtime.bound.leads {
+        (String::new(), String::new())
+    } else {
+        let input = hash_input(options.profile, Some(&runtime.spec), config);
+        (ConfigHash::of(&input).as_str().to_owned(), input)
+    };
+    RuntimePlan {
+        id: runtime.id.clone(),
+        target: runtime.spec.target_ref.clone(),
+        profile: options.profile,
+        action: Action::Skipped,
+        reason: String::new(),
+        config_hash: hash,
+        hash_input: input,
+        skills: Vec::new(),
+        added: runtime.bound.names.clone(),
+        container: None,
+        status: None,
+        events: Vec::new(),
+        requeue_after_secs: 0,
+        warnings: Vec::new(),
+        finalizer: Finalizer::Keep,
+        created: Vec::new(),
+        outcome: Outcome::Sound(Writes::default()),
+    }
+}
+
 fn run(
     runtime: &Runtime<'_>,
     workload: Option<Cow<'_, Value>>,
@@ -556,31 +542,7 @@ fn run(
         Cow::Owned(ConfigLayers::new(options.profile, &maps, around.view))
     };
     let config = layers.for_namespace(&runtime.id.namespace);
-    let (hash, input) = if runtime.bound.leads {
-        (String::new(), String::new())
-    } else {
-        let input = hash_input(options.profile, Some(&runtime.spec), config);
-        (ConfigHash::of(&input).as_str().to_owned(), input)
-    };
-    let mut plan = RuntimePlan {
-        id: runtime.id.clone(),
-        target: runtime.spec.target_ref.clone(),
-        profile: options.profile,
-        action: Action::Skipped,
-        reason: String::new(),
-        config_hash: hash,
-        hash_input: input,
-        skills: Vec::new(),
-        added: runtime.bound.names.clone(),
-        container: None,
-        status: None,
-        events: Vec::new(),
-        requeue_after_secs: 0,
-        warnings: Vec::new(),
-        finalizer: Finalizer::Keep,
-        created: Vec::new(),
-        outcome: Outcome::Sound(Writes::default()),
-    };
+    let mut plan = skipped(runtime, config, options);
     let names = options.profile.names;
     let finalizer = if runtime.bound.leads { BINDING_FINALIZER } else { names.finalizer };
     let has_finalizer = Object(runtime.object).finalizers().any(|one| one == finalizer);

@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use against::{Against, Explanation, Inputs, against};
 
-use crate::api::agent_runtime::{AgentRuntimeSpec, Skill};
+use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, Trace};
 use crate::api::names::{APP_NAME, AUTHBRIDGE_KEY, AUTHBRIDGE_RUNTIME, SPIFFE_HELPER, SPIFFE_HELPER_KEY};
 use crate::api::object::{ConfigMap, Origin};
 use crate::api::profile::{HashField, Profile};
@@ -100,13 +100,6 @@ pub fn explain(profile: &Profile, spec: Option<&AgentRuntimeSpec>, config: &Reso
 /// The rows of a field of the spec. A field that is not set has one row that says so.
 fn spec_rows(field: HashField, spec: Option<&AgentRuntimeSpec>) -> Vec<Row> {
     let name = json_name(field);
-    let row = |field: String, path: &str, value: String| Row {
-        field,
-        value,
-        source: Source::Spec(format!("spec.{path}")),
-        hashed: true,
-        note: String::new(),
-    };
     let Some(spec) = spec else {
         let (hashed, note) = match field {
             HashField::Type => (true, "defaults only: written as empty"),
@@ -142,33 +135,7 @@ fn spec_rows(field: HashField, spec: Option<&AgentRuntimeSpec>) -> Vec<Row> {
         HashField::MtlsMode => text("mtlsMode", &spec.mtls_mode),
         HashField::Trace => match &spec.trace {
             None => text("trace", ""),
-            Some(trace) => {
-                let mut rate = String::new();
-                push_number(&mut rate, trace.rate);
-                let parts = [
-                    ("endpoint", "trace.endpoint", trace.endpoint.clone(), trace.endpoint.is_empty()),
-                    ("protocol", "trace.protocol", trace.protocol.clone(), trace.protocol.is_empty()),
-                    ("rate", "trace.sampling.rate", rate, trace.rate == 0.0),
-                ];
-                let mut rows: Vec<Row> = parts
-                    .into_iter()
-                    .map(|(part, path, value, left_out)| Row {
-                        hashed: !left_out,
-                        note: if left_out { "empty or 0: not written".to_owned() } else { String::new() },
-                        ..row(format!("trace.{part}"), path, value)
-                    })
-                    .collect();
-                if rows.iter().all(|row| !row.hashed) {
-                    rows.insert(
-                        0,
-                        Row {
-                            note: "an empty trace is written as {}".to_owned(),
-                            ..row("trace".to_owned(), "trace", String::new())
-                        },
-                    );
-                }
-                rows
-            }
+            Some(trace) => trace_rows(trace),
         },
         HashField::Skills if spec.skills.is_empty() => text("skills", ""),
         HashField::Skills => spec
@@ -181,6 +148,34 @@ fn spec_rows(field: HashField, spec: Option<&AgentRuntimeSpec>) -> Vec<Row> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// A row of a field that is hashed.
+fn row(field: String, path: &str, value: String) -> Row {
+    Row { field, value, source: Source::Spec(format!("spec.{path}")), hashed: true, note: String::new() }
+}
+
+fn trace_rows(trace: &Trace) -> Vec<Row> {
+    let mut rate = String::new();
+    push_number(&mut rate, trace.rate);
+    let parts = [
+        ("endpoint", "trace.endpoint", trace.endpoint.clone(), trace.endpoint.is_empty()),
+        ("protocol", "trace.protocol", trace.protocol.clone(), trace.protocol.is_empty()),
+        ("rate", "trace.sampling.rate", rate, trace.rate == 0.0),
+    ];
+    let mut rows: Vec<Row> = parts
+        .into_iter()
+        .map(|(part, path, value, left_out)| Row {
+            hashed: !left_out,
+            note: if left_out { "empty or 0: not written".to_owned() } else { String::new() },
+            ..row(format!("trace.{part}"), path, value)
+        })
+        .collect();
+    if rows.iter().all(|row| !row.hashed) {
+        let note = "an empty trace is written as {}".to_owned();
+        rows.insert(0, Row { note, ..row("trace".to_owned(), "trace", String::new()) });
+    }
+    rows
 }
 
 /// A skill in one line: name, image, mount path and, if set, pull policy.

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "internals")]
 mod astray;
+mod duplicates;
 mod edited;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod generated;
@@ -20,7 +21,7 @@ mod tests;
 mod unpinned;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -28,11 +29,11 @@ use crate::api::error::InputError;
 use crate::api::object::{ConfigMap, Object, ObjectRef, field};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
-use crate::config::layers::{ConfigView, is_read_for};
+use crate::config::layers::ConfigView;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::manifest::summary::Tally;
 use crate::plan::bindings::Bindings;
-use crate::plan::claims::{Claimant, Claims};
+use crate::plan::claims::Claims;
 use crate::plan::pod::{self, CONTAINERS};
 use crate::plan::session::{Case, Judged, Session};
 use crate::plan::{Action, Options, PlannedSkill, RecordMode, RuntimePlan, Warning};
@@ -42,6 +43,7 @@ use crate::yaml::parts::Interest;
 
 #[cfg(feature = "internals")]
 pub use astray::astray;
+use duplicates::{claims, duplicate, duplicate_maps};
 pub use edited::Edited;
 pub(in crate::manifest) use edited::{Collector, Desired};
 use orders::Order;
@@ -410,23 +412,7 @@ impl<'p, 's> Planner<'p, 's> {
         {
             return self.plan(order, Workload::Taken, planned);
         }
-        for finding in judged.findings.iter().filter(|finding| finding.is_error() || self.by_themselves) {
-            let mut said = self.error(item, found, finding);
-            let list = if self.is_elsewhere(found, finding) {
-                // Only what seems to be a slip is worth a word.
-                let Some(help) = missing::slip(stream, item) else { continue };
-                said.help = help;
-                &mut *remarks
-            } else if finding.is_error() {
-                &mut *errors
-            } else {
-                &mut *remarks
-            };
-            // A SkillBinding of several workloads is judged with each.
-            if self.bindings.is_empty() || !list.contains(&said) {
-                list.push(said);
-            }
-        }
+        self.report(item, found, &judged.findings, errors, remarks);
         let Judged { findings, plan, .. } = judged;
         let mut plan = plan?;
         if found.is_none()
@@ -442,13 +428,7 @@ impl<'p, 's> Planner<'p, 's> {
             }
         }
         if self.by_themselves {
-            // What a finding has said has its place already.
-            let is_said = |one: &&Warning| findings.iter().any(|found| found.message == one.message);
-            let new = plan.warnings.iter().filter(|one| {
-                !is_said(one) && !planned.remarks.iter().any(|said| said.message == one.message)
-            });
-            let new: Vec<InputError> = new.map(|one| stream.error(item, &[], one.to_string(), "")).collect();
-            planned.remarks.extend(new);
+            self.remark_warnings(item, &plan.warnings, &findings, remarks);
         }
         let runtime_after =
             matches!(order.lead, Lead::Runtime(_)).then(|| self.without_skills(&object)).flatten();
@@ -460,6 +440,51 @@ impl<'p, 's> Planner<'p, 's> {
         let (lead, bindings) = (order.lead, order.items.clone());
         let planned = PlannedRuntime { lead, bindings, workload: found, before, plan, runtime_after };
         Some((planned, in_part == Some(true)))
+    }
+
+    /// Adds findings to the errors and remarks, each with its place.
+    fn report(
+        &self,
+        item: &Item,
+        found: Option<usize>,
+        findings: &[Finding],
+        errors: &mut Vec<InputError>,
+        remarks: &mut Vec<InputError>,
+    ) {
+        for finding in findings.iter().filter(|finding| finding.is_error() || self.by_themselves) {
+            let mut said = self.error(item, found, finding);
+            let list = if self.is_elsewhere(found, finding) {
+                // Only what seems to be a slip is worth a word.
+                let Some(help) = missing::slip(self.stream, item) else { continue };
+                said.help = help;
+                &mut *remarks
+            } else if finding.is_error() {
+                &mut *errors
+            } else {
+                &mut *remarks
+            };
+            // A SkillBinding of several workloads is judged with each.
+            if self.bindings.is_empty() || !list.contains(&said) {
+                list.push(said);
+            }
+        }
+    }
+
+    /// Adds those warnings of a plan that nothing has said yet: what a finding has said has its place already.
+    fn remark_warnings(
+        &self,
+        item: &Item,
+        warnings: &[Warning],
+        findings: &[Finding],
+        remarks: &mut Vec<InputError>,
+    ) {
+        let is_said = |message: &str, remarks: &[InputError]| {
+            findings.iter().any(|found| found.message == message)
+                || remarks.iter().any(|said| said.message == message)
+        };
+        let new = warnings.iter().filter(|one| !is_said(&one.message, remarks));
+        let new: Vec<InputError> = new.map(|one| self.stream.error(item, &[], one.to_string(), "")).collect();
+        remarks.extend(new);
     }
 
     /// A finding with its place in the manifests.
@@ -545,61 +570,4 @@ impl<'p, 's> Planner<'p, 's> {
 
 fn is_name(finding: &Finding) -> bool {
     finding.path.last().is_some_and(|step| *step == "name".into())
-}
-
-/// Who points at which workload, and an error for each AgentRuntime that is in the input twice. Only those that share a
-/// target are read for it.
-fn claims(stream: &Stream<'_>, planned: &mut Planned) -> Claims {
-    let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
-    let mut sharing: HashMap<Key<'_>, usize> = HashMap::with_capacity(stream.runtimes.len());
-    let target = |item: &'_ Item| (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
-    for (index, item) in stream.runtimes.iter().enumerate() {
-        if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
-            && !item.id.name.is_empty()
-        {
-            planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
-        }
-        *sharing.entry((&item.target.0, &item.id.namespace, &item.target.1)).or_default() += 1;
-    }
-    Claims::new(stream.runtimes.iter().map(|item| {
-        let shared =
-            sharing[&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str())] > 1;
-        // One that cannot be read is an error of its own.
-        let object = shared.then(|| stream.object(item).ok()).flatten().unwrap_or_default();
-        let claimant =
-            Claimant { name: item.id.name.clone(), ..Claimant::of(Object(&object), item.origin.clone()) };
-        (target(item), claimant)
-    }))
-}
-
-fn duplicate(stream: &Stream<'_>, item: &Item, first: &Item) -> InputError {
-    let message = format!("is in the input twice; the other is at {}", first.origin);
-    stream.error(
-        item,
-        &["metadata".into(), "name".into()],
-        message,
-        "remove one of them, or give them different namespaces",
-    )
-}
-
-/// An error for each ConfigMap that is in the input twice and is a part of some AgentRuntime's configuration.
-fn duplicate_maps(stream: &Stream<'_>, profile: &Profile, errors: &mut Vec<InputError>) {
-    let namespaces: BTreeSet<&str> = stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
-    let mut seen: BTreeMap<(&str, &str), &ConfigMap> = BTreeMap::new();
-    for map in stream.maps.iter().filter(|map| is_read_for(map, profile, &namespaces)) {
-        if let Some(first) = seen.insert((&map.namespace, &map.name), map) {
-            errors.push(InputError {
-                origin: map.origin.clone(),
-                object: Some(ObjectRef {
-                    api_version: "v1".into(),
-                    kind: "ConfigMap".into(),
-                    namespace: map.namespace.clone(),
-                    name: map.name.clone(),
-                }),
-                message: format!("is in the input twice; the other is at {}", first.origin),
-                help: "remove one of them".into(),
-                ..InputError::default()
-            });
-        }
-    }
 }

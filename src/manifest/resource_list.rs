@@ -74,6 +74,46 @@ enum Place {
     Flow { from_end: usize },
 }
 
+/// Where the fields of a list stand.
+#[derive(Default)]
+struct Fields {
+    api_version: Option<NodeId>,
+    kind: Option<NodeId>,
+    function_config: Option<NodeId>,
+    /// With their key.
+    items: Option<(NodeId, NodeId)>,
+    results: Option<NodeId>,
+}
+
+impl Fields {
+    fn of(document: &Document<'_>) -> Result<Self, SyntaxError> {
+        let mut fields = Self::default();
+        for (key, value) in document.tree.entries(0) {
+            if document.is_merge_key(key) || !matches!(document.tree.node(key).kind, NodeKind::Scalar(_)) {
+                continue;
+            }
+            match &*document.key_text(key)? {
+                "apiVersion" => fields.api_version = Some(value),
+                "kind" => fields.kind = Some(value),
+                "functionConfig" => fields.function_config = Some(value),
+                "items" => fields.items = Some((key, value)),
+                "results" => fields.results = Some(value),
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Whether each item has one of these annotations, and there is any item.
+fn all_have(document: &Document<'_>, items: &[NodeId], keys: &[&str]) -> bool {
+    let annotated = |node: NodeId, key: &str| {
+        let way = ["metadata", "annotations", key].into_iter();
+        way.map(Into::into).try_fold(node, |at, key| document.child(at, &key)).is_some()
+    };
+    !items.is_empty() && items.iter().all(|node| keys.iter().any(|key| annotated(*node, key)))
+}
+
 impl ResourceList {
     /// Reads the list that a document is; none if it is another object. `end` is the number of bytes of the whole text
     /// that follow the document's.
@@ -99,21 +139,8 @@ impl ResourceList {
             })
         };
         let NodeKind::Mapping { flow } = document.tree.node(0).kind else { return Ok(None) };
-        let (mut api_version, mut kind) = (None, None);
-        let (mut function_config, mut items, mut results) = (None, None, None);
-        for (key, value) in document.tree.entries(0) {
-            if document.is_merge_key(key) || !matches!(document.tree.node(key).kind, NodeKind::Scalar(_)) {
-                continue;
-            }
-            match &*document.key_text(key).map_err(refuse)? {
-                "apiVersion" => api_version = Some(value),
-                "kind" => kind = Some(value),
-                "functionConfig" => function_config = Some(value),
-                "items" => items = Some((key, value)),
-                "results" => results = Some(value),
-                _ => {}
-            }
-        }
+        let Fields { api_version, kind, function_config, items, results } =
+            Fields::of(document).map_err(refuse)?;
         let text = |node: Option<NodeId>| match node.map(|node| document.node_value(node)) {
             Some(Ok(Value::String(text))) => text,
             _ => String::new(),
@@ -147,21 +174,13 @@ impl ResourceList {
         };
         let nodes: Vec<NodeId> =
             items.map(|(_, value)| document.tree.children(value).collect()).unwrap_or_default();
-        let annotated = |node: &NodeId, key: &str| {
-            let way = ["metadata", "annotations", key].into_iter();
-            way.map(Into::into).try_fold(*node, |at, key| document.child(at, &key)).is_some()
-        };
-        let all = |keys: &[&str]| {
-            let has_any = |node: &NodeId| keys.iter().any(|key| annotated(node, key));
-            !nodes.is_empty() && nodes.iter().all(has_any)
-        };
         Ok(Some(Self {
             api_version,
             function_config: value(function_config)?,
             items: count,
             first_kind: text(nodes.first().and_then(|node| document.child(*node, &"kind".into()))),
-            from_kpt: all(&[PACKAGE]),
-            in_files: all(&PATHS),
+            from_kpt: all_have(document, &nodes, &[PACKAGE]),
+            in_files: all_have(document, &nodes, &PATHS),
             results,
             place,
         }))

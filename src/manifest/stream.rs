@@ -4,16 +4,15 @@
 //! Of an object only its place is kept, and of its document the position tree, which is about as large as the text. The
 //! value is read when it is needed, so that ten thousand documents cost little more than their text.
 
+mod look;
+
 use std::borrow::Cow;
 
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::names::{
-    AGENT_RUNTIME, AUTHBRIDGE_RUNTIME, KAGENTI, Names, RECORD, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP,
-    SPIFFE_HELPER,
-};
-use crate::api::object::{ConfigMap, ObjectRef, Origin, field, group_of};
+use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP};
+use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
@@ -21,6 +20,7 @@ use crate::yaml::parts::Interest;
 use crate::yaml::prefilter::{WideFilter, may_matter};
 use crate::yaml::split::Documents;
 use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
+use look::{is_array_of_objects, is_labelled, is_read_by_name, names_binding, text_at};
 
 /// Deepest nesting of lists in lists.
 const MAX_LISTS: usize = 8;
@@ -357,21 +357,6 @@ const OTHERS: [(&str, &str); 2] = [("SkillsFunction", "skills.kagenti.dev/v1alph
 /// The field of a ResourceList that holds one.
 const FUNCTION_CONFIG: &str = "functionConfig";
 
-/// Names by which a text has to do with SkillBindings: the kind, and what one that is gone has left.
-const OF_BINDINGS: [&str; 4] = [SKILL_BINDING, RECORD, KAGENTI.skills, ROSSOCTL.skills];
-/// What all of them hold: one search of the text in the place of four.
-const COMMON: &str = "kill";
-
-fn names_binding(text: &str) -> bool {
-    let words = OF_BINDINGS.map(|word| (word, word.find(COMMON).unwrap_or_default()));
-    memchr::memmem::find_iter(text.as_bytes(), COMMON).any(|at| {
-        let begins = |(word, offset): &(&str, usize)| {
-            at.checked_sub(*offset).is_some_and(|from| text.as_bytes()[from..].starts_with(word.as_bytes()))
-        };
-        words.iter().any(begins)
-    })
-}
-
 /// Counts lines from where it last stood, since items of a list come in order.
 struct Lines<'t> {
     text: &'t str,
@@ -453,23 +438,7 @@ impl<'s> Reader<'s, '_> {
             && matches!(document.tree.node(items).kind, NodeKind::Sequence { .. })
         {
             let list = ItemType::of(&kind, &api_version);
-            path.push("items".into());
-            for (position, item) in document.tree.children(items).enumerate() {
-                path.push(position.into());
-                let result = self.object(document, item, index, at, (path, list.as_ref()), lines);
-                path.pop();
-                result?;
-            }
-            path.pop();
-            if self.others
-                && let Some(config) = document.entry(node, FUNCTION_CONFIG)
-            {
-                path.push(FUNCTION_CONFIG.into());
-                let result = self.object(document, config, index, at, (path, None), lines);
-                path.pop();
-                return result;
-            }
-            return Ok(());
+            return self.items(document, (node, items), index, at, (path, list.as_ref()), lines);
         }
         // A list without items is no object.
         self.stream.objects += usize::from(!kind.ends_with("List"));
@@ -521,6 +490,33 @@ impl<'s> Reader<'s, '_> {
         Ok(())
     }
 
+    /// Reads the items of a list, and the configuration of a function alongside them.
+    fn items(
+        &mut self,
+        document: &Document<'s>,
+        (node, items): (NodeId, NodeId),
+        index: usize,
+        at: At<'_>,
+        (path, list): (&mut Vec<Step>, Option<&ItemType>),
+        lines: &mut Lines<'_>,
+    ) -> Result<(), InputError> {
+        path.push("items".into());
+        for (position, item) in document.tree.children(items).enumerate() {
+            path.push(position.into());
+            let result = self.object(document, item, index, at, (path, list), lines);
+            path.pop();
+            result?;
+        }
+        path.pop();
+        let Some(config) = document.entry(node, FUNCTION_CONFIG).filter(|_| self.others) else {
+            return Ok(());
+        };
+        path.push(FUNCTION_CONFIG.into());
+        let result = self.object(document, config, index, at, (path, None), lines);
+        path.pop();
+        result
+    }
+
     fn config_map(
         &mut self,
         document: &Document<'s>,
@@ -547,86 +543,3 @@ impl<'s> Reader<'s, '_> {
 
 const ARRAY_HELP: &str = "give them as the items of a List: jq '{apiVersion: \"v1\", kind: \"List\", items: .}' FILE | \
                           kubectl skills ... -f -";
-
-/// Whether a document is an array with an object of Kubernetes in it; arrays of other things, such as patches, are nobody's.
-fn is_array_of_objects(document: &Document<'_>) -> bool {
-    let is_object = |item| ["apiVersion", "kind"].iter().all(|key| document.entry(item, key).is_some());
-    matches!(document.tree.node(0).kind, NodeKind::Sequence { .. })
-        && document
-            .tree
-            .children(0)
-            .any(|item| matches!(document.tree.node(item).kind, NodeKind::Mapping { .. }) && is_object(item))
-}
-
-const DIALECTS: [&Names; 2] = [&KAGENTI, &ROSSOCTL];
-
-fn is_read_by_name(name: &str) -> bool {
-    name == AUTHBRIDGE_RUNTIME
-        || name == SPIFFE_HELPER
-        || DIALECTS.iter().any(|names| name == names.platform_config || name == names.feature_gates)
-}
-
-/// Whether a ConfigMap has the label of a namespace's defaults, whatever it says.
-fn is_labelled(document: &Document<'_>, node: NodeId) -> Result<bool, SyntaxError> {
-    let mut labels = DIALECTS.iter().map(|names| names.defaults_label);
-    if document.may_alias {
-        let value = document.node_value(node)?;
-        let found = field(&value, "/metadata/labels");
-        return Ok(found.is_some_and(|found| labels.any(|label| found.get(label).is_some())));
-    }
-    let found = document.entry(node, "metadata").and_then(|metadata| document.entry(metadata, "labels"));
-    Ok(found.is_some_and(|found| labels.any(|label| document.entry(found, label).is_some())))
-}
-
-/// The text of a scalar along a path of keys; empty where there is none or no text. Aliases and merge keys are followed.
-fn text_at<'t>(document: &Document<'t>, node: NodeId, keys: &[&str]) -> Result<Cow<'t, str>, SyntaxError> {
-    let mut at = node;
-    for key in keys {
-        match document.entry(at, key) {
-            Some(child) => at = child,
-            // What an alias or a merge key brings stands elsewhere: rare, and read the slow way.
-            None if document.may_alias => {
-                let value = document.node_value(node)?;
-                let found = keys.iter().try_fold(&value, |at, key| at.get(key));
-                return Ok(Cow::Owned(found.and_then(Value::as_str).unwrap_or_default().to_owned()));
-            }
-            None => return Ok(Cow::Borrowed("")),
-        }
-    }
-    if let Some(word) = document.word(at) {
-        return Ok(Cow::Borrowed(word));
-    }
-    match document.tree.node(at).kind {
-        NodeKind::Scalar(_) => {
-            // `name: yes` is a boolean to Kubernetes, and no text.
-            match document.node_value(at)? {
-                Value::String(text) => Ok(Cow::Owned(text)),
-                _ => Ok(Cow::Borrowed("")),
-            }
-        }
-        NodeKind::Alias => match document.node_value(at)? {
-            Value::String(text) => Ok(Cow::Owned(text)),
-            _ => Ok(Cow::Borrowed("")),
-        },
-        _ => Ok(Cow::Borrowed("")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A text that is taken for one without SkillBindings keeps what a gone one has left, and nothing is said of it.
-    #[test]
-    fn every_name_by_which_a_text_has_to_do_with_bindings_is_found() {
-        for word in OF_BINDINGS {
-            assert!(word.contains(COMMON), "{word}");
-            for text in [word.to_owned(), format!("skills: {word}: x"), format!("kill {word}")] {
-                assert!(names_binding(&text), "{text}");
-            }
-        }
-        for text in ["", "kill", "skills", "kagenti.io/skill", "kubectl-skills"] {
-            assert!(!names_binding(text), "{text}");
-        }
-    }
-}

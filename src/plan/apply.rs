@@ -156,7 +156,6 @@ fn safe(
         Cow::Borrowed(workload) => Some(workload),
         Cow::Owned(_) => None,
     };
-    let hash_key = profile.names.config_hash;
     let mut work = Work::new(plan, Draft::new(workload.into_owned()), runtime, kind, options, skills);
     unknown_version(&mut work);
     if !runtime.bound.leads && (!observes || profile.observer_render.type_label) {
@@ -179,13 +178,42 @@ fn safe(
             "skills are not mounted into a Sandbox, and the annotation that would say so is not written",
         );
     }
-    let annotations = kind.paths().annotations;
+    let restarts = safe_hash(&mut work, runtime, config, options)?;
+    work.record()?;
+    let changed = work.draft.is_touched();
+    let (after, touched) = work.draft.into_parts();
+    // To compare the whole would take longer than all of the above; tests, where there is time, do.
+    debug_assert!(before.is_none_or(|before| changed == (*before != after)), "a change was not noted");
+    plan.action = if changed { Action::Configured } else { Action::Unchanged };
+    let gate_off = !observes && !options.gate && !runtime.spec.skills.is_empty();
+    plan.reason = reason(changed, skills.len(), gate_off.then_some(profile.skill_gate));
+    if !changed {
+        return Ok(());
+    }
+    // A Sandbox that is scaled to nothing runs no old pod (Q19).
+    let runs = kind == WorkloadKind::Sandbox && sandbox::runs(&after);
+    plan.write(after, Some(touched));
+    if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {
+        sandbox::begin_restart(plan, profile.names);
+    }
+    Ok(())
+}
+
+/// Writes the hash where the operator has one. Returns whether the Sandbox is to be restarted.
+fn safe_hash(
+    work: &mut Work<'_, '_>,
+    runtime: &Runtime<'_>,
+    config: &ResolvedConfig,
+    options: &Options,
+) -> Result<bool, WrongType> {
+    let (profile, kind) = (options.profile, work.kind);
+    let observes = !profile.mounts();
+    let annotations = find(work.draft.value(), kind.paths().annotations);
     let old_hash =
-        find(work.draft.value(), annotations).map(|map| text(map, &[hash_key])).unwrap_or_default();
+        annotations.map(|map| text(map, &[profile.names.config_hash])).unwrap_or_default().to_owned();
     let hash = work.plan.config_hash.clone();
     let mut restarts = !old_hash.is_empty() && old_hash != hash;
     if kind == WorkloadKind::Sandbox && !observes && !runtime.bound.leads {
-        let old_hash = old_hash.to_owned();
         let changes = sandbox::pod_changes(&mut work.draft, runtime, config, options, (&old_hash, &hash))?;
         if restarts && !changes {
             work.warn("Q29", "the Sandbox is not restarted: what has changed is never mounted into it");
@@ -199,34 +227,19 @@ fn safe(
     if kind == WorkloadKind::Sandbox && !options.restarts {
         sandbox::end_restart(&mut work.draft, profile.names)?;
     }
-    work.record()?;
-    let changed = work.draft.is_touched();
-    let (after, touched) = work.draft.into_parts();
-    // To compare the whole would take longer than all of the above; tests, where there is time, do.
-    debug_assert!(before.is_none_or(|before| changed == (*before != after)), "a change was not noted");
-    plan.action = if changed { Action::Configured } else { Action::Unchanged };
-    let gate_off = !observes && !options.gate && !runtime.spec.skills.is_empty();
-    if plan.action == Action::Unchanged {
-        plan.reason = if gate_off {
-            format!("the gate {} is off: no skill is mounted", profile.skill_gate)
-        } else {
-            "the workload is as it should be".to_owned()
-        };
-        return Ok(());
+    Ok(restarts)
+}
+
+/// What a plan comes to, in words. `gate_off`: the gate that keeps skills from being mounted.
+fn reason(changed: bool, skills: usize, gate_off: Option<&str>) -> String {
+    match (skills, gate_off) {
+        (_, Some(gate)) if !changed => format!("the gate {gate} is off: no skill is mounted"),
+        _ if !changed => "the workload is as it should be".to_owned(),
+        (0, Some(gate)) => format!("the gate {gate} is off: no skill is to be mounted"),
+        (0, None) => "no skills are to be mounted".to_owned(),
+        (1, _) => "1 skill is to be mounted".to_owned(),
+        (count, _) => format!("{count} skills are to be mounted"),
     }
-    plan.reason = match skills.len() {
-        0 if gate_off => format!("the gate {} is off: no skill is to be mounted", profile.skill_gate),
-        0 => "no skills are to be mounted".to_owned(),
-        1 => "1 skill is to be mounted".to_owned(),
-        count => format!("{count} skills are to be mounted"),
-    };
-    // A Sandbox that is scaled to nothing runs no old pod (Q19).
-    let runs = kind == WorkloadKind::Sandbox && sandbox::runs(&after);
-    plan.write(after, Some(touched));
-    if kind == WorkloadKind::Sandbox && options.restarts && runs && restarts {
-        sandbox::begin_restart(plan, profile.names);
-    }
-    Ok(())
 }
 
 /// Warns of a workload in a version in which its pod template may be elsewhere.

@@ -285,40 +285,43 @@ impl Session {
             namespace: None,
             services: None,
         };
-        let mut profile = profile_of_bindings(self.options.profile);
-        if options.remove
-            && let Some(workload) = workload.as_deref()
-        {
-            profile = profile_of_left(profile, workload, options.kinds);
-        }
-        let options = Options {
-            profile,
-            exact: false,
-            // By the config hash, which is the operator's.
-            restarts: false,
-            ..options.clone()
-        };
+        let options = self.options_of_bindings(options, workload.as_deref());
         let mut plan = run(&runtime, workload.filter(|_| !self.options.exact), &around, &options);
         plan.status = None;
         plan.events.clear();
-        let delivered = binding.spec.delivery == Delivery::Pod && plan.action != Action::Error;
-        let skipped = if self.options.exact {
-            Some("the operator knows no SkillBinding, and --exact does what it does".to_owned())
-        } else if !has_target && !is_found && strict {
-            Some("no workload of its namespace has the labels that its selector asks for".to_owned())
-        } else {
-            None
-        };
-        if let Some(reason) = skipped {
-            // Nothing of what was said about a target that nobody looked for.
-            plan.outcome = Outcome::Sound(Writes::default());
-            plan.action = Action::Skipped;
-            plan.reason = reason;
-        } else if delivered && strict {
-            plan.reason = "its skills are delivered to pods as these are created".to_owned();
-        }
+        let nothing_chosen = !has_target && !is_found && strict;
+        self.say_why_skipped(&binding, strict, nothing_chosen, &mut plan);
         lead_by_argument(&binding, &mut plan);
         self.concluded(id, findings, plan)
+    }
+
+    /// How SkillBindings are planned: as today's operators leave a workload, or as those did whose traces are removed.
+    fn options_of_bindings(&self, options: &Options, workload: Option<&Value>) -> Options {
+        let profile = profile_of_bindings(self.options.profile);
+        let profile = match workload.filter(|_| options.remove) {
+            Some(workload) => profile_of_left(profile, workload, options.kinds),
+            None => profile,
+        };
+        // Restarts go by the config hash, which is the operator's.
+        Options { profile, exact: false, restarts: false, ..options.clone() }
+    }
+
+    /// The reason of a SkillBinding's plan where its workload's template is not what gets the skills.
+    fn say_why_skipped(&self, binding: &Binding, strict: bool, nothing_chosen: bool, plan: &mut RuntimePlan) {
+        let reason = if self.options.exact {
+            "the operator knows no SkillBinding, and --exact does what it does"
+        } else if nothing_chosen {
+            "no workload of its namespace has the labels that its selector asks for"
+        } else {
+            if binding.spec.delivery == Delivery::Pod && plan.action != Action::Error && strict {
+                plan.reason = "its skills are delivered to pods as these are created".to_owned();
+            }
+            return;
+        };
+        // Nothing of what was said about a target that nobody looked for.
+        plan.outcome = Outcome::Sound(Writes::default());
+        plan.action = Action::Skipped;
+        plan.reason = reason.to_owned();
     }
 
     /// Containers that pods will not have, though what is delivered to them names these.

@@ -1,22 +1,25 @@
 //! What is in an image, from the manifest that is named down to each file: platform, layers, skills, content identity. The
 //! bytes come from a [`Content`], or as a tree that was read of a folder.
 
+mod files;
+mod on_runtime;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::budget::{self, Listing};
 use super::card::Card;
-use super::compression::Compression;
 use super::content::{Content, unread};
 use super::describe::{Description, Found, Text, describe};
-use super::facts::Reading;
-use super::format::{self, Format, Mounts, Runtime, recognise};
-use super::layer::{self, Entry, Kind, Layer};
-use super::limits::{CONFIG_BYTES, INDEX_DEPTH, INDEX_ENTRIES, Limits, Spent};
+use super::format::{self, recognise};
+use super::layer::Layer;
+use super::limits::{CONFIG_BYTES, INDEX_DEPTH, INDEX_ENTRIES, Limits};
 use super::oci::{self, Descriptor, Digest, Document, Manifest, Platform};
-use super::tree::{self, Content as What, Merge, Tree, Type};
+use super::tree::{self, Content as What, Tree, Type};
 use super::{DAMAGED, InputError, identity, path, refused, within};
+pub use files::{as_file, files, titled};
+pub use on_runtime::OnRuntime;
 
 /// The key of the annotation that names the file in a layer that is one.
 pub const TITLE: &str = "org.opencontainers.image.title";
@@ -88,37 +91,6 @@ pub struct Different {
     /// Why its files were not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// What a container runtime does with an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OnRuntime {
-    /// containerd or CRI-O.
-    pub runtime: &'static str,
-    /// `folder`, `file a layer`, `no` or `not known`.
-    pub mounts: &'static str,
-    /// What the agent sees.
-    pub sees: &'static str,
-    /// The first release that does.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub since: &'static str,
-}
-
-impl OnRuntime {
-    fn all(format: Format) -> Vec<Self> {
-        let one = |runtime: Runtime| {
-            let answer = format.on(runtime);
-            let mounts = match answer.mounts {
-                Mounts::Folder => "folder",
-                Mounts::Layers => "file a layer",
-                Mounts::No => "no",
-                Mounts::Unknown => "not known",
-            };
-            Self { runtime: runtime.name(), mounts, sees: answer.sees, since: answer.since }
-        };
-        Runtime::ALL.into_iter().map(one).collect()
-    }
 }
 
 /// What texts take of an agent's context.
@@ -589,122 +561,6 @@ fn small_blob(content: &mut dyn Content, descriptor: &Descriptor, most: u64) -> 
         ));
     }
     Ok(bytes)
-}
-
-/// The files of an image: its layers merged, or, where each layer is a file, these.
-///
-/// # Errors
-/// As [`image`].
-pub fn files(
-    content: &mut dyn Content,
-    manifest: &Manifest,
-    diff_ids: &[Digest],
-    limits: &Limits,
-) -> Result<(Tree, Vec<Layer>), InputError> {
-    if manifest.layers.len() > limits.layers {
-        return Err(refused(
-            format!("{} layers; at most {} are read", manifest.layers.len(), limits.layers),
-            "",
-        ));
-    }
-    apart(manifest)?;
-    let (mut merge, mut layers, mut spent) = (Merge::default(), Vec::new(), Spent::default());
-    for (at, descriptor) in manifest.layers.iter().enumerate() {
-        let place = || format!("layer {} ({})", at + 1, descriptor.digest);
-        merge.next_layer();
-        let mut read = |content: &mut dyn Content| {
-            let mut blob = content.blob(descriptor)?;
-            match as_file(descriptor) {
-                Some(name) => file(&mut blob, descriptor, name, limits, &mut spent, &mut merge),
-                None => {
-                    let mut each = |entry| merge.apply(entry);
-                    layer::read(&mut blob, descriptor, diff_ids.get(at), limits, &mut spent, &mut each)
-                }
-            }
-        };
-        layers.push(read(content).map_err(|error| within(place(), error))?);
-    }
-    Ok((merge.finish()?, layers))
-}
-
-/// The name of the file that a layer is, if it is no tar.
-pub fn as_file(layer: &Descriptor) -> Option<&str> {
-    let title = layer.annotations.get(TITLE).or_else(|| layer.annotations.get("org.cnai.model.filepath"));
-    title.filter(|_| Compression::of(&layer.media_type).is_none()).map(String::as_str)
-}
-
-/// The path that the title of a layer is.
-///
-/// # Errors
-/// It is none, or leads out of the skill.
-pub fn titled(name: &str) -> Result<String, InputError> {
-    let normal = path::normal(name.as_bytes()).and_then(|path| match path.as_str() {
-        "" => Err("is empty".to_owned()),
-        _ => Ok(path),
-    });
-    normal.map_err(|wrong| {
-        refused(format!("its title {name:?} {wrong}"), "a title must be a path below the skill")
-    })
-}
-
-/// Layers that are files must be files of one folder: readers take the first or the last of two, and none takes a file for
-/// a folder.
-fn apart(manifest: &Manifest) -> Result<(), InputError> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in manifest.layers.iter().filter_map(as_file) {
-        let path = titled(name)?;
-        let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
-        let below = format!("{path}/");
-        if seen.contains(&path)
-            || above.into_iter().any(|folder| seen.contains(folder))
-            || seen.range(below.clone()..).next().is_some_and(|other: &String| other.starts_with(&below))
-        {
-            return Err(refused(
-                format!("two layers are the file {path:?}, or one is a file and a folder"),
-                "push the artifact again, each file once",
-            ));
-        }
-        seen.insert(path);
-    }
-    Ok(())
-}
-
-/// A layer that is one file.
-fn file(
-    blob: &mut dyn std::io::Read,
-    descriptor: &Descriptor,
-    name: &str,
-    limits: &Limits,
-    spent: &mut Spent,
-    merge: &mut Merge,
-) -> Result<Layer, InputError> {
-    spent.entry(limits)?;
-    let path = titled(name)?;
-    let reading = Reading { size: descriptor.size, executable: false, limits };
-    let facts = reading.facts(blob, &path, spent)?;
-    let sha256 = identity::hex(&facts.sha256);
-    if sha256 != descriptor.digest.hex() {
-        return Err(refused(
-            format!("its bytes have the digest sha256:{sha256}"),
-            "they are not those that the manifest names; push the artifact again",
-        ));
-    }
-    spent.bytes += facts.size;
-    if spent.bytes > limits.image_bytes {
-        return Err(refused(
-            format!("more than {} bytes", limits.image_bytes),
-            "raise --max-image-size if it is meant",
-        ));
-    }
-    merge.apply(Entry { path, kind: Kind::File(Box::new(facts)), closed: false })?;
-    Ok(Layer {
-        digest: descriptor.digest.to_string(),
-        media_type: descriptor.media_type.clone(),
-        size: descriptor.size,
-        diff_id: descriptor.digest.to_string(),
-        unpacked: descriptor.size,
-        entries: 1,
-    })
 }
 
 /// Whether the configuration is that of an image.

@@ -11,6 +11,7 @@
 
 mod aliases;
 mod block;
+mod block_sequence;
 mod comments;
 mod dirty;
 mod flow;

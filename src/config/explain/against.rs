@@ -326,13 +326,37 @@ fn spec_changes(
             push(reported, Kind::Spec(part, Box::new(Some(changed))));
         }
     };
-    let moved = moved(&spec.skills, mounted);
+    skill_changes(&spec.skills, mounted, &mut change);
+    for agent_type in ["agent", "tool", ""] {
+        change(format!("spec.type {agent_type:?} instead of {:?}", spec.agent_type), Part::Type, &|spec| {
+            agent_type.clone_into(&mut spec.agent_type);
+        });
+    }
+    change("without spec.identity.spiffe.trustDomain".into(), Part::TrustDomain, &|spec| {
+        spec.trust_domain.clear()
+    });
+    change("without spec.trace".into(), Part::Trace, &|spec| spec.trace = None);
+    change("with an empty spec.trace".into(), Part::Trace, &|spec| spec.trace = Some(Trace::default()));
+    change("without spec.authBridgeMode".into(), Part::AuthBridgeMode, &|spec| spec.auth_bridge_mode.clear());
+    for mode in ["", "disabled", "permissive", "strict"] {
+        let reported =
+            if mode.is_empty() { "without spec.mtlsMode".into() } else { format!("spec.mtlsMode {mode}") };
+        change(reported, Part::MtlsMode, &|spec| mode.clone_into(&mut spec.mtls_mode));
+    }
+}
+
+/// Takes a change of a spec: what is reported of it, where it is, and how it is made.
+type Try<'c> = dyn FnMut(String, Part, &dyn Fn(&mut AgentRuntimeSpec)) + 'c;
+
+/// Changes of the skills: other images, fewer, another order.
+fn skill_changes(skills: &[Skill], mounted: &[(String, String)], change: &mut Try<'_>) {
+    let moved = moved(skills, mounted);
     let reported: Vec<String> = moved
         .iter()
         .map(|(index, image)| {
             format!(
                 "spec.skills[{index}].image {image}, which is mounted, instead of {}",
-                spec.skills[*index].image
+                skills[*index].image
             )
         })
         .collect();
@@ -350,16 +374,12 @@ fn spec_changes(
     change("without spec.skills[].pullPolicy".into(), Part::Skills, &|spec| {
         spec.skills.iter_mut().for_each(|skill| skill.pull_policy.clear());
     });
-    for index in 0..spec.skills.len() {
-        change(
-            format!("without spec.skills[{index}] ({})", spec.skills[index].name),
-            Part::Skills,
-            &|spec| {
-                spec.skills.remove(index);
-            },
-        );
+    for (index, skill) in skills.iter().enumerate() {
+        change(format!("without spec.skills[{index}] ({})", skill.name), Part::Skills, &|spec| {
+            spec.skills.remove(index);
+        });
     }
-    for order in orders(&spec.skills) {
+    for order in orders(skills) {
         change(
             format!(
                 "spec.skills in the order {}",
@@ -370,22 +390,6 @@ fn spec_changes(
                 spec.skills.clone_from(&order);
             },
         );
-    }
-    for agent_type in ["agent", "tool", ""] {
-        change(format!("spec.type {agent_type:?} instead of {:?}", spec.agent_type), Part::Type, &|spec| {
-            agent_type.clone_into(&mut spec.agent_type);
-        });
-    }
-    change("without spec.identity.spiffe.trustDomain".into(), Part::TrustDomain, &|spec| {
-        spec.trust_domain.clear()
-    });
-    change("without spec.trace".into(), Part::Trace, &|spec| spec.trace = None);
-    change("with an empty spec.trace".into(), Part::Trace, &|spec| spec.trace = Some(Trace::default()));
-    change("without spec.authBridgeMode".into(), Part::AuthBridgeMode, &|spec| spec.auth_bridge_mode.clear());
-    for mode in ["", "disabled", "permissive", "strict"] {
-        let reported =
-            if mode.is_empty() { "without spec.mtlsMode".into() } else { format!("spec.mtlsMode {mode}") };
-        change(reported, Part::MtlsMode, &|spec| mode.clone_into(&mut spec.mtls_mode));
     }
 }
 

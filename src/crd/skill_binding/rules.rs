@@ -71,6 +71,7 @@ fn skill_again(spec: &Value, field: &str, what: impl Fn(&Value) -> Option<String
 }
 
 /// Rules of `spec`.
+// Long: a table, one rule after the other.
 pub(super) fn spec() -> Vec<Rule> {
     let below_home = cel::runtimes(AgentLocation::needs_home);
     let by_list = cel::runtimes(|location| matches!(location.discovery, Discovery::Folders(_)));

@@ -1,19 +1,19 @@
-//! Writes changes in block style: scalars in place, entries and items by whole lines. What changes comes from `walk`.
+//! Writes changes in block style: scalars in place, entries by whole lines; `block_sequence` has the items. What changes
+//! comes from `walk`.
 
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::list_diff::Step as Move;
 use super::mapping::{Added, Entry};
 use super::replace::is_block_scalar;
 use super::walk::{Slot, is_filled};
-use super::{EditError, EditSession, Splice, comments, lines, style};
+use super::{EditError, EditSession, Splice, comments, lines};
 use crate::yaml::emit::{self, BlockLayout, Scalars};
 use crate::yaml::node::{Node, NodeId, NodeKind, ScalarStyle};
 
 /// What stays of an entry that is removed.
-struct Kept {
+pub(super) struct Kept {
     comments: Vec<Range<usize>>,
     /// A block scalar ends above: comments that stay deeper than the entry stood would become its text.
     is_below_text: bool,
@@ -316,163 +316,9 @@ impl<'e> EditSession<'e> {
         }
     }
 
-    /// Carries out the moves in a block sequence.
-    pub(super) fn block_sequence(
-        &mut self,
-        id: NodeId,
-        items: &[NodeId],
-        moves: &[Move],
-        want: &'e [Value],
-        whole: &'e Value,
-        slot: Slot,
-    ) -> Result<(), EditError> {
-        let node = self.document.tree.node(id);
-        let structural = moves.iter().any(|step| matches!(step, Move::Insert(_) | Move::Remove(_)));
-        if !structural {
-            for step in moves {
-                if let Move::Change(old, new) = step {
-                    self.change_item(id, items[*old], *new, &want[*new])?;
-                }
-            }
-            return Ok(());
-        }
-        let dashes = self.dashes(id, node, items)?;
-        let column = lines::column(self.text, node.start as usize);
-        let stays = moves.iter().any(|step| matches!(step, Move::Keep(..) | Move::Change(..)));
-        if !stays && !lines::is_first_on_line(self.text, dashes[0]) {
-            if want.is_empty() {
-                return self.empty_block(id, slot, "[]");
-            }
-            let layout = self.item_layout(id, items, &dashes, items.len() - 1, node.start as usize);
-            let mut text = String::new();
-            emit::block(&mut text, whole, column, layout);
-            self.splice(node.start as usize, lines::before_breaks(self.text, node.end as usize), text);
-            return Ok(());
-        }
-        let spans: Vec<(usize, usize)> = dashes
-            .iter()
-            .zip(items)
-            .map(|(dash, item)| (*dash, (self.document.tree.node(*item).end as usize).max(dash + 1)))
-            .collect();
-        let mut gone = Vec::new();
-        // The next old item that no step has passed.
-        let mut next = 0;
-        let mut moves = moves;
-        if !lines::is_first_on_line(self.text, dashes[0]) {
-            // `- - a` where `a` goes and another comes: the new one takes its place.
-            let lead =
-                moves.iter().take_while(|step| matches!(step, Move::Remove(_) | Move::Insert(_))).count();
-            let going = moves[..lead].iter().filter(|step| matches!(step, Move::Remove(_))).count();
-            let layout = self.item_layout(id, items, &dashes, 0, dashes[0]);
-            let mut text = String::new();
-            for step in &moves[..lead] {
-                if let Move::Insert(new) = step {
-                    if !text.is_empty() {
-                        text.push_str(layout.eol);
-                        text.extend(std::iter::repeat_n(' ', column));
-                    }
-                    self.write_item(&mut text, &want[*new], column, layout, (items[0], dashes[0]));
-                }
-            }
-            if going > 0 && !text.is_empty() {
-                let end = lines::before_breaks(self.text, spans[going - 1].1);
-                self.splice(dashes[0], lines::end_of_line(self.text, end), text);
-                moves = &moves[lead..];
-                next = going;
-            }
-        }
-        // New items after one another look to the same neighbour.
-        let mut learnt: Option<(usize, usize, BlockLayout<'e>)> = None;
-        for step in moves {
-            match *step {
-                Move::Keep(old, _) => next = old + 1,
-                Move::Change(old, new) => {
-                    self.change_item(id, items[old], new, &want[new])?;
-                    next = old + 1;
-                }
-                Move::Remove(old) => {
-                    gone.push(old);
-                    next = old + 1;
-                }
-                Move::Insert(new) => {
-                    let near = next.saturating_sub(1);
-                    let mut text = String::with_capacity(128);
-                    let at = if next == 0 { dashes[0] } else { spans[next - 1].1 };
-                    let layout = match learnt {
-                        Some((one, place, layout)) if (one, place) == (near, at) => layout,
-                        _ => self.item_layout(id, items, &dashes, near, at),
-                    };
-                    learnt = Some((near, at, layout));
-                    self.write_item(&mut text, &want[new], column, layout, (items[near], dashes[near]));
-                    if next == 0 {
-                        text.push_str(layout.eol);
-                        text.extend(std::iter::repeat_n(' ', column));
-                        self.splice(at, at, text);
-                    } else {
-                        if self.is_unended(at) && gone.last() != Some(&(next - 1)) {
-                            self.end_block_scalar(at);
-                        }
-                        self.insert_lines(at, column, &text);
-                    }
-                }
-            }
-        }
-        self.remove_lines(&spans, &gone, &[]);
-        Ok(())
-    }
-
-    /// Writes an item as its neighbour is written: flow or block, after the dash or below it.
-    fn write_item(
-        &self,
-        text: &mut String,
-        item: &Value,
-        column: usize,
-        layout: BlockLayout<'_>,
-        near: (NodeId, usize),
-    ) {
-        let (neighbour, dash) = near;
-        let node = self.document.tree.node(neighbour);
-        let filled = is_filled(item);
-        let behind = &self.text[dash + 1..(node.start as usize).max(dash + 1)];
-        match node.kind {
-            NodeKind::Mapping { flow: true } | NodeKind::Sequence { flow: true } if filled => {
-                text.push('-');
-                text.extend(std::iter::repeat_n(' ', layout.dash - 1));
-                self.flow_like(text, neighbour, item);
-            }
-            NodeKind::Mapping { .. } | NodeKind::Sequence { .. } if filled && behind.contains('\n') => {
-                let below = lines::column(self.text, node.start as usize);
-                text.push('-');
-                text.push_str(layout.eol);
-                text.extend(std::iter::repeat_n(' ', below));
-                emit::block(text, item, below, layout);
-            }
-            _ => emit::block_item(text, item, column, layout),
-        }
-    }
-
-    /// Offsets of the dashes.
-    fn dashes(&self, id: NodeId, node: Node, items: &[NodeId]) -> Result<Vec<usize>, EditError> {
-        let mut dashes = Vec::with_capacity(items.len());
-        let mut at = node.start as usize;
-        for item in items {
-            at = lines::skip_trivia(self.text, at);
-            if self.text.as_bytes().get(at) != Some(&b'-') {
-                return Err(self.refuse(
-                    id,
-                    "the list is written in a way that is not understood".to_owned(),
-                    String::new(),
-                ));
-            }
-            dashes.push(at);
-            at = (self.document.tree.node(*item).end as usize).max(at + 1);
-        }
-        Ok(dashes)
-    }
-
     /// Removes entries or items with their lines. `spans` are all of them; at least one stays. `kept`: for each of `gone`
     /// the comments that stay.
-    fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize], kept: &[Kept]) {
+    pub(super) fn remove_lines(&mut self, spans: &[(usize, usize)], gone: &[usize], kept: &[Kept]) {
         let mut at = 0;
         while at < gone.len() {
             let (first, first_at) = (gone[at], at);
@@ -557,7 +403,7 @@ impl<'e> EditSession<'e> {
     }
 
     /// Inserts lines after the line on which content ends at `end`.
-    fn insert_lines(&mut self, end: usize, column: usize, text: &str) {
+    pub(super) fn insert_lines(&mut self, end: usize, column: usize, text: &str) {
         let at = lines::next_line(self.text, end);
         let eol = lines::eol(self.text, at);
         // Only a text without a final break has no line to go before.
@@ -571,14 +417,14 @@ impl<'e> EditSession<'e> {
     }
 
     /// Whether a block scalar ends the text at `end` without a break, so that a break would change it.
-    fn is_unended(&self, end: usize) -> bool {
+    pub(super) fn is_unended(&self, end: usize) -> bool {
         end == self.text.len()
             && !self.text.ends_with('\n')
             && self.document.tree.nodes().any(|node| node.end as usize == end && is_block_scalar(node))
     }
 
     /// Keeps the value of the block scalar that ends the text at `end` without a break when one is added: `|` to `|-`.
-    fn end_block_scalar(&mut self, end: usize) {
+    pub(super) fn end_block_scalar(&mut self, end: usize) {
         let Some(node) =
             self.document.tree.nodes().find(|node| node.end as usize == end && is_block_scalar(*node))
         else {
@@ -623,24 +469,6 @@ impl<'e> EditSession<'e> {
         }
         layout.step = step.unwrap_or(layout.step);
         layout.offset = offset.unwrap_or(layout.offset);
-        layout
-    }
-
-    /// Layout for new items: the spaces after the dash and the quotes of the neighbour.
-    fn item_layout(
-        &self,
-        id: NodeId,
-        items: &[NodeId],
-        dashes: &[usize],
-        near: usize,
-        at: usize,
-    ) -> BlockLayout<'e> {
-        let mut layout = self.block_layout(&[items[near], id], at);
-        let between = |index: usize| {
-            let start = self.document.tree.node(items[index]).props as usize;
-            Some(style::dash_width(self.text, dashes[index], start)).filter(|width| *width > 0)
-        };
-        layout.dash = between(near).or_else(|| between(0)).unwrap_or(layout.dash);
         layout
     }
 

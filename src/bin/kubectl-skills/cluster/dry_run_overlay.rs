@@ -55,33 +55,10 @@ pub async fn lay(
 ) -> Result<Overlay, exit::Failure> {
     let all = manifests.asking().chain(&manifests.workloads);
     let namespaces: BTreeSet<&str> = all.map(|item| item.id.namespace.as_str()).collect();
-    let mut found = Vec::new();
-    for namespace in &namespaces {
-        match read_runtimes(requests, &scope(namespace), profile).await {
-            // SkillBindings need no operator.
-            Err(error) if error.failure == Failure::NotFound && manifests.runtimes.is_empty() => {}
-            other => found.extend(other?),
-        }
-    }
-    let Bindings { before: bindings_before, all: bindings, own: own_bindings } =
+    let Laid { before: runtimes_before, all: runtimes, own } =
+        lay_runtimes(requests, manifests, profile, &namespaces).await?;
+    let Laid { before: bindings_before, all: bindings, own: own_bindings } =
         lay_bindings(requests, manifests, &namespaces).await?;
-    let own: BTreeSet<(String, String)> =
-        manifests.runtimes.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
-    let (runtimes_before, mut runtimes): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|runtime| own.contains(&key(runtime)));
-    let objects = manifests.runtimes.iter().map(|item| Ok((item, manifests.object(item)?)));
-    let objects: Vec<(&Item, Value)> = objects.collect::<Result<_, exit::Failure>>()?;
-    let stored: BTreeSet<_> = runtimes_before.iter().map(key).collect();
-    let mut tried =
-        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?;
-    // The dry run dates what is not there yet, and so it could pass for as old as one that is (plan::claims).
-    for runtime in tried.iter_mut().filter(|runtime| !stored.contains(&key(runtime))) {
-        if let Some(metadata) = runtime.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.shift_remove("creationTimestamp");
-        }
-    }
-    runtimes.extend(tried);
-    runtimes.sort_by_cached_key(key);
 
     let given: BTreeSet<Key> = manifests.workloads.iter().map(key_of).collect();
     let chooses = |binding: &Value| binding.pointer("/spec/selector").is_some_and(|chosen| !chosen.is_null());
@@ -140,8 +117,43 @@ pub async fn lay(
     })
 }
 
-/// The SkillBindings before and with the manifests.
-struct Bindings {
+/// AgentRuntimes before and with the manifests.
+async fn lay_runtimes(
+    requests: &Requests,
+    manifests: &Stream<'_>,
+    profile: &Profile,
+    namespaces: &BTreeSet<&str>,
+) -> Result<Laid, exit::Failure> {
+    let mut found = Vec::new();
+    for namespace in namespaces {
+        match read_runtimes(requests, &scope(namespace), profile).await {
+            // SkillBindings need no operator.
+            Err(error) if error.failure == Failure::NotFound && manifests.runtimes.is_empty() => {}
+            other => found.extend(other?),
+        }
+    }
+    let own: BTreeSet<(String, String)> =
+        manifests.runtimes.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
+    let (before, mut all): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|runtime| own.contains(&key(runtime)));
+    let objects = manifests.runtimes.iter().map(|item| Ok((item, manifests.object(item)?)));
+    let objects: Vec<(&Item, Value)> = objects.collect::<Result<_, exit::Failure>>()?;
+    let stored: BTreeSet<_> = before.iter().map(key).collect();
+    let mut tried =
+        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?;
+    // The dry run dates what is not there yet, and so it could pass for as old as one that is (plan::claims).
+    for runtime in tried.iter_mut().filter(|runtime| !stored.contains(&key(runtime))) {
+        if let Some(metadata) = runtime.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.shift_remove("creationTimestamp");
+        }
+    }
+    all.extend(tried);
+    all.sort_by_cached_key(key);
+    Ok(Laid { before, all, own })
+}
+
+/// Objects of one kind, before and with the manifests.
+struct Laid {
     before: Vec<Value>,
     all: Vec<Value>,
     /// Those of the manifests.
@@ -152,7 +164,7 @@ async fn lay_bindings(
     requests: &Requests,
     manifests: &Stream<'_>,
     namespaces: &BTreeSet<&str>,
-) -> Result<Bindings, exit::Failure> {
+) -> Result<Laid, exit::Failure> {
     let own: BTreeSet<(String, String)> =
         manifests.bindings.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
     let mut found = Vec::new();
@@ -177,7 +189,7 @@ async fn lay_bindings(
         all.extend(objects.into_iter().map(|(_, object)| object));
     }
     all.sort_by_cached_key(key);
-    Ok(Bindings { before, all, own })
+    Ok(Laid { before, all, own })
 }
 
 fn scope(namespace: &str) -> Scope {

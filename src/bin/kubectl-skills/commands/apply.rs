@@ -164,21 +164,7 @@ async fn apply(args: &Args) -> Run {
     );
     let out = Printer { format: args.output, items: RefCell::default() };
     let mut tally = Tally::default();
-    let mut tasks = Vec::new();
-    let mut settled = Vec::new();
-    for live in &plans {
-        tally.input.extend(live.errors.iter().cloned());
-        let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
-        match task(&run, live, plan) {
-            Some(_) if run.rolls_for_nothing(live) => tally.input.push(run.gate_is_off(live)),
-            Some(task) => tasks.push(task),
-            None if plan.action == Action::Skipped => {}
-            None => {
-                out.line(&live.id.namespace, &title_of(plan), "unchanged")?;
-                settled.extend(Place::of(&run, live));
-            }
-        }
-    }
+    let (tasks, mut settled) = sort_out(&out, &run, &plans, &mut tally)?;
     if plans.is_empty() || args.dry_run != DryRun::None {
         run.sum_up(&plans, false);
     }
@@ -190,28 +176,7 @@ async fn apply(args: &Args) -> Run {
     }
     let planned: BTreeSet<Key> = tasks.iter().map(runtime_of).collect();
     let settings = Settings { manager: args.field_manager.clone(), force: args.force_conflicts };
-    let prepared = prepare_all(&run, tasks.clone(), &settings).await;
-    if let Some(error) = prepared
-        .iter()
-        .find_map(|(_, result)| result.as_ref().err().filter(|e| e.failure == Kind::ImageVolumesDropped))
-    {
-        // It will be so for every workload: half a rollout of hashes without skills helps nobody.
-        let mut error = error.clone();
-        error.message = format!("{}; nothing was changed", error.message);
-        tally.cluster.push(error);
-        return out.finish(tally);
-    }
-    let mut ready = Vec::new();
-    for (task, (_, result)) in tasks.into_iter().zip(prepared) {
-        match result {
-            Ok(prepared) => ready.push((task, prepared)),
-            Err(error) => tally.cluster.push(error),
-        }
-    }
-    if let Some(error) = pods_lose_volumes(&run, &ready).await {
-        tally.cluster.push(error);
-        return out.finish(tally);
-    }
+    let Some(ready) = try_all(&run, tasks, &settings, &mut tally).await else { return out.finish(tally) };
     if args.dry_run == DryRun::Server {
         for (task, _) in &ready {
             out.line(&task.write.namespace, &task.title, "serverside-applied (server dry run)")?;
@@ -220,12 +185,13 @@ async fn apply(args: &Args) -> Run {
     }
     let written = write_all(&out, &run, ready, &settings, &mut tally).await?;
     if args.remove && !tally.interrupted {
-        let left: BTreeSet<Key> =
-            planned.difference(&written.iter().map(runtime_of).collect()).cloned().collect();
-        let done: Vec<&LivePlan<'_>> = plans
-            .iter()
-            .filter(|live| live.errors.is_empty() && !left.contains(&Object(live.runtime).key()))
-            .collect();
+        let written: BTreeSet<Key> = written.iter().map(runtime_of).collect();
+        let is_left = |live: &LivePlan<'_>| {
+            let key = Object(live.runtime).key();
+            planned.contains(&key) && !written.contains(&key)
+        };
+        let done: Vec<&LivePlan<'_>> =
+            plans.iter().filter(|live| live.errors.is_empty() && !is_left(live)).collect();
         release_all(&out, &run, &done, done.len() == plans.len(), &mut tally).await?;
     }
     if let Some(limit) = args.wait.filter(|_| !tally.interrupted) {
@@ -237,6 +203,63 @@ async fn apply(args: &Args) -> Run {
         run.sum_up(&plans, true);
     }
     out.finish(tally)
+}
+
+/// What is to be written, and where all is as it should be already, which is said. Refused plans go to the tally.
+fn sort_out<'r>(
+    out: &Printer,
+    run: &'r ClusterRun,
+    plans: &'r [LivePlan<'r>],
+    tally: &mut Tally,
+) -> Result<(Vec<Task<'r>>, Vec<Place>), Failure> {
+    let (mut tasks, mut settled) = (Vec::new(), Vec::new());
+    for live in plans {
+        tally.input.extend(live.errors.iter().cloned());
+        let Some(plan) = live.plan.as_ref().filter(|_| live.errors.is_empty()) else { continue };
+        match task(run, live, plan) {
+            Some(_) if run.rolls_for_nothing(live) => tally.input.push(run.gate_is_off(live)),
+            Some(task) => tasks.push(task),
+            None if plan.action == Action::Skipped => {}
+            None => {
+                out.line(&live.id.namespace, &title_of(plan), "unchanged")?;
+                settled.extend(Place::of(run, live));
+            }
+        }
+    }
+    Ok((tasks, settled))
+}
+
+/// Tries every write as a dry run. None where nothing at all must be written, with the reason in the tally; else what the
+/// server would take, the others in the tally.
+async fn try_all<'r>(
+    run: &ClusterRun,
+    tasks: Vec<Task<'r>>,
+    settings: &Settings,
+    tally: &mut Tally,
+) -> Option<Vec<(Task<'r>, Prepared)>> {
+    let prepared = prepare_all(run, tasks.clone(), settings).await;
+    if let Some(error) = prepared
+        .iter()
+        .find_map(|(_, result)| result.as_ref().err().filter(|e| e.failure == Kind::ImageVolumesDropped))
+    {
+        // It will be so for every workload: half a rollout of hashes without skills helps nobody.
+        let mut error = error.clone();
+        error.message = format!("{}; nothing was changed", error.message);
+        tally.cluster.push(error);
+        return None;
+    }
+    let mut ready = Vec::new();
+    for (task, (_, result)) in tasks.into_iter().zip(prepared) {
+        match result {
+            Ok(prepared) => ready.push((task, prepared)),
+            Err(error) => tally.cluster.push(error),
+        }
+    }
+    if let Some(error) = pods_lose_volumes(run, &ready).await {
+        tally.cluster.push(error);
+        return None;
+    }
+    Some(ready)
 }
 
 /// Why nothing is written though the workloads would be kept whole: their Pods would not. Says what else their dry run

@@ -3,12 +3,12 @@
 //!
 //! Objects are kept as JSON text, a third of what they take as values; a plan reads two of them.
 
+mod key;
+mod pod_index;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
-use std::sync::Arc;
 
 use kubectl_skills::api::object::{Object, Origin};
-use kubectl_skills::api::pod_owner::{Owner, owners};
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::plan::claims::Claimant;
 use serde_json::Value;
@@ -18,44 +18,8 @@ use super::trim::OPERATOR_MARK;
 use super::unit::Unit;
 use super::watch_targets::Watched;
 use crate::cluster::watch::{Update, WatchId};
-
-/// Namespace and name of an object.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<str>);
-
-impl Key {
-    /// Joins them; neither can hold a slash.
-    pub fn new(namespace: &str, name: &str) -> Self {
-        Self(format!("{namespace}/{name}").into())
-    }
-
-    /// Of an object.
-    pub fn of(object: &Value) -> Self {
-        Self::new(Object(object).namespace(), Object(object).name())
-    }
-
-    /// The namespace.
-    pub fn namespace(&self) -> &str {
-        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        self.0.split_once('/').map_or(&self.0, |(_, name)| name)
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use key::Key;
+use pod_index::{PodIndex, pod_owners};
 
 /// A workload's kind and key.
 pub type Target = (WorkloadKind, Key);
@@ -570,65 +534,6 @@ fn wake(target: &Target, touched: BTreeSet<Key>, changed: &mut Changed) {
     }
 }
 
-/// Pods with their skills, by their workloads.
-#[derive(Debug, Default)]
-struct PodIndex {
-    kinds: Kinds,
-    pods: BTreeMap<Key, Kept>,
-    of: HashMap<Target, BTreeSet<Key>>,
-}
-
-impl PodIndex {
-    fn get_mut(&mut self, key: &Key) -> Option<&mut Kept> {
-        self.pods.get_mut(key)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&Key, &Kept)> {
-        self.pods.iter()
-    }
-
-    fn len(&self) -> usize {
-        self.pods.len()
-    }
-
-    fn of(&self, target: &Target) -> Vec<Value> {
-        let keys = self.of.get(target).into_iter().flatten();
-        keys.filter_map(|key| self.pods.get(key)).map(Kept::value).collect()
-    }
-
-    /// Takes a pod in; the workloads that it may be of.
-    fn put(&mut self, key: &Key, object: &Value, kept: Kept) -> Vec<Target> {
-        self.pods.insert(key.clone(), kept);
-        let targets = workloads_of_pod(object, key.namespace(), self.kinds);
-        for target in &targets {
-            self.of.entry(target.clone()).or_default().insert(key.clone());
-        }
-        targets
-    }
-
-    fn remove(&mut self, key: &Key) -> Vec<Target> {
-        let Some(kept) = self.pods.remove(key) else { return Vec::new() };
-        let targets = workloads_of_pod(&kept.value(), key.namespace(), self.kinds);
-        for target in &targets {
-            if let Some(pods) = self.of.get_mut(target) {
-                pods.remove(key);
-                if pods.is_empty() {
-                    self.of.remove(target);
-                }
-            }
-        }
-        targets
-    }
-}
-
-/// The workloads that a pod may be of. One whose name was cut is not found by it.
-fn workloads_of_pod(pod: &Value, namespace: &str, kinds: Kinds) -> Vec<Target> {
-    let whole = owners(pod).into_iter().filter(|owner| !owner.is_cut);
-    let target =
-        |owner: Owner| Some((kinds.find(&owner.kind, &owner.group)?, Key::new(namespace, &owner.name)));
-    whole.filter_map(target).collect()
-}
-
 /// An object that says something new, as it is to be kept; `None` if it is known already, or older than what is known.
 fn news(old: Option<&mut Kept>, object: &Value, source: WatchId, list: u32) -> Option<Kept> {
     let mut object = object.clone();
@@ -670,20 +575,6 @@ fn version(object: &Value) -> &str {
 pub fn target_of(runtime: &Value, key: &Key) -> Option<Target> {
     let kind = WorkloadKind::parse(Object(runtime).str("/spec/targetRef/kind"))?;
     Some((kind, Key::new(key.namespace(), Object(runtime).str("/spec/targetRef/name"))))
-}
-
-/// Names of the workloads that a pod may be of (operator-spec.md section 5, step 11).
-fn pod_owners(pod: &Value) -> Vec<String> {
-    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let names = owners.into_iter().flatten().filter_map(|owner| {
-        let name = Object(owner).str("/name");
-        match Object(owner).kind() {
-            "ReplicaSet" => name.rsplit_once('-').map(|(base, _)| base.to_owned()),
-            "StatefulSet" | "Sandbox" => Some(name.to_owned()),
-            _ => None,
-        }
-    });
-    names.collect()
 }
 
 #[cfg(test)]

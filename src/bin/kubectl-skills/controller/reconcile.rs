@@ -4,6 +4,7 @@
 
 pub mod binding;
 pub mod binding_write;
+mod contenders;
 pub mod execute;
 pub mod orders;
 pub mod plan;

@@ -7,7 +7,8 @@ use kubectl_skills::skill::changes::SkillChange;
 
 use super::super::change_markdown::markdown as of_files;
 use super::super::change_text::in_words;
-use super::inventory::Inventory;
+use super::changes::Change;
+use super::inventory::{Agent, Inventory, Skill};
 use crate::printable;
 
 /// The text.
@@ -23,54 +24,72 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
         counted(findings.len(), "finding")
     );
     if *compared {
-        out.push_str("### Changes\n\n");
-        if changes.is_empty() {
-            out.push_str("None.\n\n");
-        } else {
-            out.push_str("| image | change | what |\n|---|---|---|\n");
-            for one in changes {
-                let mut what = Vec::new();
-                if !one.wider.is_empty() {
-                    what.push(format!("**more tools**: {}", code(&one.wider.join(", "))));
-                }
-                what.extend(one.facts.iter().map(|(name, before, after)| {
-                    let shown = |value: &str| {
-                        if value.is_empty() { "nothing".to_owned() } else { code(short(value)) }
-                    };
-                    format!("{name}: {} → {}", shown(before), shown(after))
-                }));
-                let _ =
-                    writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
-            }
-            out.push('\n');
-            for one in changes {
-                let text = match &one.files {
-                    None => continue,
-                    Some(Ok(SkillChange::Content(change))) => of_files(change),
-                    Some(Ok(other)) => format!("\n{}\n", code(&in_words(other).unwrap_or_default())),
-                    Some(Err(why)) => format!("\nHow its files changed is not known: {}\n", code(why)),
-                };
-                let _ = writeln!(out, "#### {}\n{text}", code(&one.image));
-            }
-        }
+        write_changes(&mut out, changes);
     }
-    if !findings.is_empty() {
-        out.push_str("### Findings\n\n| rule | agent | skill | what |\n|---|---|---|---|\n");
-        for one in findings {
-            let agent = one.agent.and_then(|agent| agents.get(agent)).map(|agent| code(&agent.title()));
-            let skill = one.skill.and_then(|skill| skills.get(skill)).map(|skill| code(&skill.image));
-            let rule = if one.rule.is_empty() { "error" } else { one.rule };
-            let help = if one.help.is_empty() { String::new() } else { format!("<br>{}", code(&one.help)) };
-            let _ = writeln!(
-                out,
-                "| {rule} | {} | {} | {}{help} |",
-                agent.unwrap_or_default(),
-                skill.unwrap_or_default(),
-                code(&one.message)
-            );
+    write_findings(&mut out, inventory);
+    write_skills(&mut out, skills);
+    write_agents(&mut out, agents);
+    out.push_str("\n</details>\n");
+    out
+}
+
+/// What has changed since the other lock.
+fn write_changes(out: &mut String, changes: &[Change]) {
+    out.push_str("### Changes\n\n");
+    if changes.is_empty() {
+        out.push_str("None.\n\n");
+    } else {
+        out.push_str("| image | change | what |\n|---|---|---|\n");
+        for one in changes {
+            let mut what = Vec::new();
+            if !one.wider.is_empty() {
+                what.push(format!("**more tools**: {}", code(&one.wider.join(", "))));
+            }
+            what.extend(one.facts.iter().map(|(name, before, after)| {
+                let shown = |value: &str| {
+                    if value.is_empty() { "nothing".to_owned() } else { code(short(value)) }
+                };
+                format!("{name}: {} → {}", shown(before), shown(after))
+            }));
+            let _ = writeln!(out, "| {} | {} | {} |", code(&one.image), one.kind.text(), what.join("<br>"));
         }
         out.push('\n');
+        for one in changes {
+            let text = match &one.files {
+                None => continue,
+                Some(Ok(SkillChange::Content(change))) => of_files(change),
+                Some(Ok(other)) => format!("\n{}\n", code(&in_words(other).unwrap_or_default())),
+                Some(Err(why)) => format!("\nHow its files changed is not known: {}\n", code(why)),
+            };
+            let _ = writeln!(out, "#### {}\n{text}", code(&one.image));
+        }
     }
+}
+
+/// What is wrong; nothing where all is well.
+fn write_findings(out: &mut String, inventory: &Inventory) {
+    let Inventory { agents, skills, findings, .. } = inventory;
+    if findings.is_empty() {
+        return;
+    }
+    out.push_str("### Findings\n\n| rule | agent | skill | what |\n|---|---|---|---|\n");
+    for one in findings {
+        let agent = one.agent.and_then(|agent| agents.get(agent)).map(|agent| code(&agent.title()));
+        let skill = one.skill.and_then(|skill| skills.get(skill)).map(|skill| code(&skill.image));
+        let rule = if one.rule.is_empty() { "error" } else { one.rule };
+        let help = if one.help.is_empty() { String::new() } else { format!("<br>{}", code(&one.help)) };
+        let _ = writeln!(
+            out,
+            "| {rule} | {} | {} | {}{help} |",
+            agent.unwrap_or_default(),
+            skill.unwrap_or_default(),
+            code(&one.message)
+        );
+    }
+    out.push('\n');
+}
+
+fn write_skills(out: &mut String, skills: &[Skill]) {
     out.push_str("### Skills\n\n| skill | image | version | licence | tools | signed by | agents |\n|---|---|---|---|---|---|--:|\n");
     for skill in skills {
         let tools = skill
@@ -91,6 +110,9 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
             skill.agents.len()
         );
     }
+}
+
+fn write_agents(out: &mut String, agents: &[Agent]) {
     out.push_str("\n<details><summary>Agents</summary>\n\n| agent | workload | skills | skill set |\n|---|---|---|---|\n");
     for agent in agents {
         let names: Vec<&str> = agent.uses.iter().map(|one| one.name.as_str()).collect();
@@ -103,8 +125,6 @@ pub fn text(inventory: &Inventory, title: &str) -> String {
             code(&names.join(", "))
         );
     }
-    out.push_str("\n</details>\n");
-    out
 }
 
 /// The first digits of a digest.
