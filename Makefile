@@ -54,6 +54,11 @@ deny: ## Licences, sources and banned crates of the dependency tree (builds carg
 test: ## All tests; prints how many vectors hold per profile and group
 	cargo test --locked --all -- --show-output
 
+.PHONY: tools
+tools: ## The programs of others that the tests run: Kubernetes, etcd, kustomize, kpt, Helm, ... (needs Go; once, into .cache)
+	hack/apiserver/build.sh >/dev/null
+	hack/tools.sh $$(hack/tools.sh --ci) >/dev/null
+
 .PHONY: e2e
 e2e: ## The tests against real API servers (needs Go, curl and openssl; the first run builds the servers)
 	hack/e2e.sh

@@ -4,6 +4,7 @@
 #
 #   hack/tools.sh kustomize kpt        builds (or finds in the cache) those two
 #   hack/tools.sh --list               names, versions and modules
+#   hack/tools.sh --ci                 the names of those that .ci/run needs: all but cosign, which takes a quarter of an hour
 #   hack/tools.sh --on-path kubectl    takes a program of that name on PATH if there is one, whatever its version
 #
 # KUBECTL_SKILLS_TOOLS   another cache folder than .cache/tools
@@ -17,12 +18,12 @@ cache=${KUBECTL_SKILLS_TOOLS:-$root/.cache/tools}
 jobs=${KUBECTL_SKILLS_JOBS:-$(getconf _NPROCESSORS_ONLN)}
 limit=${KUBECTL_SKILLS_LIMIT:-1800}
 
-# Name, version, how it is built (a package of the proxy, or a module of ours that imports it), program's name.
+# Name, version, how it is built (a package of the proxy, a module of ours that imports it, or with a server), program's name.
 # kustomize 5.8.3 asks for Go 1.27; 5.8.2 is the newest that Go 1.26 builds.
 tools() {
   cat <<'LIST'
 kustomize v5.8.2 package:sigs.k8s.io/kustomize/kustomize/v5 kustomize
-kubectl v1.37.2 module:hack/tools/kubectl kubectl
+kubectl v1.37.2 server:1.37.2 kubectl
 kubectl-1.32 v1.32.13 module:hack/tools/kubectl-1.32 kubectl
 kpt v1.0.0-beta.60 module:hack/tools/kpt kpt
 helm v4.3.1 package:helm.sh/helm/v4/cmd/helm helm
@@ -105,7 +106,8 @@ for argument in "$@"; do
   case $argument in
     --on-path) on_path=1 ;;
     --list) tools; exit 0 ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    --ci) tools | awk '$1 != "cosign" { print $1 }'; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) fail "unknown option $argument; options are --on-path, --list" ;;
     *) wanted+=("$argument") ;;
   esac
@@ -128,6 +130,11 @@ for wanted_name in "${wanted[@]}"; do
   if [ -n "$on_path" ] && found=$(command -v "$name"); then
     say "taking $found from PATH"
     printf '%s\n' "$found"
+    continue
+  fi
+  # Built together with its API server.
+  if [[ $how == server:* ]]; then
+    printf '%s/%s\n' "$("$here/apiserver/build.sh" "${how#server:}" | tail -n 1)" "$program"
     continue
   fi
   [ "$version" != source ] || version=$(source_version "$root/${how#module:}")
