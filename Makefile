@@ -104,13 +104,41 @@ INJECT_SECONDS ?= 30
 inject-load: ## 500 new pods a second at the optimised webhook over 5,000 SkillBindings: times and memory
 	INJECT_SECONDS=$(INJECT_SECONDS) cargo test --release --locked --test webhook -- five_hundred --nocapture
 
-.PHONY: image
-image: ## The container image as an OCI layout in target/image, without a container engine (needs a musl C compiler, python3)
-	hack/image.sh
+.PHONY: dist
+dist: ## All files of a release in target/dist, their packaging twice (DIST_TARGETS, DIST_PROFILE; needs Linux, python3 with pip, Go)
+	hack/dist.sh --check
+	$(MAKE) --no-print-directory dist-verify DIST=$${CARGO_TARGET_DIR:-target}/dist
 
-.PHONY: krew
-krew: build ## The krew archive and manifest of this machine's platform, in target/krew
-	hack/krew.sh --out target/krew "$$(uname -s | tr A-Z a-z)/$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')=target/release/kubectl-skills"
+# The folder that `make dist-verify`, `dist-walk` and `dist-sign` are about.
+DIST ?= $(or $(CARGO_TARGET_DIR),target)/dist
+
+.PHONY: dist-verify
+dist-verify: ## What is in DIST: contents, lists of parts, krew's validator, the formula, both images started (needs python3, kubectl, Go)
+	python3 hack/dist/check.py $(DIST)
+	hack/krew/check.sh $(DIST)
+	if command -v ruby >/dev/null; then ruby hack/dist/formula-check.rb $(DIST)/kubectl-skills.rb $(DIST); else echo '--  formula: not run, there is no ruby'; fi
+	for image in $(DIST)/image $(DIST)/image-fn; do if [ -d "$$image" ]; then python3 hack/image/smoke.py "$$image"; fi; done
+
+.PHONY: dist-check
+dist-check: ## Packaging alone, with the debug program for two platforms, twice the same, and as dist-verify (needs what that needs)
+	cargo build --locked
+	debug=$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills small=$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills.stripped; \
+	if command -v strip >/dev/null; then strip -o "$$small" "$$debug"; else cp "$$debug" "$$small"; fi; \
+	hack/dist.sh --check --no-images --level 1 --out $${CARGO_TARGET_DIR:-target}/dist-check linux/amd64="$$small" windows/amd64="$$small" >/dev/null
+	$(MAKE) --no-print-directory dist-verify DIST=$${CARGO_TARGET_DIR:-target}/dist-check
+
+.PHONY: dist-walk
+dist-walk: ## A newcomer with the archive in DIST alone: krew, sample, completion, manual, uninstall (needs kubectl, Go)
+	hack/archive-walk.sh $(DIST)/kubectl-skills_*_linux_$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/').tar.gz | tee $(DIST).walk
+
+.PHONY: dist-sign
+dist-sign: ## Signs SHA256SUMS in DIST with cosign (COSIGN_KEY, without login where it is set), and verifies it (cosign takes a quarter of an hour to build once)
+	hack/dist/sign.sh $(DIST)
+
+.PHONY: image
+image: ## Both container images as OCI layouts, target/image and target/image-fn, without an engine, and started (needs what dist needs)
+	hack/image.sh && hack/image.sh --kind fn
+	python3 hack/image/smoke.py $${CARGO_TARGET_DIR:-target}/image $${CARGO_TARGET_DIR:-target}/image-fn
 
 # How often `make in-place` kills a run by each signal, and lets somebody edit meanwhile.
 IN_PLACE_ROUNDS ?= 100

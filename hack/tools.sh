@@ -35,6 +35,8 @@ go-oracle source module:hack/oracle go-oracle
 crane v0.22.1 package:github.com/google/go-containerregistry/cmd/crane crane
 oras v1.3.6 package:oras.land/oras/cmd/oras oras
 registries source module:hack/tools/registries registries
+krew v0.5.0 package:sigs.k8s.io/krew/cmd/krew krew
+validate-krew-manifest v0.5.0 package:sigs.k8s.io/krew/cmd/validate-krew-manifest validate-krew-manifest
 cosign v3.1.2 package:github.com/sigstore/cosign/v3/cmd/cosign cosign
 LIST
 }
@@ -58,6 +60,7 @@ linker_flags() {
         "$version" "${minor%%.*}" ;;
     kpt) printf -- '-X main.version=%s' "$version" ;;
     helm) printf -- '-X helm.sh/helm/v4/internal/version.version=%s' "$version" ;;
+    krew) printf -- '-X sigs.k8s.io/krew/internal/version.gitTag=%s' "$version" ;;
     helm3) printf -- '-X helm.sh/helm/v3/internal/version.version=%s' "$version" ;;
   esac
 }
@@ -118,15 +121,26 @@ for name in "${wanted[@]}"; do
   case " $names " in *" $name "*) ;; *) fail "unknown tool $name; known are: $names" ;; esac
 done
 
+# Path of a tool in the cache, whether it is there or not; sets name, version, how and program as well.
+place() {
+  read -r name version how program <<<"$(tools | awk -v name="$1" '$1 == name')"
+  [ "$version" != source ] || version=$(source_version "$root/${how#module:}")
+  path=$cache/$name-$version/$program
+}
+
 mkdir -p "$cache"
-# Two callers at once would build the same program twice; the second waits instead.
-if command -v flock >/dev/null; then
+missing=
+for wanted_name in "${wanted[@]}"; do
+  place "$wanted_name"
+  [ -x "$path" ] || { [ -n "$on_path" ] && command -v "$name" >/dev/null; } || missing=1
+done
+# Two callers at once would build the same program twice; the second waits instead. What is there is not waited for.
+if [ -n "$missing" ] && command -v flock >/dev/null; then
   exec 9>"$cache/.lock"
   flock -w "$limit" 9 || fail "another run holds $cache/.lock for more than $limit s"
 fi
 for wanted_name in "${wanted[@]}"; do
-  row=$(tools | awk -v name="$wanted_name" '$1 == name')
-  read -r name version how program <<<"$row"
+  place "$wanted_name"
   if [ -n "$on_path" ] && found=$(command -v "$name"); then
     say "taking $found from PATH"
     printf '%s\n' "$found"
@@ -137,8 +151,6 @@ for wanted_name in "${wanted[@]}"; do
     printf '%s/%s\n' "$("$here/apiserver/build.sh" "${how#server:}" | tail -n 1)" "$program"
     continue
   fi
-  [ "$version" != source ] || version=$(source_version "$root/${how#module:}")
-  path=$cache/$name-$version/$program
   [ -x "$path" ] || build "$name" "$version" "$how" "$program" "$path"
   printf '%s\n' "$path"
 done

@@ -1,21 +1,18 @@
 #!/usr/bin/env python3
 """Checks an OCI image layout of ours, apart from what wrote it: digests, sizes, user, entry point, one layer with two files,
-a static program of the right architecture that says its version. Standard library only; ends non-zero with a reason."""
+a static program of the right architecture. smoke.py starts it. Standard library only; ends non-zero with a reason."""
 
 import gzip
 import hashlib
 import io
 import json
 import pathlib
-import platform
 import struct
-import subprocess
 import sys
 import tarfile
-import tempfile
 
 MACHINES = {"amd64": 62, "arm64": 183}
-HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+ENTRYPOINTS = {"kubectl-skills": ["/kubectl-skills"], "kubectl-skills-fn": ["/kubectl-skills", "fn"]}
 
 
 def fail(message):
@@ -62,7 +59,8 @@ def check_image(root, entry):
     config = json.loads(blob(root, manifest["config"]))
     want("the configuration's architecture", config["architecture"], arch)
     want("the user", config["config"]["User"], "65532:65532")
-    want("the entry point", config["config"]["Entrypoint"], ["/kubectl-skills"])
+    title = config["config"]["Labels"]["org.opencontainers.image.title"]
+    want("the entry point", config["config"]["Entrypoint"], ENTRYPOINTS[title])
     want("the number of layers", len(manifest["layers"]), 1)
     raw = gzip.decompress(blob(root, manifest["layers"][0]))
     want("the layer's own digest", config["rootfs"]["diff_ids"], [f"sha256:{hashlib.sha256(raw).hexdigest()}"])
@@ -73,22 +71,7 @@ def check_image(root, entry):
     want("what the program loads", dynamic_loader(program), [])
     machine, = struct.unpack_from("<H", program, 18)
     want("the program's machine", machine, MACHINES[arch])
-    said = ""
-    if arch == HOST:
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "kubectl-skills"
-            path.write_bytes(program)
-            path.chmod(0o755)
-            run = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, env={}, check=False)
-            want("its exit code", run.returncode, 0)
-            version = config["config"]["Labels"]["org.opencontainers.image.version"]
-            want("its version", run.stdout.strip().split(" ")[-1], version)
-            verbs = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=20, env={}, check=False).stdout
-            for verb in ("webhook", "render", "apply"):
-                if f"\n  {verb} " not in verbs:
-                    fail(f"the program has no verb {verb}")
-            said = f", says {run.stdout.strip()}"
-    print(f"ok  linux/{arch}: static, {len(program)} bytes, {manifest['layers'][0]['size']} packed{said}")
+    print(f"ok  linux/{arch}: static, {len(program)} bytes, {manifest['layers'][0]['size']} packed")
 
 
 def main():

@@ -16,6 +16,9 @@ import tarfile
 import time
 
 USER = 65532
+# What an engine starts; a KRM function gets no arguments.
+ENTRYPOINTS = {"all": ["/kubectl-skills"], "fn": ["/kubectl-skills", "fn"]}
+TITLES = {"all": "kubectl-skills", "fn": "kubectl-skills-fn"}
 
 
 def put(blobs, data):
@@ -44,6 +47,7 @@ def canonical(value):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--kind", choices=sorted(ENTRYPOINTS), default="all")
     parser.add_argument("--version", required=True)
     parser.add_argument("--license", required=True, type=pathlib.Path)
     parser.add_argument("programs", nargs="+", metavar="ARCH=FILE")
@@ -56,6 +60,7 @@ def main():
     labels = {
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.source": "https://github.com/kagenti/kubectl-skills",
+        "org.opencontainers.image.title": TITLES[args.kind],
         "org.opencontainers.image.version": args.version,
     }
     manifests = []
@@ -69,7 +74,7 @@ def main():
         config = {
             "architecture": arch,
             "config": {
-                "Entrypoint": ["/kubectl-skills"],
+                "Entrypoint": ENTRYPOINTS[args.kind],
                 "Labels": labels,
                 "User": f"{USER}:{USER}",
                 "WorkingDir": "/",

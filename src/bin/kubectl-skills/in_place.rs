@@ -103,14 +103,7 @@ pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
     }
     let written = || {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = leftovers::builder();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As others make files: the umask takes away what it takes.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = builder.tempfile_in(parent)?;
+        let mut file = leftovers::file_in(parent)?;
         std::io::Write::write_all(&mut file, text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map(drop).map_err(std::io::Error::from)

@@ -11,7 +11,6 @@ pub mod slots;
 pub mod traces;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Failure;
@@ -43,23 +42,47 @@ fn address_in(in_pod: bool, asked: Option<&str>, port: u16) -> String {
     asked.map_or_else(|| format!("{all}:{port}"), str::to_owned)
 }
 
-/// Becomes true at SIGTERM or SIGINT.
+/// Becomes true at SIGTERM or SIGINT, on Windows at Ctrl-C, Ctrl-Break or when the console closes.
 ///
 /// # Errors
 /// Signals cannot be waited for.
 pub fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
     let (sender, stop) = watch::channel(false);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind).map_err(|error| Failure::Io("wait for signals".into(), error))?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            signals.recv().await;
-            sender.send_replace(true);
-            // A dropped sender would look like a signal that never came.
-            std::future::pending::<()>().await;
-        });
-    }
+    let asked = asked_to_end().map_err(|error| Failure::Io("wait for signals".into(), error))?;
+    tokio::spawn(async move {
+        asked.await;
+        sender.send_replace(true);
+        // A dropped sender would look like a signal that never came.
+        std::future::pending::<()>().await;
+    });
     Ok(stop)
+}
+
+/// Waits from now on until this process is asked to end.
+#[cfg(unix)]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Waits from now on until this process is asked to end.
+#[cfg(windows)]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+            _ = close.recv() => {}
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! `__docs`: docs/cli.md, and with the name of a verb its page in docs/verbs, from the help. A test holds the files
-//! against it.
+//! against it. With `--man` the page for `man` instead, which archives bring.
 
 use clap::Command;
 
 use crate::config_file::{KEYS, Key};
 use crate::exit::{Failure, Outcome, Run};
 use crate::sink;
+
+mod man;
 
 const MADE: &str = "<!-- Made by `make docs` from the help of the program; do not edit. -->\n";
 
@@ -51,15 +53,33 @@ A key that is unknown and a value of a wrong type are errors with their place.
 pub struct Args {
     /// A verb; the page of all without
     verb: Option<String>,
+    /// The page for man, in roff
+    #[arg(long)]
+    man: bool,
+    /// Names of the verbs that have a page
+    #[arg(long, conflicts_with_all = ["verb", "man"])]
+    list: bool,
 }
 
 /// Prints the text.
 pub fn run(args: &Args, root: Command) -> Run {
     let mut root = root.term_width(120);
     root.build();
+    let find = |name: &String| root.find_subcommand(name).ok_or_else(|| Failure::Usage(format!("no verb {name}")));
+    if args.list {
+        let names = root.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
+        sink::text(&names.map(|name| format!("{name}\n")).collect::<String>())?;
+        return Ok(Outcome::Done);
+    }
+    if args.man {
+        let page = man::page(args.verb.as_ref().map_or(Ok(&root), find)?)?;
+        // As it is: nobody but man reads it.
+        sink::pieces([page.as_str()])?;
+        return Ok(Outcome::Done);
+    }
     let mut out = String::from(MADE);
     if let Some(name) = &args.verb {
-        let verb = root.find_subcommand(name).ok_or_else(|| Failure::Usage(format!("no verb {name}")))?;
+        let verb = find(name)?;
         out.push_str(&format!("# kubectl skills {name}\n\n{}\n[All verbs](../cli.md#verbs)\n", help(verb)));
     } else {
         all(&mut out, &root);

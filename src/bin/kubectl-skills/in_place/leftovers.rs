@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 const PREFIX: &str = ".kubectl-skills-";
 const SUFFIX: &str = ".tmp";
@@ -19,6 +19,20 @@ pub fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(OWN.as_str()).suffix(SUFFIX);
     builder
+}
+
+/// A new file in a folder, which goes when it is dropped, with the rights of files that others make: the umask takes away what it
+/// takes.
+pub fn file_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let builder = builder();
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut builder = builder;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder
+    };
+    builder.tempfile_in(folder)
 }
 
 /// A folder in the system's place for temporary ones.

@@ -188,7 +188,7 @@ impl Writer {
 
     /// A file for a blob, whose digest need not be known yet; it goes when it is dropped.
     pub fn stage(&self) -> Result<NamedTempFile, InputError> {
-        temporary(&self.root.join("blobs/sha256")).map_err(|error| self.failed("", &error))
+        leftovers::file_in(&self.root.join("blobs/sha256")).map_err(|error| self.failed("", &error))
     }
 
     /// Takes a blob in.
@@ -333,7 +333,7 @@ impl Writer {
         }
         blobs.sort_unstable();
         names.extend(blobs);
-        let mut out = tar::Builder::new(io::BufWriter::new(temporary(parent(&self.file))?));
+        let mut out = tar::Builder::new(io::BufWriter::new(leftovers::file_in(parent(&self.file))?));
         for name in names {
             let file = File::open(self.root.join(&name))?;
             let mut header = tar::Header::new_ustar();
@@ -348,7 +348,7 @@ impl Writer {
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), InputError> {
         let write = || {
-            let mut file = temporary(parent(path))?;
+            let mut file = leftovers::file_in(parent(path))?;
             file.write_all(bytes)?;
             keep(file, path)
         };
@@ -368,18 +368,6 @@ fn digest_of(path: &Path) -> io::Result<Digest> {
             length => hash.update(piece.get(..length).unwrap_or_default()),
         }
     }
-}
-
-/// A new file in a folder, which goes when it is dropped.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = leftovers::builder();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As others make files: the umask takes away what it takes.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Puts a file in its place, so that a crash of the machine leaves the old one or the new one.
