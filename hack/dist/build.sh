@@ -35,11 +35,14 @@ export KUBECTL_SKILLS_COMMIT=${KUBECTL_SKILLS_COMMIT:-$(git rev-parse HEAD)}
 export PATH=$tools:$PATH CARGO_INCREMENTAL=0
 # As [profile.release] has it.
 [ "$profile" != dev ] || export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true
+last=()
 case $platform in
   linux/*) RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" ;;
+  # Names in two frameworks of Apple's, which zig does not bring; the frameworks themselves are on every Mac.
+  darwin/*) last=(-C "link-arg=-F$PWD/hack/dist/darwin") ;;
 esac
 eval "$(RUSTFLAGS="${RUSTFLAGS:-}" hack/remap.sh)"
-cargo zigbuild --locked --bin kubectl-skills --profile "$profile" --target "$target" "${features[@]}" >&2
+cargo-zigbuild rustc --locked --bin kubectl-skills --profile "$profile" --target "$target" "${features[@]}" -- "${last[@]}" >&2
 
 folder=$profile
 [ "$profile" != dev ] || folder=debug

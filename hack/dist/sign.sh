@@ -12,11 +12,10 @@ dist=${1:?a folder of a release}
 cosign=$(hack/tools.sh --on-path cosign)
 bundle=$dist/SHA256SUMS.sigstore.json
 if [ -n "${COSIGN_KEY:-}" ]; then
-  # A log of others is not needed for a key, and none is told.
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  echo '{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json", "rekorTlogConfig": {}, "tsaConfig": {}}' >"$work/none.json"
-  "$cosign" sign-blob --yes --key "$COSIGN_KEY" --signing-config "$work/none.json" --bundle "$bundle" "$dist/SHA256SUMS" >/dev/null
+  # A log of others is not needed for a key, and none is told.
+  "$cosign" sign-blob --yes --key "$COSIGN_KEY" --use-signing-config=false --tlog-upload=false --bundle "$bundle" "$dist/SHA256SUMS" >/dev/null
   "$cosign" public-key --key "$COSIGN_KEY" >"$work/cosign.pub"
   "$cosign" verify-blob --key "$work/cosign.pub" --insecure-ignore-tlog --bundle "$bundle" "$dist/SHA256SUMS"
 else

@@ -65,7 +65,8 @@ pub struct Args {
 pub fn run(args: &Args, root: Command) -> Run {
     let mut root = root.term_width(120);
     root.build();
-    let find = |name: &String| root.find_subcommand(name).ok_or_else(|| Failure::Usage(format!("no verb {name}")));
+    let find =
+        |name: &String| root.find_subcommand(name).ok_or_else(|| Failure::Usage(format!("no verb {name}")));
     if args.list {
         let names = root.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
         sink::text(&names.map(|name| format!("{name}\n")).collect::<String>())?;
