@@ -108,6 +108,9 @@ pub struct Options {
     pub pins: Option<Arc<Pins>>,
     /// How skills are delivered; none: by image volumes. Not with [`Options::exact`].
     pub delivery: Option<Arc<Delivery>>,
+    /// Skills that a workload has by a ConfigMap or an init container of a render stay as they are, where [`Options::delivery`] asks
+    /// for nothing else: so on clusters, whose workloads somebody has rendered.
+    pub keeps_delivery: bool,
     /// What is demanded of skills: a plan that breaks it is refused.
     #[cfg(feature = "skill")]
     pub policy: Option<Arc<Enforced>>,
@@ -129,6 +132,7 @@ impl Options {
             kinds: Kinds::default(),
             pins: None,
             delivery: None,
+            keeps_delivery: false,
             #[cfg(feature = "skill")]
             policy: None,
         }

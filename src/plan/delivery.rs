@@ -86,6 +86,8 @@ pub(super) enum Filled<'d> {
     Map(&'d Value),
     /// An empty folder that an init container fills.
     Init,
+    /// As it is, by what a render has left; never an image.
+    Standing(Delivered),
 }
 
 impl Filled<'_> {
@@ -94,6 +96,7 @@ impl Filled<'_> {
             Self::Image => Delivered::Image,
             Self::Map(_) => Delivered::ConfigMap,
             Self::Init => Delivered::Init,
+            Self::Standing(delivered) => delivered,
         }
     }
 }

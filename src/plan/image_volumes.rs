@@ -118,7 +118,7 @@ pub(super) fn safe(
     let fresh = |index: usize| {
         let skill = &skills[index];
         match way(index) {
-            Filled::Image => fresh(skill),
+            Filled::Image | Filled::Standing(_) => fresh(skill),
             Filled::Map(map) => json!({"name": volume_name(skill), "configMap": map}),
             Filled::Init => json!({"name": volume_name(skill), "emptyDir": {}}),
         }
@@ -133,6 +133,11 @@ pub(super) fn safe(
             continue;
         };
         let index = wanted.get(name).copied();
+        if let Some(Filled::Standing(_)) = index.map(way) {
+            taken.insert(name);
+            out.list.push(volume.clone());
+            continue;
+        }
         let is_other = is_delivered(volume, filled, own);
         if !is_skill_image(volume) && !is_other {
             out.foreign.push(name.to_owned());

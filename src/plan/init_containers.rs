@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::delivery::{Delivered, Filled, Init};
-use super::fields::WrongType;
+use super::fields::{WrongType, find};
 use super::image_volumes::{name_of, volume_name};
 use super::ownership::{Evidence, Ownership};
 use super::work::Work;
@@ -41,7 +41,7 @@ struct InitContainers {
 impl<'w> Work<'w, '_> {
     /// What fills the volume of each skill; what cannot be as it was asked for is refused.
     pub(super) fn ways(&mut self) -> Vec<Filled<'w>> {
-        let Some(delivery) = self.options.delivery.as_deref() else { return Vec::new() };
+        let Some(delivery) = self.options.delivery.as_deref() else { return self.standing_ways() };
         let mut ways = Vec::with_capacity(self.skills.len());
         for (index, skill) in self.skills.iter().enumerate() {
             let (filled, why) = delivery.of(&self.runtime.id.namespace, skill).unwrap_or_else(|impossible| {
@@ -59,6 +59,40 @@ impl<'w> Work<'w, '_> {
         ways
     }
 
+    /// What stands in the workload by a render, where that is to stay; else images.
+    fn standing_ways(&mut self) -> Vec<Filled<'w>> {
+        if !self.options.keeps_delivery {
+            return Vec::new();
+        }
+        let pod = find(self.draft.value(), self.pod_keys());
+        let named = self.own.record.as_ref().map_or(&[][..], |record| &record.skills);
+        let mut ways = Vec::with_capacity(self.skills.len());
+        let mut said = Vec::new();
+        for skill in self.skills {
+            let found = pod
+                .filter(|_| named.contains(&skill.name))
+                .and_then(|pod| standing(pod, &volume_name(skill)));
+            let Some((delivered, fetched)) = found else {
+                ways.push(Filled::Image);
+                continue;
+            };
+            if let Some(fetched) = fetched.filter(|fetched| *fetched != skill.image) {
+                said.push(format!(
+                    "skill {} is {fetched} in the workload, by an init container, and {} in the list: render the workload again",
+                    skill.name, skill.image
+                ));
+            }
+            ways.push(Filled::Standing(delivered));
+        }
+        for (planned, way) in self.plan.skills.iter_mut().zip(&ways) {
+            planned.delivered = way.delivered();
+        }
+        for message in said {
+            self.warn("", message);
+        }
+        ways
+    }
+
     /// The init containers that fetch skills, in their place; the volumes of the pod with their logins.
     pub(super) fn init_containers(
         &mut self,
@@ -66,8 +100,10 @@ impl<'w> Work<'w, '_> {
         volumes: Vec<Value>,
     ) -> Result<Vec<Value>, WrongType> {
         let keys = self.pod_keys();
-        let fetched: Vec<usize> =
-            (0..ways.len()).filter(|index| ways[*index].delivered() == Delivered::Init).collect();
+        if ways.iter().any(|way| matches!(way, Filled::Standing(_))) {
+            return Ok(volumes);
+        }
+        let fetched: Vec<usize> = (0..ways.len()).filter(|index| ways[*index] == Filled::Init).collect();
         let none = Map::new();
         let pod = self.draft.map(keys)?.unwrap_or(&none);
         if fetched.is_empty() && filled(Some(pod), &self.own).is_empty() {
@@ -102,6 +138,21 @@ fn is_ours(container: &Value, own: &Ownership) -> bool {
     let name = name_of(container);
     name.strip_prefix(SKILL_VOLUME_PREFIX).is_some_and(|skill| own.volume(skill) == Some(Evidence::Record))
         && list(container, "volumeMounts").iter().any(|mount| name_of(mount) == name)
+}
+
+/// How a render has delivered the skill of a volume, where that is no image; and the image that its init container fetches.
+fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str>)> {
+    let volume = list(pod, "volumes").iter().find(|volume| name_of(volume) == name)?;
+    if volume.get("configMap").is_some_and(Value::is_object) {
+        return Some((Delivered::ConfigMap, None));
+    }
+    volume.get("emptyDir").filter(|folder| folder.is_object())?;
+    let fills = |one: &&Value| {
+        name_of(one) == name && list(one, "volumeMounts").iter().any(|mount| name_of(mount) == name)
+    };
+    let container = list(pod, INIT_CONTAINERS).iter().find(fills)?;
+    let image = list(container, "args").get(1).and_then(Value::as_str);
+    Some((Delivered::Init, image))
 }
 
 /// Names of the volumes that init containers of ours fill.

@@ -16,7 +16,6 @@ use kubectl_skills::yaml::node::NodeId;
 use kubectl_skills::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
 use serde_json::Value;
 
-use crate::commands::delivery;
 use crate::planning::CLUSTER;
 use crate::source::exclude_pattern;
 
@@ -74,7 +73,7 @@ pub const KEYS: [Key; 19] = [
     key("config-view", Kind::OneOf(views), "full"),
     key("locked", Kind::File, "skills.lock"),
     key("policy", Kind::File, "policy.yaml"),
-    key("delivery", Kind::OneOf(delivery::words), "init"),
+    key("delivery", Kind::OneOf(deliveries), "init"),
     key("init-image", Kind::Text, "registry.example.com/kubectl-skills:v0.1.0"),
     key("pull-secret", Kind::Texts, "[registry-login]"),
     key("kube-version", Kind::Text, "\"1.33\""),
@@ -87,6 +86,11 @@ fn profiles() -> Vec<&'static str> {
 
 fn views() -> Vec<&'static str> {
     vec!["operator", "full"]
+}
+
+/// The words of `--delivery`.
+pub fn deliveries() -> Vec<&'static str> {
+    vec!["image", "configmap", "init", "auto"]
 }
 
 /// A key that a file sets, and what its flag would be given.

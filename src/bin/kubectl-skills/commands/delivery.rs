@@ -31,11 +31,6 @@ enum Asked {
     Auto,
 }
 
-/// The words of `--delivery`.
-pub fn words() -> Vec<&'static str> {
-    vec!["image", "configmap", "init", "auto"]
-}
-
 /// How skills get into pods.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Delivery")]
@@ -191,6 +186,14 @@ fn maps(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A word that the file takes and the flag does not is found by nobody who checks the file.
+    #[test]
+    fn the_configuration_file_takes_the_words_of_the_flag() {
+        let words = Asked::value_variants().iter().filter_map(Asked::to_possible_value);
+        let words: Vec<String> = words.map(|word| word.get_name().to_owned()).collect();
+        assert_eq!(words, crate::config_file::deliveries());
+    }
 
     #[test]
     fn versions_are_read_as_kubernetes_prints_them() {
