@@ -35,9 +35,9 @@ pub struct Args {
     #[arg(long)]
     remove: bool,
     #[command(flatten)]
-    delivery: DeliveryArgs,
-    #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
     #[cfg(feature = "cluster")]
     #[command(flatten)]
     server: Server,

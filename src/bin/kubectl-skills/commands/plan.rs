@@ -30,9 +30,9 @@ pub struct Args {
     #[arg(long)]
     remove: bool,
     #[command(flatten)]
-    delivery: DeliveryArgs,
-    #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
 }
 
 /// Runs the verb.

@@ -60,9 +60,9 @@ pub struct Args {
     #[arg(long, value_name = "PLATFORM", value_parser = platform, requires = "to")]
     platform: Option<String>,
     #[command(flatten)]
-    limits: LimitArgs,
-    #[command(flatten)]
     transfer: TransferArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs the verb.
