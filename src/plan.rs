@@ -108,8 +108,7 @@ pub struct Options {
     pub pins: Option<Arc<Pins>>,
     /// How skills are delivered; none: by image volumes. Not with [`Options::exact`].
     pub delivery: Option<Arc<Delivery>>,
-    /// Skills that a workload has by a ConfigMap or an init container of a render stay as they are, where [`Options::delivery`] asks
-    /// for nothing else: so on clusters, whose workloads somebody has rendered.
+    /// Without [`Options::delivery`]: what a render has delivered by a ConfigMap or an init container stays as it is.
     pub keeps_delivery: bool,
     /// What is demanded of skills: a plan that breaks it is refused.
     #[cfg(feature = "skill")]
@@ -348,9 +347,6 @@ struct Writes {
     /// Where the last update may differ from the workload before; none if that was not noted.
     touched: Option<Vec<draft::Path>>,
 }
-
-/// How a plan begins to say that the agent's container was not named.
-pub(crate) const GUESSED: &str = "skills are mounted into the first of";
 
 /// Whose plan takes out what is left where nobody is about a workload any more.
 pub const GONE: &str = "<gone>";

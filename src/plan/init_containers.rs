@@ -20,6 +20,8 @@ use crate::validate::findings::{rules, skill_path};
 pub(crate) const INIT_CONTAINERS: &str = "initContainers";
 /// Name of the volume with the pull secrets. It begins with no skill's prefix.
 const LOGINS: &str = "skills-login";
+/// The verb that they run.
+const PULL: &str = "pull";
 /// Where the volume of a skill is in its init container.
 const SKILL: &str = "/skill";
 /// Where the pull secrets are.
@@ -151,8 +153,15 @@ fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str
         name_of(one) == name && list(one, "volumeMounts").iter().any(|mount| name_of(mount) == name)
     };
     let container = list(pod, INIT_CONTAINERS).iter().find(fills)?;
-    let image = list(container, "args").get(1).and_then(Value::as_str);
-    Some((Delivered::Init, image))
+    let args = list(container, "args");
+    let pulls = args.first().and_then(Value::as_str) == Some(PULL);
+    Some((Delivered::Init, args.get(1).and_then(Value::as_str).filter(|_| pulls)))
+}
+
+/// The image that an init container of a pod fetches into the volume of this name.
+#[cfg(feature = "internals")]
+pub(crate) fn fetched<'p>(pod: &'p Value, volume: &str) -> Option<&'p str> {
+    standing(pod, volume)?.1
 }
 
 /// Names of the volumes that init containers of ours fill.
@@ -255,7 +264,7 @@ fn logins(secrets: &[String]) -> Value {
 }
 
 fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool) -> Value {
-    let mut args = vec!["pull", skill.image.as_str(), "--to", SKILL, "--replace"];
+    let mut args = vec![PULL, skill.image.as_str(), "--to", SKILL, "--replace"];
     if !skill.sub_path.is_empty() {
         args.extend(["--sub-path", skill.sub_path.as_str()]);
     }

@@ -7,7 +7,7 @@ use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
-use super::{GUESSED, RuntimePlan, advice, init_containers, mounts};
+use super::{RuntimePlan, advice, init_containers, mounts};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
@@ -65,6 +65,9 @@ pub(crate) fn interest(kind: WorkloadKind) -> Interest<'static> {
         far: (&["name"], SKILL_VOLUME_PREFIX),
     }
 }
+
+/// How a plan begins to say that the agent's container was not named.
+pub(crate) const GUESSED: &str = "skills are mounted into the first of";
 
 /// A list of a container, as it should be.
 type Lists = Vec<(&'static str, Vec<Value>)>;

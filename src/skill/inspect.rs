@@ -328,7 +328,8 @@ pub fn unpack_keeping(
     keep: &mut dyn Keep,
 ) -> Result<Unpacked, InputError> {
     let configuration = configuration(content, &chosen.manifest)?;
-    let (tree, layers) = files::files_keeping(content, &chosen.manifest, &configuration.diff_ids, limits, keep)?;
+    let (tree, layers) =
+        files::files_keeping(content, &chosen.manifest, &configuration.diff_ids, limits, keep)?;
     tree.check(limits)?;
     Ok(Unpacked { chosen, configuration, tree, layers })
 }
