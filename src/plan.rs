@@ -11,12 +11,14 @@ pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
+pub mod delivery;
 pub mod demands;
 pub(crate) mod draft;
 pub(crate) mod env;
 mod events;
 mod fields;
 mod image_volumes;
+pub(crate) mod init_containers;
 mod mesh;
 mod mounts;
 mod ownership;
@@ -35,7 +37,6 @@ mod variables;
 mod work;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ use crate::skill::policy::Enforced;
 use crate::validate::findings::{About, Finding, Rule};
 use crate::yaml::{Place, Step};
 use change_set::Change;
+use delivery::{Delivered, Delivery};
 
 pub use events::{Condition, Event};
 #[cfg(feature = "internals")]
@@ -104,8 +106,10 @@ pub struct Options {
     pub kinds: Kinds,
     /// Images are pinned by these, and one that is not among them is refused; none: they stay as they are written.
     pub pins: Option<Arc<Pins>>,
-    /// Skills that are mounted from ConfigMaps in place of their images; none: all from images. Not with [`Options::exact`].
-    pub config_maps: Option<Arc<SkillMaps>>,
+    /// How skills are delivered; none: by image volumes. Not with [`Options::exact`].
+    pub delivery: Option<Arc<Delivery>>,
+    /// Without [`Options::delivery`]: what a render has delivered by a ConfigMap or an init container stays as it is.
+    pub keeps_delivery: bool,
     /// What is demanded of skills: a plan that breaks it is refused.
     #[cfg(feature = "skill")]
     pub policy: Option<Arc<Enforced>>,
@@ -126,15 +130,13 @@ impl Options {
             record: RecordMode::Off,
             kinds: Kinds::default(),
             pins: None,
-            config_maps: None,
+            delivery: None,
+            keeps_delivery: false,
             #[cfg(feature = "skill")]
             policy: None,
         }
     }
 }
-
-/// `configMap` of the volumes of skills, by namespace and name of the skill.
-pub type SkillMaps = BTreeMap<(String, String), Value>;
 
 /// An AgentRuntime to be planned.
 #[derive(Debug, Clone)]
@@ -257,6 +259,10 @@ pub struct PlannedSkill {
     pub skill: Skill,
     /// Name of its volume.
     pub volume: String,
+    /// How its files get there.
+    pub delivered: Delivered,
+    /// Why so, where nobody asked for it.
+    pub why: String,
 }
 
 /// Something that its reader should know and that stops nothing.
@@ -341,9 +347,6 @@ struct Writes {
     /// Where the last update may differ from the workload before; none if that was not noted.
     touched: Option<Vec<draft::Path>>,
 }
-
-/// How a plan begins to say that the agent's container was not named.
-pub(crate) const GUESSED: &str = "skills are mounted into the first of";
 
 /// Whose plan takes out what is left where nobody is about a workload any more.
 pub const GONE: &str = "<gone>";

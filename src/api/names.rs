@@ -31,6 +31,8 @@ pub struct Names {
     pub chart_name: &'static str,
 }
 
+/// The image of this program and version, as deploy/ has it.
+pub const PROGRAM_IMAGE: &str = concat!("ghcr.io/kagenti/kubectl-skills:v", env!("CARGO_PKG_VERSION"));
 /// Version of AgentRuntime in either group.
 pub const VERSION: &str = "v1alpha1";
 /// Kind of the resource that lists the skills.

@@ -202,7 +202,7 @@ fn hides(workload: &Workload<'_>, one: &Use<'_>, out: &mut Out<'_, '_>) {
 fn nested(workload: &Workload<'_>, index: usize, out: &mut Out<'_, '_>) {
     let outer = &workload.uses[index];
     // What a container fetches it can make folders in; a ConfigMap's volume is read-only as well.
-    if outer.delivery == Delivery::Fetched {
+    if outer.delivery == Delivery::Fetched && outer.stands() {
         return;
     }
     let folder = normalized(outer.path);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::view::Workload;
 use super::{Out, own, rule, verdict};
-use crate::plan::GUESSED;
+use crate::plan::pod::GUESSED;
 use crate::plan::pod_injection::{Injected, Injector, is_injectable};
 use crate::validate::findings::About;
 use crate::yaml::Step;

@@ -102,6 +102,16 @@ rules! {
         "The skill would take its place.",
         "Rename the volume or the skill.", PLAN
     }
+    CONTAINER_TAKEN = "container-taken" Error choice {
+        "a container of the workload that has the name of the init container of a skill (render --delivery init)",
+        "A pod has one container of a name.",
+        "Rename the container or the skill.", API
+    }
+    DELIVERY = "delivery" Error choice {
+        "a skill that cannot be delivered as --delivery says: the input has no ConfigMap that shows it",
+        "The agent would be without the skill.",
+        "Pack its folder into a ConfigMap, or take another way of delivery.", PLAN
+    }
     VOLUME_TWICE = "volume-twice" Error choice {
         "two skills that need one volume",
         "A pod has one volume of a name.",

@@ -14,6 +14,7 @@ use crate::go::strings::string_list;
 use crate::manifest::render::PlannedRuntime;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Binding;
+use crate::plan::delivery::Delivered;
 use crate::plan::env::{paths, position};
 use crate::validate::findings::skill_path;
 use crate::yaml::Step;
@@ -190,7 +191,12 @@ impl<'a> Workload<'a> {
                 Some((item, at, _)) => Written::List(item, *at),
                 None => Written::List(lead, index),
             };
-            add(skill, Cow::Borrowed(&planned.volume), (Delivery::Image, container), written);
+            let delivery = match planned.delivered {
+                Delivered::Image => Delivery::Image,
+                Delivered::ConfigMap => Delivery::ConfigMap,
+                Delivered::Init => Delivery::Fetched,
+            };
+            add(skill, Cow::Borrowed(&planned.volume), (delivery, container), written);
         }
         let for_pods: Vec<_> = about.into_iter().filter(|(_, binding)| !in_template(binding)).collect();
         for (item, binding) in &for_pods {
@@ -218,7 +224,7 @@ impl<'a> Workload<'a> {
             } else {
                 continue;
             };
-            let is_known = |one: &Use<'_>| one.volume == name && one.delivery == Delivery::Image;
+            let is_known = |one: &Use<'_>| one.volume == name && one.delivery != Delivery::Pod;
             if self.uses.iter().any(is_known) {
                 continue;
             }

@@ -7,14 +7,16 @@ use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
 use crate::api::skill_binding::LabelSelector;
 use crate::api::workload::{Kinds, WorkloadKind};
-use crate::plan::{Action, GONE, RuntimePlan};
+use crate::plan::delivery::Delivered;
+use crate::plan::init_containers::fetched;
+use crate::plan::{Action, GONE, PlannedSkill, RuntimePlan};
 
 /// A skill that is in the live pod template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MountedSkill {
     /// Name: the volume's without its prefix.
     pub name: String,
-    /// Image reference; empty for a volume of another kind.
+    /// Image reference, of a volume or of what an init container fetches into it; empty for a volume of another kind.
     pub image: String,
     /// Containers that mount it.
     pub containers: Vec<String>,
@@ -46,6 +48,8 @@ pub struct Report {
     pub wanted: Vec<(String, String)>,
     /// Skill volumes in the live pod template.
     pub mounted: Vec<MountedSkill>,
+    /// Names of skills that the plan leaves to ConfigMaps.
+    pub from_maps: Vec<String>,
     /// Names in the annotation; none without one; an error where it is no JSON list of strings.
     pub annotated: Option<Result<Vec<String>, String>>,
     /// Names in the annotation that the plan takes out; where there is no plan, those that are not mounted as an image.
@@ -165,6 +169,7 @@ pub fn report(
         target_found: workload.is_some(),
         selects: workload.is_none() && selector.is_some(),
         wanted,
+        from_maps: sound.map(from_maps).unwrap_or_default(),
         mounted,
         annotated,
         stale_names,
@@ -343,7 +348,7 @@ impl Report {
         for (name, image) in &self.wanted {
             match self.mounted.iter().find(|mounted| mounted.name == *name) {
                 None => out.push(format!("skill {name} is not mounted")),
-                Some(mounted) if mounted.image != *image => {
+                Some(mounted) if mounted.image != *image && !self.from_maps.contains(name) => {
                     out.push(format!("skill {name} is mounted from {}, wanted {image}", mounted.image))
                 }
                 Some(mounted) if mounted.containers.is_empty() => {
@@ -439,15 +444,25 @@ fn template_of(workload: &Value, kinds: Kinds) -> &Value {
     keys.iter().try_fold(workload, |at, key| at.get(*key)).unwrap_or(&Value::Null)
 }
 
+fn from_maps(plan: &RuntimePlan) -> Vec<String> {
+    let from_map = |one: &&PlannedSkill| one.delivered == Delivered::ConfigMap;
+    plan.skills.iter().filter(from_map).map(|one| one.skill.name.clone()).collect()
+}
+
 fn mounted(template: &Value) -> Vec<MountedSkill> {
     items(template.pointer("/spec/volumes"))
         .filter_map(|volume| {
             let volume_name = volume.get("name")?.as_str()?;
             let name = volume_name.strip_prefix(SKILL_VOLUME_PREFIX)?.to_owned();
-            let image = Object(volume).str("/image/reference").to_owned();
+            let fetched = template.get("spec").and_then(|pod| fetched(pod, volume_name));
+            let image = fetched.unwrap_or(Object(volume).str("/image/reference")).to_owned();
+            let fills = |container: &Value| {
+                fetched.is_some() && container.get("name").and_then(Value::as_str) == Some(volume_name)
+            };
             let containers = ["/spec/containers", "/spec/initContainers"]
                 .iter()
                 .flat_map(|pointer| items(template.pointer(pointer)))
+                .filter(|container| !fills(container))
                 .filter(|container| {
                     items(container.get("volumeMounts"))
                         .any(|mount| mount.get("name").and_then(Value::as_str) == Some(volume_name))
@@ -506,6 +521,25 @@ mod tests {
             "metadata": {"annotations": {"kagenti.io/config-hash": "11"}},
             "spec": {"volumes": [{"name": "skill-a", "image": {"reference": "q.io/a:1"}}, {"name": "cache"}],
                 "containers": [{"name": "agent", "volumeMounts": [{"name": "skill-a", "mountPath": "/a"}]}]}}}})
+    }
+
+    /// An agent whose skills a render has delivered by an init container has them.
+    #[test]
+    fn what_an_init_container_fetches_is_mounted() {
+        let mut workload = workload();
+        let pod = &mut workload["spec"]["template"]["spec"];
+        pod["volumes"] = json!([{"name": "skill-a", "emptyDir": {}}]);
+        pod["initContainers"] = json!([{"name": "skill-a", "args": ["pull", "q.io/a:2", "--to", "/skill"],
+            "volumeMounts": [{"name": "skill-a", "mountPath": "/skill"}]}]);
+        let report = report(&runtime(), Some(&workload), None, None, &KAGENTI, Kinds::default());
+        let skill =
+            MountedSkill { name: "a".into(), image: "q.io/a:2".into(), containers: vec!["agent".into()] };
+        assert_eq!(report.mounted, [skill]);
+        assert!(
+            !report.findings().iter().any(|said| said.starts_with("skill a ")),
+            "{:?}",
+            report.findings()
+        );
     }
 
     /// The operator reports SkillsMounted=True from the spec alone (Q9): only a look at the pod template tells.

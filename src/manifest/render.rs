@@ -6,6 +6,7 @@
 
 #[cfg(feature = "internals")]
 mod astray;
+mod delivery;
 mod duplicates;
 mod edited;
 #[cfg(any(test, feature = "fuzz"))]
@@ -357,6 +358,7 @@ impl<'p, 's> Planner<'p, 's> {
         if options.pins.is_some() && profile.mounts() && !options.remove && !stream.runtimes.is_empty() {
             planned.notes.push(WITH_A_MOUNTING_OPERATOR.to_owned());
         }
+        planned.errors.extend(delivery::for_pods(stream, &options));
         let session = Session::new(options, settings.view, maps);
         orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
         #[cfg(feature = "internals")]
@@ -415,6 +417,7 @@ impl<'p, 's> Planner<'p, 's> {
         self.report(item, found, &judged.findings, errors, remarks);
         let Judged { findings, plan, .. } = judged;
         let mut plan = plan?;
+        delivery::unusable(self.session.options(), &plan, errors);
         if found.is_none()
             && plan.action == Action::Skipped
             && !self.session.options().exact
@@ -536,6 +539,7 @@ impl<'p, 's> Planner<'p, 's> {
             interest.is_some_and(|interest| document.is_read(item.node(), interest, CONTAINERS, name))
         };
         !plan.container.as_ref().is_none_or(is_read)
+            || delivery::writes_init_containers(plan)
             || (plan.desired().is_some() && !plan.touched().is_some_and(can_keep_to))
     }
 

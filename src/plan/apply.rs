@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::annotation;
+use super::delivery::Delivered;
 use super::draft::Draft;
 use super::fields::{At, WrongType, find, items, map_mut, text};
 use super::image_volumes::{self, volume_name};
@@ -126,7 +127,13 @@ fn set_typed(map: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
 }
 
 pub(super) fn planned(skills: &[Skill]) -> Vec<PlannedSkill> {
-    skills.iter().map(|skill| PlannedSkill { skill: skill.clone(), volume: volume_name(skill) }).collect()
+    let one = |skill: &Skill| PlannedSkill {
+        skill: skill.clone(),
+        volume: volume_name(skill),
+        delivered: Delivered::Image,
+        why: String::new(),
+    };
+    skills.iter().map(one).collect()
 }
 
 /// The same result without the operator's harm (operator-spec.md section 11).

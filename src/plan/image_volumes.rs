@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
+use super::delivery::Filled;
 use super::fields;
 use super::ownership::{Evidence, Ownership};
 use crate::api::agent_runtime::Skill;
@@ -65,11 +66,14 @@ pub(super) fn is_skill_image(volume: &Value) -> bool {
         && volume.as_object().is_some_and(|map| map.keys().all(|key| key == "name" || key == "image"))
 }
 
-/// Whether a volume is one by which we mounted a skill from a ConfigMap: only the record says so.
-fn is_skill_map(volume: &Value, own: &Ownership) -> bool {
-    let skill = name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX);
+/// Whether a volume is one by which we delivered a skill otherwise than by its image, from a ConfigMap or filled by an init
+/// container: only the record says so. `filled`: names of volumes that init containers of ours fill.
+fn is_delivered(volume: &Value, filled: &[&str], own: &Ownership) -> bool {
+    let name = name_of(volume);
+    let skill = name.strip_prefix(SKILL_VOLUME_PREFIX);
+    let has = |source: &str| fields::is_set(child(volume, source));
     skill.is_some_and(|skill| own.volume(skill) == Some(Evidence::Record))
-        && fields::is_set(child(volume, "configMap"))
+        && (has("configMap") || (has("emptyDir") && filled.contains(&name)))
         && volume.as_object().is_some_and(|map| map.len() == 2)
 }
 
@@ -101,16 +105,23 @@ pub(super) fn exact(existing: &[Value], skills: &[Skill]) -> Vec<Value> {
 
 /// The same, but what is not ours stays, and ours keep what the operator's rebuild would lose (Q11).
 ///
-/// `maps`: the `configMap` of a skill that is mounted from one.
-pub(super) fn safe<'m>(
+/// `ways`: what the volume of each skill is, by index; where there is none, an image. `filled`: names of volumes that init containers
+/// of ours fill.
+pub(super) fn safe(
     existing: &[Value],
     skills: &[Skill],
     own: &Ownership,
-    maps: impl Fn(&Skill) -> Option<&'m Value>,
+    ways: &[Filled<'_>],
+    filled: &[&str],
 ) -> Volumes {
-    let fresh = |skill: &Skill| match maps(skill) {
-        Some(map) => json!({"name": volume_name(skill), "configMap": map}),
-        None => fresh(skill),
+    let way = |index: usize| ways.get(index).copied().unwrap_or(Filled::Image);
+    let fresh = |index: usize| {
+        let skill = &skills[index];
+        match way(index) {
+            Filled::Image | Filled::Standing(_) => fresh(skill),
+            Filled::Map(map) => json!({"name": volume_name(skill), "configMap": map}),
+            Filled::Init => json!({"name": volume_name(skill), "emptyDir": {}}),
+        }
     };
     let wanted = by_volume(skills);
     let mut taken: HashSet<&str> = HashSet::new();
@@ -122,8 +133,13 @@ pub(super) fn safe<'m>(
             continue;
         };
         let index = wanted.get(name).copied();
-        let is_map = is_skill_map(volume, own);
-        if !is_skill_image(volume) && !is_map {
+        if let Some(Filled::Standing(_)) = index.map(way) {
+            taken.insert(name);
+            out.list.push(volume.clone());
+            continue;
+        }
+        let is_other = is_delivered(volume, filled, own);
+        if !is_skill_image(volume) && !is_other {
             out.foreign.push(name.to_owned());
             out.collisions.extend(index.map(|index| (index, source_of(volume))));
             out.list.push(volume.clone());
@@ -131,10 +147,11 @@ pub(super) fn safe<'m>(
             if own.volume(skill).is_none() && own.volume_before(name).is_none() {
                 out.adopted.push(volume.clone());
             }
-            let skill = &skills[index];
-            let (updated, kept) = match maps(skill) {
-                None if !is_map => updated(volume, skill),
-                _ => (fresh(skill), false),
+            let (updated, kept) = match way(index) {
+                Filled::Image if !is_other => updated(volume, &skills[index]),
+                // With the medium and the limit that somebody gave it.
+                Filled::Init if child(volume, "emptyDir").is_some() => (volume.clone(), false),
+                _ => (fresh(index), false),
             };
             out.list.push(updated);
             if kept {
@@ -152,8 +169,8 @@ pub(super) fn safe<'m>(
     }
     // A skill whose name a volume of another kind has is refused; its own volume is not added to it.
     let foreign: HashSet<&str> = out.foreign.iter().map(String::as_str).collect();
-    let missing = skills.iter().filter(|skill| {
-        let name = volume_name(skill);
+    let missing = (0..skills.len()).filter(|index| {
+        let name = volume_name(&skills[*index]);
         !taken.contains(name.as_str()) && !foreign.contains(name.as_str())
     });
     out.list.extend(missing.map(fresh));
@@ -252,7 +269,7 @@ mod tests {
         ];
         let skills = [skill("a", "a:latest", ""), skill("b", "b:1", ""), skill("c", "c:1", "Never")];
         let own = Ownership::for_tests(&left(&existing, r#"["old","a"]"#));
-        let volumes = safe(&existing, &skills, &own, |_| None);
+        let volumes = safe(&existing, &skills, &own, &[], &[]);
         assert_eq!(
             volumes,
             Volumes {
@@ -275,7 +292,7 @@ mod tests {
         );
         let untouched = Ownership::for_tests(&json!({"spec": {"template": {"spec": {"volumes": existing}}}}));
         assert_eq!(
-            safe(&existing, &[], &untouched, |_| None).list,
+            safe(&existing, &[], &untouched, &[], &[]).list,
             existing,
             "never rendered: nothing is ours"
         );
@@ -290,7 +307,8 @@ mod tests {
                 std::slice::from_ref(&volume),
                 &[skill("a", image, wanted)],
                 &Ownership::for_tests(&json!({})),
-                |_| None,
+                &[],
+                &[],
             );
             (after.list[0]["image"]["pullPolicy"].clone(), after.kept_changes.len())
         };

@@ -7,7 +7,7 @@ use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
-use super::{GUESSED, RuntimePlan, advice, mounts};
+use super::{RuntimePlan, advice, init_containers, mounts};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
@@ -66,6 +66,9 @@ pub(crate) fn interest(kind: WorkloadKind) -> Interest<'static> {
     }
 }
 
+/// How a plan begins to say that the agent's container was not named.
+pub(crate) const GUESSED: &str = "skills are mounted into the first of";
+
 /// A list of a container, as it should be.
 type Lists = Vec<(&'static str, Vec<Value>)>;
 
@@ -78,24 +81,21 @@ struct Other<'c> {
 }
 
 impl Work<'_, '_> {
-    fn pod_keys(&self) -> &'static [&'static str] {
+    pub(super) fn pod_keys(&self) -> &'static [&'static str] {
         self.kind.paths().pod
     }
 
     /// Volumes, mounts and `SKILL_FOLDERS`.
     pub(super) fn pod(&mut self) -> Result<(), WrongType> {
         let keys = self.pod_keys();
+        let ways = self.ways();
         let pod = self.draft.map(keys)?;
         if pod.is_none() && self.skills.is_empty() {
             return Ok(());
         }
         let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(keys)))?;
-        let options = self.options;
-        let namespace = &self.runtime.id.namespace;
-        let maps =
-            |skill: &Skill| options.config_maps.as_ref()?.get(&(namespace.clone(), skill.name.clone()));
-        let volumes = image_volumes::safe(existing, self.skills, &self.own, maps);
-        self.delivered = self.skills.iter().any(|skill| maps(skill).is_some());
+        let filled = init_containers::filled(pod, &self.own);
+        let volumes = image_volumes::safe(existing, self.skills, &self.own, &ways, &filled);
         for (index, source) in &volumes.collisions {
             let skill = &self.skills[*index];
             self.plan.problem(
@@ -125,8 +125,9 @@ impl Work<'_, '_> {
         }
         self.ambiguous |= !volumes.adopted.is_empty();
         self.next.before.volumes.extend(volumes.adopted.iter().cloned());
+        let list = self.init_containers(&ways, volumes.list.clone())?;
         self.containers(&volumes)?;
-        self.draft.set_items(keys, "volumes", volumes.list)
+        self.draft.set_items(keys, "volumes", list)
     }
 
     fn containers(&mut self, volumes: &Volumes) -> Result<(), WrongType> {

@@ -24,7 +24,8 @@ fn runtime(plan: &RuntimePlan, changes: &[Change]) -> Value {
         .iter()
         .map(|planned| {
             json!({"name": planned.skill.name, "image": planned.skill.image, "mountPath": planned.skill.mount_path,
-                   "pullPolicy": planned.skill.pull_policy, "subPath": planned.skill.sub_path, "volume": planned.volume})
+                   "pullPolicy": planned.skill.pull_policy, "subPath": planned.skill.sub_path, "volume": planned.volume,
+                   "delivery": planned.delivered.name()})
         })
         .collect();
     let mut conditions: Vec<_> = plan.status.iter().flat_map(|status| &status.set).collect();

@@ -1,4 +1,5 @@
-//! Where manifests and blobs come from: a registry, an OCI layout. What they mean is left to who calls.
+//! Where manifests and blobs come from: a registry, an OCI layout; and where the bytes of files go that are kept. What they mean
+//! is left to who calls.
 
 use std::error::Error;
 use std::io::{self, Read};
@@ -13,6 +14,34 @@ pub trait Content {
     fn manifest(&mut self, descriptor: &Descriptor) -> Result<Vec<u8>, Failed>;
     /// The bytes of a blob, as a stream. Size and digest are checked by who reads.
     fn blob(&mut self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Failed>;
+}
+
+/// Where the bytes of files go as they pass: one file after the other.
+pub trait Keep {
+    /// A file begins; what was there of one that did not end is void.
+    fn begin(&mut self) -> io::Result<()>;
+    /// Bytes of it.
+    fn bytes(&mut self, part: &[u8]) -> io::Result<()>;
+    /// It has ended, and its bytes have this SHA-256.
+    fn end(&mut self, sha256: &[u8; 32]) -> io::Result<()>;
+}
+
+/// Keeps nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Keep for Nothing {
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn bytes(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &[u8; 32]) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Why bytes do not come, or cannot be put down: no fault of what they say. A stream fails of it as an [`io::Error`] around it.

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use sha2::{Digest as _, Sha256};
 
-use super::content::unread;
+use super::content::{Failed, Keep, Nothing, unread};
 use super::limits::{KEPT_BYTES, Limits, Spent, TEXT_BYTES, TEXTS_BYTES};
 use super::{DAMAGED, InputError, path, refused};
 
@@ -63,6 +63,22 @@ impl Reading<'_> {
     /// # Errors
     /// It has too many or fewer, or the bytes could not be read.
     pub fn facts(self, reader: &mut dyn Read, path: &str, spent: &mut Spent) -> Result<Facts, InputError> {
+        self.facts_keeping(reader, path, spent, &mut Nothing)
+    }
+
+    /// The same, passing the bytes on as they are read.
+    ///
+    /// # Errors
+    /// As [`Reading::facts`]; and bytes could not be put down.
+    pub fn facts_keeping(
+        self,
+        reader: &mut dyn Read,
+        path: &str,
+        spent: &mut Spent,
+        keep: &mut dyn Keep,
+    ) -> Result<Facts, InputError> {
+        let put = |done: std::io::Result<()>| done.map_err(|error| InputError::from(Failed::output(&error)));
+        put(keep.begin())?;
         if self.size > self.limits.file_bytes {
             return Err(refused(
                 format!("{} bytes; a file may have {}", self.size, self.limits.file_bytes),
@@ -99,6 +115,7 @@ impl Reading<'_> {
             }
             let part = &buffer[..n];
             hash.update(part);
+            put(keep.bytes(part))?;
             first.extend(part.iter().take(4_usize.saturating_sub(first.len())));
             if bytes < BINARY_WITHIN {
                 let look = usize::try_from(BINARY_WITHIN - bytes).unwrap_or(n).min(n);
@@ -116,15 +133,10 @@ impl Reading<'_> {
         if bytes < self.size {
             return Err(refused(format!("ends after {bytes} of {} bytes", self.size), DAMAGED));
         }
+        let sha256: [u8; 32] = hash.finalize().into();
+        put(keep.end(&sha256))?;
         let program = PROGRAMS.iter().any(|mark| first.starts_with(mark));
         let content = content.filter(|_| describes || text);
-        Ok(Facts {
-            size: bytes,
-            executable: self.executable,
-            sha256: hash.finalize().into(),
-            text,
-            program,
-            content,
-        })
+        Ok(Facts { size: bytes, executable: self.executable, sha256, text, program, content })
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{self, Listing};
 use super::card::Card;
-use super::content::{Content, unread};
+use super::content::{Content, Keep, Nothing, unread};
 use super::describe::{Description, Found, Text, describe};
 use super::format::{self, recognise};
 use super::layer::Layer;
@@ -314,8 +314,22 @@ pub struct Unpacked {
 /// # Errors
 /// As [`image`].
 pub fn unpack(content: &mut dyn Content, chosen: Chosen, limits: &Limits) -> Result<Unpacked, InputError> {
+    unpack_keeping(content, chosen, limits, &mut Nothing)
+}
+
+/// The same, passing the bytes of all files of all layers on as they are read: also of those that an upper layer removes.
+///
+/// # Errors
+/// As [`unpack`]; and bytes could not be put down.
+pub fn unpack_keeping(
+    content: &mut dyn Content,
+    chosen: Chosen,
+    limits: &Limits,
+    keep: &mut dyn Keep,
+) -> Result<Unpacked, InputError> {
     let configuration = configuration(content, &chosen.manifest)?;
-    let (tree, layers) = files(content, &chosen.manifest, &configuration.diff_ids, limits)?;
+    let (tree, layers) =
+        files::files_keeping(content, &chosen.manifest, &configuration.diff_ids, limits, keep)?;
     tree.check(limits)?;
     Ok(Unpacked { chosen, configuration, tree, layers })
 }

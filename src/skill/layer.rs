@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::compression::Compression;
-use super::content::unread;
+use super::content::{Keep, Nothing, unread};
 use super::facts::{Facts, Reading};
 use super::limits::{Limits, Spent};
 use super::oci::{Descriptor, Digest};
@@ -76,6 +76,22 @@ pub fn read(
     spent: &mut Spent,
     each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
 ) -> Result<Layer, InputError> {
+    read_keeping(blob, descriptor, diff_id, limits, &mut Nothing, spent, each)
+}
+
+/// The same, passing the bytes of files on as they are read. What was passed on counts only once the layer is read to its end.
+///
+/// # Errors
+/// As [`read`]; and bytes could not be put down.
+pub fn read_keeping(
+    blob: &mut dyn Read,
+    descriptor: &Descriptor,
+    diff_id: Option<&Digest>,
+    limits: &Limits,
+    keep: &mut dyn Keep,
+    spent: &mut Spent,
+    each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
+) -> Result<Layer, InputError> {
     let Some(compression) = Compression::of(&descriptor.media_type) else {
         return Err(refused(
             format!("media type {:?}, which is no tar", descriptor.media_type),
@@ -90,7 +106,7 @@ pub fn read(
     }
     let mut packed = Hashed::new(blob, descriptor.size, "more bytes than the manifest says");
     let before = *spent;
-    let tar = unpack(&mut packed, compression, limits, spent, each);
+    let tar = unpack(&mut packed, compression, &mut Pass { limits, spent, keep }, each);
     // A damaged tar is the consequence of a damaged blob: the digest is the better answer.
     if tar.as_ref().err().is_none_or(|error| error.help == DAMAGED) {
         let drained = io::copy(&mut packed, &mut io::sink());
@@ -135,11 +151,17 @@ fn damaged(error: io::Error) -> InputError {
     unread(&error, if over { "raise --max-image-size if it is meant" } else { DAMAGED })
 }
 
+/// What a layer is read under, and where the bytes of its files go.
+struct Pass<'p> {
+    limits: &'p Limits,
+    spent: &'p mut Spent,
+    keep: &'p mut dyn Keep,
+}
+
 fn unpack(
     packed: &mut dyn Read,
     compression: Compression,
-    limits: &Limits,
-    spent: &mut Spent,
+    pass: &mut Pass<'_>,
     each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
 ) -> Result<Digest, InputError> {
     let mut source = BufReader::with_capacity(1 << 16, packed);
@@ -150,26 +172,25 @@ fn unpack(
             "runtimes go by the one or the other; build the image again",
         ));
     }
-    let left = limits.image_bytes.saturating_sub(spent.bytes);
+    let left = pass.limits.image_bytes.saturating_sub(pass.spent.bytes);
     let mut tar =
         Hashed::new(compression.reader(source), left, "unpacks to more bytes than an image may have");
-    let result = entries(&mut tar, limits, spent, each);
-    spent.bytes += tar.bytes;
+    let result = entries(&mut tar, pass, each);
+    pass.spent.bytes += tar.bytes;
     result?;
     Ok(Digest::finish(tar.hash))
 }
 
 fn entries(
     tar: &mut Hashed<impl Read>,
-    limits: &Limits,
-    spent: &mut Spent,
+    pass: &mut Pass<'_>,
     each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
 ) -> Result<(), InputError> {
     let mut archive = tar::Archive::new(&mut *tar);
     let mut extra = Extra::default();
     for entry in archive.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
-        spent.entry(limits)?;
+        pass.spent.entry(pass.limits)?;
         let (kind, size) = (entry.header().entry_type(), entry.header().entry_size().map_err(damaged)?);
         if kind.is_gnu_longname() || kind.is_gnu_longlink() {
             extra.gnu(&mut entry, size, kind.is_gnu_longlink())?;
@@ -181,7 +202,7 @@ fn entries(
             let header = entry.header().clone();
             let extra = std::mem::take(&mut extra);
             let name = extra.path.clone().unwrap_or_else(|| header.path_bytes().into_owned());
-            let read = one(&mut entry, &header, size, &name, extra, limits, spent);
+            let read = one(&mut entry, &header, size, &name, extra, pass);
             let read = read.and_then(|entry| entry.map_or(Ok(()), &mut *each));
             read.map_err(|error| at_entry(error, &name))?;
         }
@@ -235,8 +256,7 @@ fn one(
     size: u64,
     name: &[u8],
     extra: Extra,
-    limits: &Limits,
-    spent: &mut Spent,
+    pass: &mut Pass<'_>,
 ) -> Result<Option<Entry>, InputError> {
     use tar::EntryType;
 
@@ -275,8 +295,8 @@ fn one(
             Some(Some(entry)) => return Ok(Some(entry)),
             None if path.is_empty() => return Err(refused("a file without a name", REBUILD)),
             None => {
-                let reading = Reading { size, executable: mode()? & 0o111 != 0, limits };
-                Kind::File(Box::new(reading.facts(reader, &path, spent)?))
+                let reading = Reading { size, executable: mode()? & 0o111 != 0, limits: pass.limits };
+                Kind::File(Box::new(reading.facts_keeping(reader, &path, pass.spent, pass.keep)?))
             }
         },
         EntryType::Symlink => {

@@ -85,6 +85,10 @@ pub mod rules {
     pub const VOLUME_NAME: Rule = runtime("volume-name");
     /// The workload has another volume of a skill's name.
     pub const VOLUME_TAKEN: Rule = runtime("volume-taken");
+    /// The workload has another container of the name that a skill's init container needs.
+    pub const CONTAINER_TAKEN: Rule = runtime("container-taken");
+    /// A skill cannot be delivered in the way that was asked for.
+    pub const DELIVERY: Rule = runtime("delivery");
     /// Two skills need one volume.
     pub const VOLUME_TWICE: Rule = runtime("volume-twice");
     /// A skill without an image.

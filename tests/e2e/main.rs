@@ -16,6 +16,7 @@ mod conflicts;
 mod containers;
 mod controller;
 mod deleted;
+mod delivery;
 #[path = "../executable.rs"]
 mod executable;
 mod gate_off;

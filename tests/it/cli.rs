@@ -270,7 +270,7 @@ fn plan_is_a_table_or_one_object() {
                 "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "weather"},
                 "action": "configured", "reason": "1 skill is to be mounted",
                 "configHash": HASH, "hashInput": HASH_INPUT,
-                "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "subPath": "", "volume": "skill-pdf"}],
+                "skills": [{"name": "pdf", "image": "quay.io/acme/pdf:1", "mountPath": "/skills/pdf", "pullPolicy": "", "subPath": "", "volume": "skill-pdf", "delivery": "image"}],
                 "container": "agent", "conditions": [
                     condition("ConfigResolved", "ConfigResolved", "Configuration resolved successfully"),
                     condition("Ready", "Configured", "Workload weather configured with config-hash d50a0886c902"),

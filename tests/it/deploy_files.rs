@@ -37,3 +37,21 @@ fn the_documented_runtimes_are_those_of_the_table() {
     let table = kubectl_skills::api::agent_location::markdown();
     assert!(text.contains(&table), "docs/skill-binding.md: the table of runtimes must be\n{table}");
 }
+
+/// An init container that runs another image than what is deployed runs another version, or none.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may read its data")]
+fn what_is_deployed_runs_the_image_of_the_program() {
+    let (name, tag) = kubectl_skills::api::names::PROGRAM_IMAGE.split_once(':').expect("a tag");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    for (file, wanted) in [
+        ("base/kustomization.yaml", vec![format!("newName: {name}\n"), format!("newTag: {tag}\n")]),
+        ("chart/values.yaml", vec![format!("repository: {name}\n")]),
+        ("chart/Chart.yaml", vec![format!("appVersion: {}\n", tag.trim_start_matches('v'))]),
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        for line in wanted {
+            assert!(text.contains(&line), "deploy/{file} must have {line:?}: {text}");
+        }
+    }
+}

@@ -12,7 +12,10 @@ pub(crate) struct Example {
 }
 
 /// Rules whose examples need more than a manifest.
-pub(crate) const ELSEWHERE: [&str; 18] = [
+pub(crate) const ELSEWHERE: [&str; 20] = [
+    // Ways of delivery, which lint does not ask for: tests/it/render_delivery.rs.
+    "container-taken",
+    "delivery",
     // Sentences of render, which tests/it/quirks.rs and tests/it/safe_plans.rs have.
     "advice",
     // Profiles: tests/it/one_verdict.rs.

@@ -1,5 +1,8 @@
 //! The one integration test binary.
 
+#[macro_use]
+mod skill_maps;
+
 mod bystanders;
 mod cli;
 mod cli_cases;

@@ -3,7 +3,8 @@
 use crate::program::{Folder, fed};
 
 /// Style and comments are the author's.
-const AGENT: &str = "\
+const AGENT: &str = concat!(
+    "\
 # The clerk
 apiVersion: apps/v1
 kind: Deployment
@@ -31,22 +32,9 @@ spec:
         - {name: tmp, emptyDir: {}}   # lost with the pod
         - {name: skill-0, configMap: {name: tax}}
         - {name: skill-1, configMap: {name: forms}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: tax
-  namespace: shop
-  labels: {kagenti.io/type: skill}
-  annotations: {kagenti.io/file-paths: '{\"SKILL.md\":\"SKILL.md\",\"scripts.run.py\":\"scripts/run.py\"}'}
-data:
-  SKILL.md: |
-    ---
-    name: tax
-    description: Computes taxes.
-    ---
-  scripts.run.py: print(1)
-";
+",
+    tax_map!()
+);
 
 const MOVE: [&str; 5] = ["migrate", "-f", "-", "--from", "ConfigMap"];
 

@@ -1,4 +1,8 @@
-//! Skills from ConfigMaps in place of images, for clusters without image volumes: rendered, rendered again, and taken back.
+//! Skills from ConfigMaps and by init containers in place of image volumes, for clusters without them: rendered, rendered again, and
+//! taken back.
+
+use kubectl_skills::api::names::PROGRAM_IMAGE;
+use serde_json::{Value, json};
 
 use crate::program::{Folder, fed};
 
@@ -15,7 +19,8 @@ spec:
       - name: agent   # who works
         image: a
 ";
-const REST: &str = "\
+const REST: &str = concat!(
+    "\
 ---
 apiVersion: skills.kagenti.dev/v1alpha1
 kind: SkillBinding
@@ -24,16 +29,9 @@ spec:
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: clerk}
   skills:
   - {name: tax, image: 'ghcr.io/acme/tax:1', mountPath: /app/skills/tax}
----
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: tax
-  namespace: shop
-  labels: {kagenti.io/type: skill}
-  annotations: {kagenti.io/file-paths: '{\"SKILL.md\":\"SKILL.md\",\"scripts.run.py\":\"scripts/run.py\"}'}
-data: {SKILL.md: x, scripts.run.py: run}
-";
+",
+    tax_map!()
+);
 
 #[test]
 fn a_skill_is_mounted_from_its_config_map_and_taken_out_again() {
@@ -99,7 +97,7 @@ fn what_cannot_be_delivered_is_refused() {
         "{refused:?}"
     );
     let auto = said(&["auto"], &other);
-    assert!(auto.code == 0 && auto.stdout.contains("reference: ghcr.io/acme/tax:1"), "{auto:?}");
+    assert!(auto.code == 0 && auto.stdout.contains("        - ghcr.io/acme/tax:1\n        - "), "{auto:?}");
     let outside = text.replace("\"scripts/run.py\"", "\"../run.py\"");
     let refused = said(&["configmap"], &outside);
     assert!(
@@ -151,8 +149,9 @@ fn a_config_map_that_cannot_be_mounted_matters_to_its_own_skill_alone() {
     }
     let broken = text.replace("\"scripts/run.py\"", "\"../run.py\"");
     let auto = said("auto", &broken);
-    assert!(auto.code == 0 && auto.stdout.contains("reference: ghcr.io/acme/tax:1"), "{auto:?}");
-    assert!(auto.stderr.contains("note: skill tax stays an image"), "{auto:?}");
+    assert!(auto.code == 0 && auto.stdout.contains("emptyDir: {}"), "{auto:?}");
+    let why = "note: skill tax comes by an init container: its ConfigMap cannot be mounted: -:";
+    assert!(auto.stderr.contains(why), "{auto:?}");
     // Two workloads with the skill: one fault is one fault, and a warning one warning.
     let second = format!("{WORKLOAD}{REST}").replace("clerk", "second");
     let second = &second[..second.find("---\napiVersion: v1").expect("a ConfigMap")];
@@ -164,4 +163,267 @@ fn a_config_map_that_cannot_be_mounted_matters_to_its_own_skill_alone() {
     let map = &REST[REST.find("---\napiVersion: v1").expect("a ConfigMap")..];
     let twice = said("auto", &format!("{text}{map}"));
     assert!(twice.code == 3 && twice.stderr.contains("metadata.name: is in the input twice"), "{twice:?}");
+}
+
+/// The workload as JSON after a render.
+fn rendered(more: &[&str], text: &str) -> Value {
+    let said = fed(&[&["render", "-f", "-", "-q", "-o", "json"], more].concat(), text);
+    assert_eq!(said.code, 0, "{said:?}");
+    said.json()["items"][0].clone()
+}
+
+/// A pod of it has to come through Pod Security "restricted", and an agent has to see what an image volume would show.
+#[test]
+fn an_init_container_fetches_the_image_into_the_same_place() {
+    let text = format!("{WORKLOAD}{REST}");
+    let after = rendered(&["--delivery", "init"], &text);
+    let record = r#"{"skills":["tax"],"container":"agent"}"#;
+    assert_eq!(after["metadata"]["annotations"]["skills.kagenti.dev/record"], record);
+    assert_eq!(
+        after["spec"]["template"]["spec"],
+        json!({
+            "containers": [{"name": "agent", "image": "a",
+                "volumeMounts": [{"name": "skill-tax", "mountPath": "/app/skills/tax", "readOnly": true}],
+                "env": [{"name": "SKILL_FOLDERS", "value": "/app/skills/tax"}]}],
+            "initContainers": [{
+                "name": "skill-tax",
+                "image": PROGRAM_IMAGE,
+                "args": ["pull", "ghcr.io/acme/tax:1", "--to", "/skill", "--replace"],
+                "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": false,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": true,
+                    "runAsNonRoot": true,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "volumeMounts": [{"name": "skill-tax", "mountPath": "/skill"}],
+            }],
+            "volumes": [{"name": "skill-tax", "emptyDir": {}}],
+        })
+    );
+    // But for what fills the volume, it is what an image volume gives.
+    let mut image = rendered(&[], &text);
+    let mut other = after.clone();
+    for one in [&mut image, &mut other] {
+        let pod = one["spec"]["template"]["spec"].as_object_mut().expect("a pod");
+        pod.retain(|key, _| key == "containers");
+        let annotations = one["metadata"]["annotations"].as_object_mut().expect("annotations");
+        annotations.retain(|key, _| key != "skills.kagenti.dev/record");
+    }
+    assert_eq!(image, other);
+}
+
+/// The author's init containers, volumes and comments are his, wherever one comes from and goes to.
+#[test]
+fn from_each_way_to_each_other_and_back_to_the_bytes() {
+    let with_init = WORKLOAD.replace(
+        "      containers:\n",
+        "      imagePullSecrets: [{name: regcred}]\n      initContainers:\n      # first\n      - {name: migrate, image: m}  # the \
+         database\n      containers:\n",
+    );
+    for workload in [WORKLOAD, &with_init] {
+        let text = format!("{workload}{REST}");
+        let folder = Folder::with(&[("a.yaml", &text)]);
+        let run = |more: &[&str]| {
+            let said = folder.skills(&[&["render", "-f", "a.yaml", "-i", "-q"], more].concat());
+            assert_eq!(said.code, 0, "{more:?}: {said:?}");
+            folder.read("a.yaml")
+        };
+        let ways: [&[&str]; 3] =
+            [&["--delivery", "image"], &["--delivery", "configmap"], &["--delivery", "init"]];
+        let value = |way: &[&str]| {
+            folder.skills(&[&["render", "-f", "a.yaml", "-o", "json", "-q"], way].concat()).json()
+        };
+        let mut first = Vec::new();
+        for way in ways {
+            let once = run(way);
+            assert_eq!(run(way), once, "{way:?}: a second render changes nothing");
+            let check = [&["render", "-f", "a.yaml", "--check", "-q"], way].concat();
+            assert_eq!(folder.skills(&check).parts(), (0, "", ""), "{way:?}");
+            let plan = [&["plan", "-f", "a.yaml", "-q", "-o", "json"], way].concat();
+            let plan = folder.skills(&plan).json();
+            assert_eq!(
+                (&plan["runtimes"][0]["action"], &plan["runtimes"][0]["skills"][0]["delivery"]),
+                (&json!("unchanged"), &json!(way[1]))
+            );
+            assert_eq!(folder.skills(&[&["diff", "-f", "a.yaml", "-q"], way].concat()).parts(), (0, "", ""));
+            assert_eq!(folder.skills(&["validate", "-f", "a.yaml", "-q"]).code, 0, "{way:?}");
+            first.push(value(way));
+            assert_eq!(run(&["--remove"]), text, "{way:?}: the author's bytes");
+        }
+        for (from, way) in ways.iter().enumerate() {
+            for (to, other) in ways.iter().enumerate() {
+                run(way);
+                assert_eq!(value(way), first[from]);
+                run(other);
+                assert_eq!(value(other), first[to], "from {way:?} to {other:?}");
+                assert_eq!(run(&["--remove"]), text);
+            }
+        }
+    }
+}
+
+/// A private registry lets nobody in who has no login, and the kubelet's is not the container's.
+#[test]
+fn logins_of_the_pod_are_those_of_its_init_containers() {
+    let two = REST.replace(
+        "mountPath: /app/skills/tax}",
+        "mountPath: /app/skills/tax, subPath: skills/tax}\n  - {name: pdf, image: 'ghcr.io/acme/pdf@sha256:\
+         0000000000000000000000000000000000000000000000000000000000000000', mountPath: /app/skills/pdf}",
+    );
+    let own = WORKLOAD.replace(
+        "      containers:\n",
+        "      imagePullSecrets: [{name: regcred}, {name: other}]\n      containers:\n",
+    );
+    let text = format!("{own}{two}");
+    let pod = rendered(&["--delivery", "init"], &text)["spec"]["template"]["spec"].clone();
+    let source = |name: &str| {
+        let items = json!([{"key": ".dockerconfigjson", "path": format!("{name}.json")}]);
+        json!({"secret": {"name": name, "items": items, "optional": true}})
+    };
+    assert_eq!(
+        pod["volumes"],
+        json!([
+            {"name": "skill-tax", "emptyDir": {}},
+            {"name": "skill-pdf", "emptyDir": {}},
+            {"name": "skills-login", "projected": {"sources": [source("regcred"), source("other")]}},
+        ])
+    );
+    let tax = &pod["initContainers"][0];
+    assert_eq!(
+        (&tax["args"], &tax["volumeMounts"]),
+        (
+            &json!([
+                "pull",
+                "ghcr.io/acme/tax:1",
+                "--to",
+                "/skill",
+                "--replace",
+                "--sub-path",
+                "skills/tax",
+                "--registry-config",
+                "/login"
+            ]),
+            &json!([{"name": "skill-tax", "mountPath": "/skill"},
+                {"name": "skills-login", "mountPath": "/login", "readOnly": true}])
+        )
+    );
+    let mount = &pod["containers"][0]["volumeMounts"][0];
+    assert_eq!(mount["subPath"], "skills/tax", "as an image volume is mounted");
+    let named =
+        rendered(&["--delivery", "init", "--pull-secret", "skills", "--init-image", "r.example/k:1"], &text);
+    let pod = &named["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][2]["projected"]["sources"], json!([source("skills")]));
+    assert_eq!(pod["initContainers"][1]["image"], "r.example/k:1");
+}
+
+/// Limits and proxies are what each cluster has of its own, and a render is not to undo them.
+#[test]
+fn what_somebody_added_to_an_init_container_stays() {
+    let text = format!("{WORKLOAD}{REST}");
+    let render = |text: &str, how: &str| fed(&["render", "-f", "-", "-q", "--delivery", how], text);
+    let delivered = render(&text, "init").stdout;
+    let mine =
+        delivered.replace("128Mi", "1Gi").replace("emptyDir: {}", "emptyDir: {medium: Memory}").replace(
+            "        resources:\n",
+            "        env: [{name: HTTPS_PROXY, value: 'http://proxy:3128'}]\n        resources:\n",
+        );
+    assert!(mine.contains("HTTPS_PROXY") && mine.contains("1Gi") && mine.contains("medium"), "{mine}");
+    assert_eq!(render(&mine, "init").parts(), (0, mine.as_str(), ""));
+    let newer = mine.replace("image: 'ghcr.io/acme/tax:1'", "image: 'ghcr.io/acme/tax:2'");
+    let after = render(&newer, "init");
+    assert_eq!(after.stdout, newer.replace("- ghcr.io/acme/tax:1", "- ghcr.io/acme/tax:2"), "{after:?}");
+    assert_eq!(fed(&["render", "-f", "-", "-q", "--remove"], &mine).stdout, text);
+}
+
+/// An init container or a volume of the author's that has the name is his.
+#[test]
+fn an_init_container_is_not_put_over_another() {
+    let text = format!("{WORKLOAD}{REST}");
+    let said = |text: &str| fed(&["render", "-f", "-", "-q", "--delivery", "init"], text);
+    for (more, words) in [
+        (
+            "      initContainers: [{name: skill-tax, image: i}]\n",
+            "spec.skills[0].name: skill tax needs an init container skill-tax, and initContainers of the workload has one of that name \
+             that is not ours",
+        ),
+        (
+            "      volumes: [{name: skill-tax, emptyDir: {}}]\n",
+            "skill tax needs the volume skill-tax, and the workload has a volume of that name (emptyDir) that is not ours",
+        ),
+        (
+            "      imagePullSecrets: [{name: a}]\n      volumes: [{name: skills-login, emptyDir: {}}]\n",
+            "the pull secrets need the volume skills-login, and the workload has one that is not ours",
+        ),
+    ] {
+        let refused = said(&text.replace("      containers:\n", &format!("{more}      containers:\n")));
+        assert!(
+            refused.code == 3 && refused.stdout.is_empty() && refused.stderr.contains(words),
+            "{refused:?}"
+        );
+    }
+    let pod = text.replace("  skills:\n", "  delivery: Pod\n  skills:\n");
+    assert!(said(&pod).stderr.contains("pods get the skills of this list as they are created"));
+    assert_eq!(fed(&["render", "-f", "-", "--delivery", "init", "--remove"], &text).code, 2);
+}
+
+/// auto is for who does not know: it takes what the oldest cluster can do, and says so of each skill.
+#[test]
+fn auto_takes_images_only_where_clusters_have_them() {
+    let two = REST.replace(
+        "mountPath: /app/skills/tax}",
+        "mountPath: /app/skills/tax}\n  - {name: pdf, image: 'ghcr.io/acme/pdf:1', mountPath: /app/skills/pdf}",
+    );
+    let text = format!("{WORKLOAD}{two}");
+    let notes = |version: &[&str]| {
+        let said = fed(&[&["render", "-f", "-", "--delivery", "auto"], version].concat(), &text);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("note: "))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let fetched = format!("1 skill fetched by init containers that run {PROGRAM_IMAGE}");
+    let older = [
+        "skill pdf comes by an init container: the input has no ConfigMap pdf with the files of skill pdf",
+        "skill tax comes from a ConfigMap: the input has its ConfigMap",
+        "1 skill mounted from ConfigMaps; whether their files are those of the images is not looked at",
+        fetched.as_str(),
+    ];
+    assert_eq!(notes(&[]), older);
+    assert_eq!(notes(&["--kube-version", "v1.34.2"]), older);
+    assert_eq!(
+        notes(&["--kube-version", "1.35"]),
+        ["pdf", "tax"]
+            .map(|name| format!("skill {name} comes as an image volume: Kubernetes 1.35 has image volumes"))
+    );
+}
+
+/// Whoever has older clusters has them in every run.
+#[test]
+fn a_configuration_file_says_how() {
+    let text = format!("{WORKLOAD}{REST}");
+    let folder = Folder::with(&[
+        ("a.yaml", &text),
+        (".kubectl-skills.yaml", "delivery: init\ninit-image: r.example/k:1\npull-secret: regcred\n"),
+    ]);
+    assert_eq!(folder.skills(&["render", "-f", "a.yaml", "-i", "-q"]).code, 0);
+    let after = folder.read("a.yaml");
+    assert!(after.contains("image: r.example/k:1") && after.contains("path: regcred.json"), "{after}");
+    for verb in [&["diff", "-f", "a.yaml", "-q"][..], &["render", "-f", "a.yaml", "--check", "-q"]] {
+        assert_eq!(folder.skills(verb).parts(), (0, "", ""), "{verb:?}");
+    }
+    assert_eq!(folder.skills(&["render", "-f", "a.yaml", "-i", "-q", "--remove"]).code, 0);
+    assert_eq!(folder.read("a.yaml"), text);
+}
+
+/// What we deliver is not to be reported as somebody's hand-written volume.
+#[test]
+fn lint_takes_it_for_delivered() {
+    let text = format!("{WORKLOAD}{REST}");
+    let delivered = fed(&["render", "-f", "-", "-q", "--delivery", "init"], &text).stdout;
+    let linted = fed(&["lint", "-f", "-", "--exclude-rule", "config-map-skill"], &delivered);
+    assert_eq!((linted.code, linted.stdout.as_str()), (0, ""), "{linted:?}");
 }

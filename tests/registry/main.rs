@@ -10,6 +10,7 @@
 mod cards;
 #[path = "../webhook/certificates.rs"]
 mod certificates;
+mod delivery;
 #[path = "../executable.rs"]
 mod executable;
 mod lint;

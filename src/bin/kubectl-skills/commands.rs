@@ -15,6 +15,7 @@ pub mod convert;
 #[cfg(feature = "registry")]
 pub mod copy;
 pub mod crd;
+pub mod delivery;
 pub mod diff;
 pub mod docs;
 #[cfg(feature = "cluster")]

@@ -24,6 +24,8 @@ use crate::source::exclude_pattern;
 pub enum Kind {
     /// A text that is not empty.
     Text,
+    /// Texts that are not empty, or one alone.
+    Texts,
     /// One of these words.
     OneOf(fn() -> Vec<&'static str>),
     /// `true` or `false`.
@@ -56,7 +58,7 @@ const fn key(name: &'static str, kind: Kind, example: &'static str) -> Key {
 }
 
 /// All keys. No flag that chooses a cluster or a user is among them: a folder from elsewhere must not.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 19] = [
     key("profile", Kind::OneOf(profiles), "head"),
     key("namespace", Kind::Text, "team1"),
     key("config-from", Kind::FilesOrCluster, "[operator/config.yaml]"),
@@ -71,6 +73,10 @@ pub const KEYS: [Key; 15] = [
     key("config-view", Kind::OneOf(views), "full"),
     key("locked", Kind::File, "skills.lock"),
     key("policy", Kind::File, "policy.yaml"),
+    key("delivery", Kind::OneOf(deliveries), "init"),
+    key("init-image", Kind::Text, "registry.example.com/kubectl-skills:v0.1.0"),
+    key("pull-secret", Kind::Texts, "[registry-login]"),
+    key("kube-version", Kind::Text, "\"1.33\""),
     key("pod-template-path", Kind::PodTemplatePaths, "[Workflow.example.com=spec.template]"),
 ];
 
@@ -80,6 +86,11 @@ fn profiles() -> Vec<&'static str> {
 
 fn views() -> Vec<&'static str> {
     vec!["operator", "full"]
+}
+
+/// The words of `--delivery`.
+pub fn deliveries() -> Vec<&'static str> {
+    vec!["image", "configmap", "init", "auto"]
 }
 
 /// A key that a file sets, and what its flag would be given.
@@ -171,6 +182,7 @@ impl Reader<'_> {
         let before = self.errors.len();
         let values = match key.kind {
             Kind::Text => self.text(name, place, value).into_iter().collect(),
+            Kind::Texts => self.texts(name, place, value).into_iter().map(|(text, _)| text).collect(),
             Kind::OneOf(known) => self.one_of(name, place, value, &known()),
             Kind::Flag => self.flag(name, place, value).into_iter().collect(),
             Kind::Gates => self.gates(name, place, value),
@@ -302,7 +314,8 @@ mod tests {
              exclude=[\"values*.yaml\", \"old/\"]\nallow-none=[\"true\"]\nrecursive=[\"true\"]\nexact=[\"true\"]\n\
              skill-folders=[\"false\"]\nfeature-gates=[\"skillImageVolumes=true\"]\n\
              feature-gates-file=[\"a/operator/gates.yaml\"]\nconfig-view=[\"full\"]\nlocked=[\"a/skills.lock\"]\n\
-             policy=[\"a/policy.yaml\"]\n\
+             policy=[\"a/policy.yaml\"]\ndelivery=[\"init\"]\ninit-image=[\"registry.example.com/kubectl-skills:v0.1.0\"]\n\
+             pull-secret=[\"registry-login\"]\nkube-version=[\"1.33\"]\n\
              pod-template-path=[\"Workflow.example.com=spec.template\"]\n"
         );
         assert_eq!(reported("# nothing yet\n"), "");
@@ -334,7 +347,8 @@ mod tests {
     #[test]
     fn every_defect_is_reported_with_its_place() {
         let keys = "profile, namespace, config-from, container, exclude, allow-none, recursive, exact, skill-folders, \
-                    feature-gates, feature-gates-file, config-view, locked, policy, pod-template-path";
+                    feature-gates, feature-gates-file, config-view, locked, policy, delivery, init-image, pull-secret, kube-version, \
+                    pod-template-path";
         let text = "profil: head\nallow-none: \"true\"\nnamespace: [a]\ncontainer: 7\nconfig-from: [a.yaml, 1]\n\
                     feature-gates: {a: 'on'}\nexclude: ['a[']\nprofile: heads\nexact: 1\nconfig-view: ''\n\
                     pod-template-path: [W.g=a.b, W=a.b]\n";

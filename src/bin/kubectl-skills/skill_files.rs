@@ -7,6 +7,8 @@ pub mod index;
 pub mod layout_tar;
 pub mod layout_write;
 pub mod source;
+#[cfg(feature = "registry")]
+pub mod unpack;
 
 use std::path::{Path, PathBuf};
 

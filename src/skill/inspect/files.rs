@@ -2,7 +2,7 @@
 
 use super::TITLE;
 use crate::skill::compression::Compression;
-use crate::skill::content::Content;
+use crate::skill::content::{Content, Keep, Nothing};
 use crate::skill::facts::Reading;
 use crate::skill::layer::{self, Entry, Kind, Layer};
 use crate::skill::limits::{Limits, Spent};
@@ -20,6 +20,17 @@ pub fn files(
     diff_ids: &[Digest],
     limits: &Limits,
 ) -> Result<(Tree, Vec<Layer>), InputError> {
+    files_keeping(content, manifest, diff_ids, limits, &mut Nothing)
+}
+
+/// The same, passing the bytes of files on.
+pub(super) fn files_keeping(
+    content: &mut dyn Content,
+    manifest: &Manifest,
+    diff_ids: &[Digest],
+    limits: &Limits,
+    keep: &mut dyn Keep,
+) -> Result<(Tree, Vec<Layer>), InputError> {
     if manifest.layers.len() > limits.layers {
         return Err(refused(
             format!("{} layers; at most {} are read", manifest.layers.len(), limits.layers),
@@ -31,17 +42,18 @@ pub fn files(
     for (at, descriptor) in manifest.layers.iter().enumerate() {
         let place = || format!("layer {} ({})", at + 1, descriptor.digest);
         merge.next_layer();
-        let mut read = |content: &mut dyn Content| {
+        let mut read = |content: &mut dyn Content, keep: &mut dyn Keep| {
             let mut blob = content.blob(descriptor)?;
             match as_file(descriptor) {
-                Some(name) => file(&mut blob, descriptor, name, limits, &mut spent, &mut merge),
+                Some(name) => file(&mut blob, descriptor, name, limits, keep, &mut spent, &mut merge),
                 None => {
                     let mut each = |entry| merge.apply(entry);
-                    layer::read(&mut blob, descriptor, diff_ids.get(at), limits, &mut spent, &mut each)
+                    let diff_id = diff_ids.get(at);
+                    layer::read_keeping(&mut blob, descriptor, diff_id, limits, keep, &mut spent, &mut each)
                 }
             }
         };
-        layers.push(read(content).map_err(|error| within(place(), error))?);
+        layers.push(read(content, keep).map_err(|error| within(place(), error))?);
     }
     Ok((merge.finish()?, layers))
 }
@@ -94,13 +106,14 @@ fn file(
     descriptor: &Descriptor,
     name: &str,
     limits: &Limits,
+    keep: &mut dyn Keep,
     spent: &mut Spent,
     merge: &mut Merge,
 ) -> Result<Layer, InputError> {
     spent.entry(limits)?;
     let path = titled(name)?;
     let reading = Reading { size: descriptor.size, executable: false, limits };
-    let facts = reading.facts(blob, &path, spent)?;
+    let facts = reading.facts_keeping(blob, &path, spent, keep)?;
     let sha256 = identity::hex(&facts.sha256);
     if sha256 != descriptor.digest.hex() {
         return Err(refused(

@@ -107,7 +107,8 @@ impl ClusterRun {
         let gates =
             GateSource { operator_namespace: scope.operator_namespace.clone(), ..planning.gates.clone() };
         let gate = gates.resolve(profile, &maps)?.skills(profile);
-        let options = Options { gate, remove, restarts: true, ..planning.options(profile) };
+        let options =
+            Options { gate, remove, restarts: true, keeps_delivery: !remove, ..planning.options(profile) };
         let session = Session::new(options, planning.view, maps);
         let run = Self { requests: Arc::new(connection.requests), scope, snapshot, session, gates };
         if !run.session.options().gate && profile.mounts() && !run.snapshot.selected.is_empty() {

@@ -6,6 +6,7 @@ use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::manifest::stream::Stream;
 use kubectl_skills::manifest::summary::Mood;
 
+use super::delivery::DeliveryArgs;
 use super::files::{Fates, refuse_live};
 use crate::args::{Report, Subject};
 #[cfg(feature = "cluster")]
@@ -35,6 +36,8 @@ pub struct Args {
     remove: bool,
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
     #[cfg(feature = "cluster")]
     #[command(flatten)]
     server: Server,
@@ -65,11 +68,13 @@ struct Server {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     if !args.subject.input.given() {
+        args.delivery.not_live();
         return live(args);
     }
     refuse_live(&args.subject.live)?;
     #[cfg(feature = "cluster")]
     if args.server.live {
+        args.delivery.not_live();
         return live_files(args);
     }
     #[cfg(feature = "cluster")]
@@ -79,8 +84,10 @@ pub fn run(args: &Args) -> Run {
         ));
     }
     let inputs = args.subject.input.read()?;
-    let loaded = args.subject.load(&inputs, args.remove)?;
+    let mut loaded = args.subject.load(&inputs, args.remove)?;
+    args.delivery.prepare(&inputs, &mut loaded)?;
     let planned = loaded.plan();
+    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
     let stream = &loaded.stream;
     let pairs = pairs(stream, &planned)?;
     let outcome = match args.subject.output {

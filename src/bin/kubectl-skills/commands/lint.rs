@@ -200,7 +200,9 @@ fn look(
 ) -> Result<Found, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let stream = Stream::read_all(&inputs.sources, namespace, planning.kinds)?;
-    let (settings, reason) = settings_of(&stream, planning, false, &args.cluster)?;
+    let (mut settings, reason) = settings_of(&stream, planning, false, &args.cluster)?;
+    // Whoever rendered a workload has decided how its skills get there.
+    settings.options.keeps_delivery = true;
     let lock = planning.lock.as_ref().map(|locked| &*locked.lock);
     let mut seen = None;
     if args.images {

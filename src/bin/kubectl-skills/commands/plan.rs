@@ -7,6 +7,7 @@ use kubectl_skills::plan::change_set::Change;
 use kubectl_skills::plan::report::plan_object;
 use kubectl_skills::plan::{RuntimePlan, Warning};
 
+use super::delivery::DeliveryArgs;
 use super::files::{Fates, refuse_live};
 use super::plan_table::plan_table;
 use crate::args::{Report, Subject};
@@ -30,17 +31,22 @@ pub struct Args {
     remove: bool,
     #[command(flatten)]
     subject: Subject,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     if !args.subject.input.given() {
+        args.delivery.not_live();
         return live(args);
     }
     refuse_live(&args.subject.live)?;
     let inputs = args.subject.input.read()?;
-    let loaded = args.subject.load(&inputs, args.remove)?;
+    let mut loaded = args.subject.load(&inputs, args.remove)?;
+    args.delivery.prepare(&inputs, &mut loaded)?;
     let planned = loaded.plan();
+    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
     let plans: Vec<(&RuntimePlan, Vec<Change>)> = planned
         .plans
         .iter()

@@ -12,6 +12,7 @@ use kubectl_skills::manifest::summary::{Mood, counted};
 use kubectl_skills::plan::{Action, RecordMode};
 use serde_json::{Value, json};
 
+use super::delivery::DeliveryArgs;
 use super::files::{Fates, Loaded, load, tell};
 use super::lock::agents::digest;
 use crate::args::{ClusterArgs, PlanningArgs};
@@ -23,10 +24,6 @@ use crate::planning::Locked;
 use crate::printable;
 use crate::sink;
 use crate::source::{Input, Inputs};
-
-mod config_maps;
-
-use config_maps::Delivery;
 
 /// Print manifests with skills mounted, and everything else as it was
 #[derive(Debug, ClapArgs)]
@@ -44,6 +41,9 @@ Examples:
 
   # For a cluster without image volumes: from ConfigMaps of the input, as 'pack --config-map' makes them
   kubectl skills render -f manifests -R --delivery configmap
+
+  # The same where no ConfigMap is large enough: an init container fetches each image
+  kubectl skills render -f manifests -R --delivery init
 
 Exit codes: 0 done; 1 something would change, or there is no AgentRuntime, or one with its only list of skills under an unknown
 field (--check); 2 usage; 3 bad input, and nothing is printed or written")]
@@ -83,13 +83,6 @@ pub struct Args {
     /// Take everything of ours out again
     #[arg(long)]
     remove: bool,
-    /// How skills get into pods: image, configmap, or auto (a ConfigMap where the input has one, else the image)
-    ///
-    /// For clusters without image volumes. The ConfigMap of a skill has its name, its namespace and the label type: skill of
-    /// rossoctl.io or kagenti.io; 'pack --config-map' makes one of the files of an image. Its files are shown at their paths. Whether
-    /// they are those of the image is not looked at: 'pack' and 'inspect' print the content identity of both.
-    #[arg(long, value_enum, default_value_t = Delivery::Image, value_name = "image|configmap|auto", hide_possible_values = true, conflicts_with = "remove")]
-    delivery: Delivery,
     /// Output format: yaml keeps every byte that need not change; json is one List of all objects; kustomize-patch is a
     /// kustomize Component of patches that do the same, for those who run no function
     #[arg(
@@ -102,6 +95,8 @@ pub struct Args {
     output: Option<Output>,
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
     #[command(flatten)]
     planning: PlanningArgs,
     #[command(flatten)]
@@ -129,14 +124,15 @@ pub fn run(args: &Args) -> Run {
     }
     args.delivery.prepare(&inputs, &mut loaded)?;
     if args.check {
-        return check(&loaded, args.allow_none);
+        return check(&loaded, args);
     }
     if args.output == Some(Output::KustomizePatch) {
-        return patches(&loaded);
+        return patches(&loaded, &args.delivery);
     }
     let rendered = render(&loaded.stream, &loaded.settings)?;
     let reports = rendered.reports.iter().map(|report| (&report.id, report.warnings.as_slice()));
     tell(&rendered.notes, &rendered.warnings, reports);
+    args.delivery.tell(rendered.reports.iter().flat_map(|report| &report.skills));
     let edited = &rendered.edited;
     if args.in_place {
         if rendered.without_skills > 0 && !args.drop_skills {
@@ -187,8 +183,9 @@ fn fates(rendered: &Rendered, lock: Option<&Locked>) -> Fates {
 }
 
 /// Tells each object that would change, in the order of the input. What cannot be written is no less wrong here.
-fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
+fn check(loaded: &Loaded<'_>, args: &Args) -> Run {
     let planned = loaded.plan();
+    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
     edit(&loaded.stream, &planned)?;
     let stream = &loaded.stream;
     let mut changed: Vec<&Item> = Vec::new();
@@ -207,13 +204,14 @@ fn check(loaded: &Loaded<'_>, allow_none: bool) -> Run {
     sink::text(&changed.iter().map(line).collect::<String>())?;
     loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);
     let is_astray = astray(stream, &planned, &loaded.settings).is_some();
-    let in_order = changed.is_empty() && !is_astray && (allow_none || !stream.asks_nothing());
+    let in_order = changed.is_empty() && !is_astray && (args.allow_none || !stream.asks_nothing());
     Ok(if in_order { Outcome::Done } else { Outcome::Found })
 }
 
 /// Prints what would change as patches. Nothing is edited, so the text may be written in any way.
-fn patches(loaded: &Loaded<'_>) -> Run {
+fn patches(loaded: &Loaded<'_>, delivery: &DeliveryArgs) -> Run {
     let planned = loaded.plan();
+    delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
     if !planned.errors.is_empty() {
         return Err(Failure::Input(planned.errors));
     }

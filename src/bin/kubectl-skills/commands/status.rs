@@ -282,7 +282,7 @@ fn mounted(report: &Report) -> String {
     let names: Vec<&str> = report
         .mounted
         .iter()
-        .filter(|skill| !skill.image.is_empty())
+        .filter(|skill| !skill.image.is_empty() || report.from_maps.contains(&skill.name))
         .map(|skill| skill.name.as_str())
         .collect();
     match report.pods_of_bindings.filter(|_| !report.delivered.is_empty()) {

@@ -13,8 +13,8 @@ use crate::net::duration::{DEFAULT_REQUEST_TIMEOUT, parse_timeout};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Registry")]
 pub struct RegistryArgs {
-    /// Credentials file in the place of all others, as Docker and Podman write it
-    #[arg(long, value_name = "FILE")]
+    /// Credentials file in the place of all others, as Docker and Podman write it; or a folder of such files, by name
+    #[arg(long, value_name = "FILE|DIR")]
     pub registry_config: Option<PathBuf>,
     /// User to log in as, in the place of all credential files; the password is read from standard input
     #[arg(long, value_name = "USER", requires = "password_stdin", conflicts_with = "registry_config")]

@@ -67,7 +67,7 @@ impl Credentials {
         let files = if given.is_some() {
             Vec::new()
         } else if let Some(path) = &args.registry_config {
-            vec![path.clone()]
+            if path.is_dir() { files_in(path)? } else { vec![path.clone()] }
         } else {
             usual_files(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
         };
@@ -214,6 +214,23 @@ fn password() -> Result<String> {
     Ok(text.to_owned())
 }
 
+/// The files of a folder, by name: pull secrets as a pod mounts them, of which any may be missing. What begins with a dot is the
+/// kubelet's.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| RegistryError::io(format!("read the credentials in {}", folder.display()), &error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+        // Through links, as a Secret's volume has them.
+        if !is_hidden && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// The files in their order. `variable` gives the value of an environment variable that is not empty.
 fn usual_files(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     let home = variable("HOME").or_else(std::env::home_dir);
@@ -344,6 +361,18 @@ mod tests {
         let all = credentials();
         let error = all.in_file(Path::new("f"), &broken, "quay.io", "a").await.err().expect("an error");
         assert_eq!(error.message, "credentials file f: auths[\"quay.io\"]: auth is no base64 of a text");
+    }
+
+    /// A pod has its pull secrets as a folder, in which the kubelet keeps things of its own.
+    #[test]
+    fn a_folder_is_its_files_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("..data")).expect("a folder");
+        for name in ["b.json", "a.json", "..hidden"] {
+            std::fs::write(folder.path().join(name), "{}").expect("a file");
+        }
+        let found = files_in(folder.path()).map_err(|error| error.message);
+        assert_eq!(found, Ok(["a.json", "b.json"].map(|name| folder.path().join(name)).to_vec()));
     }
 
     #[test]

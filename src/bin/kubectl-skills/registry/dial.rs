@@ -19,9 +19,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpStream;
 use tower::Service;
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::error::{Kind, RegistryError, Result};
 use super::reference::{is_loopback, without_port};
+use crate::notes;
 
 /// How long it may take to connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -85,16 +87,20 @@ impl Dial {
         let connector = if uri.scheme_str() == Some("http") {
             return Ok(https(plain, rustls::RootCertStore::empty())?);
         } else {
-            HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                .map_err(|error| {
-                    format!(
-                        "the certificate authorities of this system: {error}; name a file with --registry-ca"
-                    )
-                })?
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(plain)
+            let builder = HttpsConnectorBuilder::new();
+            match builder.with_provider_and_native_roots(rustls::crypto::ring::default_provider()) {
+                Ok(builder) => builder.https_or_http().enable_http1().wrap_connector(plain),
+                // As in an image that holds this program alone.
+                Err(error) => {
+                    notes::note(&format!(
+                        "the certificate authorities of this system: {error}; those of Mozilla are trusted, or name a file with \
+                         --registry-ca"
+                    ));
+                    let mut roots = rustls::RootCertStore::empty();
+                    roots.add_parsable_certificates(TLS_SERVER_ROOT_CERTS.iter().cloned());
+                    https(plain, roots)?
+                }
+            }
         };
         *system = Some(connector.clone());
         Ok(connector)

@@ -52,6 +52,7 @@ impl Planning {
             skill_folders: self.skill_folders,
             restarts: true,
             finalizers: true,
+            keeps_delivery: true,
             kinds: self.kinds,
             ..Options::new(self.profile)
         }

@@ -1,0 +1,318 @@
+//! The init containers that fetch skills: those of a pod, its skills and whose what is in; the new list, and the volume with
+//! their logins, out. How an image is fetched is left to the verb `pull`, which they run.
+//!
+//! They ask for what the Pod Security level "restricted" asks of all containers. What somebody has added to one stays: limits,
+//! a proxy in its environment, a volume with certificates.
+
+use serde_json::{Map, Value, json};
+
+use super::delivery::{Delivered, Filled, Init};
+use super::fields::{WrongType, find};
+use super::image_volumes::{name_of, volume_name};
+use super::ownership::{Evidence, Ownership};
+use super::work::Work;
+use crate::api::agent_runtime::Skill;
+use crate::api::names::SKILL_VOLUME_PREFIX;
+use crate::api::object::child;
+use crate::validate::findings::{rules, skill_path};
+
+/// The list of a pod.
+pub(crate) const INIT_CONTAINERS: &str = "initContainers";
+/// Name of the volume with the pull secrets. It begins with no skill's prefix.
+const LOGINS: &str = "skills-login";
+/// The verb that they run.
+const PULL: &str = "pull";
+/// Where the volume of a skill is in its init container.
+const SKILL: &str = "/skill";
+/// Where the pull secrets are.
+const LOGIN: &str = "/login";
+/// The lists of a pod with containers, none of which may have the name of ours.
+const ALL: [&str; 3] = ["containers", INIT_CONTAINERS, "ephemeralContainers"];
+
+/// The init containers as they should be.
+#[derive(Debug, Default, PartialEq)]
+struct InitContainers {
+    /// The new list.
+    list: Vec<Value>,
+    /// Skills (by index) whose name a container has that is not ours, with the list that it is in.
+    taken: Vec<(usize, &'static str)>,
+    /// The volume with pull secrets, where one is needed.
+    logins: Option<Value>,
+}
+
+impl<'w> Work<'w, '_> {
+    /// What fills the volume of each skill; what cannot be as it was asked for is refused.
+    pub(super) fn ways(&mut self) -> Vec<Filled<'w>> {
+        let Some(delivery) = self.options.delivery.as_deref() else { return self.standing_ways() };
+        let mut ways = Vec::with_capacity(self.skills.len());
+        for (index, skill) in self.skills.iter().enumerate() {
+            let (filled, why) = delivery.of(&self.runtime.id.namespace, skill).unwrap_or_else(|impossible| {
+                let at = skill_path(index, impossible.field);
+                self.plan.problem(&rules::DELIVERY, &at, impossible.message, impossible.help);
+                (Filled::Image, String::new())
+            });
+            if let Some(planned) = self.plan.skills.get_mut(index) {
+                planned.delivered = filled.delivered();
+                planned.why = why;
+            }
+            ways.push(filled);
+        }
+        self.delivered = ways.iter().any(|way| way.delivered() != Delivered::Image);
+        ways
+    }
+
+    /// What stands in the workload by a render, where that is to stay; else images.
+    fn standing_ways(&mut self) -> Vec<Filled<'w>> {
+        if !self.options.keeps_delivery {
+            return Vec::new();
+        }
+        let pod = find(self.draft.value(), self.pod_keys());
+        let named = self.own.record.as_ref().map_or(&[][..], |record| &record.skills);
+        let mut ways = Vec::with_capacity(self.skills.len());
+        let mut said = Vec::new();
+        for skill in self.skills {
+            let found = pod
+                .filter(|_| named.contains(&skill.name))
+                .and_then(|pod| standing(pod, &volume_name(skill)));
+            let Some((delivered, fetched)) = found else {
+                ways.push(Filled::Image);
+                continue;
+            };
+            if let Some(fetched) = fetched.filter(|fetched| *fetched != skill.image) {
+                said.push(format!(
+                    "skill {} is {fetched} in the workload, by an init container, and {} in the list: render the workload again",
+                    skill.name, skill.image
+                ));
+            }
+            ways.push(Filled::Standing(delivered));
+        }
+        for (planned, way) in self.plan.skills.iter_mut().zip(&ways) {
+            planned.delivered = way.delivered();
+        }
+        for message in said {
+            self.warn("", message);
+        }
+        ways
+    }
+
+    /// The init containers that fetch skills, in their place; the volumes of the pod with their logins.
+    pub(super) fn init_containers(
+        &mut self,
+        ways: &[Filled<'_>],
+        volumes: Vec<Value>,
+    ) -> Result<Vec<Value>, WrongType> {
+        let keys = self.pod_keys();
+        if ways.iter().any(|way| matches!(way, Filled::Standing(_))) {
+            return Ok(volumes);
+        }
+        let fetched: Vec<usize> = (0..ways.len()).filter(|index| ways[*index] == Filled::Init).collect();
+        let none = Map::new();
+        let pod = self.draft.map(keys)?.unwrap_or(&none);
+        if fetched.is_empty() && filled(Some(pod), &self.own).is_empty() {
+            return Ok(volumes);
+        }
+        let init = self.options.delivery.as_deref().map(|delivery| &delivery.init);
+        let InitContainers { list, taken, logins } = planned(pod, self.skills, &fetched, init, &self.own);
+        let (volumes, logins_taken) = with_logins(pod, volumes, logins.as_ref(), &self.own);
+        for (index, list) in taken {
+            let name = volume_name(&self.skills[index]);
+            let message = format!(
+                "skill {} needs an init container {name}, and {list} of the workload has one of that name that is not ours",
+                self.skills[index].name
+            );
+            let at = skill_path(index, "name");
+            self.plan.problem(&rules::CONTAINER_TAKEN, &at, message, "rename the skill, or that container");
+        }
+        if logins_taken {
+            let message = format!(
+                "the pull secrets need the volume {LOGINS}, and the workload has one that is not ours"
+            );
+            let at = skill_path(fetched.first().copied().unwrap_or_default(), "name");
+            self.plan.problem(&rules::VOLUME_TAKEN, &at, message, "rename that volume");
+        }
+        self.draft.set_items(keys, INIT_CONTAINERS, list)?;
+        Ok(volumes)
+    }
+}
+
+/// Whether an init container is one by which we fetch a skill: the record names the skill, and the container fills its volume.
+fn is_ours(container: &Value, own: &Ownership) -> bool {
+    let name = name_of(container);
+    name.strip_prefix(SKILL_VOLUME_PREFIX).is_some_and(|skill| own.volume(skill) == Some(Evidence::Record))
+        && list(container, "volumeMounts").iter().any(|mount| name_of(mount) == name)
+}
+
+/// How a render has delivered the skill of a volume, where that is no image; and the image that its init container fetches.
+fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str>)> {
+    let volume = list(pod, "volumes").iter().find(|volume| name_of(volume) == name)?;
+    if volume.get("configMap").is_some_and(Value::is_object) {
+        return Some((Delivered::ConfigMap, None));
+    }
+    volume.get("emptyDir").filter(|folder| folder.is_object())?;
+    let fills = |one: &&Value| {
+        name_of(one) == name && list(one, "volumeMounts").iter().any(|mount| name_of(mount) == name)
+    };
+    let container = list(pod, INIT_CONTAINERS).iter().find(fills)?;
+    let args = list(container, "args");
+    let pulls = args.first().and_then(Value::as_str) == Some(PULL);
+    Some((Delivered::Init, args.get(1).and_then(Value::as_str).filter(|_| pulls)))
+}
+
+/// The image that an init container of a pod fetches into the volume of this name.
+#[cfg(feature = "internals")]
+pub(crate) fn fetched<'p>(pod: &'p Value, volume: &str) -> Option<&'p str> {
+    standing(pod, volume)?.1
+}
+
+/// Names of the volumes that init containers of ours fill.
+pub(super) fn filled<'p>(pod: Option<&'p Map<String, Value>>, own: &Ownership) -> Vec<&'p str> {
+    let all = pod.and_then(|pod| pod.get(INIT_CONTAINERS)).and_then(Value::as_array).into_iter().flatten();
+    all.filter(|container| is_ours(container, own)).map(name_of).collect()
+}
+
+/// Whether the volume with pull secrets is ours: it holds Secrets alone, and only init containers of ours mount it.
+fn are_our_logins(pod: &Map<String, Value>, volume: &Value, own: &Ownership) -> bool {
+    let mounts = |container: &Value| list(container, "volumeMounts").iter().any(|one| name_of(one) == LOGINS);
+    let containers = |key: &str| pod.get(key).and_then(Value::as_array).into_iter().flatten();
+    let sources = child(volume, "projected").map(|projected| list(projected, "sources"));
+    sources.is_some_and(|all| all.iter().all(|source| source.get("secret").is_some()))
+        && containers(INIT_CONTAINERS).any(mounts)
+        && ALL.into_iter().flat_map(containers).filter(|one| mounts(one)).all(|one| is_ours(one, own))
+}
+
+/// The init containers of a pod. `fetched`: indexes of the skills that they are to fetch.
+fn planned(
+    pod: &Map<String, Value>,
+    skills: &[Skill],
+    fetched: &[usize],
+    init: Option<&Init>,
+    own: &Ownership,
+) -> InitContainers {
+    let mut out = InitContainers::default();
+    let containers = |key: &str| pod.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let fetched: Vec<(usize, &Skill, String)> =
+        fetched.iter().map(|index| (*index, &skills[*index], volume_name(&skills[*index]))).collect();
+    for (index, _, name) in &fetched {
+        let taken = |key: &&str| {
+            containers(key)
+                .iter()
+                .any(|one| name_of(one) == name && !(*key == INIT_CONTAINERS && is_ours(one, own)))
+        };
+        out.taken.extend(ALL.into_iter().find(taken).map(|key| (*index, key)));
+    }
+    let secrets = init.map_or_else(Vec::new, |init| secrets(pod, init));
+    let fresh = |skill: &Skill, name: &str| {
+        init.map(|init| container(name, skill, init, !secrets.is_empty())).unwrap_or_default()
+    };
+    let mut seen = vec![false; fetched.len()];
+    for existing in containers(INIT_CONTAINERS) {
+        if !is_ours(existing, own) {
+            out.list.push(existing.clone());
+        } else if let Some(at) = fetched.iter().position(|(_, _, name)| name == name_of(existing))
+            && !seen[at]
+        {
+            seen[at] = true;
+            let (_, skill, name) = &fetched[at];
+            out.list.push(updated(existing, fresh(skill, name)));
+        }
+    }
+    let missing = fetched.iter().zip(seen).filter(|(_, seen)| !seen);
+    out.list.extend(missing.map(|((_, skill, name), _)| fresh(skill, name)));
+    if !fetched.is_empty() && !secrets.is_empty() {
+        out.logins = Some(logins(&secrets));
+    }
+    out
+}
+
+/// The list of volumes with that of the logins, or without one of ours that nothing needs; whether one is there that is not ours.
+fn with_logins(
+    pod: &Map<String, Value>,
+    mut volumes: Vec<Value>,
+    logins: Option<&Value>,
+    own: &Ownership,
+) -> (Vec<Value>, bool) {
+    let Some(at) = volumes.iter().position(|volume| name_of(volume) == LOGINS) else {
+        volumes.extend(logins.cloned());
+        return (volumes, false);
+    };
+    if !are_our_logins(pod, &volumes[at], own) {
+        return (volumes, logins.is_some());
+    }
+    match logins {
+        Some(logins) => volumes[at] = logins.clone(),
+        None => drop(volumes.remove(at)),
+    }
+    (volumes, false)
+}
+
+/// The pull secrets that are named, or else those of the pod.
+fn secrets(pod: &Map<String, Value>, init: &Init) -> Vec<String> {
+    if !init.pull_secrets.is_empty() {
+        return init.pull_secrets.clone();
+    }
+    let own = pod.get("imagePullSecrets").and_then(Value::as_array).into_iter().flatten();
+    own.map(name_of).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// A file for each; one that is missing is passed over, as the kubelet does.
+fn logins(secrets: &[String]) -> Value {
+    let source = |name: &String| {
+        let items = json!([{"key": ".dockerconfigjson", "path": format!("{name}.json")}]);
+        json!({"secret": {"name": name, "items": items, "optional": true}})
+    };
+    json!({"name": LOGINS, "projected": {"sources": secrets.iter().map(source).collect::<Vec<_>>()}})
+}
+
+fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool) -> Value {
+    let mut args = vec![PULL, skill.image.as_str(), "--to", SKILL, "--replace"];
+    if !skill.sub_path.is_empty() {
+        args.extend(["--sub-path", skill.sub_path.as_str()]);
+    }
+    let mut mounts = vec![json!({"name": name, "mountPath": SKILL})];
+    if logs_in {
+        args.extend(["--registry-config", LOGIN]);
+        mounts.push(json!({"name": LOGINS, "mountPath": LOGIN, "readOnly": true}));
+    }
+    json!({
+        "name": name,
+        "image": init.image,
+        "args": args,
+        "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": mounts,
+    })
+}
+
+/// An init container of ours that fetches what it should, with what somebody has added to it.
+fn updated(existing: &Value, mut fresh: Value) -> Value {
+    let (Some(existing), Some(wanted)) = (existing.as_object(), fresh.as_object_mut()) else { return fresh };
+    let mut out = existing.clone();
+    for key in ["resources", "securityContext"] {
+        if existing.contains_key(key) {
+            wanted.remove(key);
+        }
+    }
+    if let Some(mounts) = wanted.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+        let is_own = |mount: &Value| [LOGINS, name_of_map(existing)].contains(&name_of(mount));
+        let added = existing.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
+        mounts.extend(added.filter(|mount| !is_own(mount)).cloned());
+    }
+    for (key, value) in std::mem::take(wanted) {
+        out.insert(key, value);
+    }
+    Value::Object(out)
+}
+
+fn name_of_map(map: &Map<String, Value>) -> &str {
+    map.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    child(value, key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
