@@ -7,6 +7,8 @@ pub mod function;
 #[cfg(feature = "internals")]
 pub mod function_config;
 #[cfg(feature = "internals")]
+pub mod kustomization;
+#[cfg(feature = "internals")]
 pub mod kustomize_images;
 pub mod kustomize_patch;
 #[cfg(feature = "internals")]

@@ -12,13 +12,16 @@ use crate::api::error::InputError;
 use crate::api::names::{SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
 use crate::api::skill_binding::{Delivery, Rollout, SkillBindingSpec};
+use crate::manifest::kustomization::Kustomizations;
 use crate::manifest::render::Edited;
-use crate::manifest::stream::{Item, Stream};
+use crate::manifest::stream::{Item, Source, Stream};
 use crate::plan::session::check_binding;
 use crate::yaml::emit::{self, FlowLayout, Scalars};
 use crate::yaml::node::NodeKind;
 use crate::yaml::{self, Document, Splice, Step};
+use beside::OfList;
 
+mod beside;
 #[cfg(feature = "skill")]
 pub mod config_map;
 mod list;
@@ -42,13 +45,20 @@ pub struct Migrated {
     pub edited: Edited,
     /// From whom to whom, and how many skills.
     pub moved: Vec<(ObjectRef, ObjectRef, usize)>,
+    /// What somebody must decide: places of patches and kustomizations that speak of what has moved.
+    pub decide: Vec<InputError>,
+    /// Comments that are lost.
+    pub remarks: Vec<InputError>,
 }
 
-/// Moves every list.
+/// How an object in a JSON file gets a second one beside it.
+const AS_YAML: &str = "rename the file so that it ends in .yaml, for JSON is YAML as well, and run again";
+
+/// Moves every list. `kustomize`: the kustomizations around, and the files that they name.
 ///
 /// # Errors
 /// All lists that cannot be moved, and why; nothing is moved then.
-pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>> {
+pub fn migrate(stream: &Stream<'_>, to: To, kustomize: &[Source]) -> Result<Migrated, Vec<InputError>> {
     let mut out = Migration {
         stream,
         splices: vec![Vec::new(); stream.sources().len()],
@@ -65,7 +75,28 @@ pub fn migrate(stream: &Stream<'_>, to: To) -> Result<Migrated, Vec<InputError>>
     for splices in &mut out.splices {
         splices.sort_by_key(|splice| splice.start);
     }
-    Ok(Migrated { edited: Edited::of(out.splices), moved: out.moved })
+    let edited = Edited::of(out.splices);
+    let files = Kustomizations::read(kustomize);
+    let with_its_document = to == To::AgentRuntime;
+    let lists: Vec<_> = out
+        .moved
+        .iter()
+        .map(|(from, to, _)| (from.clone(), OfList::Gone { to: to.clone(), with_its_document }))
+        .collect();
+    let mut decide = beside::of_lists(&files, &lists);
+    let joined: Vec<_> = out.moved.iter().map(|(_, to, _)| (to.clone(), OfList::Longer)).collect();
+    if with_its_document {
+        decide.extend(beside::of_lists(&files, &joined));
+    } else if !joined.is_empty() {
+        decide.extend(beside::of_names(&files));
+    }
+    let is_empty = |(index, source): &(usize, &Source)| {
+        edited.text(*index, &source.text).is_some_and(|text| yaml::split(&text).is_empty())
+    };
+    let removed = stream.sources().iter().enumerate().filter(is_empty).map(|(_, source)| &*source.name);
+    decide.extend(beside::of_files(&files, removed));
+    let remarks = beside::lost_comments(stream.sources(), &edited);
+    Ok(Migrated { edited, moved: out.moved, decide, remarks })
 }
 
 struct Migration<'p, 's> {
@@ -112,16 +143,12 @@ impl Migration<'_, '_> {
             Err(error) => self.errors.push(error),
             Ok(_) if item.is_in_list() => {
                 let message = "is an item of a list, and a list is moved between documents";
-                self.refuse(item, &[], message, "migrate the manifests that the list is made of");
+                let help = "write the items of the list as documents of their own, with --- between them, and run again";
+                self.refuse(item, &[], message, help);
             }
             Ok(_) if item.origin.file.ends_with(".json") => {
                 let message = "is in a JSON file, which holds one object";
-                self.refuse(
-                    item,
-                    &[],
-                    message,
-                    "convert it to YAML, or give both objects as the items of a List",
-                );
+                self.refuse(item, &[], message, AS_YAML);
             }
             Ok(object) => return Some(object),
         }
@@ -213,33 +240,7 @@ impl Migration<'_, '_> {
                 return self.unreadable(item, errors);
             }
         };
-        let cannot = [
-            ("selector", spec.target_ref().is_none()),
-            ("container", spec.container.is_some()),
-            ("runtime", spec.runtime.is_some()),
-            ("home", spec.home.is_some()),
-            ("delivery", spec.delivery == Delivery::Pod),
-            ("rollout", spec.rollout == Rollout::Manual),
-        ];
-        for (field, _) in cannot.into_iter().filter(|(_, is_set)| *is_set) {
-            let message = "an AgentRuntime cannot say this";
-            self.refuse(item, &["spec", field], message, "remove the field if the list can do without it");
-        }
-        if let Some(index) = spec.skills.iter().position(|skill| !skill.sub_path.is_empty()) {
-            let path = [Step::from("spec"), "skills".into(), index.into(), "subPath".into()];
-            let help = "mount the root of the image, or keep the SkillBinding";
-            self.errors.push(self.stream.error(item, &path, "an AgentRuntime cannot say this", help));
-        }
-        let maps = [("", &OWN[..]), ("metadata", &METADATA), ("spec", &SPEC)];
-        for (map, known) in maps {
-            let of = if map.is_empty() { Some(&object) } else { object.get(map) };
-            let keys = of.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.as_str());
-            for key in keys.filter(|key| !known.contains(key)) {
-                let path: Vec<&str> = [map, key].into_iter().filter(|step| !step.is_empty()).collect();
-                let message = "is no field of a SkillBinding, and would go with its document";
-                self.refuse(item, &path, message, "correct its name, or remove it");
-            }
-        }
+        self.refuse_what_is_lost(item, &object, &spec);
         let same = |other: &&Item| other.id.namespace == item.id.namespace && other.target == item.target;
         let found: Vec<&Item> = self.stream.runtimes.iter().filter(same).collect();
         let [runtime] = found.as_slice() else {
@@ -261,23 +262,7 @@ impl Migration<'_, '_> {
             );
         };
         let Some(mut after) = self.object(runtime) else { return };
-        for map in ["labels", "annotations"] {
-            let of =
-                |object: &Value| object.pointer(&format!("/metadata/{map}")).cloned().unwrap_or_default();
-            let (theirs, own) = (of(&after), of(&object));
-            let lost =
-                own.as_object().into_iter().flatten().filter(|(key, value)| theirs.get(key) != Some(value));
-            let lost: Vec<&str> = lost.map(|(key, _)| key.as_str()).collect();
-            if !lost.is_empty() {
-                let message = format!(
-                    "AgentRuntime {} does not have these {map}: {}",
-                    runtime.id.name,
-                    lost.join(", ")
-                );
-                let help = "write them into the AgentRuntime as well, or remove them here";
-                self.refuse(item, &["metadata", map], message, help);
-            }
-        }
+        self.refuse_lost_metadata(item, &object, runtime, &after);
         let own = after.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
         let moved = object.pointer("/spec/skills").and_then(Value::as_array).cloned().unwrap_or_default();
         let (source, start) = self.stream.place(item.document());
@@ -317,17 +302,61 @@ impl Migration<'_, '_> {
         };
         let (at, from) = self.stream.place(runtime.document());
         self.add(at, from, splices);
-        // The marker in front of it goes, too; of the first document the one after it.
-        let before = text[..start].rfind("---").filter(|marker| text[*marker + 3..start].trim().is_empty());
-        let next =
-            text[end..].starts_with("---").then(|| end + text[end..].find('\n').map_or(3, |at| at + 1));
-        let (start, end) = match (before, next) {
-            (Some(marker), _) => (marker, end),
-            (None, Some(next)) => (start, next),
-            (None, None) => (start, end),
-        };
+        let (start, end) = with_marker(text, start, end);
         self.splices[source].push(Splice { start, end, text: String::new() });
         self.moved.push((item.id.clone(), runtime.id.clone(), count));
+    }
+
+    /// Refuses what a SkillBinding says and an AgentRuntime cannot.
+    fn refuse_what_is_lost(&mut self, item: &Item, object: &Value, spec: &SkillBindingSpec) {
+        let cannot = [
+            ("selector", spec.target_ref().is_none()),
+            ("container", spec.container.is_some()),
+            ("runtime", spec.runtime.is_some()),
+            ("home", spec.home.is_some()),
+            ("delivery", spec.delivery == Delivery::Pod),
+            ("rollout", spec.rollout == Rollout::Manual),
+        ];
+        for (field, _) in cannot.into_iter().filter(|(_, is_set)| *is_set) {
+            let message = "an AgentRuntime cannot say this";
+            self.refuse(item, &["spec", field], message, "remove the field if the list can do without it");
+        }
+        if let Some(index) = spec.skills.iter().position(|skill| !skill.sub_path.is_empty()) {
+            let path = [Step::from("spec"), "skills".into(), index.into(), "subPath".into()];
+            let help = "mount the root of the image, or keep the SkillBinding";
+            self.errors.push(self.stream.error(item, &path, "an AgentRuntime cannot say this", help));
+        }
+        let maps = [("", &OWN[..]), ("metadata", &METADATA), ("spec", &SPEC)];
+        for (map, known) in maps {
+            let of = if map.is_empty() { Some(object) } else { object.get(map) };
+            let keys = of.and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.as_str());
+            for key in keys.filter(|key| !known.contains(key)) {
+                let path: Vec<&str> = [map, key].into_iter().filter(|step| !step.is_empty()).collect();
+                let message = "is no field of a SkillBinding, and would go with its document";
+                self.refuse(item, &path, message, "correct its name, or remove it");
+            }
+        }
+    }
+
+    /// Refuses labels and annotations that the AgentRuntime does not have.
+    fn refuse_lost_metadata(&mut self, item: &Item, object: &Value, runtime: &Item, after: &Value) {
+        for map in ["labels", "annotations"] {
+            let of =
+                |object: &Value| object.pointer(&format!("/metadata/{map}")).cloned().unwrap_or_default();
+            let (theirs, own) = (of(after), of(object));
+            let lost =
+                own.as_object().into_iter().flatten().filter(|(key, value)| theirs.get(key) != Some(value));
+            let lost: Vec<&str> = lost.map(|(key, _)| key.as_str()).collect();
+            if !lost.is_empty() {
+                let message = format!(
+                    "AgentRuntime {} does not have these {map}: {}",
+                    runtime.id.name,
+                    lost.join(", ")
+                );
+                let help = "write them into the AgentRuntime as well, or remove them here";
+                self.refuse(item, &["metadata", map], message, help);
+            }
+        }
     }
 
     fn edit(&mut self, item: &Item, document: &Document<'_>, desired: &Value) -> Option<Vec<Splice>> {
@@ -345,6 +374,17 @@ impl Migration<'_, '_> {
     /// Splices of a document, which count from its start.
     fn add(&mut self, source: usize, start: usize, splices: Vec<Splice>) {
         self.splices[source].extend(splices.into_iter().map(|splice| splice.moved(start)));
+    }
+}
+
+/// Where a document starts and ends with the marker in front of it; of the first document with the one after it.
+fn with_marker(text: &str, start: usize, end: usize) -> (usize, usize) {
+    let before = text[..start].rfind("---").filter(|marker| text[*marker + 3..start].trim().is_empty());
+    let next = text[end..].starts_with("---").then(|| end + text[end..].find('\n').map_or(3, |at| at + 1));
+    match (before, next) {
+        (Some(marker), _) => (marker, end),
+        (None, Some(next)) => (start, next),
+        (None, None) => (start, end),
     }
 }
 
@@ -433,7 +473,7 @@ mod tests {
     fn moved(text: &str, to: To) -> Result<String, Vec<String>> {
         let sources = [Source { name: "a.yaml".into(), text: text.into() }];
         let stream = Stream::read(&sources, "default").expect("manifests");
-        let migrated = migrate(&stream, to);
+        let migrated = migrate(&stream, to, &[]);
         let texts = |errors: Vec<InputError>| errors.iter().map(ToString::to_string).collect();
         migrated.map(|migrated| migrated.edited.chunks(0, text).collect()).map_err(texts)
     }

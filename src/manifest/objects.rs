@@ -140,6 +140,21 @@ impl Parsed<'_> {
         }
     }
 
+    /// The value of the document.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Its number in the file, from 1.
+    pub fn number(&self) -> usize {
+        self.origin.document
+    }
+
+    /// Line and column of a place, or of what it is missing in.
+    pub fn place_at(&self, path: &[Step]) -> (usize, usize) {
+        self.place_of(self.document.deepest(path).0)
+    }
+
     fn place_of(&self, node: NodeId) -> (usize, usize) {
         let (line, column) = self.document.position(node);
         self.slice.place(line, column)

@@ -366,7 +366,9 @@ fn faults_of(bindings: &[&Binding], findings: &mut Vec<Finding>) {
 
 /// What is said of SkillBindings next to an AgentRuntime of an operator that mounts.
 const ALONGSIDE_A_MOUNTING_OPERATOR: &str = "an operator of this profile takes out volumes of skills that its AgentRuntime does not \
-                                          list; move the SkillBinding's skills into the AgentRuntime where such an operator runs";
+                                          list; keep all lists in one kind: in SkillBindings, where no AgentRuntime has one any \
+                                          more (kubectl skills migrate), or in AgentRuntimes, where such an operator runs (migrate --to \
+                                          AgentRuntime)";
 
 fn operator_mounts_alongside(options: &Options, bindings: &[&Binding], plan: &RuntimePlan) -> bool {
     options.profile.mounts() && !bindings.is_empty() && plan.action != Action::Skipped

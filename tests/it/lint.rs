@@ -193,6 +193,19 @@ fn the_page_of_rules_is_made_of_the_table() {
             "error: explain image-move: there is no such rule (did you mean image-moves?); 'lint --list-rules' lists them\n"
         )
     );
+    for (word, meant) in [
+        ("type-label", "type-label-at-create"),
+        ("TYPE_LABEL", "type-label-at-create"),
+        (
+            "skill_folders",
+            "skill-folders-miss, skill-folders-extra, skill-folders-path or skill-folders-source",
+        ),
+        ("nested", "mount-nested"),
+        ("mount-nestd", "mount-nested"),
+    ] {
+        let none = skills(&["explain", word]);
+        assert!(none.stderr.contains(&format!("(did you mean {meant}?)")), "{word}: {none:?}");
+    }
 }
 
 const BAD: &str = "\

@@ -25,6 +25,7 @@ mod lint_verdicts;
 mod live_removal;
 mod locked;
 mod migrate;
+mod migrate_beside;
 mod migrate_images;
 mod migrate_names;
 mod one_verdict;

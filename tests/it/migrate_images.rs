@@ -132,8 +132,11 @@ fn what_is_not_decided_is_listed_and_nothing_is_written() {
             "error: images.txt:1: \"tax\" is no pair: write the name of the ConfigMap, = and the image\n"
         )
     );
-    let said = run(&["--image", "tax=a", "--keep", "tax"]);
+    folder.write("images.txt", "# those of 1.0\ntax=a\n");
+    let said = run(&["--images", "images.txt", "--keep", "tax"]);
     assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
+    let words = "ConfigMap tax is a by images.txt:2 and stays by --keep: take one of them out";
+    assert!(said.stderr.contains(words), "{said:?}");
     let said = folder.skills(&["migrate", "-f", ".", "--keep", "tax"]);
     assert!(said.code == 2 && said.stderr.contains("give --from ConfigMap as well"), "{said:?}");
 }

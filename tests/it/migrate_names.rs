@@ -55,6 +55,28 @@ kind: Namespace
 metadata: {name: team1, labels: {kagenti-enabled: \"true\"}}
 ";
 
+/// Each name that would be written, with its line.
+const DRY: &str = "\
+./a.yaml:2: agent.kagenti.dev/v1alpha1 becomes agent.rossoctl.dev/v1alpha1
+./a.yaml:6: kagenti.io/cleanup becomes rossoctl.io/cleanup
+./a.yaml:14: kagenti.io/type becomes rossoctl.io/type
+./a.yaml:15: protocol.kagenti.io/a2a becomes protocol.rossoctl.io/a2a
+./a.yaml:16: kagenti-operator becomes rossoctl-operator
+./a.yaml:19: kagenti.io/skills becomes rossoctl.io/skills
+./a.yaml:20: kagenti.io/description becomes rossoctl.io/description
+./a.yaml:25: kagenti.io/type becomes rossoctl.io/type
+./a.yaml:30: --select=kagenti.io/type=agent becomes --select=rossoctl.io/type=agent
+./a.yaml:33: metadata.labels['kagenti.io/type'] becomes metadata.labels['rossoctl.io/type']
+./a.yaml:38: kagenti.io/type becomes rossoctl.io/type
+./a.yaml:42: kagenti-feature-gates becomes rossoctl-feature-gates
+./a.yaml:42: kagenti-system becomes rossoctl-system
+./a.yaml:50: kagenti-enabled becomes rossoctl-enabled
+./kustomization.yaml:2: kagenti.io/type becomes rossoctl.io/type
+./kustomization.yaml:4: agent.kagenti.dev becomes agent.rossoctl.dev
+./kustomization.yaml:4: kagenti.io/type=agent becomes rossoctl.io/type=agent
+./p.yaml:2: /metadata/labels/kagenti.io~1type becomes /metadata/labels/rossoctl.io~1type
+";
+
 /// What the names of rossoctl make of it.
 fn renamed() -> String {
     let mut out = AGENT.to_owned();
@@ -89,7 +111,7 @@ fn names_change_in_step_and_back() {
         "\
 warning: -:42:11: document 4: ConfigMap kagenti-system/kagenti-feature-gates: moves to namespace rossoctl-system (the object in \
 the old namespace stays until somebody deletes it)
-note: -:1: kagenti.io/type stays, in 3 places
+note: -:1: kagenti.io/type stays, in 3 places; also -:20, -:45
 note: -:29: ghcr.io/kagenti/clerk:1 stays, in 1 place
 note: -:30: https://kagenti.io/type stays, in 1 place
 note: -:17: kagenti-operator stays, in 1 place
@@ -112,14 +134,7 @@ fn kustomizations_and_patches_are_renamed_too() {
     let folder = Folder::with(&files);
     let run = |more: &[&str]| folder.skills(&[&["migrate", "-f", ".", "-R"], more].concat());
     let said = run(&["--names", "rossoctl", "--dry-run", "-q"]);
-    assert_eq!(
-        said.parts(),
-        (
-            0,
-            "./a.yaml: names of rossoctl\n./kustomization.yaml: names of rossoctl\n./p.yaml: names of rossoctl\n",
-            ""
-        )
-    );
+    assert_eq!(said.parts(), (0, DRY, ""));
     assert_eq!(run(&["--names", "rossoctl", "-i"]).code, 0);
     assert_eq!(folder.read("a.yaml"), renamed());
     assert_eq!(folder.read("kustomization.yaml"), kustomization.replace("kagenti", "rossoctl"));
@@ -171,4 +186,83 @@ fn what_somebody_must_decide_comes_first() {
     let crd = "kind: CustomResourceDefinition\nmetadata: {name: agentruntimes.agent.kagenti.dev}\nspec: {group: agent.kagenti.dev}\n";
     let said = fed(&["migrate", "-f", "-", "--names", "rossoctl"], crd);
     assert!(said.stderr.contains("is the definition of the other operator under a new name"), "{said:?}");
+}
+
+/// Texts within documents hold names as well: patches, expressions, and the namespace by its label.
+#[test]
+fn names_within_texts_are_renamed_and_come_back() {
+    let text = "\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: kagenti-system
+commonLabels: {kagenti.io/team: a}
+labels:
+- {pairs: {kagenti.io/inject: 'on'}, includeSelectors: true}
+- {pairs: {kagenti.io/inject: 'on'}}
+patches:
+- target: {kind: Deployment}
+  patch: |-
+    - op: add
+      path: /metadata/labels/kagenti.io~1type   # kagenti.io/type
+      value: agent
+    - {op: replace, path: /metadata/namespace, value: kagenti-system}
+- patch: '[{\"op\": \"remove\", \"path\": \"/metadata/labels/kagenti.io~1x\"}]'
+- patch: |
+    about kagenti.io/type
+patchesStrategicMerge:
+- |-
+  metadata:
+    name: a
+    labels:
+      kagenti.io/type: agent
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: a}
+spec:
+  matchConstraints:
+    namespaceSelector:
+      matchExpressions:
+      - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kagenti-system, kube-system]}
+  validations:
+  - expression: >-
+      object.metadata.labels['kagenti.io/type'] == 'agent' &&
+      object.metadata.namespace != 'kagenti-system'
+    messageExpression: \"'has no kagenti.io/type, ' + \\\"kagenti-system\\\"\"
+---
+apiVersion: kind.x-k8s.io/v1alpha4
+kind: Cluster
+nodes: [{labels: {kagenti.io/node: a}}]
+";
+    let said = fed(&["migrate", "-f", "-", "--names", "rossoctl"], text);
+    let kept = ["# kagenti.io/type", "about kagenti.io/type"];
+    let mut wanted = text.replace("kagenti", "rossoctl");
+    for words in kept {
+        wanted = wanted.replace(&words.replace("kagenti", "rossoctl"), words);
+    }
+    assert_eq!((said.code, said.stdout.as_str()), (0, wanted.as_str()), "{said:?}");
+    for words in [
+        "namespace: moves what it builds to namespace rossoctl-system",
+        "commonLabels: a label that is renamed is written into selectors as well",
+        "-:6:3: labels[0]: a label that is renamed is written into selectors as well",
+        "configures a local cluster and names the other operator",
+    ] {
+        assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
+    }
+    assert!(!said.stderr.contains("labels[1]"), "{said:?}");
+    let back = fed(&["migrate", "-f", "-", "--names", "kagenti", "-q"], &said.stdout);
+    assert_eq!(back.parts(), (0, text, ""));
+}
+
+/// A template stops everything, so that the way around it is named.
+#[test]
+fn a_template_is_left_out_by_the_flag_that_its_error_names() {
+    let folder = Folder::with(&[("a.yaml", AGENT), ("charts/t.yaml", "{{- if .kagenti }}\na: [\n")]);
+    let run = |more: &[&str]| {
+        folder.skills(&[&["migrate", "-f", ".", "-R", "--names", "rossoctl", "-i"], more].concat())
+    };
+    let said = run(&[]);
+    assert!(said.code == 3 && said.stderr.contains("leave it out with --exclude t.yaml"), "{said:?}");
+    assert_eq!(run(&["--exclude", "t.yaml"]).code, 0);
+    assert_eq!(folder.read("a.yaml"), renamed());
 }

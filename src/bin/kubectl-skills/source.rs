@@ -60,6 +60,8 @@ pub struct Inputs {
         allow(dead_code, reason = "only 'outdated' and 'update' look at them")
     )]
     pub kustomizations: Vec<PathBuf>,
+    /// What kustomize reads of the folders, where it was asked for beside the manifests.
+    pub kustomize: Vec<Source>,
 }
 
 impl Input {
@@ -110,7 +112,44 @@ impl Input {
         self.read_as(true, false)
     }
 
+    /// Manifests, and beside them what kustomize reads of their folders, for who looks at both. A file that is named brings the
+    /// kustomization of its folder.
+    pub fn read_beside_kustomizations(&self) -> Result<Inputs, Failure> {
+        let mut inputs = self.read_quietly(false, false, true)?;
+        let folders: BTreeSet<PathBuf> =
+            inputs.paths.iter().flatten().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+        let mut files = std::mem::take(&mut inputs.kustomizations);
+        for folder in folders {
+            files.extend(kustomization::around(&folder));
+        }
+        let mut seen: BTreeSet<PathBuf> =
+            inputs.paths.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
+        for path in files {
+            let is_text = kustomization::is_named_so(&path) || walk::is_manifest(&path);
+            if is_text && path.canonicalize().is_ok_and(|real| seen.insert(real)) {
+                match named_file(&path) {
+                    Ok(text) => {
+                        inputs.kustomize.push(Source { name: path.display().to_string(), text });
+                    }
+                    Err(error) => return Err(Failure::Input(vec![error])),
+                }
+            }
+        }
+        Ok(inputs)
+    }
+
     fn read_as(&self, with_kustomizations: bool, as_sources: bool) -> Result<Inputs, Failure> {
+        let mut inputs = self.read_quietly(with_kustomizations, as_sources, false)?;
+        inputs.kustomizations.retain(|path| kustomization::is_named_so(path));
+        Ok(inputs)
+    }
+
+    fn read_quietly(
+        &self,
+        with_kustomizations: bool,
+        as_sources: bool,
+        beside: bool,
+    ) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::default();
         if let Some(folder) = &self.kustomize {
             let text = kustomize::build(folder)?;
@@ -154,9 +193,8 @@ impl Input {
         if !errors.is_empty() {
             return Err(Failure::Input(errors));
         }
-        walk.skipped.tell(with_kustomizations);
+        walk.skipped.tell(with_kustomizations, beside);
         inputs.kustomizations = walk.skipped.kustomize_files;
-        inputs.kustomizations.retain(|path| kustomization::is_named_so(path));
         Ok(inputs)
     }
 }

@@ -10,22 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::To;
+use super::beside::{self, Gone, OfList};
 use super::pod::{self, Found, Source};
-use super::{SKILLS, To};
-use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::error::InputError;
-use crate::api::names::{ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
-use crate::api::skill_binding::is_for_pods;
 use crate::api::workload::{Kinds, WorkloadKind};
+use crate::manifest::kustomization::{Generated, Kustomizations};
 use crate::manifest::render::{Collector, Desired, Edited};
 use crate::manifest::skill_maps;
-use crate::manifest::stream::{Item, Lead, Stream};
-use crate::plan::session::check_binding;
+use crate::manifest::stream::{self, Item, Lead, Stream};
 use crate::skill::config_map;
-use crate::validate::findings::Finding;
-use crate::validate::preflight::{check_skill, normalized};
-use crate::yaml::{Splice, Step, emit, path};
+use crate::validate::preflight::normalized;
+use crate::yaml::{Splice, Step};
+
+mod lists;
+mod readers;
 
 /// What was decided about a ConfigMap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +59,15 @@ pub struct Moved {
     pub edited: Edited,
     /// In the order of the workloads.
     pub moves: Vec<Move>,
+    /// What somebody must decide: places of patches and of other objects that speak of what has moved.
+    pub decide: Vec<InputError>,
     /// What differs in the pods from then on, and what stays.
     pub remarks: Vec<InputError>,
     /// ConfigMaps of the decisions that no workload of the input mounts.
     pub unused: Vec<String>,
 }
 
-/// Moves every ConfigMap for which an image is given.
+/// Moves every ConfigMap for which an image is given. `kustomize`: the kustomizations around, and the files that they name.
 ///
 /// # Errors
 /// Every skill without a decision, and everything that a list cannot say; nothing is moved then.
@@ -75,9 +77,14 @@ pub fn to_images(
     kinds: Kinds,
     to: To,
     choices: &Choices,
+    kustomize: &[stream::Source],
 ) -> Result<Moved, Vec<InputError>> {
+    let files = Kustomizations::read(kustomize);
     let mut all = Migration {
         stream,
+        generated: files.generated(),
+        gone: Vec::new(),
+        has_new: false,
         to,
         choices,
         maps: maps(stream, default_namespace)?,
@@ -101,7 +108,13 @@ pub fn to_images(
             collector.workload(Some(index), Some(Desired::anywhere(Cow::Owned(workload))));
         }
     }
+    let mut joined = Vec::new();
     for (lead, list) in std::mem::take(&mut all.lists) {
+        joined.extend(match lead {
+            Lead::Binding(index) => Some((stream.bindings[index].id.clone(), OfList::Longer)),
+            Lead::Runtime(index) => Some((stream.runtimes[index].id.clone(), OfList::Longer)),
+            Lead::Workload(_) => None,
+        });
         collector.lead(lead, Some(Desired::anywhere(Cow::Owned(list))));
     }
     let mut edited = match collector.finish() {
@@ -117,12 +130,16 @@ pub fn to_images(
     for (source, splice) in added {
         edited.add(source, splice);
     }
+    all.out.decide.extend(beside::of_workloads(&files, &all.gone));
+    all.out.decide.extend(beside::of_lists(&files, &joined));
+    if all.has_new {
+        all.out.decide.extend(beside::of_names(&files));
+    }
+    all.out.decide.extend(all.lists_that_stay());
+    all.out.decide.extend(all.readers(default_namespace));
+    all.out.remarks.extend(beside::lost_comments(stream.sources(), &edited));
     let unused = choices.keys().filter(|name| !all.used.contains(*name)).cloned().collect();
     Ok(Moved { edited, unused, ..all.out })
-}
-
-fn said_of(finding: &Finding) -> String {
-    format!("{}: {}", path::display(&finding.path), finding.message)
 }
 
 /// ConfigMaps with skills, by namespace and name: the keys that are not the paths of their files.
@@ -138,6 +155,11 @@ fn maps(stream: &Stream<'_>, default_namespace: &str) -> Result<Maps, Vec<InputE
 
 struct Migration<'p, 's> {
     stream: &'p Stream<'s>,
+    /// ConfigMaps that kustomizations make.
+    generated: Vec<Generated>,
+    gone: Vec<Gone>,
+    /// Whether a SkillBinding is written that was not there.
+    has_new: bool,
     to: To,
     choices: &'p Choices,
     maps: Maps,
@@ -207,6 +229,23 @@ impl Migration<'_, '_> {
                 image: image.clone(),
             });
         }
+        let nested = pod::nested(kind, &object, found.iter().map(|(one, _)| one));
+        for (at, name, path) in nested {
+            let message = format!("{name}: {path} is mounted within its folder, and an image is read-only");
+            let help = "put that folder into the image, or mount it elsewhere: the container does not start without it";
+            self.out.decide.push(self.stream.error(item, &at, message, help));
+        }
+        self.gone.push(Gone {
+            workload: item.id.clone(),
+            volumes: found.iter().map(|(one, _)| one.volume_name.clone()).collect(),
+            maps: found.iter().map(|(one, _)| one.name.clone()).collect(),
+            paths: found
+                .iter()
+                .flat_map(|(one, _)| &one.mounts)
+                .map(|mount| normalized(&mount.path).to_string())
+                .collect(),
+            fetched: found.iter().any(|(one, _)| matches!(one.source, Source::Fetched(_))),
+        });
         pod::take_out(kind, &mut object, found.iter().map(|(one, _)| one));
         Some(object)
     }
@@ -228,11 +267,15 @@ impl Migration<'_, '_> {
                 continue;
             }
             let is_known = self.maps.contains_key(&(item.id.namespace.clone(), one.name.clone()));
-            if is_known || one.looks_like_skill {
-                let what = match one.source {
-                    Source::Fetched(_) => "the skill that an init container fetches",
-                    _ if is_known => "a ConfigMap with a skill",
-                    _ => "a ConfigMap that is mounted as skills are",
+            let made = self.generated.iter().find(|made| made.is_skill && made.name == one.name);
+            if is_known || made.is_some() || one.looks_like_skill {
+                let what = match (one.source, made) {
+                    (Source::Fetched(_), _) => "the skill that an init container fetches".to_owned(),
+                    (_, Some(made)) => {
+                        format!("a ConfigMap with a skill, which configMapGenerator makes at {}", made.origin)
+                    }
+                    _ if is_known => "a ConfigMap with a skill".to_owned(),
+                    _ => "a ConfigMap that is mounted as skills are".to_owned(),
                 };
                 let message = format!("{}: {what}, and it is not decided what becomes of it", one.name);
                 let help = format!("give its image with --image {}=IMAGE, or --keep {}", one.name, one.name);
@@ -322,231 +365,5 @@ impl Migration<'_, '_> {
         for message in said {
             self.out.remarks.push(self.stream.error(item, &at, message, ""));
         }
-    }
-
-    /// Adds skills to the list of a workload, which is made if there is none; whose list that is.
-    fn list(
-        &mut self,
-        item: &Item,
-        kind: WorkloadKind,
-        object: &Value,
-        skills: Vec<Value>,
-        container: pod::Container<'_>,
-        added: &mut Vec<(usize, Splice)>,
-    ) -> Option<ObjectRef> {
-        let stream = self.stream;
-        // What pods get as they are created is not what their template mounts.
-        let is_for_pods = |other: &Item| stream.object(other).is_ok_and(|list| is_for_pods(&list));
-        let is_about = |other: &&Item| {
-            other.id.namespace == item.id.namespace
-                && other.target == (item.id.kind.clone(), item.id.name.clone())
-                && !is_for_pods(other)
-        };
-        let (items, lead): (&[Item], fn(usize) -> Lead) = match self.to {
-            To::SkillBinding => (&stream.bindings, Lead::Binding),
-            To::AgentRuntime => (&stream.runtimes, Lead::Runtime),
-        };
-        let found: Vec<usize> = (0..items.len()).filter(|index| is_about(&&items[*index])).collect();
-        match (self.to, found.as_slice()) {
-            (_, [index]) => self.join(&items[*index], lead(*index), skills, container),
-            (To::SkillBinding, []) => self.make(item, kind, object, skills, container, added),
-            (_, several) => {
-                let (what, help) = match self.to {
-                    To::SkillBinding => {
-                        ("SkillBindings", "name those of one with --image, and move the rest by hand")
-                    }
-                    To::AgentRuntime => {
-                        ("AgentRuntimes", "give the manifest of one AgentRuntime as well, or leave --to out")
-                    }
-                };
-                let message =
-                    format!("{} {what} of the input point at it, and the skills need one", several.len());
-                self.refuse(item, &[], message, help);
-                None
-            }
-        }
-    }
-
-    fn join(
-        &mut self,
-        list: &Item,
-        lead: Lead,
-        skills: Vec<Value>,
-        container: pod::Container<'_>,
-    ) -> Option<ObjectRef> {
-        let mut object = match self.lists.get(&lead) {
-            Some(object) => object.clone(),
-            None => match self.stream.object(list) {
-                Ok(object) => object,
-                Err(error) => {
-                    self.errors.push(error);
-                    return None;
-                }
-            },
-        };
-        let errors = self.errors.len();
-        if self.to == To::AgentRuntime && list.id.group() == ROSSOCTL.group {
-            let message = "no operator of this group reads spec.skills";
-            self.refuse(
-                list,
-                &["apiVersion".into()],
-                message,
-                "leave --to out: a SkillBinding works with all of them",
-            );
-        }
-        let own = match self.to {
-            To::SkillBinding => {
-                let named = object.pointer("/spec/container").and_then(Value::as_str);
-                named.filter(|name| !name.is_empty())
-            }
-            // An AgentRuntime names none.
-            To::AgentRuntime => None,
-        };
-        if container.differs_from(own) {
-            let message =
-                format!("its skills go into another container than {}, where these are", container.name);
-            let help = match self.to {
-                To::SkillBinding => "move them by hand, or mount them into that one",
-                To::AgentRuntime => "leave --to out, or move them by hand",
-            };
-            self.refuse(list, &["spec".into()], message, help);
-        }
-        let names = |object: &Value| -> Vec<String> {
-            let items = object.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
-            items.filter_map(|skill| skill.get("name")?.as_str().map(str::to_owned)).collect()
-        };
-        let listed = names(&object);
-        let length = object.pointer("/spec/skills").and_then(Value::as_array).map_or(0, Vec::len);
-        let skills_path: Vec<Step> = SKILLS.iter().map(|key| Step::from(*key)).collect();
-        if object.pointer("/spec/skills").is_some_and(|skills| !skills.is_null() && !skills.is_array()) {
-            self.refuse(list, &skills_path, "is no list", "write a list of skills, or remove it");
-        }
-        for skill in &skills {
-            let name = skill["name"].as_str().unwrap_or_default();
-            if listed.iter().any(|own| own == name) {
-                let message = format!("lists {name} already, and its workload mounts the ConfigMap as well");
-                self.refuse(list, &skills_path, message, "take one of them out by hand");
-            }
-        }
-        if self.errors.len() > errors {
-            return None;
-        }
-        if !object["spec"]["skills"].is_array() {
-            object["spec"]["skills"] = json!([]);
-        }
-        if let Some(items) = object["spec"]["skills"].as_array_mut() {
-            items.extend(skills);
-        }
-        let accepted = match self.to {
-            To::SkillBinding => self.is_accepted(list, &object),
-            To::AgentRuntime => self.are_accepted(list, &object, length),
-        };
-        if !accepted {
-            return None;
-        }
-        self.lists.insert(lead, object);
-        Some(list.id.clone())
-    }
-
-    /// Whether an operator would take the skills of an AgentRuntime from an index on.
-    fn are_accepted(&mut self, item: &Item, runtime: &Value, from: usize) -> bool {
-        // A field of a wrong type was there before.
-        let skills = AgentRuntimeSpec::from_object(runtime).map(|spec| spec.skills).unwrap_or_default();
-        let mut said = Vec::new();
-        for (index, skill) in skills.iter().enumerate().skip(from) {
-            let wrong = check_skill(index, skill).into_iter().filter(Finding::is_error);
-            said.extend(wrong.map(|one| said_of(&one)));
-            let path = normalized(&skill.mount_path);
-            if let Some(other) = skills[..index]
-                .iter()
-                .find(|other| other.name == skill.name || normalized(&other.mount_path) == path)
-            {
-                let message = format!("{} has the name or the path of {}", skill.name, other.name);
-                said.push(format!("spec.skills[{index}]: {message}"));
-            }
-        }
-        self.would_be_refused(item, "list", &said)
-    }
-
-    /// Whether the API server would take a SkillBinding.
-    fn is_accepted(&mut self, item: &Item, binding: &Value) -> bool {
-        let wrong = check_binding(binding).into_iter().filter(Finding::is_error);
-        let said: Vec<String> = wrong.map(|one| said_of(&one)).collect();
-        self.would_be_refused(item, SKILL_BINDING, &said)
-    }
-
-    /// Refuses an item for what its list would be refused for; whether there is nothing.
-    fn would_be_refused(&mut self, item: &Item, whose: &str, said: &[String]) -> bool {
-        for message in said {
-            let message = format!("its {whose} would be refused: {message}");
-            self.refuse(item, &[], message, "correct the mount or the image, or --keep it");
-        }
-        said.is_empty()
-    }
-
-    /// Writes a SkillBinding after the document of its workload.
-    fn make(
-        &mut self,
-        item: &Item,
-        kind: WorkloadKind,
-        object: &Value,
-        skills: Vec<Value>,
-        container: pod::Container<'_>,
-        added: &mut Vec<(usize, Splice)>,
-    ) -> Option<ObjectRef> {
-        if item.origin.file.ends_with(".json") {
-            let message = "is in a JSON file, and its SkillBinding needs a document of its own";
-            self.refuse(item, &[], message, "convert it to YAML");
-            return None;
-        }
-        let taken = |name: &str| {
-            self.stream
-                .bindings
-                .iter()
-                .any(|one| one.id.namespace == item.id.namespace && one.id.name == name)
-                || self
-                    .out
-                    .moves
-                    .iter()
-                    .any(|one| one.to.namespace == item.id.namespace && one.to.name == name)
-        };
-        let lower = kind.name().to_ascii_lowercase();
-        let name =
-            [item.id.name.clone(), format!("{}-{lower}", item.id.name)].into_iter().find(|name| !taken(name));
-        let Some(name) = name else {
-            let message = format!("there is a {SKILL_BINDING} {} of another workload already", item.id.name);
-            self.refuse(item, &["metadata".into(), "name".into()], message, "rename it");
-            return None;
-        };
-        let mut metadata = json!({"name": name});
-        if let Some(namespace) = object.pointer("/metadata/namespace") {
-            metadata["namespace"] = namespace.clone();
-        }
-        let ObjectRef { api_version, kind, name: target, .. } = &item.id;
-        let mut spec = json!({"targetRef": {"apiVersion": api_version, "kind": kind, "name": target}});
-        if container.must_be_named {
-            spec["container"] = container.name.into();
-        }
-        spec["skills"] = skills.into();
-        let own_version = format!("{SKILLS_GROUP}/{VERSION}");
-        let binding =
-            json!({"apiVersion": own_version, "kind": SKILL_BINDING, "metadata": metadata, "spec": spec});
-        if !self.is_accepted(item, &binding) {
-            return None;
-        }
-        let (source, _) = self.stream.place(item.document());
-        let end = self.stream.end(item.document());
-        let text = &self.stream.sources()[source].text;
-        let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let mut lines = if text[..end].ends_with('\n') { String::new() } else { "\n".to_owned() };
-        lines += "---\n";
-        lines += &emit::document(&binding);
-        added.push((source, Splice { start: end, end, text: lines.replace('\n', eol) }));
-        Some(ObjectRef {
-            api_version: own_version,
-            kind: SKILL_BINDING.to_owned(),
-            namespace: item.id.namespace.clone(),
-            name,
-        })
     }
 }

@@ -2,25 +2,26 @@
 //! somebody must decide, and every word of the old name that is left. Which files there are is left to the binary.
 //!
 //! A name is known by its domain, or as a whole; a key or value is renamed wherever it stands, so that labels and what selects
-//! by them stay in step. Sentences, block scalars, texts in other formats and comments are somebody's words: they stay.
+//! by them stay in step. Patches that stand as text in a kustomization and expressions of CEL are renamed within; sentences, other
+//! block scalars, texts in other formats and comments are somebody's words: they stay.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-use serde_json::Value;
+use std::ops::Range;
 
 use crate::api::error::InputError;
 use crate::api::names::{
-    AGENT_RUNTIME, BRANDS, KAGENTI, MADE_BY, RENAMED_DOMAINS, RENAMED_MAKERS, RENAMED_NAMES, ROSSOCTL,
-    SKILLS_GROUP,
+    BRANDS, KAGENTI, MADE_BY, RENAMED_DOMAINS, RENAMED_MAKERS, RENAMED_NAMES, ROSSOCTL, SKILLS_GROUP,
 };
-use crate::api::object::{Object, Origin};
-use crate::api::workload::{Kinds, WorkloadKind};
-use crate::manifest::objects::{self, syntax};
+use crate::api::object::Origin;
+use crate::manifest::objects::syntax;
 use crate::manifest::render::Edited;
 use crate::manifest::stream::Source;
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
-use crate::yaml::{self, Document, DocumentSlice, Splice, Step};
+use crate::yaml::{self, Document, DocumentSlice, Splice};
+
+mod decide;
+mod within;
 
 /// Whose names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +64,22 @@ pub struct Left {
     pub word: String,
     /// In how many places.
     pub places: usize,
-    /// The first of them.
-    pub first: Origin,
+    /// The first [`MOST_PLACES`] of them.
+    pub at: Vec<Origin>,
+}
+
+/// Places of a word that are kept.
+pub const MOST_PLACES: usize = 20;
+
+/// One name that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub origin: Origin,
+    /// What stands there.
+    pub old: String,
+    /// What is written.
+    pub new: String,
 }
 
 /// What was renamed.
@@ -72,8 +87,8 @@ pub struct Left {
 pub struct Renamed {
     /// The files.
     pub edited: Edited,
-    /// Keys and values.
-    pub places: usize,
+    /// Each name, in the order of the files.
+    pub changes: Vec<Change>,
     /// What somebody must decide before it is applied.
     pub decide: Vec<InputError>,
     /// What is left, by word.
@@ -100,11 +115,11 @@ pub fn rename(sources: &[Source], to: Operator) -> Result<Renamed, Vec<InputErro
                     }
                 }
             }
-            if errors.is_empty() && !splices.is_empty() {
-                objects_of(source, to, &mut out.decide, &mut errors);
+            if errors.is_empty() {
+                decide::objects_of(source, to, &mut out.decide, &mut errors);
             }
         }
-        out.places += splices.len();
+        changes(source, &splices, &mut out.changes);
         all.push(splices);
     }
     if !errors.is_empty() {
@@ -121,6 +136,20 @@ pub fn rename(sources: &[Source], to: Operator) -> Result<Renamed, Vec<InputErro
     Ok(out)
 }
 
+/// What splices of a file change, with the lines; they are in order.
+fn changes(source: &Source, splices: &[Splice], out: &mut Vec<Change>) {
+    let (mut line, mut at) = (1, 0);
+    for splice in splices {
+        line += source.text[at..splice.start].matches('\n').count();
+        at = splice.start;
+        out.push(Change {
+            origin: Origin { file: source.name.clone(), document: 1, line },
+            old: source.text[splice.start..splice.end].to_owned(),
+            new: splice.text.clone(),
+        });
+    }
+}
+
 /// The splices of one document, proven: what is not renamed stays as it is.
 fn document(
     source: &Source,
@@ -130,7 +159,13 @@ fn document(
 ) -> Result<Vec<Splice>, Vec<InputError>> {
     let origin = Origin { file: source.name.clone(), document: number, line: slice.line };
     let text = slice.text(&source.text);
-    let fail = |error| vec![syntax(origin.clone(), slice, error)];
+    let fail = |error| {
+        let mut error = syntax(origin.clone(), slice, error);
+        if text.contains("{{") {
+            error.help = left_out(&source.name);
+        }
+        vec![error]
+    };
     let document = Document::parse(text).map_err(fail)?;
     let mut scan =
         Scan { document: &document, to, splices: Vec::new(), wanted: BTreeMap::new(), errors: Vec::new() };
@@ -157,6 +192,14 @@ fn document(
         return Err(vec![InputError { origin, message, ..InputError::default() }]);
     }
     Ok(splices.into_iter().map(|splice| splice.moved(slice.start)).collect())
+}
+
+/// How a template, which is no manifest, is left out.
+fn left_out(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    format!(
+        "a template is no manifest: leave it out with --exclude {name}, or its folder with --exclude FOLDER/, and rename by hand in it"
+    )
 }
 
 /// Whether a text has the same nodes, those that were to change as they should be and all others by their bytes.
@@ -202,6 +245,13 @@ impl Scan<'_, '_> {
                     _ => String::new(),
                 };
                 let keys: Vec<String> = entries.iter().map(|(key, _)| text(*key)).collect();
+                let selects = |key: &str| {
+                    let found = entries.iter().zip(&keys).find(|(_, own)| *own == key);
+                    found.is_some_and(|((_, value), _)| is_of_namespaces(&text(*value)))
+                };
+                // An item of matchExpressions, and an operation of a JSON patch.
+                let values = if selects("key") { "values" } else { "value" };
+                let is_selected = selects("key") || selects("path");
                 let is_namespace = entries.iter().zip(&keys).any(|((_, value), key)| {
                     key == "kind" && self.document.word(*value) == Some("Namespace")
                 });
@@ -214,7 +264,11 @@ impl Scan<'_, '_> {
                         continue;
                     }
                     self.node(*id, "", "");
-                    let key_of_value = if is_namespace && own == "metadata" { NAMESPACE_NAME } else { own };
+                    let key_of_value = match own.as_str() {
+                        "metadata" if is_namespace => NAMESPACE_NAME,
+                        own if is_selected && own == values => "namespace",
+                        own => own,
+                    };
                     self.node(*value, key_of_value, key);
                 }
             }
@@ -223,11 +277,17 @@ impl Scan<'_, '_> {
     }
 
     fn scalar(&mut self, id: NodeId, style: ScalarStyle, key: &str, around: &str) {
-        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            return;
-        }
         let source = self.document.source(id);
         if !source.contains(BRANDS[self.to.other().index()]) {
+            return;
+        }
+        if within::is_patch(key, around) && self.patch(id, style) {
+            return;
+        }
+        if within::is_expression(key, around) {
+            return self.expression(id);
+        }
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             return;
         }
         let Ok(text) = self.document.key_text(id) else { return };
@@ -257,7 +317,7 @@ fn renamed(text: &str, key: &str, around: &str, to: Operator) -> Option<String> 
     {
         return Some(name);
     }
-    let is_namespace = key == "namespace" || key == "kubernetes.io/metadata.name";
+    let is_namespace = matches!(key, "namespace" | "namespaces" | "matchNames" | NAMESPACE_LABEL);
     if text == to.other().namespace() && (is_namespace || (key == "name" && around == NAMESPACE_NAME)) {
         return Some(to.namespace().to_owned());
     }
@@ -265,22 +325,43 @@ fn renamed(text: &str, key: &str, around: &str, to: Operator) -> Option<String> 
     if text.contains(char::is_whitespace) || text.starts_with(['{', '[']) {
         return None;
     }
-    let mut out = Cow::Borrowed(text);
+    let found = domains(text, to);
+    (!found.is_empty()).then(|| replaced(text, &found))
+}
+
+/// Where domains of the old names stand by themselves in a text, and what each becomes; in order.
+fn domains(text: &str, to: Operator) -> Vec<(Range<usize>, &'static str)> {
+    let mut out = Vec::new();
     for pair in RENAMED_DOMAINS {
         let (old, new) = (pair[to.other().index()], pair[to.index()]);
-        let mut from = 0;
-        while let Some(at) = out[from..].find(old).map(|at| from + at) {
-            from = at + old.len();
-            if is_whole(&out[..at], &out[from..]) || is_of_group(old, &out[..at], &out[from..]) {
-                out.to_mut().replace_range(at..from, new);
-                from = at + new.len();
+        for (at, _) in text.match_indices(old) {
+            let (before, after) = (&text[..at], &text[at + old.len()..]);
+            if is_whole(before, after) || is_of_group(old, before, after) {
+                out.push((at..at + old.len(), new));
             }
         }
     }
-    match out {
-        Cow::Owned(text) => Some(text),
-        Cow::Borrowed(_) => None,
+    out.sort_by_key(|(range, _)| range.start);
+    out
+}
+
+/// A text with other words in these places, which are in order.
+fn replaced(text: &str, places: &[(Range<usize>, &'static str)]) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for (range, new) in places {
+        out += &text[at..range.start];
+        out += new;
+        at = range.end;
     }
+    out + &text[at..]
+}
+
+/// The label of namespaces with their name.
+const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// Whether a key, or the path of a JSON patch, is about the names of namespaces.
+fn is_of_namespaces(text: &str) -> bool {
+    text == NAMESPACE_LABEL || text.starts_with('/') && text.ends_with("/namespace")
 }
 
 /// Stands for `metadata` around the name of a Namespace.
@@ -308,80 +389,6 @@ fn is_of_group(name: &str, before: &str, after: &str) -> bool {
         && plural.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// What somebody must decide about the objects of a file, and what would be lost.
-fn objects_of(source: &Source, to: Operator, decide: &mut Vec<InputError>, errors: &mut Vec<InputError>) {
-    let names = match to.other() {
-        Operator::Kagenti => &KAGENTI,
-        Operator::Rossoctl => &ROSSOCTL,
-    };
-    for parsed in objects::readable(source) {
-        for object in parsed.objects() {
-            let said = Object(object.value);
-            let error = |path: &[Step], message: String, help: &str| {
-                let (line, column) = object.place(path);
-                InputError {
-                    origin: Origin { line, ..object.origin() },
-                    column,
-                    object: Some(said.reference()),
-                    message,
-                    help: help.to_owned(),
-                    ..InputError::default()
-                }
-            };
-            let keys = |keys: &[&str]| -> Vec<Step> { keys.iter().map(|key| Step::from(*key)).collect() };
-            if said.kind() == AGENT_RUNTIME && said.group() == names.group && to == Operator::Rossoctl {
-                let skills = object.value.pointer("/spec/skills").and_then(Value::as_array);
-                if skills.is_some_and(|skills| !skills.is_empty()) {
-                    errors.push(error(
-                        &keys(&["spec", "skills"]),
-                        "lists skills, which no operator of the new names reads".to_owned(),
-                        "move the list first: kubectl skills migrate",
-                    ));
-                }
-            }
-            if said.kind() == "CustomResourceDefinition" && said.str("/spec/group") == names.group {
-                decide.push(error(
-                    &keys(&["spec", "group"]),
-                    "is the definition of the other operator under a new name".to_owned(),
-                    "take the one that comes with the new operator, or print it with 'kubectl skills crd'",
-                ));
-            }
-            let is_workload = Kinds::default()
-                .find(said.kind(), said.group())
-                .is_some_and(|kind| kind != WorkloadKind::Sandbox);
-            let selector = object.value.pointer("/spec/selector");
-            if is_workload && selector.is_some_and(|selector| has_name(selector, to)) {
-                decide.push(error(
-                    &keys(&["spec", "selector"]),
-                    "selects by a label that is renamed, and a selector of a live object cannot be changed".to_owned(),
-                    "delete the live object before the new one is applied, for which its agent is away, or select by another label",
-                ));
-            }
-            if said.namespace() == to.other().namespace()
-                || said.kind() == "Namespace" && said.name() == to.other().namespace()
-            {
-                decide.push(error(
-                    &keys(&["metadata"]),
-                    format!("moves to namespace {}", to.namespace()),
-                    "the object in the old namespace stays until somebody deletes it",
-                ));
-            }
-        }
-    }
-}
-
-/// Whether a key or text in a value is renamed.
-fn has_name(value: &Value, to: Operator) -> bool {
-    match value {
-        Value::Object(map) => {
-            map.iter().any(|(key, value)| renamed(key, "", "", to).is_some() || has_name(value, to))
-        }
-        Value::Array(items) => items.iter().any(|item| has_name(item, to)),
-        Value::String(text) => renamed(text, "", "", to).is_some(),
-        _ => false,
-    }
-}
-
 /// Words in which the old name is left, comments included; our own group is no such word.
 fn words(source: &Source, text: &str, old: &str, left: &mut BTreeMap<String, Left>) {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || "._/:@~-".contains(c);
@@ -398,9 +405,13 @@ fn words(source: &Source, text: &str, old: &str, left: &mut BTreeMap<String, Lef
             if word.contains(SKILLS_GROUP) {
                 continue;
             }
-            let first = Origin { file: source.name.clone(), document: 1, line: index + 1 };
             let entry = left.entry(word.to_owned());
-            entry.or_insert_with(|| Left { word: word.to_owned(), places: 0, first }).places += 1;
+            let found = entry.or_insert_with(|| Left { word: word.to_owned(), places: 0, at: Vec::new() });
+            found.places += 1;
+            let origin = Origin { file: source.name.clone(), document: 1, line: index + 1 };
+            if found.at.len() < MOST_PLACES && found.at.last() != Some(&origin) {
+                found.at.push(origin);
+            }
         }
     }
 }

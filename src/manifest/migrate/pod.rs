@@ -61,6 +61,8 @@ pub(super) struct Found {
     pub source: Source,
     /// Index of the volume.
     pub volume: usize,
+    /// Its name in the pod.
+    pub volume_name: String,
     /// Without that of the init container that fetches it.
     pub mounts: Vec<Mount>,
     /// Whether several init containers fetch it.
@@ -150,6 +152,7 @@ fn of_volume(pod: &Value, index: usize, volume: &Value) -> Vec<Found> {
         name: name.to_owned(),
         source,
         volume: index,
+        volume_name: own.to_owned(),
         mounts: mounts.to_vec(),
         fetched_by_several: false,
         picks_keys: !list(map, "items").is_empty(),
@@ -235,6 +238,28 @@ pub(super) fn fills_another(
         let own = all.iter().find(is_its).filter(|mount| mount.writable)?;
         all.iter().any(|mount| !is_its(&mount)).then(|| (own.at(kind), name.to_owned()))
     })
+}
+
+/// Mounts of other volumes within the folders of skills, in the containers that mount these: place, skill, and path.
+pub(super) fn nested<'f>(
+    kind: WorkloadKind,
+    object: &Value,
+    found: impl Iterator<Item = &'f Found>,
+) -> Vec<(Vec<Step>, String, String)> {
+    let mut out = Vec::new();
+    let Some(pod) = pod(kind, object) else { return out };
+    for (one, mount) in found.flat_map(|one| one.mounts.iter().map(move |mount| (one, mount))) {
+        let own = format!("{}/", mount.path.trim_end_matches('/'));
+        let Some(container) = list(pod, mount.list).get(mount.container) else { continue };
+        for (index, other) in list(container, "volumeMounts").iter().enumerate() {
+            let path = text(other, "mountPath").trim_end_matches('/');
+            if path.starts_with(&own) && text(other, "name") != one.volume_name {
+                let at = Mount { index, ..mount.clone() }.at(kind);
+                out.push((at, one.name.clone(), path.to_owned()));
+            }
+        }
+    }
+    out
 }
 
 /// Takes volumes, their mounts, and the init containers that filled them out of a workload; lists that are empty then go as well.

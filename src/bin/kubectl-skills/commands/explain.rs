@@ -1,11 +1,14 @@
 //! `explain`: what a rule of `lint` finds, why, and how it is mended.
 
 use clap::Args as ClapArgs;
-use kubectl_skills::api::nearest::nearest;
+use kubectl_skills::api::nearest::{is_slip_of, nearest};
 use kubectl_skills::lint::rule;
 
 use crate::exit::{Failure, Outcome, Run};
 use crate::sink;
+
+/// Most rules that are suggested.
+const MEANT: usize = 5;
 
 /// Explain a rule of lint: what it finds, why, and how to mend it
 #[derive(Debug, ClapArgs)]
@@ -38,8 +41,11 @@ pub fn run(args: &Args) -> Run {
     let mut pages = Vec::with_capacity(args.rules.len());
     for id in &args.rules {
         let rule = rule::find(id).ok_or_else(|| {
-            let meant = nearest(id, rule::all().map(|rule| rule.id));
-            let meant = meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
+            let meant = match meant(id).as_slice() {
+                [] => String::new(),
+                [one] => format!(" (did you mean {one}?)"),
+                [first @ .., last] => format!(" (did you mean {} or {last}?)", first.join(", ")),
+            };
             Failure::Usage(format!(
                 "explain {id}: there is no such rule{meant}; 'lint --list-rules' lists them"
             ))
@@ -48,4 +54,31 @@ pub fn run(args: &Args) -> Run {
     }
     sink::text(&pages.join("\n"))?;
     Ok(Outcome::Done)
+}
+
+/// Rules that may be meant: of whose name the word is a part or a misspelling, else those whose page speaks of it, as of a field
+/// or a quirk, else the one with the nearest name.
+fn meant(word: &str) -> Vec<&'static str> {
+    let lower = word.to_lowercase().replace('_', "-");
+    let ids = |is_meant: &dyn Fn(&rule::Rule) -> bool| -> Vec<&'static str> {
+        rule::all().filter(|rule| is_meant(rule)).map(|rule| rule.id).take(MEANT).collect()
+    };
+    if lower.len() < 2 {
+        return Vec::new();
+    }
+    let slips = ids(&|rule| is_slip_of(&lower, rule.id));
+    let parts = ids(&|rule| rule.id.contains(&lower) || (rule.id.len() > 3 && lower.contains(rule.id)));
+    let named: Vec<&str> =
+        slips.iter().copied().chain(parts.into_iter().filter(|id| !slips.contains(id))).take(MEANT).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let speaks = ids(&|rule| {
+        rule.page().to_lowercase().replace('_', "-").split(|c: char| !is_of_word(c)).any(|own| own == lower)
+    });
+    if !speaks.is_empty() {
+        return speaks;
+    }
+    nearest(word, rule::all().map(|rule| rule.id)).into_iter().collect()
 }

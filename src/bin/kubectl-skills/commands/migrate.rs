@@ -93,10 +93,16 @@ pub fn run(args: &Args) -> Run {
         return config_maps::run(args);
     }
     args.images.refuse()?;
-    let inputs = args.input.read()?;
+    let inputs = args.input.read_beside_kustomizations()?;
     let stream = Stream::read(&inputs.sources, args.namespace())?;
     near_misses(&stream);
-    let migrated = migrate(&stream, args.to())?;
+    let migrated = migrate(&stream, args.to(), &inputs.kustomize)?;
+    for one in &migrated.decide {
+        notes::warning(&format!("to decide: {one}"));
+    }
+    for one in &migrated.remarks {
+        notes::warning(&one.to_string());
+    }
     for (from, to, count) in &migrated.moved {
         args.line(&format!("{} of {from} moved to {to}", counted(*count, "skill")))?;
     }
@@ -108,9 +114,22 @@ pub fn run(args: &Args) -> Run {
     let skills: usize = migrated.moved.iter().map(|(_, _, count)| count).sum();
     notes::summary(&match migrated.moved.len() {
         0 => "no list of skills to move".to_owned(),
-        lists => format!("{} with {} moved", counted(lists, "list"), counted(skills, "skill")),
+        lists => format!(
+            "{} with {} moved{}",
+            counted(lists, "list"),
+            counted(skills, "skill"),
+            to_decide(migrated.decide.len())
+        ),
     });
     Ok(Outcome::Done)
+}
+
+/// The end of a summary: what is left to people, without which the result is not whole.
+fn to_decide(places: usize) -> String {
+    match places {
+        0 => String::new(),
+        places => format!("; not done: {} to decide", counted(places, "place")),
+    }
 }
 
 /// Says which names go with their documents: an AgentRuntime has its own, and the way back takes that.

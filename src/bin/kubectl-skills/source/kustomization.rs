@@ -3,11 +3,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use kubectl_skills::manifest::kustomization::NAMES;
 use kubectl_skills::yaml::{self, Document};
 use serde_json::Value;
 
-/// Names of the file, as kustomize knows them.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Fields that list manifests, or say what the file is: with these alone a build gives the manifests as they are.
+const LISTS: [&str; 6] = ["apiVersion", "kind", "metadata", "resources", "bases", "sortOptions"];
 
 /// Whether a file is a kustomization, by its name.
 pub(super) fn is_named_so(path: &Path) -> bool {
@@ -38,6 +39,8 @@ pub(super) struct Kustomization {
     pub resources: Vec<PathBuf>,
     /// Patches and the like.
     pub others: Vec<PathBuf>,
+    /// Whether a build gives anything but these manifests as they are.
+    pub changes: bool,
 }
 
 impl Kustomization {
@@ -49,6 +52,8 @@ impl Kustomization {
             .and_then(|slice| Document::parse(slice.text(&text)).ok()?.to_value().ok())
             .unwrap_or_default();
         let mut out = Self::default();
+        out.changes =
+            value.as_object().is_none_or(|map| map.keys().any(|key| !LISTS.contains(&key.as_str())));
         for field in ["resources", "bases"] {
             paths(value.get(field), folder, &mut out.resources);
         }
@@ -57,6 +62,15 @@ impl Kustomization {
         }
         out
     }
+}
+
+/// The kustomization of a folder and the files that it names; nothing if there is none.
+pub(super) fn around(folder: &Path) -> Vec<PathBuf> {
+    let Some(file) = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()) else {
+        return Vec::new();
+    };
+    let others = Kustomization::read(folder, &file).others;
+    [file].into_iter().chain(others.into_iter().filter(|path| path.is_file())).collect()
 }
 
 /// Manifests on this machine that a kustomization is built of, and its bases are, in their order.
@@ -160,8 +174,14 @@ replacements: [{path: replacement.yaml}]
             "replacement.yaml",
         ]);
         others.sort();
-        assert_eq!(found, Kustomization { resources: at(&["../base", "deployment.yaml"]), others });
+        assert_eq!(
+            found,
+            Kustomization { resources: at(&["../base", "deployment.yaml"]), others, changes: true }
+        );
         std::fs::write(&file, "{{ broken").unwrap();
-        assert_eq!(Kustomization::read(folder.path(), &file), Kustomization::default());
+        assert_eq!(
+            Kustomization::read(folder.path(), &file),
+            Kustomization { changes: true, ..Kustomization::default() }
+        );
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Skipped {
     pub kustomizations: Vec<PathBuf>,
     /// Files that a kustomization lists as patches, values or configuration, and the kustomizations themselves.
     pub kustomize_files: Vec<PathBuf>,
+    /// Whether one of the kustomizations does more than to list manifests.
+    pub changes: bool,
     /// JSON with comments.
     pub json_with_comments: Vec<PathBuf>,
     /// Pipes, sockets, devices, and links that lead nowhere.
@@ -32,12 +34,12 @@ impl Skipped {
     }
 
     /// A note for each kind that was met.
-    pub(super) fn tell(&self, with_kustomizations: bool) {
-        self.lines(with_kustomizations).iter().for_each(|line| notes::note(line));
+    pub(super) fn tell(&self, with_kustomizations: bool, beside: bool) {
+        self.lines(with_kustomizations, beside).iter().for_each(|line| notes::note(line));
     }
 
-    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself.
-    pub(super) fn lines(&self, with_kustomizations: bool) -> Vec<String> {
+    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself; `beside`: at their patches, too.
+    pub(super) fn lines(&self, with_kustomizations: bool, beside: bool) -> Vec<String> {
         let mut out = Vec::new();
         if let Some(first) = self.charts.first() {
             out.push(format!(
@@ -47,13 +49,17 @@ impl Skipped {
                 first.display()
             ));
         }
-        if with_kustomizations {
+        if beside {
+            // Nothing of kustomize was skipped.
+        } else if with_kustomizations {
             let is_other = |path: &&PathBuf| !is_named_so(path);
             let others: Vec<PathBuf> = self.kustomize_files.iter().filter(is_other).cloned().collect();
             if !others.is_empty() {
                 out.push(format!("skipped files that kustomize reads, such as patches: {}", names(&others)));
             }
-        } else if let Some(first) = self.kustomizations.first() {
+        } else if let Some(first) = self.kustomizations.first()
+            && self.changes
+        {
             out.push(format!(
                 "skipped files that kustomize reads, such as patches: {}; render what it makes: -k {}",
                 names(&self.kustomize_files),

@@ -68,7 +68,11 @@ impl Walk {
     /// The error about a folder in which there is no manifest.
     pub(super) fn nothing_in(&self, folder: &Path) -> InputError {
         if !self.skipped.is_empty() {
-            return defect(folder, "no manifest in this folder", &self.skipped.lines(false).join("; "));
+            return defect(
+                folder,
+                "no manifest in this folder",
+                &self.skipped.lines(false, false).join("; "),
+            );
         }
         let deeper = if self.recursive { "" } else { ", or -R to look into folders in it" };
         let excluded = if self.excluded { ", or a narrower --exclude" } else { "" };
@@ -123,14 +127,12 @@ impl Walk {
                     (false, _) => {}
                 }
             } else if kustomization::is_named_so(&path) {
-                self.kustomizations.push(Kustomization::read(folder, &path));
+                let kustomization = Kustomization::read(folder, &path);
+                self.skipped.changes |= kustomization.changes;
+                self.kustomizations.push(kustomization);
                 self.skipped.kustomizations.push(folder.to_owned());
                 self.skipped.kustomize_files.push(path);
-            } else if path
-                .extension()
-                .and_then(|ending| ending.to_str())
-                .is_some_and(|e| ENDINGS.contains(&e))
-            {
+            } else if is_manifest(&path) {
                 self.file(path);
             }
         }
@@ -148,6 +150,11 @@ impl Walk {
             self.files.push(path);
         }
     }
+}
+
+/// Whether a file may hold manifests, by its ending.
+pub(super) fn is_manifest(path: &Path) -> bool {
+    path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 /// The chart whose templates a folder is, or holds some of.

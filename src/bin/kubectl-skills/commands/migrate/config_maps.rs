@@ -1,5 +1,6 @@
 //! `migrate --from ConfigMap`: which image each ConfigMap is, from flags and a file; what moves is the library's.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -53,7 +54,7 @@ impl ImageArgs {
     }
 
     fn choices(&self) -> Result<Choices, Failure> {
-        let mut pairs = self.image.clone();
+        let mut pairs = Vec::new();
         if let Some(path) = &self.images {
             let lines = read_text(path)?;
             let mut errors = Vec::new();
@@ -63,7 +64,9 @@ impl ImageArgs {
                     continue;
                 }
                 match pair(line) {
-                    Ok(pair) => pairs.push(pair),
+                    Ok((name, image)) => {
+                        pairs.push((name, Choice::Image(image), format!("{}:{}", path.display(), index + 1)));
+                    }
                     Err(why) => {
                         let mut error = refused(format!("{line:?} is no pair: {why}"), "");
                         error.origin =
@@ -76,17 +79,29 @@ impl ImageArgs {
                 return Err(Failure::Input(errors));
             }
         }
-        let images = pairs.into_iter().map(|(name, image)| (name, Choice::Image(image)));
-        let kept = self.keep.iter().map(|name| (name.clone(), Choice::Keep));
+        let own = self
+            .image
+            .iter()
+            .cloned()
+            .map(|(name, image)| (name, Choice::Image(image), "--image".to_owned()));
+        let kept = self.keep.iter().map(|name| (name.clone(), Choice::Keep, "--keep".to_owned()));
         let mut out = Choices::new();
-        for (name, choice) in images.chain(kept) {
-            if let Some(other) = out.insert(name.clone(), choice.clone())
-                && other != choice
-            {
+        let mut by: BTreeMap<String, String> = BTreeMap::new();
+        for (name, choice, whence) in own.chain(pairs).chain(kept) {
+            let said = |choice: &Choice| match choice {
+                Choice::Image(image) => format!("is {image}"),
+                Choice::Keep => "stays".to_owned(),
+            };
+            if let Some(other) = out.get(&name).filter(|other| **other != choice) {
+                let first = by.get(&name).map_or("", String::as_str);
                 return Err(Failure::Usage(format!(
-                    "ConfigMap {name} is given twice, and not the same: decide for one"
+                    "ConfigMap {name} {} by {first} and {} by {whence}: take one of them out",
+                    said(other),
+                    said(&choice)
                 )));
             }
+            out.insert(name.clone(), choice);
+            by.entry(name).or_insert(whence);
         }
         Ok(out)
     }
@@ -96,9 +111,12 @@ impl ImageArgs {
 pub(super) fn run(args: &Args) -> Run {
     let choices = args.images.choices()?;
     let kinds = args.images.kinds.resolve()?;
-    let inputs = args.input.read()?;
+    let inputs = args.input.read_beside_kustomizations()?;
     let stream = Stream::read_all(&inputs.sources, args.namespace(), kinds)?;
-    let moved = to_images(&stream, args.namespace(), kinds, args.to(), &choices)?;
+    let moved = to_images(&stream, args.namespace(), kinds, args.to(), &choices, &inputs.kustomize)?;
+    for one in &moved.decide {
+        notes::warning(&format!("to decide: {one}"));
+    }
     for remark in &moved.remarks {
         notes::warning(&remark.to_string());
     }
@@ -118,9 +136,10 @@ pub(super) fn run(args: &Args) -> Run {
     notes::summary(&match moved.moves.len() {
         0 => "no ConfigMap to move".to_owned(),
         skills => format!(
-            "{} of {} {what} from ConfigMaps to images; the ConfigMaps stay",
+            "{} of {} {what} from ConfigMaps to images; the ConfigMaps stay{}",
             counted(skills, "skill"),
-            counted(workloads.len(), "workload")
+            counted(workloads.len(), "workload"),
+            super::to_decide(moved.decide.len())
         ),
     });
     Ok(crate::exit::Outcome::Done)

@@ -1,7 +1,7 @@
 //! `migrate --names`: files in, the same with the names of another operator out; what is left to people is said.
 
 use clap::ValueEnum;
-use kubectl_skills::manifest::migrate::names::{Left, Operator, rename};
+use kubectl_skills::manifest::migrate::names::{Change, Left, MOST_PLACES, Operator, rename};
 use kubectl_skills::manifest::summary::counted;
 
 use super::Args;
@@ -31,20 +31,20 @@ pub(super) fn run(args: &Args, names: Names) -> Run {
     for one in &renamed.decide {
         notes::warning(&one.to_string());
     }
-    for Left { word, places, first } in renamed.left.iter().take(LISTED) {
-        notes::note(&printable::line(&format!("{first}: {word} stays, in {}", counted(*places, "place"))));
+    for left in renamed.left.iter().take(LISTED) {
+        notes::note(&printable::line(&stays(left)));
     }
     if let Some(more) = renamed.left.len().checked_sub(LISTED).filter(|more| *more > 0) {
         notes::note(&format!("{} more stay", counted(more, "word")));
     }
     let files = (0..inputs.sources.len()).filter(|index| renamed.edited.is_changed(*index));
     let files: Vec<usize> = files.collect();
-    for index in &files {
-        args.line(&format!("{}: names of {}", inputs.sources[*index].name, to.name()))?;
+    for Change { origin, old, new } in &renamed.changes {
+        args.line(&format!("{origin}: {old} becomes {new}"))?;
     }
     args.put(&inputs, &renamed.edited)?;
     let what = if args.dry_run { "would be written" } else { "written" };
-    notes::summary(&match renamed.places {
+    notes::summary(&match renamed.changes.len() {
         0 => "no name to change".to_owned(),
         places => format!(
             "{} of {} {what} in {}, {} to decide, {} left",
@@ -56,4 +56,19 @@ pub(super) fn run(args: &Args, names: Names) -> Run {
         ),
     });
     Ok(Outcome::Done)
+}
+
+/// A word that stays, with its places.
+fn stays(left: &Left) -> String {
+    let Left { word, places, at } = left;
+    let [first, more @ ..] = at.as_slice() else { return String::new() };
+    let mut out = format!("{first}: {word} stays, in {}", counted(*places, "place"));
+    if !more.is_empty() {
+        let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+        out += &format!("; also {}", more.join(", "));
+    }
+    if at.len() == MOST_PLACES && *places > MOST_PLACES {
+        out += ", and more";
+    }
+    out
 }

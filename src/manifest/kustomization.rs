@@ -1,0 +1,340 @@
+//! What a kustomization says, read and not built: its patches, each with its place and what it is about, and the ConfigMaps that
+//! it makes. Building is left to kustomize; which files there are, to the binary.
+
+use serde_json::Value;
+
+use crate::api::error::InputError;
+use crate::api::object::Origin;
+use crate::manifest::objects::{self, Object, Parsed};
+use crate::manifest::stream::Source;
+use crate::yaml::{Step, path};
+
+/// Names of the file, as kustomize knows them.
+pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Fields with patches.
+const PATCHES: [&str; 3] = ["patches", "patchesJson6902", "patchesStrategicMerge"];
+
+/// Whether a document of a file of this name is a kustomization or a Component.
+pub fn is_kustomization(file: &str, value: &Value) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    NAMES.contains(&name)
+        || value
+            .get("apiVersion")
+            .and_then(Value::as_str)
+            .is_some_and(|version| version.starts_with("kustomize.config.k8s.io/"))
+}
+
+/// What a patch is about: kind and name as they are written; `None` where nothing is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The kind.
+    pub kind: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+}
+
+impl Target {
+    fn of(value: &Value, name: &str) -> Self {
+        let text = |pointer: &str| {
+            let found = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+            found.map(str::to_owned)
+        };
+        Self { kind: text("/kind"), name: text(name) }
+    }
+
+    /// Whether it may be about an object. Kind and name of a target are patterns, and a name may have got a prefix or suffix.
+    pub fn may_be(&self, kind: &str, name: &str) -> bool {
+        let is_pattern = |text: &str| text.contains(|c: char| "\\*+?()|[]{}^$".contains(c));
+        self.kind.as_deref().is_none_or(|own| own == kind || is_pattern(own))
+            && self.name.as_deref().is_none_or(|own| own.contains(name) || is_pattern(own))
+    }
+}
+
+/// A patch.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// Of its file.
+    pub origin: Origin,
+    /// Its place there, as `patches[0].patch`; empty for a file of its own.
+    pub field: String,
+    /// What it is about. Several kustomizations may use one file.
+    pub targets: Vec<Target>,
+    /// What it says: an object in part, or the operations of a JSON patch.
+    pub value: Value,
+    /// Line and column of each of its places in the file.
+    places: Places,
+}
+
+#[derive(Debug, Clone)]
+struct Places {
+    /// The text that it was read from, and the number of its document.
+    source: Source,
+    document: usize,
+    /// What comes before its first line in the file.
+    lines_before: usize,
+    /// The place of all of it, where its lines are not those of the file.
+    at: Option<(usize, usize)>,
+}
+
+impl Patch {
+    /// An error about one of its places.
+    pub fn error(&self, at: &[Step], message: String, help: String) -> InputError {
+        let (line, column) = self.places.at.unwrap_or_else(|| {
+            let parsed = objects::readable(&self.places.source);
+            let whole = parsed.iter().find(|one| one.number() == self.places.document);
+            let (line, column) = whole.map_or((1, 1), |one| one.place_at(at));
+            // Within a text the column counts from its own margin.
+            (line + self.places.lines_before, if self.field.is_empty() { column } else { 0 })
+        });
+        let within = path::display(at).to_string();
+        let field = match (self.field.as_str(), at) {
+            (own, []) => own.to_owned(),
+            ("", _) => within,
+            (own, _) => format!("{own}: {within}"),
+        };
+        InputError {
+            origin: Origin { line, ..self.origin.clone() },
+            column,
+            field,
+            message,
+            help,
+            ..InputError::default()
+        }
+    }
+}
+
+/// A ConfigMap that a kustomization makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Its name in the files.
+    pub name: String,
+    /// Whether it is a skill, by its label or by a file SKILL.md.
+    pub is_skill: bool,
+    /// Where it is made.
+    pub origin: Origin,
+}
+
+/// The kustomizations of files, and the files that they name.
+pub struct Kustomizations<'s> {
+    sources: &'s [Source],
+    parsed: Vec<(usize, Vec<Parsed<'s>>)>,
+}
+
+impl<'s> Kustomizations<'s> {
+    /// Reads them. A document that cannot be read says nothing; kustomize refuses it.
+    pub fn read(sources: &'s [Source]) -> Self {
+        let parsed = sources.iter().enumerate().map(|(index, source)| (index, objects::readable(source)));
+        Self { sources, parsed: parsed.collect() }
+    }
+
+    /// Each document of a kustomization, with its file.
+    pub fn each(&self) -> impl Iterator<Item = (&'s Source, Object<'_>)> {
+        self.parsed.iter().flat_map(|(index, parsed)| {
+            let source = &self.sources[*index];
+            parsed
+                .iter()
+                .flat_map(Parsed::objects)
+                .filter(move |object| is_kustomization(&source.name, object.value))
+                .map(move |object| (source, object))
+        })
+    }
+
+    /// The texts of a field with paths of files, and their places; those that name this file.
+    pub fn naming(&self, field: &str, file: &str) -> Vec<InputError> {
+        let mut out = Vec::new();
+        for (source, object) in self.each() {
+            for (index, item) in list(object.value, field).iter().enumerate() {
+                if item.as_str().is_some_and(|path| beside(&source.name, path) == beside("", file)) {
+                    let at = [Step::from(field), index.into()];
+                    let (line, column) = object.place(&at);
+                    out.push(InputError {
+                        origin: Origin { line, ..object.origin() },
+                        column,
+                        field: path::display(&at).to_string(),
+                        ..InputError::default()
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    /// All patches: those that stand in a kustomization, and those in the files that one names.
+    pub fn patches(&self) -> Vec<Patch> {
+        let mut out = Vec::new();
+        let mut files: Vec<(String, Option<Target>)> = Vec::new();
+        for (source, object) in self.each() {
+            for field in PATCHES {
+                for (index, item) in list(object.value, field).iter().enumerate() {
+                    let mut at = vec![Step::from(field), index.into()];
+                    let target = item.get("target").map(|target| Target::of(target, "/name"));
+                    if let Some(path) = item.get("path").and_then(Value::as_str) {
+                        files.push((beside(&source.name, path), target.clone()));
+                    }
+                    let text = match item {
+                        Value::String(text) if text.contains('\n') || text.contains('{') => text,
+                        Value::String(path) => {
+                            files.push((beside(&source.name, path), None));
+                            continue;
+                        }
+                        _ => match item.get("patch").and_then(Value::as_str) {
+                            Some(text) => {
+                                at.push("patch".into());
+                                text
+                            }
+                            None => continue,
+                        },
+                    };
+                    out.extend(inline(source, &object, &at, text, target.as_ref()));
+                }
+            }
+        }
+        for (index, parsed) in &self.parsed {
+            let source = &self.sources[*index];
+            let own = beside("", &source.name);
+            let named: Vec<&Option<Target>> =
+                files.iter().filter(|(file, _)| *file == own).map(|(_, target)| target).collect();
+            if named.is_empty() {
+                continue;
+            }
+            for one in parsed {
+                let origin = Origin { file: source.name.clone(), document: one.number(), line: 1 };
+                let targets = named.iter().map(|target| target_of(target.as_ref(), one.value())).collect();
+                let places =
+                    Places { source: source.clone(), document: one.number(), lines_before: 0, at: None };
+                out.push(Patch { origin, field: String::new(), targets, value: one.value().clone(), places });
+            }
+        }
+        out
+    }
+
+    /// The ConfigMaps that they make.
+    pub fn generated(&self) -> Vec<Generated> {
+        let mut out = Vec::new();
+        for (_, object) in self.each() {
+            let all = object.value.pointer("/generatorOptions/labels");
+            for (index, item) in list(object.value, "configMapGenerator").iter().enumerate() {
+                let Some(name) = item.get("name").and_then(Value::as_str) else { continue };
+                let files = list(item, "files").iter().filter_map(Value::as_str);
+                let is_skill = [all, item.pointer("/options/labels")].into_iter().flatten().any(is_labelled)
+                    || files.into_iter().any(|file| file.rsplit(['/', '=']).any(|part| part == "SKILL.md"));
+                let (line, _) = object.place(&["configMapGenerator".into(), index.into()]);
+                let origin = Origin { line, ..object.origin() };
+                out.push(Generated { name: name.to_owned(), is_skill, origin });
+            }
+        }
+        out
+    }
+
+    /// Whether any of the files teaches kustomize a field of a kind, as `configurations` do.
+    pub fn configures(&self, kind: &str) -> bool {
+        let of = |value: &Value, field| {
+            list(value, field).iter().any(|one| one.get("kind").and_then(Value::as_str) == Some(kind))
+        };
+        let values = self.parsed.iter().flat_map(|(_, parsed)| parsed).map(Parsed::value);
+        values.into_iter().any(|value| of(value, "namePrefix") || of(value, "nameSuffix"))
+    }
+}
+
+fn is_labelled(labels: &Value) -> bool {
+    let mut labels = labels.as_object().into_iter().flatten();
+    labels.any(|(key, value)| key.ends_with(".io/type") && value.as_str() == Some("skill"))
+}
+
+/// A target, or else what an object in part names; nothing for the operations of a JSON patch.
+fn target_of(target: Option<&Target>, value: &Value) -> Target {
+    target.cloned().unwrap_or_else(|| Target::of(value, "/metadata/name"))
+}
+
+/// The patches of a text within a kustomization.
+fn inline(
+    source: &Source,
+    object: &Object<'_>,
+    at: &[Step],
+    text: &str,
+    target: Option<&Target>,
+) -> Vec<Patch> {
+    let own = Source { name: source.name.clone(), text: text.to_owned() };
+    let (line, column) = object.place(at);
+    // A block scalar has its first line after the one in which it begins.
+    let is_block = source.text.lines().nth(line - 1).is_some_and(|line| {
+        let from = line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at);
+        line[from..].starts_with('|')
+    });
+    let mut out = Vec::new();
+    for one in &objects::readable(&own) {
+        out.push(Patch {
+            origin: object.origin(),
+            field: path::display(at).to_string(),
+            targets: vec![target_of(target, one.value())],
+            value: one.value().clone(),
+            places: Places {
+                source: own.clone(),
+                document: one.number(),
+                lines_before: line,
+                at: (!is_block).then_some((line, column)),
+            },
+        });
+    }
+    out
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A path that stands in a file, from where the path of the file counts, without `.` and `a/..`.
+fn beside(file: &str, path: &str) -> String {
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let root = if path.starts_with('/') || (folder.is_empty() && file.starts_with('/')) { "/" } else { "" };
+    let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
+    let root = if folder.starts_with('/') { "/" } else { root };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("{root}{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_count_from_their_file() {
+        for (file, path, expected) in [
+            ("./o/prod/kustomization.yaml", "../../base/a.yaml", "base/a.yaml"),
+            ("kustomization.yaml", "./a.yaml", "a.yaml"),
+            ("", "./a/b.yaml", "a/b.yaml"),
+            ("/r/o/kustomization.yaml", "../a.yaml", "/r/a.yaml"),
+            ("../o/kustomization.yaml", "../a.yaml", "../a.yaml"),
+            ("", "/r/a.yaml", "/r/a.yaml"),
+        ] {
+            assert_eq!(beside(file, path), expected, "{file} {path}");
+        }
+    }
+
+    #[test]
+    fn a_patch_is_about_what_its_target_says() {
+        let of = |kind: Option<&str>, name: Option<&str>| Target {
+            kind: kind.map(str::to_owned),
+            name: name.map(str::to_owned),
+        };
+        for (target, expected) in [
+            (of(None, None), true),
+            (of(Some("Deployment"), Some("clerk")), true),
+            (of(Some("Deployment"), Some("st-clerk")), true),
+            (of(Some("Deployment|StatefulSet"), Some(".*")), true),
+            (of(Some("Service"), Some("clerk")), false),
+            (of(Some("Deployment"), Some("other")), false),
+        ] {
+            assert_eq!(target.may_be("Deployment", "clerk"), expected, "{target:?}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! What stands beside the manifests and speaks of what moves: patches of kustomizations and other objects in, each place with what
+//! to do about it out. None of it is edited: what a patch should be then is somebody's decision.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::api::error::InputError;
+use crate::api::names::SKILL_BINDING;
+use crate::api::object::{ObjectRef, Origin};
+use crate::manifest::kustomization::{Kustomizations, Patch};
+use crate::manifest::render::Edited;
+use crate::manifest::stream::Source;
+use crate::validate::preflight::normalized;
+use crate::yaml::{Step, path};
+
+/// Lists of a pod that a move shortens.
+const LISTS: [&str; 2] = ["volumes", "volumeMounts"];
+/// Where a container reads a ConfigMap as its environment.
+const ENVIRONMENT: [&str; 2] = ["configMapKeyRef", "configMapRef"];
+
+/// What has left a workload.
+#[derive(Debug, Clone)]
+pub(super) struct Gone {
+    pub workload: ObjectRef,
+    /// Names of the volumes.
+    pub volumes: BTreeSet<String>,
+    /// The ConfigMaps.
+    pub maps: BTreeSet<String>,
+    /// The paths at which they were mounted.
+    pub paths: BTreeSet<String>,
+    /// Whether init containers have gone.
+    pub fetched: bool,
+}
+
+/// What happens to a list of skills.
+#[derive(Debug, Clone)]
+pub(super) enum OfList {
+    /// It is in another object now.
+    Gone { to: ObjectRef, with_its_document: bool },
+    /// It has more skills now.
+    Longer,
+}
+
+/// A place in a value that speaks of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mention {
+    pub path: Vec<Step>,
+    /// What it says.
+    pub said: String,
+    /// Whether it only reads a ConfigMap, which stays.
+    pub reads: bool,
+}
+
+impl Gone {
+    /// Places in a value that speak of it. `key`: of the list that the value is an item of, where it is one.
+    pub(super) fn mentions(&self, value: &Value, key: &str) -> Vec<Mention> {
+        let mut out = Vec::new();
+        self.walk(value, key, &mut Vec::new(), &mut out);
+        out
+    }
+
+    fn walk(&self, value: &Value, key: &str, at: &mut Vec<Step>, out: &mut Vec<Mention>) {
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    at.push(index.into());
+                    self.walk(item, key, at, out);
+                    at.pop();
+                }
+            }
+            Value::Object(map) => {
+                let said = self.item(value, key);
+                if let Some((said, reads)) = said {
+                    return out.push(Mention { path: at.clone(), said, reads });
+                }
+                for (own, inner) in map {
+                    at.push(own.as_str().into());
+                    self.walk(inner, own, at, out);
+                    at.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn item(&self, value: &Value, key: &str) -> Option<(String, bool)> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let name = text("name");
+        if LISTS.contains(&key) && self.volumes.contains(name) {
+            return Some((format!("states volume {name}, which is gone"), false));
+        }
+        if key == "volumeMounts" && self.paths.contains(normalized(text("mountPath")).as_ref() as &str) {
+            return Some((format!("mounts something at {}, where a skill is", text("mountPath")), false));
+        }
+        if self.fetched && key == "initContainers" && name.starts_with("fetch-skill-") {
+            return Some((format!("states init container {name}, which is gone"), false));
+        }
+        if key == "configMap" && self.maps.contains(name) {
+            return Some((format!("mounts ConfigMap {name}"), false));
+        }
+        let reads = ENVIRONMENT.contains(&key) && self.maps.contains(name);
+        reads.then(|| (format!("reads ConfigMap {name} as environment"), true))
+    }
+
+    /// What a patch says of it.
+    fn of_patch(&self, patch: &Patch) -> Vec<InputError> {
+        let is_about = patch.targets.iter().any(|one| one.may_be(&self.workload.kind, &self.workload.name));
+        if !is_about {
+            return Vec::new();
+        }
+        let decide = |path: &[Step], said: &str, reads: bool| {
+            let help = if reads {
+                "keep the ConfigMap as long as it is read".to_owned()
+            } else {
+                format!("take it out of the patch: the skills of {} are in a list now", self.workload)
+            };
+            patch.error(path, format!("the patch {said}"), help)
+        };
+        let Some(operations) = patch.value.as_array() else {
+            let found = self.mentions(&patch.value, "");
+            return found.iter().map(|one| decide(&one.path, &one.said, one.reads)).collect();
+        };
+        let mut out = Vec::new();
+        for (index, operation) in operations.iter().enumerate() {
+            let steps = |key: &str| -> Vec<String> {
+                let path = operation.get(key).and_then(Value::as_str).unwrap_or_default();
+                path.split('/').map(str::to_owned).collect()
+            };
+            let is_list =
+                |step: &String| LISTS.contains(&step.as_str()) || (self.fetched && step == "initContainers");
+            let listed = [steps("path"), steps("from")].concat().into_iter().find(is_list);
+            let at = [Step::from(index)];
+            if let Some(list) = listed {
+                let message = format!("counts in or replaces {list}, in which something is gone");
+                out.push(patch.error(
+                    &at,
+                    format!("the patch {message}"),
+                    format!("see whether it still means the same in {}: an index is another one, and a list that is empty is not there", self.workload),
+                ));
+                continue;
+            }
+            let path = steps("path");
+            let key = path.iter().rev().find(|step| *step != "-" && step.parse::<usize>().is_err());
+            let value = operation.get("value").unwrap_or(&Value::Null);
+            for one in self.mentions(value, key.map_or("", String::as_str)) {
+                let at: Vec<Step> =
+                    [index.into(), "value".into()].into_iter().chain(one.path.iter().cloned()).collect();
+                out.push(decide(&at, &one.said, one.reads));
+            }
+        }
+        out
+    }
+}
+
+/// What patches say of volumes and mounts that are gone.
+pub(super) fn of_workloads(files: &Kustomizations<'_>, gone: &[Gone]) -> Vec<InputError> {
+    let patches = files.patches();
+    let mut out: Vec<InputError> = Vec::new();
+    for found in gone.iter().flat_map(|one| patches.iter().flat_map(|patch| one.of_patch(patch))) {
+        // One place may speak of the workloads of several.
+        let is_same = |other: &InputError| other.origin == found.origin && other.field == found.field;
+        if !out.iter().any(is_same) {
+            out.push(found);
+        }
+    }
+    out
+}
+
+/// What patches and replacements say of lists that move.
+pub(super) fn of_lists(files: &Kustomizations<'_>, lists: &[(ObjectRef, OfList)]) -> Vec<InputError> {
+    let patches = files.patches();
+    let mut out = Vec::new();
+    for (list, what) in lists {
+        for patch in &patches {
+            if !patch.targets.iter().any(|one| one.may_be(&list.kind, &list.name)) {
+                continue;
+            }
+            let places = match patch.value.as_array() {
+                None => of_object(&patch.value, what),
+                Some(operations) => of_operations(operations, what),
+            };
+            for path in places {
+                let (message, help) = match what {
+                    OfList::Gone { to, with_its_document: true } => (
+                        format!("the patch is about {list}, which is gone"),
+                        format!(
+                            "write it for {to}, or take it out: kustomize stops at a patch that matches nothing"
+                        ),
+                    ),
+                    OfList::Gone { to, .. } => (
+                        format!("the patch states a list of {list}, which is in {to} now"),
+                        format!("write it for {to}, or the skills are in two lists"),
+                    ),
+                    OfList::Longer => (
+                        format!("the patch replaces the list of {list}, into which skills have moved"),
+                        "add them in the patch as well: lists of custom resources are replaced as a whole"
+                            .to_owned(),
+                    ),
+                };
+                out.push(patch.error(&path, message, help));
+            }
+        }
+        out.extend(of_replacements(files, list));
+    }
+    out
+}
+
+/// The places of an object in part that are about its list.
+fn of_object(value: &Value, what: &OfList) -> Vec<Vec<Step>> {
+    if let OfList::Gone { with_its_document: true, .. } = what {
+        return vec![Vec::new()];
+    }
+    let is_stated = value.pointer("/spec/skills").is_some();
+    if is_stated { vec![vec!["spec".into(), "skills".into()]] } else { Vec::new() }
+}
+
+/// The operations of a JSON patch that are about the list.
+fn of_operations(operations: &[Value], what: &OfList) -> Vec<Vec<Step>> {
+    let mut out = Vec::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let path = |key: &str| operation.get(key).and_then(Value::as_str).unwrap_or_default();
+        let is_meant = match what {
+            OfList::Gone { with_its_document: true, .. } => true,
+            // What is added to it, or changed in it by its index, still means the same.
+            OfList::Longer => path("path") == "/spec/skills",
+            OfList::Gone { .. } => ["path", "from"]
+                .iter()
+                .any(|key| path(key).starts_with("/spec/skills") || path(key) == "/spec"),
+        };
+        if is_meant {
+            out.push(vec![index.into()]);
+        }
+    }
+    out
+}
+
+/// The replacements that write into or read a list.
+fn of_replacements(files: &Kustomizations<'_>, list: &ObjectRef) -> Vec<InputError> {
+    let mut out = Vec::new();
+    for (_, object) in files.each() {
+        let all = object.value.get("replacements").and_then(Value::as_array).into_iter().flatten();
+        for (index, one) in all.enumerate() {
+            let text = one.to_string();
+            if text.contains("spec.skills") && text.contains(&format!("\"{}\"", list.kind)) {
+                let at = [Step::from("replacements"), index.into()];
+                let (line, column) = object.place(&at);
+                out.push(InputError {
+                    origin: Origin { line, ..object.origin() },
+                    column,
+                    field: path::display(&at).to_string(),
+                    message: format!("the replacement is about skills of a list that changes, as {list}"),
+                    help: "see whether it still means the same".to_owned(),
+                    ..InputError::default()
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Prefixes and suffixes of kustomizations, for SkillBindings that are new: kustomize does not know that they name a workload.
+pub(super) fn of_names(files: &Kustomizations<'_>) -> Vec<InputError> {
+    if files.configures(SKILL_BINDING) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for (_, object) in files.each() {
+        for field in ["namePrefix", "nameSuffix"] {
+            let is_set = object.value.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+            if is_set {
+                let at = [Step::from(field)];
+                let (line, column) = object.place(&at);
+                out.push(InputError {
+                    origin: Origin { line, ..object.origin() },
+                    column,
+                    field: field.to_owned(),
+                    message: format!(
+                        "renames workloads, and kustomize does not change spec.targetRef.name of a {SKILL_BINDING}"
+                    ),
+                    help: "name docs/examples/kustomize/base/kubectl-skills-configuration.yaml under 'configurations:' of the base, see docs/migrate.md#prefixes"
+                        .to_owned(),
+                    ..InputError::default()
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Entries of kustomizations that name files of which nothing is left.
+pub(super) fn of_files<'f>(
+    files: &Kustomizations<'_>,
+    removed: impl Iterator<Item = &'f str>,
+) -> Vec<InputError> {
+    let mut out = Vec::new();
+    for file in removed {
+        for place in files.naming("resources", file) {
+            out.push(InputError {
+                message: format!("lists {file}, of which nothing is left"),
+                help: "take the line out: kustomize stops at a file that is not there".to_owned(),
+                ..place
+            });
+        }
+    }
+    out
+}
+
+/// Comments that go with the lines on which they stand.
+pub(super) fn lost_comments(sources: &[Source], edited: &Edited) -> Vec<InputError> {
+    let mut out = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let Some(after) = edited.text(index, &source.text) else { continue };
+        let mut left: Vec<&str> = after.lines().filter_map(comment).collect();
+        for (line, text) in source.text.lines().enumerate() {
+            let Some(own) = comment(text) else { continue };
+            match left.iter().position(|other| *other == own) {
+                Some(at) => {
+                    left.swap_remove(at);
+                }
+                None => out.push(InputError {
+                    origin: Origin { file: source.name.clone(), document: 1, line: line + 1 },
+                    message: format!("the comment goes with what it is about: {own}"),
+                    ..InputError::default()
+                }),
+            }
+        }
+    }
+    out
+}
+
+/// The comment of a line, where it may be one.
+fn comment(line: &str) -> Option<&str> {
+    let own = line.trim();
+    if own.starts_with('#') {
+        return Some(own);
+    }
+    own.find(" #").map(|at| own[at + 1..].trim_end())
+}
