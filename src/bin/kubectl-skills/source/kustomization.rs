@@ -51,9 +51,9 @@ impl Kustomization {
             .first()
             .and_then(|slice| Document::parse(slice.text(&text)).ok()?.to_value().ok())
             .unwrap_or_default();
-        let mut out = Self::default();
-        out.changes =
+        let changes =
             value.as_object().is_none_or(|map| map.keys().any(|key| !LISTS.contains(&key.as_str())));
+        let mut out = Self { changes, ..Self::default() };
         for field in ["resources", "bases"] {
             paths(value.get(field), folder, &mut out.resources);
         }
