@@ -1,5 +1,7 @@
 //! What stands beside the manifests that `migrate` moves: patches of kustomizations, other readers of a ConfigMap, comments.
 
+#![allow(clippy::disallowed_methods, reason = "a test runs the commands of a page")]
+
 use crate::program::{Folder, fed};
 
 const AGENT: &str = "\
@@ -163,7 +165,7 @@ fn other_readers_nested_mounts_and_comments_are_named() {
 #[test]
 fn a_config_map_of_a_generator_is_a_skill_that_is_not_decided() {
     let folder = folder();
-    folder.write("agent.yaml", &AGENT.replace("skill-0", "law"));
+    folder.write("agent.yaml", AGENT.replace("skill-0", "law"));
     for input in [".", "agent.yaml"] {
         let said = folder.skills(&["migrate", "-f", input, "--from", "ConfigMap", "-i"]);
         assert_eq!(said.code, 3, "{input}: {said:?}");
