@@ -14,6 +14,8 @@ RUN case "$TARGETARCH" in \
       arm64) target=aarch64-unknown-linux-musl ;; \
       *) echo "no target for $TARGETARCH" >&2; exit 1 ;; \
     esac && rustup target add "$target" && echo "$target" >/target
+# What `version` says of the build: --build-arg for each, as hack/stamp.sh prints them.
+ARG KUBECTL_SKILLS_COMMIT SOURCE_DATE_EPOCH KUBECTL_SKILLS_RUSTC=1.95.0
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \

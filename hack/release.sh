@@ -5,9 +5,10 @@
 #
 # In:  cargo; what is in RUSTFLAGS and CFLAGS already stays.
 # Out: target/release/kubectl-skills (or where the arguments lead). Its paths begin with `cargo/` and `./`, so that two
-#      machines make the same program, and nobody reads from it who built it.
+#      machines make the same program, and nobody reads from it who built it; `version` says of which commit it is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 eval "$(hack/remap.sh)"
+eval "$(hack/stamp.sh)"
 exec cargo build --release --locked --bin kubectl-skills "$@"

@@ -27,6 +27,8 @@ pub mod resource_list;
 #[cfg(feature = "internals")]
 pub mod results;
 #[cfg(feature = "internals")]
+pub mod set_skills;
+#[cfg(feature = "internals")]
 pub mod skill_images;
 #[cfg(feature = "skill")]
 pub mod skill_maps;

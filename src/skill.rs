@@ -26,6 +26,7 @@ pub mod path;
 mod pattern;
 pub mod pax;
 pub mod policy;
+pub mod schemas;
 pub mod signature;
 pub mod tools;
 pub mod tree;

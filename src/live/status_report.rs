@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::agent_runtime::Skill;
 use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
 use crate::api::skill_binding::LabelSelector;
@@ -46,6 +47,10 @@ pub struct Report {
     /// Skills that the plan mounts, as (name, image); where nothing can be planned those of the spec, unless the
     /// AgentRuntime is being deleted.
     pub wanted: Vec<(String, String)>,
+    /// The skills of `wanted` with where each is mounted.
+    pub listed: Vec<Skill>,
+    /// Names of the SkillBindings that add to them.
+    pub added: Vec<String>,
     /// Skill volumes in the live pod template.
     pub mounted: Vec<MountedSkill>,
     /// Names of skills that the plan leaves to ConfigMaps.
@@ -125,15 +130,8 @@ pub fn report(
     let sound = plan.filter(|plan| plan.action != Action::Error);
     // What is wanted is what the plan leaves, be it a write or none.
     let planned = sound.and_then(|plan| plan.desired().or(workload));
-    let wanted = match sound {
-        Some(plan) => {
-            plan.skills.iter().map(|one| (one.skill.name.clone(), one.skill.image.clone())).collect()
-        }
-        None if Object(runtime).is_being_deleted() => Vec::new(),
-        None => items(runtime.pointer("/spec/skills"))
-            .map(|skill| (text(skill, "/name"), text(skill, "/image")))
-            .collect(),
-    };
+    let listed = listed(runtime, sound);
+    let wanted = listed.iter().map(|skill| (skill.name.clone(), skill.image.clone())).collect();
     let mounted = mounted(found);
     let annotated = workload.and_then(|workload| annotated(workload, names));
     let stays = |name: &String| match planned.map(|planned| annotated_names(planned, names)) {
@@ -170,6 +168,8 @@ pub fn report(
         selects: workload.is_none() && selector.is_some(),
         wanted,
         from_maps: sound.map(from_maps).unwrap_or_default(),
+        listed,
+        added: sound.map(|plan| plan.added.clone()).unwrap_or_default(),
         mounted,
         annotated,
         stale_names,
@@ -184,6 +184,24 @@ pub fn report(
         pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, found, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
         ..Report::default()
+    }
+}
+
+/// The skills that a plan mounts; those of the spec where nothing can be planned.
+fn listed(runtime: &Value, sound: Option<&RuntimePlan>) -> Vec<Skill> {
+    let text = |value, pointer: &str| Object(value).str(pointer).to_owned();
+    match sound {
+        Some(plan) => plan.skills.iter().map(|one| one.skill.clone()).collect(),
+        None if Object(runtime).is_being_deleted() => Vec::new(),
+        None => items(runtime.pointer("/spec/skills"))
+            .map(|skill| Skill {
+                name: text(skill, "/name"),
+                image: text(skill, "/image"),
+                mount_path: text(skill, "/mountPath"),
+                sub_path: text(skill, "/subPath"),
+                ..Skill::default()
+            })
+            .collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod enforced;
 pub mod judge;
+pub mod keys;
 mod read;
 pub mod reference;
 

@@ -15,6 +15,7 @@ mod coexist;
 mod conflicts;
 mod containers;
 mod controller;
+mod day_two;
 mod deleted;
 mod delivery;
 #[path = "../executable.rs"]

@@ -9,6 +9,7 @@ mod cli_cases;
 mod cli_help;
 mod cli_in_place;
 mod compatibility;
+mod day_two;
 mod deploy_files;
 mod docs;
 #[path = "../executable.rs"]
@@ -43,6 +44,7 @@ mod runtime_changes;
 mod safe_plans;
 mod scenario;
 mod schema_oracle;
+mod schemas;
 mod skill_binding_rules;
 mod skill_bindings;
 mod skill_cards;

@@ -63,6 +63,8 @@ pub enum Verb {
     Apply(commands::apply::Args),
     #[cfg(feature = "cluster")]
     Status(commands::status::Args),
+    List(Box<commands::list::Args>),
+    Set(Box<commands::set::Args>),
     #[cfg(feature = "cluster")]
     Restart(commands::restart::Args),
     Hash(commands::hash::Args),
@@ -100,6 +102,9 @@ pub enum Verb {
     Report(Box<commands::report::Args>),
     Card(Box<commands::card::Args>),
     Rbac(commands::rbac::Args),
+    Schema(commands::schema::Args),
+    #[cfg(feature = "cluster")]
+    Uninstall(commands::uninstall::Args),
     #[cfg(feature = "webhook")]
     Webhook(commands::webhook::Args),
     #[cfg(feature = "cluster")]
@@ -233,6 +238,9 @@ pub fn run(args: &Args) -> Run {
         Verb::Policy(args) => commands::policy::run(args),
         Verb::Report(args) => commands::report::run(args),
         Verb::Card(args) => commands::card::run(args),
+        Verb::Set(args) => commands::set::run(args),
+        Verb::List(args) => commands::list::run(args),
+        Verb::Schema(args) => commands::schema::run(args),
         Verb::Rbac(args) => commands::rbac::run(args),
         Verb::Function(args) => commands::function::run(args),
         Verb::Version(args) => commands::version::run(args),
@@ -241,6 +249,8 @@ pub fn run(args: &Args) -> Run {
         Verb::Apply(args) => commands::apply::run(args),
         #[cfg(feature = "cluster")]
         Verb::Status(args) => commands::status::run(args),
+        #[cfg(feature = "cluster")]
+        Verb::Uninstall(args) => commands::uninstall::run(args),
         #[cfg(feature = "cluster")]
         Verb::Restart(args) => commands::restart::run(args),
         #[cfg(feature = "cluster")]
@@ -279,6 +289,7 @@ fn absent(words: &[std::ffi::OsString]) -> Failure {
         "apply",
         "status",
         "restart",
+        "uninstall",
         "doctor",
         "completion",
         commands::complete::NAME,

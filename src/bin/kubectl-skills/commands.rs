@@ -33,6 +33,7 @@ mod images_in_use;
 pub mod import;
 pub mod inspect;
 pub mod lint;
+pub mod list;
 #[cfg(feature = "cluster")]
 pub mod live;
 #[cfg(feature = "cluster")]
@@ -54,6 +55,8 @@ pub mod render;
 pub mod report;
 #[cfg(feature = "cluster")]
 pub mod restart;
+pub mod schema;
+pub mod set;
 #[cfg(feature = "cluster")]
 pub mod status;
 #[cfg(feature = "cluster")]
@@ -62,6 +65,8 @@ mod status_pods;
 pub mod tags;
 #[cfg(feature = "registry")]
 pub mod transfer;
+#[cfg(feature = "cluster")]
+pub mod uninstall;
 #[cfg(feature = "registry")]
 pub mod update;
 pub mod validate;

@@ -115,7 +115,7 @@ fn values(
         "context" => Some(Known::Contexts),
         "cluster" => Some(Known::Clusters),
         "user" => Some(Known::Users),
-        "names" => Some(Known::Names),
+        "names" | "workload" => Some(Known::Names),
         "profile" => Some(Known::Profiles),
         _ => None,
     };
@@ -196,6 +196,7 @@ mod tests {
                     ),
             )
             .subcommand(Command::new("status").about("Show"))
+            .subcommand(Command::new("set").arg(Arg::new("workload")).arg(Arg::new("skills").num_args(0..)))
             .subcommand(Command::new("__complete").hide(true))
     }
 
@@ -211,7 +212,8 @@ mod tests {
     /// kubectl shows what comes out as it is: a wrong line is typed into the user's shell.
     #[test]
     fn words_are_completed_as_kubectl_expects() {
-        assert_eq!(complete(&[""]), "apply\tWrite\nstatus\tShow\n:4\n");
+        assert_eq!(complete(&[""]), "apply\tWrite\nstatus\tShow\nset\n:4\n");
+        assert_eq!(complete(&["set", "se"]), "seen-1\n:4\n");
         assert_eq!(complete(&["st"]), "status\tShow\n:4\n");
         assert_eq!(complete(&["apply", "-n", "team"]), "team1\nteam2\n:4\n");
         assert_eq!(complete(&["apply", "--namespace=o"]), "--namespace=other\n:4\n");

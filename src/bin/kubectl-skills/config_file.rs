@@ -19,6 +19,8 @@ use serde_json::Value;
 use crate::planning::CLUSTER;
 use crate::source::exclude_pattern;
 
+pub mod schema;
+
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {

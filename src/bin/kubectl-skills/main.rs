@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the binary is the edge to files, environment and processes")]
 
 mod args;
+mod build_info;
 mod cli;
 #[cfg(feature = "cluster")]
 mod cluster;

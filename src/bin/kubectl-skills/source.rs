@@ -55,10 +55,6 @@ pub struct Inputs {
     /// The files and folders that were named, symbolic links followed: nothing outside of them is written.
     pub roots: BTreeSet<PathBuf>,
     /// The kustomizations of folders, which are no manifests.
-    #[cfg_attr(
-        not(feature = "registry"),
-        allow(dead_code, reason = "only 'outdated' and 'update' look at them")
-    )]
     pub kustomizations: Vec<PathBuf>,
     /// What kustomize reads of the folders, where it was asked for beside the manifests.
     pub kustomize: Vec<Source>,
@@ -107,7 +103,6 @@ impl Input {
     }
 
     /// The same for who looks at kustomizations too: a folder may have nothing else.
-    #[cfg(feature = "registry")]
     pub fn read_with_kustomizations(&self) -> Result<Inputs, Failure> {
         self.read_as(true, false)
     }

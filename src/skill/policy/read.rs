@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use spdx::{Licensee, ParseMode};
 
 use super::{
-    API_VERSION, Authority, Exception, KIND, License, Limits, Matcher, PerAgent, Policy, RuleId, Who,
+    API_VERSION, Authority, Exception, KIND, License, Limits, Matcher, PerAgent, Policy, RuleId, Who, keys,
     reference,
 };
 use crate::api::agent_runtime::type_name;
@@ -140,7 +140,7 @@ impl Reader<'_> {
 
     fn policy(&mut self, value: &Value) -> Policy {
         let mut out = Policy { file: self.file.to_owned(), ..Policy::default() };
-        let Some(top) = self.fields(Vec::new(), value, &["apiVersion", "kind", "metadata", "spec"]) else {
+        let Some(top) = self.fields(Vec::new(), value, &keys::TOP) else {
             return out;
         };
         for (key, wanted) in [("apiVersion", API_VERSION), ("kind", KIND)] {
@@ -156,19 +156,7 @@ impl Reader<'_> {
             }
             return out;
         };
-        const KNOWN: [&str; 10] = [
-            "registries",
-            "pinned",
-            "signedBy",
-            "allowUnsigned",
-            "licenses",
-            "allowedTools",
-            "limits",
-            "perAgent",
-            "attestations",
-            "exceptions",
-        ];
-        let Some(spec) = self.fields(path, spec, &KNOWN) else { return out };
+        let Some(spec) = self.fields(path, spec, &keys::SPEC) else { return out };
         out.registries = spec.get("registries").map(|(path, value)| self.registries(&path, value));
         out.pinned = self.flag(&spec, "pinned");
         out.signed_by =
@@ -182,7 +170,7 @@ impl Reader<'_> {
             self.each(&spec, "licenses", Self::license).map(|all| all.into_iter().flatten().collect());
         out.allowed_tools = self.texts(&spec, "allowedTools");
         if let Some((path, value)) = spec.get("limits")
-            && let Some(of) = self.fields(path, value, &["files", "bytes", "tokens", "descriptionTokens"])
+            && let Some(of) = self.fields(path, value, &keys::LIMITS)
         {
             out.limits = Limits {
                 files: self.number(&of, "files"),
@@ -192,7 +180,7 @@ impl Reader<'_> {
             };
         }
         if let Some((path, value)) = spec.get("perAgent")
-            && let Some(of) = self.fields(path, value, &["skills", "tokens", "descriptionTokens"])
+            && let Some(of) = self.fields(path, value, &keys::PER_AGENT)
         {
             out.per_agent = PerAgent {
                 skills: self.number(&of, "skills"),
@@ -240,9 +228,7 @@ impl Reader<'_> {
     }
 
     fn authority(&mut self, path: Vec<Step>, value: &Value) -> Option<Authority> {
-        const KNOWN: [&str; 7] =
-            ["key", "keyFile", "identity", "identityRegexp", "issuer", "issuerRegexp", "images"];
-        let of = self.fields(path, value, &KNOWN)?;
+        let of = self.fields(path, value, &keys::SIGNER)?;
         let images = self.texts(&of, "images").unwrap_or_default();
         if images.is_empty() && of.get("images").is_some() {
             self.refuse(&of.path("images"), "names no image", "name images, or leave it out for all");
@@ -336,7 +322,7 @@ impl Reader<'_> {
     }
 
     fn exception(&mut self, path: Vec<Step>, value: &Value) -> Option<Exception> {
-        let of = self.fields(path, value, &["image", "rule", "reason", "until"])?;
+        let of = self.fields(path, value, &keys::EXCEPTION)?;
         let mut text = |key: &str| match of.get(key) {
             Some((path, value)) => self.text(&path, value),
             None => {

@@ -37,6 +37,8 @@ pub fn from_file(command: Command, matches: &ArgMatches) -> Result<(Command, Opt
         Some(path) => path.clone(),
         // What they do hangs on their own configuration, not on where they run.
         None if commands::SERVERS.contains(&verb) || verb == function::VERB => return Ok((command, None)),
+        // It is about a cluster, wherever it is typed.
+        None if verb == "uninstall" => return Ok((command, None)),
         None => match found(typed) {
             Some(path) => path,
             None => return Ok((command, None)),

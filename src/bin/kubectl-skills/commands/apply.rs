@@ -12,8 +12,9 @@ use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
 use serde_json::{Value, json};
 
-use crate::args::{LiveArgs, PlanningArgs, Report};
+use crate::args::{ClusterArgs, LiveArgs, PlanningArgs, Report};
 use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, Write};
+use crate::cluster::args::ScopeArgs;
 use crate::cluster::carry_out::{Task, prepare_all, task, write_one};
 use crate::cluster::connect::Caller;
 use crate::cluster::error::{ClusterError, Failure as Kind};
@@ -142,6 +143,23 @@ struct Tally {
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     block_on(apply(args))
+}
+
+/// Takes everything of ours out of all workloads of a namespace, or of the cluster: `apply --remove` without a word of its own.
+pub(super) async fn remove_all(cluster: &ClusterArgs, namespace: Option<&str>) -> Run {
+    let scope = ScopeArgs { all_namespaces: namespace.is_none(), ..ScopeArgs::default() };
+    apply(&Args {
+        namespace: namespace.map(str::to_owned),
+        dry_run: DryRun::None,
+        field_manager: FIELD_MANAGER.to_owned(),
+        force_conflicts: false,
+        remove: true,
+        wait: None,
+        output: None,
+        planning: PlanningArgs { profile: "auto".to_owned(), ..PlanningArgs::default() },
+        live: LiveArgs { scope, cluster: cluster.clone() },
+    })
+    .await
 }
 
 async fn apply(args: &Args) -> Run {

@@ -170,6 +170,15 @@ fn refused(args: &Args, run: &ClusterRun) -> Vec<InputError> {
 }
 
 fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
+    let mut reports = reports(run);
+    if let Some(skill) = &args.who_has {
+        reports.retain(|report| report.has(skill));
+    }
+    reports
+}
+
+/// Where all skills are that the run is about.
+pub(super) fn reports(run: &ClusterRun) -> Vec<Report> {
     let (names, kinds) = (run.session.options().profile.names, run.session.options().kinds);
     let mut reports = Vec::new();
     let pods = run.snapshot.pods.as_deref();
@@ -206,9 +215,6 @@ fn look(args: &Args, run: &ClusterRun) -> Vec<Report> {
         left: format!("{}: {}", left.finding(), left.advice()),
         ..Report::of_nobody(&left.workload, kinds)
     }));
-    if let Some(skill) = &args.who_has {
-        reports.retain(|report| report.has(skill));
-    }
     reports
 }
 

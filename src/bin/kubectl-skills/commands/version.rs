@@ -1,4 +1,5 @@
-//! `version`: this program, the operator's dialects that it knows, and which of them manifests would get.
+//! `version`: this program and what it was built of, the operator's dialects that it knows, which of them manifests would get,
+//! and with `--live` what the cluster runs. Which cluster versions there are is left to `version/live`.
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::profile::{PROFILES, Profile};
@@ -6,24 +7,31 @@ use kubectl_skills::manifest::stream::Stream;
 use serde_json::{Value, json};
 
 use super::files::choose_profile;
-use crate::args::Report;
-use crate::exit::{Outcome, Run};
+use crate::args::{ClusterArgs, Report};
+use crate::build_info::BuildInfo;
+use crate::exit::{Failure, Outcome, Run};
 use crate::planning::chosen_profile;
 use crate::sink;
 use crate::source::{Input, Inputs};
 use crate::table::Table;
 
-/// Show the version, the profiles, and which profile is taken and why
+#[cfg(feature = "cluster")]
+mod live;
+
+/// Show the version and its build, the profiles, which profile is taken and why, and what the cluster runs
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   # Which versions of the operator are known?
   kubectl skills version
 
+  # And what runs in the cluster: API server, CRDs, controller and webhook
+  kubectl skills version --live
+
   # Which of them do these manifests get, and why? ('doctor' tells it of a cluster)
   kubectl skills version -f manifests -o json | jq .profile
 
-Exit codes: 0 done; 2 usage; 3 bad input")]
+Exit codes: 0 done; 2 usage; 3 bad input; 4 with --live, the cluster refused or failed")]
 pub struct Args {
     /// Profile: auto, or a name
     #[arg(long, default_value = "auto", value_name = "NAME")]
@@ -33,6 +41,12 @@ pub struct Args {
     output: Report,
     #[command(flatten)]
     input: Input,
+    /// Ask the cluster as well; without it, none is needed
+    #[cfg(feature = "cluster")]
+    #[arg(long, help_heading = "Cluster")]
+    live: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// Runs the verb.
@@ -40,18 +54,38 @@ pub fn run(args: &Args) -> Run {
     let inputs = if args.input.given() { args.input.read()? } else { Inputs::default() };
     let stream = Stream::read(&inputs.sources, "default")?;
     let (chosen, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
+    let build = BuildInfo::of_program();
+    let (mut text, mut value) = (to_text(&build, chosen, &reason), to_json(&build, chosen, &reason));
+    // What is known without a cluster is said whatever becomes of it.
+    let asked = with_cluster(args, &mut text, &mut value);
     match args.output {
-        Report::Text => sink::text(&to_text(chosen, &reason))?,
-        format => sink::object(format, &to_json(chosen, &reason))?,
+        Report::Text => sink::text(&text)?,
+        format => sink::object(format, &value)?,
     }
-    Ok(Outcome::Done)
+    asked.map(|()| Outcome::Done)
+}
+
+#[cfg(feature = "cluster")]
+fn with_cluster(args: &Args, text: &mut String, value: &mut Value) -> Result<(), Failure> {
+    if args.live {
+        let found = live::read(&args.cluster)?;
+        text.push_str(&found.text());
+        value["cluster"] = found.value();
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn with_cluster(args: &Args, _: &mut String, _: &mut Value) -> Result<(), Failure> {
+    let ClusterArgs {} = args.cluster;
+    Ok(())
 }
 
 fn skills(profile: &Profile) -> &'static str {
     if profile.mounts() { "mounts" } else { "observes" }
 }
 
-fn to_text(chosen: &Profile, reason: &str) -> String {
+fn to_text(build: &BuildInfo, chosen: &Profile, reason: &str) -> String {
     let mut table = Table::new(&["PROFILE", "COMMIT", "DATE", "API-GROUP", "SKILLS", "CHOSEN"]);
     for profile in &PROFILES {
         let mark = if profile.name == chosen.name { "yes" } else { "no" };
@@ -60,10 +94,17 @@ fn to_text(chosen: &Profile, reason: &str) -> String {
                 .map(str::to_owned),
         );
     }
-    format!("kubectl-skills {}\n\n{table}\nprofile {}: {reason}\n", env!("CARGO_PKG_VERSION"), chosen.name)
+    let BuildInfo { commit, date, platform, rustc, features } = build;
+    let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+    format!(
+        "kubectl-skills {}\n\ncommit     {commit}\ndate       {date}\nplatform   {platform}\nrustc      {rustc}\n\
+         features   {features}\n\n{table}\nprofile {}: {reason}\n",
+        env!("CARGO_PKG_VERSION"),
+        chosen.name
+    )
 }
 
-fn to_json(chosen: &Profile, reason: &str) -> Value {
+fn to_json(build: &BuildInfo, chosen: &Profile, reason: &str) -> Value {
     let profiles: Vec<Value> = PROFILES
         .iter()
         .map(|profile| {
@@ -73,6 +114,6 @@ fn to_json(chosen: &Profile, reason: &str) -> Value {
         .collect();
     json!({
         "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Version", "version": env!("CARGO_PKG_VERSION"),
-        "profile": chosen.name, "reason": reason, "profiles": profiles,
+        "build": build.value(), "profile": chosen.name, "reason": reason, "profiles": profiles,
     })
 }

@@ -1,0 +1,128 @@
+//! The skills of a cluster's agents: what `status` reports, a row for each skill.
+
+use kubectl_skills::api::agent_runtime::Skill;
+use kubectl_skills::api::names::SKILL_BINDING;
+use kubectl_skills::api::object::Object;
+use kubectl_skills::live::status_report::Report;
+use serde_json::Value;
+
+use super::super::status::reports;
+use super::files::{delivery, in_list, source};
+use super::{Args, Row};
+use crate::cluster::connect::Caller;
+use crate::cluster::run::ClusterRun;
+use crate::exit::Failure;
+use crate::net::block_on;
+use crate::notes;
+
+/// The rows of the cluster, by namespace and agent.
+pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
+    block_on(async {
+        let planning = args.planning.resolve()?;
+        let mut run = ClusterRun::open(
+            Caller::or_files("list"),
+            &args.live,
+            args.namespace.as_deref(),
+            &planning,
+            false,
+            true,
+        )
+        .await?;
+        run.read_left().await?;
+        if let Some(why) = &run.snapshot.without_pods {
+            notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
+        }
+        if let Some(missing) = run.snapshot.missing(&run.scope) {
+            return Err(missing.into());
+        }
+        let group = run.session.options().profile.names.group;
+        let mut rows: Vec<Row> = Vec::new();
+        for report in reports(&run) {
+            rows.extend(of_report(&run, group, &report));
+        }
+        rows.sort_by(|a, b| {
+            (&a.namespace, &a.agent, &a.workload).cmp(&(&b.namespace, &b.agent, &b.workload))
+        });
+        Ok(rows)
+    })
+}
+
+fn of_report(run: &ClusterRun, group: &str, report: &Report) -> Vec<Row> {
+    let lists = lists(run, report);
+    let row = |skill: &str, image: &str| {
+        let of = report.mounted.iter().find(|mounted| mounted.name == skill);
+        Row {
+            namespace: report.namespace.clone(),
+            kind: if report.name.is_empty() { String::new() } else { report.kind.clone() },
+            group: group.to_owned(),
+            agent: report.name.clone(),
+            workload: report.target.clone(),
+            skill: skill.to_owned(),
+            image: image.to_owned(),
+            delivery: "Workload".to_owned(),
+            source: "workload".to_owned(),
+            container: of.map(|mounted| mounted.containers.join(",")).unwrap_or_default(),
+            state: Some(report.state().to_owned()),
+            ..Row::default()
+        }
+    };
+    let listed = report.listed.iter().map(|skill| {
+        let found = lists.iter().find_map(|list| Some((*list, in_list(list, &skill.name)?)));
+        let (list, written) = found.unzip();
+        Row {
+            path: skill.mount_path.clone(),
+            sub_path: skill.sub_path.clone(),
+            locked: written.is_some_and(|image| image != skill.image),
+            source: list.map_or_else(|| "workload".to_owned(), source_of),
+            ..row(&skill.name, &skill.image)
+        }
+    });
+    let delivered = report.delivered.iter().map(|(name, image)| {
+        let is_it = |list: &&Value| delivery(list) == "Pod" && in_list(list, name) == Some(image.as_str());
+        let bindings =
+            run.snapshot.bindings.iter().filter(|list| Object(list).namespace() == report.namespace);
+        let list = bindings.into_iter().find(is_it);
+        let skill = list.and_then(|list| skill_of(list, name)).unwrap_or_default();
+        Row {
+            path: skill.mount_path,
+            sub_path: skill.sub_path,
+            delivery: "Pod".to_owned(),
+            source: list.map_or_else(|| SKILL_BINDING.to_owned(), source_of),
+            ..row(name, image)
+        }
+    });
+    // What is in the template and in no list, of a workload that somebody is about or was.
+    let is_other =
+        |name: &str| !report.wanted.iter().chain(&report.delivered).any(|(known, _)| known == name);
+    let others = report.mounted.iter().filter(|mounted| !mounted.image.is_empty() && is_other(&mounted.name));
+    let others = others.map(|mounted| row(&mounted.name, &mounted.image));
+    listed.chain(delivered).chain(others).collect()
+}
+
+/// The objects whose lists a report is made of: who leads first.
+fn lists<'r>(run: &'r ClusterRun, report: &Report) -> Vec<&'r Value> {
+    let here = |object: &&Value| Object(object).namespace() == report.namespace;
+    let all = run.snapshot.runtimes.iter().chain(&run.snapshot.bindings);
+    let lead = all
+        .filter(here)
+        .find(|object| Object(object).kind() == report.kind && Object(object).name() == report.name);
+    let is_added = |object: &&Value| report.added.iter().any(|name| name == Object(object).name());
+    let added = run.snapshot.bindings.iter().filter(here).filter(is_added);
+    lead.into_iter().chain(added).collect()
+}
+
+fn source_of(list: &Value) -> String {
+    source(Object(list).kind(), Object(list).name())
+}
+
+fn skill_of(list: &Value, name: &str) -> Option<Skill> {
+    let skills = list.pointer("/spec/skills").and_then(Value::as_array)?;
+    let one = Object(skills.iter().find(|one| Object(one).str("/name") == name)?);
+    Some(Skill {
+        name: name.to_owned(),
+        image: one.str("/image").to_owned(),
+        mount_path: one.str("/mountPath").to_owned(),
+        sub_path: one.str("/subPath").to_owned(),
+        ..Skill::default()
+    })
+}

@@ -1,0 +1,304 @@
+//! Which list of skills is meant: a word of the command line and the lists of one moment in, one of them or why none out. The same
+//! for files and for a cluster.
+
+use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
+use kubectl_skills::api::object::{Object, ObjectRef, Origin};
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
+use kubectl_skills::live::{WorkloadKey, target};
+use kubectl_skills::manifest::set_skills::{self, Change, common_folder, image_of, names};
+use kubectl_skills::manifest::stream::Lead;
+use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::validate::findings::Finding;
+use kubectl_skills::validate::schema::{SchemaError, Validator};
+use kubectl_skills::validate::webhook::{Operation, Rivals, verdict};
+use kubectl_skills::validate::{preflight, skill_binding};
+use serde_json::Value;
+
+use super::{Args, Ask};
+use crate::exit::Failure;
+
+/// An AgentRuntime or SkillBinding with its list.
+#[derive(Debug, Clone)]
+pub(super) struct ListOf {
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    /// `agent.yaml:12`; empty in a cluster.
+    pub place: String,
+    /// Where it is in the manifests.
+    pub lead: Option<Lead>,
+    pub object: Value,
+}
+
+impl ListOf {
+    /// Of an object in a namespace.
+    pub fn new(id: &ObjectRef, place: String, lead: Option<Lead>, object: Value) -> Self {
+        let ObjectRef { kind, namespace, name, .. } = id.clone();
+        Self { kind, namespace, name, place, lead, object }
+    }
+
+    /// `skillbinding team1/tools (agent.yaml:12)`.
+    pub fn title(&self) -> String {
+        let place = if self.place.is_empty() { String::new() } else { format!(" ({})", self.place) };
+        format!("{} {}/{}{place}", self.kind.to_lowercase(), self.namespace, self.name)
+    }
+
+    /// What names it alone on the command line.
+    fn word(&self) -> String {
+        format!("{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+/// What a word means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Runtime(String),
+    Binding(String),
+    Workload(WorkloadKind, String),
+    /// Anything of this name.
+    Name(String),
+}
+
+/// The profile whose operator takes a list in an AgentRuntime, and judges it.
+const WITH_LISTS: &str = "pr332-merged";
+
+/// Short names of kinds, as kubectl has them.
+const SHORT: [(&str, &str); 7] = [
+    ("deploy", "Deployment"),
+    ("sts", "StatefulSet"),
+    ("ds", "DaemonSet"),
+    ("rs", "ReplicaSet"),
+    ("cj", "CronJob"),
+    ("ksvc", "Service"),
+    ("skb", SKILL_BINDING),
+];
+
+fn word(text: &str, kinds: Kinds) -> Result<Word, Failure> {
+    let Some((kind, name)) = text.split_once('/') else { return Ok(Word::Name(text.to_owned())) };
+    // As -o name prints it: the group stands after the kind.
+    let typed = kind.split('.').next().unwrap_or_default().to_lowercase();
+    let long = SHORT.iter().find(|(short, _)| *short == typed).map(|(_, long)| long.to_lowercase());
+    let typed = long.unwrap_or(typed);
+    let is = |known: &str| {
+        let known = known.to_lowercase();
+        typed == known
+            || typed.strip_suffix('s') == Some(known.as_str())
+            || typed.strip_suffix("es") == Some(known.as_str())
+    };
+    let name = name.to_owned();
+    if is(AGENT_RUNTIME) {
+        return Ok(Word::Runtime(name));
+    }
+    if is(SKILL_BINDING) {
+        return Ok(Word::Binding(name));
+    }
+    match kinds.all().find(|kind| is(kind.name())) {
+        Some(kind) => Ok(Word::Workload(kind, name)),
+        None => {
+            let mut known: Vec<String> = kinds.all().map(|kind| kind.name().to_lowercase()).collect();
+            known.extend([AGENT_RUNTIME.to_lowercase(), SKILL_BINDING.to_lowercase()]);
+            Err(Failure::Usage(format!(
+                "{text}: {kind:?} is no kind with skills; known are {}",
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+/// The lists that the word is about, by their indexes. `workloads`: those that a selector may choose.
+pub(super) fn about(
+    text: &str,
+    kinds: Kinds,
+    lists: &[ListOf],
+    workloads: &[(WorkloadKind, WorkloadKey, Value)],
+) -> Result<Vec<usize>, Failure> {
+    let word = word(text, kinds)?;
+    let bindings = Bindings::new(lists.iter().filter(|list| list.kind == SKILL_BINDING).filter_map(|list| {
+        let id = ObjectRef { namespace: list.namespace.clone(), ..Object(&list.object).reference() };
+        Binding::of(id, Origin::default(), &list.object).ok()
+    }));
+    let chosen = |kind: Option<WorkloadKind>, name: &str, list: &ListOf| {
+        let (of, _, named) = target(&list.object);
+        if named == name && kind.is_none_or(|kind| kind.name() == of) {
+            return true;
+        }
+        let theirs =
+            workloads.iter().filter(|(of, key, _)| key.2 == name && kind.is_none_or(|kind| kind == *of));
+        theirs.into_iter().any(|(of, key, workload)| {
+            let found = bindings.of(*of, key, workload);
+            let id = |at: &usize| &bindings.all()[*at].id;
+            list.kind == SKILL_BINDING
+                && key.1 == list.namespace
+                && found.iter().any(|at| id(at).name == list.name && id(at).namespace == list.namespace)
+        })
+    };
+    let is_meant = |list: &ListOf| match &word {
+        Word::Runtime(name) => list.kind == AGENT_RUNTIME && list.name == *name,
+        Word::Binding(name) => list.kind == SKILL_BINDING && list.name == *name,
+        Word::Workload(kind, name) => chosen(Some(*kind), name, list),
+        Word::Name(name) => list.name == *name || chosen(None, name, list),
+    };
+    let mut found: Vec<usize> = (0..lists.len()).filter(|at| is_meant(&lists[*at])).collect();
+    // A patch of kustomize names its object and no target.
+    let same = |at: &usize| {
+        let list = &lists[*at];
+        found.iter().any(|of| {
+            let of = &lists[*of];
+            (&of.kind, &of.namespace, &of.name) == (&list.kind, &list.namespace, &list.name)
+        })
+    };
+    let more: Vec<usize> = (0..lists.len()).filter(|at| !found.contains(at)).filter(same).collect();
+    found.extend(more);
+    found.sort_unstable();
+    if found.is_empty() {
+        let all: Vec<String> = lists.iter().map(ListOf::title).collect();
+        let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+        return Err(Failure::input(
+            format!("no AgentRuntime or SkillBinding is about {text}"),
+            format!("lists of skills are in: {all}"),
+        ));
+    }
+    Ok(found)
+}
+
+/// What becomes of which list; none where the skill is out already.
+pub(super) fn choose(
+    args: &Args,
+    ask: &Ask,
+    lists: &[ListOf],
+    about: &[usize],
+) -> Result<Option<(usize, Change)>, Failure> {
+    let skill = ask.skill.clone();
+    let having: Vec<usize> =
+        about.iter().copied().filter(|at| image_of(&lists[*at].object, &skill).is_some()).collect();
+    let titles = |of: &[usize]| of.iter().map(|at| lists[*at].title()).collect::<Vec<_>>().join(", ");
+    let words = |of: &[usize]| of.iter().map(|at| lists[*at].word()).collect::<Vec<_>>().join(" or ");
+    match (having.as_slice(), &ask.image) {
+        ([], None) => {
+            crate::notes::note(&format!("{skill} is in no list of {}: nothing is taken out", args.workload));
+            Ok(None)
+        }
+        ([one], None) => Ok(Some((*one, Change::Remove { skill }))),
+        ([one], Some(image)) => Ok(Some((*one, Change::Image { skill, image: image.clone() }))),
+        ([], Some(_)) if !args.add => {
+            let known: Vec<&str> = about.iter().flat_map(|at| names(&lists[*at].object)).collect();
+            let known = if known.is_empty() { "no skill".to_owned() } else { known.join(", ") };
+            Err(Failure::input(
+                format!("{skill} is no skill of {}: {} has {known}", args.workload, titles(about)),
+                "--add adds it",
+            ))
+        }
+        ([], Some(image)) => match about {
+            [one] => {
+                let mount_path = mount_path(args, &lists[*one], &skill)?;
+                Ok(Some((*one, Change::Add { skill, image: image.clone(), mount_path })))
+            }
+            _ => Err(Failure::input(
+                format!("{} has several lists: {}", args.workload, titles(about)),
+                format!("name the one that {skill} is added to: {}", words(about)),
+            )),
+        },
+        (several, _) => Err(Failure::input(
+            format!("{skill} is in several lists of {}: {}", args.workload, titles(several)),
+            format!("name one of them, {}, or give its file alone", words(several)),
+        )),
+    }
+}
+
+fn mount_path(args: &Args, list: &ListOf, skill: &str) -> Result<Option<String>, Failure> {
+    if args.mount_path.is_some() {
+        return Ok(args.mount_path.clone());
+    }
+    // The runtime says where it looks.
+    if list.kind == SKILL_BINDING && !Object(&list.object).str("/spec/runtime").is_empty() {
+        return Ok(None);
+    }
+    match common_folder(&list.object) {
+        Some(folder) => Ok(Some(format!("{folder}/{skill}"))),
+        None => Err(Failure::Usage(format!(
+            "where {skill} is mounted cannot be taken from the other skills of {}: give --mount-path, such as /skills/{skill}",
+            list.title()
+        ))),
+    }
+}
+
+/// The object with its list changed; refused where something is wrong with it then that was not before.
+pub(super) fn changed(list: &ListOf, changes: &[Change]) -> Result<Value, Failure> {
+    let mut after = list.object.clone();
+    set_skills::apply(&mut after, changes);
+    let before = wrong(list, &list.object);
+    let new: Vec<Finding> =
+        wrong(list, &after).into_iter().filter(|finding| !before.contains(finding)).collect();
+    if new.is_empty() {
+        return Ok(after);
+    }
+    let empty = names(&after).is_empty() && list.kind == SKILL_BINDING;
+    let help =
+        if empty { format!("delete it instead: kubectl delete {}", list.word()) } else { String::new() };
+    let said: Vec<String> =
+        new.iter().map(|finding| format!("{}: {}", finding.field(), finding.message)).collect();
+    Err(Failure::input(format!("{}: {}; nothing is set", list.title(), said.join("; ")), help))
+}
+
+/// What API server, webhook and plan refuse of a list.
+fn wrong(list: &ListOf, object: &Value) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if list.kind == SKILL_BINDING {
+        found.extend(skill_binding::check(object));
+    } else if let (Ok(spec), Some(profile)) =
+        (AgentRuntimeSpec::from_object(object), Profile::by_name(WITH_LISTS))
+    {
+        let in_list = |error: &SchemaError| error.path.get(1).is_some_and(|step| *step == "skills".into());
+        let schema = Validator::new(profile).create(object);
+        found.extend(schema.errors.iter().filter(|error| in_list(error)).map(SchemaError::finding));
+        let id = Object(object).reference();
+        let answer = verdict(profile, Operation::Update, &id, &spec, Rivals::Unknown);
+        found.extend(answer.refusal.map(|refusal| refusal.finding));
+        found.extend(preflight::check(&spec));
+    }
+    found.into_iter().filter(Finding::is_error).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn kinds_are_named_as_kubectl_names_them() {
+        let read = |text: &str| word(text, Kinds::default()).ok();
+        let workload = |kind, name: &str| Some(Word::Workload(kind, name.into()));
+        for text in
+            ["deployment/web", "deployments/web", "deploy/web", "Deployment/web", "deployment.apps/web"]
+        {
+            assert_eq!(read(text), workload(WorkloadKind::Deployment, "web"), "{text}");
+        }
+        assert_eq!(read("sandboxes/a"), workload(WorkloadKind::Sandbox, "a"));
+        assert_eq!(read("agentruntime.agent.kagenti.dev/a"), Some(Word::Runtime("a".into())));
+        assert_eq!(read("skb/a"), Some(Word::Binding("a".into())));
+        assert_eq!(read("web"), Some(Word::Name("web".into())));
+        assert_eq!(read("pod/web"), None);
+    }
+
+    /// A workload that is chosen by its labels has its list as well.
+    #[test]
+    fn a_selector_chooses_as_the_plan_does() {
+        let binding = json!({
+            "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding", "metadata": {"name": "all"},
+            "spec": {"selector": {"matchLabels": {"team": "a"}},
+                     "skills": [{"name": "pdf", "image": "x/pdf:1", "mountPath": "/s/pdf"}]},
+        });
+        let id = ObjectRef { namespace: "team1".into(), ..Object(&binding).reference() };
+        let lists = [ListOf::new(&id, String::new(), None, binding)];
+        let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "team1"},
+                              "spec": {"template": {"metadata": {"labels": {"team": "a"}}, "spec": {"containers": [{"name": "a"}]}}}});
+        let key = ("Deployment".to_owned(), "team1".to_owned(), "web".to_owned());
+        let workloads = [(WorkloadKind::Deployment, key, workload)];
+        assert_eq!(about("deploy/web", Kinds::default(), &lists, &workloads).ok(), Some(vec![0]));
+        assert_eq!(about("web", Kinds::default(), &lists, &workloads).ok(), Some(vec![0]));
+        assert!(about("deploy/web", Kinds::default(), &lists, &[]).is_err());
+        assert!(about("sts/web", Kinds::default(), &lists, &workloads).is_err());
+    }
+}

@@ -1,0 +1,298 @@
+//! `uninstall`: what of ours is in a cluster, and out with it, in an order that leaves nothing waiting: first nobody asks or writes
+//! any more, then what was written goes, then the rights. What is ours is decided in `uninstall/evidence`, found in
+//! `uninstall/inventory`; the skills of workloads are taken out by `apply`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use http::Method;
+use kubectl_skills::api::names::APP_NAME;
+use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::manifest::summary::counted;
+use serde_json::{Value, json};
+
+use super::apply::remove_all;
+use crate::args::Report;
+use crate::cluster::args::ClusterArgs;
+use crate::cluster::connect::{Caller, connect};
+use crate::cluster::error::{ClusterError, Failure as Cause};
+use crate::cluster::finalizer;
+use crate::cluster::paths::PODS;
+use crate::cluster::requests::Requests;
+use crate::exit::{Failure, Outcome, RemoteError, Run};
+use crate::net::block_on;
+use crate::table::Table;
+use crate::{notes, sink};
+use inventory::{Found, Inventory, Step};
+
+mod evidence;
+mod inventory;
+
+/// How long pods of ours may take to end: their grace period, and a little more.
+const PODS_END: Duration = Duration::from_secs(60);
+/// After so long no API server asks a webhook or policy any more that is gone: each learns of it by its own watch.
+const FORGOTTEN: Duration = Duration::from_secs(2);
+const ASKED_EACH: Duration = Duration::from_millis(500);
+
+/// List what of kubectl-skills is in a cluster, and with --yes take it out
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Without --yes nothing is changed. What is not provably ours is listed as kept, and never deleted: namespaces, Secrets, the CRD of \
+AgentRuntime, which is the operator's. An interrupted run is finished by another.
+
+Examples:
+  # What is there, and what would become of it?
+  kubectl skills uninstall
+
+  # All of it, and the skills out of the workloads, whose pods restart once
+  kubectl skills uninstall --yes --remove-skills
+
+  # The program alone: pods keep their skills, and nothing restarts
+  kubectl skills uninstall --yes --keep-skills
+
+Exit codes: 0 done, or nothing is there; 2 usage; 3 a workload cannot be planned; 4 the cluster refused or failed, and what comes \
+after it is left")]
+pub struct Args {
+    /// Do it; without, it is only listed
+    #[arg(long)]
+    yes: bool,
+    /// Leave the skills in the workloads; only our finalizers go
+    #[arg(long)]
+    keep_skills: bool,
+    /// Take the skills out of the workloads, as 'apply --remove' does
+    #[arg(long, conflicts_with = "keep_skills")]
+    remove_skills: bool,
+    /// Delete the CRD of SkillBinding too, and with it every SkillBinding of the cluster
+    #[arg(long)]
+    delete_skill_bindings: bool,
+    /// Only what is in this namespace, and nothing of the cluster itself; by default everything
+    #[arg(short = 'n', long, value_name = "NAMESPACE", conflicts_with_all = ["all_namespaces", "delete_skill_bindings"])]
+    namespace: Option<String>,
+    /// All namespaces and the cluster itself, which is the default
+    #[arg(short = 'A', long)]
+    all_namespaces: bool,
+    /// Output format of the list: json or yaml
+    #[arg(
+        short = 'o',
+        long,
+        value_enum,
+        value_name = "json|yaml",
+        hide_possible_values = true,
+        conflicts_with = "yes"
+    )]
+    output: Option<Format>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Json,
+    Yaml,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Run {
+    block_on(async {
+        let connection = connect(&args.cluster, Caller::of("uninstall"), notes::lists_requests()).await?;
+        let requests = &connection.requests;
+        let found = inventory::read(requests, args.namespace.as_deref()).await?;
+        if args.yes { carry_out(args, requests, &found).await } else { list(args, &found) }
+    })
+}
+
+/// What becomes of something.
+fn fate(args: &Args, item: &Found) -> &'static str {
+    match item.step {
+        Step::Kept => "stays",
+        Step::SkillBindings if !args.delete_skill_bindings => "stays",
+        Step::Skills if args.keep_skills => "keeps its skills",
+        Step::Skills => "skills out",
+        Step::Finalizers => "finalizer off",
+        _ => "deleted",
+    }
+}
+
+fn list(args: &Args, found: &Inventory) -> Run {
+    if let Some(format) = args.output {
+        let items = found.items.iter().map(|item| {
+            json!({
+                "kind": item.kind, "group": item.group, "namespace": item.namespace, "name": item.name,
+                "fate": fate(args, item), "why": item.why,
+            })
+        });
+        let object = json!({
+            "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "UninstallPlan", "items": items.collect::<Vec<_>>(),
+            "unread": found.unread,
+        });
+        sink::object(if format == Format::Json { Report::Json } else { Report::Yaml }, &object)?;
+    } else if found.items.is_empty() {
+        sink::text("nothing of kubectl-skills is there\n")?;
+    } else {
+        let mut table = Table::new(&["OBJECT", "NAMESPACE", "FATE", "WHY"]);
+        for item in &found.items {
+            let namespace =
+                if item.namespace.is_empty() { "<none>".to_owned() } else { item.namespace.clone() };
+            table.row([item.title(), namespace, fate(args, item).to_owned(), item.why.clone()]);
+        }
+        sink::text(&table.to_string())?;
+    }
+    advise(args, found);
+    let goes =
+        found.items.iter().filter(|item| !matches!(fate(args, item), "stays" | "keeps its skills")).count();
+    notes::summary(&format!(
+        "{} would go or change, {} stay",
+        counted(goes, "object"),
+        found.items.len() - goes
+    ));
+    Ok(Outcome::Done)
+}
+
+/// What somebody should know before it is done.
+fn advise(args: &Args, found: &Inventory) {
+    for what in &found.unread {
+        notes::warning(&format!("not looked at: {what}"));
+    }
+    let releases: BTreeSet<&(String, String)> =
+        found.items.iter().filter_map(|item| item.release.as_ref()).collect();
+    for (namespace, release) in releases {
+        notes::note(&format!(
+            "Helm release {release} of namespace {namespace} has installed part of it: 'helm uninstall {release} -n {namespace}' \
+             takes out its record as well"
+        ));
+    }
+    if !found.bindings.is_empty() && args.delete_skill_bindings {
+        notes::warning(&format!(
+            "{} would be lost with their CRD, which nothing but your files brings back: {}",
+            counted(found.bindings.len(), "SkillBinding"),
+            found.bindings.join(", ")
+        ));
+    }
+    let workloads = found.of(Step::Skills).count();
+    if !args.yes && workloads > 0 && !args.keep_skills && !args.remove_skills {
+        notes::note(&format!(
+            "{} has skills of ours: --yes needs --remove-skills, which restarts its pods, or --keep-skills",
+            counted(workloads, "workload")
+        ));
+    }
+}
+
+async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
+    if found.of(Step::Skills).next().is_some() && !args.keep_skills && !args.remove_skills {
+        return Err(Failure::Usage(
+            "workloads have skills of ours: say --remove-skills, which restarts their pods, or --keep-skills"
+                .into(),
+        ));
+    }
+    advise(args, found);
+    let mut done = 0;
+    for step in [Step::Registrations, Step::Policies] {
+        done += delete_all(requests, found, step).await?;
+    }
+    if done > 0 {
+        tokio::time::sleep(FORGOTTEN).await;
+    }
+    done += delete_all(requests, found, Step::Program).await?;
+    pods_end(requests, args.namespace.as_deref()).await?;
+    if args.remove_skills && found.of(Step::Skills).next().is_some() {
+        remove_all(&args.cluster, args.namespace.as_deref()).await?;
+    }
+    done += release_all(requests, found).await?;
+    done += delete_all(requests, found, Step::Rights).await?;
+    if args.delete_skill_bindings {
+        done += delete_all(requests, found, Step::SkillBindings).await?;
+    }
+    if !found.unread.is_empty() {
+        let message =
+            format!("what of these is ours is not known, and it was left: {}", found.unread.join("; "));
+        let help = "run it again with rights to list them".to_owned();
+        return Err(Failure::Remote(vec![RemoteError { message, help }]));
+    }
+    let rest: Vec<String> =
+        found.items.iter().filter(|item| fate(args, item) == "stays").map(Found::title).collect();
+    if !rest.is_empty() {
+        notes::note(&format!("left: {}", rest.join(", ")));
+    }
+    notes::summary(&format!("{} deleted or let go", counted(done, "object")));
+    Ok(Outcome::Done)
+}
+
+/// Deletes what a step is about. All of it is tried; what comes after has to wait where one fails.
+async fn delete_all(requests: &Requests, found: &Inventory, step: Step) -> Result<usize, Failure> {
+    let mut errors = Vec::new();
+    let mut done = 0;
+    for item in found.of(step) {
+        match delete(requests, item).await {
+            Ok(true) => {
+                done += 1;
+                sink::text(&format!("{} deleted\n", item.title()))?;
+            }
+            Ok(false) => {}
+            Err(error) => errors.push(RemoteError::from(error)),
+        }
+    }
+    if errors.is_empty() { Ok(done) } else { Err(stopped(errors)) }
+}
+
+fn stopped(mut errors: Vec<RemoteError>) -> Failure {
+    if let Some(last) = errors.last_mut() {
+        let gap = if last.help.is_empty() { "" } else { "; " };
+        last.help =
+            format!("{}{gap}what comes after it is left: run it again, which goes on from here", last.help);
+    }
+    Failure::Remote(errors)
+}
+
+/// Deletes an object, and no other of the same name that was made since; false where it is gone.
+async fn delete(requests: &Requests, item: &Found) -> Result<bool, ClusterError> {
+    let what = format!("delete {}", item.title());
+    let options = json!({
+        "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": item.uid},
+    });
+    match requests.write(Method::DELETE, &item.path, "application/json", &options, &what).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.failure == Cause::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until nothing of ours runs any more: it would write what is about to be taken out.
+async fn pods_end(requests: &Requests, namespace: Option<&str>) -> Result<(), Failure> {
+    let selector = format!("labelSelector={APP_NAME}%3D{NAME}");
+    let begun = tokio::time::Instant::now();
+    loop {
+        let list = requests.list(&PODS.list(namespace), &selector, "list pods of kubectl-skills").await?;
+        let left: Vec<Value> = list.map(|list| list.items).unwrap_or_default();
+        if left.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > PODS_END {
+            let message = format!(
+                "{} of kubectl-skills still run after {} s",
+                counted(left.len(), "pod"),
+                PODS_END.as_secs()
+            );
+            return Err(stopped(vec![RemoteError { message, help: "see what keeps them".to_owned() }]));
+        }
+        tokio::time::sleep(ASKED_EACH).await;
+    }
+}
+
+/// Takes our finalizer off, where it is still on.
+async fn release_all(requests: &Requests, found: &Inventory) -> Result<usize, Failure> {
+    let mut errors = Vec::new();
+    let mut done = 0;
+    for item in found.of(Step::Finalizers) {
+        let Some((profile, object)) = &item.finalized else { continue };
+        match finalizer::release(requests, profile, object).await {
+            Ok(true) => {
+                done += 1;
+                sink::text(&format!("{} finalizer removed\n", item.title()))?;
+            }
+            Ok(false) => {}
+            Err(error) => errors.push(RemoteError::from(error)),
+        }
+    }
+    if errors.is_empty() { Ok(done) } else { Err(stopped(errors)) }
+}

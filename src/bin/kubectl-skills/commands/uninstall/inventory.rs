@@ -1,0 +1,313 @@
+//! What of ours is in a cluster: lists of each kind that an installation may have in, what is ours out, in the order in which it
+//! goes. Nothing is written.
+
+use kubectl_skills::api::names::{APP_NAME, BINDING_FINALIZER, SKILLS_GROUP};
+use kubectl_skills::api::object::Object;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::workload::Kinds;
+use kubectl_skills::crd::skill_binding;
+use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::manifest::summary::counted;
+use serde_json::Value;
+
+use super::evidence::{self, Verdict, set_the_finalizer};
+use crate::cluster::discovery::dialect;
+use crate::cluster::error::{ClusterError, Failure as Cause};
+use crate::cluster::left::Left;
+use crate::cluster::requests::Requests;
+use crate::cluster::snapshot::{self, Scope};
+
+/// When something goes; what is earlier in this list goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// Webhooks that the API server calls: once nobody answers, they refuse.
+    Registrations,
+    /// Admission policies and their bindings.
+    Policies,
+    /// What runs, and what leads to it.
+    Program,
+    /// Skills of ours in workloads.
+    Skills,
+    /// Finalizers, which nobody takes off any more.
+    Finalizers,
+    /// Roles, bindings, service accounts, leases.
+    Rights,
+    /// The CRD of SkillBinding.
+    SkillBindings,
+    /// What is not provably ours, or the operator's as well.
+    Kept,
+}
+
+/// Something that is there.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub step: Step,
+    pub kind: String,
+    pub group: String,
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    /// Path of the object.
+    pub path: String,
+    /// By what it is known to be ours, or why it stays.
+    pub why: String,
+    /// Namespace and name of the Helm release that has made it.
+    pub release: Option<(String, String)>,
+    /// What has our finalizer.
+    pub finalized: Option<(&'static Profile, Value)>,
+}
+
+impl Found {
+    /// `deployment.apps/kubectl-skills`.
+    pub fn title(&self) -> String {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        format!("{}{dot}{}/{}", self.kind.to_lowercase(), self.group, self.name)
+    }
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    pub items: Vec<Found>,
+    /// SkillBindings as `namespace/name`.
+    pub bindings: Vec<String>,
+    /// What may not be listed, in the server's words.
+    pub unread: Vec<String>,
+}
+
+impl Inventory {
+    /// What a step is about.
+    pub fn of(&self, step: Step) -> impl Iterator<Item = &Found> {
+        self.items.iter().filter(move |item| item.step == step)
+    }
+}
+
+/// A kind that an installation may have.
+struct Kind {
+    base: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+    step: Step,
+    /// Asked of each object that has not our label; none where all of ours have it.
+    judge: Option<fn(&Value) -> Verdict>,
+}
+
+/// A kind of which some of ours have no label.
+const fn judged_kind(
+    base: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+    step: Step,
+    judge: fn(&Value) -> Verdict,
+) -> Kind {
+    Kind { base, plural, namespaced, step, judge: Some(judge) }
+}
+
+/// A namespaced kind of which all of ours have our label.
+const fn labelled(base: &'static str, plural: &'static str, step: Step) -> Kind {
+    Kind { base, plural, namespaced: true, step, judge: None }
+}
+
+const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+
+/// All of them, in the order in which they go.
+const KINDS: [Kind; 21] = [
+    judged_kind(
+        ADMISSION,
+        "validatingwebhookconfigurations",
+        false,
+        Step::Registrations,
+        evidence::registration,
+    ),
+    judged_kind(
+        ADMISSION,
+        "mutatingwebhookconfigurations",
+        false,
+        Step::Registrations,
+        evidence::registration,
+    ),
+    judged_kind(
+        ADMISSION,
+        "mutatingadmissionpolicybindings",
+        false,
+        Step::Policies,
+        evidence::policy_binding,
+    ),
+    judged_kind(
+        ADMISSION,
+        "validatingadmissionpolicybindings",
+        false,
+        Step::Policies,
+        evidence::policy_binding,
+    ),
+    judged_kind(ADMISSION, "mutatingadmissionpolicies", false, Step::Policies, evidence::policy),
+    judged_kind(ADMISSION, "validatingadmissionpolicies", false, Step::Policies, evidence::policy),
+    labelled("/apis/apps/v1", "deployments", Step::Program),
+    labelled("/apis/policy/v1", "poddisruptionbudgets", Step::Program),
+    labelled("/api/v1", "services", Step::Program),
+    labelled("/apis/networking.k8s.io/v1", "networkpolicies", Step::Program),
+    labelled("/apis/monitoring.coreos.com/v1", "servicemonitors", Step::Program),
+    labelled("/apis/monitoring.coreos.com/v1", "prometheusrules", Step::Program),
+    judged_kind("/apis/cert-manager.io/v1", "certificates", true, Step::Program, evidence::certificate),
+    judged_kind("/apis/cert-manager.io/v1", "issuers", true, Step::Program, evidence::issuer),
+    labelled("/api/v1", "configmaps", Step::Program),
+    judged_kind(RBAC, "rolebindings", true, Step::Rights, evidence::role_binding),
+    judged_kind(RBAC, "clusterrolebindings", false, Step::Rights, evidence::role_binding),
+    judged_kind(RBAC, "roles", true, Step::Rights, evidence::role),
+    judged_kind(RBAC, "clusterroles", false, Step::Rights, evidence::role),
+    labelled("/api/v1", "serviceaccounts", Step::Rights),
+    judged_kind("/apis/coordination.k8s.io/v1", "leases", true, Step::Rights, evidence::lease),
+];
+
+/// Reads all of it; of one namespace, or of the cluster.
+pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result<Inventory, ClusterError> {
+    let mut out = Inventory::default();
+    for kind in KINDS.iter().filter(|kind| kind.namespaced || namespace.is_none()) {
+        let path = match namespace {
+            Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
+            None => format!("{}/{}", kind.base, kind.plural),
+        };
+        // Of kinds that have our label or are not ours, the others need not be read: ConfigMaps are many and large.
+        let selector =
+            if kind.judge.is_none() { format!("labelSelector={APP_NAME}%3D{NAME}") } else { String::new() };
+        match requests.list(&path, &selector, &format!("list {}", kind.plural)).await {
+            Ok(list) => {
+                let items = list.into_iter().flat_map(|list| list.items);
+                out.items.extend(items.filter_map(|item| judged(kind, &item)));
+            }
+            Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
+            Err(error) => return Err(error),
+        }
+    }
+    skills(requests, namespace, &mut out).await?;
+    if namespace.is_none() {
+        crds(requests, &mut out).await?;
+    }
+    out.items.sort_by_key(|item| item.step);
+    Ok(out)
+}
+
+fn judged(kind: &Kind, object: &Value) -> Option<Found> {
+    let verdict = match Object(object).label(APP_NAME) {
+        Some(NAME) => Verdict::Ours(format!("label {APP_NAME}: {NAME}")),
+        _ => kind.judge.map_or(Verdict::Other, |judge| judge(object)),
+    };
+    let (step, why) = match verdict {
+        Verdict::Ours(why) => (kind.step, why),
+        Verdict::Unproven(why) => (Step::Kept, why),
+        Verdict::Other => return None,
+    };
+    let (namespace, name) = Object(object).key();
+    let base =
+        if kind.namespaced { format!("{}/namespaces/{namespace}", kind.base) } else { kind.base.to_owned() };
+    Some(found(object, step, format!("{base}/{}/{name}", kind.plural), why))
+}
+
+fn found(object: &Value, step: Step, path: String, why: String) -> Found {
+    let it = Object(object);
+    let (namespace, name) = it.key();
+    let of = |what: &str| it.annotation(&format!("meta.helm.sh/release-{what}")).map(str::to_owned);
+    Found {
+        step,
+        kind: it.kind().to_owned(),
+        group: it.group().to_owned(),
+        namespace,
+        name,
+        uid: it.str("/metadata/uid").to_owned(),
+        path,
+        why,
+        release: of("namespace").zip(of("name")),
+        finalized: None,
+    }
+}
+
+/// Workloads with skills of ours, and objects with our finalizer.
+async fn skills(
+    requests: &Requests,
+    namespace: Option<&str>,
+    out: &mut Inventory,
+) -> Result<(), ClusterError> {
+    let scope = Scope { namespace: namespace.map(str::to_owned), ..Scope::default() };
+    let kinds = Kinds::default();
+    let mut snapshot = match snapshot::read(requests, &scope, None, kinds).await {
+        Ok(snapshot) => snapshot,
+        // Neither kind is served: nothing leads to a workload any more.
+        Err(error) if error.failure == Cause::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    out.unread.extend(
+        snapshot
+            .read_left(requests, &scope, kinds)
+            .await?
+            .into_iter()
+            .map(|what| format!("{what} may not be listed")),
+    );
+    let profile = snapshot.dialect.profile;
+    let about = snapshot.workloads.iter().filter_map(|((kind, _, _), workload)| {
+        let kind = kinds.find(kind, Object(workload).group())?;
+        let skills = kubectl_skills::live::left(workload, kind);
+        (!skills.is_empty()).then(|| (workload, skills))
+    });
+    let left = snapshot.left.iter().map(|Left { workload, skills, .. }| (workload, skills.clone()));
+    for (workload, skills) in about.chain(left) {
+        let why = format!("has skills of ours: {}", skills.join(", "));
+        out.items.push(found(workload, Step::Skills, String::new(), why));
+    }
+    for object in snapshot.runtimes.iter().chain(&snapshot.bindings) {
+        let it = Object(object);
+        let bound = is_binding(it);
+        if bound {
+            out.bindings.push(format!("{}/{}", it.namespace(), it.name()));
+        }
+        let finalizer = if bound { BINDING_FINALIZER } else { profile.names.finalizer };
+        if !it.finalizers().any(|one| one == finalizer) {
+            continue;
+        }
+        // That of AgentRuntimes is the operator's as well.
+        let ours = bound || set_the_finalizer(object, finalizer);
+        let (step, why) = if ours {
+            (Step::Finalizers, format!("finalizer {finalizer}, which nobody takes off any more"))
+        } else {
+            (Step::Kept, format!("finalizer {finalizer} was set by somebody else, the operator perhaps"))
+        };
+        let finalized = ours.then(|| (profile, object.clone()));
+        out.items.push(Found { finalized, ..found(object, step, String::new(), why) });
+    }
+    Ok(())
+}
+
+/// The CRDs: that of SkillBinding is ours, and its objects are their authors'.
+async fn crds(requests: &Requests, out: &mut Inventory) -> Result<(), ClusterError> {
+    let all = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let ours = format!("{all}/{}", skill_binding::name());
+    match requests.get(&ours, "read the CRD of SkillBinding").await {
+        Ok(Some(crd)) => {
+            let why = match out.bindings.len() {
+                0 => format!("group {SKILLS_GROUP}; there is no SkillBinding"),
+                count => {
+                    let count = counted(count, "SkillBinding");
+                    format!("group {SKILLS_GROUP}; with it {count} would go, which are their authors'")
+                }
+            };
+            out.items.push(found(&crd, Step::SkillBindings, ours, why));
+        }
+        Ok(None) => {}
+        Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
+        Err(error) => return Err(error),
+    }
+    if let Ok(dialect) = dialect(requests, None).await {
+        let name = format!("agentruntimes.{}", dialect.profile.names.group);
+        match requests.get(&format!("{all}/{name}"), "read the CRD of AgentRuntime").await {
+            Ok(Some(crd)) => {
+                let why = "the operator's, no matter who installed it".to_owned();
+                out.items.push(found(&crd, Step::Kept, String::new(), why));
+            }
+            Ok(None) => {}
+            Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! The verbs of day two on a real API server: `set`, `list`, `version --live`, and `uninstall`, after which the cluster is as it
+//! was before anything was installed.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::objects::{binding, deployment, gates_on, one, path_of, runtime};
+use crate::server::{CURRENT, Server};
+use crate::uninstall::Shell;
+
+/// What changes by itself.
+const RESTLESS: [&str; 5] = ["events", "endpoint", "pods", "replicasets", "controllerrevisions"];
+
+/// Every object of the cluster as `Kind namespace/name`.
+fn everything(shell: &Shell<'_>) -> BTreeSet<String> {
+    let resources = shell.succeeds("kubectl api-resources --verbs=list,create -o name").stdout;
+    let rests = |one: &&str| !RESTLESS.iter().any(|own| one.starts_with(own));
+    let resources: Vec<&str> = resources.lines().filter(rests).collect();
+    let columns = "custom-columns=KIND:.kind,NS:.metadata.namespace,NAME:.metadata.name";
+    let said = shell.run(&format!("kubectl get {} -A --no-headers -o {columns}", resources.join(",")));
+    assert!(said.stdout.contains("ClusterRole "), "{said:?}");
+    let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    said.stdout.lines().map(line).collect()
+}
+
+fn rows(said: &str) -> Vec<Vec<&str>> {
+    said.lines().skip(1).map(|line| line.split_whitespace().collect()).collect()
+}
+
+/// Who leaves must find the cluster as it was: a registration that nobody answers blocks every AgentRuntime, a finalizer a namespace.
+#[test]
+fn uninstall_leaves_the_cluster_as_it_was() {
+    let server = Server::start(CURRENT, &["--controller-manager"]);
+    let shell = Shell::new(&server);
+    for namespace in ["kagenti-system", "team9"] {
+        server.namespace(namespace);
+    }
+    server.create(&path_of(&gates_on()), &gates_on());
+    let workloads = ["stays", "bound"].map(|name| deployment("team9", name));
+    let mut agent = runtime("team9", "stays", &[("a", "quay.io/example/a:1", "/skills/a")]);
+    for object in [&workloads[0], &workloads[1], &agent] {
+        server.create(&path_of(object), object);
+    }
+    // Named as ours are, and somebody else's.
+    shell.succeeds("kubectl create clusterrole kubectl-skills-own --verb=get --resource=secrets");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let specs: Vec<Value> = workloads.iter().map(|object| server.get(&one(object))["spec"].clone()).collect();
+    let before = everything(&shell);
+    assert!(
+        shell.succeeds("kubectl skills uninstall").stdout.contains("is named as ours and gives other rights")
+    );
+    assert_eq!(everything(&shell), before);
+
+    shell.succeeds("kubectl skills crd --skill-binding | kubectl apply --server-side -f -");
+    shell.succeeds("kubectl wait --for condition=established crd/skillbindings.skills.kagenti.dev");
+    shell.succeeds("kubectl apply -k deploy/overlays/cluster");
+    for file in ["policy/policy.yaml", "inject/policy.yaml", "webhook/service.yaml"] {
+        shell.succeeds(&format!("kubectl apply -f deploy/overlays/{file}"));
+    }
+    let mut bound = binding("team9", "bound", "bound", &[("b", "quay.io/example/b:1")]);
+    bound["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
+    server.create(&path_of(&bound), &bound);
+    shell.succeeds("kubectl skills apply -n team9");
+    // As the controller does, under its name.
+    agent = json!({"metadata": {"finalizers": ["kagenti.io/cleanup"]}});
+    let path = "/apis/agent.kagenti.dev/v1alpha1/namespaces/team9/agentruntimes/stays?fieldManager=skills.kagenti.dev";
+    assert_eq!(server.send("PATCH", path, "application/merge-patch+json", Some(&agent)).0, 200);
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kubectl-skills"},
+                       "spec": {"holderIdentity": "one"}});
+    let leases =
+        "/apis/coordination.k8s.io/v1/namespaces/kagenti-system/leases?fieldManager=skills.kagenti.dev";
+    assert_eq!(server.request("POST", leases, Some(&lease)).0, 201);
+    // From now on nobody can write an AgentRuntime: it is not there, and the registration says that it is to be asked.
+    shell.succeeds("kubectl apply -f deploy/overlays/webhook-registration/registration.yaml");
+
+    let installed = everything(&shell);
+    let said = shell.succeeds("kubectl skills uninstall");
+    let fates: BTreeSet<(&str, &str)> = rows(&said.stdout).iter().map(|row| (row[0], row[2])).collect();
+    for wanted in [
+        ("validatingwebhookconfiguration.admissionregistration.k8s.io/kubectl-skills", "deleted"),
+        (
+            "mutatingadmissionpolicy.admissionregistration.k8s.io/inject.skillbindings.skills.kagenti.dev",
+            "deleted",
+        ),
+        ("validatingadmissionpolicy.admissionregistration.k8s.io/agentruntimes.agent.kagenti.dev", "deleted"),
+        ("deployment.apps/kubectl-skills", "deleted"),
+        ("deployment.apps/stays", "skills"),
+        ("deployment.apps/bound", "skills"),
+        ("skillbinding.skills.kagenti.dev/bound", "finalizer"),
+        ("agentruntime.agent.kagenti.dev/stays", "finalizer"),
+        ("clusterrole.rbac.authorization.k8s.io/kubectl-skills", "deleted"),
+        ("clusterrole.rbac.authorization.k8s.io/kubectl-skills-own", "stays"),
+        ("lease.coordination.k8s.io/kubectl-skills", "deleted"),
+        ("customresourcedefinition.apiextensions.k8s.io/skillbindings.skills.kagenti.dev", "stays"),
+        ("customresourcedefinition.apiextensions.k8s.io/agentruntimes.agent.kagenti.dev", "stays"),
+    ] {
+        assert!(fates.contains(&wanted), "{wanted:?}: {}", said.stdout);
+    }
+    assert_eq!(everything(&shell), installed, "a look has changed something");
+    let undecided = shell.run("kubectl skills uninstall --yes");
+    assert_eq!(undecided.code, 2, "{undecided:?}");
+    assert_eq!(everything(&shell), installed, "nothing is done before it is said what becomes of the skills");
+
+    // One run that keeps the users' SkillBindings, and one more that goes on from there.
+    let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills");
+    assert!(said.stdout.contains("finalizer removed"), "{said:?}");
+    assert!(everything(&shell).contains("SkillBinding team9 bound"));
+    for (object, before) in workloads.iter().zip(&specs) {
+        assert_eq!(&server.get(&one(object))["spec"], before, "something of ours is left");
+    }
+    let said = shell.succeeds("kubectl skills uninstall --yes --delete-skill-bindings");
+    assert!(
+        said.stderr.contains("1 SkillBinding would be lost") && said.stderr.contains("team9/bound"),
+        "{said:?}"
+    );
+    let gone = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        everything(&shell) == before
+    });
+    let after = everything(&shell);
+    assert!(gone, "left: {:#?}\nlost: {:#?}", &after - &before, &before - &after);
+    // And the namespaces can go.
+    server.request("DELETE", "/api/v1/namespaces/team9", None);
+    let gone = (0..150).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        server.request("GET", "/api/v1/namespaces/team9", None).0 == 404
+    });
+    assert!(gone, "the namespace cannot be deleted");
+}
+
+/// Skills that pods have stay where somebody only takes the program away.
+#[test]
+fn uninstall_can_keep_the_skills() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    server.namespace("keep");
+    let web = deployment("keep", "web");
+    let mut tools = binding("keep", "tools", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    tools["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
+    for object in [&web, &tools] {
+        server.create(&path_of(object), object);
+    }
+    assert_eq!(server.skills(&["apply", "-n", "keep"]).code, 0);
+    let before = server.get(&one(&web))["spec"].clone();
+    let said = server.skills(&["uninstall", "--yes", "--keep-skills", "-n", "keep"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "skillbinding.skills.kagenti.dev/tools finalizer removed\n"),
+        "{said:?}"
+    );
+    assert_eq!(server.get(&one(&web))["spec"], before);
+    assert_eq!(server.get(&one(&tools))["metadata"].get("finalizers"), None);
+}
+
+/// A list is set where it is, and what another would write back is refused with where it is to be changed.
+#[test]
+fn a_skill_is_set_in_the_list_that_feeds_the_workload() {
+    let server = Server::with_crds(&[&["--skill-binding"], &["--profile", "pr332-merged"]]);
+    let namespace = "sets";
+    server.namespace(namespace);
+    let web = deployment(namespace, "web");
+    let tools = binding(namespace, "tools", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    let agent = runtime(namespace, "web", &[("a", "quay.io/example/a:1", "/skills/a")]);
+    for object in [&web, &tools, &agent] {
+        server.create(&path_of(object), object);
+    }
+    let image = |object: &Value, at: usize| server.get(&one(object))["spec"]["skills"][at]["image"].clone();
+    let set =
+        |more: &[&str]| server.skills(&[&["set", "deployment/web", "-n", namespace][..], more].concat());
+
+    let tried = set(&["pdf=quay.io/example/pdf:2", "a=quay.io/example/a:2", "--dry-run"]);
+    assert_eq!(
+        (tried.code, tried.stdout.as_str()),
+        (
+            0,
+            "agentruntime.agent.kagenti.dev/web skills set (server dry run)\n\
+             skillbinding.skills.kagenti.dev/tools skills set (server dry run)\n"
+        ),
+        "{tried:?}"
+    );
+    assert_eq!(
+        (image(&tools, 0), image(&agent, 0)),
+        (json!("quay.io/example/pdf:1"), json!("quay.io/example/a:1"))
+    );
+    let done = set(&["pdf=quay.io/example/pdf:2", "a=quay.io/example/a:2"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(
+        (image(&tools, 0), image(&agent, 0)),
+        (json!("quay.io/example/pdf:2"), json!("quay.io/example/a:2"))
+    );
+    assert_eq!(set(&["xml=quay.io/example/xml:1"]).code, 3);
+    let added =
+        server.skills(&["set", "agentruntime/web", "xml=quay.io/example/xml:1", "--add", "-n", namespace]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let wanted = json!({"name": "xml", "image": "quay.io/example/xml:1", "mountPath": "/skills/xml"});
+    assert_eq!(server.get(&one(&agent))["spec"]["skills"][1]["mountPath"], wanted["mountPath"]);
+
+    // Listed as they are set, and whether they are there.
+    let listed = |more: &[&str]| -> Vec<Vec<String>> {
+        let said = server.skills(&[&["list", "-n", namespace][..], more].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        rows(&said.stdout).iter().map(|row| row.iter().map(|word| (*word).to_owned()).collect()).collect()
+    };
+    let pdf = |ready: &str| {
+        [
+            "web",
+            "Deployment/web",
+            "pdf",
+            "quay.io/example/pdf:2",
+            "/skills/pdf",
+            "Workload",
+            "SkillBinding/tools",
+            ready,
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    };
+    assert_eq!(listed(&["--skill", "pdf"]), vec![pdf("drifted")]);
+    assert_eq!(
+        server.skills(&["apply", "-n", namespace, "--feature-gates", "skillImageVolumes=true"]).code,
+        0
+    );
+    let after =
+        server.skills(&["list", "-n", namespace, "--feature-gates", "skillImageVolumes=true", "-o", "json"]);
+    let after: Value = serde_json::from_str(&after.stdout).expect("JSON");
+    let names: Vec<(&str, &str)> = after["items"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| (row["skill"].as_str().unwrap_or_default(), row["source"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(names, [("a", "AgentRuntime"), ("xml", "AgentRuntime"), ("pdf", "SkillBinding/tools")]);
+
+    // Somebody else's.
+    let path = format!("{}?fieldManager=argo&force=true", one(&tools));
+    let applied = json!({"apiVersion": tools["apiVersion"], "kind": tools["kind"], "metadata": {"name": "tools"}, "spec": tools["spec"]});
+    server.apply(&path, &applied);
+    let refused = set(&["pdf=quay.io/example/pdf:3"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.stderr.contains("spec.skills is applied by \"argo\""), "{refused:?}");
+    assert_eq!(image(&tools, 0), json!("quay.io/example/pdf:1"));
+    assert_eq!(set(&["pdf=quay.io/example/pdf:3", "--force-conflicts"]).code, 0);
+    assert_eq!(image(&tools, 0), json!("quay.io/example/pdf:3"));
+    let annotated = json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "demo"}}});
+    server.merge(&agent, "kubectl", &annotated);
+    let refused = set(&["a=quay.io/example/a:3"]);
+    assert!(refused.code == 4 && refused.stderr.contains("Helm release \"demo\" keeps it"), "{refused:?}");
+}
+
+/// A bug report names both sides, and one without a cluster still has its own.
+#[test]
+fn version_knows_the_side_of_the_cluster() {
+    let server = Server::with_crds(&[&["--skill-binding"], &["--profile", "pr332-merged"]]);
+    let said = server.skills(&["version", "--live", "-o", "json"]);
+    let found: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(
+        found["cluster"],
+        json!({
+            "kubernetes": format!("v{CURRENT}"),
+            "groups": [{"group": "skills.kagenti.dev", "versions": ["v1alpha1"]}, {"group": "agent.kagenti.dev", "versions": ["v1alpha1"]}],
+            "profile": "pr332-merged", "deployments": [], "unread": [],
+        })
+    );
+    let lost = server.skills(&["version", "--live", "--server", "https://127.0.0.1:1"]);
+    assert_eq!(lost.code, 4, "{lost:?}");
+    assert!(lost.stdout.starts_with("kubectl-skills "), "{lost:?}");
+}
