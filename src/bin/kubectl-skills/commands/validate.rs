@@ -105,7 +105,7 @@ pub fn run(args: &Args) -> Run {
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
-            sink::text(&judged.iter().map(Judged::lines).collect::<String>())?;
+            sink::wrapped(&judged.iter().map(Judged::lines).collect::<String>())?;
             for warning in judged.iter().flat_map(|one| one.warnings.iter().map(|found| one.line(found))) {
                 notes::warning(&warning);
             }

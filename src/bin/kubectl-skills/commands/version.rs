@@ -60,7 +60,12 @@ fn to_text(chosen: &Profile, reason: &str) -> String {
                 .map(str::to_owned),
         );
     }
-    format!("kubectl-skills {}\n\n{table}\nprofile {}: {reason}\n", env!("CARGO_PKG_VERSION"), chosen.name)
+    format!(
+        "kubectl-skills {}\n\n{}\nprofile {}: {reason}\n",
+        env!("CARGO_PKG_VERSION"),
+        table.fitted(),
+        chosen.name
+    )
 }
 
 fn to_json(chosen: &Profile, reason: &str) -> Value {
