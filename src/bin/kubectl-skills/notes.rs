@@ -11,7 +11,7 @@ use owo_colors::OwoColorize as _;
 use crate::look::Look;
 use crate::printable;
 use crate::progress;
-use crate::wrap::hanging;
+use crate::wrap::{HANGING, hanging};
 
 /// How much is said.
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -98,7 +98,7 @@ fn line(kind: &dyn Display, text: &str) {
 
 /// A line; on a terminal it wraps under itself.
 fn write(line: &str) {
-    let shown = Look::stderr().width.map(|columns| hanging(line, columns, 4));
+    let shown = Look::stderr().width.map(|columns| hanging(line, columns, HANGING));
     progress::without(|| {
         let _ = writeln!(anstream::stderr(), "{}", shown.as_deref().unwrap_or(line));
     });

@@ -11,7 +11,7 @@ use crate::look::Look;
 use crate::printable;
 use crate::progress;
 use crate::table::Table;
-use crate::wrap::hanging;
+use crate::wrap::{HANGING, hanging};
 
 /// For people or for machines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -41,21 +41,22 @@ pub fn text(text: &str) -> Result<(), Failure> {
 
 /// Writes lines for people to stdout; on a terminal each wraps under itself, so that no word is broken at its edge. What
 /// programs read has a line for a line.
-pub fn wrapped(text: &str) -> Result<(), Failure> {
-    styled(&wrapped_at(&printable::lines(text), Look::stdout().width))
+/// `indent`: of all lines of one but the first.
+pub fn wrapped(text: &str, indent: usize) -> Result<(), Failure> {
+    styled(&wrapped_at(&printable::lines(text), Look::stdout().width, indent))
 }
 
 /// The same of lines that are safe to print and may have colours of ours.
 pub fn wrapped_styled(text: &str) -> Result<(), Failure> {
-    styled(&wrapped_at(text, Look::stdout().width))
+    styled(&wrapped_at(text, Look::stdout().width, HANGING))
 }
 
-fn wrapped_at(text: &str, columns: Option<usize>) -> String {
+fn wrapped_at(text: &str, columns: Option<usize>, indent: usize) -> String {
     let Some(columns) = columns else { return text.to_owned() };
     text.split_inclusive('\n')
         .map(|line| match line.strip_suffix('\n') {
-            Some(line) => hanging(line, columns, 4) + "\n",
-            None => hanging(line, columns, 4),
+            Some(line) => hanging(line, columns, indent) + "\n",
+            None => hanging(line, columns, indent),
         })
         .collect()
 }
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn lines_wrap_on_terminals_alone() {
         let text = "a.yaml:3:1: error: one two three\n\n**Why:** x\n";
-        assert_eq!(wrapped_at(text, None), text);
-        assert_eq!(wrapped_at(text, Some(22)), "a.yaml:3:1: error: one\n    two three\n\n**Why:** x\n");
+        assert_eq!(wrapped_at(text, None, 4), text);
+        assert_eq!(wrapped_at(text, Some(22), 4), "a.yaml:3:1: error: one\n    two three\n\n**Why:** x\n");
     }
 }

@@ -9,8 +9,9 @@ use crate::look::{Look, Mood, coloured};
 use crate::printable;
 use crate::wrap::{longest_part, width, wrap};
 
-/// Blanks between columns.
+/// Blanks between columns; where they are short of room, one less.
 const GAP: usize = 3;
+const NARROW: usize = 2;
 /// Narrower than this the last column is hard to read, and goes under its row.
 const READABLE: usize = 28;
 /// How far that which stands under a row is indented.
@@ -83,21 +84,19 @@ impl Table {
         let grid = self.grid(look);
         let columns = grid.iter().map(|line| line.cells.len()).max().unwrap_or(0);
         let natural: Vec<usize> = (0..columns).map(|column| widest(&grid, column, width)).collect();
-        let (widths, last) = match look.width {
-            Some(room) if line_width(&natural) > room => fit(&grid, natural, room),
-            _ => (natural, Last::InRow),
+        let layout = match look.width {
+            Some(room) if line_width(&natural, GAP) > room => fit(&grid, &natural, room),
+            _ => Layout::of(natural),
         };
-        let skip = usize::from(!with_head);
-        match (last, look.width) {
-            (Last::Apart, Some(room)) => {
-                grid.iter().skip(1).map(|line| record(&grid[0], line, room)).collect::<Vec<_>>().join("\n")
+        match look.width.filter(|_| layout.last == Last::Apart) {
+            Some(room) => {
+                let records = grid.iter().skip(1).map(|line| record(&grid[0], line, room));
+                records.collect::<Vec<_>>().join("\n")
             }
-            _ => grid
-                .iter()
-                .enumerate()
-                .skip(skip)
-                .map(|(at, line)| self.line(line, at == 0, &widths, last, look))
-                .collect(),
+            None => {
+                let lines = grid.iter().enumerate().skip(usize::from(!with_head));
+                lines.map(|(at, line)| self.line(line, at == 0, &layout, look)).collect()
+            }
         }
     }
 
@@ -120,7 +119,9 @@ impl Table {
     }
 
     /// One line of the table, which may wrap.
-    fn line(&self, line: &Line, is_head: bool, widths: &[usize], last: Last, look: Look) -> String {
+    fn line(&self, line: &Line, is_head: bool, layout: &Layout, look: Look) -> String {
+        let Layout { widths, gap, last } = layout;
+        let (gap, last) = (*gap, *last);
         let in_row = match last {
             Last::Below => &line.cells[..line.cells.len().min(widths.len() - 1)],
             _ => &line.cells,
@@ -138,7 +139,7 @@ impl Table {
                     text.push_str(&" ".repeat(std::mem::take(&mut owed)));
                     text.push_str(&self.paint(piece, column, is_head, line.mood));
                 }
-                owed += widths[column].saturating_sub(width(piece)) + GAP;
+                owed += widths[column].saturating_sub(width(piece)) + gap;
             }
             // What belongs to the row before has nothing but its last cell.
             if last != Last::Below || !text.is_empty() {
@@ -176,6 +177,20 @@ enum Last {
     Apart,
 }
 
+/// How lines are laid out.
+struct Layout {
+    widths: Vec<usize>,
+    gap: usize,
+    last: Last,
+}
+
+impl Layout {
+    /// Columns that fit as they are.
+    fn of(widths: Vec<usize>) -> Self {
+        Self { widths, gap: GAP, last: Last::InRow }
+    }
+}
+
 struct Line {
     cells: Vec<String>,
     mood: Option<Mood>,
@@ -186,44 +201,46 @@ fn widest(grid: &[Line], column: usize, measure: fn(&str) -> usize) -> usize {
     grid.iter().filter_map(|line| line.cells.get(column)).map(|cell| measure(cell)).max().unwrap_or(0)
 }
 
-/// Widths with which a line fits into the room. The last column gives first, then the widest of the others, none below its
-/// longest part, so that no word is broken.
-fn fit(grid: &[Line], natural: Vec<usize>, room: usize) -> (Vec<usize>, Last) {
-    let Some(last) = natural.len().checked_sub(1) else { return (natural, Last::InRow) };
+/// A layout that fits into the room. The last column gives first, then the widest of the others, none below its longest
+/// part, so that no word is broken; blanks between columns give before a column goes elsewhere.
+fn fit(grid: &[Line], natural: &[usize], room: usize) -> Layout {
     let least: Vec<usize> = (0..natural.len()).map(|column| widest(grid, column, longest_part)).collect();
-    let wanted = natural[last].min(READABLE).max(least[last]);
-    let mut widths = natural.clone();
-    widths[last] = wanted;
-    if shrink(&mut widths, &least, last, room) {
-        widths[last] = (room - (line_width(&widths) - wanted)).min(natural[last]);
-        return (widths, Last::InRow);
+    let Some((&last, others)) = natural.split_last() else { return Layout::of(Vec::new()) };
+    let wanted = last.min(READABLE).max(least[others.len()]);
+    for gap in [GAP, NARROW] {
+        let rest = room.saturating_sub(wanted + gap);
+        if others.is_empty() {
+            return Layout::of(vec![room]);
+        }
+        if let Some(mut widths) = shrunk(others, &least, gap, rest) {
+            let taken = line_width(&widths, gap) + gap;
+            widths.push((room - taken).min(last));
+            return Layout { widths, gap, last: Last::InRow };
+        }
     }
-    if last == 0 {
-        return (vec![room], Last::InRow);
+    for gap in [GAP, NARROW] {
+        if let Some(mut widths) = shrunk(others, &least, gap, room) {
+            widths.push(room.saturating_sub(INDENT));
+            return Layout { widths, gap, last: Last::Below };
+        }
     }
-    let mut others = natural[..last].to_vec();
-    if shrink(&mut others, &least, last, room) {
-        others.push(room.saturating_sub(INDENT));
-        return (others, Last::Below);
-    }
-    (natural, Last::Apart)
+    Layout { widths: natural.to_vec(), gap: GAP, last: Last::Apart }
 }
 
-/// Takes columns from the widest that can give until a line fits; whether it does. The column `spared` gives nothing.
-fn shrink(widths: &mut [usize], least: &[usize], spared: usize, room: usize) -> bool {
-    while line_width(widths) > room {
-        let can = |column: &usize| *column != spared && widths[*column] > least[*column];
-        let Some(widest) = (0..widths.len()).filter(can).max_by_key(|column| widths[*column]) else {
-            return false;
-        };
+/// The columns made narrower, the widest first, until a line of them fits; none if it cannot.
+fn shrunk(widths: &[usize], least: &[usize], gap: usize, room: usize) -> Option<Vec<usize>> {
+    let mut widths = widths.to_vec();
+    while line_width(&widths, gap) > room {
+        let can = |column: &usize| widths[*column] > least[*column];
+        let widest = (0..widths.len()).filter(can).max_by_key(|column| widths[*column])?;
         widths[widest] -= 1;
     }
-    true
+    Some(widths)
 }
 
 /// Columns of a line of such columns.
-fn line_width(widths: &[usize]) -> usize {
-    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+fn line_width(widths: &[usize], gap: usize) -> usize {
+    widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
 }
 
 fn cell_lines(cell: &str, columns: usize, look: Look) -> Vec<String> {
@@ -241,11 +258,12 @@ fn under(text: &str, room: Option<usize>) -> String {
 fn record(head: &Line, line: &Line, room: usize) -> String {
     let titles = head.cells.iter().map(|title| width(title)).max().unwrap_or(0);
     let mut out = String::new();
+    // The other titles are indented; what they say stands in one column with the first.
+    let begin = 2 + titles + GAP;
+    let columns = room.saturating_sub(begin);
     for (number, (title, cell)) in head.cells.iter().zip(&line.cells).enumerate() {
         let indent = if number == 0 { 0 } else { 2 };
-        let begin = indent + titles + GAP;
-        let columns = room.saturating_sub(begin);
-        let blanks = " ".repeat(titles - width(title) + GAP);
+        let blanks = " ".repeat(begin - indent - width(title));
         let text = wrap(cell, columns, columns).join(&format!("\n{}", " ".repeat(begin)));
         out.push_str(&format!("{}{}{blanks}{text}\n", " ".repeat(indent), title.bold()));
     }

@@ -3,6 +3,8 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
+/// How far messages are indented where they go on in another line.
+pub const HANGING: usize = 4;
 /// After these a word may be broken that is longer than its column: parts of references, paths, lists and selectors.
 const SEAMS: [char; 7] = ['/', ':', '@', ',', '=', ';', '|'];
 

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Run {
         })?;
         pages.push(rule.page());
     }
-    sink::wrapped(&pages.join("\n"))?;
+    sink::wrapped(&pages.join("\n"), 0)?;
     Ok(Outcome::Done)
 }
 

@@ -85,14 +85,27 @@ fn lists_and_references_break_at_their_seams() {
 /// Not even names fit side by side: each on a line of its own, rather than columns that run into each other.
 #[test]
 fn where_nothing_fits_each_cell_has_a_line() {
-    let mut table = Table::new(&["IMAGE", "DIGEST"]);
-    table.row(["ghcr.io/acme/forecast-of-tomorrow:1".into(), "0123456789abcdef0123456789".into()]);
-    table.row(["b".into(), "c".into()]);
+    let mut table = Table::new(&["IMAGE", "DIGEST", "STATE"]);
+    table.row([
+        "ghcr.io/acme/forecast-of-tomorrow:1".into(),
+        "0123456789abcdef0123456789".into(),
+        "new".into(),
+    ]);
+    table.row(["b".into(), "c".into(), "d".into()]);
     assert_eq!(
-        shown(&table, 30),
-        "IMAGE    ghcr.io/acme/\n         forecast-of-tomorrow:\n         1\n\
-         \u{20} DIGEST   0123456789abcdef012\n           3456789\n\nIMAGE    b\n  DIGEST   c\n"
+        shown(&table, 32),
+        "IMAGE      ghcr.io/acme/\n           forecast-of-tomorrow:\n           1\n\
+         \u{20} DIGEST   0123456789abcdef01234\n           56789\n  STATE    new\n\n\
+         IMAGE      b\n  DIGEST   c\n  STATE    d\n"
     );
+}
+
+/// Before a name is broken, columns move closer.
+#[test]
+fn columns_move_closer_where_that_is_enough() {
+    let mut table = Table::new(&["NAME", "TARGET", "WHY"]);
+    table.row(["a-long-name".into(), "another-name".into(), "x y".into()]);
+    assert_eq!(shown(&table, 30), "NAME         TARGET        WHY\na-long-name  another-name  x y\n");
 }
 
 /// A row with three findings showed the first and "and 2 more"; all of them are under their row, and rows that are
