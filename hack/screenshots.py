@@ -31,14 +31,14 @@ HERE = ROOT / "hack/screenshots"
 IMAGES = ROOT / "docs/images"
 PYTE = "pyte==0.8.2"
 SIZES = [(120, 40), (80, 24)]
-# A verb: what is typed after 'kubectl skills', and whether it asks the cluster.
+# A verb: what is typed after 'kubectl skills', whether it asks the cluster, and its exit code.
 SHOTS = {
-    "plan": (["-f", "agents.yaml"], False),
-    "diff": (["-f", "weather.yaml"], False),
-    "lint": (["-f", "faults.yaml"], False),
-    "explain": (["mount-nested", "image-moves"], False),
-    "status": (["-n", "team1"], True),
-    "doctor": (["-n", "team1"], True),
+    "plan": (["-f", "agents.yaml"], False, 0),
+    "diff": (["-f", "weather.yaml"], False, 1),
+    "lint": (["-f", "faults.yaml"], False, 1),
+    "explain": (["mount-nested", "image-moves"], False, 0),
+    "status": (["-n", "team1"], True, 3),
+    "doctor": (["-n", "team1"], True, 0),
 }
 CELL, LINE, SIZE, PAD = 8.4, 19, 14, 14
 COLOURS = {
@@ -216,14 +216,14 @@ def inputs(folder):
 def shots(pyte, program, kubeconfig, folder):
     """The pictures by name, and the words that are broken in them."""
     out, broken = {}, []
-    for verb, (words, asks) in SHOTS.items():
+    for verb, (words, asks, exit_code) in SHOTS.items():
         if asks and not kubeconfig:
             continue
         command, typed = [program, verb, *words], f"kubectl skills {verb} {' '.join(words)}"
         whole, _ = printed(command, 1000, 40, folder, kubeconfig)
         for columns, rows in SIZES:
             text, code = printed(command, columns, rows, folder, kubeconfig)
-            if code not in (0, 1):
+            if code != exit_code:
                 sys.exit(f"screenshots: {typed} ended with {code}:\n{text}")
             lines = screen_of(pyte, prompt(typed) + text, columns)
             broken += [f"{verb} at {columns} columns: {word}" for word in broken_words(text_of(lines)[1:], whole)]
@@ -240,12 +240,14 @@ SCENES = [
     "kubectl skills render --check -f weather.yaml -f on-workload.yaml",
     "kubectl skills render -i --remove -f weather.yaml -f on-workload.yaml",
 ]
+# What is shown where nothing moves.
+STILL = 1
 COLUMNS, ROWS = 100, 31
 TYPING, READING, LINE_TIME = 0.035, 1.6, 0.16
 
 
 def recording(pyte, program, folder):
-    """The quickstart as an animation: each command is typed, then its output is there; without animations the last screen."""
+    """The quickstart as an animation: each command is typed, then its output is there; without animations one of them stands."""
     for name in ("weather.yaml", "on-workload.yaml"):
         shutil.copy(ROOT / "docs/examples/skill-binding" / name, folder)
     screens, begin = [], 0.0
@@ -270,7 +272,7 @@ def recording(pyte, program, folder):
         style += f".type{number}{{animation:type{number} {total:.1f}s steps({len(typed)}) infinite}}\n"
         rows = [row_svg(line, PAD + SIZE + row * LINE) for row, line in enumerate(lines)]
         cover = f'<rect class="type{number}" x="{PAD + 2 * CELL:.1f}" y="{PAD}" width="{len(typed) * CELL + 4:.1f}" height="{LINE}" fill="#0d1117" opacity="0"/>\n'
-        body += f'<g class="scene{number}" opacity="{int(last)}">\n{rows[0]}{cover}<g class="out{number}">\n{"".join(rows[1:])}</g>\n</g>\n'
+        body += f'<g class="scene{number}" opacity="{int(number == STILL)}">\n{rows[0]}{cover}<g class="out{number}">\n{"".join(rows[1:])}</g>\n</g>\n'
     height = max(len(lines) for _, _, lines, *_ in screens)
     still = "@media (prefers-reduced-motion: reduce){*{animation:none!important}}\n"
     return frame(COLUMNS, height, "The quickstart: plan, diff, render, check, remove", body, f"<style>\n{style}{still}</style>\n")

@@ -202,26 +202,28 @@ fn widest(grid: &[Line], column: usize, measure: fn(&str) -> usize) -> usize {
 }
 
 /// A layout that fits into the room. The last column gives first, then the widest of the others, none below its longest
-/// part, so that no word is broken; blanks between columns give before a column goes elsewhere.
+/// part, so that no word is broken; blanks between columns give before a column goes elsewhere. Names, which people copy,
+/// are the last to wrap.
 fn fit(grid: &[Line], natural: &[usize], room: usize) -> Layout {
-    let least: Vec<usize> = (0..natural.len()).map(|column| widest(grid, column, longest_part)).collect();
+    let parts: Vec<usize> = (0..natural.len()).map(|column| widest(grid, column, longest_part)).collect();
     let Some((&last, others)) = natural.split_last() else { return Layout::of(Vec::new()) };
-    let wanted = last.min(READABLE).max(least[others.len()]);
-    for gap in [GAP, NARROW] {
-        let rest = room.saturating_sub(wanted + gap);
-        if others.is_empty() {
-            return Layout::of(vec![room]);
+    let Some(&names) = others.first() else { return Layout::of(vec![room]) };
+    let wanted = last.min(READABLE).max(parts[others.len()]);
+    let mut whole = parts.clone();
+    whole[0] = names;
+    for least in [&whole, &parts] {
+        for gap in [GAP, NARROW] {
+            if let Some(mut widths) = shrunk(others, least, gap, room.saturating_sub(wanted + gap)) {
+                let taken = line_width(&widths, gap) + gap;
+                widths.push((room - taken).min(last));
+                return Layout { widths, gap, last: Last::InRow };
+            }
         }
-        if let Some(mut widths) = shrunk(others, &least, gap, rest) {
-            let taken = line_width(&widths, gap) + gap;
-            widths.push((room - taken).min(last));
-            return Layout { widths, gap, last: Last::InRow };
-        }
-    }
-    for gap in [GAP, NARROW] {
-        if let Some(mut widths) = shrunk(others, &least, gap, room) {
-            widths.push(room.saturating_sub(INDENT));
-            return Layout { widths, gap, last: Last::Below };
+        for gap in [GAP, NARROW] {
+            if let Some(mut widths) = shrunk(others, least, gap, room) {
+                widths.push(room.saturating_sub(INDENT));
+                return Layout { widths, gap, last: Last::Below };
+            }
         }
     }
     Layout { widths: natural.to_vec(), gap: GAP, last: Last::Apart }

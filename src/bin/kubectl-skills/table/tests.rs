@@ -108,6 +108,18 @@ fn columns_move_closer_where_that_is_enough() {
     assert_eq!(shown(&table, 30), "NAME         TARGET        WHY\na-long-name  another-name  x y\n");
 }
 
+/// A name is copied into the next command: the reason leaves the row before a name is broken.
+#[test]
+fn names_are_the_last_to_wrap() {
+    let mut table = Table::new(&["NAME", "TARGET", "REASON"]);
+    table.row(["skillbinding/weather".into(), "Deployment/weather".into(), "it is as it should be".into()]);
+    let out = shown(&table, 48);
+    assert_eq!(
+        out,
+        "NAME                   TARGET\nskillbinding/weather   Deployment/weather\n    it is as it should be\n"
+    );
+}
+
 /// A row with three findings showed the first and "and 2 more"; all of them are under their row, and rows that are
 /// well have none.
 #[test]
