@@ -67,6 +67,7 @@ impl Progress {
     }
 
     /// Wipes the line.
+    #[cfg(any(feature = "cluster", feature = "registry"))]
     pub fn end(mut self) {
         self.finish();
     }

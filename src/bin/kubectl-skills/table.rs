@@ -59,6 +59,7 @@ impl Table {
 
     /// What is wrong with the last row: on a terminal on lines of its own under it, instead of its last cell, which has
     /// it in short for programs. Once any row has findings, even none, no row shows its last cell on a terminal.
+    #[cfg(any(test, feature = "cluster"))]
     pub fn findings(&mut self, findings: &[String]) {
         if let Some(row) = self.rows.last_mut() {
             row.findings = Some(findings.iter().map(|finding| clean(finding)).collect());
@@ -76,6 +77,7 @@ impl Table {
     }
 
     /// The rows of [`Table::painted`] that go under a head that is on the screen already.
+    #[cfg(feature = "cluster")]
     pub fn painted_rows(&self) -> String {
         self.laid_out(Look::stdout(), false)
     }
