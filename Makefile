@@ -43,6 +43,7 @@ check: ## Format, lints, each feature by itself, the library's purity, documenta
 	hack/purity.sh
 	hack/features.sh
 	hack/size.py --check
+	bench/plots.py --check
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --no-default-features
 	$(MAKE) --no-print-directory outside

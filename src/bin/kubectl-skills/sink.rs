@@ -11,7 +11,7 @@ use crate::look::Look;
 use crate::printable;
 use crate::progress;
 use crate::table::Table;
-use crate::wrap::{HANGING, hanging};
+use crate::wrap::hanging;
 
 /// For people or for machines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -47,8 +47,8 @@ pub fn wrapped(text: &str, indent: usize) -> Result<(), Failure> {
 }
 
 /// The same of lines that are safe to print and may have colours of ours.
-pub fn wrapped_styled(text: &str) -> Result<(), Failure> {
-    styled(&wrapped_at(text, Look::stdout().width, HANGING))
+pub fn wrapped_styled(text: &str, indent: usize) -> Result<(), Failure> {
+    styled(&wrapped_at(text, Look::stdout().width, indent))
 }
 
 fn wrapped_at(text: &str, columns: Option<usize>, indent: usize) -> String {
