@@ -87,7 +87,7 @@ impl Table {
         let columns = grid.iter().map(|line| line.cells.len()).max().unwrap_or(0);
         let natural: Vec<usize> = (0..columns).map(|column| widest(&grid, column, width)).collect();
         let layout = match look.width {
-            Some(room) if line_width(&natural, GAP) > room => fit(&grid, &natural, room),
+            Some(room) if line_width(&natural, GAP) > room => fit(&grid, &natural, room, self.states),
             _ => Layout::of(natural),
         };
         match look.width.filter(|_| layout.last == Last::Apart) {
@@ -206,8 +206,10 @@ fn widest(grid: &[Line], column: usize, measure: fn(&str) -> usize) -> usize {
 /// A layout that fits into the room. The last column gives first, then the widest of the others, none below its longest
 /// part, so that no word is broken; blanks between columns give before a column goes elsewhere. Names, which people copy,
 /// are the last to wrap.
-fn fit(grid: &[Line], natural: &[usize], room: usize) -> Layout {
-    let parts: Vec<usize> = (0..natural.len()).map(|column| widest(grid, column, longest_part)).collect();
+fn fit(grid: &[Line], natural: &[usize], room: usize, states: Option<usize>) -> Layout {
+    // A state is one word with its mark.
+    let measure = |column| if states == Some(column) { width } else { longest_part };
+    let parts: Vec<usize> = (0..natural.len()).map(|column| widest(grid, column, measure(column))).collect();
     let Some((&last, others)) = natural.split_last() else { return Layout::of(Vec::new()) };
     let Some(&names) = others.first() else { return Layout::of(vec![room]) };
     let wanted = last.min(READABLE).max(parts[others.len()]);

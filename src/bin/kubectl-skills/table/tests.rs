@@ -120,6 +120,25 @@ fn names_are_the_last_to_wrap() {
     );
 }
 
+/// A mark stood alone on a line, and its state below it.
+#[test]
+fn a_mark_stays_with_its_state() {
+    let mut table = Table::new(&["NAME", "ACTION", "SKILLS", "REASON"]).with_states(1);
+    table.row([
+        "a".into(),
+        "configured".into(),
+        "pdf,citations".into(),
+        "two skills are to be mounted".into(),
+    ]);
+    table.mood(Mood::Change);
+    assert_eq!(
+        shown(&table, 62),
+        "NAME   ACTION         SKILLS      REASON\n\
+         a      → configured   pdf,        two skills are to be mounted\n\
+         \u{20}                     citations\n"
+    );
+}
+
 /// A row with three findings showed the first and "and 2 more"; all of them are under their row, and rows that are
 /// well have none.
 #[test]
