@@ -21,9 +21,12 @@ build: ## Builds the optimised program, without paths of this machine: target/re
 
 .PHONY: demo
 demo: ## Shows what would become of the sample in docs/examples/quickstart; writes nothing
-	@echo 'Building the program: some 80 crates the first time, which takes minutes, a line for each; after that seconds.'
-	cargo build --locked --no-default-features --features cli
+	@if [ -x $${CARGO_TARGET_DIR:-target}/debug/kubectl-skills ]; then echo 'Building what has changed of the program.'; \
+	else echo 'Building the program: some 80 crates the first time, which takes minutes, a line for each; after that seconds.'; fi
+	@cargo build --locked --no-default-features --features cli
+	@echo '$$ kubectl skills diff -f docs/examples/quickstart/weather.yaml'
 	@$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills diff -f docs/examples/quickstart/weather.yaml || [ $$? -eq 1 ]
+	@echo 'Nothing was written. Next: docs/start.md'
 
 .PHONY: golden
 golden: ## Writes testdata/golden anew; read the diff before you commit it
@@ -40,10 +43,27 @@ check: ## Format, lints, each feature by itself, the library's purity, documenta
 	hack/purity.sh
 	hack/features.sh
 	hack/size.py --check
+	bench/plots.py --check
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --no-default-features
 	$(MAKE) --no-print-directory outside
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n "$$script"; done
+
+.PHONY: screenshots
+screenshots: ## docs/images: six verbs at 120x40 and 80x24, as SVG (needs python3, and what e2e needs)
+	cargo build --locked
+	hack/screenshots.py --cluster
+
+.PHONY: recording
+recording: ## docs/images/quickstart.svg: the quickstart as it is typed (needs python3)
+	cargo build --locked
+	hack/screenshots.py --recording
+
+.PHONY: screenshots-check
+screenshots-check: ## Whether docs/images shows what the program prints, and no word is broken (needs what screenshots needs)
+	cargo build --locked
+	hack/screenshots.py --cluster --check
+	hack/screenshots.py --recording --check
 
 .PHONY: deny
 deny: ## Licences, sources and banned crates of the dependency tree (builds cargo-deny once)
@@ -51,8 +71,8 @@ deny: ## Licences, sources and banned crates of the dependency tree (builds carg
 	PATH=$$PWD/.cache/cargo-deny/bin:$$PATH cargo deny check bans licenses sources
 
 .PHONY: test
-test: ## All tests; prints how many vectors hold per profile and group
-	cargo test --locked --all -- --show-output
+test: ## All tests; ends with how many there were, and how many vectors hold per profile
+	hack/test.sh
 
 .PHONY: tools
 tools: ## The programs of others that the tests run: Kubernetes, etcd, kustomize, kpt, Helm, ... (needs Go; once, into .cache)
@@ -193,7 +213,7 @@ book: ## docs/ as a book in target/book, and all links checked (the first run fe
 	hack/book.sh
 
 .PHONY: bench
-bench: ## CPU, memory and start-up alongside the same transform written with kyaml (needs Go, python3, Linux)
+bench: ## CPU, memory and start-up alongside the same transform written with kyaml; renews docs/benchmarks.json and its plots (needs Go, python3, Linux)
 	bench/run.sh --rounds $(ROUNDS)
 
 # AgentRuntimes created at once in `make bench-controller`.

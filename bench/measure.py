@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Measures programs side by side: CPU seconds, peak memory, and seconds from start to exit.
 
-    measure.py --ours FILE --peer FILE --kubectl FILE --data FOLDER [--rounds N] [--kustomize FILE]
+    measure.py --ours FILE --peer FILE --kubectl FILE --data FOLDER [--rounds N] [--kustomize FILE] [--json FILE]
 
 Runs of the programs alternate, so that a busy moment of the machine hits all of them; the median counts. Prints a table
-and ends with 1 if a goal is missed. Needs Linux and nothing beside the standard library.
+and ends with 1 if a goal is missed. --json writes the figures into the part "transform" of docs/benchmarks.json, from which
+bench/plots.py draws. Needs Linux and nothing beside the standard library.
 """
 
 import argparse
 import ctypes
+import json
 import os
 import statistics
 import subprocess
@@ -87,12 +89,28 @@ def spread(values):
     return f"[{brief(min(values))}-{brief(max(values))}]"
 
 
+def write_figures(path, figures):
+    """Replaces the figures of one part of the file; a line each, so that a diff of two runs is readable."""
+    with open(path, encoding="utf-8") as file:
+        data = json.load(file)
+    data["transform"]["figures"] = figures
+    text = json.dumps(data, indent=2)
+    # Lists of figures in one line.
+    for one in [*figures, *data["policy"]["lines"], data["policy"]["bindings"]]:
+        long = json.dumps(one, indent=2)
+        for indent in (4, 6):
+            text = text.replace(long.replace("\n", "\n" + " " * indent), json.dumps(one))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("ours", "peer", "kubectl", "data"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kustomize")
+    parser.add_argument("--json")
     options = parser.parse_args()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -102,8 +120,12 @@ def main():
         ("stream, 10,000 documents", (render, data["stream"]), ([options.peer, "--stream"], data["stream"]), 60, 30),
         ("ResourceList, 10,000 items", ([options.ours, "fn"], data["list"]), ([options.peer], data["list"]), 30, None),
     ]
-    missed = []
+    missed, kept = [], []
     print(f"{'':28} {'':13} {'ours':>27} {'kyaml function':>27} {'ratio':>8} {'goal':>8}")
+
+    def keep(case, what, unit, ours, peer, peer_name):
+        three = lambda values: [float(f"{value:.4g}") for value in (median(values), min(values), max(values))]
+        kept.append({"case": case, "what": what, "unit": unit, "ours": three(ours), "peer": three(peer), "peerName": peer_name})
 
     def row(name, what, ours, peer, ratio, goal, unit):
         text = [f"{brief(median(v))} {unit} {spread(v)}" for v in (ours, peer)]
@@ -116,6 +138,7 @@ def main():
         figures = alternate([ours, peer], options.rounds, cpu_and_memory)
         for position, what, unit, goal in ((0, "CPU", "s", cpu_goal), (1, "peak memory", "MiB", memory_goal)):
             left, right = ([run[position] for run in program] for program in figures)
+            keep(name.replace(", ", " of "), what, unit, left, right, "kyaml function")
             row(name, what, left, right, median(right) / max(median(left), 1e-9), goal, unit)
 
     # One small manifest takes milliseconds: more runs, by the clock.
@@ -128,6 +151,7 @@ def main():
     milliseconds = [[1000 * value for value in values] for values in seconds]
     ours, peer, kubectl = milliseconds
     row("two documents", "start to exit", ours, peer, median(peer) / median(ours), None, "ms")
+    keep("two documents", "start to exit", "ms", ours, kubectl, "kubectl version --client")
     ratio = median(kubectl) / median(ours)
     print(
         f"{'kubectl version --client':28} {'start to exit':13} {'':>27} "
@@ -147,6 +171,8 @@ def main():
         cpu, memory = cpu_and_memory([options.kustomize, "build", folder], os.devnull)
         print(f"{'kustomize build, no function':28} {'CPU':13} {'':>27} {f'{brief(cpu)} s, {memory:.0f} MiB':>27}")
 
+    if options.json:
+        write_figures(options.json, kept)
     for line in missed:
         print(f"bench: missed: {line}", file=sys.stderr)
     return 1 if missed else 0

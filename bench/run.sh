@@ -44,5 +44,6 @@ echo "equal in meaning, before anything is measured:"
 
 failed=0
 cargo run --release --locked --example readers -- "$data/stream.yaml" || failed=1
-python3 bench/measure.py --ours "$ours" --peer "$peer" --kubectl "$kubectl" --data "$data" --rounds "$rounds" "${extra[@]}" || failed=1
+python3 bench/measure.py --ours "$ours" --peer "$peer" --kubectl "$kubectl" --data "$data" --rounds "$rounds" --json docs/benchmarks.json "${extra[@]}" || failed=1
+python3 bench/plots.py
 exit "$failed"

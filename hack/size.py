@@ -19,7 +19,7 @@ from pathlib import Path
 # The order of layers, lowest first: each imports only those before it, and of its own layer without a circle.
 LIBRARY = [["go"], ["yaml"], ["api"], ["crd", "skill"], ["agent_card", "config"], ["validate"], ["plan"], ["manifest", "live"], ["lint"], ["install"]]
 PROGRAM = [
-    ["build_info", "printable"],
+    ["build_info", "look", "printable", "progress", "wrap"],
     ["notes", "table"],
     ["exit"],
     ["sink"],

@@ -86,6 +86,32 @@ fn every_block_says_what_it_is() {
     }
 }
 
+/// A badge that says another licence or another Rust than cargo asks for is worse than none.
+#[test]
+fn the_badges_are_true() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let badges: Vec<&str> = readme.lines().filter(|line| line.starts_with("[![")).collect();
+    let (licence, rust) = (env!("CARGO_PKG_LICENSE"), env!("CARGO_PKG_RUST_VERSION"));
+    let shields = "https://img.shields.io/badge";
+    let wanted = [
+        format!("[![Licence: {licence}]({shields}/licence-{}-blue)](LICENSE)", licence.replace('-', "--")),
+        format!("[![Rust {rust} or newer]({shields}/rust-{rust}%2B-orange)](Cargo.toml)"),
+    ];
+    assert_eq!(badges, wanted);
+}
+
+/// A picture of a window shows what the program printed on some day; that each is there and named is held here, what they
+/// show by `make screenshots-check`.
+#[test]
+fn every_picture_is_shown_somewhere() {
+    let shown: String = pages().into_values().collect();
+    for entry in std::fs::read_dir(root().join("docs/images")).expect("docs/images").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_shown = shown.contains(&format!("images/{name})"));
+        assert!(is_shown || !name.ends_with(".svg"), "no page shows docs/images/{name}");
+    }
+}
+
 /// Commands of ours in a text: the words after the program's name, up to what ends a command.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let starts = ["kubectl skills ", "kubectl-skills "];

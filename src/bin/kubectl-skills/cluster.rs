@@ -16,7 +16,6 @@ pub mod informer;
 pub mod left;
 pub mod login;
 pub mod paths;
-pub mod progress;
 pub mod proxy;
 pub mod requests;
 pub mod restart;

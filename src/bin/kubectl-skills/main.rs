@@ -14,12 +14,14 @@ mod config_file;
 mod controller;
 mod exit;
 mod in_place;
+mod look;
 #[cfg(any(feature = "cluster", feature = "registry"))]
 mod net;
 mod notes;
 mod object_diff;
 mod planning;
 mod printable;
+mod progress;
 #[cfg(feature = "registry")]
 mod registry;
 #[cfg(any(feature = "controller", feature = "webhook"))]
@@ -30,6 +32,7 @@ mod source;
 mod table;
 #[cfg(feature = "webhook")]
 mod webhook;
+mod wrap;
 
 use std::process::ExitCode;
 

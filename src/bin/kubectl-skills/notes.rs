@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use kubectl_skills::plan::Warning;
 use owo_colors::OwoColorize as _;
 
+use crate::look::Look;
 use crate::printable;
+use crate::progress;
+use crate::wrap::{HANGING, hanging};
 
 /// How much is said.
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -79,7 +82,7 @@ pub fn error(text: &str) {
 pub fn error_with_help(text: &str, help: &str) {
     error(text);
     for help in help.lines() {
-        let _ = writeln!(anstream::stderr(), "  {}", printable::line(help));
+        write(&format!("  {}", printable::line(help)));
     }
 }
 
@@ -90,5 +93,13 @@ fn said(kind: &dyn Display, text: &str) {
 }
 
 fn line(kind: &dyn Display, text: &str) {
-    let _ = writeln!(anstream::stderr(), "{kind} {}", printable::line(text));
+    write(&format!("{kind} {}", printable::line(text)));
+}
+
+/// A line; on a terminal it wraps under itself.
+fn write(line: &str) {
+    let shown = Look::stderr().width.map(|columns| hanging(line, columns, HANGING));
+    progress::without(|| {
+        let _ = writeln!(anstream::stderr(), "{}", shown.as_deref().unwrap_or(line));
+    });
 }

@@ -7,7 +7,11 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::look::Look;
 use crate::printable;
+use crate::progress;
+use crate::table::Table;
+use crate::wrap::hanging;
 
 /// For people or for machines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -33,6 +37,33 @@ pub fn closed() -> bool {
 /// failure: the run ends as if it had read all.
 pub fn text(text: &str) -> Result<(), Failure> {
     exact([&*printable::lines(text)])
+}
+
+/// Writes lines for people to stdout; on a terminal each wraps under itself, so that no word is broken at its edge. What
+/// programs read has a line for a line.
+/// `indent`: of all lines of one but the first.
+pub fn wrapped(text: &str, indent: usize) -> Result<(), Failure> {
+    styled(&wrapped_at(&printable::lines(text), Look::stdout().width, indent))
+}
+
+/// The same of lines that are safe to print and may have colours of ours.
+pub fn wrapped_styled(text: &str, indent: usize) -> Result<(), Failure> {
+    styled(&wrapped_at(text, Look::stdout().width, indent))
+}
+
+fn wrapped_at(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(columns) = columns else { return text.to_owned() };
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => hanging(line, columns, indent) + "\n",
+            None => hanging(line, columns, indent),
+        })
+        .collect()
+}
+
+/// Writes a table to stdout, as wide as it is.
+pub fn table(table: &Table) -> Result<(), Failure> {
+    styled(&table.painted())
 }
 
 /// Writes a value to stdout as JSON, indented.
@@ -78,12 +109,27 @@ fn write_to<'t>(out: &mut impl Write, pieces: impl IntoIterator<Item = &'t str>)
     if closed() {
         return Ok(());
     }
-    let written = pieces.into_iter().try_for_each(|piece| out.write_all(piece.as_bytes()));
-    match written.and_then(|()| out.flush()) {
+    let written = progress::without(|| {
+        let written = pieces.into_iter().try_for_each(|piece| out.write_all(piece.as_bytes()));
+        written.and_then(|()| out.flush())
+    });
+    match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             CLOSED.store(true, Ordering::Relaxed);
             Ok(())
         }
         other => other.map_err(|error| Failure::Io("standard output".into(), error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_wrap_on_terminals_alone() {
+        let text = "a.yaml:3:1: error: one two three\n\n**Why:** x\n";
+        assert_eq!(wrapped_at(text, None, 4), text);
+        assert_eq!(wrapped_at(text, Some(22), 4), "a.yaml:3:1: error: one\n    two three\n\n**Why:** x\n");
     }
 }

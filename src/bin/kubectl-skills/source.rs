@@ -12,6 +12,7 @@ use kubectl_skills::manifest::stream::Source;
 use kubectl_skills::yaml;
 
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 mod exclude;
 mod kustomization;
@@ -145,6 +146,9 @@ impl Input {
         as_sources: bool,
         beside: bool,
     ) -> Result<Inputs, Failure> {
+        // Whoever types manifests in is not to be disturbed.
+        let typed = self.files.iter().any(|file| file.as_os_str() == STDIN);
+        let _progress = (!typed).then(|| Progress::start("reading manifests"));
         let mut inputs = Inputs::default();
         if let Some(folder) = &self.kustomize {
             let text = kustomize::build(folder)?;

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::apply::{Prepared, Settings, Write, commit, prepare};
 use super::error::{ClusterError, Failure};
 use super::paths::{self, Resource};
-use super::progress::Progress;
 use super::requests::Requests;
 use super::restart;
 use super::run::ClusterRun;
+use crate::progress::Progress;
 
 /// Writes under way at the same time.
 const CONCURRENCY: usize = 8;

@@ -21,13 +21,13 @@ use super::connect::{Caller, connect};
 use super::delivery::nobody;
 use super::discovery::{Dialect, dialect};
 use super::error::{ClusterError, Failure as Kind};
-use super::progress::Progress;
 use super::requests::Requests;
 use super::snapshot::{self, Scope, Snapshot};
 use crate::exit::{Failure, RemoteError};
 use crate::net::block_on;
 use crate::notes;
 use crate::planning::Planning;
+use crate::progress::Progress;
 
 /// What a run works with.
 pub struct ClusterRun {

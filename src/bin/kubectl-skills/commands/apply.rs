@@ -20,7 +20,6 @@ use crate::cluster::connect::Caller;
 use crate::cluster::error::{ClusterError, Failure as Kind};
 use crate::cluster::finalizer;
 use crate::cluster::paths::{self, Resource};
-use crate::cluster::progress::Progress;
 use crate::cluster::run::ClusterRun;
 use crate::cluster::try_pod::{try_pods, webhooks};
 use crate::cluster::wait;
@@ -29,6 +28,7 @@ use crate::exit::{Failure, Outcome, Run};
 use crate::net::block_on;
 use crate::net::duration::parse_timeout;
 use crate::notes;
+use crate::progress::Progress;
 use crate::sink;
 
 /// How long `--wait` waits where it names no time: what a Deployment takes by default until it gives up.
@@ -314,7 +314,7 @@ async fn write_all<'t>(
 ) -> Result<Vec<Task<'t>>, Failure> {
     const CONCURRENCY: usize = 8;
     let total = ready.len();
-    let progress = Progress::beside_output("writing");
+    let progress = Progress::start("writing");
     let stop = Cell::new(false);
     let writes = ready.into_iter().map(|(task, prepared)| async {
         if stop.get() {

@@ -9,9 +9,11 @@ use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::doctor::{Cluster, Row, Section, State, examine};
 use crate::exit::{Failure, Outcome, Run};
+use crate::look::Mood;
 use crate::net::block_on;
 use crate::notes;
 use crate::planning::chosen_profile;
+use crate::progress::Progress;
 use crate::sink;
 use crate::table::Table;
 
@@ -55,16 +57,18 @@ pub fn run(args: &Args) -> Run {
             operator_namespace: args.operator_namespace.as_deref(),
             dialect: None,
         };
+        let progress = Progress::start("asking the cluster");
         let mut sections: Vec<Section> = Vec::new();
         examine(&cluster, |section| -> Result<(), Failure> {
             if args.output == Report::Text {
                 let between = if sections.is_empty() { "" } else { "\n" };
-                sink::text(&format!("{between}{}", to_text(&section)))?;
+                sink::styled(&format!("{between}{}", table(&section).painted()))?;
             }
             sections.push(section);
             Ok(())
         })
         .await?;
+        progress.end();
         if args.output != Report::Text {
             sink::object(args.output, &to_json(&sections))?;
         }
@@ -98,15 +102,21 @@ fn to_json(sections: &[Section]) -> serde_json::Value {
     json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "Diagnosis", "checks": checks})
 }
 
-fn to_text(section: &Section) -> String {
-    let mut table = Table::new(&[section.about, "CHECK", "FOUND"]);
+fn table(section: &Section) -> Table {
+    let mut table = Table::new(&[section.about, "CHECK", "FOUND"]).with_states(0);
     for row in &section.rows {
         table.row([row.state.name().to_owned(), row.check.clone(), row.found.clone()]);
+        table.mood(match row.state {
+            State::Ok => Mood::Good,
+            State::Warning => Mood::Warning,
+            State::Failed => Mood::Bad,
+            State::Unknown => Mood::Unknown,
+        });
         if row.state != State::Ok && !row.mend.is_empty() {
             table.row([String::new(), String::new(), format!("-> {}", row.mend)]);
         }
     }
-    table.to_string()
+    table
 }
 
 #[cfg(test)]

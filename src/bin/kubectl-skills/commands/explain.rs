@@ -3,8 +3,10 @@
 use clap::Args as ClapArgs;
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
 use kubectl_skills::lint::rule;
+use owo_colors::OwoColorize as _;
 
 use crate::exit::{Failure, Outcome, Run};
+use crate::look::Look;
 use crate::sink;
 
 /// Most rules that are suggested.
@@ -52,7 +54,9 @@ pub fn run(args: &Args) -> Run {
         })?;
         pages.push(rule.page());
     }
-    sink::text(&pages.join("\n"))?;
+    let pages = pages.join("\n");
+    // Of words of ours alone, so nothing has to be escaped.
+    sink::wrapped_styled(&if Look::stdout().is_terminal() { for_people(&pages) } else { pages }, 0)?;
     Ok(Outcome::Done)
 }
 
@@ -81,4 +85,34 @@ fn meant(word: &str) -> Vec<&'static str> {
         return speaks;
     }
     nearest(word, rule::all().map(|rule| rule.id)).into_iter().collect()
+}
+
+/// A page of Markdown with bold type instead of its marks.
+fn for_people(page: &str) -> String {
+    let line = |line: &str| match (line.strip_prefix("## "), line.strip_prefix("**")) {
+        (Some(title), _) => title.bold().to_string(),
+        (None, Some(rest)) => match rest.split_once("**") {
+            Some((word, rest)) => format!("{}{rest}", word.bold()),
+            None => line.to_owned(),
+        },
+        (None, None) => line.to_owned(),
+    };
+    page.lines().map(|one| line(one) + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Marks of Markdown are for the page in docs, not for a screen.
+    #[test]
+    fn a_terminal_shows_no_marks() {
+        for rule in rule::all() {
+            let shown = anstream::adapter::strip_str(&for_people(&rule.page())).to_string();
+            assert!(
+                shown.starts_with(rule.id) && shown.contains("\nWhy: ") && shown.contains("\nMend: "),
+                "{shown}"
+            );
+        }
+    }
 }

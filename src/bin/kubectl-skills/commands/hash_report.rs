@@ -148,7 +148,7 @@ impl<'a> HashReport<'a> {
                                   "items": self.items});
                 sink::object(format, &list)
             }
-            Report::Text if self.reported.is_empty() => sink::text(&self.table.to_string()),
+            Report::Text if self.reported.is_empty() => sink::table(&self.table),
             Report::Text => sink::text(self.reported.trim_start_matches('\n')),
         }
     }
@@ -179,7 +179,7 @@ fn explained(rows: &[Row]) -> String {
         let hashed = if row.hashed { "yes" } else { "no" };
         table.row([row.field.clone(), hashed.to_owned(), row.source.to_string(), value]);
     }
-    table.to_string()
+    table.fitted()
 }
 
 fn row_json(row: &Row) -> Value {

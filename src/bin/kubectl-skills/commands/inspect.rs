@@ -232,7 +232,7 @@ fn to_table(found: &Inspected) -> String {
                 layer.media_type.clone(),
             ]);
         }
-        out.push_str(&format!("\n{layers}\n"));
+        out.push_str(&format!("\n{}\n", layers.fitted()));
     }
     let mut skills =
         Table::new(&["SKILL", "FOLDER", "VERSION", "FILES", "SIZE", "WORDS", "TOKENS", "CONTENT-IDENTITY"]);
@@ -250,7 +250,7 @@ fn to_table(found: &Inspected) -> String {
             skill.content_identity.clone(),
         ]);
     }
-    out.push_str(&skills.to_string());
+    out.push_str(&skills.fitted());
     out.push_str(&mounts(found));
     out
 }

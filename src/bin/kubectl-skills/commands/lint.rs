@@ -25,6 +25,7 @@ use crate::sink;
 use crate::skill_files::LimitArgs;
 use crate::source::{Input, Inputs, read_text};
 use crate::table::Table;
+use crate::wrap::HANGING;
 
 mod github;
 mod images;
@@ -164,7 +165,7 @@ pub fn run(args: &Args) -> Run {
         return write_baseline(path, &found);
     }
     let text = match args.output {
-        Format::Text => output::text(&found),
+        Format::Text => return end(&found, sink::wrapped_styled(&output::text(&found), HANGING)),
         Format::Json => return end(&found, sink::json(&output::json(&found))),
         Format::Sarif => return end(&found, sink::json(&sarif::log(&found))),
         Format::Github => github::commands(&found),
@@ -306,6 +307,6 @@ fn list() -> Run {
             rule.summary.to_owned(),
         ]);
     }
-    sink::text(&table.to_string())?;
+    sink::table(&table)?;
     Ok(Outcome::Done)
 }

@@ -140,7 +140,7 @@ fn print(args: &Args, rows: &[Row]) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    sink::text(&table(args.output == Some(Output::Wide), rows))
+    sink::styled(&table(args.output == Some(Output::Wide), rows))
 }
 
 /// As kubectl takes it; none for a workload that nobody is about.
@@ -204,5 +204,5 @@ fn table(wide: bool, rows: &[Row]) -> String {
         }
         table.row(cells);
     }
-    table.to_string()
+    table.painted()
 }

@@ -160,7 +160,7 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
                     plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))
                 }));
                 let rows = with_changes.iter().map(|(_, plan, changes)| (*plan, changes.len()));
-                sink::text(&plan_table(subject.live.scope.all_namespaces, rows))?;
+                sink::table(&plan_table(subject.live.scope.all_namespaces, rows))?;
             }
         }
         run.sum_up(&plans, false);

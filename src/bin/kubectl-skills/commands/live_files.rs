@@ -20,7 +20,6 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::dry_run_overlay::{self, Overlay};
 use crate::cluster::error::ClusterError;
 use crate::cluster::paths;
-use crate::cluster::progress::Progress;
 use crate::cluster::requests::Requests;
 use crate::cluster::run::{read_maps, sum_up};
 use crate::cluster::snapshot::{Scope, key, or_without_operator, read_config};
@@ -28,6 +27,7 @@ use crate::exit::Run;
 use crate::net::block_on;
 use crate::notes;
 use crate::object_diff::{self, Pair};
+use crate::progress::Progress;
 use crate::source::Inputs;
 
 /// Requests under way at the same time.

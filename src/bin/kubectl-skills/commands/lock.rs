@@ -427,7 +427,7 @@ fn print(
                     fate.name().to_owned(),
                 ]);
             }
-            sink::text(&table.to_string())
+            sink::table(&table)
         }
         format => {
             let skills: Vec<Value> = kept(entries).iter().map(lock::value).collect();

@@ -17,6 +17,7 @@ use crate::args::{KindsArgs, LiveArgs, Report};
 use crate::exit::{Failure, Outcome, RemoteError, Run};
 use crate::net::block_on;
 use crate::notes;
+use crate::progress::Progress;
 use crate::registry::args::RegistryArgs;
 use crate::registry::error::RegistryError;
 use crate::registry::interrupt::unless_interrupted;
@@ -137,6 +138,7 @@ pub fn answers(
     questions: Vec<Question>,
     how: &How,
 ) -> Result<Vec<Result<Answer, RegistryError>>, Failure> {
+    let _progress = Progress::start("asking registries");
     block_on(async {
         let stores = Arc::new(Stores::new(registry, verb)?);
         let work = async { Ok(ask(&stores, questions, how).await) };
@@ -147,7 +149,7 @@ pub fn answers(
 fn said(args: &Args, known: &[Known]) -> Run {
     match args.output {
         None | Some(Report::Text) => {
-            sink::text(&table(known).to_string())?;
+            sink::table(&table(known))?;
             if args.diff {
                 sink::text(&known.iter().map(diffs).collect::<String>())?;
             }

@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Run {
         Report::Text => {
             let first = plans.first().map(|(plan, _)| plan.id.namespace.as_str());
             let several = plans.iter().any(|(plan, _)| Some(plan.id.namespace.as_str()) != first);
-            sink::text(&plan_table(several, plans.iter().map(|(plan, changes)| (*plan, changes.len()))))?;
+            sink::table(&plan_table(several, plans.iter().map(|(plan, changes)| (*plan, changes.len()))))?;
         }
     }
     loaded.sum_up(|| Fates::of(&planned), &planned.tally, Mood::Would);

@@ -8,6 +8,7 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::live::status_report::{Report, report};
+use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ use crate::cluster::informer::Informer;
 use crate::cluster::run::ClusterRun;
 use crate::commands::status_pods::{self, PodsOfBindings};
 use crate::exit::{Failure, Outcome, Run, unless_errors};
+use crate::look::Mood;
 use crate::net::block_on;
 use crate::notes;
 use crate::sink;
@@ -79,6 +81,9 @@ pub fn run(args: &Args) -> Run {
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
             print(args, group_of(&run), &shown, true)?;
+            if !shown.is_empty() && !args.watch {
+                notes::summary(&sum(&shown));
+            }
         }
         if let Some(missing) = missing {
             return Err(missing.into());
@@ -260,10 +265,12 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
         });
         return Ok(());
     }
-    sink::text(&table(args, reports, first))
+    let table = table(args, reports);
+    // Rows of later looks go under the head that is on the screen.
+    sink::styled(&if first { table.painted() } else { table.painted_rows() })
 }
 
-fn table(args: &Args, reports: &[Report], first: bool) -> String {
+fn table(args: &Args, reports: &[Report]) -> Table {
     let wide = args.output == Some(Output::Wide);
     let mut head = vec!["NAME", "TARGET", "SKILLS", "MOUNTED", "STATE"];
     if args.live.scope.all_namespaces {
@@ -274,13 +281,36 @@ fn table(args: &Args, reports: &[Report], first: bool) -> String {
     }
     // Free text, and so the last.
     head.push("REASON");
-    let mut table = Table::new(&head);
+    let mut table = Table::new(&head).with_states(4 + usize::from(args.live.scope.all_namespaces));
     for report in reports {
         table.row(cells(args, report, wide));
+        table.mood(mood(report.state()));
+        table.findings(&report.findings());
     }
-    let text = table.to_string();
-    // Rows of later looks go under the head that is on the screen.
-    if first { text } else { text.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default() }
+    table
+}
+
+/// How good a state of [`Report::state`] is.
+fn mood(state: &str) -> Mood {
+    match state {
+        "ok" => Mood::Good,
+        "missing" | "refused" => Mood::Bad,
+        _ => Mood::Warning,
+    }
+}
+
+/// `12 agents: 10 ok, 1 drifted, 1 missing`.
+fn sum(reports: &[Report]) -> String {
+    let mut states: Vec<(&str, usize)> = Vec::new();
+    for report in reports {
+        match states.iter_mut().find(|(state, _)| *state == report.state()) {
+            Some((_, count)) => *count += 1,
+            None => states.push((report.state(), 1)),
+        }
+    }
+    states.sort_by_key(|(state, _)| (*state != "ok", *state));
+    let counts: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    format!("{}: {}", counted(reports.len(), "agent"), counts.join(", "))
 }
 
 /// The skills in the pod template; where they are delivered to pods, how many of these have them.
@@ -342,6 +372,15 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With hundreds of agents nobody counts the rows.
+    #[test]
+    fn the_sum_names_each_state_that_there_is() {
+        let ok = || Report { target_found: true, ..Report::default() };
+        let refused = Report { refused: vec!["x".into()], ..ok() };
+        let all = [refused, ok(), Report::default(), ok()];
+        assert_eq!(sum(&all), "4 agents: 2 ok, 1 missing, 1 refused");
+    }
 
     /// Two lists that clash looked like a workload that somebody else had changed.
     #[test]

@@ -7,6 +7,7 @@ use crate::args::Report;
 use crate::exit::{Failure, Outcome, Run};
 use crate::net::block_on;
 use crate::printable;
+use crate::progress::Progress;
 use crate::registry::args::RegistryArgs;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::reference::Reference;
@@ -45,10 +46,13 @@ pub fn run(args: &Args) -> Run {
             reference.name()
         )));
     }
+    let progress = Progress::start("asking the registry");
     let tags = block_on(async {
         let repository = Stores::new(&args.registry, "tags")?.repository(&reference, false)?;
         Ok(unless_interrupted(repository.tags()).await?)
-    })?;
+    });
+    progress.end();
+    let tags = tags?;
     match args.output {
         Report::Text => {
             sink::text(&tags.iter().map(|tag| format!("{}\n", printable::line(tag))).collect::<String>())?

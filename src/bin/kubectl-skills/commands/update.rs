@@ -23,6 +23,7 @@ use super::render::joined;
 use crate::args::{KindsArgs, Report};
 use crate::exit::{Failure, Outcome, RemoteError, Run};
 use crate::net::block_on;
+use crate::progress::Progress;
 use crate::registry::args::RegistryArgs;
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::store::Stores;
@@ -211,7 +212,9 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
     let trust = args.trust.given().then(|| args.trust.resolve()).transpose()?;
     block_on(async {
         let stores = Arc::new(Stores::new(&args.registry, "update")?);
+        let progress = Progress::start("asking registries");
         let answers = unless_interrupted(async { Ok(ask(&stores, questions, &how).await) }).await?;
+        progress.end();
         let (mut answered, mut failed) = (Vec::new(), Vec::new());
         for ((used, version), answer) in chosen.into_iter().zip(answers) {
             match answer {

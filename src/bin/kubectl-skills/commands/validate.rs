@@ -16,6 +16,7 @@ use crate::objects;
 use crate::planning::{Locked, Planning, chosen_profile, policy_in_force};
 use crate::sink;
 use crate::source::Input;
+use crate::wrap::HANGING;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::profile::Profile;
@@ -105,7 +106,7 @@ pub fn run(args: &Args) -> Run {
     match args.output {
         format @ (Report::Json | Report::Yaml) => sink::object(format, &to_json(profile, &judged))?,
         Report::Text => {
-            sink::text(&judged.iter().map(Judged::lines).collect::<String>())?;
+            sink::wrapped(&judged.iter().map(Judged::lines).collect::<String>(), HANGING)?;
             for warning in judged.iter().flat_map(|one| one.warnings.iter().map(|found| one.line(found))) {
                 notes::warning(&warning);
             }

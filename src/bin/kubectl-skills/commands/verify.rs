@@ -15,8 +15,10 @@ use super::files::left_out;
 use super::inspect::platform;
 use crate::args::KindsArgs;
 use crate::exit::{Failure, Outcome, Run};
+use crate::look::Mood;
 use crate::net::block_on;
 use crate::planning::DEFAULT_NAMESPACE;
+use crate::progress::Progress;
 use crate::registry::args::RegistryArgs;
 use crate::registry::error::RegistryError;
 use crate::registry::interrupt::unless_interrupted;
@@ -116,9 +118,12 @@ pub fn run(args: &Args) -> Run {
     if orders.is_empty() {
         notes::warning("no skill image is named in the manifests");
     }
-    let judged = block_on(judge(args, orders, &trust))?;
+    let progress = Progress::start("asking for signatures");
+    let judged = block_on(judge(args, orders, &trust));
+    progress.end();
+    let judged = judged?;
     match args.output {
-        Format::Table => sink::text(&table(&judged))?,
+        Format::Table => sink::table(&table(&judged))?,
         Format::Json => sink::json(&value(&judged))?,
         Format::Yaml => sink::yaml(&value(&judged))?,
     }
@@ -277,11 +282,11 @@ fn said(judged: &Judged) {
     }
 }
 
-fn table(judged: &[Judged]) -> String {
-    let mut table = Table::new(&["IMAGE", "VERIFIED", "DIGEST", "OF", "SIGNED BY", "LOG"]);
+fn table(judged: &[Judged]) -> Table {
+    let mut table = Table::new(&["IMAGE", "VERIFIED", "DIGEST", "OF", "SIGNED BY", "LOG"]).with_states(1);
     for one in judged {
         let image = one.order.place.to_string();
-        let verdict = if one.is_verified() { "yes" } else { "no" };
+        let (verdict, mood) = if one.is_verified() { ("yes", Mood::Good) } else { ("no", Mood::Bad) };
         let mut seen = BTreeSet::new();
         for (part, _, verified) in one.signatures() {
             let row = [
@@ -294,15 +299,17 @@ fn table(judged: &[Judged]) -> String {
             ];
             if seen.insert(row.clone()) {
                 table.row(row);
+                table.mood(mood);
             }
         }
         if seen.is_empty() {
             let none = || "-".to_owned();
             let part = one.checked.parts.first().map_or_else(none, of);
             table.row([image, verdict.to_owned(), one.checked.root.digest.to_string(), part, none(), none()]);
+            table.mood(mood);
         }
     }
-    table.to_string()
+    table
 }
 
 fn of(part: &Part) -> String {

@@ -96,6 +96,7 @@ fn to_text(build: &BuildInfo, chosen: &Profile, reason: &str) -> String {
     }
     let BuildInfo { commit, date, platform, rustc, features } = build;
     let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+    let table = table.fitted();
     format!(
         "kubectl-skills {}\n\ncommit     {commit}\ndate       {date}\nplatform   {platform}\nrustc      {rustc}\n\
          features   {features}\n\n{table}\nprofile {}: {reason}\n",

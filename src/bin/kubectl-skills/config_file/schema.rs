@@ -39,7 +39,7 @@ fn of(kind: Kind) -> Value {
         Kind::Flag => json!({"type": ["boolean", "null"]}),
         Kind::Gates => json!({"type": ["object", "null"], "additionalProperties": {"type": "boolean"}}),
         Kind::File => text,
-        Kind::FilesOrCluster | Kind::Patterns | Kind::PodTemplatePaths => texts,
+        Kind::Texts | Kind::FilesOrCluster | Kind::Patterns | Kind::PodTemplatePaths => texts,
     }
 }
 

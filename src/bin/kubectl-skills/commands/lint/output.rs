@@ -5,6 +5,7 @@ use kubectl_skills::lint::rule::Level;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
 
+use crate::look::{Mood, coloured};
 use crate::printable;
 
 /// What was found, and what was left out.
@@ -66,11 +67,17 @@ pub fn place(found: &Finding) -> String {
     }
 }
 
-/// A line each.
+/// A line each, with colours.
 pub fn text(found: &Found) -> String {
     let line = |one: &Finding| {
-        let line = format!("{}: {}: {one} [{}]", place(one), one.level.name(), one.rule.id);
-        printable::line(&line).into_owned() + "\n"
+        let mood = match one.level {
+            Level::Error => Mood::Bad,
+            Level::Warning => Mood::Warning,
+            Level::Note => Mood::Change,
+        };
+        let (place, said) = (place(one), format!("{one} [{}]", one.rule.id));
+        let level = coloured(mood, one.level.name());
+        format!("{}: {level}: {}\n", printable::line(&place), printable::line(&said))
     };
     found.findings.iter().map(line).collect()
 }

@@ -13,6 +13,7 @@ use kubectl_skills::skill::within;
 use super::super::image_source::{self, Opened, SourceArgs};
 use crate::exit::{Failure, RemoteError};
 use crate::notes;
+use crate::progress::Progress;
 
 /// Images that are looked at at once.
 const CONCURRENCY: usize = 4;
@@ -49,6 +50,7 @@ pub fn all(
     limits: Limits,
     verb: &'static str,
 ) -> Result<Vec<Looked>, Failure> {
+    let _progress = Progress::start("looking into images");
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(orders.len())));
     let work = || {
         while let Some((index, order)) = {

@@ -23,6 +23,7 @@ use crate::cluster::connect::Caller;
 use crate::cluster::run::ClusterRun;
 use crate::exit::{Failure, Outcome, RemoteError, Run};
 use crate::net::block_on;
+use crate::progress::Progress;
 use crate::registry::error::{Kind, RegistryError, Result};
 use crate::registry::interrupt::unless_interrupted;
 use crate::registry::place::Place;
@@ -107,7 +108,9 @@ pub fn run(args: &Args) -> Run {
         let images: Vec<String> =
             rows.values().map(|row| row.image.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         let work = async { Ok(look(args, &stores, images).await) };
+        let progress = Progress::start("asking registries");
         let found = unless_interrupted(work).await?;
+        progress.end();
         Ok((rows, found))
     })?;
     said(args, &rows, &found)
@@ -328,7 +331,7 @@ fn said(args: &Args, rows: &Rows, found: &BTreeMap<String, Looked>) -> Run {
         }
     }
     match args.output {
-        None | Some(Report::Text) => sink::text(&table.to_string())?,
+        None | Some(Report::Text) => sink::table(&table)?,
         Some(format) => sink::object(
             format,
             &json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "OutdatedList", "workloads": items}),

@@ -1,14 +1,20 @@
-//! A line on stderr about what takes long: on a terminal only, after a second, wiped when done.
+//! A line on stderr about what takes long: on a terminal only, after a second, wiped when done and while anything else is
+//! printed.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Silence before the first line.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(200);
+
+/// Whether a line of ours is on the screen. Held while anything is written to it, so that no line runs into another.
+static SCREEN: Mutex<bool> = Mutex::new(false);
+/// What is being done, the innermost last: that alone is shown.
+static DOING: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 
 /// A line that is being shown, or will be. Without a terminal it is nothing.
 pub struct Progress {
@@ -18,19 +24,13 @@ pub struct Progress {
 
 struct Shared {
     what: String,
+    since: Instant,
     done: AtomicUsize,
     total: AtomicUsize,
     ended: AtomicBool,
-    /// Held while a line is written, so that no tick comes after the wipe.
-    screen: Mutex<bool>,
 }
 
 impl Progress {
-    /// Begins alongside lines on stdout: shown only where those go elsewhere than to the terminal.
-    pub fn beside_output(what: &str) -> Self {
-        if std::io::stdout().is_terminal() { Self { shared: None, thread: None } } else { Self::start(what) }
-    }
-
     /// Begins. Nothing is shown in the first second.
     pub fn start(what: &str) -> Self {
         if !std::io::stderr().is_terminal() {
@@ -38,11 +38,14 @@ impl Progress {
         }
         let shared = Arc::new(Shared {
             what: what.to_owned(),
+            since: Instant::now(),
             done: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
-            screen: Mutex::new(false),
         });
+        if let Ok(mut doing) = DOING.lock() {
+            doing.push(Arc::clone(&shared));
+        }
         let shown = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             std::thread::park_timeout(PATIENCE);
@@ -55,6 +58,7 @@ impl Progress {
     }
 
     /// How many of how many are done.
+    #[cfg(feature = "cluster")]
     pub fn count(&self, done: usize, total: usize) {
         if let Some(shared) = &self.shared {
             shared.done.store(done, Ordering::Relaxed);
@@ -63,6 +67,7 @@ impl Progress {
     }
 
     /// Wipes the line.
+    #[cfg(any(feature = "cluster", feature = "registry"))]
     pub fn end(mut self) {
         self.finish();
     }
@@ -70,14 +75,15 @@ impl Progress {
     fn finish(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         shared.ended.store(true, Ordering::Relaxed);
+        if let Ok(mut doing) = DOING.lock() {
+            doing.retain(|other| !Arc::ptr_eq(other, &shared));
+        }
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // The thread only writes to stderr; whatever became of it, the result of the run stands.
             let _ = thread.join();
         }
-        if shared.screen.lock().is_ok_and(|drawn| *drawn) {
-            write("\r\x1b[K");
-        }
+        without(|| ());
     }
 }
 
@@ -87,13 +93,34 @@ impl Drop for Progress {
     }
 }
 
+/// Writes something else to the terminal: the line is wiped before, and comes again with its next tick.
+pub fn without<T>(writing: impl FnOnce() -> T) -> T {
+    let mut screen = SCREEN.lock();
+    if let Ok(drawn) = &mut screen
+        && std::mem::take(&mut **drawn)
+    {
+        write("\r\x1b[K");
+    }
+    writing()
+}
+
 impl Shared {
     fn draw(&self) {
-        let Ok(mut drawn) = self.screen.lock() else { return };
+        let innermost =
+            DOING.lock().is_ok_and(|doing| doing.last().is_some_and(|last| std::ptr::eq(&**last, self)));
+        if let Ok(mut drawn) = SCREEN.lock()
+            && innermost
+        {
+            write(&format!("\r\x1b[K{}", self.line()));
+            *drawn = true;
+        }
+    }
+
+    /// `reading the cluster 12/40 (3 s) ...`.
+    fn line(&self) -> String {
         let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
         let count = if total > 0 { format!(" {done}/{total}") } else { String::new() };
-        write(&format!("\r\x1b[K{}{count}...", self.what));
-        *drawn = true;
+        format!("{}{count} ({} s) ...", self.what, self.since.elapsed().as_secs())
     }
 }
 
