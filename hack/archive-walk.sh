@@ -61,7 +61,7 @@ said "+          name: skill-forecast"
 typed 0 6 "kubectl skills render -q -f unpacked/docs/examples/quickstart/weather.yaml | grep -B 2 'reference:'"
 said "reference: ghcr.io/acme/skills/forecast:1.4.0"
 
-printf '\n# Completion: what bash and kubectl get at TAB after "kubectl-skills ren"\n'
+printf '\n# Completion: what bash and kubectl get at TAB after "ren"\n'
 cat >"$work/tab" <<'TAB'
 source unpacked/completions/kubectl-skills.bash
 COMP_WORDS=(kubectl-skills ren) COMP_CWORD=1 COMP_LINE='kubectl-skills ren' COMP_POINT=18
