@@ -24,6 +24,8 @@ use beside::OfList;
 mod beside;
 #[cfg(feature = "skill")]
 pub mod config_map;
+#[cfg(feature = "skill")]
+mod gone;
 mod list;
 pub mod names;
 #[cfg(feature = "skill")]

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::To;
-use super::beside::{self, Gone, OfList};
+use super::beside::{self, OfList};
+use super::gone::{self, Gone};
 use super::pod::{self, Found, Source};
 use crate::api::error::InputError;
 use crate::api::object::ObjectRef;
@@ -130,7 +131,7 @@ pub fn to_images(
     for (source, splice) in added {
         edited.add(source, splice);
     }
-    all.out.decide.extend(beside::of_workloads(&files, &all.gone));
+    all.out.decide.extend(gone::of_workloads(&files, &all.gone));
     all.out.decide.extend(beside::of_lists(&files, &joined));
     if all.has_new {
         all.out.decide.extend(beside::of_names(&files));

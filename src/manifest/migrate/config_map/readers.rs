@@ -9,7 +9,7 @@ use super::Migration;
 use crate::api::error::InputError;
 use crate::api::names::ROSSOCTL;
 use crate::api::object::{Object, Origin};
-use crate::manifest::migrate::beside::Gone;
+use crate::manifest::migrate::gone::Gone;
 use crate::manifest::migrate::{SKILLS, To};
 use crate::manifest::objects;
 use crate::yaml::{Step, path};

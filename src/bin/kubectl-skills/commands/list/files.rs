@@ -152,7 +152,7 @@ fn mount(pod: &Value, volume: &str) -> (String, String, String) {
     let containers = pod.get("containers").and_then(Value::as_array).into_iter().flatten();
     for container in containers {
         let mounts = container.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
-        for mount in mounts.map(Object).filter(|mount| mount.str("/name") == volume) {
+        if let Some(mount) = mounts.map(Object).find(|mount| mount.str("/name") == volume) {
             let texts = [Object(container).str("/name"), mount.str("/mountPath"), mount.str("/subPath")];
             let [container, path, sub_path] = texts.map(str::to_owned);
             return (container, path, sub_path);

@@ -248,7 +248,7 @@ async fn skills(
     let about = snapshot.workloads.iter().filter_map(|((kind, _, _), workload)| {
         let kind = kinds.find(kind, Object(workload).group())?;
         let skills = kubectl_skills::live::left(workload, kind);
-        (!skills.is_empty()).then(|| (workload, skills))
+        (!skills.is_empty()).then_some((workload, skills))
     });
     let left = snapshot.left.iter().map(|Left { workload, skills, .. }| (workload, skills.clone()));
     for (workload, skills) in about.chain(left) {
