@@ -13,7 +13,7 @@ use crate::skill::{InputError, identity, path, refused, within};
 /// The files of an image: its layers merged, or, where each layer is a file, these.
 ///
 /// # Errors
-/// As [`image`].
+/// As [`super::image`].
 pub fn files(
     content: &mut dyn Content,
     manifest: &Manifest,

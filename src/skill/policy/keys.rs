@@ -1,4 +1,4 @@
-//! The keys of a policy file, once: what [`super::read`] takes, and what its JSON schema names.
+//! The keys of a policy file, once: what `read` takes, and what its JSON schema names.
 
 /// Of the file.
 pub const TOP: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
