@@ -9,7 +9,7 @@
 #      Times are SOURCE_DATE_EPOCH, which is the time of the last commit if unset.
 # Out: archives, lists of parts (CycloneDX), krew manifest, Homebrew formula, chart, two container images for each
 #      architecture of Linux as OCI layouts, IMAGES with their digests, and SHA256SUMS over all of them; nothing else is in DIR.
-#      With --check all of it is made a second time, and one byte that differs ends the run with 1.
+#      With --check all but the programs is made a second time, and one byte that differs ends the run with 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -69,6 +69,10 @@ done
 # Writes everything into a folder.
 pack() {
   local to=$1 one platform archives name
+  # Only a release is written over.
+  if [ -d "$to" ] && [ -n "$(ls -A "$to")" ] && [ ! -f "$to/SHA256SUMS" ]; then
+    die "$to is neither empty nor a release (it has no SHA256SUMS); give another --out"
+  fi
   rm -rf "$to"
   mkdir -p "$to"
   python3 hack/dist/stage.py --program "$pages" --version "$version" --out "$to/stage"

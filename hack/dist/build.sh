@@ -30,9 +30,7 @@ if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx "
   rustup target add "$target" >&2 || die "cannot add $target"
 fi
 tools=$(hack/dist/zig.sh)
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export KUBECTL_SKILLS_COMMIT=${KUBECTL_SKILLS_COMMIT:-$(git rev-parse HEAD)}
-export KUBECTL_SKILLS_RUSTC=${KUBECTL_SKILLS_RUSTC:-$(rustc --version | cut -d' ' -f2)}
+eval "$(hack/stamp.sh)"
 export PATH=$tools:$PATH CARGO_INCREMENTAL=0
 # As [profile.release] has it.
 [ "$profile" != dev ] || export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true

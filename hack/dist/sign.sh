@@ -2,7 +2,8 @@
 # Signs a release: `hack/dist/sign.sh DIR`.
 #
 # In:  DIR as hack/dist.sh makes it; cosign of hack/tools.sh, or on the PATH. With COSIGN_KEY (a file or a KMS address, and
-#      COSIGN_PASSWORD) by that key and without any service; otherwise keyless, as who runs it, into Sigstore's log.
+#      COSIGN_PASSWORD) by that key and without any service; otherwise keyless, as who runs it, into Sigstore's log: with
+#      COSIGN_IDENTITY (a pattern) and COSIGN_ISSUER, which whoever verifies it asks for.
 # Out: DIR/SHA256SUMS.sigstore.json, a bundle, which was verified. What it signs holds every file of the release.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,8 +20,11 @@ if [ -n "${COSIGN_KEY:-}" ]; then
   "$cosign" public-key --key "$COSIGN_KEY" >"$work/cosign.pub"
   "$cosign" verify-blob --key "$work/cosign.pub" --insecure-ignore-tlog --bundle "$bundle" "$dist/SHA256SUMS"
 else
+  # Whoever it may be proves nothing.
+  identity=${COSIGN_IDENTITY:?a pattern of who signs, such as ^https://github.com/kagenti/kubectl-skills/}
+  issuer=${COSIGN_ISSUER:?who says so, as a pattern: ^https://token\.actions\.githubusercontent\.com$}
   "$cosign" sign-blob --yes --bundle "$bundle" "$dist/SHA256SUMS" >/dev/null
-  "$cosign" verify-blob --bundle "$bundle" --certificate-identity-regexp "${COSIGN_IDENTITY:-.*}" \
-    --certificate-oidc-issuer-regexp "${COSIGN_ISSUER:-.*}" "$dist/SHA256SUMS"
+  "$cosign" verify-blob --bundle "$bundle" --certificate-identity-regexp "$identity" \
+    --certificate-oidc-issuer-regexp "$issuer" "$dist/SHA256SUMS"
 fi
 echo "ok  $bundle"

@@ -1,6 +1,8 @@
 //! What a kustomization says, read and not built: its patches, each with its place and what it is about, and the ConfigMaps that
 //! it makes. Building is left to kustomize; which files there are, to the binary.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use crate::api::error::InputError;
@@ -77,23 +79,37 @@ struct Places {
 }
 
 impl Patch {
+    /// The patch with its text, which is read once, when the first place is asked for.
+    pub fn open(&self) -> Opened<'_> {
+        Opened { patch: self, parsed: OnceCell::new() }
+    }
+}
+
+/// A patch of which several places are asked for.
+pub struct Opened<'p> {
+    patch: &'p Patch,
+    parsed: OnceCell<Vec<Parsed<'p>>>,
+}
+
+impl Opened<'_> {
     /// An error about one of its places.
     pub fn error(&self, at: &[Step], message: String, help: String) -> InputError {
-        let (line, column) = self.places.at.unwrap_or_else(|| {
-            let parsed = objects::readable(&self.places.source);
-            let whole = parsed.iter().find(|one| one.number() == self.places.document);
+        let Patch { origin, field, places, .. } = self.patch;
+        let (line, column) = places.at.unwrap_or_else(|| {
+            let parsed = self.parsed.get_or_init(|| objects::readable(&places.source));
+            let whole = parsed.iter().find(|one| one.number() == places.document);
             let (line, column) = whole.map_or((1, 1), |one| one.place_at(at));
             // Within a text the column counts from its own margin.
-            (line + self.places.lines_before, if self.field.is_empty() { column } else { 0 })
+            (line + places.lines_before, if field.is_empty() { column } else { 0 })
         });
         let within = path::display(at).to_string();
-        let field = match (self.field.as_str(), at) {
+        let field = match (field.as_str(), at) {
             (own, []) => own.to_owned(),
             ("", _) => within,
             (own, _) => format!("{own}: {within}"),
         };
         InputError {
-            origin: Origin { line, ..self.origin.clone() },
+            origin: Origin { line, ..origin.clone() },
             column,
             field,
             message,

@@ -1,6 +1,8 @@
 //! What stands beside the manifests and speaks of what moves: patches of kustomizations and other objects in, each place with what
 //! to do about it out. None of it is edited: what a patch should be then is somebody's decision.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::api::error::InputError;
@@ -33,6 +35,7 @@ pub(super) fn of_lists(files: &Kustomizations<'_>, lists: &[(ObjectRef, OfList)]
                 None => of_object(&patch.value, what),
                 Some(operations) => of_operations(operations, what),
             };
+            let patch = patch.open();
             for path in places {
                 let (message, help) = match what {
                     OfList::Gone { to, with_its_document: true } => (
@@ -164,13 +167,15 @@ pub(super) fn lost_comments(sources: &[Source], edited: &Edited) -> Vec<InputErr
     let mut out = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let Some(after) = edited.text(index, &source.text) else { continue };
-        let mut left: Vec<&str> = after.lines().filter_map(comment).collect();
+        // How often each is there still.
+        let mut left: HashMap<&str, usize> = HashMap::new();
+        for own in after.lines().filter_map(comment) {
+            *left.entry(own).or_default() += 1;
+        }
         for (line, text) in source.text.lines().enumerate() {
             let Some(own) = comment(text) else { continue };
-            match left.iter().position(|other| *other == own) {
-                Some(at) => {
-                    left.swap_remove(at);
-                }
+            match left.get_mut(own).filter(|count| **count > 0) {
+                Some(count) => *count -= 1,
                 None => out.push(InputError {
                     origin: Origin { file: source.name.clone(), document: 1, line: line + 1 },
                     message: format!("the comment goes with what it is about: {own}"),

@@ -96,13 +96,14 @@ impl Gone {
         if !is_about {
             return Vec::new();
         }
+        let places = patch.open();
         let decide = |path: &[Step], said: &str, reads: bool| {
             let help = if reads {
                 "keep the ConfigMap as long as it is read".to_owned()
             } else {
                 format!("take it out of the patch: the skills of {} are in a list now", self.workload)
             };
-            patch.error(path, format!("the patch {said}"), help)
+            places.error(path, format!("the patch {said}"), help)
         };
         let Some(operations) = patch.value.as_array() else {
             let found = self.mentions(&patch.value, "");
@@ -120,7 +121,7 @@ impl Gone {
             let at = [Step::from(index)];
             if let Some(list) = listed {
                 let message = format!("counts in or replaces {list}, in which something is gone");
-                out.push(patch.error(
+                out.push(places.error(
                     &at,
                     format!("the patch {message}"),
                     format!("see whether it still means the same in {}: an index is another one, and a list that is empty is not there", self.workload),
