@@ -166,6 +166,18 @@ test_kustomize_skill_bindings() {
   fails_loudly "renamed it to staging-weather" configurations -- build layers/overlays/staging
 }
 
+# The example for clusters without an operator: what is built is what `render` makes, and nothing is left to do.
+test_kustomize_skill_binding_example() {
+  build "$examples/kustomize-skill-binding" >got
+  build_plain "$examples/kustomize-skill-binding" >plain
+  kubectl-skills render -f plain >want
+  equal got want
+  ends_with 1 kubectl-skills render --check -f plain
+  ends_with 0 kubectl-skills render --check -f got
+  [ "$(gojq -r 'select(.kind == "Deployment") | .metadata.name, (.spec.template.spec | .containers[0].image, .volumes[0].image.reference)' got | tr '\n' ' ')" = \
+    "staging-weather registry.example/agents/weather:1.1.0 registry.example/skills/forecast:1.3.0-rc.1 " ] || fail "$(cat got)"
+}
+
 # kustomize gives the function what is for a local use only, and leaves it out of what it prints: a list of skills that is
 # carried out and never gets to a cluster. render prints it, as it prints every object.
 test_kustomize_carries_out_local_skill_bindings() {
@@ -198,7 +210,8 @@ test_kpt_skill_bindings() {
   grep -q 'kind: SkillBinding' package/agentruntime.yaml
 }
 
-# Without --enable-exec kustomize skips the function and says nothing; kubectl always does.
+# With --enable-alpha-plugins and without --enable-exec kustomize skips the function and says nothing, and so does kubectl;
+# without that switch each of them says so.
 test_guard_finds_the_silent_skip() {
   local overlay=$examples/kustomize/overlays/staging
   build_plain "$overlay" >skipped
@@ -209,6 +222,11 @@ test_guard_finds_the_silent_skip() {
   ends_with 1 render --check -f skipped
   build "$overlay" >done
   ends_with 0 render --check -f done
+  local program
+  for program in "kustomize build" "kustomize build --enable-exec" "kubectl kustomize" "kubectl-1.32 kustomize" \
+    "kubectl apply --dry-run=client -k" "kubectl-skills render -k"; do
+    fails_loudly "external plugins disabled" -- $program "$overlay"
+  done
 }
 
 # A parent's `images:` that runs after the function changes volume and AgentRuntime, and leaves the hash stale.

@@ -4,7 +4,8 @@
 #
 #   patch.sh KUSTOMIZATION OUT
 #
-# A second run writes the same, also where KUSTOMIZATION already has OUT among its components.
+# KUSTOMIZATION has no function among its transformers. A second run writes the same, also where KUSTOMIZATION already has
+# OUT among its components; where the list of skills is a SkillBinding, it must not have it then.
 set -euo pipefail
 
 kustomization=$(cd "${1:?the folder of a kustomization}" && pwd)
@@ -28,7 +29,7 @@ printf '#!/bin/sh\nexec tee "%s/seen.yaml"\n' "$work" >"$work/capture"
 chmod +x "$work/capture"
 kustomize build --enable-alpha-plugins --enable-exec "$work" >/dev/null
 
-kubectl-skills render --profile pr332-merged --remove -f "$work/seen.yaml" >"$work/bare.yaml"
-kubectl-skills render --profile pr332-merged -o kustomize-patch -f "$work/bare.yaml" >"$work/patches.yaml"
+kubectl-skills render --remove -f "$work/seen.yaml" >"$work/bare.yaml"
+kubectl-skills render -o kustomize-patch -f "$work/bare.yaml" >"$work/patches.yaml"
 mkdir -p "$out"
 mv "$work/patches.yaml" "$out/kustomization.yaml"

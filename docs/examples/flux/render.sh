@@ -3,13 +3,16 @@
 # then takes as it is, from Git or as an artifact.
 #
 #   render.sh KUSTOMIZATION OUT
+#
+# KUSTOMIZATION has no function among its transformers, since Flux could not build it either.
+#
 #   flux push artifact oci://registry.example/weather:latest --path=OUT --source=... --revision=...
 set -euo pipefail
 
 kustomization=${1:?the folder of a kustomization}
 out=${2:?the folder to write}
 mkdir -p "$out"
-kustomize build "$kustomization" | kubectl-skills render --profile pr332-merged -f - >"$out/.manifests.yaml"
-# Nothing is left to do: what is pushed is what the operator would have made of it.
-kubectl-skills render --check --profile pr332-merged -f "$out/.manifests.yaml" >/dev/null
+kustomize build "$kustomization" | kubectl-skills render -f - >"$out/.manifests.yaml"
+# Nothing is left to do in what is pushed.
+kubectl-skills render --check -f "$out/.manifests.yaml" >/dev/null
 mv "$out/.manifests.yaml" "$out/manifests.yaml"
