@@ -603,8 +603,8 @@ fn a_stream_of_ten_thousand_documents_goes_through() {
 #[cfg(unix)]
 #[test]
 fn a_kustomization_is_built_by_the_installed_program() {
-    let folder = Folder::with(&[("in.yaml", &stream()), ("app/kustomization.yaml", "")]);
-    let run = |script: Option<&str>| {
+    let run_with = |kustomization: &str, script: Option<&str>| {
+        let folder = Folder::with(&[("in.yaml", &stream()), ("app/kustomization.yaml", kustomization)]);
         let bin = Folder::with(&[]);
         if let Some(script) = script {
             executable::write(bin.path("kustomize").as_ref(), format!("#!/bin/sh\n{script}\n"));
@@ -612,11 +612,18 @@ fn a_kustomization_is_built_by_the_installed_program() {
         let mut command = program(&["render", "-k", "app"]);
         said(command.current_dir(folder.root()).env("PATH", bin.root()))
     };
+    let run = |script: Option<&str>| run_with("", script);
     let said = run(Some("[ \"$*\" = 'build app' ] && exec /bin/cat in.yaml"));
     assert_eq!((said.code, said.stdout.starts_with(RENDERED)), (0, true), "{said:?}");
     let said = run(Some("echo 'no such resource' >&2; exit 1"));
     assert_eq!((said.code, said.stdout.as_str()), (3, ""));
     assert!(said.stderr.contains("no such resource\nerror: kustomize build app: it failed"), "{said:?}");
+    // kustomize's own words name a plugin, and no way out.
+    let said = run_with("transformers:\n- skills.yaml\n", Some("exit 1"));
+    assert!(
+        said.code == 3 && said.stderr.contains("the folder lists transformers, and -k runs none"),
+        "{said:?}"
+    );
     assert_eq!(run(Some("exit 0")).code, 3);
     let said = run(None);
     assert!(said.code == 3 && said.stderr.contains("neither is on the PATH"), "{said:?}");

@@ -281,7 +281,9 @@ pub fn sum_up(
         text += &format!(", {failed} failed");
     }
     let profile = dialect.profile;
-    let gate_off = (!gate && profile.mounts()).then_some(profile.skill_gate);
+    // Those of SkillBindings are mounted whatever the operator's gate says.
+    let gated = plans.iter().any(|live| !is_binding(Object(live.runtime)));
+    let gate_off = (gated && !gate && profile.mounts()).then_some(profile.skill_gate);
     text += &whose_rules(profile.name, &dialect.reason, gate_off);
     notes::summary(&text);
 }

@@ -23,7 +23,7 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
         match spawned {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::Io(what, error)),
-            Ok(child) => return output(child, what),
+            Ok(child) => return output(child, what, folder),
         }
     }
     Err(Failure::input(
@@ -32,7 +32,7 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
     ))
 }
 
-fn output(mut child: Child, what: String) -> Result<Vec<u8>, Failure> {
+fn output(mut child: Child, what: String, folder: &Path) -> Result<Vec<u8>, Failure> {
     let (sender, receiver) = channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -54,7 +54,24 @@ fn output(mut child: Child, what: String) -> Result<Vec<u8>, Failure> {
     };
     let status = child.wait().map_err(|error| Failure::Io(what.clone(), error))?;
     if !status.success() {
+        if lists_transformers(folder) {
+            return Err(Failure::input(
+                format!("{what}: it failed ({status})"),
+                "the folder lists transformers, and -k runs none: name the folder that it is built of, or build it with \
+                 kustomize and its flags for functions, and give the output with -f -",
+            ));
+        }
         return Err(Failure::Io(what, std::io::Error::other(format!("it failed ({status})"))));
     }
     read.map_err(|error| Failure::Io(what, error))
+}
+
+/// Whether the kustomization of a folder has functions or plugins of its own run.
+fn lists_transformers(folder: &Path) -> bool {
+    let names = kubectl_skills::manifest::kustomization::NAMES.iter();
+    names.filter_map(|name| super::read::read_text(&folder.join(name)).ok()).any(|text| {
+        text.lines().any(|line| {
+            ["transformers:", "generators:", "validators:"].iter().any(|key| line.starts_with(key))
+        })
+    })
 }
