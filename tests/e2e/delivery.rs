@@ -97,7 +97,10 @@ fn a_rendered_workload_is_as_it_should_be_on_the_cluster() {
         crate::objects::runtime(namespace, "clerk", &[("tax", "ghcr.io/acme/tax:1", "/skills/tax")]);
     let text = format!("{deployment}\n---\n{runtime}\n");
     let profile = ["--profile", "pr332-merged", "--container", "agent"];
-    let render = [&["render", "-f", "-", "-q", "--delivery", "init"], &profile[..]].concat();
+    // The hash of AgentRuntimes is over the ConfigMaps of the cluster.
+    let render =
+        [&["render", "-f", "-", "-q", "--config-from", "cluster", "--delivery", "init"], &profile[..]]
+            .concat();
     let said = server.skills_fed(&render, &text);
     assert_eq!(said.code, 0, "{}", said.stderr);
     let applied = server.kubectl(&["apply", "--server-side", "-f", "-"], &said.stdout);
