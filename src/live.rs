@@ -4,6 +4,7 @@
 pub mod apply_configuration;
 pub mod field_ownership;
 pub mod merge_patch;
+mod rolling_out;
 pub mod status_report;
 
 use std::borrow::Cow;

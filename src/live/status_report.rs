@@ -8,8 +8,9 @@ use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
 use crate::api::skill_binding::LabelSelector;
 use crate::api::workload::{Kinds, WorkloadKind};
+use crate::live::rolling_out::is_rolling_out;
 use crate::plan::delivery::Delivered;
-use crate::plan::init_containers::fetched;
+use crate::plan::init_containers::{fetched, is_filled};
 use crate::plan::{Action, GONE, PlannedSkill, RuntimePlan};
 
 /// A skill that is in the live pod template.
@@ -79,6 +80,8 @@ pub struct Report {
     pub outdated_pods: Vec<String>,
     /// Whether `restart` makes them anew.
     pub restarts: bool,
+    /// Whether the workload's controller is replacing its pods.
+    pub rolling_out: bool,
     /// Why new pods get none of the skills that SkillBindings deliver to pods, and what to do; empty if they do.
     pub undelivered: String,
     /// That nobody is about the workload any more, and what to do; empty where somebody is.
@@ -183,8 +186,18 @@ pub fn report(
         phase: phase(runtime),
         pods: pods.and_then(|pods| Some(pod_reports(pods, workload?, found, names))),
         changes: workload.and_then(|workload| Some(plan?.changes(workload).len())).unwrap_or_default(),
+        rolling_out: workload.is_some_and(is_rolling_out),
         ..Report::default()
     }
+}
+
+/// Names of the skills that a render has put into a workload from ConfigMaps or by init containers: where the list changes,
+/// they change with the next render.
+pub fn rendered(workload: &Value, kinds: Kinds) -> Vec<String> {
+    let template = template_of(workload, kinds);
+    let Some(pod) = template.get("spec") else { return Vec::new() };
+    let mounted = mounted(template).into_iter().map(|skill| skill.name);
+    mounted.filter(|name| is_filled(pod, &format!("{SKILL_VOLUME_PREFIX}{name}"))).collect()
 }
 
 /// The skills that a plan mounts; those of the spec where nothing can be planned.
@@ -399,20 +412,47 @@ impl Report {
                 first.name
             ));
         }
-        if let Some(pods) = self.pods_of_bindings.filter(|pods| pods.outdated() > 0) {
-            let total = pods.up_to_date + pods.outdated();
-            let help = match self.restarts {
-                _ if !self.undelivered.is_empty() => "new ones get none either".to_owned(),
-                true => format!("'kubectl skills restart {}' makes them anew", self.restart_name()),
-                false => "they keep what they have, the next ones have the skills".to_owned(),
-            };
-            let (stale, without) = (pods.stale, pods.without);
-            out.push(format!("of {total} pods {stale} have older skills and {without} none: {help}"));
-        }
+        out.extend(self.pods_of_bindings.and_then(|pods| self.outdated(pods)));
         if out.is_empty() && self.changes > 0 {
-            out.push(format!("{} fields are not as planned: 'kubectl skills diff' shows them", self.changes));
+            out.push(format!(
+                "{} fields are not as planned: 'kubectl skills diff {}{}' shows them",
+                self.changes,
+                self.name,
+                self.in_namespace()
+            ));
         }
         out
+    }
+
+    /// Which pods are not as new ones are, and what to do.
+    fn outdated(&self, pods: PodCounts) -> Option<String> {
+        let total = pods.up_to_date + pods.outdated();
+        let of = format!("of {total} {}", if total == 1 { "pod" } else { "pods" });
+        let have = |count: u32| format!("{count} {of} {}", if count == 1 { "has" } else { "have" });
+        let said = match (pods.stale, pods.without) {
+            (0, 0) => return None,
+            (stale, 0) => format!("{} older skills", have(stale)),
+            (0, without) => format!("{} none of the skills", have(without)),
+            (stale, without) => format!("{} older skills, {} none of them", have(stale), have(without)),
+        };
+        let help = match self.restarts {
+            _ if !self.undelivered.is_empty() => "new ones get none either".to_owned(),
+            _ if self.rolling_out => "the workload is rolling out".to_owned(),
+            true => {
+                format!(
+                    "'kubectl skills restart {}{}' makes them anew",
+                    self.restart_name(),
+                    self.in_namespace()
+                )
+            }
+            false => "they keep what they have, the next ones have the skills".to_owned(),
+        };
+        Some(format!("{said}: {help}"))
+    }
+
+    /// The flag of a command that is to be pasted: without it, it acts in another namespace.
+    fn in_namespace(&self) -> String {
+        if self.namespace.is_empty() { String::new() } else { format!(" -n {}", self.namespace) }
     }
 
     /// The SkillBinding that `restart` takes.
@@ -513,7 +553,7 @@ fn phase(runtime: &Value) -> String {
     }
 }
 
-fn condition<'v>(runtime: &'v Value, kind: &str) -> Option<&'v Value> {
+pub(super) fn condition<'v>(runtime: &'v Value, kind: &str) -> Option<&'v Value> {
     items(runtime.pointer("/status/conditions"))
         .find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
 }
@@ -645,6 +685,39 @@ mod tests {
         assert_eq!(seen(1, json!(1), &pods[..1]), []);
         // All of the new revision, and one was stripped.
         assert_eq!(seen(2, json!(1), &pods[..1]), [("weather-old-1".to_owned(), vec!["a".to_owned()])]);
+    }
+
+    /// A command that is pasted must not restart another namespace's agents, and nobody restarts what is being replaced.
+    #[test]
+    fn outdated_pods_are_counted_in_words_with_a_command_that_can_be_pasted() {
+        let said = |stale, without, restarts, rolling_out| {
+            let counts = PodCounts { up_to_date: 1, stale, without };
+            let report = Report {
+                namespace: "team1".into(),
+                name: "web".into(),
+                whose: "web,skillbinding/tools".into(),
+                target: "Deployment/web".into(),
+                target_found: true,
+                pods_of_bindings: Some(counts),
+                restarts,
+                rolling_out,
+                ..Report::default()
+            };
+            report.findings()
+        };
+        let command = "'kubectl skills restart tools -n team1' makes them anew";
+        assert_eq!(said(0, 0, true, false), Vec::<String>::new());
+        assert_eq!(said(1, 0, true, false), [format!("1 of 2 pods has older skills: {command}")]);
+        assert_eq!(said(0, 2, true, false), [format!("2 of 3 pods have none of the skills: {command}")]);
+        assert_eq!(
+            said(2, 1, true, false),
+            [format!("2 of 4 pods have older skills, 1 of 4 pods has none of them: {command}")]
+        );
+        assert_eq!(said(1, 0, true, true), ["1 of 2 pods has older skills: the workload is rolling out"]);
+        assert_eq!(
+            said(1, 0, false, false),
+            ["1 of 2 pods has older skills: they keep what they have, the next ones have the skills"]
+        );
     }
 
     #[test]

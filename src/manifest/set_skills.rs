@@ -48,9 +48,23 @@ impl Change {
 
 /// The image that a list has for a skill; `None` if the skill is not in it.
 pub fn image_of<'v>(object: &'v Value, skill: &str) -> Option<&'v str> {
+    Some(Object(skill_of(object, skill)?).str("/image"))
+}
+
+/// The item of a skill in a list.
+pub fn skill_of<'v>(object: &'v Value, skill: &str) -> Option<&'v Value> {
     let skills = object.pointer("/spec/skills").and_then(Value::as_array)?;
-    let found = skills.iter().find(|one| Object(one).str("/name") == skill)?;
-    Some(Object(found).str("/image"))
+    skills.iter().find(|one| Object(one).str("/name") == skill)
+}
+
+/// Whether a list is as a change would make it.
+pub fn holds(object: &Value, change: &Change) -> bool {
+    match change {
+        Change::Image { skill, image } | Change::Add { skill, image, .. } => {
+            image_of(object, skill) == Some(image)
+        }
+        Change::Remove { skill } => image_of(object, skill).is_none(),
+    }
 }
 
 /// Names of the skills in a list, in its order.

@@ -158,6 +158,12 @@ fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str
     Some((Delivered::Init, args.get(1).and_then(Value::as_str).filter(|_| pulls)))
 }
 
+/// Whether a render has filled the volume of this name from a ConfigMap or by an init container.
+#[cfg(feature = "internals")]
+pub(crate) fn is_filled(pod: &Value, volume: &str) -> bool {
+    standing(pod, volume).is_some()
+}
+
 /// The image that an init container of a pod fetches into the volume of this name.
 #[cfg(feature = "internals")]
 pub(crate) fn fetched<'p>(pod: &'p Value, volume: &str) -> Option<&'p str> {

@@ -310,7 +310,11 @@ fn every_pod_that_came_without_its_skills_is_listed_by_status() {
         let outdated = pods["outdated"].as_array().expect("names").iter();
         listed.insert(name.clone(), outdated.map(|pod| pod.as_str().expect("text").to_owned()).collect());
         let row = table.lines().find(|row| row.starts_with(&format!("skillbinding/{name} "))).expect("a row");
-        let said = format!("of {total} pods 0 have older skills and {lacking} none");
+        let said = format!(
+            "{lacking} of {total} {} {} none of the skills",
+            if total == 1 { "pod" } else { "pods" },
+            if lacking == 1 { "has" } else { "have" }
+        );
         assert!(row.contains(&said) && row.contains(&format!("{}/{total} pods", total - lacking)), "{row}");
     }
     assert_eq!(listed, without);

@@ -13,6 +13,7 @@ mod executable;
 mod login;
 mod said;
 mod server;
+mod set;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -28,6 +28,16 @@ fn set_in_place_changes_one_reference_and_no_other_byte() {
     assert_eq!(folder.read("agent.yaml"), wanted);
 }
 
+/// A lock that cannot be read was found out after the file was written: an error, and half of what was meant done.
+#[test]
+fn set_reads_the_lock_before_it_writes() {
+    let folder = Folder::with(&[("agent.yaml", AGENT), ("skills.lock", "version: [\n")]);
+    let said = folder.skills(&["set", "weather", "forecast=x/f:2", "-f", "agent.yaml", "-i"]);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.contains("skills.lock"), "{said:?}");
+    assert_eq!(folder.read("agent.yaml"), AGENT);
+}
+
 /// Two skills are meant together: a slip in the second leaves the first as it is.
 #[test]
 fn set_writes_all_or_nothing() {

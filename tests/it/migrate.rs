@@ -35,6 +35,24 @@ spec:
     )
 }
 
+/// A look that says "moved" is taken for the move.
+#[test]
+fn a_dry_run_says_what_would_move() {
+    let text =
+        runtime("", "  skills:\n  - {name: tax, image: 'ghcr.io/acme/tax:1.0.0', mountPath: /skills/tax}\n");
+    let said = fed(&["migrate", "--dry-run", "-f", "-"], text);
+    assert_eq!(
+        said.parts(),
+        (
+            0,
+            "1 skill of AgentRuntime shop/clerk would move to SkillBinding shop/clerk\n",
+            "note: render went by profile pr332-merged here and goes by head now, which writes no labels and no config hash; name \
+             the other with --profile to keep them\n\
+             summary: 1 list with 1 skill would move\n"
+        )
+    );
+}
+
 /// Labels and annotations choose objects and say whose they are: they go with the document.
 #[test]
 fn labels_and_annotations_that_would_go_are_refused() {

@@ -51,7 +51,10 @@ pub async fn dialect(requests: &Requests, chosen: Option<&'static Profile>) -> R
             Failure::NotFound,
             format!("the cluster serves no AgentRuntime ({} or {})", KAGENTI.group, ROSSOCTL.group),
         )
-        .help("install the operator's CRDs ('kubectl skills crd | kubectl apply -f -' prints and installs them), or check --context"));
+        .help(
+            "install the CRD of SkillBindings, which any cluster can have ('kubectl skills crd --skill-binding | kubectl apply -f -'), \
+             or the operator's CRDs ('kubectl skills crd | kubectl apply -f -'); or check --context",
+        ));
     }
     let first = found.swap_remove(0);
     Ok(Dialect { profile: first.profile, reason: first.reason, warnings })

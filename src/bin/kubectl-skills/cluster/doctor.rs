@@ -176,6 +176,7 @@ async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
     };
     let (bindings, found) = tokio::join!(bindings::are_served(requests), asked);
     // What cannot be found out is said of the API below.
+    let is_known = bindings.is_ok();
     let bindings = bindings.unwrap_or_default();
     let asked = found.is_ok() || !bindings;
     let mut rows = Vec::new();
@@ -193,7 +194,9 @@ async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
             Some(dialect.profile)
         }
         Err(error) => {
-            let state = if error.failure == Failure::NotFound { State::Failed } else { State::Unknown };
+            // Where SkillBindings are served, no AgentRuntime is needed.
+            let lacks = error.failure == Failure::NotFound && is_known;
+            let state = if lacks { State::Failed } else { State::Unknown };
             rows.push(Row { state, ..unknown("AgentRuntime API", &error) });
             cluster.chosen
         }

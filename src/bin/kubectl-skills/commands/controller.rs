@@ -448,14 +448,10 @@ async fn profile(
                 return found.profile;
             }
             Err(error) => {
-                let neither = error.failure == Cause::NotFound;
                 let error = error.one_line();
                 if unknown.is_due(&error) {
                     tracing::warn!(
                         error,
-                        help = neither.then_some(
-                            "nor does it serve SkillBindings ('kubectl skills crd --skill-binding')"
-                        ),
                         "whose rules are followed is not known yet; the cluster is asked again"
                     );
                 }

@@ -103,8 +103,9 @@ pub fn run(args: &Args) -> Run {
     for one in &migrated.remarks {
         notes::warning(&one.to_string());
     }
+    let what = if args.dry_run { "would move" } else { "moved" };
     for (from, to, count) in &migrated.moved {
-        args.line(&format!("{} of {from} moved to {to}", counted(*count, "skill")))?;
+        args.line(&format!("{} of {from} {what} to {to}", counted(*count, "skill")))?;
     }
     if !migrated.moved.is_empty() {
         other_names(&migrated);
@@ -115,7 +116,7 @@ pub fn run(args: &Args) -> Run {
     notes::summary(&match migrated.moved.len() {
         0 => "no list of skills to move".to_owned(),
         lists => format!(
-            "{} with {} moved{}",
+            "{} with {} {what}{}",
             counted(lists, "list"),
             counted(skills, "skill"),
             to_decide(migrated.decide.len())

@@ -7,9 +7,9 @@ use std::path::Path;
 use clap::{Args as ClapArgs, ValueEnum};
 use kubectl_skills::api::image_reference;
 use kubectl_skills::api::object::Object;
-use kubectl_skills::manifest::set_skills::{Change, image_of};
+use kubectl_skills::manifest::set_skills::{Change, holds, image_of};
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::skill::lock::FILE;
+use kubectl_skills::skill::lock::{FILE, Lock};
 use serde_json::{Value, json};
 
 use crate::args::{ClusterArgs, KindsArgs, Report};
@@ -107,9 +107,18 @@ struct Ask {
     image: Option<String>,
 }
 
+/// What a run is to do.
+struct Task<'a> {
+    args: &'a Args,
+    asks: Vec<Ask>,
+    /// What the lock knows, if there is one.
+    lock: Option<Lock>,
+}
+
 /// A list with what becomes of it.
-struct Planned<'l> {
-    list: &'l ListOf,
+struct Planned {
+    list: ListOf,
+    /// Those that make a difference.
     changes: Vec<Change>,
     after: Value,
 }
@@ -120,22 +129,23 @@ pub fn run(args: &Args) -> Run {
     if args.mount_path.is_some() && asks.iter().filter(|ask| ask.image.is_some()).count() != 1 {
         return Err(Failure::Usage("--mount-path is of one skill: give one NAME=IMAGE with it".into()));
     }
-    if args.input.given() {
-        return files::run(args, &asks);
-    }
-    if args.in_place {
+    if args.in_place && !args.input.given() {
         return Err(Failure::Usage("-i writes into files: name them with -f".into()));
     }
-    of_cluster(args, &asks)
+    // Read before anything is written: a lock that cannot be read is no reason to fail afterwards.
+    let lock = Path::new(FILE);
+    let lock = if lock.is_file() { Some(read_lock(lock)?.1) } else { None };
+    let task = Task { args, asks, lock };
+    if args.input.given() { files::run(&task) } else { of_cluster(&task) }
 }
 
 #[cfg(feature = "cluster")]
-fn of_cluster(args: &Args, asks: &[Ask]) -> Run {
-    live::run(args, asks)
+fn of_cluster(task: &Task<'_>) -> Run {
+    live::run(task)
 }
 
 #[cfg(not(feature = "cluster"))]
-fn of_cluster(_: &Args, _: &[Ask]) -> Run {
+fn of_cluster(_: &Task<'_>) -> Run {
     super::no_cluster("set")
 }
 
@@ -167,27 +177,27 @@ fn asks(words: &[String]) -> Result<Vec<Ask>, Failure> {
 }
 
 /// What becomes of which list; lists in which nothing changes are left out.
-fn plan<'l>(
-    args: &Args,
-    asks: &[Ask],
-    lists: &'l [ListOf],
-    about: &[usize],
-) -> Result<Vec<Planned<'l>>, Failure> {
+fn plan(task: &Task<'_>, lists: &[ListOf], about: &[usize]) -> Result<Vec<Planned>, Failure> {
     let mut changes: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
-    for ask in asks {
-        let Some((at, change)) = lists::choose(args, ask, lists, about)? else { continue };
+    for ask in &task.asks {
+        let Some((at, change)) = lists::choose(task.args, ask, lists, about)? else { continue };
         changes.entry(at).or_default().push(change);
     }
     let mut out = Vec::new();
     for (at, changes) in changes {
         let list = &lists[at];
-        out.push(Planned { after: lists::changed(list, &changes)?, list, changes });
+        let after = lists::changed(list, &changes)?;
+        let changes: Vec<Change> =
+            changes.into_iter().filter(|change| !holds(&list.object, change)).collect();
+        if !changes.is_empty() {
+            out.push(Planned { list: list.clone(), changes, after });
+        }
     }
     Ok(out)
 }
 
 /// A line for each skill: what it was, what it is.
-fn lines(planned: &[Planned<'_>]) -> String {
+fn lines(planned: &[Planned]) -> String {
     let mut out = String::new();
     for one in planned {
         for change in &one.changes {
@@ -200,8 +210,8 @@ fn lines(planned: &[Planned<'_>]) -> String {
 }
 
 /// The same for machines.
-fn value(planned: &[Planned<'_>]) -> Value {
-    let of_list = |one: &Planned<'_>| -> Vec<Value> {
+fn value(planned: &[Planned]) -> Value {
+    let of_list = |one: &Planned| -> Vec<Value> {
         let of_change = |change: &Change| {
             json!({
                 "kind": one.list.kind, "namespace": one.list.namespace, "name": one.list.name, "skill": change.skill(),
@@ -215,11 +225,11 @@ fn value(planned: &[Planned<'_>]) -> Value {
 }
 
 /// Prints what changes in the format that was asked for; false where none was.
-fn show(args: &Args, planned: &[Planned<'_>]) -> Result<bool, Failure> {
+fn show(args: &Args, planned: &[Planned]) -> Result<bool, Failure> {
     match args.output {
         None => return Ok(false),
         Some(Output::Diff) => {
-            let pair = |one: &Planned<'_>| Pair {
+            let pair = |one: &Planned| Pair {
                 id: Object(&one.list.object).reference_in(&one.list.namespace),
                 ..Pair::new(&one.list.object, &one.after, false)
             };
@@ -233,16 +243,9 @@ fn show(args: &Args, planned: &[Planned<'_>]) -> Result<bool, Failure> {
 }
 
 /// Says how many were set, and that the lock does not know the new ones.
-fn conclude(planned: &[Planned<'_>], done: bool) -> Run {
-    let images = planned.iter().flat_map(|one| {
-        one.changes.iter().filter_map(|change| match change {
-            Change::Image { image, .. } | Change::Add { image, .. } => Some(image.as_str()),
-            Change::Remove { .. } => None,
-        })
-    });
-    let lock = Path::new(FILE);
-    if lock.is_file() {
-        let (_, known) = read_lock(lock)?;
+fn conclude(task: &Task<'_>, planned: &[Planned], done: bool) -> Run {
+    if let Some(known) = &task.lock {
+        let images = task.asks.iter().filter_map(|ask| ask.image.as_deref());
         let missing: Vec<&str> = images.filter(|image| known.find(image).is_none()).collect();
         if !missing.is_empty() {
             notes::note(&format!(
@@ -253,7 +256,13 @@ fn conclude(planned: &[Planned<'_>], done: bool) -> Run {
     }
     let count = planned.iter().map(|one| one.changes.len()).sum::<usize>();
     let verb = if done { "set" } else { "would be set" };
-    notes::summary(&format!("{} {verb} in {}", counted(count, "skill"), counted(planned.len(), "list")));
+    let already = task.asks.len() - count;
+    let rest = match (count, already) {
+        (0, _) => ": already so".to_owned(),
+        (_, 0) => format!(" in {}", counted(planned.len(), "list")),
+        _ => format!(" in {}, {already} already so", counted(planned.len(), "list")),
+    };
+    notes::summary(&format!("{} {verb}{rest}", counted(count, "skill")));
     Ok(Outcome::Done)
 }
 

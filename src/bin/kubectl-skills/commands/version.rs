@@ -53,32 +53,63 @@ pub struct Args {
 pub fn run(args: &Args) -> Run {
     let inputs = if args.input.given() { args.input.read()? } else { Inputs::default() };
     let stream = Stream::read(&inputs.sources, "default")?;
-    let (chosen, reason) = choose_profile(&stream, chosen_profile(&args.profile)?)?;
-    let build = BuildInfo::of_program();
-    let (mut text, mut value) = (to_text(&build, chosen, &reason), to_json(&build, chosen, &reason));
+    let given = chosen_profile(&args.profile)?;
+    let mut chosen = choose_profile(&stream, given)?;
     // What is known without a cluster is said whatever becomes of it.
-    let asked = with_cluster(args, &mut text, &mut value);
+    let asked = of_cluster(args, given.is_none(), &mut chosen);
+    let build = BuildInfo::of_program();
+    let (profile, reason) = (chosen.0, chosen.1.as_str());
+    let (mut text, mut value) = (to_text(&build, profile, reason), to_json(&build, profile, reason));
+    if let Ok(Some(found)) = &asked {
+        text.push_str(&found.text);
+        value["cluster"] = found.value.clone();
+    }
     match args.output {
         Report::Text => sink::text(&text)?,
         format => sink::object(format, &value)?,
     }
-    asked.map(|()| Outcome::Done)
+    asked.map(|_| Outcome::Done)
 }
 
+/// What the cluster runs, for people and for machines.
+struct OfCluster {
+    text: String,
+    value: Value,
+}
+
+/// Asks the cluster if it is to be asked. Its profile is the one that is chosen where there are neither manifests nor a flag;
+/// with manifests the reason says both.
 #[cfg(feature = "cluster")]
-fn with_cluster(args: &Args, text: &mut String, value: &mut Value) -> Result<(), Failure> {
-    if args.live {
-        let found = live::read(&args.cluster)?;
-        text.push_str(&found.text());
-        value["cluster"] = found.value();
+fn of_cluster(
+    args: &Args,
+    is_open: bool,
+    chosen: &mut (&'static Profile, String),
+) -> Result<Option<OfCluster>, Failure> {
+    if !args.live {
+        return Ok(None);
     }
-    Ok(())
+    let found = live::read(&args.cluster)?;
+    match &found.chosen {
+        _ if !is_open => {}
+        Some(of_cluster) if !args.input.given() => *chosen = of_cluster.clone(),
+        Some((profile, _)) => {
+            chosen.1.push_str(&format!(": of these manifests; in the cluster {}", profile.name));
+        }
+        None => {
+            chosen.1.push_str(": of manifests; the cluster serves neither AgentRuntimes nor SkillBindings")
+        }
+    }
+    Ok(Some(OfCluster { text: found.text(), value: found.value() }))
 }
 
 #[cfg(not(feature = "cluster"))]
-fn with_cluster(args: &Args, _: &mut String, _: &mut Value) -> Result<(), Failure> {
+fn of_cluster(
+    args: &Args,
+    _: bool,
+    _: &mut (&'static Profile, String),
+) -> Result<Option<OfCluster>, Failure> {
     let ClusterArgs {} = args.cluster;
-    Ok(())
+    Ok(None)
 }
 
 fn skills(profile: &Profile) -> &'static str {

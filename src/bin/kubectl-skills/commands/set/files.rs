@@ -12,7 +12,7 @@ use kubectl_skills::manifest::stream::{Item, Lead, Stream};
 use serde_json::Value;
 
 use super::lists::{ListOf, about};
-use super::{Args, Ask, Planned, conclude, lines, plan, show};
+use super::{Ask, Task, conclude, lines, plan, show};
 use crate::commands::render::{joined, write};
 use crate::exit::{Failure, Run};
 use crate::planning::DEFAULT_NAMESPACE;
@@ -20,7 +20,8 @@ use crate::source::{Inputs, read_text};
 use crate::{notes, sink};
 
 /// Runs the verb over files.
-pub(super) fn run(args: &Args, asks: &[Ask]) -> Run {
+pub(super) fn run(task: &Task<'_>) -> Run {
+    let args = task.args;
     if args.in_place {
         args.input.check_in_place()?;
     }
@@ -46,8 +47,8 @@ pub(super) fn run(args: &Args, asks: &[Ask]) -> Run {
     if meant.iter().any(|at| lists[*at].namespace == namespace) {
         meant.retain(|at| lists[*at].namespace == namespace);
     }
-    let planned = plan(args, asks, &lists, &meant)?;
-    replaced_by_kustomize(&inputs, &planned)?;
+    let planned = plan(task, &lists, &meant)?;
+    replaced_by_kustomize(&inputs, &task.asks)?;
     let changes: BTreeMap<Lead, Vec<Change>> =
         planned.iter().filter_map(|one| Some((one.list.lead?, one.changes.clone()))).collect();
     let edited = set(&stream, &changes)?;
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args, asks: &[Ask]) -> Run {
             "'kubectl skills render -i' on the files brings it into the workloads, where they are rendered",
         );
     }
-    conclude(&planned, args.in_place)
+    conclude(task, &planned, args.in_place)
 }
 
 fn of(stream: &Stream<'_>, item: &Item, lead: Lead) -> Result<ListOf, InputError> {
@@ -75,11 +76,8 @@ fn of(stream: &Stream<'_>, item: &Item, lead: Lead) -> Result<ListOf, InputError
 }
 
 /// Refuses a reference that a kustomization replaces as it is built: what is written in the list would count for nothing.
-fn replaced_by_kustomize(inputs: &Inputs, planned: &[Planned<'_>]) -> Result<(), Failure> {
-    let images = planned.iter().flat_map(|one| &one.changes).filter_map(|change| match change {
-        Change::Image { skill, image } | Change::Add { skill, image, .. } => Some((skill, parts(image)?)),
-        Change::Remove { .. } => None,
-    });
+fn replaced_by_kustomize(inputs: &Inputs, asks: &[Ask]) -> Result<(), Failure> {
+    let images = asks.iter().filter_map(|ask| Some((&ask.skill, parts(ask.image.as_deref()?)?)));
     let images: Vec<(&String, Parts<'_>)> = images.collect();
     let mut errors = Vec::new();
     for path in &inputs.kustomizations {

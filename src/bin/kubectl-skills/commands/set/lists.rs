@@ -7,7 +7,7 @@ use kubectl_skills::api::object::{Object, ObjectRef, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{WorkloadKey, target};
-use kubectl_skills::manifest::set_skills::{self, Change, common_folder, image_of, names};
+use kubectl_skills::manifest::set_skills::{self, Change, common_folder, image_of, names, skill_of};
 use kubectl_skills::manifest::stream::Lead;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use kubectl_skills::validate::findings::Finding;
@@ -181,7 +181,10 @@ pub(super) fn choose(
             Ok(None)
         }
         ([one], None) => Ok(Some((*one, Change::Remove { skill }))),
-        ([one], Some(image)) => Ok(Some((*one, Change::Image { skill, image: image.clone() }))),
+        ([one], Some(image)) => {
+            stays_mounted(args, &lists[*one], &skill)?;
+            Ok(Some((*one, Change::Image { skill, image: image.clone() })))
+        }
         ([], Some(_)) if !args.add => {
             let known: Vec<&str> = about.iter().flat_map(|at| names(&lists[*at].object)).collect();
             let known = if known.is_empty() { "no skill".to_owned() } else { known.join(", ") };
@@ -207,6 +210,21 @@ pub(super) fn choose(
     }
 }
 
+/// Refuses another mount path for a skill that has one: only an added skill gets the path of the command line.
+fn stays_mounted(args: &Args, list: &ListOf, skill: &str) -> Result<(), Failure> {
+    let Some(wanted) = &args.mount_path else { return Ok(()) };
+    let found = skill_of(&list.object, skill).map(|item| Object(item).str("/mountPath")).unwrap_or_default();
+    if found == wanted {
+        return Ok(());
+    }
+    let found = if found.is_empty() { "where its list says".to_owned() } else { format!("at {found}") };
+    Err(Failure::Usage(format!(
+        "--mount-path is for a skill that is added: {skill} is in {} already, mounted {found}; change mountPath there, or leave \
+         the flag out",
+        list.title()
+    )))
+}
+
 fn mount_path(args: &Args, list: &ListOf, skill: &str) -> Result<Option<String>, Failure> {
     if args.mount_path.is_some() {
         return Ok(args.mount_path.clone());
@@ -226,6 +244,15 @@ fn mount_path(args: &Args, list: &ListOf, skill: &str) -> Result<Option<String>,
 
 /// The object with its list changed; refused where something is wrong with it then that was not before.
 pub(super) fn changed(list: &ListOf, changes: &[Change]) -> Result<Value, Failure> {
+    for change in changes {
+        let skill = change.skill();
+        if names(&list.object).into_iter().filter(|name| *name == skill).count() > 1 {
+            return Err(Failure::input(
+                format!("{}: {skill} is in the list twice; nothing is set", list.title()),
+                "leave one of them in it",
+            ));
+        }
+    }
     let mut after = list.object.clone();
     set_skills::apply(&mut after, changes);
     let before = wrong(list, &list.object);

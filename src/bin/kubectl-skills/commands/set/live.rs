@@ -1,20 +1,24 @@
 //! `set` in a cluster: the list of one object by a patch that holds to the version that was read. What somebody else keeps as it
 //! is, a Helm release, a Git tool or whoever applies the list, is refused with where it is to be changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use kubectl_skills::api::names::{MANAGED_BY, SKILL_BINDING, SKILLS_GROUP};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, ObjectRef, Origin};
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_for_pods;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::WorkloadKey;
 use kubectl_skills::live::apply_configuration::FieldPath;
 use kubectl_skills::live::field_ownership::owners;
+use kubectl_skills::live::status_report::rendered;
+use kubectl_skills::manifest::set_skills::{Change, image_of};
+use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
 
 use super::lists::{ListOf, about, changed};
-use super::{Args, Ask, Planned, conclude, plan, show};
+use super::{Args, Planned, Task, conclude, plan, show};
 use crate::cluster::carry_out::ROUNDS;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
@@ -29,7 +33,8 @@ use crate::net::block_on;
 use crate::{notes, sink};
 
 /// Runs the verb over a cluster.
-pub(super) fn run(args: &Args, asks: &[Ask]) -> Run {
+pub(super) fn run(task: &Task<'_>) -> Run {
+    let args = task.args;
     let kinds = args.kinds.resolve()?;
     block_on(async {
         let connection = connect(&args.cluster, Caller::or_files("set"), notes::lists_requests()).await?;
@@ -37,28 +42,91 @@ pub(super) fn run(args: &Args, asks: &[Ask]) -> Run {
         let requests = &connection.requests;
         let found = read(requests, &namespace, kinds).await?;
         let meant = about(&args.workload, kinds, &found.lists, &found.workloads)?;
-        let planned = plan(args, asks, &found.lists, &meant)?;
-        for one in planned.iter().filter(|_| !args.write.force_conflicts) {
-            kept_by_others(args, one.list)?;
+        let mut planned = plan(task, &found.lists, &meant)?;
+        for one in &planned {
+            kept_by_others(args, &one.list)?;
         }
-        let mut lines = String::new();
-        for one in planned.iter().filter(|one| one.after != one.list.object) {
-            write(args, requests, found.profile, one).await?;
-            let group = if one.list.kind == SKILL_BINDING { SKILLS_GROUP } else { found.profile.names.group };
-            let done = if args.dry_run { "skills set (server dry run)" } else { "skills set" };
-            lines.push_str(&format!("{}.{group}/{} {done}\n", one.list.kind.to_lowercase(), one.list.name));
+        for at in 0..planned.len() {
+            if let Err(error) = write(args, requests, found.profile, &mut planned[at]).await {
+                // What is in the cluster is said whatever becomes of the rest.
+                if at > 0 && !args.dry_run {
+                    tell(args, &found, &planned[..at])?;
+                }
+                return Err(error);
+            }
         }
-        if !show(args, &planned)? {
-            sink::text(&lines)?;
+        tell(args, &found, &planned)?;
+        if !args.dry_run {
+            let mut said = BTreeSet::new();
+            for one in &planned {
+                said.insert(to_do(requests, &found, kinds, one).await);
+            }
+            said.iter().for_each(|note| notes::note(note));
         }
-        if !args.dry_run && !lines.is_empty() {
-            notes::note(&format!(
-                "where no controller runs, 'kubectl skills apply -n {namespace}' brings it into the workload; \
-                 'kubectl skills status -n {namespace}' says whether it is there"
-            ));
-        }
-        conclude(&planned, !args.dry_run)
+        conclude(task, &planned, !args.dry_run)
     })
+}
+
+/// Prints what was set.
+fn tell(args: &Args, found: &Found, planned: &[Planned]) -> Result<(), Failure> {
+    if show(args, planned)? {
+        return Ok(());
+    }
+    let mut lines = String::new();
+    for Planned { list, .. } in planned {
+        let group = if list.kind == SKILL_BINDING { SKILLS_GROUP } else { found.profile.names.group };
+        let done = if args.dry_run { "skills set (server dry run)" } else { "skills set" };
+        lines.push_str(&format!("{}.{group}/{} {done}\n", list.kind.to_lowercase(), list.name));
+    }
+    sink::text(&lines)
+}
+
+/// What is left to do until pods have what was set.
+async fn to_do(requests: &Requests, found: &Found, kinds: Kinds, one: &Planned) -> String {
+    let ListOf { kind, namespace, name, object, .. } = &one.list;
+    if kind == SKILL_BINDING && is_for_pods(object) {
+        return format!(
+            "new pods of {name} have it; where no controller runs, 'kubectl skills restart {name} -n {namespace}' makes those anew \
+             that run"
+        );
+    }
+    let read;
+    let workloads: Vec<&Value> = if kind == SKILL_BINDING {
+        let id = ObjectRef { namespace: namespace.clone(), ..Object(object).reference() };
+        let alone = Bindings::new(Binding::of(id, Origin::default(), object).ok());
+        let chosen = found.workloads.iter().filter(|(kind, key, workload)| {
+            key.1 == *namespace && !alone.of(*kind, key, workload).is_empty()
+        });
+        chosen.map(|(_, _, workload)| workload).collect()
+    } else {
+        let scope = Scope { namespace: Some(namespace.clone()), ..Scope::default() };
+        let (selected, none, no_others) = (BTreeSet::from([key(object)]), BTreeSet::new(), BTreeMap::new());
+        let target = read_workloads(
+            requests,
+            &scope,
+            (std::slice::from_ref(object), &selected),
+            (&[], &none),
+            (kinds, &no_others),
+        );
+        // Anyone who may set the list need not be allowed to look at the workload; without a look the note is the general one.
+        read = target.await.unwrap_or_default();
+        read.values().collect()
+    };
+    for workload in workloads {
+        let rendered = rendered(workload, kinds);
+        if one.changes.iter().any(|change| rendered.iter().any(|name| name == change.skill())) {
+            return format!(
+                "{}/{} has its skills from a render, out of ConfigMaps or by init containers: set them where its manifests are as \
+                 well, render these again with 'kubectl skills render --delivery', and apply them",
+                Object(workload).kind(),
+                Object(workload).name()
+            );
+        }
+    }
+    format!(
+        "where no controller runs, 'kubectl skills apply -n {namespace}' brings it into the workload; \
+         'kubectl skills status -n {namespace}' says whether it is there"
+    )
 }
 
 struct Found {
@@ -114,8 +182,11 @@ const KEPT: [(&str, &str, &str); 5] = [
     ("/metadata/labels/argocd.argoproj.io~1instance", "Argo CD application", "change the manifest in Git"),
 ];
 
-/// Who keeps the list as it is, if anybody does.
+/// Refuses a list that somebody else keeps as it is, unless it is to be written all the same.
 fn kept_by_others(args: &Args, list: &ListOf) -> Result<(), ClusterError> {
+    if args.write.force_conflicts {
+        return Ok(());
+    }
     let object = &list.object;
     let help = |what: &str| {
         format!(
@@ -148,39 +219,55 @@ fn kept_by_others(args: &Args, list: &ListOf) -> Result<(), ClusterError> {
     }
 }
 
-/// Writes one list, over a fresh read while somebody else changes the object.
+/// Writes one list, over a fresh read while somebody else changes the object. What is planned is then over that read.
 async fn write(
     args: &Args,
     requests: &Requests,
     profile: &Profile,
-    one: &Planned<'_>,
+    one: &mut Planned,
 ) -> Result<(), Failure> {
-    let list = one.list;
-    let (all, plural) = if list.kind == SKILL_BINDING {
-        (skill_bindings(Some(&list.namespace)), "skillbindings")
+    let ListOf { kind, namespace, name, .. } = &one.list;
+    let (all, plural) = if kind == SKILL_BINDING {
+        (skill_bindings(Some(namespace)), "skillbindings")
     } else {
-        (agent_runtimes(profile, Some(&list.namespace)), "agentruntimes")
+        (agent_runtimes(profile, Some(namespace)), "agentruntimes")
     };
-    let path = format!("{all}/{}", escape_query(&list.name));
-    let what = format!("set skills of {plural} {}/{}", list.namespace, list.name);
+    let path = format!("{all}/{}", escape_query(name));
+    let what = format!("set skills of {plural} {namespace}/{name}");
     let dry_run = if args.dry_run { "&dryRun=All" } else { "" };
     let manager = escape_query(&args.write.field_manager);
     let target = format!("{path}?fieldManager={manager}&fieldValidation=Strict{dry_run}");
-    let (mut read, mut after) = (list.object.clone(), one.after.clone());
     let mut round = 1;
     loop {
-        let version = Object(&read).resource_version();
-        let patch =
-            json!({"metadata": {"resourceVersion": version}, "spec": {"skills": after["spec"]["skills"]}});
+        let version = Object(&one.list.object).resource_version();
+        let skills = &one.after["spec"]["skills"];
+        let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"skills": skills}});
         match requests.write(Method::PATCH, &target, "application/merge-patch+json", &patch, &what).await {
             Ok(_) => return Ok(()),
             Err(error) if error.failure == Cause::Conflict && round < ROUNDS => {
                 round += 1;
-                read = requests.get(&path, &what).await?.ok_or(error)?;
-                let again = ListOf { object: read.clone(), ..list.clone() };
-                after = changed(&again, &one.changes)?;
+                one.list.object = requests.get(&path, &what).await?.ok_or(error)?;
+                kept_by_others(args, &one.list)?;
+                one.after = over_a_newer(&one.list, &one.changes)?;
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The list as somebody else has left it meanwhile, changed; refused where that has made another change of what is meant.
+fn over_a_newer(list: &ListOf, changes: &[Change]) -> Result<Value, Failure> {
+    for change in changes {
+        let skill = change.skill();
+        let what = match (change, image_of(&list.object, skill)) {
+            (Change::Image { .. }, None) => "taken out of the list",
+            (Change::Add { .. }, Some(_)) => "added to the list",
+            _ => continue,
+        };
+        let message =
+            format!("{}: {skill} was {what} by somebody else meanwhile; nothing is set in it", list.title());
+        let error = ClusterError::new(Cause::Conflict, message);
+        return Err(error.help("look at the list, and run again if it is still meant").into());
+    }
+    changed(list, changes)
 }

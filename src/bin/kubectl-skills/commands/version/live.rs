@@ -3,6 +3,7 @@
 
 use kubectl_skills::api::names::{APP_NAME, KAGENTI, ROSSOCTL, SKILLS_GROUP};
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::profile::Profile;
 use serde_json::{Value, json};
 
 use crate::cluster::args::ClusterArgs;
@@ -11,6 +12,7 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::DEPLOYMENTS;
 use crate::cluster::requests::Requests;
+use crate::cluster::snapshot::or_without_operator;
 use crate::exit::Failure;
 use crate::net::block_on;
 use crate::notes;
@@ -25,6 +27,8 @@ pub struct ClusterVersions {
     groups: Vec<(String, Vec<String>)>,
     /// Whose rules its AgentRuntimes follow.
     profile: Option<&'static str>,
+    /// Which profile the verbs over the cluster take, and why; none where they can do nothing.
+    pub chosen: Option<(&'static Profile, String)>,
     /// Deployments of ours: namespace, name, images.
     running: Vec<(String, String, Vec<String>)>,
     /// What may not be read.
@@ -47,14 +51,19 @@ async fn ask(requests: &Requests) -> Result<ClusterVersions, ClusterError> {
         dialect(requests, None),
     );
     let version = version?.unwrap_or_default();
+    let groups = groups?;
+    let profile = dialect.as_ref().ok().map(|dialect| dialect.profile.name);
+    let serves_bindings = groups.iter().any(|(group, _)| group == SKILLS_GROUP);
+    let chosen = match or_without_operator(dialect, serves_bindings) {
+        Ok(dialect) => Some((dialect.profile, dialect.reason)),
+        Err(error) if error.failure == Cause::NotFound => None,
+        Err(error) => return Err(error),
+    };
     let mut out = ClusterVersions {
         server: Object(&version).str("/gitVersion").to_owned(),
-        groups: groups?,
-        profile: match dialect {
-            Ok(dialect) => Some(dialect.profile.name),
-            Err(error) if error.failure == Cause::NotFound => None,
-            Err(error) => return Err(error),
-        },
+        groups,
+        profile,
+        chosen,
         ..ClusterVersions::default()
     };
     match running {
