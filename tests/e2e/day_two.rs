@@ -44,6 +44,8 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     }
     // Named as ours are, and somebody else's.
     shell.succeeds("kubectl create clusterrole kubectl-skills-own --verb=get --resource=secrets");
+    shell.succeeds("kubectl create configmap dashboards -n team9");
+    shell.succeeds("kubectl label configmap dashboards -n team9 app.kubernetes.io/name=kubectl-skills");
     std::thread::sleep(std::time::Duration::from_secs(2));
     let specs: Vec<Value> = workloads.iter().map(|object| server.get(&one(object))["spec"].clone()).collect();
     let before = everything(&shell);
@@ -61,6 +63,16 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     let mut bound = binding("team9", "bound", "bound", &[("b", "quay.io/example/b:1")]);
     bound["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
     server.create(&path_of(&bound), &bound);
+    let mut injected = binding("team9", "injected", "bound", &[("p", "quay.io/example/p:1")]);
+    injected["spec"]["delivery"] = json!("Pod");
+    server.create(&path_of(&injected), &injected);
+    let policy = server.dir().join("policy.yaml");
+    std::fs::write(
+        &policy,
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nregistries: [quay.io]\n",
+    )
+    .expect("written");
+    shell.succeeds(&format!("kubectl skills policy -f {} | kubectl apply -f -", policy.display()));
     shell.succeeds("kubectl skills apply -n team9");
     // As the controller does, under its name.
     agent = json!({"metadata": {"finalizers": ["kagenti.io/cleanup"]}});
@@ -75,7 +87,24 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     shell.succeeds("kubectl apply -f deploy/overlays/webhook-registration/registration.yaml");
 
     let installed = everything(&shell);
+    // The webhook alone must not go: its registration would have the API server ask nobody.
+    let said = shell.succeeds("kubectl skills uninstall -n kagenti-system");
+    assert!(
+        said.stdout.contains("validatingwebhookconfiguration.admissionregistration.k8s.io/kubectl-skills")
+            && said.stderr.contains(
+                "--yes would be refused: the API server calls the webhook of namespace kagenti-system"
+            ),
+        "{said:?}"
+    );
+    let refused = shell.run("kubectl skills uninstall -n kagenti-system --yes");
+    assert!(refused.code == 2 && refused.stderr.contains("run it without -n"), "{refused:?}");
+    assert_eq!(everything(&shell), installed, "the webhook is gone, and its registration is not");
     let said = shell.succeeds("kubectl skills uninstall");
+    assert!(
+        said.stderr.contains("1 SkillBinding with delivery Pod: what writes their skills into pods goes")
+            && said.stderr.contains("team9/injected"),
+        "{said:?}"
+    );
     let fates: BTreeSet<(&str, &str)> = rows(&said.stdout).iter().map(|row| (row[0], row[2])).collect();
     for wanted in [
         ("validatingwebhookconfiguration.admissionregistration.k8s.io/kubectl-skills", "deleted"),
@@ -91,6 +120,12 @@ fn uninstall_leaves_the_cluster_as_it_was() {
         ("agentruntime.agent.kagenti.dev/stays", "finalizer"),
         ("clusterrole.rbac.authorization.k8s.io/kubectl-skills", "deleted"),
         ("clusterrole.rbac.authorization.k8s.io/kubectl-skills-own", "stays"),
+        ("configmap/dashboards", "stays"),
+        ("validatingadmissionpolicy.admissionregistration.k8s.io/images.skills.kagenti.dev", "deleted"),
+        (
+            "validatingadmissionpolicybinding.admissionregistration.k8s.io/images.skills.kagenti.dev",
+            "deleted",
+        ),
         ("lease.coordination.k8s.io/kubectl-skills", "deleted"),
         ("customresourcedefinition.apiextensions.k8s.io/skillbindings.skills.kagenti.dev", "stays"),
         ("customresourcedefinition.apiextensions.k8s.io/agentruntimes.agent.kagenti.dev", "stays"),
@@ -111,7 +146,8 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     }
     let said = shell.succeeds("kubectl skills uninstall --yes --delete-skill-bindings");
     assert!(
-        said.stderr.contains("1 SkillBinding would be lost") && said.stderr.contains("team9/bound"),
+        said.stderr.contains("2 SkillBindings would be lost")
+            && said.stderr.contains("team9/bound, team9/injected"),
         "{said:?}"
     );
     let gone = (0..50).any(|_| {

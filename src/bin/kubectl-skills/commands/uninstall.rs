@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 use http::Method;
 use kubectl_skills::api::names::APP_NAME;
+use kubectl_skills::api::object::Object;
 use kubectl_skills::install::rbac::NAME;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
@@ -38,8 +39,9 @@ const ASKED_EACH: Duration = Duration::from_millis(500);
 /// List what of kubectl-skills is in a cluster, and with --yes take it out
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Without --yes nothing is changed. What is not provably ours is listed as kept, and never deleted: namespaces, Secrets, the CRD of \
-AgentRuntime, which is the operator's. An interrupted run is finished by another.
+Without --yes nothing is changed. What is named or labelled as ours and is not provably so is listed as kept, and so is the CRD of \
+AgentRuntime, which is the operator's. Namespaces and Secrets are neither looked at nor deleted. An interrupted run is finished by \
+another.
 
 Examples:
   # What is there, and what would become of it?
@@ -66,7 +68,8 @@ pub struct Args {
     /// Delete the CRD of SkillBinding too, and with it every SkillBinding of the cluster
     #[arg(long)]
     delete_skill_bindings: bool,
-    /// Only what is in this namespace, and nothing of the cluster itself; by default everything
+    /// Only what is in this namespace, and nothing of the cluster itself, by default everything; refused where the API server calls a
+    /// webhook there
     #[arg(short = 'n', long, value_name = "NAMESPACE", conflicts_with_all = ["all_namespaces", "delete_skill_bindings"])]
     namespace: Option<String>,
     /// All namespaces and the cluster itself, which is the default
@@ -169,12 +172,47 @@ fn advise(args: &Args, found: &Inventory) {
             found.bindings.join(", ")
         ));
     }
+    let goes = |item: &Found| item.delivers && matches!(item.step, Step::Registrations | Step::Policies);
+    if !found.to_pods.is_empty() && found.items.iter().any(goes) {
+        notes::warning(&format!(
+            "{} with delivery Pod: what writes their skills into pods goes, and new pods get none of them: {}",
+            counted(found.to_pods.len(), "SkillBinding"),
+            found.to_pods.join(", ")
+        ));
+    }
+    if let Some(why) = refusal(args, found).filter(|_| !args.yes) {
+        notes::warning(&format!("--yes would be refused: {why}"));
+    }
     let workloads = found.of(Step::Skills).count();
     if !args.yes && workloads > 0 && !args.keep_skills && !args.remove_skills {
         notes::note(&format!(
             "{} has skills of ours: --yes needs --remove-skills, which restarts its pods, or --keep-skills",
             counted(workloads, "workload")
         ));
+    }
+}
+
+/// Why nothing is deleted: a webhook that is called and does not answer has the API server refuse what it is asked about.
+fn refusal(args: &Args, found: &Inventory) -> Option<String> {
+    let calling: Vec<String> = found.left_calling().map(Found::title).collect();
+    let runs_webhook =
+        || found.of(Step::Program).any(|item| item.kind == "Service" && item.name.ends_with("-webhook"));
+    match (&args.namespace, &found.blind) {
+        (Some(namespace), _) if !calling.is_empty() => Some(format!(
+            "the API server calls the webhook of namespace {namespace}, and without it refuses what it is to ask about; {} would \
+             stay: run it without -n",
+            calling.join(", ")
+        )),
+        (Some(namespace), Some(why)) if runs_webhook() => Some(format!(
+            "whether the API server calls the webhook of namespace {namespace} is unknown: {why}; run it without -n, with rights on \
+             registrations of webhooks"
+        )),
+        (None, _) if !calling.is_empty() => Some(format!(
+            "{} would stay, for it has webhooks of others as well, and calls ours, which would not answer any more: take ours out of \
+             it first",
+            calling.join(", ")
+        )),
+        _ => None,
     }
 }
 
@@ -185,6 +223,9 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
                 .into(),
         ));
     }
+    if let Some(why) = refusal(args, found) {
+        return Err(Failure::Usage(why));
+    }
     advise(args, found);
     let mut done = 0;
     for step in [Step::Registrations, Step::Policies] {
@@ -194,7 +235,7 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
         tokio::time::sleep(FORGOTTEN).await;
     }
     done += delete_all(requests, found, Step::Program).await?;
-    pods_end(requests, args.namespace.as_deref()).await?;
+    pods_end(requests, args.namespace.as_deref(), found).await?;
     if args.remove_skills && found.of(Step::Skills).next().is_some() {
         remove_all(&args.cluster, args.namespace.as_deref()).await?;
     }
@@ -258,12 +299,13 @@ async fn delete(requests: &Requests, item: &Found) -> Result<bool, ClusterError>
 }
 
 /// Waits until nothing of ours runs any more: it would write what is about to be taken out.
-async fn pods_end(requests: &Requests, namespace: Option<&str>) -> Result<(), Failure> {
+async fn pods_end(requests: &Requests, namespace: Option<&str>, found: &Inventory) -> Result<(), Failure> {
     let selector = format!("labelSelector={APP_NAME}%3D{NAME}");
     let begun = tokio::time::Instant::now();
     loop {
         let list = requests.list(&PODS.list(namespace), &selector, "list pods of kubectl-skills").await?;
-        let left: Vec<Value> = list.map(|list| list.items).unwrap_or_default();
+        let mut left: Vec<Value> = list.map(|list| list.items).unwrap_or_default();
+        left.retain(|pod| !stays(found, pod));
         if left.is_empty() {
             return Ok(());
         }
@@ -277,6 +319,17 @@ async fn pods_end(requests: &Requests, namespace: Option<&str>) -> Result<(), Fa
         }
         tokio::time::sleep(ASKED_EACH).await;
     }
+}
+
+/// Whether a pod is of a Deployment that only has our label, and stays.
+fn stays(found: &Inventory, pod: &Value) -> bool {
+    let (namespace, name) = Object(pod).key();
+    found.of(Step::Kept).any(|item| {
+        let rest = name.strip_prefix(&item.name);
+        item.kind == "Deployment"
+            && item.namespace == namespace
+            && rest.is_some_and(|rest| rest.starts_with('-'))
+    })
 }
 
 /// Takes our finalizer off, where it is still on.
