@@ -69,7 +69,7 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     let policy = server.dir().join("policy.yaml");
     std::fs::write(
         &policy,
-        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nregistries: [quay.io]\n",
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec:\n  registries: [quay.io]\n",
     )
     .expect("written");
     shell.succeeds(&format!("kubectl skills policy -f {} | kubectl apply -f -", policy.display()));
@@ -186,6 +186,90 @@ fn uninstall_can_keep_the_skills() {
     );
     assert_eq!(server.get(&one(&web))["spec"], before);
     assert_eq!(server.get(&one(&tools))["metadata"].get("finalizers"), None);
+}
+
+/// What a render brought is of who applies it: it is named, and nobody learns only later that pods keep it.
+#[test]
+fn uninstall_names_skills_that_a_render_brought() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    let namespace = "rendered";
+    server.namespace(namespace);
+    let render = |name: &str, line: &str| {
+        let list = binding(namespace, name, name, &[("pdf", "quay.io/example/pdf:1")]);
+        let file = server.dir().join(format!("{name}.yaml"));
+        std::fs::write(&file, format!("{}\n---\n{list}\n", deployment(namespace, name))).expect("written");
+        shell.succeeds(&line.replace("FILE", &file.display().to_string()));
+    };
+    render("fetched", "kubectl skills render -f FILE --delivery init | kubectl apply -f -");
+    render("plain", "kubectl skills render -f FILE | kubectl apply -f -");
+    // A record says it without a list.
+    render(
+        "recorded",
+        "kubectl skills render -i -f FILE && kubectl apply -f FILE && kubectl delete skillbinding recorded -n rendered",
+    );
+    // And one of ours.
+    render("applied", "kubectl apply -f FILE && kubectl skills apply -n rendered applied");
+    let brought = ["fetched", "plain", "recorded"].map(|name| one(&deployment(namespace, name)));
+    let specs = || brought.iter().map(|path| server.get(path)["spec"].clone()).collect::<Vec<_>>();
+    let before = specs();
+
+    let said = shell.succeeds("kubectl skills uninstall -n rendered");
+    let found: Vec<(&str, String)> =
+        rows(&said.stdout).iter().map(|row| (row[0], row[2..].join(" "))).collect();
+    let keeps = "keeps its skills keeps skills: pdf (rendered; take it out of its source)";
+    assert_eq!(
+        found,
+        [
+            ("deployment.apps/applied", "skills out has skills of ours: pdf".to_owned()),
+            ("deployment.apps/fetched", keeps.to_owned()),
+            ("deployment.apps/plain", keeps.to_owned()),
+            ("deployment.apps/recorded", keeps.to_owned()),
+        ]
+    );
+    assert!(said.stderr.contains("1 object would go or change, 3 stay"), "{said:?}");
+    let undecided = shell.run("kubectl skills uninstall -n rendered --yes");
+    assert!(undecided.code == 2 && undecided.stderr.contains("workloads have skills"), "{undecided:?}");
+    let said = shell.run("kubectl skills uninstall -n rendered --yes --remove-skills");
+    assert_eq!(said.code, 4, "{said:?}");
+    for name in ["fetched", "plain", "recorded"] {
+        let wanted = format!(
+            "deployment.apps/{name} of namespace rendered: keeps skills: pdf (rendered; take it out of its source)"
+        );
+        assert!(said.stderr.contains(&wanted), "{said:?}");
+    }
+    assert!(said.stderr.contains("1 object gone or changed"), "{said:?}");
+    assert_eq!(specs(), before);
+    let said = shell.run("kubectl skills uninstall -n rendered --yes");
+    assert_eq!(said.code, 2, "{said:?}");
+    shell.succeeds("kubectl skills uninstall -n rendered --yes --keep-skills");
+    assert_eq!(specs(), before);
+}
+
+/// Who deleted the CRDs first has workloads with skills still, and nothing else knows of them.
+#[test]
+fn uninstall_finds_skills_after_the_crds_are_gone() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    server.namespace("gone");
+    let web = deployment("gone", "web");
+    let tools = binding("gone", "tools", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    for object in [&web, &tools] {
+        server.create(&path_of(object), object);
+    }
+    let before = server.get(&one(&web))["spec"].clone();
+    shell.succeeds("kubectl skills apply -n gone");
+    shell.succeeds("kubectl delete crd skillbindings.skills.kagenti.dev");
+    shell.succeeds("until ! kubectl api-resources --api-group=skills.kagenti.dev --no-headers | grep -q .; do sleep 0.2; done");
+    let said = shell.succeeds("kubectl skills uninstall");
+    assert!(
+        said.stdout.contains("has skills of ours: pdf")
+            && said.stderr.contains("1 object would go or change"),
+        "{said:?}"
+    );
+    let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills");
+    assert!(said.stderr.contains("1 object gone or changed"), "{said:?}");
+    assert_eq!(server.get(&one(&web))["spec"], before);
 }
 
 /// A list is set where it is, and what another would write back is refused with where it is to be changed.

@@ -54,7 +54,7 @@ Examples:
   kubectl skills uninstall --yes --keep-skills
 
 Exit codes: 0 done, or nothing is there; 2 usage; 3 a workload cannot be planned; 4 the cluster refused or failed, and what comes \
-after it is left")]
+after it is left, or skills that are to go came by a render, and stay")]
 pub struct Args {
     /// Do it; without, it is only listed
     #[arg(long)]
@@ -110,6 +110,7 @@ fn fate(args: &Args, item: &Found) -> &'static str {
     match item.step {
         Step::Kept => "stays",
         Step::SkillBindings if !args.delete_skill_bindings => "stays",
+        Step::Rendered => "keeps its skills",
         Step::Skills if args.keep_skills => "keeps its skills",
         Step::Skills => "skills out",
         Step::Finalizers => "finalizer off",
@@ -183,13 +184,19 @@ fn advise(args: &Args, found: &Inventory) {
     if let Some(why) = refusal(args, found).filter(|_| !args.yes) {
         notes::warning(&format!("--yes would be refused: {why}"));
     }
-    let workloads = found.of(Step::Skills).count();
+    let workloads = with_skills(found);
     if !args.yes && workloads > 0 && !args.keep_skills && !args.remove_skills {
         notes::note(&format!(
-            "{} has skills of ours: --yes needs --remove-skills, which restarts its pods, or --keep-skills",
+            "{} with skills: --yes needs --remove-skills, which restarts pods, or --keep-skills",
             counted(workloads, "workload")
         ));
     }
+}
+
+/// How many workloads have skills, no matter how they came there.
+fn with_skills(found: &Inventory) -> usize {
+    let all = found.of(Step::Skills).chain(found.of(Step::Rendered));
+    all.map(|item| item.uid.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// Why nothing is deleted: a webhook that is called and does not answer has the API server refuse what it is asked about.
@@ -217,10 +224,9 @@ fn refusal(args: &Args, found: &Inventory) -> Option<String> {
 }
 
 async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
-    if found.of(Step::Skills).next().is_some() && !args.keep_skills && !args.remove_skills {
+    if with_skills(found) > 0 && !args.keep_skills && !args.remove_skills {
         return Err(Failure::Usage(
-            "workloads have skills of ours: say --remove-skills, which restarts their pods, or --keep-skills"
-                .into(),
+            "workloads have skills: say --remove-skills, which restarts their pods, or --keep-skills".into(),
         ));
     }
     if let Some(why) = refusal(args, found) {
@@ -236,10 +242,12 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
     }
     done += delete_all(requests, found, Step::Program).await?;
     pods_end(requests, args.namespace.as_deref(), found).await?;
-    if args.remove_skills && found.of(Step::Skills).next().is_some() {
-        remove_all(&args.cluster, args.namespace.as_deref()).await?;
+    let mut errors = Vec::new();
+    if args.remove_skills && with_skills(found) > 0 {
+        done += take_out(args, requests, found, &mut errors).await?;
+    } else {
+        done += release_all(requests, found).await?;
     }
-    done += release_all(requests, found).await?;
     done += delete_all(requests, found, Step::Rights).await?;
     if args.delete_skill_bindings {
         done += delete_all(requests, found, Step::SkillBindings).await?;
@@ -248,15 +256,58 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
         let message =
             format!("what of these is ours is not known, and it was left: {}", found.unread.join("; "));
         let help = "run it again with rights to list them".to_owned();
-        return Err(Failure::Remote(vec![RemoteError { message, help }]));
+        errors.push(RemoteError { message, help });
     }
     let rest: Vec<String> =
         found.items.iter().filter(|item| fate(args, item) == "stays").map(Found::title).collect();
     if !rest.is_empty() {
         notes::note(&format!("left: {}", rest.join(", ")));
     }
-    notes::summary(&format!("{} deleted or let go", counted(done, "object")));
-    Ok(Outcome::Done)
+    notes::summary(&format!("{} gone or changed", counted(done, "object")));
+    if errors.is_empty() { Ok(Outcome::Done) } else { Err(Failure::Remote(errors)) }
+}
+
+/// Takes skills and finalizers out; what of them cannot be goes to the errors, and holds the rest of the run up only where it is ours.
+async fn take_out(
+    args: &Args,
+    requests: &Requests,
+    found: &Inventory,
+    errors: &mut Vec<RemoteError>,
+) -> Result<usize, Failure> {
+    let removed = match found.of(Step::Skills).next() {
+        Some(_) => remove_all(&args.cluster, args.namespace.as_deref()).await,
+        None => Ok(Outcome::Done),
+    };
+    let after = inventory::read_skills(requests, args.namespace.as_deref()).await?;
+    let is_of_renders = after.of(Step::Skills).next().is_none() && after.of(Step::Rendered).next().is_some();
+    match removed {
+        Ok(_) => {}
+        // What a render brought is refused, for who applied it has its fields.
+        Err(Failure::Remote(refused)) if is_of_renders => errors.extend(refused),
+        Err(failure) => return Err(failure),
+    }
+    errors.extend(after.items.iter().filter_map(kept));
+    Ok(settled(found, &after) + release_all(requests, &after).await?)
+}
+
+/// How many workloads and objects with our finalizer have lost what they had of ours.
+fn settled(found: &Inventory, after: &Inventory) -> usize {
+    let all = found.of(Step::Skills).chain(found.of(Step::Finalizers));
+    all.filter(|item| !after.of(item.step).any(|other| other.uid == item.uid)).count()
+}
+
+/// What of the skills was to be taken out, and is still there.
+fn kept(item: &Found) -> Option<RemoteError> {
+    let help = match item.step {
+        Step::Rendered => {
+            "a render brought them, and who applies it would bring them back: 'kubectl skills render --remove' over the source, \
+             then apply that"
+        }
+        Step::Skills => "run it again; 'kubectl skills status' says what is wrong with it",
+        _ => return None,
+    };
+    let message = format!("{} of namespace {}: {}", item.title(), item.namespace, item.why);
+    Some(RemoteError { message, help: help.to_owned() })
 }
 
 /// Deletes what a step is about. All of it is tried; what comes after has to wait where one fails.

@@ -1,16 +1,18 @@
 //! What of ours is in a cluster: lists of each kind that an installation may have in, what is ours out, in the order in which it
 //! goes. Nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::names::{APP_NAME, BINDING_FINALIZER, SKILLS_GROUP};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::crd::skill_binding;
 use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::live::{self, WorkloadKey};
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::Value;
 
 use super::evidence::{self, Verdict, set_the_finalizer};
@@ -18,7 +20,7 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::left::Left;
 use crate::cluster::requests::Requests;
-use crate::cluster::snapshot::{self, Scope};
+use crate::cluster::snapshot::{self, Scope, Snapshot};
 
 /// When something goes; what is earlier in this list goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +33,8 @@ pub(super) enum Step {
     Program,
     /// Skills of ours in workloads.
     Skills,
+    /// Skills in workloads that came by a render, and that only its source takes out.
+    Rendered,
     /// Finalizers, which nobody takes off any more.
     Finalizers,
     /// Roles, bindings, service accounts, leases.
@@ -225,6 +229,16 @@ fn of_cluster(item: Found, namespace: &str) -> Option<Found> {
     is_here.then(|| Found { step: Step::Kept, why, ..item })
 }
 
+/// Reads what of it is about skills and finalizers, once more.
+pub(super) async fn read_skills(
+    requests: &Requests,
+    namespace: Option<&str>,
+) -> Result<Inventory, ClusterError> {
+    let mut out = Inventory::default();
+    skills(requests, namespace, &mut out).await?;
+    Ok(out)
+}
+
 fn judged(kind: &Kind, object: &Value) -> Option<Found> {
     let by_label = evidence::labelled(object);
     let verdict = match kind.judge.filter(|_| !matches!(by_label, Verdict::Ours(_))) {
@@ -271,12 +285,15 @@ async fn skills(
     namespace: Option<&str>,
     out: &mut Inventory,
 ) -> Result<(), ClusterError> {
-    let scope = Scope { namespace: namespace.map(str::to_owned), ..Scope::default() };
+    let scope = Scope { namespace: namespace.map(str::to_owned), left: true, ..Scope::default() };
     let kinds = Kinds::default();
     let mut snapshot = match snapshot::read(requests, &scope, None, kinds).await {
         Ok(snapshot) => snapshot,
-        // Neither kind is served: nothing leads to a workload any more.
-        Err(error) if error.failure == Cause::NotFound => return Ok(()),
+        // A kind that is served in versions that we do not know.
+        Err(error) if error.failure == Cause::NotFound => {
+            out.unread.push(error.message);
+            return Ok(());
+        }
         Err(error) => return Err(error),
     };
     out.unread.extend(
@@ -296,6 +313,11 @@ async fn skills(
     for (workload, skills) in about.chain(left) {
         let why = format!("has skills of ours: {}", skills.join(", "));
         out.items.push(found(workload, Step::Skills, String::new(), why));
+    }
+    let nobodys = snapshot.rendered.iter().map(|Left { workload, skills, .. }| (workload, skills.clone()));
+    for (workload, skills) in rendered(&snapshot, kinds).into_iter().chain(nobodys) {
+        let why = format!("keeps skills: {} (rendered; take it out of its source)", skills.join(", "));
+        out.items.push(found(workload, Step::Rendered, String::new(), why));
     }
     for object in snapshot.runtimes.iter().chain(&snapshot.bindings) {
         let it = Object(object);
@@ -322,6 +344,33 @@ async fn skills(
         out.items.push(Found { finalized, ..found(object, step, String::new(), why) });
     }
     Ok(())
+}
+
+/// Of the workloads that somebody is about, those with listed skills that came by a render.
+fn rendered(snapshot: &Snapshot, kinds: Kinds) -> Vec<(&Value, Vec<String>)> {
+    let mut by_target: BTreeMap<WorkloadKey, BTreeSet<String>> = BTreeMap::new();
+    for runtime in &snapshot.runtimes {
+        let skills = runtime.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
+        let names = skills.map(|skill| Object(skill).str("/name").to_owned());
+        by_target.entry(live::target(runtime)).or_default().extend(names);
+    }
+    let bindings = Bindings::new(
+        snapshot
+            .bindings
+            .iter()
+            .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
+    );
+    let of = |(key, workload): (&WorkloadKey, &'_ Value)| {
+        let kind = kinds.find(&key.0, Object(workload).group())?;
+        let of_bindings = bindings.of(kind, key, workload).into_iter();
+        let skills = of_bindings.flat_map(|index| &bindings.all()[index].spec.skills);
+        let mut listed: BTreeSet<String> = skills.map(|skill| skill.name.clone()).collect();
+        listed.extend(by_target.get(key).into_iter().flatten().cloned());
+        let skills = live::rendered(workload, kind, &listed);
+        (!skills.is_empty()).then_some(skills)
+    };
+    let all = snapshot.workloads.iter();
+    all.filter_map(|(key, workload)| Some((workload, of((key, workload))?))).collect()
 }
 
 /// The CRDs: that of SkillBinding is ours, and its objects are their authors'.
