@@ -19,7 +19,7 @@ use crate::plan::bindings::{Binding, Bindings, Lead, Order, leads};
 pub use crate::plan::claims::WorkloadKey;
 use crate::plan::claims::{Claim, Claimant, Claims};
 use crate::plan::session::{Case, Going, Session};
-use crate::plan::{RuntimePlan, skills_of_ours};
+use crate::plan::{RuntimePlan, skills_of_ours, skills_of_source};
 use crate::validate::findings::{About, Finding};
 
 /// What was read of a cluster.
@@ -75,6 +75,12 @@ pub struct LivePlan<'a> {
 /// The skills that we have left in a workload. They are left over where nobody is about it.
 pub fn left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
     skills_of_ours(workload, kind)
+}
+
+/// The skills of a workload that are not known to be ours, though its record names them, or they are listed for it: a render that
+/// somebody else has applied. Only its source takes them out.
+pub fn rendered(workload: &Value, kind: WorkloadKind, listed: &BTreeSet<String>) -> Vec<String> {
+    skills_of_source(workload, kind, listed)
 }
 
 /// Plans what the selected objects ask for: AgentRuntimes in the order of the inventory, then SkillBindings.

@@ -59,9 +59,9 @@ use change_set::Change;
 use delivery::{Delivered, Delivery};
 
 pub use events::{Condition, Event};
-#[cfg(feature = "internals")]
-pub(crate) use ownership::skills_of_ours;
 pub(crate) use ownership::{has_record, skills_left};
+#[cfg(feature = "internals")]
+pub(crate) use ownership::{skills_of_ours, skills_of_source};
 pub(crate) use record::{folders_before, with_spelling};
 pub use status::StatusPlan;
 

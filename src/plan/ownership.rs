@@ -369,6 +369,31 @@ pub(crate) fn skills_of_ours(workload: &Value, kind: WorkloadKind) -> Vec<String
     left.into_iter().filter(|skill| own.iter().any(|own| own.volume(skill).is_some())).collect()
 }
 
+/// Of the skills that a workload has, those that are not known to be ours to take out: of its record, or of these names. A render that
+/// somebody else applies leaves them.
+#[cfg(feature = "internals")]
+pub(crate) fn skills_of_source(
+    workload: &Value,
+    kind: WorkloadKind,
+    listed: &BTreeSet<String>,
+) -> Vec<String> {
+    let annotations = find(workload, &["metadata", "annotations"]);
+    let record = annotations.and_then(|map| map.get(RECORD)).and_then(Value::as_str);
+    let recorded = record.and_then(|text| Record::parse(text).ok()).unwrap_or_default().skills;
+    let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
+    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
+    let mut out: Vec<String> = volumes
+        .filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
+        .filter(|skill| listed.contains(*skill) || recorded.iter().any(|name| name == skill))
+        .map(str::to_owned)
+        .collect();
+    if !out.is_empty() {
+        let ours = skills_of_ours(workload, kind);
+        out.retain(|skill| !ours.contains(skill));
+    }
+    out
+}
+
 /// Whether a record that can be read names skills of a workload: with it `--remove` takes them out.
 pub(crate) fn has_record(workload: &Value) -> bool {
     let annotations = find(workload, &["metadata", "annotations"]);

@@ -44,6 +44,8 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     }
     // Named as ours are, and somebody else's.
     shell.succeeds("kubectl create clusterrole kubectl-skills-own --verb=get --resource=secrets");
+    shell.succeeds("kubectl create configmap dashboards -n team9");
+    shell.succeeds("kubectl label configmap dashboards -n team9 app.kubernetes.io/name=kubectl-skills");
     std::thread::sleep(std::time::Duration::from_secs(2));
     let specs: Vec<Value> = workloads.iter().map(|object| server.get(&one(object))["spec"].clone()).collect();
     let before = everything(&shell);
@@ -61,6 +63,16 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     let mut bound = binding("team9", "bound", "bound", &[("b", "quay.io/example/b:1")]);
     bound["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
     server.create(&path_of(&bound), &bound);
+    let mut injected = binding("team9", "injected", "bound", &[("p", "quay.io/example/p:1")]);
+    injected["spec"]["delivery"] = json!("Pod");
+    server.create(&path_of(&injected), &injected);
+    let policy = server.dir().join("policy.yaml");
+    std::fs::write(
+        &policy,
+        "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillPolicy\nspec:\n  registries: [quay.io]\n",
+    )
+    .expect("written");
+    shell.succeeds(&format!("kubectl skills policy -f {} | kubectl apply -f -", policy.display()));
     shell.succeeds("kubectl skills apply -n team9");
     // As the controller does, under its name.
     agent = json!({"metadata": {"finalizers": ["kagenti.io/cleanup"]}});
@@ -75,7 +87,24 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     shell.succeeds("kubectl apply -f deploy/overlays/webhook-registration/registration.yaml");
 
     let installed = everything(&shell);
+    // The webhook alone must not go: its registration would have the API server ask nobody.
+    let said = shell.succeeds("kubectl skills uninstall -n kagenti-system");
+    assert!(
+        said.stdout.contains("validatingwebhookconfiguration.admissionregistration.k8s.io/kubectl-skills")
+            && said.stderr.contains(
+                "--yes would be refused: the API server calls the webhook of namespace kagenti-system"
+            ),
+        "{said:?}"
+    );
+    let refused = shell.run("kubectl skills uninstall -n kagenti-system --yes");
+    assert!(refused.code == 2 && refused.stderr.contains("run it without -n"), "{refused:?}");
+    assert_eq!(everything(&shell), installed, "the webhook is gone, and its registration is not");
     let said = shell.succeeds("kubectl skills uninstall");
+    assert!(
+        said.stderr.contains("1 SkillBinding with delivery Pod: what writes their skills into pods goes")
+            && said.stderr.contains("team9/injected"),
+        "{said:?}"
+    );
     let fates: BTreeSet<(&str, &str)> = rows(&said.stdout).iter().map(|row| (row[0], row[2])).collect();
     for wanted in [
         ("validatingwebhookconfiguration.admissionregistration.k8s.io/kubectl-skills", "deleted"),
@@ -91,6 +120,12 @@ fn uninstall_leaves_the_cluster_as_it_was() {
         ("agentruntime.agent.kagenti.dev/stays", "finalizer"),
         ("clusterrole.rbac.authorization.k8s.io/kubectl-skills", "deleted"),
         ("clusterrole.rbac.authorization.k8s.io/kubectl-skills-own", "stays"),
+        ("configmap/dashboards", "stays"),
+        ("validatingadmissionpolicy.admissionregistration.k8s.io/images.skills.kagenti.dev", "deleted"),
+        (
+            "validatingadmissionpolicybinding.admissionregistration.k8s.io/images.skills.kagenti.dev",
+            "deleted",
+        ),
         ("lease.coordination.k8s.io/kubectl-skills", "deleted"),
         ("customresourcedefinition.apiextensions.k8s.io/skillbindings.skills.kagenti.dev", "stays"),
         ("customresourcedefinition.apiextensions.k8s.io/agentruntimes.agent.kagenti.dev", "stays"),
@@ -111,7 +146,8 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     }
     let said = shell.succeeds("kubectl skills uninstall --yes --delete-skill-bindings");
     assert!(
-        said.stderr.contains("1 SkillBinding would be lost") && said.stderr.contains("team9/bound"),
+        said.stderr.contains("2 SkillBindings would be lost")
+            && said.stderr.contains("team9/bound, team9/injected"),
         "{said:?}"
     );
     let gone = (0..50).any(|_| {
@@ -150,6 +186,90 @@ fn uninstall_can_keep_the_skills() {
     );
     assert_eq!(server.get(&one(&web))["spec"], before);
     assert_eq!(server.get(&one(&tools))["metadata"].get("finalizers"), None);
+}
+
+/// What a render brought is of who applies it: it is named, and nobody learns only later that pods keep it.
+#[test]
+fn uninstall_names_skills_that_a_render_brought() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    let namespace = "rendered";
+    server.namespace(namespace);
+    let render = |name: &str, line: &str| {
+        let list = binding(namespace, name, name, &[("pdf", "quay.io/example/pdf:1")]);
+        let file = server.dir().join(format!("{name}.yaml"));
+        std::fs::write(&file, format!("{}\n---\n{list}\n", deployment(namespace, name))).expect("written");
+        shell.succeeds(&line.replace("FILE", &file.display().to_string()));
+    };
+    render("fetched", "kubectl skills render -f FILE --delivery init | kubectl apply -f -");
+    render("plain", "kubectl skills render -f FILE | kubectl apply -f -");
+    // A record says it without a list.
+    render(
+        "recorded",
+        "kubectl skills render -i -f FILE && kubectl apply -f FILE && kubectl delete skillbinding recorded -n rendered",
+    );
+    // And one of ours.
+    render("applied", "kubectl apply -f FILE && kubectl skills apply -n rendered applied");
+    let brought = ["fetched", "plain", "recorded"].map(|name| one(&deployment(namespace, name)));
+    let specs = || brought.iter().map(|path| server.get(path)["spec"].clone()).collect::<Vec<_>>();
+    let before = specs();
+
+    let said = shell.succeeds("kubectl skills uninstall -n rendered");
+    let found: Vec<(&str, String)> =
+        rows(&said.stdout).iter().map(|row| (row[0], row[2..].join(" "))).collect();
+    let keeps = "keeps its skills keeps skills: pdf (rendered; take it out of its source)";
+    assert_eq!(
+        found,
+        [
+            ("deployment.apps/applied", "skills out has skills of ours: pdf".to_owned()),
+            ("deployment.apps/fetched", keeps.to_owned()),
+            ("deployment.apps/plain", keeps.to_owned()),
+            ("deployment.apps/recorded", keeps.to_owned()),
+        ]
+    );
+    assert!(said.stderr.contains("1 object would go or change, 3 stay"), "{said:?}");
+    let undecided = shell.run("kubectl skills uninstall -n rendered --yes");
+    assert!(undecided.code == 2 && undecided.stderr.contains("workloads have skills"), "{undecided:?}");
+    let said = shell.run("kubectl skills uninstall -n rendered --yes --remove-skills");
+    assert_eq!(said.code, 4, "{said:?}");
+    for name in ["fetched", "plain", "recorded"] {
+        let wanted = format!(
+            "deployment.apps/{name} of namespace rendered: keeps skills: pdf (rendered; take it out of its source)"
+        );
+        assert!(said.stderr.contains(&wanted), "{said:?}");
+    }
+    assert!(said.stderr.contains("1 object gone or changed"), "{said:?}");
+    assert_eq!(specs(), before);
+    let said = shell.run("kubectl skills uninstall -n rendered --yes");
+    assert_eq!(said.code, 2, "{said:?}");
+    shell.succeeds("kubectl skills uninstall -n rendered --yes --keep-skills");
+    assert_eq!(specs(), before);
+}
+
+/// Who deleted the CRDs first has workloads with skills still, and nothing else knows of them.
+#[test]
+fn uninstall_finds_skills_after_the_crds_are_gone() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    server.namespace("gone");
+    let web = deployment("gone", "web");
+    let tools = binding("gone", "tools", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    for object in [&web, &tools] {
+        server.create(&path_of(object), object);
+    }
+    let before = server.get(&one(&web))["spec"].clone();
+    shell.succeeds("kubectl skills apply -n gone");
+    shell.succeeds("kubectl delete crd skillbindings.skills.kagenti.dev");
+    shell.succeeds("until ! kubectl api-resources --api-group=skills.kagenti.dev --no-headers | grep -q .; do sleep 0.2; done");
+    let said = shell.succeeds("kubectl skills uninstall");
+    assert!(
+        said.stdout.contains("has skills of ours: pdf")
+            && said.stderr.contains("1 object would go or change"),
+        "{said:?}"
+    );
+    let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills");
+    assert!(said.stderr.contains("1 object gone or changed"), "{said:?}");
+    assert_eq!(server.get(&one(&web))["spec"], before);
 }
 
 /// A list is set where it is, and what another would write back is refused with where it is to be changed.

@@ -76,6 +76,9 @@ pub struct ScopeArgs {
     /// Namespace of the operator and its ConfigMaps, where it is not the usual one
     #[arg(long, value_name = "NAME")]
     pub operator_namespace: Option<String>,
+    /// Whether a run that removes looks for workloads that nobody is about even where SkillBindings are not served
+    #[arg(skip)]
+    pub left: bool,
 }
 
 /// Arguments of every verb that works on a cluster.

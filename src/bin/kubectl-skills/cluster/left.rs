@@ -90,6 +90,11 @@ impl Snapshot {
                 let skills = live::left(&workload, kind);
                 if !skills.is_empty() {
                     self.left.push(Left { kind, workload, skills });
+                    continue;
+                }
+                let skills = live::rendered(&workload, kind, &BTreeSet::new());
+                if !skills.is_empty() {
+                    self.rendered.push(Left { kind, workload, skills });
                 }
             }
         }

@@ -78,13 +78,14 @@ impl ClusterRun {
             config: from_files.is_none(),
             pods,
             operator_namespace: args.scope.operator_namespace.clone(),
+            left: args.scope.left,
         };
         let progress = Progress::start("reading the cluster");
         let snapshot = snapshot::read(&connection.requests, &scope, planning.profile, planning.kinds).await;
         progress.end();
         let mut snapshot = snapshot?;
         let may_be_left = scope.names.is_empty() || !snapshot.missing_names.is_empty();
-        if remove && snapshot.serves_bindings && may_be_left {
+        if remove && (snapshot.serves_bindings || scope.left) && may_be_left {
             read_left(&mut snapshot, &connection.requests, &scope, planning.kinds).await?;
             snapshot.take_left(&scope);
         }

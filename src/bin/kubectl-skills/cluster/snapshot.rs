@@ -42,6 +42,8 @@ pub struct Scope {
     pub pods: bool,
     /// Namespace of the operator, where it is not the dialect's usual one.
     pub operator_namespace: Option<String>,
+    /// Whether the run is also about workloads that nobody is about: then the cluster need serve neither kind.
+    pub left: bool,
 }
 
 /// Namespaces and names.
@@ -81,6 +83,8 @@ pub struct Snapshot {
     pub undelivered: Undelivered,
     /// Workloads that nobody is about any more, where the run looks for them.
     pub left: Vec<Left>,
+    /// Those whose record names skills that somebody else has applied, where the run looks for them.
+    pub rendered: Vec<Left>,
 }
 
 /// Reads the snapshot.
@@ -100,13 +104,19 @@ pub async fn read(
         }
         (dialect, bindings) => (dialect, bindings?),
     };
-    let dialect = or_without_operator(dialect, bindings.is_some())?;
+    let serves_none = dialect.is_err() && bindings.is_none();
+    let mut dialect = or_without_operator(dialect, bindings.is_some() || scope.left)?;
+    if serves_none {
+        "the cluster serves neither AgentRuntime nor SkillBinding".clone_into(&mut dialect.reason);
+    }
     let profile = dialect.profile;
     let (runtimes, config_maps) = tokio::try_join!(
         async {
             match read_runtimes(requests, scope, profile).await {
                 // With SkillBindings a cluster needs no operator.
-                Err(error) if error.failure == Failure::NotFound && bindings.is_some() => Ok(Vec::new()),
+                Err(error) if error.failure == Failure::NotFound && (bindings.is_some() || scope.left) => {
+                    Ok(Vec::new())
+                }
                 other => other,
             }
         },
@@ -142,6 +152,7 @@ pub async fn read(
         serves_bindings: is_served,
         undelivered,
         left: Vec::new(),
+        rendered: Vec::new(),
     };
     snapshot.read_pods(requests, scope).await?;
     Ok(snapshot)

@@ -147,7 +147,7 @@ pub fn run(args: &Args) -> Run {
 
 /// Takes everything of ours out of all workloads of a namespace, or of the cluster: `apply --remove` without a word of its own.
 pub(super) async fn remove_all(cluster: &ClusterArgs, namespace: Option<&str>) -> Run {
-    let scope = ScopeArgs { all_namespaces: namespace.is_none(), ..ScopeArgs::default() };
+    let scope = ScopeArgs { all_namespaces: namespace.is_none(), left: true, ..ScopeArgs::default() };
     apply(&Args {
         namespace: namespace.map(str::to_owned),
         dry_run: DryRun::None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 use http::Method;
 use kubectl_skills::api::names::APP_NAME;
+use kubectl_skills::api::object::Object;
 use kubectl_skills::install::rbac::NAME;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
@@ -38,8 +39,9 @@ const ASKED_EACH: Duration = Duration::from_millis(500);
 /// List what of kubectl-skills is in a cluster, and with --yes take it out
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Without --yes nothing is changed. What is not provably ours is listed as kept, and never deleted: namespaces, Secrets, the CRD of \
-AgentRuntime, which is the operator's. An interrupted run is finished by another.
+Without --yes nothing is changed. What is named or labelled as ours and is not provably so is listed as kept, and so is the CRD of \
+AgentRuntime, which is the operator's. Namespaces and Secrets are neither looked at nor deleted. An interrupted run is finished by \
+another.
 
 Examples:
   # What is there, and what would become of it?
@@ -52,7 +54,7 @@ Examples:
   kubectl skills uninstall --yes --keep-skills
 
 Exit codes: 0 done, or nothing is there; 2 usage; 3 a workload cannot be planned; 4 the cluster refused or failed, and what comes \
-after it is left")]
+after it is left, or skills that are to go came by a render, and stay")]
 pub struct Args {
     /// Do it; without, it is only listed
     #[arg(long)]
@@ -66,7 +68,8 @@ pub struct Args {
     /// Delete the CRD of SkillBinding too, and with it every SkillBinding of the cluster
     #[arg(long)]
     delete_skill_bindings: bool,
-    /// Only what is in this namespace, and nothing of the cluster itself; by default everything
+    /// Only what is in this namespace, and nothing of the cluster itself, by default everything; refused where the API server calls a
+    /// webhook there
     #[arg(short = 'n', long, value_name = "NAMESPACE", conflicts_with_all = ["all_namespaces", "delete_skill_bindings"])]
     namespace: Option<String>,
     /// All namespaces and the cluster itself, which is the default
@@ -107,6 +110,7 @@ fn fate(args: &Args, item: &Found) -> &'static str {
     match item.step {
         Step::Kept => "stays",
         Step::SkillBindings if !args.delete_skill_bindings => "stays",
+        Step::Rendered => "keeps its skills",
         Step::Skills if args.keep_skills => "keeps its skills",
         Step::Skills => "skills out",
         Step::Finalizers => "finalizer off",
@@ -169,21 +173,64 @@ fn advise(args: &Args, found: &Inventory) {
             found.bindings.join(", ")
         ));
     }
-    let workloads = found.of(Step::Skills).count();
+    let goes = |item: &Found| item.delivers && matches!(item.step, Step::Registrations | Step::Policies);
+    if !found.to_pods.is_empty() && found.items.iter().any(goes) {
+        notes::warning(&format!(
+            "{} with delivery Pod: what writes their skills into pods goes, and new pods get none of them: {}",
+            counted(found.to_pods.len(), "SkillBinding"),
+            found.to_pods.join(", ")
+        ));
+    }
+    if let Some(why) = refusal(args, found).filter(|_| !args.yes) {
+        notes::warning(&format!("--yes would be refused: {why}"));
+    }
+    let workloads = with_skills(found);
     if !args.yes && workloads > 0 && !args.keep_skills && !args.remove_skills {
         notes::note(&format!(
-            "{} has skills of ours: --yes needs --remove-skills, which restarts its pods, or --keep-skills",
+            "{} with skills: --yes needs --remove-skills, which restarts pods, or --keep-skills",
             counted(workloads, "workload")
         ));
     }
 }
 
+/// How many workloads have skills, no matter how they came there.
+fn with_skills(found: &Inventory) -> usize {
+    let all = found.of(Step::Skills).chain(found.of(Step::Rendered));
+    all.map(|item| item.uid.as_str()).collect::<BTreeSet<_>>().len()
+}
+
+/// Why nothing is deleted: a webhook that is called and does not answer has the API server refuse what it is asked about.
+fn refusal(args: &Args, found: &Inventory) -> Option<String> {
+    let calling: Vec<String> = found.left_calling().map(Found::title).collect();
+    let runs_webhook =
+        || found.of(Step::Program).any(|item| item.kind == "Service" && item.name.ends_with("-webhook"));
+    match (&args.namespace, &found.blind) {
+        (Some(namespace), _) if !calling.is_empty() => Some(format!(
+            "the API server calls the webhook of namespace {namespace}, and without it refuses what it is to ask about; {} would \
+             stay: run it without -n",
+            calling.join(", ")
+        )),
+        (Some(namespace), Some(why)) if runs_webhook() => Some(format!(
+            "whether the API server calls the webhook of namespace {namespace} is unknown: {why}; run it without -n, with rights on \
+             registrations of webhooks"
+        )),
+        (None, _) if !calling.is_empty() => Some(format!(
+            "{} would stay, for it has webhooks of others as well, and calls ours, which would not answer any more: take ours out of \
+             it first",
+            calling.join(", ")
+        )),
+        _ => None,
+    }
+}
+
 async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
-    if found.of(Step::Skills).next().is_some() && !args.keep_skills && !args.remove_skills {
+    if with_skills(found) > 0 && !args.keep_skills && !args.remove_skills {
         return Err(Failure::Usage(
-            "workloads have skills of ours: say --remove-skills, which restarts their pods, or --keep-skills"
-                .into(),
+            "workloads have skills: say --remove-skills, which restarts their pods, or --keep-skills".into(),
         ));
+    }
+    if let Some(why) = refusal(args, found) {
+        return Err(Failure::Usage(why));
     }
     advise(args, found);
     let mut done = 0;
@@ -194,11 +241,13 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
         tokio::time::sleep(FORGOTTEN).await;
     }
     done += delete_all(requests, found, Step::Program).await?;
-    pods_end(requests, args.namespace.as_deref()).await?;
-    if args.remove_skills && found.of(Step::Skills).next().is_some() {
-        remove_all(&args.cluster, args.namespace.as_deref()).await?;
+    pods_end(requests, args.namespace.as_deref(), found).await?;
+    let mut errors = Vec::new();
+    if args.remove_skills && with_skills(found) > 0 {
+        done += take_out(args, requests, found, &mut errors).await?;
+    } else {
+        done += release_all(requests, found).await?;
     }
-    done += release_all(requests, found).await?;
     done += delete_all(requests, found, Step::Rights).await?;
     if args.delete_skill_bindings {
         done += delete_all(requests, found, Step::SkillBindings).await?;
@@ -207,15 +256,58 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
         let message =
             format!("what of these is ours is not known, and it was left: {}", found.unread.join("; "));
         let help = "run it again with rights to list them".to_owned();
-        return Err(Failure::Remote(vec![RemoteError { message, help }]));
+        errors.push(RemoteError { message, help });
     }
     let rest: Vec<String> =
         found.items.iter().filter(|item| fate(args, item) == "stays").map(Found::title).collect();
     if !rest.is_empty() {
         notes::note(&format!("left: {}", rest.join(", ")));
     }
-    notes::summary(&format!("{} deleted or let go", counted(done, "object")));
-    Ok(Outcome::Done)
+    notes::summary(&format!("{} gone or changed", counted(done, "object")));
+    if errors.is_empty() { Ok(Outcome::Done) } else { Err(Failure::Remote(errors)) }
+}
+
+/// Takes skills and finalizers out; what of them cannot be goes to the errors, and holds the rest of the run up only where it is ours.
+async fn take_out(
+    args: &Args,
+    requests: &Requests,
+    found: &Inventory,
+    errors: &mut Vec<RemoteError>,
+) -> Result<usize, Failure> {
+    let removed = match found.of(Step::Skills).next() {
+        Some(_) => remove_all(&args.cluster, args.namespace.as_deref()).await,
+        None => Ok(Outcome::Done),
+    };
+    let after = inventory::read_skills(requests, args.namespace.as_deref()).await?;
+    let is_of_renders = after.of(Step::Skills).next().is_none() && after.of(Step::Rendered).next().is_some();
+    match removed {
+        Ok(_) => {}
+        // What a render brought is refused, for who applied it has its fields.
+        Err(Failure::Remote(refused)) if is_of_renders => errors.extend(refused),
+        Err(failure) => return Err(failure),
+    }
+    errors.extend(after.items.iter().filter_map(kept));
+    Ok(settled(found, &after) + release_all(requests, &after).await?)
+}
+
+/// How many workloads and objects with our finalizer have lost what they had of ours.
+fn settled(found: &Inventory, after: &Inventory) -> usize {
+    let all = found.of(Step::Skills).chain(found.of(Step::Finalizers));
+    all.filter(|item| !after.of(item.step).any(|other| other.uid == item.uid)).count()
+}
+
+/// What of the skills was to be taken out, and is still there.
+fn kept(item: &Found) -> Option<RemoteError> {
+    let help = match item.step {
+        Step::Rendered => {
+            "a render brought them, and who applies it would bring them back: 'kubectl skills render --remove' over the source, \
+             then apply that"
+        }
+        Step::Skills => "run it again; 'kubectl skills status' says what is wrong with it",
+        _ => return None,
+    };
+    let message = format!("{} of namespace {}: {}", item.title(), item.namespace, item.why);
+    Some(RemoteError { message, help: help.to_owned() })
 }
 
 /// Deletes what a step is about. All of it is tried; what comes after has to wait where one fails.
@@ -258,12 +350,13 @@ async fn delete(requests: &Requests, item: &Found) -> Result<bool, ClusterError>
 }
 
 /// Waits until nothing of ours runs any more: it would write what is about to be taken out.
-async fn pods_end(requests: &Requests, namespace: Option<&str>) -> Result<(), Failure> {
+async fn pods_end(requests: &Requests, namespace: Option<&str>, found: &Inventory) -> Result<(), Failure> {
     let selector = format!("labelSelector={APP_NAME}%3D{NAME}");
     let begun = tokio::time::Instant::now();
     loop {
         let list = requests.list(&PODS.list(namespace), &selector, "list pods of kubectl-skills").await?;
-        let left: Vec<Value> = list.map(|list| list.items).unwrap_or_default();
+        let mut left: Vec<Value> = list.map(|list| list.items).unwrap_or_default();
+        left.retain(|pod| !stays(found, pod));
         if left.is_empty() {
             return Ok(());
         }
@@ -277,6 +370,17 @@ async fn pods_end(requests: &Requests, namespace: Option<&str>) -> Result<(), Fa
         }
         tokio::time::sleep(ASKED_EACH).await;
     }
+}
+
+/// Whether a pod is of a Deployment that only has our label, and stays.
+fn stays(found: &Inventory, pod: &Value) -> bool {
+    let (namespace, name) = Object(pod).key();
+    found.of(Step::Kept).any(|item| {
+        let rest = name.strip_prefix(&item.name);
+        item.kind == "Deployment"
+            && item.namespace == namespace
+            && rest.is_some_and(|rest| rest.starts_with('-'))
+    })
 }
 
 /// Takes our finalizer off, where it is still on.

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use kubectl_skills::api::names::{FIELD_MANAGER, FORMER_FIELD_MANAGER};
+use kubectl_skills::api::names::{APP_NAME, FIELD_MANAGER, FORMER_FIELD_MANAGER};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::PROFILES;
 use kubectl_skills::install::admission_policy::{object_policy_name, objects, rival_policy_name};
 use kubectl_skills::install::inject_policy::{advice_name, mutation_name, refusal_name};
 use kubectl_skills::install::rbac::{Grant, NAME, Place, Task, rules};
+use kubectl_skills::install::skill_policy;
 use serde_json::Value;
 
 /// Whose an object is.
@@ -26,10 +27,43 @@ pub(super) enum Verdict {
 use Verdict::{Other, Ours, Unproven};
 
 /// Name of the Service of our webhook, and of all that is made for its certificate.
-const WEBHOOK: &str = "kubectl-skills-webhook";
+pub(super) const WEBHOOK: &str = "kubectl-skills-webhook";
 
 fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// By our label and a name that goes with it: whoever makes something for the program may label it so too.
+pub(super) fn labelled(object: &Value) -> Verdict {
+    let it = Object(object);
+    if it.label(APP_NAME) != Some(NAME) {
+        return Other;
+    }
+    let rest_of = |text: &str| text.strip_prefix(NAME).map(str::to_owned);
+    let is_named = rest_of(it.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    // The chart names all of it after the release.
+    let is_of_chart = it.label("helm.sh/chart").and_then(rest_of).is_some_and(|rest| rest.starts_with('-'));
+    if is_named || is_of_chart {
+        Ours(format!("label {APP_NAME}: {NAME}"))
+    } else {
+        Unproven(format!("has the label {APP_NAME}: {NAME}, and no name of ours"))
+    }
+}
+
+/// The Services that a registration has the API server call, as namespace and name.
+pub(super) fn calls(object: &Value) -> BTreeSet<(String, String)> {
+    let service = |webhook: &Value| {
+        let service = webhook.pointer("/clientConfig/service")?;
+        Some((Object(service).str("/namespace").to_owned(), Object(service).str("/name").to_owned()))
+    };
+    items(object, "/webhooks").iter().filter_map(service).collect()
+}
+
+/// Whether it writes the skills of SkillBindings into pods: the policy, what binds it, or a registration of the webhook.
+pub(super) fn delivers(object: &Value) -> bool {
+    let name = mutation_name();
+    (Object(object).name() == name && Object(object).kind().starts_with("MutatingAdmissionPolicy"))
+        || items(object, "/webhooks").iter().any(|webhook| Object(webhook).str("/name") == name)
 }
 
 /// A registration all of whose webhooks are ours. One with others among them goes with whoever made it.
@@ -49,10 +83,15 @@ pub(super) fn registration(object: &Value) -> Verdict {
     }
 }
 
+/// Names of the policies whose name says our own group.
+fn of_our_group() -> [String; 4] {
+    [mutation_name(), refusal_name(), advice_name(), skill_policy::NAME.to_owned()]
+}
+
 /// A policy of our group by its name; one over AgentRuntimes, whose group is the operator's, by its rules.
 pub(super) fn policy(object: &Value) -> Verdict {
     let name = Object(object).name();
-    if [mutation_name(), refusal_name(), advice_name()].iter().any(|own| own == name) {
+    if of_our_group().iter().any(|own| own == name) {
         return Ours("named for our own kind".to_owned());
     }
     if !PROFILES.iter().any(|profile| {
@@ -79,10 +118,9 @@ pub(super) fn policy(object: &Value) -> Verdict {
 /// The binding of a policy of ours; one over AgentRuntimes is judged by its name, for it has nothing of its own.
 pub(super) fn policy_binding(object: &Value) -> Verdict {
     let policy = Object(object).str("/spec/policyName");
-    let own = [mutation_name(), refusal_name(), advice_name()];
     let of_operator =
         PROFILES.iter().flat_map(|profile| [object_policy_name(profile), rival_policy_name(profile)]);
-    if own.iter().any(|name| name == policy) {
+    if of_our_group().iter().any(|name| name == policy) {
         return Ours(format!("binds {policy}"));
     }
     // Without the policy it binds nothing.
@@ -251,6 +289,41 @@ mod tests {
         let lease_by = |manager: &str| json!({"metadata": {"name": "kubectl-skills", "managedFields": [{"manager": manager}]}});
         assert!(matches!(lease(&lease_by("kubectl-skills")), Ours(_)));
         assert!(matches!(lease(&lease_by("kubectl")), Unproven(_)));
+    }
+
+    /// A team's own ConfigMap about the program must not go with it, whatever labels it has.
+    #[test]
+    fn our_label_alone_is_no_proof() {
+        let of = |name: &str, labels: Value| labelled(&json!({"metadata": {"name": name, "labels": labels}}));
+        let ours = json!({"app.kubernetes.io/name": "kubectl-skills"});
+        let of_chart =
+            json!({"app.kubernetes.io/name": "kubectl-skills", "helm.sh/chart": "kubectl-skills-0.1.0"});
+        for (name, labels) in [
+            ("kubectl-skills", &ours),
+            ("kubectl-skills-webhook", &ours),
+            ("team-kubectl-skills-metrics", &of_chart),
+            ("agents", &of_chart),
+        ] {
+            assert!(matches!(of(name, labels.clone()), Ours(_)), "{name}");
+        }
+        for name in ["dashboards", "kubectl-skillset", "my-kubectl-skills"] {
+            assert_eq!(
+                of(name, ours.clone()),
+                Unproven(
+                    "has the label app.kubernetes.io/name: kubectl-skills, and no name of ours".to_owned()
+                )
+            );
+        }
+        assert_eq!(of("kubectl-skills", json!({"app.kubernetes.io/name": "other"})), Other);
+    }
+
+    /// What `policy -f` prints asks for skills of every pod: left alone it refuses what nobody lists any more.
+    #[test]
+    fn the_policy_about_images_is_ours_with_its_binding() {
+        let named = json!({"metadata": {"name": "images.skills.kagenti.dev"}});
+        assert!(matches!(policy(&named), Ours(_)));
+        let bound = json!({"metadata": {"name": "images.skills.kagenti.dev"}, "spec": {"policyName": "images.skills.kagenti.dev"}});
+        assert_eq!(policy_binding(&bound), Ours("binds images.skills.kagenti.dev".to_owned()));
     }
 
     #[test]

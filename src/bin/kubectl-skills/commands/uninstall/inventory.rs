@@ -1,14 +1,18 @@
 //! What of ours is in a cluster: lists of each kind that an installation may have in, what is ours out, in the order in which it
 //! goes. Nothing is written.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kubectl_skills::api::names::{APP_NAME, BINDING_FINALIZER, SKILLS_GROUP};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, Origin};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::crd::skill_binding;
 use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::live::{self, WorkloadKey};
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::Value;
 
 use super::evidence::{self, Verdict, set_the_finalizer};
@@ -16,7 +20,7 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::left::Left;
 use crate::cluster::requests::Requests;
-use crate::cluster::snapshot::{self, Scope};
+use crate::cluster::snapshot::{self, Scope, Snapshot};
 
 /// When something goes; what is earlier in this list goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +33,8 @@ pub(super) enum Step {
     Program,
     /// Skills of ours in workloads.
     Skills,
+    /// Skills in workloads that came by a render, and that only its source takes out.
+    Rendered,
     /// Finalizers, which nobody takes off any more.
     Finalizers,
     /// Roles, bindings, service accounts, leases.
@@ -54,6 +60,10 @@ pub(super) struct Found {
     pub why: String,
     /// Namespace and name of the Helm release that has made it.
     pub release: Option<(String, String)>,
+    /// The Services that it has the API server call, as namespace and name.
+    pub calls: BTreeSet<(String, String)>,
+    /// Whether it writes the skills of SkillBindings into pods.
+    pub delivers: bool,
     /// What has our finalizer.
     pub finalized: Option<(&'static Profile, Value)>,
 }
@@ -72,14 +82,29 @@ pub(super) struct Inventory {
     pub items: Vec<Found>,
     /// SkillBindings as `namespace/name`.
     pub bindings: Vec<String>,
+    /// Those of them whose skills are written into pods.
+    pub to_pods: Vec<String>,
     /// What may not be listed, in the server's words.
     pub unread: Vec<String>,
+    /// Of a run over one namespace: that the registrations of the cluster may not be listed.
+    pub blind: Option<String>,
 }
 
 impl Inventory {
     /// What a step is about.
     pub fn of(&self, step: Step) -> impl Iterator<Item = &Found> {
         self.items.iter().filter(move |item| item.step == step)
+    }
+
+    /// Registrations that stay and have the API server call a Service that goes: without it, what they are asked about is refused.
+    pub fn left_calling(&self) -> impl Iterator<Item = &Found> {
+        let goes = |(namespace, name): &(String, String)| {
+            self.of(Step::Program).any(|item| {
+                item.namespace == *namespace
+                    && (name == evidence::WEBHOOK || (item.kind == "Service" && item.name == *name))
+            })
+        };
+        self.of(Step::Kept).filter(move |item| item.calls.iter().any(goes))
     }
 }
 
@@ -89,7 +114,7 @@ struct Kind {
     plural: &'static str,
     namespaced: bool,
     step: Step,
-    /// Asked of each object that has not our label; none where all of ours have it.
+    /// Asked of each object that our label does not prove to be ours; none where all of ours have it.
     judge: Option<fn(&Value) -> Verdict>,
 }
 
@@ -164,8 +189,9 @@ const KINDS: [Kind; 21] = [
 /// Reads all of it; of one namespace, or of the cluster.
 pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result<Inventory, ClusterError> {
     let mut out = Inventory::default();
-    for kind in KINDS.iter().filter(|kind| kind.namespaced || namespace.is_none()) {
-        let path = match namespace {
+    let is_meant = |kind: &&Kind| kind.namespaced || namespace.is_none() || kind.step == Step::Registrations;
+    for kind in KINDS.iter().filter(is_meant) {
+        let path = match namespace.filter(|_| kind.namespaced) {
             Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
             None => format!("{}/{}", kind.base, kind.plural),
         };
@@ -175,7 +201,14 @@ pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result
         match requests.list(&path, &selector, &format!("list {}", kind.plural)).await {
             Ok(list) => {
                 let items = list.into_iter().flat_map(|list| list.items);
-                out.items.extend(items.filter_map(|item| judged(kind, &item)));
+                let items = items.filter_map(|item| judged(kind, &item));
+                match namespace.filter(|_| !kind.namespaced) {
+                    Some(namespace) => out.items.extend(items.filter_map(|item| of_cluster(item, namespace))),
+                    None => out.items.extend(items),
+                }
+            }
+            Err(error) if error.failure == Cause::Forbidden && namespace.is_some() && !kind.namespaced => {
+                out.blind = Some(error.message);
             }
             Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
             Err(error) => return Err(error),
@@ -189,10 +222,31 @@ pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result
     Ok(out)
 }
 
+/// A registration as a run over one namespace sees it: it stays, and is named where it calls something there.
+fn of_cluster(item: Found, namespace: &str) -> Option<Found> {
+    let why = format!("calls a Service of {namespace}, and goes only with the cluster's: without -n");
+    let is_here = item.calls.iter().any(|(called, _)| called == namespace);
+    is_here.then(|| Found { step: Step::Kept, why, ..item })
+}
+
+/// Reads what of it is about skills and finalizers, once more.
+pub(super) async fn read_skills(
+    requests: &Requests,
+    namespace: Option<&str>,
+) -> Result<Inventory, ClusterError> {
+    let mut out = Inventory::default();
+    skills(requests, namespace, &mut out).await?;
+    Ok(out)
+}
+
 fn judged(kind: &Kind, object: &Value) -> Option<Found> {
-    let verdict = match Object(object).label(APP_NAME) {
-        Some(NAME) => Verdict::Ours(format!("label {APP_NAME}: {NAME}")),
-        _ => kind.judge.map_or(Verdict::Other, |judge| judge(object)),
+    let by_label = evidence::labelled(object);
+    let verdict = match kind.judge.filter(|_| !matches!(by_label, Verdict::Ours(_))) {
+        Some(judge) => match judge(object) {
+            Verdict::Other => by_label,
+            verdict => verdict,
+        },
+        None => by_label,
     };
     let (step, why) = match verdict {
         Verdict::Ours(why) => (kind.step, why),
@@ -219,6 +273,8 @@ fn found(object: &Value, step: Step, path: String, why: String) -> Found {
         path,
         why,
         release: of("namespace").zip(of("name")),
+        calls: evidence::calls(object),
+        delivers: evidence::delivers(object),
         finalized: None,
     }
 }
@@ -229,12 +285,15 @@ async fn skills(
     namespace: Option<&str>,
     out: &mut Inventory,
 ) -> Result<(), ClusterError> {
-    let scope = Scope { namespace: namespace.map(str::to_owned), ..Scope::default() };
+    let scope = Scope { namespace: namespace.map(str::to_owned), left: true, ..Scope::default() };
     let kinds = Kinds::default();
     let mut snapshot = match snapshot::read(requests, &scope, None, kinds).await {
         Ok(snapshot) => snapshot,
-        // Neither kind is served: nothing leads to a workload any more.
-        Err(error) if error.failure == Cause::NotFound => return Ok(()),
+        // A kind that is served in versions that we do not know.
+        Err(error) if error.failure == Cause::NotFound => {
+            out.unread.push(error.message);
+            return Ok(());
+        }
         Err(error) => return Err(error),
     };
     out.unread.extend(
@@ -255,11 +314,20 @@ async fn skills(
         let why = format!("has skills of ours: {}", skills.join(", "));
         out.items.push(found(workload, Step::Skills, String::new(), why));
     }
+    let nobodys = snapshot.rendered.iter().map(|Left { workload, skills, .. }| (workload, skills.clone()));
+    for (workload, skills) in rendered(&snapshot, kinds).into_iter().chain(nobodys) {
+        let why = format!("keeps skills: {} (rendered; take it out of its source)", skills.join(", "));
+        out.items.push(found(workload, Step::Rendered, String::new(), why));
+    }
     for object in snapshot.runtimes.iter().chain(&snapshot.bindings) {
         let it = Object(object);
         let bound = is_binding(it);
         if bound {
-            out.bindings.push(format!("{}/{}", it.namespace(), it.name()));
+            let name = format!("{}/{}", it.namespace(), it.name());
+            if it.str("/spec/delivery") == "Pod" {
+                out.to_pods.push(name.clone());
+            }
+            out.bindings.push(name);
         }
         let finalizer = if bound { BINDING_FINALIZER } else { profile.names.finalizer };
         if !it.finalizers().any(|one| one == finalizer) {
@@ -276,6 +344,33 @@ async fn skills(
         out.items.push(Found { finalized, ..found(object, step, String::new(), why) });
     }
     Ok(())
+}
+
+/// Of the workloads that somebody is about, those with listed skills that came by a render.
+fn rendered(snapshot: &Snapshot, kinds: Kinds) -> Vec<(&Value, Vec<String>)> {
+    let mut by_target: BTreeMap<WorkloadKey, BTreeSet<String>> = BTreeMap::new();
+    for runtime in &snapshot.runtimes {
+        let skills = runtime.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
+        let names = skills.map(|skill| Object(skill).str("/name").to_owned());
+        by_target.entry(live::target(runtime)).or_default().extend(names);
+    }
+    let bindings = Bindings::new(
+        snapshot
+            .bindings
+            .iter()
+            .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
+    );
+    let of = |(key, workload): (&WorkloadKey, &'_ Value)| {
+        let kind = kinds.find(&key.0, Object(workload).group())?;
+        let of_bindings = bindings.of(kind, key, workload).into_iter();
+        let skills = of_bindings.flat_map(|index| &bindings.all()[index].spec.skills);
+        let mut listed: BTreeSet<String> = skills.map(|skill| skill.name.clone()).collect();
+        listed.extend(by_target.get(key).into_iter().flatten().cloned());
+        let skills = live::rendered(workload, kind, &listed);
+        (!skills.is_empty()).then_some(skills)
+    };
+    let all = snapshot.workloads.iter();
+    all.filter_map(|(key, workload)| Some((workload, of((key, workload))?))).collect()
 }
 
 /// The CRDs: that of SkillBinding is ours, and its objects are their authors'.
