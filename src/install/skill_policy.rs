@@ -1,5 +1,5 @@
 //! What a policy about skills says of references alone, for the API server: a ValidatingAdmissionPolicy over image volumes of pods
-//! and pod templates. Signatures are left to [`super::signature_policy`], all else to who has a lock.
+//! and pod templates, and over what init containers of ours fetch there. Signatures are left to [`super::signature_policy`], all else to who has a lock.
 //!
 //! A workload that is changed is asked about the images that the change brings: what was there before must stay editable, or nobody
 //! could scale it down or take its finalizer out.
@@ -8,8 +8,10 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::admission_policy::{Action, bound, rule};
+use crate::api::names::SKILL_VOLUME_PREFIX;
 use crate::api::workload::WorkloadKind;
 use crate::crd::cel;
+use crate::plan::init_containers::PULL;
 use crate::skill::policy::reference::name;
 use crate::skill::policy::{Policy, RuleId};
 use crate::yaml::emit;
@@ -149,7 +151,8 @@ fn plural(kind: WorkloadKind) -> &'static str {
     }
 }
 
-/// References of the image volumes of an object, a pod or a workload.
+/// References of the image volumes of an object, a pod or a workload, and of its init containers that `render --delivery init` has
+/// written.
 fn references(object: &str) -> String {
     let mut pod = format!("{object}.?spec.?template.?spec");
     for kind in WorkloadKind::ALL.into_iter().filter(|kind| kind.paths().pod != ["spec", "template", "spec"])
@@ -157,9 +160,13 @@ fn references(object: &str) -> String {
         let way: String = kind.paths().pod.iter().map(|key| format!(".?{key}")).collect();
         pod = format!("object.kind == '{}' ? {object}{way} : {pod}", kind.name());
     }
+    // A list of one stands for a variable.
+    let (prefix, verb) = (cel::text(SKILL_VOLUME_PREFIX), cel::text(PULL));
     format!(
-        "(object.kind == 'Pod' ? {object}.?spec : {pod}).?volumes.orValue([])\
-         .filter(v, has(v.image) && has(v.image.reference) && v.image.reference != '').map(v, v.image.reference)"
+        "[(object.kind == 'Pod' ? {object}.?spec : {pod}).orValue({{}})].map(p, p.?volumes.orValue([])\
+         .filter(v, has(v.image) && has(v.image.reference) && v.image.reference != '').map(v, v.image.reference) + \
+         p.?initContainers.orValue([])\
+         .filter(c, c.name.startsWith({prefix}) && has(c.args) && c.args.size() > 1 && c.args[0] == {verb}).map(c, c.args[1]))[0]"
     )
 }
 
@@ -227,23 +234,23 @@ fn validations(policy: &Policy) -> Vec<Value> {
         out.push(rule(
             "variables.foreign.size() == 0",
             &format!(
-                "'image volumes of registries that the policy does not allow: ' + variables.foreign.join(', ') + '; allowed are ' + {allowed}"
+                "'skill images of registries that the policy does not allow: ' + variables.foreign.join(', ') + '; allowed are ' + {allowed}"
             ),
-            "an image volume is of a registry that the policy does not allow",
+            "a skill image is of a registry that the policy does not allow",
         ));
     }
     if policy.pinned {
         out.push(rule(
             "variables.unpinned.size() == 0",
-            "'image volumes that are not named by digest: ' + variables.unpinned.join(', ') + '; write IMAGE:TAG@sha256:DIGEST'",
-            "an image volume is not named by digest",
+            "'skill images that are not named by digest: ' + variables.unpinned.join(', ') + '; write IMAGE:TAG@sha256:DIGEST'",
+            "a skill image is not named by digest",
         ));
     }
     if let Some(limit) = policy.per_agent.skills {
         out.push(rule(
             &format!("variables.now.size() <= {limit} || variables.now.size() <= variables.before.size()"),
-            &format!("'has ' + string(variables.now.size()) + ' image volumes; the policy allows {limit} skills for an agent'"),
-            "has more image volumes than the policy allows skills for an agent",
+            &format!("'has ' + string(variables.now.size()) + ' skill images; the policy allows {limit} skills for an agent'"),
+            "has more skill images than the policy allows skills for an agent",
         ));
     }
     out

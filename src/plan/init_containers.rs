@@ -4,6 +4,8 @@
 //! They ask for what the Pod Security level "restricted" asks of all containers. What somebody has added to one stays: limits,
 //! a proxy in its environment, a volume with certificates.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::delivery::{Delivered, Filled, Init};
@@ -21,11 +23,17 @@ pub(crate) const INIT_CONTAINERS: &str = "initContainers";
 /// Name of the volume with the pull secrets. It begins with no skill's prefix.
 const LOGINS: &str = "skills-login";
 /// The verb that they run.
-const PULL: &str = "pull";
+pub(crate) const PULL: &str = "pull";
 /// Where the volume of a skill is in its init container.
 const SKILL: &str = "/skill";
 /// Where the pull secrets are.
 const LOGIN: &str = "/login";
+/// Of a pod and of a container.
+const CONTEXT: &str = "securityContext";
+/// In it.
+const RUN_AS_USER: &str = "runAsUser";
+/// The user of the image of this program.
+const USER: u32 = 65532;
 /// The lists of a pod with containers, none of which may have the name of ours.
 const ALL: [&str; 3] = ["containers", INIT_CONTAINERS, "ephemeralContainers"];
 
@@ -207,8 +215,10 @@ fn planned(
         out.taken.extend(ALL.into_iter().find(taken).map(|key| (*index, key)));
     }
     let secrets = init.map_or_else(Vec::new, |init| secrets(pod, init));
+    let own_user = pod.get(CONTEXT).and_then(|context| context.get(RUN_AS_USER));
+    let is_root = own_user.and_then(Value::as_u64) == Some(0);
     let fresh = |skill: &Skill, name: &str| {
-        init.map(|init| container(name, skill, init, !secrets.is_empty())).unwrap_or_default()
+        init.map(|init| container(name, skill, init, !secrets.is_empty(), is_root)).unwrap_or_default()
     };
     let mut seen = vec![false; fetched.len()];
     for existing in containers(INIT_CONTAINERS) {
@@ -251,13 +261,16 @@ fn with_logins(
     (volumes, false)
 }
 
-/// The pull secrets that are named, or else those of the pod.
+/// The pull secrets that are named, or else those of the pod, each once: two files of one path are no volume.
 fn secrets(pod: &Map<String, Value>, init: &Init) -> Vec<String> {
-    if !init.pull_secrets.is_empty() {
-        return init.pull_secrets.clone();
-    }
     let own = pod.get("imagePullSecrets").and_then(Value::as_array).into_iter().flatten();
-    own.map(name_of).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let mut names: Vec<&str> = match init.pull_secrets.as_slice() {
+        [] => own.map(name_of).filter(|name| !name.is_empty()).collect(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// A file for each; one that is missing is passed over, as the kubelet does.
@@ -269,28 +282,40 @@ fn logins(secrets: &[String]) -> Value {
     json!({"name": LOGINS, "projected": {"sources": secrets.iter().map(source).collect::<Vec<_>>()}})
 }
 
-fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool) -> Value {
-    let mut args = vec![PULL, skill.image.as_str(), "--to", SKILL, "--replace"];
+/// An argument that the kubelet passes on as it is: it replaces `$(NAME)`, and makes one `$` of two.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// `is_root`: the containers of the pod run as root where they do not say otherwise.
+fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool, is_root: bool) -> Value {
+    let mut args = vec![PULL.to_owned(), literal(&skill.image)];
+    args.extend(["--to", SKILL, "--replace"].map(str::to_owned));
     if !skill.sub_path.is_empty() {
-        args.extend(["--sub-path", skill.sub_path.as_str()]);
+        // One word: the path may begin with a dash.
+        args.push(literal(&format!("--sub-path={}", skill.sub_path)));
     }
     let mut mounts = vec![json!({"name": name, "mountPath": SKILL})];
     if logs_in {
-        args.extend(["--registry-config", LOGIN]);
+        args.extend(["--registry-config", LOGIN].map(str::to_owned));
         mounts.push(json!({"name": LOGINS, "mountPath": LOGIN, "readOnly": true}));
+    }
+    let mut context = json!({
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": true,
+        "runAsNonRoot": true,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    if is_root {
+        context[RUN_AS_USER] = json!(USER);
     }
     json!({
         "name": name,
         "image": init.image,
         "args": args,
         "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": true,
-            "runAsNonRoot": true,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        CONTEXT: context,
         "volumeMounts": mounts,
     })
 }
@@ -299,7 +324,11 @@ fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool) -> Value {
 fn updated(existing: &Value, mut fresh: Value) -> Value {
     let (Some(existing), Some(wanted)) = (existing.as_object(), fresh.as_object_mut()) else { return fresh };
     let mut out = existing.clone();
-    for key in ["resources", "securityContext"] {
+    let user = wanted.get(CONTEXT).and_then(|context| context.get(RUN_AS_USER)).cloned();
+    if let (Some(user), Some(context)) = (user, out.get_mut(CONTEXT).and_then(Value::as_object_mut)) {
+        context.entry(RUN_AS_USER).or_insert(user);
+    }
+    for key in ["resources", CONTEXT] {
         if existing.contains_key(key) {
             wanted.remove(key);
         }

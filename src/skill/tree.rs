@@ -1,10 +1,13 @@
 //! The files that an agent sees: layers merged as a runtime merges them, the upper over the lower, with removals carried out
 //! and links followed to their ends. Where runtimes would come to different trees, there is none.
 
+mod links;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use self::links::Seen;
 use super::facts::Facts;
 use super::layer::{Entry, Kind};
 use super::limits::{LINKS, Limits};
@@ -263,41 +266,14 @@ impl Merge {
 
     /// Where a path ends when each link on its way is followed, as the kernel does.
     fn follow(&self, path: &str) -> Result<String, &'static str> {
-        let mut at: Vec<&str> = Vec::new();
-        let mut todo: Vec<&str> = path.rsplit('/').collect();
-        let mut hops = 0;
-        while let Some(part) = todo.pop() {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    at.pop().ok_or("leads out of the image")?;
-                }
-                part => {
-                    at.push(part);
-                    let Some(node) = self.nodes.get(&at.join("/")) else {
-                        return Err("does not exist");
-                    };
-                    match &node.what {
-                        What::Link(target) if target.starts_with('/') => {
-                            return Err("leads out of the image: it is absolute");
-                        }
-                        What::Link(target) => {
-                            hops += 1;
-                            if hops > 40 {
-                                return Err("leads in a circle, or over more than 40 links");
-                            }
-                            at.pop();
-                            todo.extend(target.rsplit('/'));
-                        }
-                        What::File(_) if todo.iter().any(|part| !matches!(*part, "" | ".")) => {
-                            return Err("goes through a file");
-                        }
-                        What::File(_) | What::Folder => {}
-                    }
-                }
-            }
-        }
-        Ok(at.join("/"))
+        let seen = |path: &str| {
+            self.nodes.get(path).map(|node| match &node.what {
+                What::Folder => Seen::Folder,
+                What::File(_) => Seen::File,
+                What::Link(target) => Seen::Link(target),
+            })
+        };
+        links::follow(path, &seen, &mut |_| {})
     }
 }
 

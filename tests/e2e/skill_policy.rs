@@ -113,7 +113,7 @@ fn pods_and_templates_are_refused_as_the_policy_says() {
     let kinds = ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Sandbox"];
     let foreign = |names: &str| {
         format!(
-            "image volumes of registries that the policy does not allow: {names}; allowed are ghcr.io/acme, registry.example.com:5000, \
+            "skill images of registries that the policy does not allow: {names}; allowed are ghcr.io/acme, registry.example.com:5000, \
              docker.io/library"
         )
     };
@@ -138,14 +138,29 @@ fn pods_and_templates_are_refused_as_the_policy_says() {
         ("ghcr.io/acme/tagged:1".to_owned(), String::new()),
         (
             "ghcr.io/acme/over:1".to_owned(),
-            "image volumes that are not named by digest: ghcr.io/acme/over:1; write IMAGE:TAG@sha256:DIGEST"
+            "skill images that are not named by digest: ghcr.io/acme/over:1; write IMAGE:TAG@sha256:DIGEST"
                 .to_owned(),
         ),
     ] {
         assert_eq!(said(server, "Pod", &[&image]), wanted, "{image}");
     }
+    // What 'render --delivery init' writes is an image as well; other init containers are not.
+    let (path, mut pod) = workload("Pod", "it", &[]);
+    let asked = |pod: &Value| answer(&server.request("POST", &format!("{path}?dryRun=All"), Some(pod)));
+    for (name, image, wanted) in [
+        ("skill-pdf", &stranger, foreign(&stranger)),
+        ("skill-pdf", &good, String::new()),
+        ("mine", &stranger, String::new()),
+    ] {
+        let mut container = json!({"name": name, "image": "i", "args": ["pull", image, "--to", "/skill"]});
+        pod["spec"]["initContainers"] = json!([container]);
+        assert_eq!(asked(&pod), wanted, "{name} {image}");
+        container["args"] = json!(["push", image]);
+        pod["spec"]["initContainers"] = json!([container, {"name": "skill-none", "image": "i"}]);
+        assert_eq!(asked(&pod), "", "{name} {image}");
+    }
     let three = [good.as_str(), &good, &good];
-    assert_eq!(said(server, "Pod", &three), "has 3 image volumes; the policy allows 2 skills for an agent");
+    assert_eq!(said(server, "Pod", &three), "has 3 skill images; the policy allows 2 skills for an agent");
     // What was there before the policy stays editable, and takes nothing new that breaks it.
     let one = format!("{before_path}/before");
     let patch = |body: &Value| {

@@ -300,8 +300,7 @@ fn logins_of_the_pod_are_those_of_its_init_containers() {
                 "--to",
                 "/skill",
                 "--replace",
-                "--sub-path",
-                "skills/tax",
+                "--sub-path=skills/tax",
                 "--registry-config",
                 "/login"
             ]),
@@ -316,6 +315,81 @@ fn logins_of_the_pod_are_those_of_its_init_containers() {
     let pod = &named["spec"]["template"]["spec"];
     assert_eq!(pod["volumes"][2]["projected"]["sources"], json!([source("skills")]));
     assert_eq!(pod["initContainers"][1]["image"], "r.example/k:1");
+}
+
+/// With root as the user of its pod the kubelet refuses a container that must not be root; the agent may run as it likes.
+#[test]
+fn a_pod_that_runs_as_root_has_init_containers_that_do_not() {
+    let text = format!("{WORKLOAD}{REST}");
+    let as_user = |text: &str, user: &str| {
+        text.replace(
+            "      containers:\n",
+            &format!("      securityContext: {{runAsUser: {user}}}\n      containers:\n"),
+        )
+    };
+    let context = |text: &str| {
+        let pod = rendered(&["--delivery", "init"], text)["spec"]["template"]["spec"].clone();
+        pod["initContainers"][0]["securityContext"].clone()
+    };
+    let usual = json!({
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": true,
+        "runAsNonRoot": true,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let mut own = usual.clone();
+    own["runAsUser"] = json!(65532);
+    for (user, wanted) in [("0", &own), ("1000", &usual)] {
+        assert_eq!(&context(&as_user(&text, user)), wanted, "{user}");
+    }
+    // The pod was made root later.
+    let delivered = fed(&["render", "-f", "-", "-q", "--delivery", "init"], &text).stdout;
+    assert_eq!(context(&as_user(&delivered, "0")), own);
+    let set = delivered.replace("runAsNonRoot: true\n", "runAsNonRoot: true\n          runAsUser: 7\n");
+    assert_eq!(context(&as_user(&set, "0"))["runAsUser"], 7, "what somebody has set stays");
+}
+
+/// The kubelet replaces $(NAME) in arguments, and the program takes what begins with a dash for a flag.
+#[test]
+fn a_sub_path_arrives_as_it_is_written() {
+    let odd =
+        REST.replace("mountPath: /app/skills/tax}", "mountPath: /app/skills/tax, subPath: '-a/$(HOME)$'}");
+    let after = rendered(&["--delivery", "init"], &format!("{WORKLOAD}{odd}"));
+    let args = &after["spec"]["template"]["spec"]["initContainers"][0]["args"];
+    assert_eq!(
+        args,
+        &json!(["pull", "ghcr.io/acme/tax:1", "--to", "/skill", "--replace", "--sub-path=-a/$$(HOME)$$"])
+    );
+}
+
+/// The API server refuses a volume with one path twice, and a kubelet an image that is none: long after the render.
+#[test]
+fn pull_secrets_come_once_and_names_are_checked() {
+    let own = WORKLOAD.replace(
+        "      containers:\n",
+        "      imagePullSecrets: [{name: b}, {name: a}, {name: b}]\n      containers:\n",
+    );
+    let text = format!("{own}{REST}");
+    let names = |more: &[&str]| {
+        let after = rendered(&[&["--delivery", "init"], more].concat(), &text);
+        let sources = after["spec"]["template"]["spec"]["volumes"][1]["projected"]["sources"].clone();
+        let names = sources.as_array().expect("sources").iter().map(|one| one["secret"]["name"].clone());
+        Value::from(names.collect::<Vec<_>>())
+    };
+    assert_eq!(names(&[]), json!(["b", "a"]));
+    assert_eq!(names(&["--pull-secret", "c", "--pull-secret", "c.d"]), json!(["c", "c.d"]));
+    assert_eq!(names(&["--pull-secret", "c", "--pull-secret", "c"]), json!(["c"]));
+    for (flag, value, why) in [
+        ("--pull-secret", "My_Secret", "no Secret has such a name"),
+        ("--pull-secret", "", "no Secret has such a name"),
+        ("--init-image", "https://ghcr.io/acme/k:1", "is no image reference"),
+        ("--init-image", "", "is no image reference"),
+    ] {
+        let word = format!("{flag}={value}");
+        let refused = fed(&["render", "-f", "-", "--delivery", "init", &word], &text);
+        assert!(refused.code == 2 && refused.stderr.contains(why), "{word}: {refused:?}");
+    }
 }
 
 /// Limits and proxies are what each cluster has of its own, and a render is not to undo them.

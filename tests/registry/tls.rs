@@ -52,6 +52,19 @@ fn start(authority: &Authority) -> (String, Arc<AtomicUsize>) {
     (host, count)
 }
 
+/// Who names a file of authorities and mistypes it would trust some hundred others.
+#[test]
+fn authorities_that_are_named_and_cannot_be_read_are_an_error() {
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let mut command = crate::command(&["tags", "registry.invalid/a/b"]);
+        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").env(name, "/nonexistent");
+        let said = crate::said(command.output().unwrap());
+        assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{}", said.stderr);
+        let words = format!("the certificate authorities that {name} names: ");
+        assert!(said.stderr.contains(&words) && !said.stderr.contains("Mozilla"), "{}", said.stderr);
+    }
+}
+
 #[test]
 fn a_certificate_authority_is_trusted_for_the_host_that_it_is_given_for() {
     let authority = Authority::new();

@@ -8,6 +8,8 @@ pub mod layout_tar;
 pub mod layout_write;
 pub mod source;
 #[cfg(feature = "registry")]
+mod stage;
+#[cfg(feature = "registry")]
 pub mod unpack;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::image_reference;
 use kubectl_skills::api::names::PROGRAM_IMAGE;
+use kubectl_skills::crd::pattern::dns_subdomain;
 use kubectl_skills::manifest::skill_maps;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::delivery::{BySkill, Delivered, Delivery, Init, Way};
@@ -45,10 +47,10 @@ pub struct DeliveryArgs {
     #[arg(long, value_enum, default_value_t = Asked::Image, value_name = "image|configmap|init|auto", hide_possible_values = true, conflicts_with = "remove")]
     delivery: Asked,
     /// Image that init containers run; its entry point is this program
-    #[arg(long, default_value = PROGRAM_IMAGE, value_name = "IMAGE")]
+    #[arg(long, default_value = PROGRAM_IMAGE, value_name = "IMAGE", value_parser = image)]
     init_image: String,
     /// Secret of type kubernetes.io/dockerconfigjson that init containers log in by; repeatable [default: the imagePullSecrets of the pod]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = secret_name)]
     pull_secret: Vec<String>,
     /// Version of the oldest cluster that the manifests are for, such as 1.33; --delivery auto takes image volumes from 1.35 on
     #[arg(long, value_name = "VERSION", value_parser = kube_version)]
@@ -71,6 +73,27 @@ fn kube_version(text: &str) -> Result<Version, String> {
         return Err("write it as 1.33".to_owned());
     };
     Ok(Version(major, minor))
+}
+
+/// A reference that a kubelet can pull.
+fn image(text: &str) -> Result<String, String> {
+    match image_reference::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => {
+            Err("is no image reference; write it as registry/name:tag or registry/name@sha256:digest"
+                .to_owned())
+        }
+    }
+}
+
+/// A name that a Secret can have.
+fn secret_name(text: &str) -> Result<String, String> {
+    if dns_subdomain(text) && text.len() <= 253 {
+        Ok(text.to_owned())
+    } else {
+        Err("no Secret has such a name: lower-case letters, digits, - and . are allowed, 253 at most"
+            .to_owned())
+    }
 }
 
 impl DeliveryArgs {

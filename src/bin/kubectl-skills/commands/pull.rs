@@ -7,8 +7,7 @@ use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::inspect::{self, Unpacked};
 use kubectl_skills::skill::oci::Descriptor;
-use kubectl_skills::skill::tree::Tree;
-use kubectl_skills::skill::{identity, path, refused, within};
+use kubectl_skills::skill::{identity, path, within};
 use serde_json::json;
 
 use super::inspect::platform;
@@ -35,7 +34,8 @@ Examples:
   # Its files, as an agent sees them; what was in the folder before is removed
   kubectl skills pull quay.io/acme/skills/pdf:1.0.0 --to skills/pdf --replace
 
-Exit codes: 0 done; 2 usage; 3 bad input; 4 the registry refused or failed, and the layout's index, or the folder, is as it was")]
+Exit codes: 0 done; 2 usage; 3 bad input, or what cannot be written; 4 the registry refused or failed; after any of them the \
+layout's index, or the folder, is as it was")]
 pub struct Args {
     /// What: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST
     #[arg(value_name = "REFERENCE")]
@@ -46,14 +46,16 @@ pub struct Args {
     /// Write its files into this folder, as an image volume would show them
     ///
     /// Every byte is checked against the digests of the image before the first file is in place. The folder has to be
-    /// empty or absent, or to be one that a run of this program was writing when it was ended. Init containers of
-    /// 'render --delivery init' run this.
+    /// empty or absent; what a run that was ended has moved is moved back first, and one run at a time writes a folder. Init
+    /// containers of 'render --delivery init' run this.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["layout", "no_referrers"])]
     to: Option<PathBuf>,
     /// With --to: remove what is in the folder, once all that comes in its place is there and checked
     #[arg(long, requires = "to")]
     replace: bool,
     /// With --to: only what is at this path of the image or below it, at the same path; nothing there is an error
+    ///
+    /// Links on the way are followed and kept, with what they lead to. A link that leads out of what is at the path is an error.
     #[arg(long, value_name = "PATH", requires = "to")]
     sub_path: Option<String>,
     /// With --to: which image of an index, os/architecture [default: linux and this machine's architecture, or the only one there is]
@@ -89,7 +91,7 @@ fn files(args: &Args, place: &Place, folder: &Path) -> Run {
     let unpacked = inspect::unpack_keeping(&mut content, chosen, &limits, &mut unpacker);
     let Unpacked { chosen, tree, .. } = unpacked.map_err(at)?;
     let tree = match &wanted {
-        Some(wanted) => below(tree, wanted).map_err(at)?,
+        Some(wanted) => tree.at_sub_path(wanted).map_err(at)?,
         None => tree,
     };
     unpacker.finish(&tree)?;
@@ -142,14 +144,4 @@ fn within_image(text: &str) -> Result<String, Failure> {
         Ok(_) => Err(Failure::Usage(format!("--sub-path {text}: is the whole image: leave it out"))),
         Err(why) => Err(Failure::Usage(format!("--sub-path {text}: {why}"))),
     }
-}
-
-/// The part of a tree that is at a path or below it.
-fn below(mut tree: Tree, wanted: &str) -> Result<Tree, InputError> {
-    tree.files.retain(|file| file.path == wanted || path::below(&file.path, wanted).is_some());
-    if tree.files.is_empty() {
-        let help = "'kubectl skills inspect -o tree' lists what is in the image";
-        return Err(refused(format!("nothing is at or below {wanted}"), help));
-    }
-    Ok(tree)
 }

@@ -90,6 +90,10 @@ impl Dial {
             let builder = HttpsConnectorBuilder::new();
             match builder.with_provider_and_native_roots(rustls::crypto::ring::default_provider()) {
                 Ok(builder) => builder.https_or_http().enable_http1().wrap_connector(plain),
+                // Whoever names authorities wants these and no others.
+                Err(error) if let Some(name) = named_authorities() => {
+                    return Err(format!("the certificate authorities that {name} names: {error}; correct it, or name a file with --registry-ca").into());
+                }
                 // As in an image that holds this program alone.
                 Err(error) => {
                     notes::note(&format!(
@@ -105,6 +109,11 @@ impl Dial {
         *system = Some(connector.clone());
         Ok(connector)
     }
+}
+
+/// The variable that names certificate authorities in the place of the system's.
+fn named_authorities() -> Option<&'static str> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find(|name| std::env::var_os(name).is_some())
 }
 
 fn https(

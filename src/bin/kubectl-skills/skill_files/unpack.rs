@@ -1,5 +1,5 @@
-//! The files of an image in a folder: bytes as they are read in, the folder as an image volume would show it out. A folder holds
-//! nothing of a run that fails before all is read and checked; one that was ended later is finished by the next run.
+//! The files of an image in a folder: bytes as they are read in, the folder as an image volume would show it out. A folder changes
+//! only when all is read and checked; what a run that failed or was ended has moved by then is moved back, by it or by the next.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -11,8 +11,9 @@ use kubectl_skills::skill::content::{Failed, Keep};
 use kubectl_skills::skill::tree::{Content, File as TreeFile, Tree};
 use kubectl_skills::skill::{identity, refused};
 
-/// What a folder holds while it is written, and no longer.
-const STAGE: &str = ".kubectl-skills-pull";
+use super::stage::{self, STAGE, Stage, others};
+use crate::notes;
+
 /// Mode of files: whoever the agent runs as may read them.
 const FILE: u32 = 0o644;
 /// Of programs and folders.
@@ -21,47 +22,53 @@ const OPEN: u32 = 0o755;
 /// A folder that is being written.
 pub struct Unpacker {
     folder: PathBuf,
-    stage: PathBuf,
+    stage: Stage,
     /// The folder was made for this.
     made: bool,
     /// The file that is being read.
     file: Option<File>,
-    done: bool,
 }
 
 impl Unpacker {
-    /// Begins with a folder, which is made where there is none. `replace`: what is in it goes; without it the folder has to be empty,
-    /// but for what a run of this program has left that was ended.
+    /// Begins with a folder, which is made where there is none. `replace`: what is in it goes; without it the folder has to be empty
+    /// once what a run of this program has left that was ended is undone.
     ///
     /// # Errors
-    /// There is something in it, or it cannot be written.
+    /// There is something in it, another run writes it, or it cannot be written. The folder is as it was.
     pub fn open(folder: &Path, replace: bool) -> Result<Self, InputError> {
         let made = !folder.exists();
         if made {
             fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
         }
-        let stage = folder.join(STAGE);
-        let is_left = stage.exists();
-        if !replace && !is_left && !others(folder)?.is_empty() {
-            let message = format!("{}: is not empty, and nothing was written", folder.display());
-            return Err(refused(message, "name another folder; or --replace, which removes what is in it"));
+        let free = || match others(folder, STAGE) {
+            Ok(found) if found.is_empty() || replace => Ok(()),
+            Ok(_) => {
+                let message = format!("{}: is not empty, and nothing was written", folder.display());
+                Err(refused(message, "name another folder; or --replace, which removes what is in it"))
+            }
+            Err(error) => Err(unwritten(folder, &error)),
+        };
+        // What is somebody's is not even written to for a moment.
+        if !stage::is_left(folder) {
+            free()?;
         }
-        if is_left {
-            fs::remove_dir_all(&stage).map_err(|error| unwritten(&stage, &error))?;
-        }
+        let stage = Stage::begin(folder)?;
+        let unpacker = Self { folder: folder.to_owned(), stage, made, file: None };
+        free()?;
         for part in ["blobs", "tree"] {
-            let path = stage.join(part);
-            fs::create_dir_all(&path).map_err(|error| unwritten(&path, &error))?;
+            let path = unpacker.stage.path(part);
+            fs::create_dir(&path).map_err(|error| unwritten(&path, &error))?;
         }
-        Ok(Self { folder: folder.to_owned(), stage, made, file: None, done: false })
+        Ok(unpacker)
     }
 
     /// Puts the files of a tree in place, whose bytes have all been passed on.
     ///
     /// # Errors
-    /// A name is one that a run needs itself, or it cannot be written.
+    /// A name is one that a run needs itself, or something cannot be moved. The folder is as it was, or the error says where its
+    /// files are.
     pub fn finish(mut self, tree: &Tree) -> Result<(), InputError> {
-        let root = self.stage.join("tree");
+        let root = self.stage.path("tree");
         let mut uses: HashMap<[u8; 32], usize> = HashMap::new();
         for file in &tree.files {
             if let Content::File(facts) = &file.content {
@@ -78,16 +85,17 @@ impl Unpacker {
             self.place(&root, file, &mut uses)
                 .map_err(|error| unwritten(&self.folder.join(&file.path), &error))?;
         }
-        // From here on the next run finishes what this one does not.
-        self.done = true;
-        for path in others(&self.folder)? {
-            remove(&path).map_err(|error| unwritten(&path, &error))?;
+        self.stage.swap()?;
+        self.made = false;
+        if let Err((path, error)) = self.stage.remove() {
+            // The folder is what was asked for, and it cannot be both.
+            notes::warning(&format!(
+                "{}: {error}: what was in {} before could not all be removed; remove it yourself",
+                path.display(),
+                self.folder.display()
+            ));
         }
-        for path in others(&root)? {
-            let to = self.folder.join(path.file_name().unwrap_or_default());
-            fs::rename(&path, &to).map_err(|error| unwritten(&to, &error))?;
-        }
-        fs::remove_dir_all(&self.stage).map_err(|error| unwritten(&self.stage, &error))
+        Ok(())
     }
 
     fn place(&self, root: &Path, file: &TreeFile, uses: &mut HashMap<[u8; 32], usize>) -> io::Result<()> {
@@ -113,48 +121,43 @@ impl Unpacker {
     }
 
     fn blob(&self, sha256: &[u8; 32]) -> PathBuf {
-        self.stage.join("blobs").join(identity::hex(sha256))
+        self.stage.path("blobs").join(identity::hex(sha256))
     }
 }
 
 impl Keep for Unpacker {
     fn begin(&mut self) -> io::Result<()> {
-        self.file = Some(File::create(self.stage.join("file"))?);
+        let path = self.stage.path("file");
+        self.file = Some(File::create(&path).map_err(|error| named(&path, &error))?);
         Ok(())
     }
 
     fn bytes(&mut self, part: &[u8]) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(part))
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(part));
+        written.map_err(|error| named(&self.stage.path("file"), &error))
     }
 
     fn end(&mut self, sha256: &[u8; 32]) -> io::Result<()> {
         self.file = None;
-        fs::rename(self.stage.join("file"), self.blob(sha256))
+        let to = self.blob(sha256);
+        fs::rename(self.stage.path("file"), &to).map_err(|error| named(&to, &error))
     }
 }
 
 impl Drop for Unpacker {
     /// What was read of an image that is refused is no result.
     fn drop(&mut self) {
-        if !self.done {
-            // Why the run failed is what counts; the next one removes what this one cannot.
-            let _ = fs::remove_dir_all(&self.stage);
-            if self.made {
-                let _ = fs::remove_dir(&self.folder);
-            }
+        // Why the run failed is what counts; the next one removes what this one cannot.
+        let _ = self.stage.remove();
+        if self.made {
+            let _ = fs::remove_dir(&self.folder);
         }
     }
 }
 
-/// What is in a folder but for the stage.
-fn others(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(|error| unwritten(folder, &error))?;
-    Ok(entries.iter().filter(|entry| entry.file_name() != STAGE).map(fs::DirEntry::path).collect())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+/// An error with its path, for who passes on errors alone.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Makes the folders on the way from the root, each open to all.
@@ -188,7 +191,8 @@ fn link(_: &str, _: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "a symbolic link, which is not made on this system"))
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> InputError {
+/// What a path cannot be written for.
+pub(super) fn unwritten(path: &Path, error: &io::Error) -> InputError {
     let failed = InputError::from(Failed::output(error));
     InputError { message: format!("{}: {}", path.display(), failed.message), ..failed }
 }
@@ -270,11 +274,10 @@ mod tests {
         assert_eq!(run(false), Err(refused), "what is there is somebody's");
         assert_eq!(run(true), Ok(()));
         assert_eq!(there(&folder), wanted());
-        // Ended while files were moved: some are in place, and others not.
+        // Ended while it read: nothing was moved.
         fs::create_dir_all(folder.join(STAGE).join("tree")).expect("a stage");
-        fs::remove_file(folder.join("SKILL.md")).expect("a file");
-        fs::write(folder.join("assets/a.bin"), "ha").expect("half a file");
-        assert_eq!(run(false), Ok(()));
+        fs::write(folder.join(STAGE).join("tree/SKILL.md"), "half").expect("half a file");
+        assert_eq!(run(true), Ok(()));
         assert_eq!(there(&folder), wanted());
         fs::write(folder.join("old.md"), "of another version").expect("a file");
         assert_eq!(run(true), Ok(()));
@@ -311,5 +314,70 @@ mod tests {
         }
         assert!(!made.exists());
         assert_eq!(there(&kept), BTreeMap::from([("old.md".to_owned(), "old".to_owned())]));
+    }
+
+    fn run(folder: &Path, replace: bool) -> Result<(), String> {
+        let mut unpacker = Unpacker::open(folder, replace).map_err(|error| error.message)?;
+        let tree = read(&mut unpacker);
+        unpacker.finish(&tree).map_err(|error| error.message)
+    }
+
+    fn one(name: &str, text: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_owned(), text.to_owned())])
+    }
+
+    /// Whoever ended a run with --replace has not allowed the next one to remove his files.
+    #[test]
+    fn an_ended_run_is_no_leave_to_remove_files() {
+        let work = tempfile::tempdir().expect("a folder");
+        let folder = work.path();
+        let refused = Err(format!("{}: is not empty, and nothing was written", folder.display()));
+        fs::write(folder.join("mine.md"), "mine").expect("a file");
+        for part in ["blobs", "tree"] {
+            fs::create_dir_all(folder.join(STAGE).join(part)).expect("what an ended run leaves");
+        }
+        assert_eq!(run(folder, false), refused);
+        assert_eq!(there(folder), one("mine.md", "mine"), "and no stage is left");
+        // Ended amid its moves: mine.md is away, and one new file is in place.
+        let stage = folder.join(STAGE);
+        for part in ["tree/assets", "old"] {
+            fs::create_dir_all(stage.join(part)).expect("a folder");
+        }
+        fs::write(stage.join("tree/assets/a.bin"), "new").expect("a file");
+        fs::write(stage.join("moving"), "SKILL.md\nassets\n").expect("a mark");
+        fs::rename(folder.join("mine.md"), stage.join("old/mine.md")).expect("a move");
+        fs::write(folder.join("SKILL.md"), "new").expect("a file");
+        assert_eq!(run(folder, false), refused);
+        assert_eq!(there(folder), one("mine.md", "mine"));
+        assert_eq!(run(folder, true), Ok(()));
+        assert_eq!(there(folder), wanted());
+    }
+
+    /// A run without --replace that was ended had an empty folder, and the next one has it again.
+    #[test]
+    fn a_run_that_was_ended_can_be_run_again() {
+        let work = tempfile::tempdir().expect("a folder");
+        let stage = work.path().join(STAGE);
+        fs::create_dir_all(stage.join("tree")).expect("a folder");
+        fs::create_dir(stage.join("old")).expect("a folder");
+        fs::write(stage.join("moving"), "SKILL.md\n").expect("a mark");
+        fs::write(work.path().join("SKILL.md"), "new").expect("a file");
+        assert_eq!(run(work.path(), false), Ok(()));
+        assert_eq!(there(work.path()), wanted());
+    }
+
+    /// Two runs that write one folder would give it files of both.
+    #[test]
+    fn a_second_run_is_refused_while_one_writes() {
+        let work = tempfile::tempdir().expect("a folder");
+        let mut first = Unpacker::open(work.path(), false).expect("a folder");
+        for replace in [false, true] {
+            let wanted = format!("{}: another run is writing it", work.path().display());
+            assert_eq!(run(work.path(), replace), Err(wanted));
+        }
+        let tree = read(&mut first);
+        assert!(first.finish(&tree).is_ok());
+        assert_eq!(there(work.path()), wanted());
+        assert_eq!(run(work.path(), true), Ok(()));
     }
 }
