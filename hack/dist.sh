@@ -84,7 +84,7 @@ pack() {
     name=kubectl-skills_${version}_${platform/\//_}.cdx.json
     python3 hack/dist/sbom.py --target "$(triple "$platform" "$(sed 's/amd64/x86_64/; s/arm64/aarch64/' <<<"${platform#*/}")")" >"$to/$name"
   done
-  python3 hack/krew/manifest.py --url "$url" --version "$version" "${archives[@]}" >"$to/skills.yaml"
+  python3 hack/dist/krew.py --url "$url" --version "$version" "${archives[@]}" >"$to/skills.yaml"
   python3 hack/dist/formula.py --url "$url" --version "$version" "${archives[@]}" >"$to/kubectl-skills.rb"
   hack/dist/chart.sh "$to" >/dev/null
   [ -z "$images" ] || layouts "$to"

@@ -21,14 +21,14 @@ class Formula
   CHIP = RUBY_PLATFORM.start_with?("x86_64") ? :intel : :arm
   SYSTEM = RUBY_PLATFORM.include?("darwin") ? :macos : :linux
   class << self
-    attr_reader :told, :tests
+    attr_reader :fields, :tests
 
     def inherited(formula)
       super
-      formula.instance_variable_set(:@told, {})
+      formula.instance_variable_set(:@fields, {})
     end
 
-    %i[desc homepage version license url sha256].each { |name| define_method(name) { |text| told[name] = text } }
+    %i[desc homepage version license url sha256].each { |name| define_method(name) { |text| fields[name] = text } }
     %i[macos linux].each { |name| define_method("on_#{name}") { |&block| block.call if name == SYSTEM } }
     %i[arm intel].each { |name| define_method("on_#{name}") { |&block| block.call if name == CHIP } }
 
@@ -38,7 +38,7 @@ class Formula
   attr_reader :prefix
 
   def initialize(prefix) = @prefix = Pathname(prefix)
-  def version = self.class.told[:version]
+  def version = self.class.fields[:version]
   def bin = prefix/"bin"
   def man1 = prefix/"share/man/man1"
   def bash_completion = prefix/"etc/bash_completion.d"
@@ -59,9 +59,9 @@ end
 require "fileutils"
 formula, folder = ARGV
 load formula
-told = KubectlSkills.told
-archive = File.expand_path(File.join(folder, File.basename(told.fetch(:url))))
-Digest::SHA256.file(archive).hexdigest == told.fetch(:sha256) or abort("formula: another checksum than that of #{archive}")
+fields = KubectlSkills.fields
+archive = File.expand_path(File.join(folder, File.basename(fields.fetch(:url))))
+Digest::SHA256.file(archive).hexdigest == fields.fetch(:sha256) or abort("formula: another checksum than that of #{archive}")
 Dir.mktmpdir do |work|
   Dir.mkdir("#{work}/archive")
   Dir.chdir("#{work}/archive") do
@@ -69,6 +69,6 @@ Dir.mktmpdir do |work|
     made = KubectlSkills.new("#{work}/prefix")
     made.install
     made.instance_exec(&KubectlSkills.tests)
-    puts "ok  formula #{told[:version]}: #{Dir["#{work}/prefix/**/*"].count { |file| File.file?(file) }} files installed, its test passes"
+    puts "ok  formula #{fields[:version]}: #{Dir["#{work}/prefix/**/*"].count { |file| File.file?(file) }} files installed, its test passes"
   end
 end

@@ -6,9 +6,9 @@
 Platforms that have no archive are left out; those of windows are none of Homebrew's.
 """
 
-import argparse
 import hashlib
-import pathlib
+
+import release
 
 HEAD = """\
 # Made with each release by hack/dist/formula.py.
@@ -43,11 +43,7 @@ CHIPS = (("arm", "arm64"), ("intel", "amd64"))
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--version", required=True)
-    parser.add_argument("archives", nargs="+", type=pathlib.Path)
-    args = parser.parse_args()
+    args = release.arguments()
 
     known = {archive.name: archive for archive in args.archives}
     out = [HEAD.format(version=args.version.removeprefix("v"))]

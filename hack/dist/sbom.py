@@ -87,10 +87,10 @@ def main():
     if args.no_default_features:
         arguments.append("--no-default-features")
 
-    told = metadata(arguments)
-    packages = {package["id"]: package for package in told["packages"]}
-    nodes = {node["id"]: node for node in told["resolve"]["nodes"]}
-    root = told["resolve"]["root"]
+    found = metadata(arguments)
+    packages = {package["id"]: package for package in found["packages"]}
+    nodes = {node["id"]: node for node in found["resolve"]["nodes"]}
+    root = found["resolve"]["root"]
     lock = tomllib.loads(pathlib.Path("Cargo.lock").read_text())
     checksums = {(one["name"], one["version"]): one["checksum"] for one in lock["package"] if "checksum" in one}
     everything, run = reached(nodes, root, True), at_run_time(nodes, packages, root)

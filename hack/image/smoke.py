@@ -141,7 +141,7 @@ def transform(image):
 
 
 def controller(image):
-    """The loop against a server that refuses: it has to live, to answer /healthz, and to end when it is told."""
+    """The loop against a server that refuses: it has to live, to answer /healthz, and to end when it is asked to."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), ApiServer)
     authority = certificate(server, image.root)
     threading.Thread(target=server.serve_forever, daemon=True).start()

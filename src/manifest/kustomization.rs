@@ -160,7 +160,8 @@ impl<'s> Kustomizations<'s> {
         let mut out = Vec::new();
         for (source, object) in self.each() {
             for (index, item) in list(object.value, field).iter().enumerate() {
-                if item.as_str().is_some_and(|path| beside(&source.name, path) == beside("", file)) {
+                if item.as_str().is_some_and(|path| relative_to(&source.name, path) == relative_to("", file))
+                {
                     let at = [Step::from(field), index.into()];
                     let (line, column) = object.place(&at);
                     out.push(InputError {
@@ -185,12 +186,12 @@ impl<'s> Kustomizations<'s> {
                     let mut at = vec![Step::from(field), index.into()];
                     let target = item.get("target").map(|target| Target::of(target, "/name"));
                     if let Some(path) = item.get("path").and_then(Value::as_str) {
-                        files.push((beside(&source.name, path), target.clone()));
+                        files.push((relative_to(&source.name, path), target.clone()));
                     }
                     let text = match item {
                         Value::String(text) if text.contains('\n') || text.contains('{') => text,
                         Value::String(path) => {
-                            files.push((beside(&source.name, path), None));
+                            files.push((relative_to(&source.name, path), None));
                             continue;
                         }
                         _ => match item.get("patch").and_then(Value::as_str) {
@@ -207,7 +208,7 @@ impl<'s> Kustomizations<'s> {
         }
         for (index, parsed) in &self.parsed {
             let source = &self.sources[*index];
-            let own = beside("", &source.name);
+            let own = relative_to("", &source.name);
             let named: Vec<&Option<Target>> =
                 files.iter().filter(|(file, _)| *file == own).map(|(_, target)| target).collect();
             if named.is_empty() {
@@ -300,7 +301,7 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
 }
 
 /// A path that stands in a file, from where the path of the file counts, without `.` and `a/..`.
-fn beside(file: &str, path: &str) -> String {
+fn relative_to(file: &str, path: &str) -> String {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let root = if path.starts_with('/') || (folder.is_empty() && file.starts_with('/')) { "/" } else { "" };
     let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
@@ -332,7 +333,7 @@ mod tests {
             ("../o/kustomization.yaml", "../a.yaml", "../a.yaml"),
             ("", "/r/a.yaml", "/r/a.yaml"),
         ] {
-            assert_eq!(beside(file, path), expected, "{file} {path}");
+            assert_eq!(relative_to(file, path), expected, "{file} {path}");
         }
     }
 

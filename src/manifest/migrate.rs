@@ -19,9 +19,8 @@ use crate::plan::session::check_binding;
 use crate::yaml::emit::{self, FlowLayout, Scalars};
 use crate::yaml::node::NodeKind;
 use crate::yaml::{self, Document, Splice, Step};
-use beside::OfList;
+use references::OfList;
 
-mod beside;
 #[cfg(feature = "skill")]
 pub mod config_map;
 #[cfg(feature = "skill")]
@@ -30,6 +29,7 @@ mod list;
 pub mod names;
 #[cfg(feature = "skill")]
 mod pod;
+mod references;
 
 /// Where the lists are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Migrated {
     pub remarks: Vec<InputError>,
 }
 
-/// How an object in a JSON file gets a second one beside it.
+/// How an object in a JSON file gets a second one after it.
 const AS_YAML: &str = "rename the file so that it ends in .yaml, for JSON is YAML as well, and run again";
 
 /// Moves every list. `kustomize`: the kustomizations around, and the files that they name.
@@ -85,19 +85,19 @@ pub fn migrate(stream: &Stream<'_>, to: To, kustomize: &[Source]) -> Result<Migr
         .iter()
         .map(|(from, to, _)| (from.clone(), OfList::Gone { to: to.clone(), with_its_document }))
         .collect();
-    let mut decide = beside::of_lists(&files, &lists);
+    let mut decide = references::of_lists(&files, &lists);
     let joined: Vec<_> = out.moved.iter().map(|(_, to, _)| (to.clone(), OfList::Longer)).collect();
     if with_its_document {
-        decide.extend(beside::of_lists(&files, &joined));
+        decide.extend(references::of_lists(&files, &joined));
     } else if !joined.is_empty() {
-        decide.extend(beside::of_names(&files));
+        decide.extend(references::of_names(&files));
     }
     let is_empty = |(index, source): &(usize, &Source)| {
         edited.text(*index, &source.text).is_some_and(|text| yaml::split(&text).is_empty())
     };
     let removed = stream.sources().iter().enumerate().filter(is_empty).map(|(_, source)| &*source.name);
-    decide.extend(beside::of_files(&files, removed));
-    let remarks = beside::lost_comments(stream.sources(), &edited);
+    decide.extend(references::of_files(&files, removed));
+    let remarks = references::lost_comments(stream.sources(), &edited);
     Ok(Migrated { edited, moved: out.moved, decide, remarks })
 }
 

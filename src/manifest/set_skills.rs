@@ -132,14 +132,7 @@ pub fn set(stream: &Stream<'_>, changes: &BTreeMap<Lead, Vec<Change>>) -> Result
             Err(error) => errors.push(error),
         }
     }
-    match collector.finish() {
-        Ok(edited) if errors.is_empty() => Ok(edited),
-        Ok(_) => Err(errors),
-        Err(mut more) => {
-            more.extend(errors);
-            Err(more)
-        }
-    }
+    collector.finish_with(errors)
 }
 
 #[cfg(test)]

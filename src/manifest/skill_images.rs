@@ -111,14 +111,7 @@ pub fn rename(
         let desired = renamed(item);
         collector.workload(Some(index), desired);
     }
-    match collector.finish() {
-        Ok(edited) if errors.is_empty() => Ok(edited),
-        Ok(_) => Err(errors),
-        Err(mut more) => {
-            more.extend(errors);
-            Err(more)
-        }
-    }
+    collector.finish_with(errors)
 }
 
 /// Where a reference stands, the name of its skill and the reference in; what takes its place out.

@@ -2,12 +2,13 @@
 //! run, as often as a container is started.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::model::Model;
 use crate::server::Answer;
@@ -79,6 +80,13 @@ fn init_command(work: &Path, image: &str, more: &str) -> Vec<String> {
     .collect()
 }
 
+/// The folder of a skill, and where one that is to get it would be.
+fn skill_and_volume(work: &TempDir) -> (PathBuf, PathBuf) {
+    let (source, volume) = (work.path().join("pdf"), work.path().join("volume"));
+    skill(&source);
+    (source, volume)
+}
+
 /// As a kubelet starts it: nothing of a user's is there, not even a home.
 fn start(args: &[String]) -> Said {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -92,8 +100,7 @@ fn what_an_init_container_runs_gives_the_files_of_the_skill() {
     let model = Arc::new(Model::default());
     let server = healthy(&model);
     let work = folder();
-    let (source, volume) = (work.path().join("pdf"), work.path().join("volume"));
-    skill(&source);
+    let (source, volume) = skill_and_volume(&work);
     let image = format!("{}/acme/skills/pdf:1.2.0", server.host);
     let packed = skills(&["pack", &text(&source), "--push", &image, "-o", "json"]);
     assert_eq!(packed.code, 0, "{packed:?}");
@@ -130,8 +137,7 @@ fn an_image_that_cannot_be_read_leaves_what_was_there() {
         Some(answer)
     });
     let work = folder();
-    let (source, volume) = (work.path().join("pdf"), work.path().join("volume"));
-    skill(&source);
+    let (source, volume) = skill_and_volume(&work);
     let sound = format!("{}/acme/skills/pdf:1.2.0", healthy(&model).host);
     assert_eq!(skills(&["pack", &text(&source), "--push", &sound]).code, 0);
     let image = format!("{}/acme/skills/pdf:1.2.0", server.host);
@@ -149,8 +155,7 @@ fn a_path_within_the_image_is_what_is_fetched() {
     let model = Arc::new(Model::default());
     let server = healthy(&model);
     let work = folder();
-    let (source, volume) = (work.path().join("pdf"), work.path().join("volume"));
-    skill(&source);
+    let (source, volume) = skill_and_volume(&work);
     let image = format!("{}/acme/skills/pdf:1.2.0", server.host);
     assert_eq!(skills(&["pack", &text(&source), "--push", &image]).code, 0);
     let fetched = start(&init_command(work.path(), &image, ", subPath: assets"));

@@ -15,6 +15,19 @@ use crate::source::{self, Input};
 
 pub use crate::sink::Report;
 
+/// `-o` of verbs that list things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// A table with more columns.
+    Wide,
+    /// One JSON object.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// Names as kubectl takes them.
+    Name,
+}
+
 #[cfg(feature = "cluster")]
 pub use crate::cluster::args::{ClusterArgs, LiveArgs};
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-/// What a build that says nothing is told to be.
+/// Of a build that says nothing.
 const UNKNOWN: &str = "unknown";
 
 /// What is known of this build.

@@ -57,7 +57,7 @@ pub struct Inputs {
     pub roots: BTreeSet<PathBuf>,
     /// The kustomizations of folders, which are no manifests.
     pub kustomizations: Vec<PathBuf>,
-    /// What kustomize reads of the folders, where it was asked for beside the manifests.
+    /// What kustomize reads of the folders, where it was asked for with the manifests.
     pub kustomize: Vec<Source>,
 }
 
@@ -108,9 +108,9 @@ impl Input {
         self.read_as(true, false)
     }
 
-    /// Manifests, and beside them what kustomize reads of their folders, for who looks at both. A file that is named brings the
+    /// Manifests, and what kustomize reads of their folders, for verbs that look at both. A file that is named brings the
     /// kustomization of its folder.
-    pub fn read_beside_kustomizations(&self) -> Result<Inputs, Failure> {
+    pub fn read_with_patches(&self) -> Result<Inputs, Failure> {
         let mut inputs = self.read_quietly(false, false, true)?;
         let folders: BTreeSet<PathBuf> =
             inputs.paths.iter().flatten().filter_map(|path| path.parent().map(Path::to_owned)).collect();
@@ -144,7 +144,7 @@ impl Input {
         &self,
         with_kustomizations: bool,
         as_sources: bool,
-        beside: bool,
+        with_patches: bool,
     ) -> Result<Inputs, Failure> {
         // Whoever types manifests in is not to be disturbed.
         let typed = self.files.iter().any(|file| file.as_os_str() == STDIN);
@@ -192,7 +192,7 @@ impl Input {
         if !errors.is_empty() {
             return Err(Failure::Input(errors));
         }
-        walk.skipped.tell(with_kustomizations, beside);
+        walk.skipped.tell(with_kustomizations, with_patches);
         inputs.kustomizations = walk.skipped.kustomize_files;
         Ok(inputs)
     }

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::To;
-use super::beside::{self, OfList};
 use super::gone::{self, Gone};
 use super::pod::{self, Found, Source};
+use super::references::{self, OfList};
 use crate::api::error::InputError;
 use crate::api::object::ObjectRef;
 use crate::api::workload::{Kinds, WorkloadKind};
@@ -132,13 +132,13 @@ pub fn to_images(
         edited.add(source, splice);
     }
     all.out.decide.extend(gone::of_workloads(&files, &all.gone));
-    all.out.decide.extend(beside::of_lists(&files, &joined));
+    all.out.decide.extend(references::of_lists(&files, &joined));
     if all.has_new {
-        all.out.decide.extend(beside::of_names(&files));
+        all.out.decide.extend(references::of_names(&files));
     }
     all.out.decide.extend(all.lists_that_stay());
     all.out.decide.extend(all.readers(default_namespace));
-    all.out.remarks.extend(beside::lost_comments(stream.sources(), &edited));
+    all.out.remarks.extend(references::lost_comments(stream.sources(), &edited));
     let unused = choices.keys().filter(|name| !all.used.contains(*name)).cloned().collect();
     Ok(Moved { edited, unused, ..all.out })
 }
@@ -220,7 +220,7 @@ impl Migration<'_, '_> {
             return None;
         }
         let container = pod::container(kind, &object, containers.first().copied()?)?;
-        let to = self.list(item, kind, &object, skills, container, added)?;
+        let to = self.list(item, &object, skills, container, added)?;
         for (one, image) in &found {
             self.remarks(item, kind, one);
             self.out.moves.push(Move {

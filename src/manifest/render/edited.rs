@@ -269,6 +269,18 @@ impl<'p, 's> Collector<'p, 's> {
         }
         if self.errors.is_empty() { Ok(self.edited) } else { Err(self.errors) }
     }
+
+    /// The same, where something else was refused on the way.
+    pub(in crate::manifest) fn finish_with(self, others: Vec<InputError>) -> Result<Edited, Vec<InputError>> {
+        match self.finish() {
+            Ok(edited) if others.is_empty() => Ok(edited),
+            Ok(_) => Err(others),
+            Err(mut errors) => {
+                errors.extend(others);
+                Err(errors)
+            }
+        }
+    }
 }
 
 /// Edits what is left of a list, and proves the list. An error tells which item it is about, if that is known.

@@ -127,6 +127,13 @@ impl ClusterRun {
         Ok(())
     }
 
+    /// Says so where it is not known what pods have.
+    pub fn note_without_pods(&self) {
+        if let Some(why) = &self.snapshot.without_pods {
+            notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
+        }
+    }
+
     /// That the gate is off, and where that stands.
     fn gate_off(&self) -> String {
         let profile = self.session.options().profile;

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
 
 use super::files::refuse_live;
-use crate::args::{LiveArgs, PlanningArgs};
+use crate::args::{Listing, LiveArgs, PlanningArgs};
 use crate::exit::{Failure, Outcome, Run};
 use crate::source::Input;
 use crate::table::Table;
@@ -45,21 +45,13 @@ pub struct Args {
     image: Option<String>,
     /// Output format: more columns, JSON, YAML, or names of the agents as kubectl takes them
     #[arg(short = 'o', long, value_enum, value_name = "wide|json|yaml|name", hide_possible_values = true)]
-    output: Option<Output>,
+    output: Option<Listing>,
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     planning: PlanningArgs,
     #[command(flatten)]
     live: LiveArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Wide,
-    Json,
-    Yaml,
-    Name,
 }
 
 /// A skill of an agent.
@@ -124,13 +116,13 @@ fn of_cluster(_: &Args) -> Result<Vec<Row>, Failure> {
 
 fn print(args: &Args, rows: &[Row]) -> Result<(), Failure> {
     match args.output {
-        Some(Output::Json) => return sink::json(&list(rows)),
-        Some(Output::Yaml) => return sink::yaml(&list(rows)),
-        Some(Output::Name) => {
+        Some(Listing::Json) => return sink::json(&list(rows)),
+        Some(Listing::Yaml) => return sink::yaml(&list(rows)),
+        Some(Listing::Name) => {
             let names: BTreeSet<String> = rows.iter().filter_map(name).collect();
             return sink::text(&names.into_iter().collect::<String>());
         }
-        Some(Output::Wide) | None => {}
+        Some(Listing::Wide) | None => {}
     }
     if rows.is_empty() {
         notes::note(if args.skill.is_some() || args.image.is_some() {
@@ -140,7 +132,7 @@ fn print(args: &Args, rows: &[Row]) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    sink::styled(&table(args.output == Some(Output::Wide), rows))
+    sink::styled(&table(args.output == Some(Listing::Wide), rows))
 }
 
 /// As kubectl takes it; none for a workload that nobody is about.

@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Run {
         return config_maps::run(args);
     }
     args.images.refuse()?;
-    let inputs = args.input.read_beside_kustomizations()?;
+    let inputs = args.input.read_with_patches()?;
     let stream = Stream::read(&inputs.sources, args.namespace())?;
     near_misses(&stream);
     let migrated = migrate(&stream, args.to(), &inputs.kustomize)?;

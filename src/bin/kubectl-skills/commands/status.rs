@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
 use kubectl_skills::api::object::{Object, Origin};
@@ -12,7 +12,7 @@ use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use serde_json::{Value, json};
 
-use crate::args::{LiveArgs, PlanningArgs};
+use crate::args::{Listing, LiveArgs, PlanningArgs};
 use crate::cluster::connect::Caller;
 use crate::cluster::delivery::nobody;
 use crate::cluster::error::Failure as Cause;
@@ -54,19 +54,11 @@ pub struct Args {
     watch: bool,
     /// Output format: more columns, JSON, YAML, or names as kubectl takes them
     #[arg(short = 'o', long, value_enum, value_name = "wide|json|yaml|name", hide_possible_values = true)]
-    output: Option<Output>,
+    output: Option<Listing>,
     #[command(flatten)]
     planning: PlanningArgs,
     #[command(flatten)]
     live: LiveArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Wide,
-    Json,
-    Yaml,
-    Name,
 }
 
 /// Runs the verb.
@@ -74,9 +66,7 @@ pub fn run(args: &Args) -> Run {
     block_on(async {
         let mut run = open(args).await?;
         run.read_left().await?;
-        if let Some(why) = &run.snapshot.without_pods {
-            notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
-        }
+        run.note_without_pods();
         let missing = run.snapshot.missing(&run.scope);
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
@@ -238,15 +228,15 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
         json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "StatusList", "items": items})
     };
     match args.output {
-        Some(Output::Json) if args.watch => return sink::json_line(&list()),
-        Some(Output::Json) => return sink::json(&list()),
-        Some(Output::Yaml) => {
+        Some(Listing::Json) if args.watch => return sink::json_line(&list()),
+        Some(Listing::Json) => return sink::json(&list()),
+        Some(Listing::Yaml) => {
             if !first {
                 sink::text("---\n")?;
             }
             return sink::yaml(&list());
         }
-        Some(Output::Name) => {
+        Some(Listing::Name) => {
             let line = |report: &Report| match report.kind.as_str() {
                 // Of what is gone there is no name.
                 _ if report.name.is_empty() => String::new(),
@@ -255,7 +245,7 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
             };
             return sink::text(&reports.iter().map(line).collect::<String>());
         }
-        Some(Output::Wide) | None => {}
+        Some(Listing::Wide) | None => {}
     }
     if reports.is_empty() {
         notes::note(match (&args.who_has, args.live.scope.all_namespaces) {
@@ -271,7 +261,7 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
 }
 
 fn table(args: &Args, reports: &[Report]) -> Table {
-    let wide = args.output == Some(Output::Wide);
+    let wide = args.output == Some(Listing::Wide);
     let mut head = vec!["NAME", "TARGET", "SKILLS", "MOUNTED", "STATE"];
     if args.live.scope.all_namespaces {
         head.insert(0, "NAMESPACE");

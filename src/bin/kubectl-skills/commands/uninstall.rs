@@ -312,19 +312,38 @@ fn kept(item: &Found) -> Option<RemoteError> {
 
 /// Deletes what a step is about. All of it is tried; what comes after has to wait where one fails.
 async fn delete_all(requests: &Requests, found: &Inventory, step: Step) -> Result<usize, Failure> {
-    let mut errors = Vec::new();
-    let mut done = 0;
+    let mut tried = Tried::default();
     for item in found.of(step) {
-        match delete(requests, item).await {
+        tried.add(item, "deleted", delete(requests, item).await)?;
+    }
+    tried.end()
+}
+
+/// What came of the objects of a step.
+#[derive(Default)]
+struct Tried {
+    done: usize,
+    errors: Vec<RemoteError>,
+}
+
+impl Tried {
+    /// Says what was done; nothing was, where there was nothing to do.
+    fn add(&mut self, item: &Found, done: &str, result: Result<bool, ClusterError>) -> Result<(), Failure> {
+        match result {
             Ok(true) => {
-                done += 1;
-                sink::text(&format!("{} deleted\n", item.title()))?;
+                self.done += 1;
+                sink::text(&format!("{} {done}\n", item.title()))?;
             }
             Ok(false) => {}
-            Err(error) => errors.push(RemoteError::from(error)),
+            Err(error) => self.errors.push(error.into()),
         }
+        Ok(())
     }
-    if errors.is_empty() { Ok(done) } else { Err(stopped(errors)) }
+
+    /// How many were done, unless any failed.
+    fn end(self) -> Result<usize, Failure> {
+        if self.errors.is_empty() { Ok(self.done) } else { Err(stopped(self.errors)) }
+    }
 }
 
 fn stopped(mut errors: Vec<RemoteError>) -> Failure {
@@ -385,18 +404,10 @@ fn stays(found: &Inventory, pod: &Value) -> bool {
 
 /// Takes our finalizer off, where it is still on.
 async fn release_all(requests: &Requests, found: &Inventory) -> Result<usize, Failure> {
-    let mut errors = Vec::new();
-    let mut done = 0;
+    let mut tried = Tried::default();
     for item in found.of(Step::Finalizers) {
         let Some((profile, object)) = &item.finalized else { continue };
-        match finalizer::release(requests, profile, object).await {
-            Ok(true) => {
-                done += 1;
-                sink::text(&format!("{} finalizer removed\n", item.title()))?;
-            }
-            Ok(false) => {}
-            Err(error) => errors.push(RemoteError::from(error)),
-        }
+        tried.add(item, "finalizer removed", finalizer::release(requests, profile, object).await)?;
     }
-    if errors.is_empty() { Ok(done) } else { Err(stopped(errors)) }
+    tried.end()
 }

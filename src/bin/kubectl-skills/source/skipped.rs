@@ -34,12 +34,12 @@ impl Skipped {
     }
 
     /// A note for each kind that was met.
-    pub(super) fn tell(&self, with_kustomizations: bool, beside: bool) {
-        self.lines(with_kustomizations, beside).iter().for_each(|line| notes::note(line));
+    pub(super) fn tell(&self, with_kustomizations: bool, with_patches: bool) {
+        self.lines(with_kustomizations, with_patches).iter().for_each(|line| notes::note(line));
     }
 
-    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself; `beside`: at their patches, too.
-    pub(super) fn lines(&self, with_kustomizations: bool, beside: bool) -> Vec<String> {
+    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself; `with_patches`: at their patches, too.
+    pub(super) fn lines(&self, with_kustomizations: bool, with_patches: bool) -> Vec<String> {
         let mut out = Vec::new();
         if let Some(first) = self.charts.first() {
             out.push(format!(
@@ -49,7 +49,7 @@ impl Skipped {
                 first.display()
             ));
         }
-        if beside {
+        if with_patches {
             // Nothing of kustomize was skipped.
         } else if with_kustomizations {
             let is_other = |path: &&PathBuf| !is_named_so(path);

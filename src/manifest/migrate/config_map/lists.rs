@@ -8,7 +8,6 @@ use crate::api::agent_runtime::AgentRuntimeSpec;
 use crate::api::names::{ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
 use crate::api::skill_binding::is_for_pods;
-use crate::api::workload::WorkloadKind;
 use crate::manifest::migrate::{AS_YAML, SKILLS, To, pod};
 use crate::manifest::stream::{Item, Lead};
 use crate::plan::session::check_binding;
@@ -25,7 +24,6 @@ impl Migration<'_, '_> {
     pub(super) fn list(
         &mut self,
         item: &Item,
-        kind: WorkloadKind,
         object: &Value,
         skills: Vec<Value>,
         container: pod::Container<'_>,
@@ -46,7 +44,7 @@ impl Migration<'_, '_> {
         let found: Vec<usize> = (0..items.len()).filter(|index| is_about(&&items[*index])).collect();
         match (self.to, found.as_slice()) {
             (_, [index]) => self.join(&items[*index], lead(*index), skills, container),
-            (To::SkillBinding, []) => self.make(item, kind, object, skills, container, added),
+            (To::SkillBinding, []) => self.make(item, object, skills, container, added),
             (_, several) => {
                 let (what, help) = match self.to {
                     To::SkillBinding => {
@@ -185,7 +183,6 @@ impl Migration<'_, '_> {
     fn make(
         &mut self,
         item: &Item,
-        kind: WorkloadKind,
         object: &Value,
         skills: Vec<Value>,
         container: pod::Container<'_>,
@@ -207,7 +204,7 @@ impl Migration<'_, '_> {
                     .iter()
                     .any(|one| one.to.namespace == item.id.namespace && one.to.name == name)
         };
-        let lower = kind.name().to_ascii_lowercase();
+        let lower = item.id.kind.to_ascii_lowercase();
         let name =
             [item.id.name.clone(), format!("{}-{lower}", item.id.name)].into_iter().find(|name| !taken(name));
         let Some(name) = name else {

@@ -1,5 +1,5 @@
 //! What of the input still speaks of ConfigMaps whose skills have moved, or does not go with where they are now: objects in,
-//! places out. Kustomizations are left to `beside`.
+//! places out. Kustomizations are left to `references`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,7 +13,6 @@ use crate::cluster::connect::Caller;
 use crate::cluster::run::ClusterRun;
 use crate::exit::Failure;
 use crate::net::block_on;
-use crate::notes;
 
 /// The rows of the cluster, by namespace and agent.
 pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
@@ -29,9 +28,7 @@ pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
         )
         .await?;
         run.read_left().await?;
-        if let Some(why) = &run.snapshot.without_pods {
-            notes::note(&format!("whether pods have their skills is unknown: {}", why.message));
-        }
+        run.note_without_pods();
         if let Some(missing) = run.snapshot.missing(&run.scope) {
             return Err(missing.into());
         }

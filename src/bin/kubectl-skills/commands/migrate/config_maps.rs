@@ -111,7 +111,7 @@ impl ImageArgs {
 pub(super) fn run(args: &Args) -> Run {
     let choices = args.images.choices()?;
     let kinds = args.images.kinds.resolve()?;
-    let inputs = args.input.read_beside_kustomizations()?;
+    let inputs = args.input.read_with_patches()?;
     let stream = Stream::read_all(&inputs.sources, args.namespace(), kinds)?;
     let moved = to_images(&stream, args.namespace(), kinds, args.to(), &choices, &inputs.kustomize)?;
     for one in &moved.decide {

@@ -1,4 +1,4 @@
-//! What stands beside the manifests that `migrate` moves: patches of kustomizations, other readers of a ConfigMap, comments.
+//! References to what `migrate` moves: patches of kustomizations, other readers of a ConfigMap, comments.
 
 #![allow(clippy::disallowed_methods, reason = "a test runs the commands of a page")]
 

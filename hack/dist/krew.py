@@ -1,24 +1,21 @@
 #!/usr/bin/env python3
 """Prints the krew manifest of a release: krew/skills.yaml with version, addresses and checksums. Standard library only.
 
-    manifest.py --url BASE --version vX.Y.Z ARCHIVE...
+    krew.py --url BASE --version vX.Y.Z ARCHIVE...
 """
 
-import argparse
 import hashlib
 import pathlib
 import re
 import sys
 
+import release
+
 TEMPLATE = pathlib.Path("krew/skills.yaml")
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--version", required=True)
-    parser.add_argument("archives", nargs="+", type=pathlib.Path)
-    args = parser.parse_args()
+    args = release.arguments()
 
     platforms = []
     for archive in sorted(args.archives):

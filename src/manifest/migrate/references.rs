@@ -1,4 +1,4 @@
-//! What stands beside the manifests and speaks of what moves: patches of kustomizations and other objects in, each place with what
+//! References to what moves: patches of kustomizations and other objects in, each place with what
 //! to do about it out. None of it is edited: what a patch should be then is somebody's decision.
 
 use std::collections::HashMap;
