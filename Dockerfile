@@ -15,7 +15,7 @@ RUN case "$TARGETARCH" in \
       *) echo "no target for $TARGETARCH" >&2; exit 1 ;; \
     esac && rustup target add "$target" && echo "$target" >/target
 # What `version` says of the build: --build-arg for each, as hack/stamp.sh prints them.
-ARG KUBECTL_SKILLS_COMMIT SOURCE_DATE_EPOCH KUBECTL_SKILLS_RUSTC=1.95.0
+ARG KUBECTL_SKILLS_COMMIT SOURCE_DATE_EPOCH
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
@@ -23,6 +23,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     export "CC_$(echo "$target" | tr - _)=clang" "AR_$(echo "$target" | tr - _)=llvm-ar" \
       "CARGO_TARGET_${name}_LINKER=rust-lld" RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/usr/local/cargo=cargo --remap-path-prefix=/src=." \
       CFLAGS="-ffile-prefix-map=/usr/local/cargo=cargo" && \
+    export KUBECTL_SKILLS_RUSTC="$(rustc --version | cut -d" " -f2)" && \
     cargo build --release --locked --bin kubectl-skills --features controller --target "$target" && \
     install -D -m 0755 "target/$target/release/kubectl-skills" /out/kubectl-skills
 

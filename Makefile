@@ -34,7 +34,7 @@ golden: ## Writes testdata/golden anew; read the diff before you commit it
 
 .PHONY: install
 install: ## Installs the program into cargo's bin folder, where kubectl finds it as a plugin
-	eval "$$(hack/remap.sh)"; cargo install --path . --locked
+	eval "$$(hack/remap.sh)"; eval "$$(hack/stamp.sh)"; cargo install --path . --locked
 
 .PHONY: check
 check: ## Format, lints, each feature by itself, the library's purity, documentation: everything short of tests
@@ -52,18 +52,18 @@ check: ## Format, lints, each feature by itself, the library's purity, documenta
 .PHONY: screenshots
 screenshots: ## docs/images: six verbs at 120x40 and 80x24, as SVG (needs python3, and what e2e needs)
 	cargo build --locked
-	hack/screenshots.py --cluster
+	hack/screenshots.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --cluster
 
 .PHONY: recording
 recording: ## docs/images/quickstart.svg: the quickstart as it is typed (needs python3)
 	cargo build --locked
-	hack/screenshots.py --recording
+	hack/screenshots.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --recording
 
 .PHONY: screenshots-check
 screenshots-check: ## Whether docs/images shows what the program prints, and no word is broken (needs what screenshots needs)
 	cargo build --locked
-	hack/screenshots.py --cluster --check
-	hack/screenshots.py --recording --check
+	hack/screenshots.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --cluster --check
+	hack/screenshots.py --program "$${CARGO_TARGET_DIR:-target}/debug/kubectl-skills" --recording --check
 
 .PHONY: deny
 deny: ## Licences, sources and banned crates of the dependency tree (builds cargo-deny once)
@@ -133,7 +133,7 @@ dist: ## All files of a release in target/dist, their packaging twice (DIST_TARG
 DIST ?= $(or $(CARGO_TARGET_DIR),target)/dist
 
 .PHONY: dist-verify
-dist-verify: ## What is in DIST: contents, lists of parts, krew's validator, the formula, both images started (needs python3, kubectl, Go)
+dist-verify: ## What is in DIST: contents, SBOMs, krew's validator, the formula, both images started (needs python3, kubectl, Go)
 	python3 hack/dist/check.py $(DIST)
 	hack/krew/check.sh $(DIST)
 	if command -v ruby >/dev/null; then ruby hack/dist/formula-check.rb $(DIST)/kubectl-skills.rb $(DIST); else echo '--  formula: not run, there is no ruby'; fi

@@ -5,9 +5,9 @@
 #
 # In:  cargo, rustup, git, python3 with pip, Go for helm (on the first run), Linux. DIST_TARGETS are the platforms
 #      (linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64), DIST_PROFILE is the profile of cargo (release).
-#      Programs given as OS/ARCH=PROGRAM are not built; without images, given programs are the only platforms.
+#      Programs given as OS/ARCH=PROGRAM are not built; given programs are the only platforms, unless DIST_TARGETS says more.
 #      Times are SOURCE_DATE_EPOCH, which is the time of the last commit if unset.
-# Out: archives, lists of parts (CycloneDX), krew manifest, Homebrew formula, chart, two container images for each
+# Out: archives, SBOMs (CycloneDX), krew manifest, Homebrew formula, chart, two container images for each
 #      architecture of Linux as OCI layouts, IMAGES with their digests, and SHA256SUMS over all of them; nothing else is in DIR.
 #      With --check all but the programs is made a second time, and one byte that differs ends the run with 1.
 set -euo pipefail
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
 done
 version=v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 url=${url:-https://github.com/kagenti/kubectl-skills/releases/download/$version}
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+eval "$(hack/stamp.sh)"
 host=$(uname -s | tr A-Z a-z)/$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 [ -z "$(git status --porcelain --untracked-files=no)" ] || say "note: the checkout has changes that are in no commit"
 
@@ -45,15 +45,6 @@ program() {
     if [ "${one%%=*}" = "$1" ]; then printf '%s\n' "${one#*=}"; return; fi
   done
   hack/dist/build.sh "$1"
-}
-
-# The triple that a list of parts is about.
-triple() {
-  case $1 in
-    linux/*) printf '%s-unknown-linux-musl' "$2" ;;
-    darwin/*) printf '%s-apple-darwin' "$2" ;;
-    windows/*) printf '%s-pc-windows-gnu' "$2" ;;
-  esac
 }
 
 programs=() pages=''
@@ -82,7 +73,7 @@ pack() {
   for one in "${programs[@]}"; do
     platform=${one%%=*}
     name=kubectl-skills_${version}_${platform/\//_}.cdx.json
-    python3 hack/dist/sbom.py --target "$(triple "$platform" "$(sed 's/amd64/x86_64/; s/arm64/aarch64/' <<<"${platform#*/}")")" >"$to/$name"
+    python3 hack/dist/sbom.py --target "$(hack/dist/target.sh "$platform")" >"$to/$name"
   done
   python3 hack/dist/krew.py --url "$url" --version "$version" "${archives[@]}" >"$to/skills.yaml"
   python3 hack/dist/formula.py --url "$url" --version "$version" "${archives[@]}" >"$to/kubectl-skills.rb"

@@ -31,7 +31,7 @@ case $kind in
   *) die "no image $kind; there are all and fn" ;;
 esac
 out=${out:-${CARGO_TARGET_DIR:-target}/$folder}
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+eval "$(hack/stamp.sh)"
 
 programs=()
 for arch in ${arches//,/ }; do

@@ -3,33 +3,33 @@
 
     hack/screenshots.py [--program FILE] [--cluster] [--recording] [--check]
 
-PROGRAM is target/debug/kubectl-skills by default. It is run for real, in a pseudo-terminal; pyte (from PyPI, in a venv under .cache)
+PROGRAM is target/debug/kubectl-skills by default. It is run for real, in a pseudo-terminal; pyte (from PyPI, into .cache)
 says what the terminal would show. Without options the pictures of verbs that read files are written into docs/images; --cluster
 adds those of a real API server (hack/apiserver.sh), --recording the recording alone. --check writes nothing and ends with 1 where a
 picture is another one. In any case it ends with 1 where a word is broken at the edge of the terminal.
 """
 import argparse
 import fcntl
+import hashlib
 import os
 import re
 import shutil
-import ssl
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
-import time
-import urllib.error
-import urllib.request
-import venv
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "hack/screenshots"
 IMAGES = ROOT / "docs/images"
-PYTE = "pyte==0.8.2"
+# The emulator and how wide it takes characters to be.
+WHEELS = """\
+pyte==0.8.2 --hash=sha256:85db42a35798a5aafa96ac4d8da78b090b2c933248819157fc0e6f78876a0135
+wcwidth==0.2.13 --hash=sha256:3da69048e4540d84af32131829ff948f1e022c1c6bdb8d6102117aac784f6859
+"""
 SIZES = [(120, 40), (80, 24)]
 # A verb: what is typed after 'kubectl skills', whether it asks the cluster, and its exit code.
 SHOTS = {
@@ -50,13 +50,16 @@ SEAMS = "/:@,=;|"
 
 
 def emulator():
-    """The module pyte, installed once into a venv of this checkout."""
-    home = ROOT / ".cache/screenshots" / PYTE.replace("=", "-")
+    """The module pyte, installed once under .cache."""
+    home = ROOT / ".cache/screenshots" / hashlib.sha256(WHEELS.encode()).hexdigest()[:12]
     if not (home / "installed").exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([home / "bin/pip", "install", "--quiet", PYTE], check=True)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "requirements.txt").write_text(WHEELS)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+        pip += ["--disable-pip-version-check", "--root-user-action", "ignore", "--upgrade", "--target", home]
+        subprocess.run([*pip, "-r", home / "requirements.txt"], check=True)
         (home / "installed").touch()
-    sys.path[:0] = [str(path) for path in home.glob("lib/python*/site-packages")]
+    sys.path.insert(0, str(home))
     import pyte
 
     return pyte
@@ -155,51 +158,27 @@ def prompt(command):
     return f"\x1b[32m$\x1b[39m {command}\r\n"
 
 
-class Api:
-    """What is asked of the API server of the pictures, as kubectl would."""
-
-    def __init__(self, folder):
-        text = (folder / "kubeconfig").read_text()
-        self.server = re.search(r'server: "(\S+)"', text).group(1)
-        self.token = re.search(r"name: admin, user: {token: ([^}\s]+)}", text).group(1)
-        self.context = ssl.create_default_context(cafile=folder / "ca.crt")
-
-    def apply(self, path, text):
-        """Server-side apply of one object."""
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/apply-patch+yaml"}
-        request = urllib.request.Request(f"{self.server}{path}?fieldManager=pictures&force=true", text.encode(), headers, method="PATCH")
-        urllib.request.urlopen(request, context=self.context, timeout=30).close()
-
-
-def set_up(program, folder):
+def set_up(program, kubeconfig):
     """The cluster of the pictures: two agents of which one has its skills, and one that is not there."""
-    api = Api(folder)
-    crd = subprocess.run([program, "crd", "--skill-binding"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    api.apply("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/skillbindings.skills.kagenti.dev", crd)
-    api.apply("/api/v1/namespaces/team1", "apiVersion: v1\nkind: Namespace\nmetadata: {name: team1}\n")
-    kubeconfig = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig")}
-    for text in (HERE / "agents.yaml").read_text().split("\n---\n") + [(HERE / "cluster.yaml").read_text()]:
-        name = re.search(r"^  name: (\S+)", text, re.M).group(1)
-        group = "skills.kagenti.dev/v1alpha1" if "kind: SkillBinding" in text else "apps/v1"
-        kind = "skillbindings" if "kind: SkillBinding" in text else "deployments"
-        for attempt in range(50):
-            try:
-                api.apply(f"/apis/{group}/namespaces/team1/{kind}/{name}", text)
-                break
-            except urllib.error.HTTPError as error:  # A new CRD is served after a moment.
-                if error.code != 404 or attempt == 49:
-                    raise
-                time.sleep(0.2)
-    subprocess.run([program, "apply", "-q", "-n", "team1", "weather"], check=True, env=kubeconfig, stdout=subprocess.DEVNULL)
+    kubectl = subprocess.run([ROOT / "hack/tools.sh", "kubectl"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    run = lambda *command: subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    run(kubectl, "create", "namespace", "team1")
+    files = [word for name in ("agents.yaml", "cluster.yaml") for word in ("-f", HERE / name)]
+    run(kubectl, "apply", "--server-side", "--field-manager=pictures", "-n", "team1", *files)
+    run(program, "apply", "-q", "-n", "team1", "weather")
 
 
 def with_cluster(program, work):
     """Calls `work` with the kubeconfig of an API server that ends after it."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        subprocess.run([ROOT / "hack/apiserver.sh", "start", "--dir", folder, "--owner", str(os.getpid())], check=True, stdout=sys.stderr)
+        with open(folder / "crd.yaml", "w") as crd:
+            subprocess.run([program, "crd", "--skill-binding"], check=True, stdout=crd)
+        server = [ROOT / "hack/apiserver.sh", "start", "--dir", folder, "--owner", str(os.getpid()), "--crd", folder / "crd.yaml"]
+        subprocess.run(server, check=True, stdout=sys.stderr)
         try:
-            set_up(program, folder)
+            set_up(program, folder / "kubeconfig")
             return work(folder / "kubeconfig")
         finally:
             subprocess.run([ROOT / "hack/apiserver.sh", "stop", "--dir", folder], check=True, stdout=subprocess.DEVNULL)

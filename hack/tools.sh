@@ -23,7 +23,7 @@ limit=${KUBECTL_SKILLS_LIMIT:-1800}
 tools() {
   cat <<'LIST'
 kustomize v5.8.2 package:sigs.k8s.io/kustomize/kustomize/v5 kustomize
-kubectl v1.37.2 server:1.37.2 kubectl
+kubectl 1.37.2 server:hack/apiserver/build.sh kubectl
 kubectl-1.32 v1.32.13 module:hack/tools/kubectl-1.32 kubectl
 kpt v1.0.0-beta.60 module:hack/tools/kpt kpt
 helm v4.3.1 package:helm.sh/helm/v4/cmd/helm helm
@@ -77,6 +77,10 @@ check_go() {
 
 build() {
   local name=$1 version=$2 how=$3 program=$4 out=$5 started
+  if [[ $how == server:* ]]; then
+    "$root/${how#server:}" "$version" >/dev/null || fail "Kubernetes $version could not be built"
+    return
+  fi
   check_go
   part=$(mktemp -d "$cache/.$name.XXXXXX")
   trap 'rm -rf "$part"' EXIT
@@ -110,8 +114,8 @@ for argument in "$@"; do
     --on-path) on_path=1 ;;
     --list) tools; exit 0 ;;
     --ci) tools | awk '$1 != "cosign" { print $1 }'; exit 0 ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    -*) fail "unknown option $argument; options are --on-path, --list" ;;
+    -h | --help) sed -n '2,/^set /{s/^# \{0,1\}//;/^set /d;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -*) fail "unknown option $argument; options are --on-path, --list, --ci" ;;
     *) wanted+=("$argument") ;;
   esac
 done
@@ -126,6 +130,8 @@ place() {
   read -r name version how program <<<"$(tools | awk -v name="$1" '$1 == name')"
   [ "$version" != source ] || version=$(source_version "$root/${how#module:}")
   path=$cache/$name-$version/$program
+  # Built together with its API server.
+  [[ $how != server:* ]] || path=${KUBE_CACHE:-$root/.cache/kube}/$version/$program
 }
 
 mkdir -p "$cache"
@@ -144,11 +150,6 @@ for wanted_name in "${wanted[@]}"; do
   if [ -n "$on_path" ] && found=$(command -v "$name"); then
     say "taking $found from PATH"
     printf '%s\n' "$found"
-    continue
-  fi
-  # Built together with its API server.
-  if [[ $how == server:* ]]; then
-    printf '%s/%s\n' "$("$here/apiserver/build.sh" "${how#server:}" | tail -n 1)" "$program"
     continue
   fi
   [ -x "$path" ] || build "$name" "$version" "$how" "$program" "$path"

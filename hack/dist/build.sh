@@ -13,14 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 die() { printf 'dist: %s\n' "$*" >&2; exit 1; }
 
 platform=${1:?OS/ARCH} kind=${2:-all} profile=${DIST_PROFILE:-release} ending=''
-case $platform in
-  linux/amd64) target=x86_64-unknown-linux-musl ;;
-  linux/arm64) target=aarch64-unknown-linux-musl ;;
-  darwin/amd64) target=x86_64-apple-darwin ;;
-  darwin/arm64) target=aarch64-apple-darwin ;;
-  windows/amd64) target=x86_64-pc-windows-gnu ending=.exe ;;
-  *) die "no target for $platform; there are linux/amd64, linux/arm64, darwin/amd64, darwin/arm64, windows/amd64" ;;
-esac
+target=$(hack/dist/target.sh "$platform")
+[ "${platform%%/*}" != windows ] || ending=.exe
 case $kind in
   all) features=() ;;
   fn) features=(--no-default-features --features cli) ;;

@@ -102,7 +102,7 @@ def texts(entries):
 
 
 def parts(path, version):
-    """A list of parts: each part once, each with checksum and licence, each dependency known."""
+    """An SBOM: each part once, each with checksum and licence, each dependency known."""
     bom = json.loads(path.read_text(encoding="utf-8"))
     need((bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6"), f"{path.name}: its format")
     top = bom["metadata"]["component"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints what a program is made of, as CycloneDX 1.6 in JSON, from `cargo metadata` and Cargo.lock. Standard library only.
 
-    sbom.py --target TRIPLE [--no-default-features] [--features LIST]
+    sbom.py --target TRIPLE
 
 cargo-cyclonedx makes the same list, but names folders of the machine in its references, and writes into the source tree;
 here the same commit gives the same bytes: packages by name, no serial number, the time of SOURCE_DATE_EPOCH.
@@ -80,14 +80,9 @@ def component(package, checksums, is_run):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--target", required=True)
-    parser.add_argument("--no-default-features", action="store_true")
-    parser.add_argument("--features", default="")
     args = parser.parse_args()
-    arguments = ["--filter-platform", args.target, "--features", args.features]
-    if args.no_default_features:
-        arguments.append("--no-default-features")
 
-    found = metadata(arguments)
+    found = metadata(["--filter-platform", args.target])
     packages = {package["id"]: package for package in found["packages"]}
     nodes = {node["id"]: node for node in found["resolve"]["nodes"]}
     root = found["resolve"]["root"]

@@ -181,6 +181,6 @@ fn schema() -> Value {
     }}}})
 }
 
-fn not_found() -> Answer {
+pub fn not_found() -> Answer {
     Answer::Json(404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}))
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use super::cluster::not_found;
 use super::server::{Answer, Request, Server};
 use super::skills;
 
@@ -22,10 +23,6 @@ fn binding(name: &str, skills: &[(&str, &str)], more: &Value) -> Value {
     });
     object["spec"].as_object_mut().expect("a spec").extend(more.as_object().expect("fields").clone());
     object
-}
-
-fn not_found() -> Answer {
-    Answer::Json(404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}))
 }
 
 /// A cluster of SkillBindings and a Deployment whose pod is given; each write of a list is answered by `write`.

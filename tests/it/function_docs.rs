@@ -1,10 +1,8 @@
-//! docs/function.md and the JSON schema alongside it, held against what the function reads.
+//! docs/function.md, held against what the function reads.
 
 #![allow(clippy::disallowed_methods, reason = "a test may read files")]
 
-use kubectl_skills::manifest::function_config::schema::schema;
 use kubectl_skills::manifest::function_config::{OPTIONS, OptionKind};
-use serde_json::Value;
 
 fn file(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -34,11 +32,4 @@ fn the_page_lists_every_option() {
     let page = file("function.md");
     let table = page.split("| option | type | what it does |\n|---|---|---|\n").nth(1).unwrap_or_default();
     assert_eq!(table.lines().take(rows.len() + 1).collect::<Vec<_>>(), [rows, vec![String::new()]].concat());
-}
-
-/// Editors read the file, not the program.
-#[test]
-fn the_schema_file_is_the_programs() {
-    let written: Value = serde_json::from_str(&file("function-config.schema.json")).unwrap();
-    assert_eq!(written, schema(), "run: kubectl skills fn --schema > docs/function-config.schema.json");
 }

@@ -255,12 +255,10 @@ fn the_way_without_a_registry_is_that_of_the_page() {
                name: tax\n    description: Computes taxes. Use it for taxes.\n    ---\n    # Steps\n";
     let agent = AGENT.replace("        - {name: cache, mountPath: /app/skills/tax/cache}\n", "");
     let program = env!("CARGO_BIN_EXE_kubectl-skills");
-    let folder = Folder::with(&[
-        ("skills/tax.yaml", map),
-        ("agent.yaml", &agent),
-        ("bin/kubectl", &format!("#!/bin/sh\nshift\nexec {program} \"$@\"\n")),
-    ]);
-    let script = format!("chmod +x bin/kubectl\nPATH=$PWD/bin:$PATH\n{script}");
+    let folder = Folder::with(&[("skills/tax.yaml", map), ("agent.yaml", &agent), ("bin/README", "")]);
+    let kubectl = std::path::PathBuf::from(folder.path("bin/kubectl"));
+    crate::executable::write(&kubectl, format!("#!/bin/sh\nshift\nexec '{program}' \"$@\"\n"));
+    let script = format!("PATH=$PWD/bin:$PATH\n{script}");
     let said = crate::program::said(
         std::process::Command::new("sh")
             .args(["-e", "-c", &script])

@@ -39,18 +39,19 @@ fn recipes() -> Vec<(String, String)> {
         .into()
 }
 
-/// Fenced blocks of a page: the language and the text of each.
-fn blocks(page: &str) -> Vec<(String, String)> {
+/// Fenced blocks of a page: the language and the text of each, without the indent of its fence.
+pub(crate) fn blocks(page: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
-    let mut is_open = false;
+    let (mut is_open, mut indent) = (false, 0);
     for line in page.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
             is_open = !is_open;
+            indent = line.len() - line.trim_start().len();
             if is_open {
                 found.push((language.to_owned(), String::new()));
             }
         } else if let Some((_, text)) = found.last_mut().filter(|_| is_open) {
-            text.push_str(line);
+            text.push_str(line.get(indent..).unwrap_or_default());
             text.push('\n');
         }
     }

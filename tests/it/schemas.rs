@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use kubectl_skills::yaml::{self, Document};
 use serde_json::Value;
 
+use crate::pages::blocks;
 use crate::program::skills;
 
 /// The names of `schema`, the file of each in docs, and by what its documents are known.
@@ -54,21 +55,6 @@ fn documents(text: &str) -> Vec<Value> {
     parsed.collect()
 }
 
-/// The texts of `yaml` blocks of a page.
-fn blocks(page: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        let indent = line.len() - line.trim_start().len();
-        if line.trim() != "```yaml" {
-            continue;
-        }
-        let block = lines.by_ref().take_while(|line| line.trim() != "```");
-        out.push(block.map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect());
-    }
-    out
-}
-
 fn files(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
@@ -94,7 +80,11 @@ fn every_sample_of_the_documentation_is_valid() {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let Ok(text) = std::fs::read_to_string(path) else { continue };
         let texts = match ending {
-            "md" => blocks(&text),
+            "md" => blocks(&text)
+                .into_iter()
+                .filter(|(language, _)| language == "yaml")
+                .map(|(_, text)| text)
+                .collect(),
             "yaml" | "lock" => vec![text],
             _ => continue,
         };
