@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The plots of docs/benchmarks.md: docs/benchmarks.json in, SVG in docs/images out.
+"""The plots of docs/benchmarks.md and the table that they show: docs/benchmarks.json in, SVG in docs/images and the lines between
+two comments of the page out.
 
-    plots.py [--check]     --check writes nothing, and ends with 1 where a plot is another one
+    plots.py [--check]     --check writes nothing, and ends with 1 where a plot or the table is another one
 
 Figures are [median, least, most]. Nothing beside the standard library.
 """
@@ -80,15 +81,38 @@ def lines(data):
     return page(bottom + 56, "How long the creation of a pod takes", out)
 
 
+def table(figures):
+    """The figures as a table of Markdown."""
+    out = "| | ours | peer | ratio | goal |\n|---|---|---|---|---|\n"
+    for one in figures:
+        ours, peer = (f'{brief(values[0])} {one["unit"]} [{brief(values[1])}-{brief(values[2])}]' for values in (one["ours"], one["peer"]))
+        ratio = one["peer"][0] / one["ours"][0]
+        out += f'| {one["case"]}, {one["what"]} | {ours} | {one["peerName"]}: {peer} | {ratio:.0f} | {one["goal"] or ""} |\n'
+    return out
+
+
+def page_with(name, inside):
+    """The page with other lines between the comments of that name."""
+    before, _, rest = (ROOT / "docs/benchmarks.md").read_text().partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not end:
+        sys.exit(f"plots: docs/benchmarks.md has no comments {name} and end of {name}")
+    return f"{before}<!-- {name} -->\n{inside}{end}{after}"
+
+
 def main():
     data = json.loads((ROOT / "docs/benchmarks.json").read_text())
-    plots = {"bench-transform.svg": bars(data["transform"]["figures"]), "bench-policy.svg": lines(data["policy"])}
-    differ = [name for name, plot in plots.items() if not (ROOT / "docs/images" / name).exists() or (ROOT / "docs/images" / name).read_text() != plot]
+    made = {
+        "docs/images/bench-transform.svg": bars(data["transform"]["figures"]),
+        "docs/images/bench-policy.svg": lines(data["policy"]),
+        "docs/benchmarks.md": page_with("transform", table(data["transform"]["figures"])),
+    }
+    differ = [name for name, text in made.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     for name in differ:
         if "--check" in sys.argv[1:]:
-            print(f"plots: docs/images/{name} is not what docs/benchmarks.json says: bench/plots.py", file=sys.stderr)
+            print(f"plots: {name} is not what docs/benchmarks.json says: bench/plots.py", file=sys.stderr)
         else:
-            (ROOT / "docs/images" / name).write_text(plots[name])
+            (ROOT / name).write_text(made[name])
     return 1 if differ and "--check" in sys.argv[1:] else 0
 
 

@@ -66,6 +66,8 @@ pack() {
   fi
   rm -rf "$to"
   mkdir -p "$to"
+  # An empty list, which no check takes, until all of it is there: also half a release may be written over.
+  : >"$to/SHA256SUMS"
   python3 hack/dist/stage.py --program "$pages" --version "$version" --out "$to/stage"
   mapfile -t archives < <(python3 hack/dist/archive.py --stage "$to/stage" --version "$version" --out "$to" --level "$level" "${programs[@]}")
   [ ${#archives[@]} -eq ${#programs[@]} ] || die "not every platform has its archive"
