@@ -11,19 +11,17 @@ use crate::api::error::InputError;
 /// By namespace and name of a skill.
 pub type BySkill<T> = BTreeMap<(String, String), T>;
 
-/// Which way is asked for.
+/// Which way is asked for, where that is not by image volumes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum Way {
-    /// An image volume.
-    #[default]
-    Image,
     /// A ConfigMap of the input; a skill without one is refused.
     ConfigMap,
     /// An init container that fetches the files of the image.
     Init,
     /// An image volume where clusters have them, else a ConfigMap where the input has one that holds the skill, else an init
     /// container.
+    #[default]
     Auto,
 }
 
@@ -113,21 +111,22 @@ pub(super) struct Impossible {
 impl Delivery {
     /// What fills the volume of a skill, and why that; empty where it was asked for.
     pub(super) fn of(&self, namespace: &str, skill: &Skill) -> Result<(Filled<'_>, String), Impossible> {
-        let key = (namespace.to_owned(), skill.name.clone());
-        match self.way {
-            Way::Image => Ok((Filled::Image, String::new())),
-            Way::Init => Ok((Filled::Init, String::new())),
-            // What is wrong with the ConfigMap is said once, with its place, by who has read it.
-            Way::ConfigMap if self.unusable.contains_key(&key) => Ok((Filled::Image, String::new())),
-            Way::ConfigMap => match self.map(&key, skill) {
-                Ok(map) => Ok((Filled::Map(map), String::new())),
-                Err(why) => Err(why),
-            },
-            Way::Auto => Ok(match (&self.image_volumes, self.map(&key, skill)) {
-                (Some(why), _) => (Filled::Image, why.clone()),
-                (None, Ok(map)) => (Filled::Map(map), "the input has its ConfigMap".to_owned()),
-                (None, Err(why)) => (Filled::Init, why.message),
+        let key = || (namespace.to_owned(), skill.name.clone());
+        match (self.way, &self.image_volumes) {
+            (Way::Init, _) => Ok((Filled::Init, String::new())),
+            (Way::Auto, Some(why)) => Ok((Filled::Image, why.clone())),
+            (Way::Auto, None) => Ok(match self.map(&key(), skill) {
+                Ok(map) => (Filled::Map(map), "the input has its ConfigMap".to_owned()),
+                Err(why) => (Filled::Init, why.message),
             }),
+            (Way::ConfigMap, _) => {
+                let key = key();
+                if self.unusable.contains_key(&key) {
+                    // What is wrong with the ConfigMap is said once, with its place, by who has read it.
+                    return Ok((Filled::Image, String::new()));
+                }
+                self.map(&key, skill).map(|map| (Filled::Map(map), String::new()))
+            }
         }
     }
 

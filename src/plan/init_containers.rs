@@ -15,7 +15,7 @@ use super::ownership::{Evidence, Ownership};
 use super::work::Work;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::SKILL_VOLUME_PREFIX;
-use crate::api::object::child;
+use crate::api::object::{child, entry};
 use crate::validate::findings::{rules, skill_path};
 
 /// The list of a pod.
@@ -103,10 +103,12 @@ impl<'w> Work<'w, '_> {
         ways
     }
 
-    /// The init containers that fetch skills, in their place; the volumes of the pod with their logins.
+    /// The init containers that fetch skills, in their place; the volumes of the pod with their logins. `has_fetched`: whether init
+    /// containers of ours are there.
     pub(super) fn init_containers(
         &mut self,
         ways: &[Filled<'_>],
+        has_fetched: bool,
         volumes: Vec<Value>,
     ) -> Result<Vec<Value>, WrongType> {
         let keys = self.pod_keys();
@@ -114,11 +116,11 @@ impl<'w> Work<'w, '_> {
             return Ok(volumes);
         }
         let fetched: Vec<usize> = (0..ways.len()).filter(|index| ways[*index] == Filled::Init).collect();
-        let none = Map::new();
-        let pod = self.draft.map(keys)?.unwrap_or(&none);
-        if fetched.is_empty() && filled(Some(pod), &self.own).is_empty() {
+        if fetched.is_empty() && !has_fetched {
             return Ok(volumes);
         }
+        let none = Map::new();
+        let pod = self.draft.map(keys)?.unwrap_or(&none);
         let init = self.options.delivery.as_deref().map(|delivery| &delivery.init);
         let InitContainers { list, taken, logins } = planned(pod, self.skills, &fetched, init, &self.own);
         let (volumes, logins_taken) = with_logins(pod, volumes, logins.as_ref(), &self.own);
@@ -147,7 +149,12 @@ impl<'w> Work<'w, '_> {
 fn is_ours(container: &Value, own: &Ownership) -> bool {
     let name = name_of(container);
     name.strip_prefix(SKILL_VOLUME_PREFIX).is_some_and(|skill| own.volume(skill) == Some(Evidence::Record))
-        && list(container, "volumeMounts").iter().any(|mount| name_of(mount) == name)
+        && mounts(container, name)
+}
+
+/// Whether a container mounts the volume of this name. One that fetches a skill has the name of the volume that it fills.
+fn mounts(container: &Value, volume: &str) -> bool {
+    list(container, "volumeMounts").iter().any(|mount| name_of(mount) == volume)
 }
 
 /// How a render has delivered the skill of a volume, where that is no image; and the image that its init container fetches.
@@ -157,10 +164,8 @@ fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str
         return Some((Delivered::ConfigMap, None));
     }
     volume.get("emptyDir").filter(|folder| folder.is_object())?;
-    let fills = |one: &&Value| {
-        name_of(one) == name && list(one, "volumeMounts").iter().any(|mount| name_of(mount) == name)
-    };
-    let container = list(pod, INIT_CONTAINERS).iter().find(fills)?;
+    let container =
+        list(pod, INIT_CONTAINERS).iter().find(|one| name_of(one) == name && mounts(one, name))?;
     let args = list(container, "args");
     let pulls = args.first().and_then(Value::as_str) == Some(PULL);
     Some((Delivered::Init, args.get(1).and_then(Value::as_str).filter(|_| pulls)))
@@ -180,18 +185,17 @@ pub(crate) fn fetched<'p>(pod: &'p Value, volume: &str) -> Option<&'p str> {
 
 /// Names of the volumes that init containers of ours fill.
 pub(super) fn filled<'p>(pod: Option<&'p Map<String, Value>>, own: &Ownership) -> Vec<&'p str> {
-    let all = pod.and_then(|pod| pod.get(INIT_CONTAINERS)).and_then(Value::as_array).into_iter().flatten();
-    all.filter(|container| is_ours(container, own)).map(name_of).collect()
+    let all = pod.map_or(&[][..], |pod| of_map(pod, INIT_CONTAINERS));
+    all.iter().filter(|container| is_ours(container, own)).map(name_of).collect()
 }
 
 /// Whether the volume with pull secrets is ours: it holds Secrets alone, and only init containers of ours mount it.
 fn are_our_logins(pod: &Map<String, Value>, volume: &Value, own: &Ownership) -> bool {
-    let mounts = |container: &Value| list(container, "volumeMounts").iter().any(|one| name_of(one) == LOGINS);
-    let containers = |key: &str| pod.get(key).and_then(Value::as_array).into_iter().flatten();
+    let containers = |key: &str| of_map(pod, key).iter().filter(|container| mounts(container, LOGINS));
     let sources = child(volume, "projected").map(|projected| list(projected, "sources"));
     sources.is_some_and(|all| all.iter().all(|source| source.get("secret").is_some()))
-        && containers(INIT_CONTAINERS).any(mounts)
-        && ALL.into_iter().flat_map(containers).filter(|one| mounts(one)).all(|one| is_ours(one, own))
+        && containers(INIT_CONTAINERS).next().is_some()
+        && ALL.into_iter().flat_map(containers).all(|one| is_ours(one, own))
 }
 
 /// The init containers of a pod. `fetched`: indexes of the skills that they are to fetch.
@@ -203,14 +207,12 @@ fn planned(
     own: &Ownership,
 ) -> InitContainers {
     let mut out = InitContainers::default();
-    let containers = |key: &str| pod.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let fetched: Vec<(usize, &Skill, String)> =
         fetched.iter().map(|index| (*index, &skills[*index], volume_name(&skills[*index]))).collect();
     for (index, _, name) in &fetched {
         let taken = |key: &&str| {
-            containers(key)
-                .iter()
-                .any(|one| name_of(one) == name && !(*key == INIT_CONTAINERS && is_ours(one, own)))
+            let is_ours = |one: &Value| *key == INIT_CONTAINERS && is_ours(one, own);
+            of_map(pod, key).iter().any(|one| name_of(one) == name && !is_ours(one))
         };
         out.taken.extend(ALL.into_iter().find(taken).map(|key| (*index, key)));
     }
@@ -221,7 +223,7 @@ fn planned(
         init.map(|init| container(name, skill, init, !secrets.is_empty(), is_root)).unwrap_or_default()
     };
     let mut seen = vec![false; fetched.len()];
-    for existing in containers(INIT_CONTAINERS) {
+    for existing in of_map(pod, INIT_CONTAINERS) {
         if !is_ours(existing, own) {
             out.list.push(existing.clone());
         } else if let Some(at) = fetched.iter().position(|(_, _, name)| name == name_of(existing))
@@ -263,7 +265,7 @@ fn with_logins(
 
 /// The pull secrets that are named, or else those of the pod, each once: two files of one path are no volume.
 fn secrets(pod: &Map<String, Value>, init: &Init) -> Vec<String> {
-    let own = pod.get("imagePullSecrets").and_then(Value::as_array).into_iter().flatten();
+    let own = of_map(pod, "imagePullSecrets").iter();
     let mut names: Vec<&str> = match init.pull_secrets.as_slice() {
         [] => own.map(name_of).filter(|name| !name.is_empty()).collect(),
         named => named.iter().map(String::as_str).collect(),
@@ -322,6 +324,7 @@ fn container(name: &str, skill: &Skill, init: &Init, logs_in: bool, is_root: boo
 
 /// An init container of ours that fetches what it should, with what somebody has added to it.
 fn updated(existing: &Value, mut fresh: Value) -> Value {
+    let is_own = |mount: &Value| [LOGINS, name_of(existing)].contains(&name_of(mount));
     let (Some(existing), Some(wanted)) = (existing.as_object(), fresh.as_object_mut()) else { return fresh };
     let mut out = existing.clone();
     let user = wanted.get(CONTEXT).and_then(|context| context.get(RUN_AS_USER)).cloned();
@@ -334,8 +337,7 @@ fn updated(existing: &Value, mut fresh: Value) -> Value {
         }
     }
     if let Some(mounts) = wanted.get_mut("volumeMounts").and_then(Value::as_array_mut) {
-        let is_own = |mount: &Value| [LOGINS, name_of_map(existing)].contains(&name_of(mount));
-        let added = existing.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
+        let added = of_map(existing, "volumeMounts").iter();
         mounts.extend(added.filter(|mount| !is_own(mount)).cloned());
     }
     for (key, value) in std::mem::take(wanted) {
@@ -344,10 +346,10 @@ fn updated(existing: &Value, mut fresh: Value) -> Value {
     Value::Object(out)
 }
 
-fn name_of_map(map: &Map<String, Value>) -> &str {
-    map.get("name").and_then(Value::as_str).unwrap_or_default()
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.as_object().map_or(&[], |map| of_map(map, key))
 }
 
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
-    child(value, key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+fn of_map<'v>(map: &'v Map<String, Value>, key: &str) -> &'v [Value] {
+    entry(map, key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

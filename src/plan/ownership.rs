@@ -109,11 +109,8 @@ impl Ownership {
         warnings: &mut Vec<Warning>,
     ) -> Self {
         let names = options.profile.names;
-        let annotation = |key: &str| {
-            find(workload, &["metadata", "annotations"]).and_then(|map| map.get(key)).and_then(Value::as_str)
-        };
         let mut unreadable = false;
-        let record = annotation(RECORD).and_then(|text| match Record::parse(text) {
+        let record = annotation(workload, RECORD).and_then(|text| match Record::parse(text) {
             Ok(record) => Some(record),
             Err(error) => {
                 let message = format!(
@@ -125,12 +122,9 @@ impl Ownership {
             }
         });
         let hash = find(workload, kind.paths().annotations).map_or("", |map| text(map, &[names.config_hash]));
-        let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
-        let images =
-            volumes.and_then(Value::as_array).into_iter().flatten().filter(|volume| is_skill_image(volume));
-        let mounted = images.filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX));
-        let mounted: HashSet<String> = mounted.map(str::to_owned).collect();
-        let named = annotation(names.skills).and_then(|text| string_list(text).ok()).unwrap_or_default();
+        let mounted: HashSet<String> = images_of(workload, kind).map(str::to_owned).collect();
+        let named =
+            annotation(workload, names.skills).and_then(|text| string_list(text).ok()).unwrap_or_default();
         let agent_type = |keys: &[&str]| find(workload, keys)?.get(names.type_label)?.as_str();
         let of_workload = agent_type(&["metadata", "labels"]);
         let is_typed = of_workload.is_some() && of_workload == agent_type(kind.paths().labels);
@@ -333,23 +327,12 @@ impl Ownership {
 /// The skills of a workload that some render or operator has mounted: those of its record, or those that its annotation names
 /// and whose image volumes are there. Enough to ask about them, not to take them out.
 pub(crate) fn skills_left(workload: &Value, kind: WorkloadKind) -> Vec<String> {
-    let annotation = |key: &str| {
-        find(workload, &["metadata", "annotations"]).and_then(|map| map.get(key)).and_then(Value::as_str)
-    };
-    let record = annotation(RECORD).and_then(|text| Record::parse(text).ok());
-    if let Some(record) = record.filter(|record| !record.skills.is_empty()) {
+    if let Some(record) = record_of(workload).filter(|record| !record.skills.is_empty()) {
         return record.skills;
     }
-    let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
-    let images: HashSet<&str> = volumes
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter(|volume| is_skill_image(volume))
-        .filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
-        .collect();
+    let images: HashSet<&str> = images_of(workload, kind).collect();
     // Under either name: without the object that was about it the text does not say whose rules were followed.
-    let named = [KAGENTI.skills, ROSSOCTL.skills].into_iter().filter_map(annotation);
+    let named = [KAGENTI.skills, ROSSOCTL.skills].into_iter().filter_map(|key| annotation(workload, key));
     let named: BTreeSet<String> = named.filter_map(|text| string_list(text).ok()).flatten().collect();
     named.into_iter().filter(|name| images.contains(name.as_str())).collect()
 }
@@ -377,13 +360,9 @@ pub(crate) fn skills_of_source(
     kind: WorkloadKind,
     listed: &BTreeSet<String>,
 ) -> Vec<String> {
-    let annotations = find(workload, &["metadata", "annotations"]);
-    let record = annotations.and_then(|map| map.get(RECORD)).and_then(Value::as_str);
-    let recorded = record.and_then(|text| Record::parse(text).ok()).unwrap_or_default().skills;
-    let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
-    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
-    let mut out: Vec<String> = volumes
-        .filter_map(|volume| name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
+    let recorded = record_of(workload).unwrap_or_default().skills;
+    let mut out: Vec<String> = volumes_of(workload, kind)
+        .map(|(skill, _)| skill)
         .filter(|skill| listed.contains(*skill) || recorded.iter().any(|name| name == skill))
         .map(str::to_owned)
         .collect();
@@ -396,9 +375,29 @@ pub(crate) fn skills_of_source(
 
 /// Whether a record that can be read names skills of a workload: with it `--remove` takes them out.
 pub(crate) fn has_record(workload: &Value) -> bool {
-    let annotations = find(workload, &["metadata", "annotations"]);
-    let record = annotations.and_then(|map| map.get(RECORD)).and_then(Value::as_str);
-    record.and_then(|text| Record::parse(text).ok()).is_some_and(|record| !record.skills.is_empty())
+    record_of(workload).is_some_and(|record| !record.skills.is_empty())
+}
+
+/// The text of an annotation of a workload.
+fn annotation<'w>(workload: &'w Value, key: &str) -> Option<&'w str> {
+    find(workload, &["metadata", "annotations"])?.get(key)?.as_str()
+}
+
+/// The record of a workload; `None` if there is none, or it cannot be read.
+fn record_of(workload: &Value) -> Option<Record> {
+    Record::parse(annotation(workload, RECORD)?).ok()
+}
+
+/// The volumes with our prefix, each after the name of the skill that it is for.
+pub(super) fn volumes_of(workload: &Value, kind: WorkloadKind) -> impl Iterator<Item = (&str, &Value)> {
+    let volumes = find(workload, kind.paths().pod).and_then(|pod| pod.get("volumes"));
+    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
+    volumes.filter_map(|volume| Some((name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX)?, volume)))
+}
+
+/// Names of the skills whose image volumes are there.
+fn images_of(workload: &Value, kind: WorkloadKind) -> impl Iterator<Item = &str> {
+    volumes_of(workload, kind).filter(|(_, volume)| is_skill_image(volume)).map(|(skill, _)| skill)
 }
 
 fn item(key: &str, value: &str) -> String {

@@ -95,7 +95,8 @@ impl Work<'_, '_> {
         }
         let existing = pod.map_or(Ok(&[][..]), |pod| items(pod, "volumes", At::Keys(keys)))?;
         let filled = init_containers::filled(pod, &self.own);
-        let volumes = image_volumes::safe(existing, self.skills, &self.own, &ways, &filled);
+        let has_fetched = !filled.is_empty();
+        let mut volumes = image_volumes::safe(existing, self.skills, &self.own, &ways, &filled);
         for (index, source) in &volumes.collisions {
             let skill = &self.skills[*index];
             self.plan.problem(
@@ -125,7 +126,7 @@ impl Work<'_, '_> {
         }
         self.ambiguous |= !volumes.adopted.is_empty();
         self.next.before.volumes.extend(volumes.adopted.iter().cloned());
-        let list = self.init_containers(&ways, volumes.list.clone())?;
+        let list = self.init_containers(&ways, has_fetched, std::mem::take(&mut volumes.list))?;
         self.containers(&volumes)?;
         self.draft.set_items(keys, "volumes", list)
     }

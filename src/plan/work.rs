@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::annotation;
 use super::draft::Draft;
 use super::fields::{WrongType, find};
-use super::ownership::{Entry, Ownership};
+use super::ownership::{Entry, Ownership, volumes_of};
 use super::record::Record;
 use super::{Options, RecordMode, Runtime, RuntimePlan};
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::Skill;
-use crate::api::names::{RECORD, SKILL_VOLUME_PREFIX};
+use crate::api::names::RECORD;
 use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
 
@@ -32,7 +32,7 @@ pub(super) struct Work<'w, 'r> {
     pub next: Record,
     /// Whether something of the author's could be taken for ours without a record.
     pub ambiguous: bool,
-    /// Whether a skill is mounted from a ConfigMap: nothing but a record says that such a volume is ours.
+    /// Whether a skill is delivered anew from a ConfigMap or by an init container: nothing but a record says that such a volume is ours.
     pub delivered: bool,
     /// Paths of mounts of ours that were taken out.
     pub dropped_paths: Vec<String>,
@@ -206,13 +206,8 @@ impl<'w, 'r> Work<'w, 'r> {
         if !malformed && theirs.is_empty() {
             return;
         }
-        let volumes = find(self.draft.value(), self.kind.paths().pod).and_then(|pod| pod.get("volumes"));
-        let images: HashSet<&str> = volumes
-            .and_then(|volumes| volumes.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|volume| super::image_volumes::name_of(volume).strip_prefix(SKILL_VOLUME_PREFIX))
-            .collect();
+        let images: HashSet<&str> =
+            volumes_of(self.draft.value(), self.kind).map(|(skill, _)| skill).collect();
         self.ambiguous |= malformed
             || theirs.iter().any(|name| in_spec.contains(name.as_str()) || images.contains(name.as_str()));
         self.next.before.names = Some(if theirs.len() == named.len() {
