@@ -1,6 +1,7 @@
 //! What a kustomization says, read and not built: its patches, each with its place and what it is about, and the ConfigMaps that
 //! it makes. Building is left to kustomize; which files there are, to the binary.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use serde_json::Value;
@@ -16,7 +17,8 @@ pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustom
 /// Fields with patches.
 const PATCHES: [&str; 3] = ["patches", "patchesJson6902", "patchesStrategicMerge"];
 
-/// Whether a document of a file of this name is a kustomization or a Component.
+/// Whether a document of a file of this name is a kustomization or a Component. Any file may be given: the name of the file says
+/// so, or the document does.
 pub fn is_kustomization(file: &str, value: &Value) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     NAMES.contains(&name)
@@ -53,8 +55,7 @@ impl Target {
 }
 
 /// A patch.
-#[derive(Debug, Clone)]
-pub struct Patch {
+pub struct Patch<'k> {
     /// Of its file.
     pub origin: Origin,
     /// Its place there, as `patches[0].patch`; empty for a file of its own.
@@ -62,23 +63,27 @@ pub struct Patch {
     /// What it is about. Several kustomizations may use one file.
     pub targets: Vec<Target>,
     /// What it says: an object in part, or the operations of a JSON patch.
-    pub value: Value,
-    /// Line and column of each of its places in the file.
-    places: Places,
+    pub value: Cow<'k, Value>,
+    /// Where its places are found.
+    text: Text<'k>,
 }
 
-#[derive(Debug, Clone)]
-struct Places {
-    /// The text that it was read from, and the number of its document.
-    source: Source,
-    document: usize,
-    /// What comes before its first line in the file.
-    lines_before: usize,
-    /// The place of all of it, where its lines are not those of the file.
-    at: Option<(usize, usize)>,
+enum Text<'k> {
+    /// A document of a file of its own.
+    File(&'k Parsed<'k>),
+    /// A text within a kustomization.
+    Within {
+        /// The text, and the number of the document.
+        source: Source,
+        document: usize,
+        /// What comes before its first line in the file.
+        lines_before: usize,
+        /// The place of all of it, where its lines are not those of the file.
+        at: Option<(usize, usize)>,
+    },
 }
 
-impl Patch {
+impl Patch<'_> {
     /// The patch with its text, which is read once, when the first place is asked for.
     pub fn open(&self) -> Opened<'_> {
         Opened { patch: self, parsed: OnceCell::new() }
@@ -87,21 +92,24 @@ impl Patch {
 
 /// A patch of which several places are asked for.
 pub struct Opened<'p> {
-    patch: &'p Patch,
+    patch: &'p Patch<'p>,
     parsed: OnceCell<Vec<Parsed<'p>>>,
 }
 
 impl Opened<'_> {
     /// An error about one of its places.
     pub fn error(&self, at: &[Step], message: String, help: String) -> InputError {
-        let Patch { origin, field, places, .. } = self.patch;
-        let (line, column) = places.at.unwrap_or_else(|| {
-            let parsed = self.parsed.get_or_init(|| objects::readable(&places.source));
-            let whole = parsed.iter().find(|one| one.number() == places.document);
-            let (line, column) = whole.map_or((1, 1), |one| one.place_at(at));
-            // Within a text the column counts from its own margin.
-            (line + places.lines_before, if field.is_empty() { column } else { 0 })
-        });
+        let Patch { origin, field, text, .. } = self.patch;
+        let (line, column) = match text {
+            Text::File(parsed) => parsed.place_at(at),
+            Text::Within { at: Some(place), .. } => *place,
+            Text::Within { source, document, lines_before, at: None } => {
+                let parsed = self.parsed.get_or_init(|| objects::readable(source));
+                let whole = parsed.iter().find(|one| one.number() == *document);
+                // Within a text the column counts from its own margin.
+                (whole.map_or(1, |one| one.place_at(at).0) + lines_before, 0)
+            }
+        };
         let within = path::display(at).to_string();
         let field = match (field.as_str(), at) {
             (own, []) => own.to_owned(),
@@ -162,14 +170,7 @@ impl<'s> Kustomizations<'s> {
             for (index, item) in list(object.value, field).iter().enumerate() {
                 if item.as_str().is_some_and(|path| relative_to(&source.name, path) == relative_to("", file))
                 {
-                    let at = [Step::from(field), index.into()];
-                    let (line, column) = object.place(&at);
-                    out.push(InputError {
-                        origin: Origin { line, ..object.origin() },
-                        column,
-                        field: path::display(&at).to_string(),
-                        ..InputError::default()
-                    });
+                    out.push(object.error(&[Step::from(field), index.into()], "", ""));
                 }
             }
         }
@@ -177,7 +178,7 @@ impl<'s> Kustomizations<'s> {
     }
 
     /// All patches: those that stand in a kustomization, and those in the files that one names.
-    pub fn patches(&self) -> Vec<Patch> {
+    pub fn patches(&self) -> Vec<Patch<'_>> {
         let mut out = Vec::new();
         let mut files: Vec<(String, Option<Target>)> = Vec::new();
         for (source, object) in self.each() {
@@ -217,9 +218,8 @@ impl<'s> Kustomizations<'s> {
             for one in parsed {
                 let origin = Origin { file: source.name.clone(), document: one.number(), line: 1 };
                 let targets = named.iter().map(|target| target_of(target.as_ref(), one.value())).collect();
-                let places =
-                    Places { source: source.clone(), document: one.number(), lines_before: 0, at: None };
-                out.push(Patch { origin, field: String::new(), targets, value: one.value().clone(), places });
+                let value = Cow::Borrowed(one.value());
+                out.push(Patch { origin, field: String::new(), targets, value, text: Text::File(one) });
             }
         }
         out
@@ -264,13 +264,13 @@ fn target_of(target: Option<&Target>, value: &Value) -> Target {
 }
 
 /// The patches of a text within a kustomization.
-fn inline(
+fn inline<'k>(
     source: &Source,
     object: &Object<'_>,
     at: &[Step],
     text: &str,
     target: Option<&Target>,
-) -> Vec<Patch> {
+) -> Vec<Patch<'k>> {
     let own = Source { name: source.name.clone(), text: text.to_owned() };
     let (line, column) = object.place(at);
     // A block scalar has its first line after the one in which it begins.
@@ -284,8 +284,8 @@ fn inline(
             origin: object.origin(),
             field: path::display(at).to_string(),
             targets: vec![target_of(target, one.value())],
-            value: one.value().clone(),
-            places: Places {
+            value: Cow::Owned(one.value().clone()),
+            text: Text::Within {
                 source: own.clone(),
                 document: one.number(),
                 lines_before: line,
@@ -303,9 +303,8 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
 /// A path that stands in a file, from where the path of the file counts, without `.` and `a/..`.
 fn relative_to(file: &str, path: &str) -> String {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let root = if path.starts_with('/') || (folder.is_empty() && file.starts_with('/')) { "/" } else { "" };
+    let root = if path.starts_with('/') || file.starts_with('/') { "/" } else { "" };
     let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
-    let root = if folder.starts_with('/') { "/" } else { root };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split('/') {
         match part {

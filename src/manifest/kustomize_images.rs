@@ -52,7 +52,7 @@ pub fn entries(text: &str) -> Vec<ImageEntry> {
     let mut out = Vec::new();
     for (document, slice) in yaml::split(text).iter().enumerate() {
         let value = Document::parse(slice.text(text)).ok().and_then(|document| document.to_value().ok());
-        let Some(value) = value.filter(is_kustomization) else { continue };
+        let Some(value) = value.filter(may_be_kustomization) else { continue };
         for (index, item) in value.get("images").and_then(Value::as_array).into_iter().flatten().enumerate() {
             let of = |key: &str| item.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
             let Some(name) = of("name") else { continue };
@@ -69,8 +69,9 @@ pub fn entries(text: &str) -> Vec<ImageEntry> {
     out
 }
 
-/// A kustomization need not say what it is; a manifest must.
-fn is_kustomization(value: &Value) -> bool {
+/// Whether a document of a file that was given as a kustomization may be one: it need not say what it is; a manifest must. Which
+/// documents of other files are, `kustomization::is_kustomization` says.
+fn may_be_kustomization(value: &Value) -> bool {
     match (value.get("apiVersion").and_then(Value::as_str), value.get("kind").and_then(Value::as_str)) {
         (None, None) => true,
         (_, Some("Kustomization" | "Component")) => true,

@@ -53,7 +53,7 @@ pub struct Migrated {
     pub remarks: Vec<InputError>,
 }
 
-/// How an object in a JSON file gets a second one after it.
+/// What to do with a JSON file, which holds one object, where a second one is to come after it.
 const AS_YAML: &str = "rename the file so that it ends in .yaml, for JSON is YAML as well, and run again";
 
 /// Moves every list. `kustomize`: the kustomizations around, and the files that they name.
@@ -79,17 +79,20 @@ pub fn migrate(stream: &Stream<'_>, to: To, kustomize: &[Source]) -> Result<Migr
     }
     let edited = Edited::of(out.splices);
     let files = Kustomizations::read(kustomize);
-    let with_its_document = to == To::AgentRuntime;
-    let lists: Vec<_> = out
-        .moved
-        .iter()
-        .map(|(from, to, _)| (from.clone(), OfList::Gone { to: to.clone(), with_its_document }))
-        .collect();
-    let mut decide = references::of_lists(&files, &lists);
-    let joined: Vec<_> = out.moved.iter().map(|(_, to, _)| (to.clone(), OfList::Longer)).collect();
-    if with_its_document {
-        decide.extend(references::of_lists(&files, &joined));
-    } else if !joined.is_empty() {
+    let left = |(from, into, _): &(ObjectRef, ObjectRef, usize)| {
+        let into = into.clone();
+        let what = match to {
+            To::SkillBinding => OfList::Moved { to: into },
+            To::AgentRuntime => OfList::Gone { to: into },
+        };
+        (from.clone(), what)
+    };
+    let mut lists: Vec<_> = out.moved.iter().map(left).collect();
+    if to == To::AgentRuntime {
+        lists.extend(out.moved.iter().map(|(_, to, _)| (to.clone(), OfList::Longer)));
+    }
+    let mut decide = references::of_lists(&files, &files.patches(), &lists);
+    if to == To::SkillBinding && !out.moved.is_empty() {
         decide.extend(references::of_names(&files));
     }
     let is_empty = |(index, source): &(usize, &Source)| {

@@ -6,7 +6,7 @@ use crate::api::object::Origin;
 use crate::manifest::stream::Source;
 use crate::manifest::typed_list;
 use crate::yaml::node::NodeId;
-use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError};
+use crate::yaml::{self, Document, DocumentSlice, Step, SyntaxError, path};
 use serde_json::{Value, json};
 
 /// One document, read whole.
@@ -152,11 +152,7 @@ impl Parsed<'_> {
 
     /// Line and column of a place, or of what it is missing in.
     pub fn place_at(&self, path: &[Step]) -> (usize, usize) {
-        self.place_of(self.document.deepest(path).0)
-    }
-
-    fn place_of(&self, node: NodeId) -> (usize, usize) {
-        let (line, column) = self.document.position(node);
+        let (line, column) = self.document.position(self.document.deepest(path).0);
         self.slice.place(line, column)
     }
 }
@@ -165,8 +161,20 @@ impl Object<'_> {
     /// Line and column of a field, or of what it is missing in; of the object itself for no steps.
     pub fn place(&self, field: &[Step]) -> (usize, usize) {
         let whole: Vec<Step> = self.path.iter().chain(field).cloned().collect();
-        let (node, _) = self.parsed.document.deepest(&whole);
-        self.parsed.place_of(node)
+        self.parsed.place_at(&whole)
+    }
+
+    /// An error about a field of it, at its place; about the object itself for no steps.
+    pub fn error(&self, at: &[Step], message: impl Into<String>, help: impl Into<String>) -> InputError {
+        let (line, column) = self.place(at);
+        InputError {
+            origin: Origin { line, ..self.parsed.origin.clone() },
+            column,
+            field: if at.is_empty() { String::new() } else { path::display(at).to_string() },
+            message: message.into(),
+            help: help.into(),
+            ..InputError::default()
+        }
     }
 
     /// Where the object stands.

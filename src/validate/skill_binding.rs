@@ -64,11 +64,7 @@ fn unreadable(error: FieldError) -> Finding {
 }
 
 fn text_at<'v>(object: &'v Value, path: &[Step]) -> &'v str {
-    let found = path.iter().try_fold(object, |at, step| match step {
-        Step::Key(key) => at.get(key),
-        Step::Index(index) => at.get(index),
-    });
-    found.and_then(Value::as_str).unwrap_or_default()
+    yaml::path::value_at(object, path).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// How to mend a field that the CRD refuses.

@@ -10,7 +10,7 @@ use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::field as field_of;
 use crate::crd::node::{Node, Shape};
 use crate::yaml::Step;
-use crate::yaml::path::display;
+use crate::yaml::path::{display, value_at};
 
 /// The fields that none of the schemas knows, in the order of the object. The status is the server's.
 pub fn unknown_fields(schemas: &[&Node], object: &Value) -> Vec<Finding> {
@@ -130,10 +130,7 @@ pub fn list_astray<'f>(object: &Value, unknown: &'f [Finding]) -> Option<&'f Fin
         return None;
     }
     unknown.iter().find(|finding| {
-        let value = finding.path.iter().try_fold(object, |at, step| match step {
-            Step::Key(key) => at.get(key.as_str()),
-            Step::Index(index) => at.get(index),
-        });
+        let value = value_at(object, &finding.path);
         let named = matches!(finding.path.last(), Some(Step::Key(key)) if meant(key, &["skills"]).is_some());
         value.and_then(Value::as_array).is_some_and(|items| {
             !items.is_empty() && (named || items.iter().all(|item| item.get("image").is_some()))

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// One step from a value to a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
@@ -46,7 +48,7 @@ impl fmt::Display for Step {
             Self::Index(index) => write!(f, "[{index}]"),
             Self::Key(key) if is_simple(key) => write!(f, ".{key}"),
             Self::Key(key) if is_bare(key) => write!(f, "[{key}]"),
-            Self::Key(key) => write!(f, "[{}]", serde_json::Value::from(key.as_str())),
+            Self::Key(key) => write!(f, "[{}]", Value::from(key.as_str())),
         }
     }
 }
@@ -142,6 +144,14 @@ fn parse_bracket<'t>(text: &str, inside: &'t str, steps: &mut Vec<Step>) -> Resu
         _ => Step::from(inner),
     });
     Ok(rest)
+}
+
+/// The value at a path; none where a step leads nowhere.
+pub(crate) fn value_at<'v>(value: &'v Value, path: &[Step]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |at, step| match step {
+        Step::Key(key) => at.get(key),
+        Step::Index(index) => at.get(index),
+    })
 }
 
 /// A key as a step of a JSON pointer has it (RFC 6901).

@@ -30,7 +30,7 @@ pub(super) fn error(stream: Option<&Stream<'_>>, error: &InputError) -> ResultIt
     };
     let field = (!error.field.is_empty()).then(|| Field {
         path: error.field.clone(),
-        current: object.as_ref().and_then(|object| value_at(object, &error.field)),
+        current: object.as_ref().and_then(|object| short_at(object, &error.field)),
         proposed: None,
     });
     ResultItem {
@@ -121,13 +121,9 @@ fn object(stream: &Stream<'_>, id: &ObjectRef) -> Option<Value> {
     stream.object(item).ok()
 }
 
-fn value_at(object: &Value, field: &str) -> Option<Value> {
+fn short_at(object: &Value, field: &str) -> Option<Value> {
     let steps = path::parse(field).ok()?;
-    let value = steps.iter().try_fold(object, |at, step| match step {
-        crate::yaml::Step::Key(key) => at.get(key),
-        crate::yaml::Step::Index(index) => at.get(index),
-    })?;
-    Some(value.clone()).filter(is_short)
+    path::value_at(object, &steps).filter(|value| is_short(value)).cloned()
 }
 
 /// A scalar that fits into a log line.

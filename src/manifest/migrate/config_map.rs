@@ -85,7 +85,6 @@ pub fn to_images(
         stream,
         generated: files.generated(),
         gone: Vec::new(),
-        has_new: false,
         to,
         choices,
         maps: maps(stream, default_namespace)?,
@@ -95,6 +94,7 @@ pub fn to_images(
         errors: Vec::new(),
     };
     let mut collector = Collector::new(stream);
+    // The SkillBindings that were not there.
     let mut added = Vec::new();
     for (index, item) in stream.workloads.iter().enumerate() {
         let Some(kind) = kinds.of(&item.id) else { continue };
@@ -128,12 +128,14 @@ pub fn to_images(
     if !all.errors.is_empty() {
         return Err(all.errors);
     }
+    let has_new = !added.is_empty();
     for (source, splice) in added {
         edited.add(source, splice);
     }
-    all.out.decide.extend(gone::of_workloads(&files, &all.gone));
-    all.out.decide.extend(references::of_lists(&files, &joined));
-    if all.has_new {
+    let patches = files.patches();
+    all.out.decide.extend(gone::of_workloads(&patches, &all.gone));
+    all.out.decide.extend(references::of_lists(&files, &patches, &joined));
+    if has_new {
         all.out.decide.extend(references::of_names(&files));
     }
     all.out.decide.extend(all.lists_that_stay());
@@ -159,8 +161,6 @@ struct Migration<'p, 's> {
     /// ConfigMaps that kustomizations make.
     generated: Vec<Generated>,
     gone: Vec<Gone>,
-    /// Whether a SkillBinding is written that was not there.
-    has_new: bool,
     to: To,
     choices: &'p Choices,
     maps: Maps,

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::pod;
 use crate::api::error::InputError;
 use crate::api::object::ObjectRef;
-use crate::manifest::kustomization::{Kustomizations, Patch};
+use crate::manifest::kustomization::Patch;
 use crate::validate::preflight::normalized;
 use crate::yaml::Step;
 
@@ -40,6 +41,17 @@ pub(super) struct Mention {
 }
 
 impl Gone {
+    /// ConfigMaps alone, of which there are none yet.
+    pub(super) fn of_maps(workload: ObjectRef) -> Self {
+        Self {
+            workload,
+            volumes: BTreeSet::new(),
+            maps: BTreeSet::new(),
+            paths: BTreeSet::new(),
+            fetched: false,
+        }
+    }
+
     /// Places in a value that speak of it. `key`: of the list that the value is an item of, where it is one.
     pub(super) fn mentions(&self, value: &Value, key: &str) -> Vec<Mention> {
         let mut out = Vec::new();
@@ -80,7 +92,7 @@ impl Gone {
         if key == "volumeMounts" && self.paths.contains(normalized(text("mountPath")).as_ref() as &str) {
             return Some((format!("mounts something at {}, where a skill is", text("mountPath")), false));
         }
-        if self.fetched && key == "initContainers" && name.starts_with("fetch-skill-") {
+        if self.fetched && key == "initContainers" && name.starts_with(pod::FETCHED[1]) {
             return Some((format!("states init container {name}, which is gone"), false));
         }
         if key == "configMap" && self.maps.contains(name) {
@@ -91,7 +103,7 @@ impl Gone {
     }
 
     /// What a patch says of it.
-    fn of_patch(&self, patch: &Patch) -> Vec<InputError> {
+    fn of_patch(&self, patch: &Patch<'_>) -> Vec<InputError> {
         let is_about = patch.targets.iter().any(|one| one.may_be(&self.workload.kind, &self.workload.name));
         if !is_about {
             return Vec::new();
@@ -120,10 +132,9 @@ impl Gone {
             let listed = [steps("path"), steps("from")].concat().into_iter().find(is_list);
             let at = [Step::from(index)];
             if let Some(list) = listed {
-                let message = format!("counts in or replaces {list}, in which something is gone");
                 out.push(places.error(
                     &at,
-                    format!("the patch {message}"),
+                    format!("the patch counts in or replaces {list}, in which something is gone"),
                     format!("see whether it still means the same in {}: an index is another one, and a list that is empty is not there", self.workload),
                 ));
                 continue;
@@ -142,8 +153,7 @@ impl Gone {
 }
 
 /// What patches say of volumes and mounts that are gone.
-pub(super) fn of_workloads(files: &Kustomizations<'_>, gone: &[Gone]) -> Vec<InputError> {
-    let patches = files.patches();
+pub(super) fn of_workloads(patches: &[Patch<'_>], gone: &[Gone]) -> Vec<InputError> {
     let mut out: Vec<InputError> = Vec::new();
     for found in gone.iter().flat_map(|one| patches.iter().flat_map(|patch| one.of_patch(patch))) {
         // One place may speak of the workloads of several.

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::api::error::InputError;
 use crate::api::names::{
-    BRANDS, KAGENTI, MADE_BY, RENAMED_DOMAINS, RENAMED_MAKERS, RENAMED_NAMES, ROSSOCTL, SKILLS_GROUP,
+    BRANDS, KAGENTI, MADE_BY, Names, RENAMED_DOMAINS, RENAMED_MAKERS, RENAMED_NAMES, ROSSOCTL, SKILLS_GROUP,
 };
 use crate::api::object::Origin;
 use crate::manifest::objects::syntax;
@@ -49,11 +49,15 @@ impl Operator {
         }
     }
 
-    fn namespace(self) -> &'static str {
+    fn names(self) -> &'static Names {
         match self {
-            Self::Kagenti => KAGENTI.system_namespace,
-            Self::Rossoctl => ROSSOCTL.system_namespace,
+            Self::Kagenti => &KAGENTI,
+            Self::Rossoctl => &ROSSOCTL,
         }
+    }
+
+    fn namespace(self) -> &'static str {
+        self.names().system_namespace
     }
 }
 
@@ -167,10 +171,7 @@ fn document(
         vec![error]
     };
     let document = Document::parse(text).map_err(fail)?;
-    let mut scan =
-        Scan { document: &document, to, splices: Vec::new(), wanted: BTreeMap::new(), errors: Vec::new() };
-    scan.node(0, "", "");
-    let Scan { mut splices, wanted, errors, .. } = scan;
+    let Scan { splices, wanted, errors, .. } = Scan::of(&document, to);
     if !errors.is_empty() {
         let placed = |(node, message, help): (NodeId, String, String)| {
             let (line, column) = document.position(node);
@@ -185,7 +186,6 @@ fn document(
         };
         return Err(errors.into_iter().map(placed).collect());
     }
-    splices.sort_by_key(|splice| splice.start);
     let after = yaml::apply(text, &splices);
     if !is_proven(&document, &after, &wanted) {
         let message = "renaming would change more than names; nothing is written".to_owned();
@@ -226,7 +226,16 @@ struct Scan<'d, 't> {
     errors: Vec<(NodeId, String, String)>,
 }
 
-impl Scan<'_, '_> {
+impl<'d, 't> Scan<'d, 't> {
+    /// Looks through a document; the splices are in order.
+    fn of(document: &'d Document<'t>, to: Operator) -> Self {
+        let mut scan =
+            Self { document, to, splices: Vec::new(), wanted: BTreeMap::new(), errors: Vec::new() };
+        scan.node(0, "", "");
+        scan.splices.sort_by_key(|splice| splice.start);
+        scan
+    }
+
     /// `key`: the one that a value has, or that its list has. `around`: the one above it.
     fn node(&mut self, id: NodeId, key: &str, around: &str) {
         let tree = &self.document.tree;

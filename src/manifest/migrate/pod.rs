@@ -9,7 +9,7 @@ use crate::api::workload::WorkloadKind;
 use crate::yaml::Step;
 
 /// Names of the volumes of skills that init containers fetch, and of these.
-const FETCHED: [&str; 2] = ["skill-ext-", "fetch-skill-"];
+pub(super) const FETCHED: [&str; 2] = ["skill-ext-", "fetch-skill-"];
 /// What a mount may say and still mean the same of an image.
 const OF_MOUNT: [&str; 4] = ["name", "mountPath", "readOnly", "recursiveReadOnly"];
 /// The parts of a path that pick something of a volume.

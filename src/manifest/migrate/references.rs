@@ -8,26 +8,32 @@ use serde_json::Value;
 use crate::api::error::InputError;
 use crate::api::names::SKILL_BINDING;
 use crate::api::object::{ObjectRef, Origin};
-use crate::manifest::kustomization::Kustomizations;
+use crate::manifest::kustomization::{Kustomizations, Patch};
 use crate::manifest::render::Edited;
 use crate::manifest::stream::Source;
-use crate::yaml::{Step, path};
+use crate::yaml::Step;
 
 /// What happens to a list of skills.
 #[derive(Debug, Clone)]
 pub(super) enum OfList {
+    /// It is in another object now, and its document is gone.
+    Gone { to: ObjectRef },
     /// It is in another object now.
-    Gone { to: ObjectRef, with_its_document: bool },
+    Moved { to: ObjectRef },
     /// It has more skills now.
     Longer,
 }
 
-/// What patches and replacements say of lists that move.
-pub(super) fn of_lists(files: &Kustomizations<'_>, lists: &[(ObjectRef, OfList)]) -> Vec<InputError> {
-    let patches = files.patches();
+/// What patches and replacements say of lists that move. `patches`: those of `files`.
+pub(super) fn of_lists(
+    files: &Kustomizations<'_>,
+    patches: &[Patch<'_>],
+    lists: &[(ObjectRef, OfList)],
+) -> Vec<InputError> {
+    let replacements = replacements(files);
     let mut out = Vec::new();
     for (list, what) in lists {
-        for patch in &patches {
+        for patch in patches {
             if !patch.targets.iter().any(|one| one.may_be(&list.kind, &list.name)) {
                 continue;
             }
@@ -38,13 +44,13 @@ pub(super) fn of_lists(files: &Kustomizations<'_>, lists: &[(ObjectRef, OfList)]
             let patch = patch.open();
             for path in places {
                 let (message, help) = match what {
-                    OfList::Gone { to, with_its_document: true } => (
+                    OfList::Gone { to } => (
                         format!("the patch is about {list}, which is gone"),
                         format!(
                             "write it for {to}, or take it out: kustomize stops at a patch that matches nothing"
                         ),
                     ),
-                    OfList::Gone { to, .. } => (
+                    OfList::Moved { to } => (
                         format!("the patch states a list of {list}, which is in {to} now"),
                         format!("write it for {to}, or the skills are in two lists"),
                     ),
@@ -57,14 +63,19 @@ pub(super) fn of_lists(files: &Kustomizations<'_>, lists: &[(ObjectRef, OfList)]
                 out.push(patch.error(&path, message, help));
             }
         }
-        out.extend(of_replacements(files, list));
+        let kind = format!("\"{}\"", list.kind);
+        for (_, place) in replacements.iter().filter(|(text, _)| text.contains(&kind)) {
+            let message = format!("the replacement is about skills of a list that changes, as {list}");
+            let help = "see whether it still means the same".to_owned();
+            out.push(InputError { message, help, ..place.clone() });
+        }
     }
     out
 }
 
 /// The places of an object in part that are about its list.
 fn of_object(value: &Value, what: &OfList) -> Vec<Vec<Step>> {
-    if let OfList::Gone { with_its_document: true, .. } = what {
+    if let OfList::Gone { .. } = what {
         return vec![Vec::new()];
     }
     let is_stated = value.pointer("/spec/skills").is_some();
@@ -77,10 +88,10 @@ fn of_operations(operations: &[Value], what: &OfList) -> Vec<Vec<Step>> {
     for (index, operation) in operations.iter().enumerate() {
         let path = |key: &str| operation.get(key).and_then(Value::as_str).unwrap_or_default();
         let is_meant = match what {
-            OfList::Gone { with_its_document: true, .. } => true,
+            OfList::Gone { .. } => true,
             // What is added to it, or changed in it by its index, still means the same.
             OfList::Longer => path("path") == "/spec/skills",
-            OfList::Gone { .. } => ["path", "from"]
+            OfList::Moved { .. } => ["path", "from"]
                 .iter()
                 .any(|key| path(key).starts_with("/spec/skills") || path(key) == "/spec"),
         };
@@ -91,24 +102,15 @@ fn of_operations(operations: &[Value], what: &OfList) -> Vec<Vec<Step>> {
     out
 }
 
-/// The replacements that write into or read a list.
-fn of_replacements(files: &Kustomizations<'_>, list: &ObjectRef) -> Vec<InputError> {
+/// The replacements that write into or read a list, as text, each with its place.
+fn replacements(files: &Kustomizations<'_>) -> Vec<(String, InputError)> {
     let mut out = Vec::new();
     for (_, object) in files.each() {
         let all = object.value.get("replacements").and_then(Value::as_array).into_iter().flatten();
         for (index, one) in all.enumerate() {
             let text = one.to_string();
-            if text.contains("spec.skills") && text.contains(&format!("\"{}\"", list.kind)) {
-                let at = [Step::from("replacements"), index.into()];
-                let (line, column) = object.place(&at);
-                out.push(InputError {
-                    origin: Origin { line, ..object.origin() },
-                    column,
-                    field: path::display(&at).to_string(),
-                    message: format!("the replacement is about skills of a list that changes, as {list}"),
-                    help: "see whether it still means the same".to_owned(),
-                    ..InputError::default()
-                });
+            if text.contains("spec.skills") {
+                out.push((text, object.error(&[Step::from("replacements"), index.into()], "", "")));
             }
         }
     }
@@ -125,19 +127,11 @@ pub(super) fn of_names(files: &Kustomizations<'_>) -> Vec<InputError> {
         for field in ["namePrefix", "nameSuffix"] {
             let is_set = object.value.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
             if is_set {
-                let at = [Step::from(field)];
-                let (line, column) = object.place(&at);
-                out.push(InputError {
-                    origin: Origin { line, ..object.origin() },
-                    column,
-                    field: field.to_owned(),
-                    message: format!(
-                        "renames workloads, and kustomize does not change spec.targetRef.name of a {SKILL_BINDING}"
-                    ),
-                    help: "name docs/examples/kustomize/base/kubectl-skills-configuration.yaml under 'configurations:' of the base, see docs/migrate.md#prefixes"
-                        .to_owned(),
-                    ..InputError::default()
-                });
+                let message = format!(
+                    "renames workloads, and kustomize does not change spec.targetRef.name of a {SKILL_BINDING}"
+                );
+                let help = "name docs/examples/kustomize/base/kubectl-skills-configuration.yaml under 'configurations:' of the base, see docs/migrate.md#prefixes";
+                out.push(object.error(&[Step::from(field)], message, help));
             }
         }
     }

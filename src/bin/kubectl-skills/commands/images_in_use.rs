@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kubectl_skills::api::workload::Kinds;
+use kubectl_skills::manifest::kustomization::NAMES;
 use kubectl_skills::manifest::kustomize_images::{ImageEntry, entries};
 use kubectl_skills::manifest::skill_images::skill_images;
 use kubectl_skills::manifest::stream::Stream;
@@ -177,9 +178,7 @@ pub fn stream<'i>(inputs: &'i Inputs, kinds: Kinds) -> Result<Stream<'i>, Failur
 }
 
 fn is_kustomization(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| {
-        ["kustomization.yaml", "kustomization.yml", "Kustomization"].iter().any(|known| name == *known)
-    })
+    path.file_name().is_some_and(|name| NAMES.iter().any(|known| name == *known))
 }
 
 fn entry<'w>(all: &'w mut Vec<InUse>, image: &str, reference: Reference) -> &'w mut InUse {

@@ -9,6 +9,7 @@ use crate::api::names::{ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::object::ObjectRef;
 use crate::api::skill_binding::is_for_pods;
 use crate::manifest::migrate::{AS_YAML, SKILLS, To, pod};
+use crate::manifest::set_skills;
 use crate::manifest::stream::{Item, Lead};
 use crate::plan::session::check_binding;
 use crate::validate::findings::Finding;
@@ -106,19 +107,15 @@ impl Migration<'_, '_> {
             };
             self.refuse(list, &["spec".into()], message, help);
         }
-        let names = |object: &Value| -> Vec<String> {
-            let items = object.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
-            items.filter_map(|skill| skill.get("name")?.as_str().map(str::to_owned)).collect()
-        };
-        let listed = names(&object);
         let length = object.pointer("/spec/skills").and_then(Value::as_array).map_or(0, Vec::len);
         let skills_path: Vec<Step> = SKILLS.iter().map(|key| Step::from(*key)).collect();
         if object.pointer("/spec/skills").is_some_and(|skills| !skills.is_null() && !skills.is_array()) {
             self.refuse(list, &skills_path, "is no list", "write a list of skills, or remove it");
         }
+        let listed = set_skills::names(&object);
         for skill in &skills {
             let name = skill["name"].as_str().unwrap_or_default();
-            if listed.iter().any(|own| own == name) {
+            if listed.contains(&name) {
                 let message = format!("lists {name} already, and its workload mounts the ConfigMap as well");
                 self.refuse(list, &skills_path, message, "take one of them out by hand");
             }
@@ -235,7 +232,6 @@ impl Migration<'_, '_> {
         let mut lines = if text[..end].ends_with('\n') { String::new() } else { "\n".to_owned() };
         lines += "---\n";
         lines += &emit::document(&binding);
-        self.has_new = true;
         added.push((source, Splice { start: end, end, text: lines.replace('\n', eol) }));
         Some(ObjectRef {
             api_version: own_version,

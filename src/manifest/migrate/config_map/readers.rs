@@ -1,14 +1,14 @@
 //! What of the input still speaks of ConfigMaps whose skills have moved, or does not go with where they are now: objects in,
 //! places out. Kustomizations are left to `references`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::Migration;
 use crate::api::error::InputError;
 use crate::api::names::ROSSOCTL;
-use crate::api::object::{Object, Origin};
+use crate::api::object::Object;
 use crate::manifest::migrate::gone::Gone;
 use crate::manifest::migrate::{SKILLS, To};
 use crate::manifest::objects;
@@ -39,13 +39,8 @@ impl Migration<'_, '_> {
     pub(super) fn readers(&self, default_namespace: &str) -> Vec<InputError> {
         let mut maps: BTreeMap<&str, Gone> = BTreeMap::new();
         for one in &self.gone {
-            let all = maps.entry(&one.workload.namespace).or_insert_with(|| Gone {
-                workload: one.workload.clone(),
-                volumes: BTreeSet::new(),
-                maps: BTreeSet::new(),
-                paths: BTreeSet::new(),
-                fetched: false,
-            });
+            let all =
+                maps.entry(&one.workload.namespace).or_insert_with(|| Gone::of_maps(one.workload.clone()));
             all.maps.extend(one.maps.iter().cloned());
         }
         let mut out = Vec::new();
@@ -60,25 +55,15 @@ impl Migration<'_, '_> {
                     for one in gone.mentions(object.value, "") {
                         // The volume that has been taken out.
                         let volume = one.path.split_last().map_or(&[][..], |(_, volume)| volume);
-                        let name = volume
-                            .iter()
-                            .try_fold(object.value, |at, step| match step {
-                                Step::Key(key) => at.get(key),
-                                Step::Index(index) => at.get(index),
-                            })
+                        let name = path::value_at(object.value, volume)
                             .and_then(|volume| volume.get("name")?.as_str());
                         if own.is_some_and(|own| name.is_some_and(|name| own.volumes.contains(name))) {
                             continue;
                         }
-                        let (line, column) = object.place(&one.path);
+                        let said = format!("still {}", one.said);
                         out.push(InputError {
-                            origin: Origin { line, ..object.origin() },
-                            column,
                             object: Some(id.clone()),
-                            field: path::display(&one.path).to_string(),
-                            message: format!("still {}", one.said),
-                            help: "keep the ConfigMap as long as this is so".to_owned(),
-                            ..InputError::default()
+                            ..object.error(&one.path, said, "keep the ConfigMap as long as this is so")
                         });
                     }
                 }

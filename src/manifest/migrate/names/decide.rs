@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use super::{Operator, renamed};
 use crate::api::error::InputError;
-use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL};
-use crate::api::object::{Object, Origin};
+use crate::api::names::AGENT_RUNTIME;
+use crate::api::object::Object;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::kustomization::is_kustomization;
 use crate::manifest::objects;
 use crate::manifest::stream::Source;
-use crate::yaml::{Step, path};
+use crate::yaml::Step;
 
 /// Versions of the configuration files of clusters on this machine.
 const CLUSTERS: [&str; 2] = ["k3d.io/", "kind.x-k8s.io/"];
@@ -27,26 +27,18 @@ pub(super) fn objects_of(
     decide: &mut Vec<InputError>,
     errors: &mut Vec<InputError>,
 ) {
-    let names = match to.other() {
-        Operator::Kagenti => &KAGENTI,
-        Operator::Rossoctl => &ROSSOCTL,
-    };
+    let names = to.other().names();
     for parsed in objects::readable(source) {
         for object in parsed.objects() {
             let said = Object(object.value);
-            let error = |path: &[Step], message: String, help: &str| {
-                let (line, column) = object.place(path);
-                InputError {
-                    origin: Origin { line, ..object.origin() },
-                    column,
-                    object: Some(said.reference()),
-                    message,
-                    help: help.to_owned(),
-                    ..InputError::default()
-                }
+            // Known by kind and name: the message says which field it is.
+            let error = |path: &[Step], message: String, help: &str| InputError {
+                object: Some(said.reference()),
+                field: String::new(),
+                ..object.error(path, message, help)
             };
-            decide.extend(of_kustomization(source, object.value, to, &error));
-            decide.extend(of_cluster(object.value, &error));
+            decide.extend(of_kustomization(source, &object, to));
+            decide.extend(of_cluster(&object));
             if said.kind() == AGENT_RUNTIME && said.group() == names.group && to == Operator::Rossoctl {
                 let skills = object.value.pointer("/spec/skills").and_then(Value::as_array);
                 if skills.is_some_and(|skills| !skills.is_empty()) {
@@ -89,25 +81,15 @@ pub(super) fn objects_of(
 }
 
 /// What a kustomization sets in the objects that it is built of.
-fn of_kustomization(
-    source: &Source,
-    value: &Value,
-    to: Operator,
-    error: &impl Fn(&[Step], String, &str) -> InputError,
-) -> Vec<InputError> {
+fn of_kustomization(source: &Source, object: &objects::Object<'_>, to: Operator) -> Vec<InputError> {
     let mut out: Vec<InputError> = Vec::new();
-    // A kustomization has no name, and its fields are known by theirs.
-    let error = |at: &[Step], message: String, help: &str| InputError {
-        object: None,
-        field: path::display(at).to_string(),
-        ..error(at, message, help)
-    };
+    let value = object.value;
     if !is_kustomization(&source.name, value) {
         return out;
     }
     let old = to.other().namespace();
     if value.get("namespace").and_then(Value::as_str) == Some(old) {
-        out.push(error(
+        out.push(object.error(
             &keys(&["namespace"]),
             format!("moves what it builds to namespace {}", to.namespace()),
             "the objects in the old namespace stay until somebody deletes them",
@@ -116,27 +98,27 @@ fn of_kustomization(
     let selects = "is written into selectors as well, and a selector of a live object cannot be changed";
     let help = "delete the live objects before the new ones are applied, or take the label out of the selectors first";
     if value.get("commonLabels").is_some_and(|labels| has_name(labels, to)) {
-        out.push(error(&keys(&["commonLabels"]), format!("a label that is renamed {selects}"), help));
+        out.push(object.error(&keys(&["commonLabels"]), format!("a label that is renamed {selects}"), help));
     }
     for (index, item) in value.get("labels").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let is_selector = item.get("includeSelectors") == Some(&Value::Bool(true));
         if is_selector && item.get("pairs").is_some_and(|pairs| has_name(pairs, to)) {
             let path = [Step::from("labels"), index.into()];
-            out.push(error(&path, format!("a label that is renamed {selects}"), help));
+            out.push(object.error(&path, format!("a label that is renamed {selects}"), help));
         }
     }
     out
 }
 
 /// The configuration of a cluster on this machine: it is read when the cluster is made.
-fn of_cluster(value: &Value, error: &impl Fn(&[Step], String, &str) -> InputError) -> Option<InputError> {
-    let version = value.get("apiVersion").and_then(Value::as_str)?;
+fn of_cluster(object: &objects::Object<'_>) -> Option<InputError> {
+    let version = object.value.get("apiVersion").and_then(Value::as_str)?;
     CLUSTERS.iter().any(|start| version.starts_with(start)).then(|| {
         let message =
             "configures a local cluster and names the other operator: it is read when the cluster is made";
         let help =
             "look at its node labels, runtimes, files and chart values by hand, and make the cluster anew";
-        InputError { object: None, ..error(&[], message.to_owned(), help) }
+        object.error(&[], message, help)
     })
 }
 

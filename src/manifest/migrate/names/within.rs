@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{BTreeMap, Operator, Scan, domains, is_proven, replaced};
+use super::{Operator, Scan, domains, is_proven, replaced};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::{self, Document, Splice};
 
@@ -33,20 +33,11 @@ impl Scan<'_, '_> {
             if matches!(document.tree.node(0).kind, NodeKind::Scalar(_) | NodeKind::Alias) {
                 return false;
             }
-            let mut scan = Scan {
-                document: &document,
-                to: self.to,
-                splices: Vec::new(),
-                wanted: BTreeMap::new(),
-                errors: Vec::new(),
-            };
-            scan.node(0, "", "");
-            let Scan { mut splices, wanted, errors, .. } = scan;
+            let Scan { splices, wanted, errors, .. } = Scan::of(&document, self.to);
             if !errors.is_empty() {
                 self.errors.extend(errors.into_iter().map(|(_, message, help)| (id, message, help)));
                 return true;
             }
-            splices.sort_by_key(|splice| splice.start);
             if !is_proven(&document, &yaml::apply(own, &splices), &wanted) {
                 return false;
             }
