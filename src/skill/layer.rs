@@ -76,20 +76,18 @@ pub fn read(
     spent: &mut Spent,
     each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
 ) -> Result<Layer, InputError> {
-    read_keeping(blob, descriptor, diff_id, limits, &mut Nothing, spent, each)
+    read_keeping(blob, descriptor, diff_id, &mut Pass { limits, spent, keep: &mut Nothing }, each)
 }
 
 /// The same, passing the bytes of files on as they are read. What was passed on counts only once the layer is read to its end.
 ///
 /// # Errors
 /// As [`read`]; and bytes could not be put down.
-pub fn read_keeping(
+pub(super) fn read_keeping(
     blob: &mut dyn Read,
     descriptor: &Descriptor,
     diff_id: Option<&Digest>,
-    limits: &Limits,
-    keep: &mut dyn Keep,
-    spent: &mut Spent,
+    pass: &mut Pass<'_>,
     each: &mut dyn FnMut(Entry) -> Result<(), InputError>,
 ) -> Result<Layer, InputError> {
     let Some(compression) = Compression::of(&descriptor.media_type) else {
@@ -98,15 +96,16 @@ pub fn read_keeping(
             "no runtime mounts it; 'convert' makes an image of the artifacts that are known",
         ));
     };
-    if descriptor.size > limits.image_bytes {
+    let most = pass.limits.image_bytes;
+    if descriptor.size > most {
         return Err(refused(
-            format!("{} bytes; at most {} are read", descriptor.size, limits.image_bytes),
+            format!("{} bytes; at most {most} are read", descriptor.size),
             "raise --max-image-size if it is meant",
         ));
     }
     let mut packed = Hashed::new(blob, descriptor.size, "more bytes than the manifest says");
-    let before = *spent;
-    let tar = unpack(&mut packed, compression, &mut Pass { limits, spent, keep }, each);
+    let before = *pass.spent;
+    let tar = unpack(&mut packed, compression, pass, each);
     // A damaged tar is the consequence of a damaged blob: the digest is the better answer.
     if tar.as_ref().err().is_none_or(|error| error.help == DAMAGED) {
         let drained = io::copy(&mut packed, &mut io::sink());
@@ -141,8 +140,8 @@ pub fn read_keeping(
         media_type: descriptor.media_type.clone(),
         size: descriptor.size,
         diff_id: tar.to_string(),
-        unpacked: spent.bytes - before.bytes,
-        entries: spent.entries - before.entries,
+        unpacked: pass.spent.bytes - before.bytes,
+        entries: pass.spent.entries - before.entries,
     })
 }
 
@@ -152,10 +151,10 @@ fn damaged(error: io::Error) -> InputError {
 }
 
 /// What a layer is read under, and where the bytes of its files go.
-struct Pass<'p> {
-    limits: &'p Limits,
-    spent: &'p mut Spent,
-    keep: &'p mut dyn Keep,
+pub(super) struct Pass<'p> {
+    pub limits: &'p Limits,
+    pub spent: &'p mut Spent,
+    pub keep: &'p mut dyn Keep,
 }
 
 fn unpack(

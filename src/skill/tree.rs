@@ -3,6 +3,7 @@
 
 mod links;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -265,7 +266,7 @@ impl Merge {
     }
 
     /// Where a path ends when each link on its way is followed, as the kernel does.
-    fn follow(&self, path: &str) -> Result<String, &'static str> {
+    fn follow<'t>(&'t self, path: &'t str) -> Result<String, Cow<'static, str>> {
         let seen = |path: &str| {
             self.nodes.get(path).map(|node| match &node.what {
                 What::Folder => Seen::Folder,
@@ -300,7 +301,7 @@ impl Tree {
         self.files.iter().filter_map(move |file| Some((path::below(&file.path, folder)?, file)))
     }
 
-    /// The file at a path, for those whose content is kept.
+    /// The file or link at a path.
     pub fn file(&self, path: &str) -> Option<&File> {
         let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
         self.files.get(at)

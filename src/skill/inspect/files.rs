@@ -4,7 +4,7 @@ use super::TITLE;
 use crate::skill::compression::Compression;
 use crate::skill::content::{Content, Keep, Nothing};
 use crate::skill::facts::Reading;
-use crate::skill::layer::{self, Entry, Kind, Layer};
+use crate::skill::layer::{self, Entry, Kind, Layer, Pass};
 use crate::skill::limits::{Limits, Spent};
 use crate::skill::oci::{Descriptor, Digest, Manifest};
 use crate::skill::tree::{Merge, Tree};
@@ -42,18 +42,18 @@ pub(super) fn files_keeping(
     for (at, descriptor) in manifest.layers.iter().enumerate() {
         let place = || format!("layer {} ({})", at + 1, descriptor.digest);
         merge.next_layer();
-        let mut read = |content: &mut dyn Content, keep: &mut dyn Keep| {
+        let mut pass = Pass { limits, spent: &mut spent, keep: &mut *keep };
+        let mut read = || {
             let mut blob = content.blob(descriptor)?;
             match as_file(descriptor) {
-                Some(name) => file(&mut blob, descriptor, name, limits, keep, &mut spent, &mut merge),
+                Some(name) => file(&mut blob, descriptor, name, &mut pass, &mut merge),
                 None => {
                     let mut each = |entry| merge.apply(entry);
-                    let diff_id = diff_ids.get(at);
-                    layer::read_keeping(&mut blob, descriptor, diff_id, limits, keep, &mut spent, &mut each)
+                    layer::read_keeping(&mut blob, descriptor, diff_ids.get(at), &mut pass, &mut each)
                 }
             }
         };
-        layers.push(read(content, keep).map_err(|error| within(place(), error))?);
+        layers.push(read().map_err(|error| within(place(), error))?);
     }
     Ok((merge.finish()?, layers))
 }
@@ -105,15 +105,13 @@ fn file(
     blob: &mut dyn std::io::Read,
     descriptor: &Descriptor,
     name: &str,
-    limits: &Limits,
-    keep: &mut dyn Keep,
-    spent: &mut Spent,
+    pass: &mut Pass<'_>,
     merge: &mut Merge,
 ) -> Result<Layer, InputError> {
-    spent.entry(limits)?;
+    pass.spent.entry(pass.limits)?;
     let path = titled(name)?;
-    let reading = Reading { size: descriptor.size, executable: false, limits };
-    let facts = reading.facts_keeping(blob, &path, spent, keep)?;
+    let reading = Reading { size: descriptor.size, executable: false, limits: pass.limits };
+    let facts = reading.facts_keeping(blob, &path, pass.spent, pass.keep)?;
     let sha256 = identity::hex(&facts.sha256);
     if sha256 != descriptor.digest.hex() {
         return Err(refused(
@@ -121,10 +119,10 @@ fn file(
             "they are not those that the manifest names; push the artifact again",
         ));
     }
-    spent.bytes += facts.size;
-    if spent.bytes > limits.image_bytes {
+    pass.spent.bytes += facts.size;
+    if pass.spent.bytes > pass.limits.image_bytes {
         return Err(refused(
-            format!("more than {} bytes", limits.image_bytes),
+            format!("more than {} bytes", pass.limits.image_bytes),
             "raise --max-image-size if it is meant",
         ));
     }

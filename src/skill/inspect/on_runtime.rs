@@ -1,4 +1,4 @@
-//! How each agent runtime takes the skills of an image.
+//! How each container runtime, containerd and CRI-O, takes the skills of an image.
 
 use serde::Serialize;
 

@@ -1,6 +1,7 @@
 //! Links of a tree, followed as a kernel follows them: a path in, where it ends out; and the part of a tree that a mount shows which
 //! is given a path of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Content, File, Tree};
@@ -22,15 +23,15 @@ pub(super) enum Seen<'t> {
 /// # Errors
 /// It ends nowhere: in words that go after "which".
 pub(super) fn follow<'t>(
-    path: &str,
+    path: &'t str,
     seen: &dyn Fn(&str) -> Option<Seen<'t>>,
     link: &mut dyn FnMut(String),
-) -> Result<String, &'static str> {
-    let mut at: Vec<String> = Vec::new();
-    let mut todo: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
+) -> Result<String, Cow<'static, str>> {
+    let mut at: Vec<&str> = Vec::new();
+    let mut todo: Vec<&str> = path.rsplit('/').collect();
     let mut hops = 0;
     while let Some(part) = todo.pop() {
-        match part.as_str() {
+        match part {
             "" | "." => continue,
             ".." => {
                 at.pop().ok_or("leads out of the image")?;
@@ -41,19 +42,19 @@ pub(super) fn follow<'t>(
         let here = at.join("/");
         match seen(&here).ok_or("does not exist")? {
             Seen::Link(target) if target.starts_with('/') => {
-                return Err("leads out of the image: it is absolute");
+                return Err("leads out of the image: it is absolute".into());
             }
             Seen::Link(target) => {
                 hops += 1;
                 if hops > HOPS {
-                    return Err("leads in a circle, or over more than 40 links");
+                    return Err(format!("leads in a circle, or over more than {HOPS} links").into());
                 }
                 link(here);
                 at.pop();
-                todo.extend(target.rsplit('/').map(str::to_owned));
+                todo.extend(target.rsplit('/'));
             }
-            Seen::File if todo.iter().any(|part| !matches!(part.as_str(), "" | ".")) => {
-                return Err("goes through a file");
+            Seen::File if todo.iter().any(|part| !matches!(*part, "" | ".")) => {
+                return Err("goes through a file".into());
             }
             Seen::File | Seen::Folder => {}
         }
@@ -102,8 +103,7 @@ impl Tree {
     }
 
     fn seen(&self, path: &str) -> Option<Seen<'_>> {
-        let at = self.files.partition_point(|file| file.path.as_str() < path);
-        match self.files.get(at).filter(|file| file.path == path) {
+        match self.file(path) {
             Some(File { content: Content::Link(target), .. }) => Some(Seen::Link(target)),
             Some(_) => Some(Seen::File),
             None => {
