@@ -201,7 +201,7 @@ fn hides(workload: &Workload<'_>, one: &Use<'_>, out: &mut Out<'_, '_>) {
 /// A mount inside the volume of a skill.
 fn nested(workload: &Workload<'_>, index: usize, out: &mut Out<'_, '_>) {
     let outer = &workload.uses[index];
-    // What a container fetches it can make folders in; a ConfigMap's volume is read-only as well.
+    // The volume that an init container fills can be written to, so that the folder is made in it; a ConfigMap's cannot, as an image's.
     if outer.delivery == Delivery::Fetched && outer.stands() {
         return;
     }

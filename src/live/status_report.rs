@@ -9,6 +9,7 @@ use crate::api::object::Object;
 use crate::api::skill_binding::LabelSelector;
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::live::rolling_out::is_rolling_out;
+use crate::manifest::summary::counted;
 use crate::plan::delivery::Delivered;
 use crate::plan::init_containers::{fetched, is_filled};
 use crate::plan::{Action, GONE, PlannedSkill, RuntimePlan};
@@ -45,10 +46,7 @@ pub struct Report {
     pub unknown_kind: bool,
     /// Why nothing is written, in words.
     pub refused: Vec<String>,
-    /// Skills that the plan mounts, as (name, image); where nothing can be planned those of the spec, unless the
-    /// AgentRuntime is being deleted.
-    pub wanted: Vec<(String, String)>,
-    /// The skills of `wanted` with where each is mounted.
+    /// Skills that the plan mounts; where nothing can be planned those of the spec, unless the AgentRuntime is being deleted.
     pub listed: Vec<Skill>,
     /// Names of the SkillBindings that add to them.
     pub added: Vec<String>,
@@ -134,7 +132,6 @@ pub fn report(
     // What is wanted is what the plan leaves, be it a write or none.
     let planned = sound.and_then(|plan| plan.desired().or(workload));
     let listed = listed(runtime, sound);
-    let wanted = listed.iter().map(|skill| (skill.name.clone(), skill.image.clone())).collect();
     let mounted = mounted(found);
     let annotated = workload.and_then(|workload| annotated(workload, names));
     let stays = |name: &String| match planned.map(|planned| annotated_names(planned, names)) {
@@ -169,7 +166,6 @@ pub fn report(
         },
         target_found: workload.is_some(),
         selects: workload.is_none() && selector.is_some(),
-        wanted,
         from_maps: sound.map(from_maps).unwrap_or_default(),
         listed,
         added: sound.map(|plan| plan.added.clone()).unwrap_or_default(),
@@ -327,10 +323,22 @@ fn belongs(pod: &Value, workload: &Value) -> bool {
 }
 
 impl Report {
+    /// Name and image of each skill that is listed.
+    pub fn wanted(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.listed.iter().map(|skill| (skill.name.as_str(), skill.image.as_str()))
+    }
+
+    /// Names of the skills that are listed or delivered to pods.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let delivered = self.delivered.iter().map(|(name, _)| name.as_str());
+        self.listed.iter().map(|skill| skill.name.as_str()).chain(delivered)
+    }
+
     /// Whether a skill of that name, or whose image reference contains the text, is wanted, mounted or announced.
     pub fn has(&self, skill: &str) -> bool {
         let image_has = |image: &str| skill.contains(['/', ':']) && image.contains(skill);
-        self.wanted.iter().chain(&self.delivered).any(|(name, image)| name == skill || image_has(image))
+        let delivered = self.delivered.iter().map(|(name, image)| (name.as_str(), image.as_str()));
+        self.wanted().chain(delivered).any(|(name, image)| name == skill || image_has(image))
             || self.mounted.iter().any(|mounted| mounted.name == skill || image_has(&mounted.image))
             || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
     }
@@ -376,10 +384,10 @@ impl Report {
         // First of all: what else is not as it should be follows from it.
         out.extend(self.refused.iter().cloned());
         out.extend(Some(self.undelivered.clone()).filter(|text| !text.is_empty()));
-        for (name, image) in &self.wanted {
-            match self.mounted.iter().find(|mounted| mounted.name == *name) {
+        for (name, image) in self.wanted() {
+            match self.mounted.iter().find(|mounted| mounted.name == name) {
                 None => out.push(format!("skill {name} is not mounted")),
-                Some(mounted) if mounted.image != *image && !self.from_maps.contains(name) => {
+                Some(mounted) if mounted.image != image && !self.from_maps.iter().any(|map| map == name) => {
                     out.push(format!("skill {name} is mounted from {}, wanted {image}", mounted.image))
                 }
                 Some(mounted) if mounted.containers.is_empty() => {
@@ -394,7 +402,7 @@ impl Report {
                 let reported = |name| format!("the annotation names {name}, which is not to be mounted");
                 out.extend(self.stale_names.iter().map(reported));
             }
-            None if !self.wanted.is_empty() => out.push("there is no skills annotation".into()),
+            None if !self.listed.is_empty() => out.push("there is no skills annotation".into()),
             None => {}
         }
         if !self.hash_wanted.is_empty() && !self.hash_found.is_empty() && self.hash_wanted != self.hash_found
@@ -427,7 +435,7 @@ impl Report {
     /// Which pods are not as new ones are, and what to do.
     fn outdated(&self, pods: PodCounts) -> Option<String> {
         let total = pods.up_to_date + pods.outdated();
-        let of = format!("of {total} {}", if total == 1 { "pod" } else { "pods" });
+        let of = format!("of {}", counted(total as usize, "pod"));
         let have = |count: u32| format!("{count} {of} {}", if count == 1 { "has" } else { "have" });
         let said = match (pods.stale, pods.without) {
             (0, 0) => return None,
@@ -475,7 +483,7 @@ impl Report {
         };
         json!({
             "kind": self.kind, "namespace": self.namespace, "name": self.name, "whose": self.whose, "target": self.target, "targetFound": self.target_found,
-            "wanted": self.wanted.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
+            "wanted": self.wanted().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
             "mounted": mounted, "annotated": annotated, "reported": self.reported,
             "configHash": {"wanted": self.hash_wanted, "found": self.hash_found},
             "phase": self.phase,

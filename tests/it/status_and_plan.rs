@@ -124,10 +124,10 @@ fn they_agree_from_the_first_write_to_the_last() {
         }
         let mut going = Moment { runtimes: vec![deleted(moment.runtimes[0].clone())], ..moment };
         let said = going.agree("being deleted");
-        assert_eq!(said.report.wanted, [], "{}: skills of what is deleted", going.profile.name);
+        assert_eq!(said.report.listed, [], "{}: skills of what is deleted", going.profile.name);
         going.workload = said.after;
         let said = going.agree("deleted");
-        assert_eq!((said.report.wanted, said.changes), (Vec::new(), Vec::new()));
+        assert_eq!((said.report.listed, said.changes), (Vec::new(), Vec::new()));
         assert!(said.report.hash_wanted.is_empty() || said.report.hash_wanted == said.report.hash_found);
         looks += 6;
     }
@@ -144,7 +144,7 @@ fn who_is_deleted_and_has_an_heir_wants_nothing() {
         moment.runtimes = vec![deleted(moment.runtimes[0].clone()), heir];
         let said = moment.agree("with an heir");
         assert_eq!(said.action, Action::Skipped);
-        assert_eq!((said.report.wanted.len(), said.report.hash_wanted.as_str()), (0, ""));
+        assert_eq!((said.report.listed.len(), said.report.hash_wanted.as_str()), (0, ""));
     }
 }
 
@@ -180,8 +180,8 @@ fn a_refused_plan_wants_the_spec_until_it_is_deleted() {
         workload: broken,
     };
     let said = moment.look();
-    assert_eq!((said.action, said.report.wanted.len()), (Action::Error, 1));
+    assert_eq!((said.action, said.report.listed.len()), (Action::Error, 1));
     moment.runtimes[0] = deleted(moment.runtimes[0].clone());
     let said = moment.look();
-    assert_eq!((said.action, said.report.wanted.len()), (Action::Error, 0));
+    assert_eq!((said.action, said.report.listed.len()), (Action::Error, 0));
 }

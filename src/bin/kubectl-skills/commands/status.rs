@@ -332,7 +332,7 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let mut cells = vec![
         report.whose.clone(),
         report.target.clone(),
-        list(report.wanted.iter().chain(&report.delivered).map(|(name, _)| name.as_str()).collect()),
+        list(report.names().collect()),
         mounted(report),
         report.state().to_owned(),
     ];
@@ -361,6 +361,8 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use kubectl_skills::api::agent_runtime::Skill;
+
     use super::*;
 
     /// With hundreds of agents nobody counts the rows.
@@ -377,7 +379,7 @@ mod tests {
     fn what_keeps_a_plan_from_being_written_is_the_reason() {
         let report = Report {
             target_found: true,
-            wanted: vec![("pdf".into(), "a/pdf:1".into())],
+            listed: vec![Skill { name: "pdf".into(), image: "a/pdf:1".into(), ..Skill::default() }],
             refused: vec!["SkillBinding one has a skill pdf for the same workload".into()],
             ..Report::default()
         };

@@ -89,8 +89,7 @@ fn of_report(run: &ClusterRun, group: &str, report: &Report) -> Vec<Row> {
         }
     });
     // What is in the template and in no list, of a workload that somebody is about or was.
-    let is_other =
-        |name: &str| !report.wanted.iter().chain(&report.delivered).any(|(known, _)| known == name);
+    let is_other = |name: &str| !report.names().any(|known| known == name);
     let others = report.mounted.iter().filter(|mounted| !mounted.image.is_empty() && is_other(&mounted.name));
     let others = others.map(|mounted| row(&mounted.name, &mounted.image));
     listed.chain(delivered).chain(others).collect()
