@@ -118,8 +118,8 @@ pub fn images(
     if before.digest == after.digest {
         return Ok(SkillChange::Same);
     }
-    let one = inspect::choose(content, before, platform)?;
-    let other = inspect::choose(content, after, platform)?;
+    let one = inspect::choose(content, before, platform, inspect::DEFAULT_PLATFORM)?;
+    let other = inspect::choose(content, after, platform, inspect::DEFAULT_PLATFORM)?;
     let annotations = pairs("", &one.manifest.annotations, &other.manifest.annotations);
     let mut differing = Vec::new();
     for pair in platforms::pairs(content, one, other)? {

@@ -183,7 +183,8 @@ pub struct Chosen {
     pub others: Vec<Descriptor>,
 }
 
-/// The manifest of a platform: that of an index which a kubelet of that platform would take, or the only one there is.
+/// The manifest of a platform: that of an index which a kubelet of that platform would take. Where none is named it is that of
+/// `default`, or the only one there is.
 ///
 /// # Errors
 /// There is none, or what leads to it cannot be read.
@@ -191,6 +192,7 @@ pub fn choose(
     content: &mut dyn Content,
     root: &Descriptor,
     platform: Option<&str>,
+    default: &str,
 ) -> Result<Chosen, InputError> {
     let index = match document(content, root)? {
         Document::Image(manifest) => {
@@ -209,7 +211,7 @@ pub fn choose(
     flatten(content, index, 1, &mut 0, &mut leaves)?;
     let name = |leaf: &Descriptor| leaf.platform.as_ref().map(Platform::to_string);
     let platforms: Vec<String> = leaves.iter().filter_map(name).collect();
-    let wanted = platform.unwrap_or(DEFAULT_PLATFORM);
+    let wanted = platform.unwrap_or(default);
     let fits = |leaf: &&Descriptor| {
         leaf.platform.as_ref().is_some_and(|platform| {
             let plain = format!("{}/{}", platform.os, platform.architecture);
@@ -353,7 +355,7 @@ pub fn image(
     platform: Option<&str>,
     limits: &Limits,
 ) -> Result<Inspected, InputError> {
-    let chosen = choose(content, root, platform)?;
+    let chosen = choose(content, root, platform, DEFAULT_PLATFORM)?;
     let Unpacked { chosen, configuration, tree, layers } = unpack(content, chosen, limits)?;
     let Configuration { config, bytes, .. } = configuration;
     let different = different(content, &chosen, &tree, limits);

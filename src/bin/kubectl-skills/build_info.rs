@@ -29,7 +29,7 @@ impl BuildInfo {
             date: option_env!("SOURCE_DATE_EPOCH")
                 .and_then(day_and_time)
                 .unwrap_or_else(|| UNKNOWN.to_owned()),
-            platform: format!("{}/{}", os(std::env::consts::OS), architecture(std::env::consts::ARCH)),
+            platform: format!("{}/{}", os(), architecture()),
             rustc: said(option_env!("KUBECTL_SKILLS_RUSTC")),
             features: features(),
         }
@@ -54,11 +54,21 @@ fn day_and_time(seconds: &str) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn os(name: &str) -> &str {
+/// The system, as Go and images name it.
+pub(crate) fn os() -> &'static str {
+    os_in_go(std::env::consts::OS)
+}
+
+/// The machine, as Go and images name it.
+pub(crate) fn architecture() -> &'static str {
+    architecture_in_go(std::env::consts::ARCH)
+}
+
+fn os_in_go(name: &str) -> &str {
     if name == "macos" { "darwin" } else { name }
 }
 
-fn architecture(name: &str) -> &str {
+fn architecture_in_go(name: &str) -> &str {
     match name {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -92,7 +102,7 @@ mod tests {
         assert_eq!(day_and_time("1700000000").as_deref(), Some("2023-11-14T22:13:20Z"));
         assert_eq!(day_and_time("yesterday"), None);
         assert_eq!(
-            (os("macos"), architecture("x86_64"), architecture("riscv64")),
+            (os_in_go("macos"), architecture_in_go("x86_64"), architecture_in_go("riscv64")),
             ("darwin", "amd64", "riscv64")
         );
     }

@@ -6,6 +6,7 @@ pub mod retry;
 
 use http::HeaderValue;
 
+use crate::build_info;
 use crate::exit::Failure;
 
 /// A runtime of this thread.
@@ -27,15 +28,7 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
 
 /// `kubectl-skills/0.1.0 (linux/amd64) apply`, with system and machine as Go names them.
 pub fn user_agent(verb: &'static str) -> HeaderValue {
-    let system = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let machine = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
+    let (system, machine) = (build_info::os(), build_info::architecture());
     let text = format!("kubectl-skills/{} ({system}/{machine}) {verb}", env!("CARGO_PKG_VERSION"));
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("kubectl-skills"))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{ContentChange, trees};
 use crate::skill::content::Content;
-use crate::skill::inspect::{self, Chosen};
+use crate::skill::inspect::{self, Chosen, DEFAULT_PLATFORM};
 use crate::skill::limits::Limits;
 use crate::skill::oci::{Descriptor, Digest, Manifest, Platform};
 use crate::skill::{InputError, refused};
@@ -49,7 +49,8 @@ pub(super) fn pairs(
     let mut out = Vec::with_capacity(1 + others.len());
     for (own, leaf) in others {
         let platform = Some(name(leaf).unwrap_or_else(|| leaf.digest.to_string()));
-        let (own, leaf) = (inspect::choose(content, own, None)?, inspect::choose(content, leaf, None)?);
+        let mut choose = |root| inspect::choose(content, root, None, DEFAULT_PLATFORM);
+        let (own, leaf) = (choose(own)?, choose(leaf)?);
         out.push(Pair { platform, before: own, after: leaf });
     }
     out.insert(0, Pair { platform: None, before, after });

@@ -102,6 +102,17 @@ fn an_index_is_looked_into_as_a_node_would() {
     assert!(look(&mut memory, &one, Some("linux/amd64")).is_err());
     let bare = memory.index(&[(arm.clone(), None)]);
     assert_eq!(words(look(&mut memory, &bare, Some("linux/amd64"))), Ok(2));
+    // The machine that 'pull --to' runs on is a default, and no wish: an image for another one alone is pulled all the same.
+    let lone = memory.index(&[(amd.clone(), Some("linux/amd64"))]);
+    let lone: Descriptor = serde_json::from_value(lone).expect("a descriptor");
+    let mut on_arm = |platform| {
+        choose(&mut memory, &lone, platform, "linux/arm64")
+            .map(|chosen| chosen.platform)
+            .map_err(|error| error.message)
+    };
+    assert_eq!(on_arm(None), Ok(Some("linux/amd64".to_owned())));
+    let none = "no manifest for linux/arm64; the index has linux/amd64".to_owned();
+    assert_eq!(on_arm(Some("linux/arm64")), Err(none));
     let nested = memory.index(&[(both, None)]);
     assert_eq!(words(look(&mut memory, &nested, None)), Ok(1));
     let ambiguous = memory.index(&[(arm, Some("linux/arm64")), (amd, Some("linux/riscv64"))]);

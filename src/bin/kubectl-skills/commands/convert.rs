@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::skill::content::{Content, unread};
 use kubectl_skills::skill::convert::{Way, kept, way};
-use kubectl_skills::skill::inspect::{self, Chosen};
+use kubectl_skills::skill::inspect::{self, Chosen, DEFAULT_PLATFORM};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::oci::{Descriptor, media_type};
 use kubectl_skills::skill::pack::{self, Layer, Member, Provenance};
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Run {
     let content = &mut *content;
     let writer = Writer::open(&to, OnFailure::Undo)?;
     let at = |error| Failure::from(within(args.what.clone(), error));
-    let chosen = inspect::choose(content, &root, None).map_err(at)?;
+    let chosen = inspect::choose(content, &root, None, DEFAULT_PLATFORM).map_err(at)?;
     let way = way(&chosen.manifest).map_err(at)?;
     let (tree, layers) = inspect::files(content, &chosen.manifest, &[], &limits).map_err(at)?;
     tree.check(&limits).map_err(at)?;

@@ -8,7 +8,7 @@ use kubectl_skills::api::image_reference;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::changes::{self, TEXT_BYTES};
 use kubectl_skills::skill::describe::Found;
-use kubectl_skills::skill::inspect::{self, Different, Image, Inspected};
+use kubectl_skills::skill::inspect::{self, DEFAULT_PLATFORM, Different, Image, Inspected};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::{Tree, Type};
 use kubectl_skills::skill::{path, within};
@@ -193,7 +193,8 @@ fn tree(args: &Args, what: &str, limits: &Limits) -> Result<(Tree, Vec<Different
         return read.map(|tree| (tree, Vec::new())).map_err(at);
     }
     let Opened { mut content, root } = image_source::open(what, &args.source, "inspect")?;
-    let chosen = inspect::choose(&mut *content, &root, args.platform.as_deref()).map_err(at)?;
+    let chosen =
+        inspect::choose(&mut *content, &root, args.platform.as_deref(), DEFAULT_PLATFORM).map_err(at)?;
     let image = inspect::unpack(&mut *content, chosen, limits).map_err(at)?;
     let different = inspect::different(&mut *content, &image.chosen, &image.tree, limits);
     Ok((image.tree, different))

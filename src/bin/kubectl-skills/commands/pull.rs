@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use kubectl_skills::api::error::InputError;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::inspect::{self, Unpacked};
-use kubectl_skills::skill::oci::Descriptor;
 use kubectl_skills::skill::{identity, path, within};
 use serde_json::json;
 
@@ -18,7 +16,7 @@ use crate::registry::blocking::Blocking;
 use crate::registry::place::Place;
 use crate::skill_files::LimitArgs;
 use crate::skill_files::unpack::Unpacker;
-use crate::{notes, sink};
+use crate::{build_info, notes, sink};
 
 /// Pull a skill image from a registry into an OCI layout, or its files into a folder
 #[derive(Debug, ClapArgs)]
@@ -86,7 +84,9 @@ fn files(args: &Args, place: &Place, folder: &Path) -> Run {
     let limits = args.limits.limits();
     let wanted = args.sub_path.as_deref().map(within_image).transpose()?;
     let (mut content, root) = Blocking::open(place, &args.transfer.registry, "pull")?;
-    let chosen = chosen(&mut content, &root, args.platform.as_deref()).map_err(at)?;
+    // Where none is named, the image that a kubelet of this machine would take.
+    let own = format!("linux/{}", build_info::architecture());
+    let chosen = inspect::choose(&mut content, &root, args.platform.as_deref(), &own).map_err(at)?;
     let mut unpacker = Unpacker::open(folder, args.replace)?;
     let unpacked = inspect::unpack_keeping(&mut content, chosen, &limits, &mut unpacker);
     let Unpacked { chosen, tree, .. } = unpacked.map_err(at)?;
@@ -118,23 +118,6 @@ fn files(args: &Args, place: &Place, folder: &Path) -> Run {
     }
     notes::summary(&format!("{} of {} in {}", counted(tree.files.len(), "file"), place, folder.display()));
     Ok(Outcome::Done)
-}
-
-/// The manifest that a kubelet of this machine would take, where none is named.
-fn chosen(
-    content: &mut Blocking,
-    root: &Descriptor,
-    platform: Option<&str>,
-) -> Result<inspect::Chosen, InputError> {
-    let own = match std::env::consts::ARCH {
-        "x86_64" => "linux/amd64".to_owned(),
-        "aarch64" => "linux/arm64".to_owned(),
-        other => format!("linux/{other}"),
-    };
-    if platform.is_some() || own == inspect::DEFAULT_PLATFORM {
-        return inspect::choose(content, root, platform);
-    }
-    inspect::choose(content, root, Some(&own))
 }
 
 /// The path that `--sub-path` is.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kubectl_skills::api::error::Fault;
 use kubectl_skills::skill::content::{Content, Failed};
-use kubectl_skills::skill::inspect::choose;
+use kubectl_skills::skill::inspect::{DEFAULT_PLATFORM, choose};
 use kubectl_skills::skill::oci::{Descriptor, Digest, Document, media_type, parse};
 use kubectl_skills::skill::signature::trust::Trust;
 use kubectl_skills::skill::signature::{Refusal, Verified, check};
@@ -270,7 +270,7 @@ async fn manifest_of(
 ) -> std::result::Result<Digest, Failure> {
     let mut known = Manifests::default();
     loop {
-        match choose(&mut known, root, Some(platform)) {
+        match choose(&mut known, root, Some(platform), DEFAULT_PLATFORM) {
             Ok(chosen) => return Ok(chosen.descriptor.digest),
             Err(error) => match known.missing.take() {
                 Some(descriptor) => {

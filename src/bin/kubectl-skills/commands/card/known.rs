@@ -10,7 +10,7 @@ use kubectl_skills::manifest::card_maps::Agent;
 use kubectl_skills::plan::RuntimePlan;
 use kubectl_skills::skill::card::Card;
 use kubectl_skills::skill::describe::Description;
-use kubectl_skills::skill::inspect::{choose, described, unpack};
+use kubectl_skills::skill::inspect::{DEFAULT_PLATFORM, choose, described, unpack};
 use kubectl_skills::skill::limits::Limits;
 use kubectl_skills::skill::tree::Tree;
 use kubectl_skills::skill::within;
@@ -55,7 +55,7 @@ impl<'f> Facts<'f> {
             Some(tree) => tree,
             None => {
                 let mut opened = open_reference(&image, source, "card")?;
-                let chosen = choose(&mut *opened.content, &opened.root, None);
+                let chosen = choose(&mut *opened.content, &opened.root, None, DEFAULT_PLATFORM);
                 let found = chosen.and_then(|chosen| unpack(&mut *opened.content, chosen, limits));
                 found.map_err(|error| Failure::from(within(image.clone(), error)))?.tree
             }
