@@ -7,8 +7,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::image_reference;
+use kubectl_skills::api::image_volume::{self, Stage};
 use kubectl_skills::api::names::PROGRAM_IMAGE;
 use kubectl_skills::crd::pattern::dns_subdomain;
+use kubectl_skills::manifest::render::Planned;
 use kubectl_skills::manifest::skill_maps;
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::delivery::{BySkill, Delivered, Delivery, Init, Way};
@@ -20,9 +22,6 @@ use super::files::Loaded;
 use crate::exit::Failure;
 use crate::notes;
 use crate::source::Inputs;
-
-/// The first minor version of Kubernetes 1 that has image volumes without anybody switching them on.
-const IMAGE_VOLUMES: u32 = 35;
 
 /// How skills get into pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,25 +53,17 @@ pub struct DeliveryArgs {
     pull_secret: Vec<String>,
     /// Version of the oldest cluster that the manifests are for, such as 1.33; --delivery auto takes image volumes from 1.35 on
     #[arg(long, value_name = "VERSION", value_parser = kube_version)]
-    kube_version: Option<Version>,
+    kube_version: Option<(u32, u32)>,
 }
 
-/// A version of Kubernetes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
-
 /// `1.33`, `v1.33.2` and what else `kubectl version` prints.
-fn kube_version(text: &str) -> Result<Version, String> {
-    let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
-    let mut number = || {
-        let part = parts.next()?;
-        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        part.get(..digits)?.parse().ok()
-    };
-    let (Some(major), Some(minor)) = (number(), number()) else {
-        return Err("write it as 1.33".to_owned());
-    };
-    Ok(Version(major, minor))
+fn kube_version(text: &str) -> Result<(u32, u32), String> {
+    image_volume::version(text).ok_or_else(|| "write it as 1.33".to_owned())
+}
+
+/// Whether a version of Kubernetes has image volumes without anybody switching them on.
+fn has_image_volumes((major, minor): (u32, u32)) -> bool {
+    major > 1 || (major == 1 && Stage::of(minor).on_by_default())
 }
 
 /// A reference that a kubelet can pull.
@@ -129,12 +120,17 @@ impl DeliveryArgs {
             Way::ConfigMap | Way::Auto => maps(inputs, &loaded.namespace)?,
             _ => Default::default(),
         };
-        let has_images = self.kube_version.filter(|version| *version >= Version(1, IMAGE_VOLUMES));
+        let has_images = self.kube_version.filter(|version| has_image_volumes(*version));
         let image_volumes =
-            has_images.map(|Version(major, minor)| format!("Kubernetes {major}.{minor} has image volumes"));
+            has_images.map(|(major, minor)| format!("Kubernetes {major}.{minor} has image volumes"));
         let init = Init { image: self.init_image.clone(), pull_secrets: self.pull_secret.clone() };
         options.delivery = Some(Arc::new(Delivery { way, maps, unusable, image_volumes, init }));
         Ok(())
+    }
+
+    /// Says how the skills of plans are delivered.
+    pub fn tell_of(&self, planned: &Planned) {
+        self.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
     }
 
     /// Says how skills are delivered, each once.
@@ -221,15 +217,16 @@ mod tests {
     #[test]
     fn versions_are_read_as_kubernetes_prints_them() {
         for (text, version) in [
-            ("1.33", Some(Version(1, 33))),
-            ("v1.35.0", Some(Version(1, 35))),
-            ("1.34+", Some(Version(1, 34))),
-            ("v1.32.4-gke.1236000", Some(Version(1, 32))),
+            ("1.33", Some((1, 33))),
+            ("v1.35.0", Some((1, 35))),
+            ("1.34+", Some((1, 34))),
+            ("v1.32.4-gke.1236000", Some((1, 32))),
             ("1", None),
             ("latest", None),
         ] {
             assert_eq!(kube_version(text).ok(), version, "{text}");
         }
-        assert!(Version(1, 9) < Version(1, IMAGE_VOLUMES), "numbers, not text");
+        let with_images = [(1, 9), (1, 34), (1, 35), (1, 36), (2, 0)].map(has_image_volumes);
+        assert_eq!(with_images, [false, false, true, true, true], "numbers, not text");
     }
 }

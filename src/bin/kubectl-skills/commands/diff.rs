@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Run {
     let mut loaded = args.subject.load(&inputs, args.remove)?;
     args.delivery.prepare(&inputs, &mut loaded)?;
     let planned = loaded.plan();
-    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
+    args.delivery.tell_of(&planned);
     let stream = &loaded.stream;
     let pairs = pairs(stream, &planned)?;
     let outcome = match args.subject.output {

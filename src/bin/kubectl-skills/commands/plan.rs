@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Run {
     let mut loaded = args.subject.load(&inputs, args.remove)?;
     args.delivery.prepare(&inputs, &mut loaded)?;
     let planned = loaded.plan();
-    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
+    args.delivery.tell_of(&planned);
     let plans: Vec<(&RuntimePlan, Vec<Change>)> = planned
         .plans
         .iter()

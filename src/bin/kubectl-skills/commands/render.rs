@@ -185,7 +185,7 @@ fn fates(rendered: &Rendered, lock: Option<&Locked>) -> Fates {
 /// Tells each object that would change, in the order of the input. What cannot be written is no less wrong here.
 fn check(loaded: &Loaded<'_>, args: &Args) -> Run {
     let planned = loaded.plan();
-    args.delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
+    args.delivery.tell_of(&planned);
     edit(&loaded.stream, &planned)?;
     let stream = &loaded.stream;
     let mut changed: Vec<&Item> = Vec::new();
@@ -211,7 +211,7 @@ fn check(loaded: &Loaded<'_>, args: &Args) -> Run {
 /// Prints what would change as patches. Nothing is edited, so the text may be written in any way.
 fn patches(loaded: &Loaded<'_>, delivery: &DeliveryArgs) -> Run {
     let planned = loaded.plan();
-    delivery.tell(planned.plans.iter().flat_map(|one| &one.plan.skills));
+    delivery.tell_of(&planned);
     if !planned.errors.is_empty() {
         return Err(Failure::Input(planned.errors));
     }
