@@ -7,6 +7,8 @@ pub mod error;
 pub mod image_reference;
 #[cfg(feature = "internals")]
 pub mod image_volume;
+#[cfg(feature = "internals")]
+pub mod kind_word;
 pub mod names;
 pub mod nearest;
 pub mod object;

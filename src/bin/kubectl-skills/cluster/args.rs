@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
-use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::api::kind_word::kind_of;
+use kubectl_skills::api::workload::Kinds;
 
 use crate::net::duration::{DEFAULT_REQUEST_TIMEOUT, parse_timeout};
 
@@ -104,7 +104,7 @@ impl ClusterArgs {
 /// Refuses a file where a name is wanted: no AgentRuntime would be found, and the user would look for it in the cluster.
 fn parse_name(text: &str) -> Result<String, String> {
     if let Some((kind, name)) = text.split_once('/')
-        && is_kind(kind)
+        && kind_of(kind, Kinds::default()).is_some()
     {
         return Err(format!("a name alone is wanted, without a kind: {name}"));
     }
@@ -115,18 +115,6 @@ fn parse_name(text: &str) -> Result<String, String> {
             .to_owned());
     }
     Ok(text.to_owned())
-}
-
-/// Whether a word in front of a slash is a kind, as kubectl has them, and no folder.
-fn is_kind(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    let short = ["deploy", "sts", "ds", "rs", "sb", "ksvc"];
-    let has_name = |kind: &str| {
-        let kind = kind.to_ascii_lowercase();
-        word == kind || word.strip_suffix('s') == Some(&kind)
-    };
-    let kinds = WorkloadKind::ALL.iter().map(|kind| kind.name());
-    short.contains(&word.as_str()) || kinds.chain([AGENT_RUNTIME, SKILL_BINDING]).any(has_name)
 }
 
 #[cfg(test)]
@@ -144,7 +132,9 @@ mod tests {
     #[test]
     fn a_kind_in_front_of_a_name_is_said_to_be_one() {
         let alone = |name: &str| Err(format!("a name alone is wanted, without a kind: {name}"));
-        for text in ["deployment/x", "Deployment/x", "deployments/x", "sts/x", "skillbinding/x"] {
+        for text in
+            ["deployment/x", "deployment.apps/x", "Deployment/x", "deployments/x", "sts/x", "skillbinding/x"]
+        {
             assert_eq!(parse_name(text), alone("x"), "{text}");
         }
         assert!(parse_name("manifests/x").is_err_and(|why| why.contains("with -f")));

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs};
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::object::Origin;
-use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::session::check_binding;
 use kubectl_skills::skill::finding::Finding;
@@ -118,19 +119,7 @@ fn target(args: &Args) -> Result<(&'static str, Value, Option<String>), Failure>
         let Some((kind, name)) = target.split_once('/').filter(|(_, name)| !name.is_empty()) else {
             return usage(format!("--target {target}: must be KIND/NAME, such as deployment/weather"));
         };
-        let short = [
-            ("deploy", "Deployment"),
-            ("sts", "StatefulSet"),
-            ("ds", "DaemonSet"),
-            ("rs", "ReplicaSet"),
-            ("cj", "CronJob"),
-        ];
-        let kind = short.iter().find(|(short, _)| *short == kind).map_or(kind, |(_, kind)| kind);
-        let found = WorkloadKind::ALL.into_iter().find(|known| {
-            known.name().eq_ignore_ascii_case(kind.strip_suffix('s').unwrap_or(kind))
-                || known.name().eq_ignore_ascii_case(kind)
-        });
-        let Some(found) = found else {
+        let Some(KindWord::Workload(found)) = kind_of(kind, Kinds::default()) else {
             let known = WorkloadKind::ALL.map(WorkloadKind::name).join(", ");
             return usage(format!("--target {target}: no kind is called {kind}; known are {known}"));
         };

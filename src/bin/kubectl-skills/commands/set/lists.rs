@@ -2,6 +2,7 @@
 //! for files and for a cluster.
 
 use kubectl_skills::api::agent_runtime::AgentRuntimeSpec;
+use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::names::{AGENT_RUNTIME, SKILL_BINDING};
 use kubectl_skills::api::object::{Object, ObjectRef, Origin};
 use kubectl_skills::api::profile::Profile;
@@ -64,38 +65,13 @@ enum Word {
 /// The profile whose operator takes a list in an AgentRuntime, and judges it.
 const WITH_LISTS: &str = "pr332-merged";
 
-/// Short names of kinds, as kubectl has them.
-const SHORT: [(&str, &str); 7] = [
-    ("deploy", "Deployment"),
-    ("sts", "StatefulSet"),
-    ("ds", "DaemonSet"),
-    ("rs", "ReplicaSet"),
-    ("cj", "CronJob"),
-    ("ksvc", "Service"),
-    ("skb", SKILL_BINDING),
-];
-
 fn word(text: &str, kinds: Kinds) -> Result<Word, Failure> {
     let Some((kind, name)) = text.split_once('/') else { return Ok(Word::Name(text.to_owned())) };
-    // As -o name prints it: the group stands after the kind.
-    let typed = kind.split('.').next().unwrap_or_default().to_lowercase();
-    let long = SHORT.iter().find(|(short, _)| *short == typed).map(|(_, long)| long.to_lowercase());
-    let typed = long.unwrap_or(typed);
-    let is = |known: &str| {
-        let known = known.to_lowercase();
-        typed == known
-            || typed.strip_suffix('s') == Some(known.as_str())
-            || typed.strip_suffix("es") == Some(known.as_str())
-    };
     let name = name.to_owned();
-    if is(AGENT_RUNTIME) {
-        return Ok(Word::Runtime(name));
-    }
-    if is(SKILL_BINDING) {
-        return Ok(Word::Binding(name));
-    }
-    match kinds.all().find(|kind| is(kind.name())) {
-        Some(kind) => Ok(Word::Workload(kind, name)),
+    match kind_of(kind, kinds) {
+        Some(KindWord::Runtime) => Ok(Word::Runtime(name)),
+        Some(KindWord::Binding) => Ok(Word::Binding(name)),
+        Some(KindWord::Workload(kind)) => Ok(Word::Workload(kind, name)),
         None => {
             let mut known: Vec<String> = kinds.all().map(|kind| kind.name().to_lowercase()).collect();
             known.extend([AGENT_RUNTIME.to_lowercase(), SKILL_BINDING.to_lowercase()]);
