@@ -51,6 +51,12 @@ pub fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// `deployment.apps/weather`: what kubectl calls an object, and takes. The core group is left out.
+pub fn title(kind: &str, group: &str, name: &str) -> String {
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{}{dot}{group}/{name}", kind.to_lowercase())
+}
+
 impl ObjectRef {
     /// The API group.
     pub fn group(&self) -> &str {

@@ -18,7 +18,7 @@ pub const PROFILE: &str = "pr332-merged";
 /// Namespace that the namespaced overlay looks after, until its user names others.
 pub const EXAMPLE_NAMESPACE: &str = "team1";
 
-/// Service in front of the webhook.
+/// Service in front of the webhook; what is made for its certificate has the same name.
 pub const WEBHOOK_SERVICE: &str = "kubectl-skills-webhook";
 
 /// Paths below deploy/, each with its text.

@@ -107,6 +107,12 @@ pub struct Bindings {
 }
 
 impl Bindings {
+    /// The SkillBindings of a cluster; those that cannot be read are about nothing.
+    pub fn of_live<'v>(objects: impl IntoIterator<Item = &'v Value>) -> Self {
+        let read = |object| Binding::of(Object(object).reference(), Origin::default(), object).ok();
+        Self::new(objects.into_iter().filter_map(read))
+    }
+
     /// Indexes bindings; linear in their number but for sorting them by name.
     pub fn new(bindings: impl IntoIterator<Item = Binding>) -> Self {
         let mut all: Vec<Binding> = bindings.into_iter().collect();

@@ -1,8 +1,6 @@
 //! Columns padded as kubectl pads them: three spaces between, nothing after the last, NAME first. On a terminal they know
 //! its width: the last column wraps under itself, findings stand under their row, and states have marks and colours.
 
-use std::fmt;
-
 use owo_colors::OwoColorize as _;
 
 use crate::look::{Look, Mood, coloured};
@@ -283,8 +281,9 @@ fn clean(cell: &str) -> String {
 }
 
 /// As programs read it, whatever stdout is.
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+#[cfg(test)]
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&anstream::adapter::strip_str(&self.laid_out(Look::PLAIN, true)).to_string())
     }
 }

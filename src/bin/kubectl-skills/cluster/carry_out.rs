@@ -1,6 +1,7 @@
 //! Carries plans out: all dry runs first, then the writes, a conflict planned anew. What is printed is left to the verb.
 
 use futures_util::{StreamExt as _, stream};
+use kubectl_skills::api::object::title;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::apply_configuration::{is_settled, our_fields};
 use kubectl_skills::live::{self, LivePlan};
@@ -47,7 +48,7 @@ pub fn task<'a>(run: &ClusterRun, live: &LivePlan<'a>, plan: &RuntimePlan) -> Op
     let resource = run.snapshot.resources.get(&kind).copied().or_else(|| paths::of_workload(workload))?;
     Some(Task {
         runtime: live.runtime,
-        title: format!("{}.{}/{}", kind.name().to_lowercase(), kind.group(), plan.target.name),
+        title: title(kind.name(), kind.group(), &plan.target.name),
         write: Write {
             resource,
             namespace: live.id.namespace.clone(),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::error::{ClusterError, Failure};
 use super::paths::{self, Resource};
 use super::requests::{Requests, escape_query};
-use super::snapshot::{Scope, Workloads, key, read_bindings, read_runtimes, read_workloads};
+use super::snapshot::{Scope, Workloads, key, read_bindings, read_runtimes_or_none, read_workloads};
 use crate::exit;
 
 /// Whose apply is tried: that of `kubectl apply --server-side`.
@@ -126,11 +126,8 @@ async fn lay_runtimes(
 ) -> Result<Laid, exit::Failure> {
     let mut found = Vec::new();
     for namespace in namespaces {
-        match read_runtimes(requests, &scope(namespace), profile).await {
-            // SkillBindings need no operator.
-            Err(error) if error.failure == Failure::NotFound && manifests.runtimes.is_empty() => {}
-            other => found.extend(other?),
-        }
+        let none = manifests.runtimes.is_empty();
+        found.extend(read_runtimes_or_none(requests, &scope(namespace), profile, none).await?);
     }
     let own: BTreeSet<(String, String)> =
         manifests.runtimes.iter().map(|item| (item.id.namespace.clone(), item.id.name.clone())).collect();
@@ -140,7 +137,8 @@ async fn lay_runtimes(
     let objects: Vec<(&Item, Value)> = objects.collect::<Result<_, exit::Failure>>()?;
     let stored: BTreeSet<_> = before.iter().map(key).collect();
     let mut tried =
-        try_all(requests, objects, |item| paths::agent_runtimes(profile, Some(&item.id.namespace))).await?;
+        try_all(requests, objects, |item| paths::agent_runtime(profile, &item.id.namespace, &item.id.name))
+            .await?;
     // The dry run dates what is not there yet, and so it could pass for as old as one that is (plan::claims).
     for runtime in tried.iter_mut().filter(|runtime| !stored.contains(&key(runtime))) {
         if let Some(metadata) = runtime.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -183,7 +181,10 @@ async fn lay_bindings(
         objects.push((item, object));
     }
     if is_served {
-        all.extend(try_all(requests, objects, |item| paths::skill_bindings(Some(&item.id.namespace))).await?);
+        all.extend(
+            try_all(requests, objects, |item| paths::skill_binding(&item.id.namespace, &item.id.name))
+                .await?,
+        );
     } else {
         // Where nobody serves them they stay in Git, and say there what they say.
         all.extend(objects.into_iter().map(|(_, object)| object));
@@ -204,14 +205,10 @@ fn key_of(item: &Item) -> Key {
 async fn try_all(
     requests: &Requests,
     objects: Vec<(&Item, Value)>,
-    collection: impl Fn(&Item) -> String,
+    path_of: impl Fn(&Item) -> String,
 ) -> Result<Vec<Value>, exit::Failure> {
     let attempts = objects.into_iter().map(|(item, mut object)| {
-        let path = format!(
-            "{}/{}?fieldManager={MANAGER}&force=true&dryRun=All",
-            collection(item),
-            escape_query(&item.id.name)
-        );
+        let path = format!("{}?fieldManager={MANAGER}&force=true&dryRun=All", path_of(item));
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("namespace".into(), item.id.namespace.as_str().into());
             // Of an object that was taken from a cluster; no apply may name them.

@@ -10,18 +10,15 @@ use serde_json::{Value, json};
 
 use super::carry_out::ROUNDS;
 use super::error::{ClusterError, Failure};
-use super::paths::{agent_runtimes, skill_bindings};
-use super::requests::{Requests, escape_query};
+use super::paths::of_list;
+use super::requests::Requests;
 
 /// Takes it off; false where it is not there, or the object is gone.
 pub async fn release(requests: &Requests, profile: &Profile, runtime: &Value) -> Result<bool, ClusterError> {
     let (namespace, name) = Object(runtime).key();
-    let (finalizer, plural, all) = if is_binding(Object(runtime)) {
-        (BINDING_FINALIZER, "skillbindings", skill_bindings(Some(&namespace)))
-    } else {
-        (profile.names.finalizer, "agentruntimes", agent_runtimes(profile, Some(&namespace)))
-    };
-    let path = format!("{all}/{}", escape_query(&name));
+    let bound = is_binding(Object(runtime));
+    let finalizer = if bound { BINDING_FINALIZER } else { profile.names.finalizer };
+    let (path, plural) = of_list(profile, bound, &namespace, &name);
     let what = format!("take the finalizer off {plural} {namespace}/{name}");
     let mut read = runtime.clone();
     let mut round = 1;

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::error::{ClusterError, Failure};
-use super::paths::{agent_runtimes, workload};
-use super::requests::{Requests, escape_query};
+use super::paths::{agent_runtimes, selected, workload};
+use super::requests::Requests;
 use super::snapshot::{Scope, Snapshot, key, of};
 use super::watch::{Transform, Update, WatchId, WatchTarget, watch};
 use crate::notes;
@@ -162,7 +162,7 @@ impl Informer {
         let path = agent_runtimes(profile, informer.scope.namespace.as_deref());
         informer.watch("agentruntimes", String::new(), path.clone(), String::new());
         if let Some(selector) = informer.scope.selector.clone() {
-            let query = format!("labelSelector={}", escape_query(&selector));
+            let query = selected(&selector);
             let what = format!("agentruntimes with {selector:?}");
             informer.chosen = Some(informer.watch(&what, String::new(), path, query));
         }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::{Object, title};
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
-use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::plan::bindings::Bindings;
 use kubectl_skills::plan::of_nobody;
 use serde_json::Value;
 
@@ -30,8 +30,7 @@ pub struct Left {
 impl Left {
     /// `deployment.apps/weather`.
     pub fn title(&self) -> String {
-        let name = Object(&self.workload).name();
-        format!("{}.{}/{name}", self.kind.name().to_lowercase(), self.kind.group())
+        title(self.kind.name(), self.kind.group(), Object(&self.workload).name())
     }
 
     /// What is wrong.
@@ -57,10 +56,7 @@ impl Snapshot {
         scope: &Scope,
         kinds: Kinds,
     ) -> Result<Vec<String>, ClusterError> {
-        let bindings =
-            Bindings::new(self.bindings.iter().filter_map(|object| {
-                Binding::of(Object(object).reference(), Origin::default(), object).ok()
-            }));
+        let bindings = Bindings::of_live(&self.bindings);
         // Also of those that cannot be read otherwise.
         let named: BTreeSet<WorkloadKey> =
             self.runtimes.iter().chain(&self.bindings).map(live::target).collect();
@@ -90,6 +86,10 @@ impl Snapshot {
                 let skills = live::left(&workload, kind);
                 if !skills.is_empty() {
                     self.left.push(Left { kind, workload, skills });
+                    continue;
+                }
+                // Only a run over such workloads asks for them.
+                if !scope.left {
                     continue;
                 }
                 let skills = live::rendered(&workload, kind, &BTreeSet::new());

@@ -1,9 +1,10 @@
 //! URL paths of the kinds that we read and write.
 
-use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
+use kubectl_skills::api::names::{APP_NAME, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
+use kubectl_skills::install::rbac::NAME;
 use serde_json::Value;
 
 /// A kind as URLs name it.
@@ -25,6 +26,9 @@ pub const SANDBOXES: Resource = Resource { base: "/apis/agents.x-k8s.io/v1alpha1
 pub const SANDBOXES_BETA: Resource = Resource { base: "/apis/agents.x-k8s.io/v1beta1", plural: "sandboxes" };
 /// ConfigMaps.
 pub const CONFIG_MAPS: Resource = Resource { base: "/api/v1", plural: "configmaps" };
+/// CustomResourceDefinitions, which are of the cluster.
+pub const CRDS: Resource =
+    Resource { base: "/apis/apiextensions.k8s.io/v1", plural: "customresourcedefinitions" };
 /// Pods.
 pub const PODS: Resource = Resource { base: "/api/v1", plural: "pods" };
 
@@ -68,6 +72,40 @@ pub fn agent_runtimes(profile: &Profile, namespace: Option<&str>) -> String {
     collection(&format!("/apis/{}/{VERSION}", profile.names.group), "agentruntimes", namespace)
 }
 
+/// Path of one SkillBinding.
+pub fn skill_binding(namespace: &str, name: &str) -> String {
+    format!("{}/{}", skill_bindings(Some(namespace)), escape(name))
+}
+
+/// Path of one AgentRuntime of a dialect.
+pub fn agent_runtime(profile: &Profile, namespace: &str, name: &str) -> String {
+    format!("{}/{}", agent_runtimes(profile, Some(namespace)), escape(name))
+}
+
+/// Path of one object with a list of skills, and the plural of its kind: a SkillBinding, or an AgentRuntime of a dialect.
+pub fn of_list(profile: &Profile, is_binding: bool, namespace: &str, name: &str) -> (String, &'static str) {
+    if is_binding {
+        (skill_binding(namespace, name), "skillbindings")
+    } else {
+        (agent_runtime(profile, namespace, name), "agentruntimes")
+    }
+}
+
+/// The group of a kind with a list of skills: SkillBinding, or AgentRuntime in a dialect.
+pub fn group_of(profile: &Profile, kind: &str) -> &'static str {
+    if kind == SKILL_BINDING { SKILLS_GROUP } else { profile.names.group }
+}
+
+/// The query for objects whose labels a selector chooses; none for an empty one.
+pub fn selected(selector: &str) -> String {
+    if selector.is_empty() { String::new() } else { format!("labelSelector={}", escape(selector)) }
+}
+
+/// The query for what an installation of this program has made, as it is labelled.
+pub fn of_program() -> String {
+    selected(&format!("{APP_NAME}={NAME}"))
+}
+
 impl Resource {
     /// Whether lists of its pod template merge item by item, as those of Kubernetes' own kinds do. Of others only their CRD
     /// knows, and some say nothing, that of Argo Rollouts among them (argo-rollouts `hack/gen-crd-spec`).
@@ -88,6 +126,11 @@ impl Resource {
     /// Path of one object.
     pub fn object(self, namespace: &str, name: &str) -> String {
         format!("{}/{}", self.list(Some(namespace)), escape(name))
+    }
+
+    /// Path of one object of a kind without namespaces.
+    pub fn object_of_cluster(self, name: &str) -> String {
+        format!("{}/{}", self.list(None), escape(name))
     }
 }
 
@@ -115,5 +158,11 @@ mod tests {
             "/apis/apps/v1/namespaces/team1/deployments/..%2F..%2Fx%3Fy%23z"
         );
         assert_eq!(CONFIG_MAPS.list(None), "/api/v1/configmaps");
+        let roles = Resource { base: "/apis/rbac.authorization.k8s.io/v1", plural: "clusterroles" };
+        assert_eq!(
+            roles.object_of_cluster("a/../b"),
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/a%2F..%2Fb"
+        );
+        assert_eq!(of_program(), "labelSelector=app.kubernetes.io%2Fname%3Dkubectl-skills");
     }
 }

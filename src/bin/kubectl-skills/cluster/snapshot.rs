@@ -15,7 +15,9 @@ use super::delivery::{Undelivered, undelivered};
 use super::discovery::{self, Dialect, dialect, sandboxes, serves_bindings};
 use super::error::{ClusterError, Failure};
 use super::left::Left;
-use super::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, skill_bindings, workload};
+use super::paths::{
+    CONFIG_MAPS, PODS, Resource, agent_runtimes, of_kind, selected, skill_bindings, workload,
+};
 use super::requests::{List, Requests, escape_query};
 use crate::net::duration::parse_timeout;
 
@@ -38,7 +40,7 @@ pub struct Scope {
     pub selector: Option<String>,
     /// Whether the operator's ConfigMaps are read; not where they were given as files.
     pub config: bool,
-    /// Whether pods are read, which only `status` needs.
+    /// Whether pods are read: for verbs that report what runs, such as `status`, `list` and `outdated`.
     pub pods: bool,
     /// Namespace of the operator, where it is not the dialect's usual one.
     pub operator_namespace: Option<String>,
@@ -61,7 +63,7 @@ pub struct Snapshot {
     pub runtimes: Vec<Value>,
     /// Of those, the ones that the run is about, as (namespace, name).
     pub selected: BTreeSet<(String, String)>,
-    /// All SkillBindings of those namespaces, by namespace and name; `None` if the cluster does not serve them.
+    /// All SkillBindings of those namespaces, by namespace and name; none if the cluster does not serve them.
     pub bindings: Vec<Value>,
     /// Of those, the ones that the run is about.
     pub selected_bindings: BTreeSet<(String, String)>,
@@ -79,6 +81,8 @@ pub struct Snapshot {
     pub missing_names: Vec<String>,
     /// Whether the cluster serves SkillBindings.
     pub serves_bindings: bool,
+    /// Whether it serves AgentRuntimes.
+    pub serves_runtimes: bool,
     /// Namespaces where nothing writes skills into pods, though SkillBindings that the run is about ask for it.
     pub undelivered: Undelivered,
     /// Workloads that nobody is about any more, where the run looks for them.
@@ -104,22 +108,15 @@ pub async fn read(
         }
         (dialect, bindings) => (dialect, bindings?),
     };
-    let serves_none = dialect.is_err() && bindings.is_none();
+    let serves_runtimes = dialect.is_ok();
+    let serves_none = !serves_runtimes && bindings.is_none();
     let mut dialect = or_without_operator(dialect, bindings.is_some() || scope.left)?;
     if serves_none {
         "the cluster serves neither AgentRuntime nor SkillBinding".clone_into(&mut dialect.reason);
     }
     let profile = dialect.profile;
     let (runtimes, config_maps) = tokio::try_join!(
-        async {
-            match read_runtimes(requests, scope, profile).await {
-                // With SkillBindings a cluster needs no operator.
-                Err(error) if error.failure == Failure::NotFound && (bindings.is_some() || scope.left) => {
-                    Ok(Vec::new())
-                }
-                other => other,
-            }
-        },
+        read_runtimes_or_none(requests, scope, profile, bindings.is_some() || scope.left),
         async { if scope.config { read_config(requests, scope, profile).await } else { Ok(Vec::new()) } }
     )?;
     let is_served = bindings.is_some();
@@ -150,6 +147,7 @@ pub async fn read(
         without_pods: None,
         missing_names,
         serves_bindings: is_served,
+        serves_runtimes,
         undelivered,
         left: Vec::new(),
         rendered: Vec::new(),
@@ -237,6 +235,19 @@ pub async fn read_runtimes(
     Ok(list.items)
 }
 
+/// The same; none where the cluster does not serve them and they may be missing: SkillBindings need no operator.
+pub async fn read_runtimes_or_none(
+    requests: &Requests,
+    scope: &Scope,
+    profile: &Profile,
+    may_be_missing: bool,
+) -> Result<Vec<Value>, ClusterError> {
+    match read_runtimes(requests, scope, profile).await {
+        Err(error) if error.failure == Failure::NotFound && may_be_missing => Ok(Vec::new()),
+        other => other,
+    }
+}
+
 /// All SkillBindings of the scope's namespaces, by namespace and name; `None` if the cluster does not serve them.
 pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<Vec<Value>>, ClusterError> {
     if !serves_bindings(requests).await? {
@@ -288,7 +299,7 @@ async fn select(
         return Ok((found, found_bindings, missing));
     }
     let Some(selector) = &scope.selector else { return Ok((all, all_bindings, Vec::new())) };
-    let query = format!("labelSelector={}", escape_query(selector));
+    let query = selected(selector);
     let namespace = scope.namespace.as_deref();
     let what = format!("list agentruntimes with {selector:?}{}", of(namespace));
     let list = requests.list(&agent_runtimes(profile, namespace), &query, &what).await?;
@@ -314,7 +325,7 @@ pub async fn read_config(
     let names = profile.names;
     let system = scope.operator_namespace.as_deref().unwrap_or(names.system_namespace);
     let namespace = scope.namespace.as_deref();
-    let labelled = format!("labelSelector={}", escape_query(&format!("{}=true", names.defaults_label)));
+    let labelled = selected(&format!("{}=true", names.defaults_label));
     let named = |name: &str| format!("fieldSelector={}", escape_query(&format!("metadata.name={name}")));
     let what = format!("list configmaps{}", of(namespace));
     let path = CONFIG_MAPS.list(namespace);
@@ -485,11 +496,7 @@ async fn read_pods(
 ) -> Result<Vec<Value>, ClusterError> {
     let namespace = scope.namespace.as_deref();
     // Pods of SkillBindings have no label of an operator's.
-    let query = if labelled {
-        format!("labelSelector={}", escape_query(profile.names.type_label))
-    } else {
-        String::new()
-    };
+    let query = if labelled { selected(profile.names.type_label) } else { String::new() };
     let what = format!("list pods{}", of(namespace));
     Ok(requests.list(&PODS.list(namespace), &query, &what).await?.map(|list| list.items).unwrap_or_default())
 }

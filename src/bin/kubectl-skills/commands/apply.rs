@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use futures_util::{StreamExt as _, stream};
-use kubectl_skills::api::object::Object;
+use kubectl_skills::api::object::{Object, title};
 use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::live::LivePlan;
 use kubectl_skills::plan::Action;
@@ -145,7 +145,8 @@ pub fn run(args: &Args) -> Run {
     block_on(apply(args))
 }
 
-/// Takes everything of ours out of all workloads of a namespace, or of the cluster: `apply --remove` without a word of its own.
+/// Takes everything of ours out of all workloads of a namespace, or of the cluster: `apply --remove`, also where the cluster
+/// serves neither AgentRuntimes nor SkillBindings.
 pub(super) async fn remove_all(cluster: &ClusterArgs, namespace: Option<&str>) -> Run {
     let scope = ScopeArgs { all_namespaces: namespace.is_none(), left: true, ..ScopeArgs::default() };
     apply(&Args {
@@ -356,7 +357,7 @@ async fn write_all<'t>(
             Err(error) => tally.cluster.push(error),
         }
     }
-    progress.end();
+    drop(progress);
     tally.interrupted = stop.get();
     if stop.get() && done < total {
         let message = format!("interrupted after {done} of {total} workloads");
@@ -400,8 +401,7 @@ async fn release_all(
             Ok(false) => {}
             Ok(true) => {
                 let id = Object(object).reference();
-                let group = id.group();
-                let shown = format!("{}.{group}/{}", id.kind.to_lowercase(), id.name);
+                let shown = title(&id.kind, id.group(), &id.name);
                 out.line(&id.namespace, &shown, "finalizer removed")?;
             }
             Err(error) => tally.cluster.push(error),
@@ -466,6 +466,5 @@ async fn wait_for(run: &ClusterRun, places: &[Place], limit: Duration, tally: &m
 }
 
 fn title_of(plan: &kubectl_skills::plan::RuntimePlan) -> String {
-    let group = plan.target.group();
-    format!("{}.{group}/{}", plan.target.kind.to_lowercase(), plan.target.name)
+    title(&plan.target.kind, plan.target.group(), &plan.target.name)
 }

@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Run {
                 let of = value.get_help().map(ToString::to_string).unwrap_or_default();
                 table.row([value.get_name().to_owned(), of]);
             }
-            sink::text(&table.to_string())?;
+            sink::table(&table)?;
         }
     }
     Ok(Outcome::Done)

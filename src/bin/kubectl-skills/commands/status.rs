@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::title;
+use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::plan::bindings::Bindings;
 use serde_json::{Value, json};
 
 use crate::args::{Listing, LiveArgs, PlanningArgs};
@@ -17,6 +17,7 @@ use crate::cluster::connect::Caller;
 use crate::cluster::delivery::nobody;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
+use crate::cluster::paths;
 use crate::cluster::run::ClusterRun;
 use crate::commands::status_pods::{self, PodsOfBindings};
 use crate::exit::{Failure, Outcome, Run, unless_errors};
@@ -70,7 +71,7 @@ pub fn run(args: &Args) -> Run {
         let missing = run.snapshot.missing(&run.scope);
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
-            print(args, group_of(&run), &shown, true)?;
+            print(args, profile_of(&run), &shown, true)?;
             if !shown.is_empty() && !args.watch {
                 notes::summary(&sum(&shown));
             }
@@ -110,7 +111,7 @@ async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run 
             Err(error) => return Err(error.into()),
         }
         run.read_unwatched().await?;
-        shown = news(args, group_of(&run), shown, look(args, &run))?;
+        shown = news(args, profile_of(&run), shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -124,7 +125,7 @@ async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
     loop {
         tokio::time::sleep(PAUSE).await;
         let run = open(args).await?;
-        shown = news(args, group_of(&run), shown, look(args, &run))?;
+        shown = news(args, profile_of(&run), shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
         }
@@ -132,10 +133,15 @@ async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
 }
 
 /// Prints reports that were not shown so.
-fn news(args: &Args, group: &str, shown: Vec<Report>, reports: Vec<Report>) -> Result<Vec<Report>, Failure> {
+fn news(
+    args: &Args,
+    profile: &Profile,
+    shown: Vec<Report>,
+    reports: Vec<Report>,
+) -> Result<Vec<Report>, Failure> {
     let changed: Vec<Report> = reports.iter().filter(|report| !shown.contains(report)).cloned().collect();
     if !changed.is_empty() {
-        print(args, group, &changed, false)?;
+        print(args, profile, &changed, false)?;
     }
     Ok(reports)
 }
@@ -152,9 +158,9 @@ async fn open(args: &Args) -> Result<ClusterRun, Failure> {
     .await
 }
 
-/// The API group of the AgentRuntimes.
-fn group_of(run: &ClusterRun) -> &'static str {
-    run.session.options().profile.names.group
+/// Whose AgentRuntimes they are.
+fn profile_of(run: &ClusterRun) -> &'static Profile {
+    run.session.options().profile
 }
 
 /// What keeps plans from being carried out, whatever workload it is about.
@@ -177,12 +183,7 @@ pub(super) fn reports(run: &ClusterRun) -> Vec<Report> {
     let (names, kinds) = (run.session.options().profile.names, run.session.options().kinds);
     let mut reports = Vec::new();
     let pods = run.snapshot.pods.as_deref();
-    let bindings = Bindings::new(
-        run.snapshot
-            .bindings
-            .iter()
-            .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
-    );
+    let bindings = Bindings::of_live(&run.snapshot.bindings);
     let mut of_bindings =
         pods.filter(|_| !bindings.is_empty()).map(|pods| PodsOfBindings::new(&bindings, pods));
     for live in run.plan() {
@@ -222,7 +223,7 @@ fn said(error: &InputError, with_help: bool) -> String {
     }
 }
 
-fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<(), Failure> {
+fn print(args: &Args, profile: &Profile, reports: &[Report], first: bool) -> Result<(), Failure> {
     let list = || {
         let items: Vec<Value> = reports.iter().map(Report::to_json).collect();
         json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "StatusList", "items": items})
@@ -237,13 +238,12 @@ fn print(args: &Args, group: &str, reports: &[Report], first: bool) -> Result<()
             return sink::yaml(&list());
         }
         Some(Listing::Name) => {
-            let line = |report: &Report| match report.kind.as_str() {
-                // Of what is gone there is no name.
-                _ if report.name.is_empty() => String::new(),
-                SKILL_BINDING => format!("skillbinding.{SKILLS_GROUP}/{}\n", report.name),
-                _ => format!("agentruntime.{group}/{}\n", report.name),
+            // Of what is gone there is no name.
+            let named = reports.iter().filter(|report| !report.name.is_empty());
+            let line = |report: &Report| {
+                title(&report.kind, paths::group_of(profile, &report.kind), &report.name) + "\n"
             };
-            return sink::text(&reports.iter().map(line).collect::<String>());
+            return sink::text(&named.map(line).collect::<String>());
         }
         Some(Listing::Wide) | None => {}
     }

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use http::Method;
-use kubectl_skills::api::names::APP_NAME;
 use kubectl_skills::api::object::Object;
-use kubectl_skills::install::rbac::NAME;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
 
@@ -19,7 +17,7 @@ use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::finalizer;
-use crate::cluster::paths::PODS;
+use crate::cluster::paths::{PODS, of_program};
 use crate::cluster::requests::Requests;
 use crate::exit::{Failure, Outcome, RemoteError, Run};
 use crate::net::block_on;
@@ -140,7 +138,7 @@ fn list(args: &Args, found: &Inventory) -> Run {
                 if item.namespace.is_empty() { "<none>".to_owned() } else { item.namespace.clone() };
             table.row([item.title(), namespace, fate(args, item).to_owned(), item.why.clone()]);
         }
-        sink::text(&table.to_string())?;
+        sink::table(&table)?;
     }
     advise(args, found);
     let goes =
@@ -370,7 +368,7 @@ async fn delete(requests: &Requests, item: &Found) -> Result<bool, ClusterError>
 
 /// Waits until nothing of ours runs any more: it would write what is about to be taken out.
 async fn pods_end(requests: &Requests, namespace: Option<&str>, found: &Inventory) -> Result<(), Failure> {
-    let selector = format!("labelSelector={APP_NAME}%3D{NAME}");
+    let selector = of_program();
     let begun = tokio::time::Instant::now();
     loop {
         let list = requests.list(&PODS.list(namespace), &selector, "list pods of kubectl-skills").await?;

@@ -6,7 +6,9 @@ use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::workload::WorkloadKind;
 
 use super::trim::Trim;
-use crate::cluster::paths::{CONFIG_MAPS, PODS, Resource, agent_runtimes, skill_bindings, workload};
+use crate::cluster::paths::{
+    CONFIG_MAPS, PODS, Resource, agent_runtimes, selected, skill_bindings, workload,
+};
 use crate::cluster::requests::escape_query;
 use crate::cluster::watch::{WatchId, WatchTarget};
 
@@ -67,10 +69,6 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
         let metadata_only = about == Watched::Pods;
         out.push((about, WatchTarget { id, what, path, selector, metadata_only, optional, transform }));
     };
-    let selected = |selector: &str| match selector {
-        "" => String::new(),
-        _ => format!("labelSelector={}", escape_query(selector)),
-    };
     for namespace in namespaces.iter().copied() {
         let place = namespace.map_or("all namespaces".to_owned(), |name| format!("namespace {name:?}"));
         add(
@@ -90,7 +88,7 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
             let what = format!("configmaps {what} in {place}");
             add(Watched::Config, what, CONFIG_MAPS.list(namespace), selector, Trim::ConfigMap);
         }
-        let labelled = format!("labelSelector={}", escape_query(names.type_label));
+        let labelled = selected(names.type_label);
         add(Watched::Pods, format!("pods in {place}"), PODS.list(namespace), labelled, Trim::Pod(names));
     }
     // The operator's own; two of them are watched by name above where all namespaces are.
@@ -113,10 +111,7 @@ pub fn watch_targets(profile: &'static Profile, scope: &Scope) -> Vec<(Watched, 
 
 /// Watches of SkillBindings; `first` is the number of the first.
 pub fn binding_watches(scope: &Scope, first: WatchId) -> Vec<(Watched, WatchTarget<Trim>)> {
-    let selector = match scope.selector.as_str() {
-        "" => String::new(),
-        selector => format!("labelSelector={}", escape_query(selector)),
-    };
+    let selector = selected(&scope.selector);
     everywhere(scope, first, Watched::Bindings, "skillbindings", skill_bindings, &selector, Trim::Runtime)
 }
 
@@ -169,7 +164,7 @@ fn everywhere(
 
 fn config_selectors(defaults_label: &str) -> [(&'static str, String); 3] {
     [
-        ("with defaults", format!("labelSelector={}", escape_query(&format!("{defaults_label}=true")))),
+        ("with defaults", selected(&format!("{defaults_label}=true"))),
         (AUTHBRIDGE_RUNTIME, named(AUTHBRIDGE_RUNTIME)),
         (SPIFFE_HELPER, named(SPIFFE_HELPER)),
     ]

@@ -1,11 +1,11 @@
 //! `set` in a cluster: the list of one object by a patch that holds to the version that was read. What somebody else keeps as it
 //! is, a Helm release, a Git tool or whoever applies the list, is refused with where it is to be changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use http::Method;
-use kubectl_skills::api::names::{MANAGED_BY, SKILL_BINDING, SKILLS_GROUP};
-use kubectl_skills::api::object::{Object, ObjectRef, Origin};
+use kubectl_skills::api::names::{MANAGED_BY, SKILL_BINDING};
+use kubectl_skills::api::object::{Object, ObjectRef, Origin, title};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_for_pods;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
@@ -23,10 +23,11 @@ use crate::cluster::carry_out::ROUNDS;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
-use crate::cluster::paths::{agent_runtimes, skill_bindings};
+use crate::cluster::paths::{group_of, of_list};
 use crate::cluster::requests::{Requests, escape_query};
 use crate::cluster::snapshot::{
-    Scope, custom_resources, key, or_without_operator, read_bindings, read_runtimes, read_workloads,
+    Scope, custom_resources, key, or_without_operator, read_bindings, read_runtimes_or_none, read_targets,
+    read_workloads,
 };
 use crate::exit::{Failure, Run};
 use crate::net::block_on;
@@ -74,9 +75,9 @@ fn tell(args: &Args, found: &Found, planned: &[Planned]) -> Result<(), Failure> 
     }
     let mut lines = String::new();
     for Planned { list, .. } in planned {
-        let group = if list.kind == SKILL_BINDING { SKILLS_GROUP } else { found.profile.names.group };
+        let title = title(&list.kind, group_of(found.profile, &list.kind), &list.name);
         let done = if args.dry_run { "skills set (server dry run)" } else { "skills set" };
-        lines.push_str(&format!("{}.{group}/{} {done}\n", list.kind.to_lowercase(), list.name));
+        lines.push_str(&format!("{title} {done}\n"));
     }
     sink::text(&lines)
 }
@@ -100,14 +101,7 @@ async fn to_do(requests: &Requests, found: &Found, kinds: Kinds, one: &Planned) 
         chosen.map(|(_, _, workload)| workload).collect()
     } else {
         let scope = Scope { namespace: Some(namespace.clone()), ..Scope::default() };
-        let (selected, none, no_others) = (BTreeSet::from([key(object)]), BTreeSet::new(), BTreeMap::new());
-        let target = read_workloads(
-            requests,
-            &scope,
-            (std::slice::from_ref(object), &selected),
-            (&[], &none),
-            (kinds, &no_others),
-        );
+        let target = read_targets(requests, &scope, std::iter::once(object));
         // Anyone who may set the list need not be allowed to look at the workload; without a look the note is the general one.
         read = target.await.unwrap_or_default();
         read.values().collect()
@@ -141,10 +135,7 @@ async fn read(requests: &Requests, namespace: &str, kinds: Kinds) -> Result<Foun
     let bindings = bindings?;
     let profile = or_without_operator(dialect, bindings.is_some())?.profile;
     let bindings = bindings.unwrap_or_default();
-    let runtimes = match read_runtimes(requests, &scope, profile).await {
-        Err(error) if error.failure == Cause::NotFound => Vec::new(),
-        other => other?,
-    };
+    let runtimes = read_runtimes_or_none(requests, &scope, profile, true).await?;
     let resources = custom_resources(requests, kinds).await?;
     let selected = bindings.iter().map(key).collect();
     let none = BTreeSet::new();
@@ -227,12 +218,7 @@ async fn write(
     one: &mut Planned,
 ) -> Result<(), Failure> {
     let ListOf { kind, namespace, name, .. } = &one.list;
-    let (all, plural) = if kind == SKILL_BINDING {
-        (skill_bindings(Some(namespace)), "skillbindings")
-    } else {
-        (agent_runtimes(profile, Some(namespace)), "agentruntimes")
-    };
-    let path = format!("{all}/{}", escape_query(name));
+    let (path, plural) = of_list(profile, kind == SKILL_BINDING, namespace, name);
     let what = format!("set skills of {plural} {namespace}/{name}");
     let dry_run = if args.dry_run { "&dryRun=All" } else { "" };
     let manager = escape_query(&args.write.field_manager);

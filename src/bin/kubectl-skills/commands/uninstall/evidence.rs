@@ -8,6 +8,7 @@ use kubectl_skills::api::names::{APP_NAME, FIELD_MANAGER, FORMER_FIELD_MANAGER};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::PROFILES;
 use kubectl_skills::install::admission_policy::{object_policy_name, objects, rival_policy_name};
+use kubectl_skills::install::deploy_files::WEBHOOK_SERVICE;
 use kubectl_skills::install::inject_policy::{advice_name, mutation_name, refusal_name};
 use kubectl_skills::install::rbac::{Grant, NAME, Place, Task, rules};
 use kubectl_skills::install::skill_policy;
@@ -25,9 +26,6 @@ pub(super) enum Verdict {
 }
 
 use Verdict::{Other, Ours, Unproven};
-
-/// Name of the Service of our webhook, and of all that is made for its certificate.
-pub(super) const WEBHOOK: &str = "kubectl-skills-webhook";
 
 fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
@@ -72,7 +70,7 @@ pub(super) fn registration(object: &Value) -> Verdict {
     let injects = mutation_name();
     let is_ours = |webhook: &Value| {
         Object(webhook).str("/name") == injects
-            || Object(webhook).str("/clientConfig/service/name") == WEBHOOK
+            || Object(webhook).str("/clientConfig/service/name") == WEBHOOK_SERVICE
     };
     let count = webhooks.iter().filter(|webhook| is_ours(webhook)).count();
     match count {
@@ -132,7 +130,7 @@ pub(super) fn policy_binding(object: &Value) -> Verdict {
 
 /// A certificate whose Secret is our webhook's.
 pub(super) fn certificate(object: &Value) -> Verdict {
-    match Object(object).str("/spec/secretName").strip_prefix(WEBHOOK) {
+    match Object(object).str("/spec/secretName").strip_prefix(WEBHOOK_SERVICE) {
         Some("" | "-ca") => Ours("is of our webhook's Service".to_owned()),
         _ => Other,
     }
@@ -140,8 +138,8 @@ pub(super) fn certificate(object: &Value) -> Verdict {
 
 /// The issuer of that certificate.
 pub(super) fn issuer(object: &Value) -> Verdict {
-    match Object(object).name().strip_prefix(WEBHOOK) {
-        Some("") if Object(object).str("/spec/ca/secretName").starts_with(WEBHOOK) => {
+    match Object(object).name().strip_prefix(WEBHOOK_SERVICE) {
+        Some("") if Object(object).str("/spec/ca/secretName").starts_with(WEBHOOK_SERVICE) => {
             Ours("signs our webhook's certificate".to_owned())
         }
         Some("-self") if object.pointer("/spec/selfSigned").is_some() => {
@@ -260,7 +258,7 @@ mod tests {
         let hook =
             |name: &str, service: &str| json!({"name": name, "clientConfig": {"service": {"name": service}}});
         let of = |name: &str, hooks: Value| json!({"metadata": {"name": name}, "webhooks": hooks});
-        let ours = hook("vagentruntime.kb.io", WEBHOOK);
+        let ours = hook("vagentruntime.kb.io", WEBHOOK_SERVICE);
         let theirs = hook("vagentruntime.kb.io", "kagenti-webhook");
         assert!(matches!(registration(&of("kubectl-skills", json!([ours]))), Ours(_)));
         assert!(matches!(registration(&of("x", json!([hook(&mutation_name(), "x")]))), Ours(_)));

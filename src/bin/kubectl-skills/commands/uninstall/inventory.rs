@@ -3,22 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::api::names::{APP_NAME, BINDING_FINALIZER, SKILLS_GROUP};
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::names::{BINDING_FINALIZER, SKILLS_GROUP};
+use kubectl_skills::api::object::{Object, title};
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::skill_binding::{is_binding, is_for_pods};
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::crd::skill_binding;
-use kubectl_skills::install::rbac::NAME;
+use kubectl_skills::install::deploy_files::WEBHOOK_SERVICE;
 use kubectl_skills::live::{self, WorkloadKey};
+use kubectl_skills::manifest::set_skills::names;
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::plan::bindings::Bindings;
 use serde_json::Value;
 
 use super::evidence::{self, Verdict, set_the_finalizer};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::left::Left;
+use crate::cluster::paths::{CRDS, Resource, of_program};
 use crate::cluster::requests::Requests;
 use crate::cluster::snapshot::{self, Scope, Snapshot};
 
@@ -71,8 +73,7 @@ pub(super) struct Found {
 impl Found {
     /// `deployment.apps/kubectl-skills`.
     pub fn title(&self) -> String {
-        let dot = if self.group.is_empty() { "" } else { "." };
-        format!("{}{dot}{}/{}", self.kind.to_lowercase(), self.group, self.name)
+        title(&self.kind, &self.group, &self.name)
     }
 }
 
@@ -88,6 +89,8 @@ pub(super) struct Inventory {
     pub unread: Vec<String>,
     /// Of a run over one namespace: that the registrations of the cluster may not be listed.
     pub blind: Option<String>,
+    /// Whose AgentRuntimes are served, where that is known.
+    profile: Option<&'static Profile>,
 }
 
 impl Inventory {
@@ -101,7 +104,7 @@ impl Inventory {
         let goes = |(namespace, name): &(String, String)| {
             self.of(Step::Program).any(|item| {
                 item.namespace == *namespace
-                    && (name == evidence::WEBHOOK || (item.kind == "Service" && item.name == *name))
+                    && (name == WEBHOOK_SERVICE || (item.kind == "Service" && item.name == *name))
             })
         };
         self.of(Step::Kept).filter(move |item| item.calls.iter().any(goes))
@@ -110,8 +113,7 @@ impl Inventory {
 
 /// A kind that an installation may have.
 struct Kind {
-    base: &'static str,
-    plural: &'static str,
+    resource: Resource,
     namespaced: bool,
     step: Step,
     /// Asked of each object that our label does not prove to be ours; none where all of ours have it.
@@ -126,12 +128,12 @@ const fn judged_kind(
     step: Step,
     judge: fn(&Value) -> Verdict,
 ) -> Kind {
-    Kind { base, plural, namespaced, step, judge: Some(judge) }
+    Kind { resource: Resource { base, plural }, namespaced, step, judge: Some(judge) }
 }
 
 /// A namespaced kind of which all of ours have our label.
 const fn labelled(base: &'static str, plural: &'static str, step: Step) -> Kind {
-    Kind { base, plural, namespaced: true, step, judge: None }
+    Kind { resource: Resource { base, plural }, namespaced: true, step, judge: None }
 }
 
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
@@ -191,14 +193,10 @@ pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result
     let mut out = Inventory::default();
     let is_meant = |kind: &&Kind| kind.namespaced || namespace.is_none() || kind.step == Step::Registrations;
     for kind in KINDS.iter().filter(is_meant) {
-        let path = match namespace.filter(|_| kind.namespaced) {
-            Some(namespace) => format!("{}/namespaces/{namespace}/{}", kind.base, kind.plural),
-            None => format!("{}/{}", kind.base, kind.plural),
-        };
+        let path = kind.resource.list(namespace.filter(|_| kind.namespaced));
         // Of kinds that have our label or are not ours, the others need not be read: ConfigMaps are many and large.
-        let selector =
-            if kind.judge.is_none() { format!("labelSelector={APP_NAME}%3D{NAME}") } else { String::new() };
-        match requests.list(&path, &selector, &format!("list {}", kind.plural)).await {
+        let selector = if kind.judge.is_none() { of_program() } else { String::new() };
+        match requests.list(&path, &selector, &format!("list {}", kind.resource.plural)).await {
             Ok(list) => {
                 let items = list.into_iter().flat_map(|list| list.items);
                 let items = items.filter_map(|item| judged(kind, &item));
@@ -254,9 +252,12 @@ fn judged(kind: &Kind, object: &Value) -> Option<Found> {
         Verdict::Other => return None,
     };
     let (namespace, name) = Object(object).key();
-    let base =
-        if kind.namespaced { format!("{}/namespaces/{namespace}", kind.base) } else { kind.base.to_owned() };
-    Some(found(object, step, format!("{base}/{}/{name}", kind.plural), why))
+    let path = if kind.namespaced {
+        kind.resource.object(&namespace, &name)
+    } else {
+        kind.resource.object_of_cluster(&name)
+    };
+    Some(found(object, step, path, why))
 }
 
 fn found(object: &Value, step: Step, path: String, why: String) -> Found {
@@ -304,6 +305,7 @@ async fn skills(
             .map(|what| format!("{what} may not be listed")),
     );
     let profile = snapshot.dialect.profile;
+    out.profile = snapshot.serves_runtimes.then_some(profile);
     let about = snapshot.workloads.iter().filter_map(|((kind, _, _), workload)| {
         let kind = kinds.find(kind, Object(workload).group())?;
         let skills = kubectl_skills::live::left(workload, kind);
@@ -324,7 +326,7 @@ async fn skills(
         let bound = is_binding(it);
         if bound {
             let name = format!("{}/{}", it.namespace(), it.name());
-            if it.str("/spec/delivery") == "Pod" {
+            if is_for_pods(object) {
                 out.to_pods.push(name.clone());
             }
             out.bindings.push(name);
@@ -350,16 +352,10 @@ async fn skills(
 fn rendered(snapshot: &Snapshot, kinds: Kinds) -> Vec<(&Value, Vec<String>)> {
     let mut by_target: BTreeMap<WorkloadKey, BTreeSet<String>> = BTreeMap::new();
     for runtime in &snapshot.runtimes {
-        let skills = runtime.pointer("/spec/skills").and_then(Value::as_array).into_iter().flatten();
-        let names = skills.map(|skill| Object(skill).str("/name").to_owned());
-        by_target.entry(live::target(runtime)).or_default().extend(names);
+        let listed = names(runtime).into_iter().map(str::to_owned);
+        by_target.entry(live::target(runtime)).or_default().extend(listed);
     }
-    let bindings = Bindings::new(
-        snapshot
-            .bindings
-            .iter()
-            .filter_map(|object| Binding::of(Object(object).reference(), Origin::default(), object).ok()),
-    );
+    let bindings = Bindings::of_live(&snapshot.bindings);
     let of = |(key, workload): (&WorkloadKey, &'_ Value)| {
         let kind = kinds.find(&key.0, Object(workload).group())?;
         let of_bindings = bindings.of(kind, key, workload).into_iter();
@@ -375,8 +371,7 @@ fn rendered(snapshot: &Snapshot, kinds: Kinds) -> Vec<(&Value, Vec<String>)> {
 
 /// The CRDs: that of SkillBinding is ours, and its objects are their authors'.
 async fn crds(requests: &Requests, out: &mut Inventory) -> Result<(), ClusterError> {
-    let all = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    let ours = format!("{all}/{}", skill_binding::name());
+    let ours = CRDS.object_of_cluster(&skill_binding::name());
     match requests.get(&ours, "read the CRD of SkillBinding").await {
         Ok(Some(crd)) => {
             let why = match out.bindings.len() {
@@ -392,9 +387,13 @@ async fn crds(requests: &Requests, out: &mut Inventory) -> Result<(), ClusterErr
         Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
         Err(error) => return Err(error),
     }
-    if let Ok(dialect) = dialect(requests, None).await {
-        let name = format!("agentruntimes.{}", dialect.profile.names.group);
-        match requests.get(&format!("{all}/{name}"), "read the CRD of AgentRuntime").await {
+    let profile = match out.profile {
+        Some(profile) => Some(profile),
+        None => dialect(requests, None).await.ok().map(|dialect| dialect.profile),
+    };
+    if let Some(profile) = profile {
+        let path = CRDS.object_of_cluster(&format!("agentruntimes.{}", profile.names.group));
+        match requests.get(&path, "read the CRD of AgentRuntime").await {
             Ok(Some(crd)) => {
                 let why = "the operator's, no matter who installed it".to_owned();
                 out.items.push(found(&crd, Step::Kept, String::new(), why));

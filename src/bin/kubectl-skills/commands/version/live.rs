@@ -1,7 +1,7 @@
 //! The cluster's side of `version`: which Kubernetes, which kinds in which versions, and which images of ours run. A connection
 //! in, what it says out.
 
-use kubectl_skills::api::names::{APP_NAME, KAGENTI, ROSSOCTL, SKILLS_GROUP};
+use kubectl_skills::api::names::{KAGENTI, ROSSOCTL, SKILLS_GROUP};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::profile::Profile;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::cluster::args::ClusterArgs;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
-use crate::cluster::paths::DEPLOYMENTS;
+use crate::cluster::paths::{DEPLOYMENTS, of_program};
 use crate::cluster::requests::Requests;
 use crate::cluster::snapshot::or_without_operator;
 use crate::exit::Failure;
@@ -88,8 +88,7 @@ async fn groups(requests: &Requests) -> Result<Vec<(String, Vec<String>)>, Clust
 }
 
 async fn running(requests: &Requests) -> Result<Vec<(String, String, Vec<String>)>, ClusterError> {
-    let selector = format!("labelSelector={APP_NAME}%3D{}", kubectl_skills::install::rbac::NAME);
-    let list = requests.list(&DEPLOYMENTS.list(None), &selector, "list deployments").await?;
+    let list = requests.list(&DEPLOYMENTS.list(None), &of_program(), "list deployments").await?;
     let read = |item: Value| {
         let (namespace, name) = Object(&item).key();
         let containers = item.pointer("/spec/template/spec/containers").and_then(Value::as_array);
@@ -115,7 +114,7 @@ impl ClusterVersions {
             |profile| format!("AgentRuntimes follow profile {profile}"),
         );
         let unread: String = self.unread.iter().map(|why| format!("not known: {why}\n")).collect();
-        format!("\n{table}{profile}\n{unread}")
+        format!("\n{}{profile}\n{unread}", table.fitted())
     }
 
     /// For machines.

@@ -14,8 +14,7 @@ use super::binding::BindingDecision;
 use super::execute::{Context, Outcome, announce, reason};
 use crate::cluster::apply::FIELD_MANAGER;
 use crate::cluster::error::{ClusterError, Failure};
-use crate::cluster::paths::skill_bindings;
-use crate::cluster::requests::escape_query;
+use crate::cluster::paths::skill_binding;
 use crate::cluster::skills_of_pods::restart_patch;
 use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
@@ -149,11 +148,8 @@ async fn patch_binding(
     doing: &str,
 ) -> Result<Value, ClusterError> {
     let key = &decision.key;
-    let path = format!(
-        "{}/{}{subresource}?fieldManager={FIELD_MANAGER}",
-        skill_bindings(Some(key.namespace())),
-        escape_query(key.name())
-    );
+    let path =
+        format!("{}{subresource}?fieldManager={FIELD_MANAGER}", skill_binding(key.namespace(), key.name()));
     patch["metadata"]["resourceVersion"] = Object(object).resource_version().into();
     let what = format!("{doing} skillbinding {key}");
     let answer =

@@ -8,26 +8,6 @@ use serde_json::Value;
 
 use crate::cluster::apply::FIELD_MANAGER;
 
-/// What the server says of an object as a whole, taken over from it as it is now: a step that was planned over the object
-/// before must not state it.
-pub(super) fn with_system_fields(desired: &Value, live: &Value) -> Value {
-    let mut desired = desired.clone();
-    if let (Some(Value::Object(to)), Some(Value::Object(from))) =
-        (desired.get_mut("metadata"), live.get("metadata"))
-    {
-        for key in ["resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"] {
-            match from.get(key) {
-                Some(value) => to.insert(key.to_owned(), value.clone()),
-                None => to.shift_remove(key),
-            };
-        }
-    }
-    if let (Value::Object(to), Some(status)) = (&mut desired, live.get("status")) {
-        to.insert("status".to_owned(), status.clone());
-    }
-    desired
-}
-
 /// Managers other than us that own what differs from what we want.
 pub(super) fn contenders(live: &Value, seen: &Value, desired: &Value, ours: &[FieldPath]) -> String {
     let changed = ours.iter().filter(|path| path.find(seen) != path.find(desired));

@@ -14,13 +14,13 @@ use kubectl_skills::live::merge_patch::merge_patch;
 use kubectl_skills::plan::{Event, Finalizer, RuntimePlan, StatusPlan};
 use serde_json::{Value, json};
 
-use super::contenders::{contenders, with_system_fields};
+use super::contenders::contenders;
 use super::plan::{Decision, Planning, RETRY_SECS, contested_status, failed_status};
 use crate::cluster::apply::{FIELD_MANAGER, Settings, Write, apply_at_once, commit, prepare};
 use crate::cluster::carry_out::ours;
 use crate::cluster::error::{ClusterError, Failure};
-use crate::cluster::paths::{DEPLOYMENTS, Resource, agent_runtimes, of_kind};
-use crate::cluster::requests::{Requests, escape_query};
+use crate::cluster::paths::{DEPLOYMENTS, Resource, agent_runtime, of_kind};
+use crate::cluster::requests::Requests;
 use crate::cluster::restart::return_replicas;
 use crate::cluster::watch::Transform as _;
 use crate::controller::cache::Target;
@@ -491,9 +491,8 @@ impl Run<'_> {
     ) -> Result<Value, ClusterError> {
         let key = &self.decision.key;
         let path = format!(
-            "{}/{}{subresource}?fieldManager={FIELD_MANAGER}",
-            agent_runtimes(self.context.planning.profile, Some(key.namespace())),
-            escape_query(key.name())
+            "{}{subresource}?fieldManager={FIELD_MANAGER}",
+            agent_runtime(self.context.planning.profile, key.namespace(), key.name())
         );
         let what = format!("{doing} agentruntime {key}");
         self.context.requests.write(Method::PATCH, &path, "application/merge-patch+json", patch, &what).await
@@ -567,4 +566,24 @@ pub fn reason(failure: &Failure) -> &'static str {
         Failure::NotPermitted => "NotLeading",
         Failure::Other => "Other",
     }
+}
+
+/// What the server says of an object as a whole, taken over from it as it is now: a step that was planned over the object
+/// before must not state it.
+fn with_system_fields(desired: &Value, live: &Value) -> Value {
+    let mut desired = desired.clone();
+    if let (Some(Value::Object(to)), Some(Value::Object(from))) =
+        (desired.get_mut("metadata"), live.get("metadata"))
+    {
+        for key in ["resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"] {
+            match from.get(key) {
+                Some(value) => to.insert(key.to_owned(), value.clone()),
+                None => to.shift_remove(key),
+            };
+        }
+    }
+    if let (Value::Object(to), Some(status)) = (&mut desired, live.get("status")) {
+        to.insert("status".to_owned(), status.clone());
+    }
+    desired
 }
