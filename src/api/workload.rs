@@ -214,6 +214,14 @@ impl Kinds {
         self.find(&id.kind, id.group())
     }
 
+    /// Keys to the pod of an object that is named: of a workload in its template, of a Pod its own; `None` if it has none.
+    pub fn pod_of(self, id: &ObjectRef) -> Option<&'static [&'static str]> {
+        match self.of(id) {
+            Some(kind) => Some(kind.paths().pod),
+            None => (id.kind == "Pod").then_some(&["spec"]),
+        }
+    }
+
     /// The kind of that name, of whatever group.
     pub fn named(self, kind: &str) -> Option<WorkloadKind> {
         self.all().find(|known| known.name() == kind)

@@ -145,11 +145,7 @@ fn visit(object: &mut Value, item: &Item, kinds: Kinds, call: &mut Call<'_>) {
         }
         return;
     }
-    let keys = match kinds.of(&item.id) {
-        Some(kind) => kind.paths().pod,
-        None if item.id.kind == "Pod" => &["spec"],
-        None => return,
-    };
+    let Some(keys) = kinds.pod_of(&item.id) else { return };
     let pod: Vec<Step> = keys.iter().map(|key| Step::from(*key)).collect();
     let pointer: String = keys.iter().map(|key| format!("/{key}")).collect();
     let Some(volumes) = object.pointer_mut(&(pointer + "/volumes")).and_then(Value::as_array_mut) else {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
-use kubectl_skills::api::names::{SKILL_BINDING, SKILLS_GROUP};
+use kubectl_skills::api::object::title;
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
 
@@ -132,14 +132,12 @@ fn print(args: &Args, rows: &[Row]) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    sink::styled(&table(args.output == Some(Listing::Wide), rows))
+    sink::table(&table(args.output == Some(Listing::Wide), rows))
 }
 
 /// As kubectl takes it; none for a workload that nobody is about.
 fn name(row: &Row) -> Option<String> {
-    let kind = row.kind.to_lowercase();
-    let group = if row.kind == SKILL_BINDING { SKILLS_GROUP } else { row.group.as_str() };
-    (!row.kind.is_empty()).then(|| format!("{kind}.{group}/{}\n", row.agent))
+    (!row.kind.is_empty()).then(|| title(&row.kind, &row.group, &row.agent) + "\n")
 }
 
 fn list(rows: &[Row]) -> Value {
@@ -164,7 +162,7 @@ fn list(rows: &[Row]) -> Value {
 /// What `status` says of an agent with which all is well.
 const READY: &str = "ok";
 
-fn table(wide: bool, rows: &[Row]) -> String {
+fn table(wide: bool, rows: &[Row]) -> Table {
     let several = rows.iter().any(|row| row.namespace != rows[0].namespace);
     let live = rows.iter().any(|row| row.state.is_some());
     let mut head = vec!["AGENT", "WORKLOAD", "SKILL", "IMAGE", "PATH", "DELIVERY", "SOURCE"];
@@ -196,5 +194,5 @@ fn table(wide: bool, rows: &[Row]) -> String {
         }
         table.row(cells);
     }
-    table.painted()
+    table
 }

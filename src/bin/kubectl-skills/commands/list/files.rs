@@ -7,27 +7,27 @@ use kubectl_skills::api::names::{SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::manifest::render::{Planned, PlannedRuntime, plan_all};
+use kubectl_skills::manifest::set_skills::image_of;
 use kubectl_skills::manifest::stream::{Item, Stream};
 use serde_json::Value;
 
-use super::super::files::load;
+use super::super::files::settings_of;
 use super::super::report::skills_of;
 use super::{Args, Row};
 use crate::exit::Failure;
 use crate::notes;
+use crate::planning::DEFAULT_NAMESPACE;
 
 /// The rows of the manifests, by namespace and agent.
 pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
     let inputs = args.input.read()?;
     let planning = args.planning.resolve()?;
-    let loaded = load(&inputs, args.namespace.as_deref(), &planning, false, &args.live.cluster)?;
-    let planned = plan_all(&loaded.stream, &loaded.settings);
-    let mut rows = Vec::new();
-    for one in &planned.plans {
-        rows.extend(of_plan(&loaded.stream, one));
-    }
-    let all = Stream::read_all(&inputs.sources, &loaded.namespace, planning.kinds)?;
-    rows.extend(by_hand(&all, planning.kinds, &rows));
+    let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let stream = Stream::read_all(&inputs.sources, namespace, planning.kinds)?;
+    let (settings, _) = settings_of(&stream, &planning, false, &args.live.cluster)?;
+    let planned = plan_all(&stream, &settings);
+    let mut rows: Vec<Row> = planned.plans.iter().flat_map(|one| of_plan(&stream, one)).collect();
+    rows.extend(by_hand(&stream, planning.kinds, &rows));
     rows.sort_by(|a, b| {
         let key = |row: &Row| {
             (row.namespace.clone(), row.agent.is_empty(), row.agent.clone(), row.workload.clone())
@@ -51,14 +51,17 @@ fn tell(planned: &Planned) {
 fn of_plan(stream: &Stream<'_>, one: &PlannedRuntime) -> Vec<Row> {
     let plan = &one.plan;
     let lead = stream.lead(one.lead);
-    let added = |item: &&Item| item.id.namespace == plan.id.namespace && plan.added.contains(&item.id.name);
+    let is_added =
+        |item: &&Item| item.id.namespace == plan.id.namespace && plan.added.contains(&item.id.name);
+    // Most have none, and the SkillBindings of the input are many.
+    let all = if plan.added.is_empty() { &[] } else { stream.bindings.as_slice() };
     let lists: Vec<(&Item, Value)> = std::iter::once(lead)
-        .chain(stream.bindings.iter().filter(added))
+        .chain(all.iter().filter(is_added))
         .filter_map(|item| Some((item, stream.object(item).ok()?)))
         .collect();
     let row = |skill: kubectl_skills::api::agent_runtime::Skill| {
         let listed =
-            lists.iter().find_map(|(item, object)| Some((*item, object, in_list(object, &skill.name)?)));
+            lists.iter().find_map(|(item, object)| Some((*item, object, image_of(object, &skill.name)?)));
         let (source, delivery, written) = match listed {
             Some((item, object, image)) => (source(&item.id.kind, &item.id.name), delivery(object), image),
             None => ("workload".to_owned(), "Workload".to_owned(), skill.image.as_str()),
@@ -93,27 +96,18 @@ pub(super) fn source(kind: &str, name: &str) -> String {
 }
 
 /// How a list is delivered.
-pub(super) fn delivery(list: &Value) -> String {
+fn delivery(list: &Value) -> String {
     let said = Object(list).str("/spec/delivery");
     if said.is_empty() { "Workload".to_owned() } else { said.to_owned() }
 }
 
-/// The image that a list has for a skill.
-pub(super) fn in_list<'v>(list: &'v Value, skill: &str) -> Option<&'v str> {
-    let skills = list.pointer("/spec/skills").and_then(Value::as_array)?;
-    let one = skills.iter().find(|one| Object(one).str("/name") == skill)?;
-    Some(Object(one).str("/image"))
-}
-
 /// Volumes of skills in workloads and pods that are in no row yet.
 fn by_hand(stream: &Stream<'_>, kinds: Kinds, known: &[Row]) -> Vec<Row> {
+    let known: BTreeSet<(&str, &str, &str)> =
+        known.iter().map(|row| (row.namespace.as_str(), row.workload.as_str(), row.skill.as_str())).collect();
     let mut out = Vec::new();
     for item in stream.workloads.iter().chain(&stream.others) {
-        let keys: &[&str] = match kinds.of(&item.id) {
-            Some(kind) => kind.paths().pod,
-            None if item.id.kind == "Pod" => &["spec"],
-            None => continue,
-        };
+        let Some(keys) = kinds.pod_of(&item.id) else { continue };
         let Ok(object) = stream.object(item) else { continue };
         let workload = workload(&item.id.kind, &item.id.name);
         let pod = keys.iter().try_fold(&object, |at, key| at.get(*key)).unwrap_or(&Value::Null);
@@ -123,10 +117,7 @@ fn by_hand(stream: &Stream<'_>, kinds: Kinds, known: &[Row]) -> Vec<Row> {
             let Some(skill) = name.strip_prefix(SKILL_VOLUME_PREFIX).filter(|_| !image.is_empty()) else {
                 continue;
             };
-            let is_known = |row: &Row| {
-                (&row.namespace, &row.workload, row.skill.as_str()) == (&item.id.namespace, &workload, skill)
-            };
-            if known.iter().any(is_known) {
+            if known.contains(&(item.id.namespace.as_str(), workload.as_str(), skill)) {
                 continue;
             }
             let (container, path, sub_path) = mount(pod, name);

@@ -1,15 +1,18 @@
 //! The skills of a cluster's agents: what `status` reports, a row for each skill.
 
-use kubectl_skills::api::agent_runtime::Skill;
 use kubectl_skills::api::names::SKILL_BINDING;
 use kubectl_skills::api::object::Object;
+use kubectl_skills::api::profile::Profile;
+use kubectl_skills::api::skill_binding::is_for_pods;
 use kubectl_skills::live::status_report::Report;
+use kubectl_skills::manifest::set_skills::{image_of, skill_of};
 use serde_json::Value;
 
 use super::super::status::reports;
-use super::files::{delivery, in_list, source};
+use super::files::source;
 use super::{Args, Row};
 use crate::cluster::connect::Caller;
+use crate::cluster::paths::group_of;
 use crate::cluster::run::ClusterRun;
 use crate::exit::Failure;
 use crate::net::block_on;
@@ -32,10 +35,10 @@ pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
         if let Some(missing) = run.snapshot.missing(&run.scope) {
             return Err(missing.into());
         }
-        let group = run.session.options().profile.names.group;
+        let profile = run.session.options().profile;
         let mut rows: Vec<Row> = Vec::new();
         for report in reports(&run) {
-            rows.extend(of_report(&run, group, &report));
+            rows.extend(of_report(&run, profile, &report));
         }
         rows.sort_by(|a, b| {
             (&a.namespace, &a.agent, &a.workload).cmp(&(&b.namespace, &b.agent, &b.workload))
@@ -44,14 +47,19 @@ pub(super) fn rows(args: &Args) -> Result<Vec<Row>, Failure> {
     })
 }
 
-fn of_report(run: &ClusterRun, group: &str, report: &Report) -> Vec<Row> {
+fn of_report(run: &ClusterRun, profile: &Profile, report: &Report) -> Vec<Row> {
     let lists = lists(run, report);
+    // Nobody leads where nobody is about the workload.
+    let (kind, group) = match report.name.as_str() {
+        "" => Default::default(),
+        _ => (report.kind.clone(), group_of(profile, &report.kind).to_owned()),
+    };
     let row = |skill: &str, image: &str| {
         let of = report.mounted.iter().find(|mounted| mounted.name == skill);
         Row {
             namespace: report.namespace.clone(),
-            kind: if report.name.is_empty() { String::new() } else { report.kind.clone() },
-            group: group.to_owned(),
+            kind: kind.clone(),
+            group: group.clone(),
             agent: report.name.clone(),
             workload: report.target.clone(),
             skill: skill.to_owned(),
@@ -64,7 +72,7 @@ fn of_report(run: &ClusterRun, group: &str, report: &Report) -> Vec<Row> {
         }
     };
     let listed = report.listed.iter().map(|skill| {
-        let found = lists.iter().find_map(|list| Some((*list, in_list(list, &skill.name)?)));
+        let found = lists.iter().find_map(|list| Some((*list, image_of(list, &skill.name)?)));
         let (list, written) = found.unzip();
         Row {
             path: skill.mount_path.clone(),
@@ -75,14 +83,15 @@ fn of_report(run: &ClusterRun, group: &str, report: &Report) -> Vec<Row> {
         }
     });
     let delivered = report.delivered.iter().map(|(name, image)| {
-        let is_it = |list: &&Value| delivery(list) == "Pod" && in_list(list, name) == Some(image.as_str());
+        let is_it = |list: &&Value| is_for_pods(list) && image_of(list, name) == Some(image.as_str());
         let bindings =
             run.snapshot.bindings.iter().filter(|list| Object(list).namespace() == report.namespace);
         let list = bindings.into_iter().find(is_it);
-        let skill = list.and_then(|list| skill_of(list, name)).unwrap_or_default();
+        let skill = list.and_then(|list| skill_of(list, name)).map(Object);
+        let text = |at| skill.map(|skill| skill.str(at).to_owned()).unwrap_or_default();
         Row {
-            path: skill.mount_path,
-            sub_path: skill.sub_path,
+            path: text("/mountPath"),
+            sub_path: text("/subPath"),
             delivery: "Pod".to_owned(),
             source: list.map_or_else(|| SKILL_BINDING.to_owned(), source_of),
             ..row(name, image)
@@ -109,16 +118,4 @@ fn lists<'r>(run: &'r ClusterRun, report: &Report) -> Vec<&'r Value> {
 
 fn source_of(list: &Value) -> String {
     source(Object(list).kind(), Object(list).name())
-}
-
-fn skill_of(list: &Value, name: &str) -> Option<Skill> {
-    let skills = list.pointer("/spec/skills").and_then(Value::as_array)?;
-    let one = Object(skills.iter().find(|one| Object(one).str("/name") == name)?);
-    Some(Skill {
-        name: name.to_owned(),
-        image: one.str("/image").to_owned(),
-        mount_path: one.str("/mountPath").to_owned(),
-        sub_path: one.str("/subPath").to_owned(),
-        ..Skill::default()
-    })
 }
