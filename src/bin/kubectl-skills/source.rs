@@ -28,6 +28,26 @@ pub use read::{read_stdin, read_text};
 /// Name of the configuration file, which lies among manifests and is none.
 pub const CONFIG_FILE: &str = ".kubectl-skills.yaml";
 
+/// What of the files of kustomize in folders is of interest. They are no manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OfKustomize {
+    /// None: the notes say how to render what it makes.
+    Nothing,
+    /// The kustomizations: a folder may have nothing else.
+    Kustomizations,
+    /// These and what they name, among the manifests.
+    Sources,
+    /// What they name, apart from the manifests.
+    Patches,
+}
+
+impl OfKustomize {
+    /// Whether a folder with a kustomization alone is one to read.
+    fn takes_kustomizations(self) -> bool {
+        matches!(self, Self::Kustomizations | Self::Sources)
+    }
+}
+
 /// Which manifests.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Input")]
@@ -94,24 +114,24 @@ impl Input {
     /// Reads all of them. All defects are reported, not only the first; an input without any object is one of them, for
     /// that is how a pipeline looks whose first part failed.
     pub fn read(&self) -> Result<Inputs, Failure> {
-        self.read_as(false, false)
+        self.read_as(OfKustomize::Nothing)
     }
 
     /// The same with the YAML and JSON files that kustomize reads, and the kustomizations themselves, for who looks at names
     /// and not at objects.
     pub fn read_with_kustomize_files(&self) -> Result<Inputs, Failure> {
-        self.read_as(true, true)
+        self.read_as(OfKustomize::Sources)
     }
 
     /// The same for who looks at kustomizations too: a folder may have nothing else.
     pub fn read_with_kustomizations(&self) -> Result<Inputs, Failure> {
-        self.read_as(true, false)
+        self.read_as(OfKustomize::Kustomizations)
     }
 
     /// Manifests, and what kustomize reads of their folders, for verbs that look at both. A file that is named brings the
     /// kustomization of its folder.
     pub fn read_with_patches(&self) -> Result<Inputs, Failure> {
-        let mut inputs = self.read_quietly(false, false, true)?;
+        let mut inputs = self.read_with(OfKustomize::Patches)?;
         let folders: BTreeSet<PathBuf> =
             inputs.paths.iter().flatten().filter_map(|path| path.parent().map(Path::to_owned)).collect();
         let mut files = std::mem::take(&mut inputs.kustomizations);
@@ -134,18 +154,15 @@ impl Input {
         Ok(inputs)
     }
 
-    fn read_as(&self, with_kustomizations: bool, as_sources: bool) -> Result<Inputs, Failure> {
-        let mut inputs = self.read_quietly(with_kustomizations, as_sources, false)?;
+    /// With the kustomizations alone of what kustomize reads.
+    fn read_as(&self, wanted: OfKustomize) -> Result<Inputs, Failure> {
+        let mut inputs = self.read_with(wanted)?;
         inputs.kustomizations.retain(|path| kustomization::is_named_so(path));
         Ok(inputs)
     }
 
-    fn read_quietly(
-        &self,
-        with_kustomizations: bool,
-        as_sources: bool,
-        with_patches: bool,
-    ) -> Result<Inputs, Failure> {
+    /// With all that kustomize reads of the folders.
+    fn read_with(&self, wanted: OfKustomize) -> Result<Inputs, Failure> {
         // Whoever types manifests in is not to be disturbed.
         let typed = self.files.iter().any(|file| file.as_os_str() == STDIN);
         let _progress = (!typed).then(|| Progress::start("reading manifests"));
@@ -163,7 +180,7 @@ impl Input {
         }
         let mut reader = Reader {
             walk: walk::Walk::new(self.recursive, exclude::Exclude::new(&self.exclude)?),
-            with_kustomizations,
+            wanted,
             inputs: &mut inputs,
             seen: BTreeSet::new(),
             errors: Vec::new(),
@@ -171,13 +188,14 @@ impl Input {
         for path in &self.files {
             reader.one(path)?;
         }
-        if as_sources {
+        if wanted == OfKustomize::Sources {
             reader.kustomize_files();
         }
         let Reader { walk, mut errors, .. } = reader;
         if errors.is_empty() && !inputs.sources.iter().any(|source| has_object(&source.text)) {
             errors.push(
-                with_kustomizations
+                wanted
+                    .takes_kustomizations()
                     .then(|| walk.overlay_alone())
                     .flatten()
                     .unwrap_or_else(|| nothing(&inputs.sources)),
@@ -192,7 +210,7 @@ impl Input {
         if !errors.is_empty() {
             return Err(Failure::Input(errors));
         }
-        walk.skipped.tell(with_kustomizations, with_patches);
+        walk.skipped.tell(wanted);
         inputs.kustomizations = walk.skipped.kustomize_files;
         Ok(inputs)
     }
@@ -200,8 +218,7 @@ impl Input {
 
 struct Reader<'i> {
     walk: walk::Walk,
-    /// Whether a folder with a kustomization alone is one to read.
-    with_kustomizations: bool,
+    wanted: OfKustomize,
     inputs: &'i mut Inputs,
     /// Files that were read, symbolic links followed.
     seen: BTreeSet<PathBuf>,
@@ -258,7 +275,7 @@ impl Reader<'_> {
         }
         let has_kustomization = self.walk.skipped.kustomizations.len() > kustomizations;
         if before == (self.errors.len(), self.inputs.sources.len())
-            && !(self.with_kustomizations && has_kustomization)
+            && !(self.wanted.takes_kustomizations() && has_kustomization)
         {
             self.errors.push(self.walk.nothing_in(path));
         }

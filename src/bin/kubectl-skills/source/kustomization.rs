@@ -29,6 +29,8 @@ const OTHERS: [&str; 11] = [
     "replacements",
     "secretGenerator",
 ];
+/// Fields with functions or plugins that a build runs.
+const FUNCTIONS: [&str; 3] = ["generators", "transformers", "validators"];
 /// Fields of those objects that hold paths.
 const PATHS: [&str; 6] = ["additionalValuesFiles", "envs", "env", "files", "path", "valuesFile"];
 
@@ -41,6 +43,8 @@ pub(super) struct Kustomization {
     pub others: Vec<PathBuf>,
     /// Whether a build gives anything but these manifests as they are.
     pub changes: bool,
+    /// Whether a build runs functions or plugins.
+    pub runs_functions: bool,
 }
 
 impl Kustomization {
@@ -53,7 +57,8 @@ impl Kustomization {
             .unwrap_or_default();
         let changes =
             value.as_object().is_none_or(|map| map.keys().any(|key| !LISTS.contains(&key.as_str())));
-        let mut out = Self { changes, ..Self::default() };
+        let runs_functions = FUNCTIONS.iter().any(|key| value.get(key).is_some());
+        let mut out = Self { changes, runs_functions, ..Self::default() };
         for field in ["resources", "bases"] {
             paths(value.get(field), folder, &mut out.resources);
         }
@@ -64,11 +69,19 @@ impl Kustomization {
     }
 }
 
+/// The file of a folder's kustomization.
+fn file_in(folder: &Path) -> Option<PathBuf> {
+    NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Whether a build of a folder runs functions or plugins.
+pub(super) fn runs_functions(folder: &Path) -> bool {
+    file_in(folder).is_some_and(|file| Kustomization::read(folder, &file).runs_functions)
+}
+
 /// The kustomization of a folder and the files that it names; nothing if there is none.
 pub(super) fn around(folder: &Path) -> Vec<PathBuf> {
-    let Some(file) = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()) else {
-        return Vec::new();
-    };
+    let Some(file) = file_in(folder) else { return Vec::new() };
     let others = Kustomization::read(folder, &file).others;
     [file].into_iter().chain(others.into_iter().filter(|path| path.is_file())).collect()
 }
@@ -82,7 +95,7 @@ pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
 
 fn collect(folder: &Path, seen: &mut Vec<PathBuf>, out: &mut Vec<PathBuf>) {
     let Ok(real) = folder.canonicalize() else { return };
-    let Some(file) = NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file()) else { return };
+    let Some(file) = file_in(folder) else { return };
     if seen.contains(&real) {
         return;
     }
@@ -176,8 +189,17 @@ replacements: [{path: replacement.yaml}]
         others.sort();
         assert_eq!(
             found,
-            Kustomization { resources: at(&["../base", "deployment.yaml"]), others, changes: true }
+            Kustomization {
+                resources: at(&["../base", "deployment.yaml"]),
+                others,
+                changes: true,
+                runs_functions: false
+            }
         );
+        for field in ["generators", "transformers", "validators"] {
+            std::fs::write(&file, format!("resources: [a.yaml]\n{field}: [b.yaml]\n")).unwrap();
+            assert!(runs_functions(folder.path()), "{field}");
+        }
         std::fs::write(&file, "{{ broken").unwrap();
         assert_eq!(
             Kustomization::read(folder.path(), &file),

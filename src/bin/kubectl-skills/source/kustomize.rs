@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use super::kustomization::runs_functions;
 use crate::exit::Failure;
 
 /// Longest build. Remote bases are cloned meanwhile.
@@ -54,7 +55,7 @@ fn output(mut child: Child, what: String, folder: &Path) -> Result<Vec<u8>, Fail
     };
     let status = child.wait().map_err(|error| Failure::Io(what.clone(), error))?;
     if !status.success() {
-        if lists_transformers(folder) {
+        if runs_functions(folder) {
             return Err(Failure::input(
                 format!("{what}: it failed ({status})"),
                 "the folder lists transformers, and -k runs none: name the folder that it is built of, or build it with \
@@ -64,14 +65,4 @@ fn output(mut child: Child, what: String, folder: &Path) -> Result<Vec<u8>, Fail
         return Err(Failure::Io(what, std::io::Error::other(format!("it failed ({status})"))));
     }
     read.map_err(|error| Failure::Io(what, error))
-}
-
-/// Whether the kustomization of a folder has functions or plugins of its own run.
-fn lists_transformers(folder: &Path) -> bool {
-    let names = kubectl_skills::manifest::kustomization::NAMES.iter();
-    names.filter_map(|name| super::read::read_text(&folder.join(name)).ok()).any(|text| {
-        text.lines().any(|line| {
-            ["transformers:", "generators:", "validators:"].iter().any(|key| line.starts_with(key))
-        })
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::OfKustomize;
 use super::kustomization::is_named_so;
 use crate::notes;
 
@@ -34,12 +35,12 @@ impl Skipped {
     }
 
     /// A note for each kind that was met.
-    pub(super) fn tell(&self, with_kustomizations: bool, with_patches: bool) {
-        self.lines(with_kustomizations, with_patches).iter().for_each(|line| notes::note(line));
+    pub(super) fn tell(&self, wanted: OfKustomize) {
+        self.lines(wanted).iter().for_each(|line| notes::note(line));
     }
 
-    /// The same as text. `with_kustomizations`: who reads them looks at kustomizations himself; `with_patches`: at their patches, too.
-    pub(super) fn lines(&self, with_kustomizations: bool, with_patches: bool) -> Vec<String> {
+    /// The same as text. What is wanted of kustomize was not skipped.
+    pub(super) fn lines(&self, wanted: OfKustomize) -> Vec<String> {
         let mut out = Vec::new();
         if let Some(first) = self.charts.first() {
             out.push(format!(
@@ -49,9 +50,9 @@ impl Skipped {
                 first.display()
             ));
         }
-        if with_patches {
+        if wanted == OfKustomize::Patches {
             // Nothing of kustomize was skipped.
-        } else if with_kustomizations {
+        } else if wanted.takes_kustomizations() {
             let is_other = |path: &&PathBuf| !is_named_so(path);
             let others: Vec<PathBuf> = self.kustomize_files.iter().filter(is_other).cloned().collect();
             if !others.is_empty() {

@@ -10,7 +10,7 @@ use kubectl_skills::api::error::InputError;
 use super::exclude::Exclude;
 use super::kustomization::{self, Kustomization};
 use super::skipped::Skipped;
-use super::{CONFIG_FILE, defect, read};
+use super::{CONFIG_FILE, OfKustomize, defect, read};
 
 /// Files of a folder that hold manifests, as for kubectl.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -68,11 +68,8 @@ impl Walk {
     /// The error about a folder in which there is no manifest.
     pub(super) fn nothing_in(&self, folder: &Path) -> InputError {
         if !self.skipped.is_empty() {
-            return defect(
-                folder,
-                "no manifest in this folder",
-                &self.skipped.lines(false, false).join("; "),
-            );
+            let skipped = self.skipped.lines(OfKustomize::Nothing).join("; ");
+            return defect(folder, "no manifest in this folder", &skipped);
         }
         let deeper = if self.recursive { "" } else { ", or -R to look into folders in it" };
         let excluded = if self.excluded { ", or a narrower --exclude" } else { "" };
