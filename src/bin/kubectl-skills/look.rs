@@ -46,26 +46,26 @@ impl Look {
     /// What stdout is.
     pub fn stdout() -> Self {
         let stdout = std::io::stdout();
-        if !stdout.is_terminal() {
-            return Self::PLAIN;
-        }
-        Self::of_terminal(terminal_size::terminal_size_of(stdout))
+        Self::of(stdout.is_terminal(), || terminal_size::terminal_size_of(stdout))
     }
 
     /// What stderr is.
     pub fn stderr() -> Self {
         let stderr = std::io::stderr();
-        if !stderr.is_terminal() {
-            return Self::PLAIN;
-        }
-        Self::of_terminal(terminal_size::terminal_size_of(stderr))
+        Self::of(stderr.is_terminal(), || terminal_size::terminal_size_of(stderr))
     }
 
-    /// COLUMNS, where somebody exported it, counts before what the terminal says of itself.
-    fn of_terminal(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Self {
+    /// What a stream is. COLUMNS, where somebody exported it, counts before what the terminal says of itself.
+    fn of(
+        is_terminal: bool,
+        size: impl FnOnce() -> Option<(terminal_size::Width, terminal_size::Height)>,
+    ) -> Self {
+        if !is_terminal {
+            return Self::PLAIN;
+        }
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let typed = variable("COLUMNS").and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
-        let measured = size.map(|(columns, _)| usize::from(columns.0)).filter(|columns| *columns > 0);
+        let measured = size().map(|(columns, _)| usize::from(columns.0)).filter(|columns| *columns > 0);
         Self { width: typed.or(measured), marks: marks(&variable) }
     }
 

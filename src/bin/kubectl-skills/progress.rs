@@ -65,14 +65,11 @@ impl Progress {
             shared.total.store(total, Ordering::Relaxed);
         }
     }
+}
 
-    /// Wipes the line.
-    #[cfg(any(feature = "cluster", feature = "registry"))]
-    pub fn end(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
+/// Wipes the line. Whoever prints while it is still held goes through [`without`].
+impl Drop for Progress {
+    fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         shared.ended.store(true, Ordering::Relaxed);
         if let Ok(mut doing) = DOING.lock() {
@@ -84,12 +81,6 @@ impl Progress {
             let _ = thread.join();
         }
         without(|| ());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.finish();
     }
 }
 

@@ -82,7 +82,7 @@ impl ClusterRun {
         };
         let progress = Progress::start("reading the cluster");
         let snapshot = snapshot::read(&connection.requests, &scope, planning.profile, planning.kinds).await;
-        progress.end();
+        drop(progress);
         let mut snapshot = snapshot?;
         let may_be_left = scope.names.is_empty() || !snapshot.missing_names.is_empty();
         if remove && (snapshot.serves_bindings || scope.left) && may_be_left {

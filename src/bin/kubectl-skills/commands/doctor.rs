@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Run {
             Ok(())
         })
         .await?;
-        progress.end();
+        drop(progress);
         if args.output != Report::Text {
             sink::object(args.output, &to_json(&sections))?;
         }

@@ -78,7 +78,7 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
                 .flat_map(|plan| plan.warnings.iter().map(|warning| (plan.id.to_string(), warning))),
         );
         let (pairs, errors) = pairs(requests, &over, &manifests, &plans, options).await;
-        progress.end();
+        drop(progress);
         let outcome = match options.output {
             Report::Text => object_diff::show(&pairs, ("live", "planned"))?,
             format => object_diff::show_object(format, &pairs)?,

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Run {
         let repository = Stores::new(&args.registry, "tags")?.repository(&reference, false)?;
         Ok(unless_interrupted(repository.tags()).await?)
     });
-    progress.end();
+    drop(progress);
     let tags = tags?;
     match args.output {
         Report::Text => {

@@ -214,7 +214,7 @@ fn updates(args: &Args, found: &ImagesInUse, lock: Option<&LockFile>) -> Result<
         let stores = Arc::new(Stores::new(&args.registry, "update")?);
         let progress = Progress::start("asking registries");
         let answers = unless_interrupted(async { Ok(ask(&stores, questions, &how).await) }).await?;
-        progress.end();
+        drop(progress);
         let (mut answered, mut failed) = (Vec::new(), Vec::new());
         for ((used, version), answer) in chosen.into_iter().zip(answers) {
             match answer {

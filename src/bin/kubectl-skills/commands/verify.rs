@@ -120,7 +120,7 @@ pub fn run(args: &Args) -> Run {
     }
     let progress = Progress::start("asking for signatures");
     let judged = block_on(judge(args, orders, &trust));
-    progress.end();
+    drop(progress);
     let judged = judged?;
     match args.output {
         Format::Table => sink::table(&table(&judged))?,

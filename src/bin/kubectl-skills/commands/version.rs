@@ -28,7 +28,7 @@ Examples:
   # And what runs in the cluster: API server, CRDs, controller and webhook
   kubectl skills version --live
 
-  # Which of them do these manifests get, and why? ('doctor' tells it of a cluster)
+  # Which of them do these manifests get, and why? (--live says it of a cluster)
   kubectl skills version -f manifests -o json | jq .profile
 
 Exit codes: 0 done; 2 usage; 3 bad input; 4 with --live, the cluster refused or failed")]

@@ -53,8 +53,7 @@ fn endings(after: &str, is_root: bool) -> Roff {
         roff.control("SH", ["EXIT STATUS"]).text([roman(codes)]);
     }
     let other = if is_root { "kubectl(1)" } else { "kubectl-skills(1)" };
-    roff.control("SH", ["SEE ALSO"])
-        .text([roman(format!("{other}, https://github.com/kagenti/kubectl-skills"))]);
+    roff.control("SH", ["SEE ALSO"]).text([roman(format!("{other}, {}", env!("CARGO_PKG_REPOSITORY")))]);
     roff
 }
 

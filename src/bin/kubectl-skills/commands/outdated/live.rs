@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> Run {
         let work = async { Ok(look(args, &stores, images).await) };
         let progress = Progress::start("asking registries");
         let found = unless_interrupted(work).await?;
-        progress.end();
+        drop(progress);
         Ok((rows, found))
     })?;
     said(args, &rows, &found)

@@ -62,8 +62,7 @@ pub(super) fn run(task: &Task<'_>) -> Run {
             sink::pieces(joined(&inputs.sources, &edited))?;
         }
     }
-    let has_workload = workloads.iter().any(|(_, _, workload)| !workload.is_null());
-    if args.in_place && !planned.is_empty() && has_workload {
+    if args.in_place && !planned.is_empty() && !workloads.is_empty() {
         notes::note(
             "'kubectl skills render -i' on the files brings it into the workloads, where they are rendered",
         );
