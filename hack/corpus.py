@@ -4,14 +4,15 @@
   hack/corpus.py --program PROGRAM --oracle GO-ORACLE [options] DIR...
 
 Each folder of manifests is copied, and `render -i`, `render -i` again and `render -i --remove` run over the copy: with the
-AgentRuntimes that are there and, but for --as-is, one of ours with two skills for every other Deployment and StatefulSet.
+AgentRuntimes and SkillBindings that are there and, but for --as-is, an AgentRuntime of ours with two skills for every other
+Deployment and StatefulSet.
 What is refused as a folder is tried file by file. Held, with Kubernetes' own YAML library as the reader:
 
   lost        nothing of a document goes, and nothing but what a render adds is new
-  skills      every AgentRuntime's skills are in its workload
+  skills      every list's skills are in its workload
   idempotent  a second render changes no byte
   remove      --remove gives the meaning back, and the bytes where no empty collection was filled
-  untouched   no byte changes in a document that no AgentRuntime is about
+  untouched   no byte changes in a document that no list is about
   reader      no document is changed that Kubernetes' library refuses
   failed      the program ends with 0 or, with a reason, with 3, within its time
 
@@ -229,17 +230,34 @@ def agents_for(read, own, group):
     return "---\n".join(text + "\n" for text in out)
 
 
+def selects(selector, value):
+    """Whether a selector's labels and expressions choose a workload."""
+    labels = at(value, "metadata", "labels") or {}
+    if any(labels.get(name) != wanted for name, wanted in (at(selector, "matchLabels") or {}).items()):
+        return False
+    tests = {"In": lambda name, values: labels.get(name) in values,
+             "NotIn": lambda name, values: labels.get(name) not in values,
+             "Exists": lambda name, values: name in labels, "DoesNotExist": lambda name, values: name not in labels}
+    return all(tests[one["operator"]](one["key"], one.get("values") or []) for one in at(selector, "matchExpressions") or [])
+
+
 def wanted_skills(files):
-    """By workload: the skills of its AgentRuntimes."""
+    """By workload: the skills of its AgentRuntimes, and of the SkillBindings that write into pod templates."""
     out = collections.defaultdict(list)
-    for read in files.values():
-        for _, answer in read:
-            for value in objects(answer.get("value")):
-                if value.get("kind") == "AgentRuntime":
-                    target = at(value, "spec", "targetRef") or {}
-                    skills = at(value, "spec", "skills")
-                    key = (str(target.get("kind")), str(at(value, "metadata", "namespace") or ""), str(target.get("name")))
-                    out[key] += [skill for skill in skills or [] if isinstance(skill, dict)]
+    every = [value for read in files.values() for _, answer in read for value in objects(answer.get("value"))]
+    for value in every:
+        kind, namespace, _ = identity(value)
+        if kind not in ("AgentRuntime", "SkillBinding") or at(value, "spec", "delivery") == "Pod":
+            continue
+        skills = [skill for skill in at(value, "spec", "skills") or [] if isinstance(skill, dict)]
+        target, selector = at(value, "spec", "targetRef"), at(value, "spec", "selector")
+        if target or kind == "AgentRuntime":
+            out[(str(at(target, "kind")), namespace, str(at(target, "name")))] += skills
+            continue
+        for workload in every:
+            key = identity(workload)
+            if key[0] in KINDS and key[1] == namespace and selects(selector, workload):
+                out[key] += skills
     return out
 
 
@@ -343,7 +361,7 @@ class Unit:
                 if isinstance(one.get("spec"), dict) and "skills" not in (other.get("spec") or {}):
                     one["spec"].pop("skills", None)
             elif one != other and key not in wanted:
-                self.differs("untouched", name, f"no AgentRuntime is about {' '.join(key)}: {next(places(one, other), '')}")
+                self.differs("untouched", name, f"no list is about {' '.join(key)}: {next(places(one, other), '')}")
             names = [str(skill.get("name")) for skill in wanted.get(key, [])]
             left, right = plain(one), plain(stripped(one, other, names))
             if left != right and not rendered_before:
@@ -472,7 +490,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, help="kubectl-skills")
     parser.add_argument("--oracle", required=True, help="hack/oracle, as `hack/tools.sh go-oracle` builds it")
-    parser.add_argument("--as-is", action="store_true", help="only the AgentRuntimes that are there")
+    parser.add_argument("--as-is", action="store_true", help="only the lists that are there")
     parser.add_argument("--profile", action="append", help="repeatable (default: auto, and head)")
     parser.add_argument("--seconds", type=int, default=1800, help="for all (default: 1800)")
     parser.add_argument("--timeout", type=int, default=60, help="seconds for one run of the program (default: 60)")

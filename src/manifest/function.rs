@@ -357,6 +357,9 @@ impl Run<'_> {
         if in_files && rendered.without_skills > 0 && options.drop_skills != Some(true) {
             return Err(vec![lists_would_go(rendered.without_skills, settings.options.profile.name)]);
         }
+        if in_files && !rendered.lost_in_files.is_empty() {
+            return Err(rendered.lost_in_files);
+        }
         notes.extend(rendered.notes.iter().cloned());
         let mut results = report::rendered(stream, &rendered);
         results.extend(report::near_misses(stream));

@@ -7,6 +7,7 @@
 #[cfg(feature = "internals")]
 mod astray;
 mod delivery;
+mod dropped;
 mod duplicates;
 mod edited;
 #[cfg(any(test, feature = "fuzz"))]
@@ -27,7 +28,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::object::{ConfigMap, Object, ObjectRef, field};
+use crate::api::object::{ConfigMap, Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
 use crate::config::layers::ConfigView;
@@ -131,6 +132,8 @@ pub struct Planned {
     pub remarks: Vec<InputError>,
     /// What a reader should know of the whole.
     pub notes: Vec<String>,
+    /// [`Rendered::lost_in_files`].
+    pub lost_in_files: Vec<InputError>,
     /// Counts, for a summary.
     pub tally: Tally,
 }
@@ -180,6 +183,9 @@ pub struct Rendered {
     pub notes: Vec<String>,
     /// AgentRuntimes that are printed without their skills, which the CRD of the profile does not know.
     pub without_skills: usize,
+    /// Those of them whose skills the next reader of the result would take out of the workload: an error in the author's
+    /// only copy, and nothing in what is printed.
+    pub lost_in_files: Vec<InputError>,
     /// Counts, for a summary.
     pub tally: Tally,
 }
@@ -271,9 +277,17 @@ pub fn render(stream: &Stream<'_>, settings: &Settings) -> Result<Rendered, Vec<
             reports.push(Report { id, target, action, reason, skills, drops_skills, warnings });
         }
     }
-    let Planned { errors, warnings, notes, tally, .. } = planned;
+    let Planned { errors, warnings, notes, lost_in_files, tally, .. } = planned;
     if errors.is_empty() {
-        Ok(Rendered { edited: collector.finish()?, reports, warnings, notes, without_skills, tally })
+        Ok(Rendered {
+            edited: collector.finish()?,
+            reports,
+            warnings,
+            notes,
+            without_skills,
+            lost_in_files,
+            tally,
+        })
     } else {
         Err(errors)
     }
@@ -376,7 +390,7 @@ impl<'p, 's> Planner<'p, 's> {
         before: Workload,
         planned: &mut Planned,
     ) -> Option<(PlannedRuntime, bool)> {
-        let Planned { errors, remarks, .. } = &mut *planned;
+        let Planned { errors, remarks, lost_in_files, .. } = &mut *planned;
         let stream = self.stream;
         let item = stream.lead(order.lead);
         let object = match orphans::lead(stream, order.lead) {
@@ -433,8 +447,19 @@ impl<'p, 's> Planner<'p, 's> {
         if self.by_themselves {
             self.remark_warnings(item, &plan.warnings, &findings, remarks);
         }
-        let runtime_after =
-            matches!(order.lead, Lead::Runtime(_)).then(|| self.without_skills(&object)).flatten();
+        let runtime_after = matches!(order.lead, Lead::Runtime(_))
+            .then(|| dropped::without_skills(&object, self.session.options()))
+            .flatten();
+        if runtime_after.is_some() && found.is_some() {
+            let bindings = order.bindings.iter().map(|index| &self.bindings.all()[*index]);
+            lost_in_files.extend(dropped::beside_a_binding(
+                stream,
+                item,
+                &object,
+                self.session.options().profile.name,
+                bindings,
+            ));
+        }
         if self.session.options().exact
             && let (Some(found), Some(desired)) = (found, plan.desired())
         {
@@ -557,18 +582,6 @@ impl<'p, 's> Planner<'p, 's> {
             None => self.stream.object(&self.stream.workloads[index])?,
         };
         Ok((whole, false))
-    }
-
-    /// Current CRDs do not know `spec.skills`; what is printed must be taken by the cluster without loss or warning.
-    fn without_skills(&self, object: &Value) -> Option<Value> {
-        let options = self.session.options();
-        if options.profile.mounts() || options.exact || options.remove {
-            return None;
-        }
-        field(object, "/spec/skills")?;
-        let mut after = object.clone();
-        after.get_mut("spec")?.as_object_mut()?.shift_remove("skills");
-        Some(after)
     }
 }
 

@@ -179,6 +179,27 @@ fn skills_leave_their_manifest_only_where_that_is_asked_for() {
     assert_eq!(folder.read("a/deployment.yaml"), DEPLOYMENT);
 }
 
+/// Beside a SkillBinding the dropped list would be lost twice: the next render takes out what no list has any more.
+#[test]
+fn a_list_beside_a_skill_binding_is_never_dropped() {
+    let folder = manifests();
+    let binding = "apiVersion: skills.kagenti.dev/v1alpha1\nkind: SkillBinding\nmetadata:\n  name: more\n  namespace: team1\nspec:\n  \
+                   targetRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: weather\n  skills:\n  - name: charts\n    \
+                   image: ghcr.io/acme/skills/charts:1.0.0\n    mountPath: /skills/charts\n";
+    for binding in [binding, &binding.replace("spec:\n", "spec:\n  delivery: Pod\n")] {
+        folder.write("a/binding.yaml", binding);
+        let refused = folder.skills(&["render", "-i", "--drop-skills", "-f", "a", "--profile", "head"]);
+        let error = "error: a/runtime.yaml:8:5: AgentRuntime team1/weather: spec.skills: the CRD of profile head has no \
+                     spec.skills, so this list goes; SkillBinding more, which stays, is about the same workload, and whoever reads \
+                     it next takes these skills out (move it into SkillBinding more)\n";
+        assert_eq!((refused.code, refused.stderr.as_str()), (3, error));
+        assert_eq!(
+            (folder.read("a/deployment.yaml").as_str(), folder.read("a/runtime.yaml").as_str()),
+            (DEPLOYMENT, RUNTIME)
+        );
+    }
+}
+
 /// A render to stdout has its source, and leaves no record where nothing is ambiguous: what it printed is kept, with a
 /// warning for each thing.
 #[test]

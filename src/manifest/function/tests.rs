@@ -362,6 +362,15 @@ fn a_package_keeps_its_only_list_of_skills() {
         )
     };
     failed(&of_package(head("")), "the package would lose the list of skills of 1 AgentRuntime,");
+    let binding = "- {apiVersion: skills.kagenti.dev/v1alpha1, kind: SkillBinding, metadata: {name: more, namespace: demo, \
+                   annotations: {internal.config.kubernetes.io/path: b.yaml}}, spec: {targetRef: {apiVersion: apps/v1, \
+                   kind: Deployment, name: weather}, skills: [{name: a, image: 'registry.example/a:1', mountPath: /skills/a}]}}\n";
+    let beside = of_package(head(", dropSkills: true")).replacen(
+        "functionConfig:",
+        &format!("{binding}functionConfig:"),
+        1,
+    );
+    failed(&beside, "so this list goes; SkillBinding more, which stays, is about the same workload");
     for printed in [head(""), of_package(head(", dropSkills: true"))] {
         let out = run(&printed);
         assert!(!out.failed, "{}", out.text);

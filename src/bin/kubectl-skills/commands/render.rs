@@ -138,6 +138,9 @@ pub fn run(args: &Args) -> Run {
         if rendered.without_skills > 0 && !args.drop_skills {
             return Err(lists_would_go(rendered.without_skills, loaded.settings.options.profile.name));
         }
+        if !rendered.lost_in_files.is_empty() {
+            return Err(rendered.lost_in_files.into());
+        }
         write(&inputs, edited)?;
         loaded.sum_up(|| fates(&rendered, planning.lock.as_ref()), &rendered.tally, Mood::Done);
         return Ok(Outcome::Done);
