@@ -24,6 +24,7 @@ mod mapping;
 mod parents;
 mod replace;
 mod style;
+mod tabs;
 mod verify;
 mod verify_item;
 mod walk;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::dirty::{Dirty, DirtyPaths};
+use super::tabs::without_tabs;
 use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::{Document, SyntaxError};
@@ -158,8 +159,26 @@ pub(super) fn finish(
     buffers: &mut Buffers,
 ) -> Result<Vec<Splice>, EditError> {
     let splices = joined(document, splices)?;
+    let holds = holds(document, &splices, wanted, proven, buffers);
+    if holds.is_err() && document.text.contains('\t') {
+        let calm = without_tabs(document.text, &splices);
+        if self::holds(document, &calm, wanted, proven, buffers) == Ok(true) {
+            return Ok(calm);
+        }
+    }
+    judged(document, splices, holds)
+}
+
+/// Carries splices out on a copy, parses that and compares.
+fn holds(
+    document: &Document<'_>,
+    splices: &[Splice],
+    wanted: &[Wanted<'_>],
+    proven: &[NodeId],
+    buffers: &mut Buffers,
+) -> Result<bool, SyntaxError> {
     let Buffers { text: edited, tree } = buffers;
-    apply_into(document.text, 0..document.text.len(), &splices, edited);
+    apply_into(document.text, 0..document.text.len(), splices, edited);
     let parsed = if splices.is_empty() {
         Ok(None)
     } else {
@@ -168,7 +187,7 @@ pub(super) fn finish(
         tree.reserve(document.tree.nodes().len() + added);
         Document::parse_into(edited, std::mem::take(tree)).map(Some)
     };
-    let holds = parsed.and_then(|parsed| {
+    parsed.and_then(|parsed| {
         let after = parsed.as_ref().unwrap_or(document);
         let holds = match wanted {
             [only @ Wanted { node: 0, .. }] => only.is_met(document, after, 0),
@@ -178,8 +197,7 @@ pub(super) fn finish(
             *tree = parsed.tree;
         }
         holds
-    });
-    judged(document, splices, holds)
+    })
 }
 
 /// Where a byte-order mark stands that is not the first character.

@@ -336,3 +336,57 @@ fn beside_the_places_that_are_named_everything_stays_also_what_the_wanted_value_
         "a: 1 # one\nitems:\n- name: x\n  image: i # mine\n  mounts:\n  - m\n- image: j\n  name: y\nz: {b: c}\nnew:\n  k: v\n"
     );
 }
+
+/// A plain scalar reads on over blank lines with tabs, which nothing else may have there.
+#[test]
+fn a_tab_in_a_blank_line_after_a_plain_scalar_bars_no_change() {
+    let values = [
+        json!("yes"),
+        json!([]),
+        json!({}),
+        json!(["x"]),
+        json!({"x": ["y"]}),
+        json!("\u{0}"),
+        json!(7),
+        json!("q\n"),
+    ];
+    for root in ["v\n\n\t", "v\n\t\n", "v # c\n", "v\n\t# c\n", "--- v\n \t\n", "v\r\n\t\r\n"] {
+        for want in &values {
+            let after = edited(root, want);
+            assert_eq!(value(&after), *want, "{root:?} became {after:?}");
+        }
+    }
+    for text in [
+        "a: v\n  \t\nb: w\n",
+        "a: v\n  \t# c\nb: w\n",
+        "a: v\n \t\n\n \t\t\nb: w\n",
+        "a: v\r\n  \t\r\nb: w\r\n",
+        "b: w\na: v\n  \t",
+        "b: w\na:\n  v\n    \t\n",
+        "a: v\n  \t\nb:\n- w\n",
+    ] {
+        for want in &values {
+            let after = changed(text, |value| value["a"] = want.clone());
+            assert_eq!(value(&after)["a"], *want, "{text:?} became {after:?}");
+            let after = changed(text, |value| value["c"] = want.clone());
+            assert_eq!(value(&after)["c"], *want, "{text:?} became {after:?}");
+        }
+        let after = changed(text, without("a"));
+        assert!(
+            value(&after).get("a").is_none() && value(&after).get("b").is_some(),
+            "{text:?} became {after:?}"
+        );
+    }
+    for text in ["- v\n  \t\n- w\n", "k:\n- v\n  \t\n- w\n", "- a: v\n    \t\n  b: w\n- w\n"] {
+        let at = if text.starts_with('k') { "/k" } else { "" };
+        for want in &values {
+            for index in 0..2 {
+                let after = changed(text, |value| value.pointer_mut(at).unwrap()[index] = want.clone());
+                assert_eq!(value(&after).pointer(at).unwrap()[index], *want, "{text:?} became {after:?}");
+            }
+        }
+    }
+    // What may stay stays.
+    assert_eq!(changed("a: v\n  \t\nb: w\n", |value| value["a"] = json!("u")), "a: u\n  \t\nb: w\n");
+    assert_eq!(changed("a: v\n  \t\nb: w\n", |value| value["a"] = json!("yes")), "a: \"yes\"\n  \nb: w\n");
+}
