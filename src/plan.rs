@@ -151,11 +151,16 @@ pub struct Runtime<'a> {
     pub spec: AgentRuntimeSpec,
     /// What SkillBindings say about the same workload.
     pub bound: Bound,
+    /// Whether [`crate::validate::preflight::check`] has found nothing wrong with any skill of its own list.
+    pub is_checked: bool,
 }
 
 impl Runtime<'_> {
     /// Skills of a list, and those that SkillBindings add to it.
-    fn with_bound(&self, own: &[Skill]) -> Vec<Skill> {
+    fn with_bound<'s>(&self, own: &'s [Skill]) -> Cow<'s, [Skill]> {
+        if self.bound.skills.is_empty() {
+            return Cow::Borrowed(own);
+        }
         own.iter().chain(self.bound.skills.iter().map(|(skill, _, _)| skill)).cloned().collect()
     }
 

@@ -16,6 +16,14 @@ pub(crate) fn entry<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Va
     map.iter().find(|(own, _)| own.as_str() == key).map(|(_, value)| value)
 }
 
+/// The same, to be changed.
+pub(crate) fn entry_mut<'v>(map: &'v mut Map<String, Value>, key: &str) -> Option<&'v mut Value> {
+    if map.len() > FEW {
+        return map.get_mut(key);
+    }
+    map.iter_mut().find(|(own, _)| own.as_str() == key).map(|(_, value)| value)
+}
+
 /// The value of a key; none if the value is no object.
 pub(crate) fn child<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     value.as_object().and_then(|map| entry(map, key))

@@ -1,8 +1,6 @@
 //! Objects by which something was meant that will not happen: what looks like an AgentRuntime or SkillBinding and is none, and a
 //! configuration of our function that a build did not run. Without a word they would be left out as any Service is.
 
-use std::collections::HashSet;
-
 use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP, VERSION};
 use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::{Object, Origin, group_of};
@@ -12,22 +10,14 @@ use crate::manifest::stream::Stream;
 use memchr::memmem;
 use serde_json::Value;
 
-/// Whether a look at every object is worth while: nothing that asks was found, a line names a kind that is nearly one of ours, or
-/// more lines name ours than were found.
+const OURS: [&str; 2] = [AGENT_RUNTIME, SKILL_BINDING];
+
+/// Whether a look at every object is worth while: nothing that asks was found, or a kind is nearly one of ours, or ours in
+/// another group.
 pub fn may_be(stream: &Stream<'_>) -> bool {
-    if stream.asks_nothing() || stream.sources().iter().any(|source| is_about_function(&source.text)) {
-        return true;
-    }
-    let mut named = 0;
-    let mut others = HashSet::new();
-    for kind in stream.sources().iter().flat_map(|source| kinds(&source.text)) {
-        if [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) {
-            named += 1;
-        } else if is_as_long(kind) && others.insert(kind) && is_near(kind) {
-            return true;
-        }
-    }
-    named > stream.asking().count()
+    stream.asks_nothing()
+        || stream.may_have_near_miss()
+        || stream.sources().iter().any(|source| is_about_function(&source.text))
 }
 
 /// All of a stream that were meant to be an AgentRuntime or a SkillBinding: the place, the object and what is wrong with it.
@@ -47,7 +37,18 @@ pub fn all(stream: &Stream<'_>) -> Vec<(Origin, Value, String)> {
 
 /// Whether a text names one of our kinds, or nearly: no other has an object by which one was meant.
 pub fn may_be_in(text: &str) -> bool {
-    kinds(text).any(|kind| [AGENT_RUNTIME, SKILL_BINDING].contains(&kind) || is_near(kind))
+    kinds(text).any(is_meant)
+}
+
+/// Whether a kind is one of ours, or nearly.
+pub(super) fn is_meant(kind: &str) -> bool {
+    is_as_long(kind) && OURS.iter().any(|ours| kind == *ours || is_slip_of(kind, ours))
+}
+
+/// Whether a kind is about as long as one of ours, which most are not.
+pub(super) fn is_as_long(kind: &str) -> bool {
+    let length = kind.chars().count();
+    OURS.iter().any(|ours| length.abs_diff(ours.len()) <= 2)
 }
 
 /// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
@@ -64,16 +65,6 @@ pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
         });
         text.get(word..after(word, |byte| byte.is_ascii_alphanumeric()))
     })
-}
-
-/// Whether a kind is about as long as one of ours, which most are not.
-fn is_as_long(kind: &str) -> bool {
-    [AGENT_RUNTIME, SKILL_BINDING].iter().any(|ours| kind.len().abs_diff(ours.len()) <= 2)
-}
-
-/// Whether a kind is one of ours with a slip.
-fn is_near(kind: &str) -> bool {
-    [AGENT_RUNTIME, SKILL_BINDING].iter().any(|ours| is_slip_of(kind, ours))
 }
 
 /// What is wrong with an object that was meant to be an AgentRuntime; none for any other.

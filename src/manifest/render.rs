@@ -23,8 +23,9 @@ mod tests;
 mod unpinned;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashMapExt as _};
 use serde_json::Value;
 
 use crate::api::error::InputError;
@@ -432,17 +433,8 @@ impl<'p, 's> Planner<'p, 's> {
         let Judged { findings, plan, .. } = judged;
         let mut plan = plan?;
         delivery::unusable(self.session.options(), &plan, errors);
-        if found.is_none()
-            && plan.action == Action::Skipped
-            && !self.session.options().exact
-            && let Some(message) = missing::selected(stream, self.session.options().kinds, item, &object)
-        {
-            let elsewhere = self.by_themselves && !missing::has_workloads(stream, item);
-            if !elsewhere {
-                let path = ["spec".into(), "selector".into()];
-                remarks.extend(self.by_themselves.then(|| stream.error(item, &path, message.clone(), "")));
-                plan.warnings.push(Warning { quirk: "", message });
-            }
+        if found.is_none() && plan.action == Action::Skipped && !self.session.options().exact {
+            self.warn_of_selector(item, &object, &mut plan, remarks);
         }
         if self.by_themselves {
             self.remark_warnings(item, &plan.warnings, &findings, remarks);
@@ -452,13 +444,8 @@ impl<'p, 's> Planner<'p, 's> {
             .flatten();
         if runtime_after.is_some() && found.is_some() {
             let bindings = order.bindings.iter().map(|index| &self.bindings.all()[*index]);
-            lost_in_files.extend(dropped::beside_a_binding(
-                stream,
-                item,
-                &object,
-                self.session.options().profile.name,
-                bindings,
-            ));
+            let options = self.session.options();
+            lost_in_files.extend(dropped::beside_a_binding(stream, item, &object, options, bindings));
         }
         if self.session.options().exact
             && let (Some(found), Some(desired)) = (found, plan.desired())
@@ -468,6 +455,26 @@ impl<'p, 's> Planner<'p, 's> {
         let (lead, bindings) = (order.lead, order.items.clone());
         let planned = PlannedRuntime { lead, bindings, workload: found, before, plan, runtime_after };
         Some((planned, in_part == Some(true)))
+    }
+
+    /// Says that a selector chooses nothing of the input.
+    fn warn_of_selector(
+        &self,
+        item: &Item,
+        object: &Value,
+        plan: &mut RuntimePlan,
+        remarks: &mut Vec<InputError>,
+    ) {
+        let stream = self.stream;
+        let Some(message) = missing::selected(stream, self.session.options().kinds, item, object) else {
+            return;
+        };
+        if self.by_themselves && !missing::has_workloads(stream, item) {
+            return;
+        }
+        let path = ["spec".into(), "selector".into()];
+        remarks.extend(self.by_themselves.then(|| stream.error(item, &path, message.clone(), "")));
+        plan.warnings.push(Warning { quirk: "", message });
     }
 
     /// Adds findings to the errors and remarks, each with its place.

@@ -8,19 +8,21 @@ mod look;
 
 use std::borrow::Cow;
 
+use foldhash::{HashSet, HashSetExt as _};
 use serde_json::Value;
 
 use crate::api::error::InputError;
 use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP};
 use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
+use crate::manifest::near_miss;
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 use crate::yaml::parts::Interest;
-use crate::yaml::prefilter::{WideFilter, may_matter};
+use crate::yaml::prefilter::{Dull, WideFilter, dull};
 use crate::yaml::split::Documents;
 use crate::yaml::{Document, DocumentSlice, Step, SyntaxError};
-use look::{is_array_of_objects, is_labelled, is_read_by_name, names_binding, text_at};
+use look::{Place, is_array_of_objects, is_labelled, is_read_by_name, names_binding, text_at};
 
 /// Deepest nesting of lists in lists.
 const MAX_LISTS: usize = 8;
@@ -138,6 +140,7 @@ pub struct Stream<'s> {
     pub objects: usize,
     sources: &'s [Source],
     documents: Vec<Read<'s>>,
+    may_have_near_miss: bool,
 }
 
 impl<'s> Stream<'s> {
@@ -192,22 +195,32 @@ impl<'s> Stream<'s> {
             default_namespace,
             kinds,
             others,
+            noticed: HashSet::new(),
             tree: Tree::default(),
         };
         let more = OTHERS.iter().map(|(kind, _)| *kind).filter(|_| others);
         let wide = kinds.map(|kinds| WideFilter::new(kinds.all().map(WorkloadKind::word).chain(more)));
-        let may_matter =
-            |text: &str| may_matter(text) || wide.as_ref().is_some_and(|wide| wide.may_matter(text));
         for (index, source) in sources.iter().enumerate() {
             for (number, slice) in Documents::of(&source.text).enumerate() {
-                if may_matter(slice.text(&source.text)) {
+                let text = slice.text(&source.text);
+                let dull = dull(text).filter(|_| !wide.as_ref().is_some_and(|wide| wide.may_matter(text)));
+                let Some(dull) = dull else {
                     reader.document(index, number + 1, slice);
-                } else {
-                    reader.stream.objects += 1;
+                    continue;
+                };
+                reader.stream.objects += 1;
+                match dull {
+                    Dull::Kind(kind) => reader.notice(kind),
+                    Dull::Json => near_miss::kinds(text).for_each(|kind| reader.notice(kind)),
                 }
             }
         }
         if reader.errors.is_empty() { Ok(reader.stream) } else { Err(reader.errors) }
+    }
+
+    /// Whether an object's kind is ours, and yet it is none of them, or nearly ours.
+    pub(super) fn may_have_near_miss(&self) -> bool {
+        self.may_have_near_miss
     }
 
     /// Whether nothing in it asks for anything: no AgentRuntime and no SkillBinding.
@@ -348,6 +361,8 @@ struct Reader<'s, 'n> {
     default_namespace: &'n str,
     kinds: Option<Kinds>,
     others: bool,
+    /// Kinds about as long as ours that were looked at.
+    noticed: HashSet<String>,
     /// Memory of the last document's tree.
     tree: Tree,
 }
@@ -411,6 +426,14 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
+    /// Looks at the kind of an object that is none of ours: one like ours may have been meant.
+    fn notice(&mut self, kind: &str) {
+        if near_miss::is_as_long(kind) && !self.noticed.contains(kind) {
+            self.noticed.insert(kind.to_owned());
+            self.stream.may_have_near_miss |= near_miss::is_meant(kind);
+        }
+    }
+
     /// Reads an object, or the items of a list.
     fn object(
         &mut self,
@@ -442,7 +465,6 @@ impl<'s> Reader<'s, '_> {
         }
         // A list without items is no object.
         self.stream.objects += usize::from(!kind.ends_with("List"));
-        let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
         let group = group_of(&api_version);
         let is_runtime = kind == AGENT_RUNTIME && (group == KAGENTI.group || group == ROSSOCTL.group);
         let is_binding = kind == SKILL_BINDING && group == SKILLS_GROUP;
@@ -450,13 +472,17 @@ impl<'s> Reader<'s, '_> {
             Some(kinds) => kinds.find(&kind, group).is_some(),
             None => WorkloadKind::parse(&kind).is_some_and(|known| known.group() == group),
         };
+        if !is_runtime && !is_binding {
+            self.notice(&kind);
+        }
         let is_map = kind == "ConfigMap" && api_version == "v1";
         let is_other = self.others && OTHERS.contains(&(kind.as_ref(), api_version.as_ref()));
         if !is_runtime && !is_binding && !is_workload && !is_map && !is_other {
             return Ok(());
         }
-        let text = |keys: &[&str]| text_at(document, node, keys).map_err(fail);
-        let namespace = match text(&["metadata", "namespace"])? {
+        let fail = |error: SyntaxError| self.stream.syntax(at, error, None);
+        let metadata = Place::of(document, node, &["metadata"]);
+        let namespace = match metadata.text("namespace").map_err(fail)? {
             namespace if namespace.is_empty() => self.default_namespace.to_owned(),
             namespace => namespace.into_owned(),
         };
@@ -464,7 +490,7 @@ impl<'s> Reader<'s, '_> {
             api_version: api_version.into_owned(),
             kind: kind.into_owned(),
             namespace,
-            name: text(&["metadata", "name"])?.into_owned(),
+            name: metadata.text("name").map_err(fail)?.into_owned(),
         };
         let line = lines.at(document.tree.node(node).start as usize);
         let origin = Origin { file: self.stream.sources[at.0].name.clone(), document: at.1, line };
@@ -472,21 +498,20 @@ impl<'s> Reader<'s, '_> {
             return self.config_map(document, node, at, id, origin);
         }
         let target = if is_runtime || is_binding {
-            let part = |key| text(&["spec", "targetRef", key]).map(Cow::into_owned);
+            let target = Place::of(document, node, &["spec", "targetRef"]);
+            let part = |key| target.text(key).map(Cow::into_owned).map_err(fail);
             (part("kind")?, part("name")?)
         } else {
             Default::default()
         };
         let item = Item { id, origin, target, document: index, node, path: path.clone(), from_list };
-        if is_runtime {
-            self.stream.runtimes.push(item)
-        } else if is_binding {
-            self.stream.bindings.push(item)
-        } else if is_workload {
-            self.stream.workloads.push(item)
-        } else {
-            self.stream.others.push(item)
-        }
+        let list = match (is_runtime, is_binding, is_workload) {
+            (true, ..) => &mut self.stream.runtimes,
+            (_, true, _) => &mut self.stream.bindings,
+            (.., true) => &mut self.stream.workloads,
+            _ => &mut self.stream.others,
+        };
+        list.push(item);
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 //! operator would have left or hidden (operator-spec.md section 11); nothing here changes a result.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
+use foldhash::HashMap;
 use serde_json::Value;
 
 use super::fields::{find, text};

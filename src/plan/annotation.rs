@@ -3,7 +3,7 @@
 //! Source: operator-spec.md section 6, step 2. Others write it too (kagenti's backend, with a blank after each comma), so
 //! it is compared as JSON, and names that are not ours are kept (Q5).
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::go::json;
 use crate::go::strings::string_list;

@@ -157,7 +157,7 @@ fn safe(
     let own: &[Skill] = if touches_pod { &runtime.spec.skills } else { &[] };
     let touches_pod = touches_pod || !runtime.bound.skills.is_empty();
     let all = runtime.with_bound(own);
-    let skills = all.as_slice();
+    let skills = &*all;
     plan.skills = planned(skills);
     let before = match workload {
         Cow::Borrowed(workload) => Some(workload),

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::fields::{find, is_set, text};
 use super::{Condition, Options, Runtime, RuntimePlan, StatusPlan, Surroundings, mesh};
 use crate::api::names::Names;
+use crate::api::object::field;
 use crate::api::profile::SkillsMode;
 use crate::api::workload::WorkloadKind;
 use crate::config::layers::ResolvedConfig;
@@ -105,7 +106,7 @@ fn resolved(
 /// Card discovery: off, a card that is still there is cleared; on, only what can be said without fetching a card.
 fn card(runtime: &Runtime<'_>, kind: WorkloadKind, around: &Surroundings<'_>, status: &mut StatusPlan) {
     let Some(services) = around.services else {
-        if is_set(runtime.object.pointer("/status/card")) {
+        if is_set(field(runtime.object, "/status/card")) {
             status.clear_card = true;
             let message = "Card discovery is disabled; stale card data cleared";
             status.set.push(Condition::new("CardSynced", false, "CardDiscoveryDisabled", message));

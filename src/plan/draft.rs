@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{WrongType, find, map_mut, remove_empty_map, wrong};
-use crate::api::object::entry;
+use crate::api::object::{entry, entry_mut};
 use crate::yaml::Place;
 
 /// The way to a place that was touched.
@@ -105,14 +105,7 @@ impl Draft {
         key: &'static str,
         items: Vec<Value>,
     ) {
-        let Some(Value::Object(container)) = pod
-            .iter()
-            .chain([&list])
-            .try_fold(&mut self.value, |at, key| at.get_mut(*key))
-            .and_then(|containers| containers.get_mut(index))
-        else {
-            return;
-        };
+        let Some(Value::Object(container)) = self.container(pod, list, index) else { return };
         match change(entry(container, key), items) {
             Change::Nothing => return,
             Change::Remove => drop(container.shift_remove(key)),
@@ -120,6 +113,30 @@ impl Draft {
         }
         let way = pod.iter().chain([&list]).map(|key| Place::Key(key));
         self.touched.push(way.chain([Place::Index(index), Place::Key(key)]).collect());
+    }
+
+    /// Takes a container out for as long as it is looked at; [`Draft::give_back`] puts it into its place again.
+    pub(super) fn lend(&mut self, pod: &[&'static str], list: &'static str, index: usize) -> Option<Value> {
+        self.container(pod, list, index).map(Value::take)
+    }
+
+    /// Puts a container that was lent back.
+    pub(super) fn give_back(
+        &mut self,
+        pod: &[&'static str],
+        list: &'static str,
+        index: usize,
+        container: Value,
+    ) {
+        if let Some(place) = self.container(pod, list, index) {
+            *place = container;
+        }
+    }
+
+    fn container(&mut self, pod: &[&'static str], list: &'static str, index: usize) -> Option<&mut Value> {
+        let mut way = pod.iter().chain([&list]);
+        way.try_fold(&mut self.value, |at, key| at.as_object_mut().and_then(|map| entry_mut(map, key)))?
+            .get_mut(index)
     }
 
     /// Removes an entry of the map along a path of keys, and the maps around it that this empties.

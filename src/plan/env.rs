@@ -3,8 +3,7 @@
 //! Agents split the value at commas and strip blanks (ecosystem.md section 1). A value that comes from elsewhere
 //! (`valueFrom`) cannot be extended and is refused.
 
-use std::collections::HashSet;
-
+use foldhash::{HashSet, HashSetExt as _};
 use serde_json::{Value, json};
 
 use super::fields::is_set;

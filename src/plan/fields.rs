@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::object::{child, entry};
+use crate::api::object::{child, entry, entry_mut};
 use crate::yaml::Step;
 
 /// A field on the way that is not the map or list it should be.
@@ -42,15 +42,19 @@ pub(super) fn map_mut<'v>(
     for (done, key) in keys.iter().enumerate() {
         let found = crate::api::agent_runtime::type_name(at);
         let Value::Object(map) = at else { return Err(wrong(&keys[..done], "an object", found)) };
-        if *key == "metadata" && !map.contains_key(*key) {
+        if *key == "metadata" && entry(map, key).is_none() {
             // Where people write it and look for it.
             let place = map.keys().position(|key| key == "spec").unwrap_or(map.len());
             map.shift_insert(place, (*key).to_owned(), Value::Null);
         }
-        at = map.entry(*key).or_insert(Value::Null);
-        if at.is_null() {
-            *at = Value::Object(Map::new());
+        if entry(map, key).is_none_or(Value::is_null) {
+            map.insert((*key).to_owned(), Value::Object(Map::new()));
         }
+        // There by now.
+        let Some(next) = entry_mut(map, key) else {
+            return Err(wrong(&keys[..=done], "an object", "nothing"));
+        };
+        at = next;
     }
     let found = crate::api::agent_runtime::type_name(at);
     match at {

@@ -3,8 +3,7 @@
 //! Source: operator-spec.md section 6 ("Volumes"). Without `exact` only what evidence says is ours is taken out, and what a
 //! skill needs and is there already is adopted (Q4).
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 use serde_json::{Map, Value, json};
 
 use super::delivery::Filled;
@@ -281,12 +280,12 @@ mod tests {
                     existing[5].clone(),
                     json!({"name": "skill-c", "image": {"reference": "c:1", "pullPolicy": "Never"}}),
                 ],
-                dropped: ["skill-old".to_owned()].into(),
+                dropped: ["skill-old".to_owned()].into_iter().collect(),
                 adopted: vec![existing[6].clone()],
                 foreign: vec!["skill-0".into(), "skill-b".into()],
                 kept: vec!["skill-own".into()],
                 collisions: vec![(1, "emptyDir".into())],
-                names: ["0", "a", "b", "own", "c"].map(|name| format!("skill-{name}")).into(),
+                names: ["0", "a", "b", "own", "c"].map(|name| format!("skill-{name}")).into_iter().collect(),
                 ..Volumes::default()
             }
         );

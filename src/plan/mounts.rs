@@ -4,8 +4,7 @@
 //! that would dangle in other containers go (Q6), and a list that holds the right mounts in another order is left as it
 //! is, for an order means nothing and a change of it rolls every pod.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use serde_json::{Map, Value};
 
 use super::image_volumes::{Volumes, by_volume, name_of, volume_name};
@@ -178,7 +177,7 @@ mod tests {
         }));
         let volumes = Volumes {
             foreign: vec!["skill-0".into()],
-            names: ["skill-0", "skill-a", "skill-b"].map(str::to_owned).into(),
+            names: ["skill-0", "skill-a", "skill-b"].map(str::to_owned).into_iter().collect(),
             ..Volumes::default()
         };
         let out = safe(&existing, &[skill("a", "/a"), skill("b", "/b")], &volumes, &own);

@@ -6,8 +6,9 @@
 //! hash, and with it either an image volume that the skills annotation names, or both type labels (docs/compatibility.md,
 //! "What is ours").
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::HashSet;
 use serde_json::{Map, Value};
 
 use super::fields::{find, text};

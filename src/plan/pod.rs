@@ -1,13 +1,14 @@
 //! The pod of a workload: volumes, mounts and variables of all containers, and which container is the agent's. What a list
 //! becomes is decided in `image_volumes`, `mounts` and `variables`; this puts them in their places and says what is wrong.
 
+use foldhash::HashSetExt as _;
 use serde_json::{Map, Value};
 
 use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
 use super::work::Work;
-use super::{RuntimePlan, advice, init_containers, mounts};
+use super::{Runtime, RuntimePlan, advice, init_containers, mounts};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::field;
@@ -110,7 +111,10 @@ impl Work<'_, '_> {
                 "rename the skill, or that volume",
             );
         }
-        defects(self.plan, self.skills);
+        let Runtime { spec, bound, is_checked, .. } = self.runtime;
+        let has_own = self.skills.len() == spec.skills.len() + bound.skills.len();
+        let checked = if *is_checked && has_own { spec.skills.len() } else { 0 };
+        defects(self.plan, self.skills, checked);
         self.tell_kept(&volumes.kept, &volumes.foreign);
         for name in &volumes.kept_changes {
             self.plan.warn(
@@ -141,29 +145,41 @@ impl Work<'_, '_> {
             let inside = At::Key(&at, list);
             let count = items(self.draft.map(keys)?.unwrap_or(&none), list, at)?.len();
             for index in 0..count {
-                let containers = items(self.draft.map(keys)?.unwrap_or(&none), list, at)?;
-                let Some(Value::Object(container)) = containers.get(index) else { continue };
-                let inside = At::Index(&inside, index);
-                let lists = |key| items(container, key, inside).map(<[Value]>::to_vec);
-                let (mounts, env) = (lists("volumeMounts")?, lists("env")?);
-                let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let lists = if list == "containers" && Some(index) == agent {
-                    self.plan.container = Some(name.clone());
-                    if !self.skills.is_empty() {
-                        self.next.container.clone_from(&name);
-                        self.next.runtime = self.runtime.bound.location.map(|one| one.name.to_owned());
-                    }
-                    self.agent_lists(&name, &mounts, &env, inside, volumes)
-                } else {
-                    let other = Other { name: &name, first: list == "containers" && index == 0, list };
-                    self.other_lists(&other, &mounts, &env, inside, volumes)
-                };
-                for (key, items) in lists {
+                let Some(container) = self.draft.lend(keys, list, index) else { continue };
+                let is_agent = list == CONTAINERS && Some(index) == agent;
+                let lists =
+                    self.container_lists(&container, list, is_agent, At::Index(&inside, index), volumes);
+                self.draft.give_back(keys, list, index, container);
+                for (key, items) in lists? {
                     self.draft.set_container_items(keys, list, index, key, items);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The lists of a container as they should be, where they change.
+    fn container_lists(
+        &mut self,
+        container: &Value,
+        list: &'static str,
+        is_agent: bool,
+        at: At<'_>,
+        volumes: &Volumes,
+    ) -> Result<Lists, WrongType> {
+        let Value::Object(fields) = container else { return Ok(Vec::new()) };
+        let (mounts, env) = (items(fields, "volumeMounts", at)?, items(fields, "env", at)?);
+        let name = name_of(container);
+        if !is_agent {
+            let first = list == CONTAINERS && matches!(at, At::Index(_, 0));
+            return Ok(self.other_lists(&Other { name, first, list }, mounts, env, at, volumes));
+        }
+        self.plan.container = Some(name.to_owned());
+        if !self.skills.is_empty() {
+            name.clone_into(&mut self.next.container);
+            self.next.runtime = self.runtime.bound.location.map(|one| one.name.to_owned());
+        }
+        Ok(self.agent_lists(name, mounts, env, at, volumes))
     }
 
     /// The agent container that the command line or a SkillBinding names, the command line first.
@@ -352,12 +368,15 @@ impl Work<'_, '_> {
     }
 }
 
-/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13).
-fn defects(plan: &mut RuntimePlan, skills: &[Skill]) {
-    let mut names = std::collections::HashSet::with_capacity(skills.len());
+/// What makes the API server refuse the pod, though a CRD without a webhook lets it pass (Q12, Q13). The first `checked` skills
+/// are sound by themselves.
+fn defects(plan: &mut RuntimePlan, skills: &[Skill], checked: usize) {
+    let mut names = foldhash::HashSet::with_capacity(skills.len());
     for (index, skill) in skills.iter().enumerate() {
-        for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
-            plan.refuse(finding);
+        if index >= checked {
+            for finding in preflight::check_skill(index, skill).into_iter().filter(Finding::is_error) {
+                plan.refuse(finding);
+            }
         }
         if !names.insert(skill.name.as_str()) {
             plan.problem(

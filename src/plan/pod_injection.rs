@@ -147,8 +147,14 @@ impl Injector {
             // A sidecar that is put first meanwhile is not the agent.
             bound.container = served(pod, lead).or(bound.container);
         }
-        let runtime =
-            Runtime { id: lead.id.clone(), origin: Origin::default(), object: &listed, spec, bound };
+        let runtime = Runtime {
+            id: lead.id.clone(),
+            origin: Origin::default(),
+            object: &listed,
+            spec,
+            bound,
+            is_checked: false,
+        };
         let around = Surroundings {
             maps: &[],
             layers: &self.layers,

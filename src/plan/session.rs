@@ -158,9 +158,12 @@ impl Session {
             findings.extend(pin(pins, &mut spec.skills, None));
         }
         // Of another group, it is another operator's rules that count.
-        if strict && !Object(object).is_being_deleted() && id.group() == options.profile.names.group {
+        let checks =
+            strict && !Object(object).is_being_deleted() && id.group() == options.profile.names.group;
+        if checks {
             self.rules.check(&id, object, &spec, &mut findings);
         }
+        let is_checked = checks && !findings.iter().any(Finding::is_error);
         let passed_on = match &claim {
             Claim::PassedOn(to) if strict => Some(to.clone()),
             _ => None,
@@ -186,7 +189,7 @@ impl Session {
             namespace: None,
             services: None,
         };
-        let runtime = Runtime { id: id.clone(), origin, object, spec, bound };
+        let runtime = Runtime { id: id.clone(), origin, object, spec, bound, is_checked };
         let workload = workload.filter(|_| passed_on.is_none());
         let mut plan = run(&runtime, workload, &around, &options);
         if let Some(to) = passed_on {
@@ -276,6 +279,7 @@ impl Session {
                 root,
                 ..bound(&bindings, Some(&binding), Binding::template_skills)
             },
+            is_checked: false,
         };
         let around = Surroundings {
             maps: &self.maps,

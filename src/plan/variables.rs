@@ -1,8 +1,7 @@
 //! The variables by which the agent of a container is led to its skills: what there is, whose it is and the skills in, the new
 //! list out. How the values are joined is left to `env`, whose a variable is to `ownership`.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use serde_json::{Value, json};
 
 use super::env;
@@ -13,6 +12,7 @@ use super::work::Work;
 use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation, Discovery};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use crate::api::object::child;
 use crate::validate::findings::{rules, skill_path};
 
 impl Work<'_, '_> {
@@ -85,7 +85,7 @@ impl Work<'_, '_> {
                     runtime.and_then(AgentLocation::root_variable) == Some((variable, root))
                 };
                 now != Some((variable, root))
-                    && *one == json!({"name": variable, "value": root})
+                    && is_variable(one, variable, root)
                     && (whole || self.own.variable(container, variable, for_it).is_some())
             })
         };
@@ -108,7 +108,7 @@ impl Work<'_, '_> {
             self.next.before.root = None;
             return Some(env.iter().cloned().chain([json!({"name": variable, "value": root})]).collect());
         };
-        if env[index] == json!({"name": variable, "value": root}) {
+        if is_variable(&env[index], variable, &root) {
             let for_it = |runtime: Option<&AgentLocation>| {
                 runtime.is_some_and(|runtime| runtime.discovery == Discovery::Root(variable))
             };
@@ -189,4 +189,10 @@ impl Work<'_, '_> {
             }
         }
     }
+}
+
+/// Whether an entry of `env` is this variable with this value, and nothing else.
+fn is_variable(entry: &Value, variable: &str, value: &str) -> bool {
+    let has = |key: &str, wanted: &str| child(entry, key).and_then(Value::as_str) == Some(wanted);
+    has("name", variable) && has("value", value) && entry.as_object().is_some_and(|map| map.len() == 2)
 }

@@ -1,8 +1,9 @@
 //! A workload that is being planned, with everything that the plan of its labels, its annotation and its record needs:
 //! the object and whose each thing in it is in, changes in its draft and warnings in the plan out. The pod is in `pod`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::HashSet;
 use serde_json::Value;
 
 use super::annotation;

@@ -6,7 +6,8 @@
 //! reference is required but never parsed, and relative paths and colons pass. The kubelet parses references.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill};
 use crate::api::image_reference;

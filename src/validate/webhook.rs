@@ -3,7 +3,9 @@
 //!
 //! Source: operator-spec.md section 9.1. The rules of a profile are data: [`WebhookRules`](crate::api::profile::WebhookRules).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
 use crate::api::object::ObjectRef;

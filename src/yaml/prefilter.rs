@@ -42,6 +42,20 @@ static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
 /// comments, block scalars, duplicate keys) shows the word as it is. Documents without one plain `kind: Word` line,
 /// and lists, are left out only if they are JSON that does not mention a list.
 pub fn may_matter(doc: &str) -> bool {
+    dull(doc).is_none()
+}
+
+/// A document of no interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dull<'d> {
+    /// One object of this kind.
+    Kind(&'d str),
+    /// One object as JSON.
+    Json,
+}
+
+/// The document, where [`may_matter`] is certain that it is of no interest.
+pub fn dull(doc: &str) -> Option<Dull<'_>> {
     let bytes = doc.as_bytes();
     let finders = &*FINDERS;
     let holds = |finder: &Finder<'_>| finder.find(bytes).is_some();
@@ -52,10 +66,14 @@ pub fn may_matter(doc: &str) -> bool {
                 || (holds(&finders.config) && finders.config_maps.iter().any(holds)))
     };
     if holds_kind(bytes) || is_config() {
-        return true;
+        return None;
     }
-    let dull = has_dull_kind(bytes, finders) || (is_json_object(bytes) && !holds(&finders.list));
-    !dull || hides_text(bytes)
+    let dull = match dull_kind(doc, finders) {
+        Some(kind) => Dull::Kind(kind),
+        None if is_json_object(bytes) && !holds(&finders.list) => Dull::Json,
+        None => return None,
+    };
+    (!hides_text(bytes)).then_some(dull)
 }
 
 /// The same for kinds that matter only where there are SkillBindings.
@@ -79,24 +97,26 @@ fn holds_kind(bytes: &[u8]) -> bool {
     memchr::memchr3_iter(b'A', b'D', b'S', bytes).any(begins)
 }
 
-/// Whether exactly one line is `kind: Word` at the top, and the word is not that of a list.
-fn has_dull_kind(bytes: &[u8], finders: &Finders) -> bool {
+/// The word, where exactly one line is `kind: Word` at the top, and the word is not that of a list.
+fn dull_kind<'d>(doc: &'d str, finders: &Finders) -> Option<&'d str> {
+    let bytes = doc.as_bytes();
     let (value, behind) = if bytes.starts_with(b"kind:") {
         (5, 5)
     } else {
         match finders.kind_line.find(bytes) {
             Some(at) => (at + 6, at + 6),
-            None => return false,
+            None => return None,
         }
     };
     let line = &bytes[value..];
-    let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+    let line = doc.get(value..value + memchr::memchr(b'\n', line).unwrap_or(line.len()))?;
     let word = line.trim_ascii();
-    line.first().is_some_and(|b| *b == b' ')
+    let is_one = line.starts_with(' ')
         && !word.is_empty()
-        && word.iter().all(u8::is_ascii_alphanumeric)
-        && !word.ends_with(b"List")
-        && finders.kind_line.find(&bytes[behind..]).is_none()
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && !word.ends_with("List")
+        && finders.kind_line.find(&bytes[behind..]).is_none();
+    is_one.then_some(word)
 }
 
 fn is_json_object(bytes: &[u8]) -> bool {

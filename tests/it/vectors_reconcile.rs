@@ -164,6 +164,7 @@ impl<'c> Cluster<'c> {
             object: &runtime,
             spec,
             bound: Bound::default(),
+            is_checked: false,
         };
         let plan = plan(&planned, lookup, &around, &self.options);
         self.warnings.extend(plan.warnings.iter().cloned());

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use anstream::ColorChoice;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, ArgMatches, Args as _, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    ValueEnum,
+};
 
 use crate::commands;
 use crate::exit::{Failure, Run};
@@ -15,14 +18,19 @@ use crate::planning;
 
 mod defaults;
 
+/// The program's name in help and errors.
+const BIN_NAME: &str = "kubectl skills";
+/// Columns that help is wrapped at where the terminal is wider.
+const WIDTH: usize = 120;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-skills",
-    bin_name = "kubectl skills",
+    bin_name = BIN_NAME,
     version,
     about = "Mounts the skill images of AgentRuntimes into their workloads, as the operator would: in manifests or in a cluster",
-    max_term_width = 120,
+    max_term_width = WIDTH,
     disable_help_subcommand = true,
     arg_required_else_help = true,
     after_help = "\
@@ -37,6 +45,15 @@ Exit codes: 0 done, nothing differs, nothing found; 1 differs or findings; 2 usa
 refused or failed. 'kubectl skills VERB --help' has examples of each verb."
 )]
 pub struct Args {
+    #[command(flatten)]
+    pub everywhere: Everywhere,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The flags of all verbs.
+#[derive(Debug, clap::Args)]
+pub struct Everywhere {
     /// When to colour what is printed: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
@@ -49,8 +66,6 @@ pub struct Args {
     /// Configuration file with defaults of flags [default: .kubectl-skills.yaml in the folder of the first manifest, or above it]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    #[command(subcommand)]
-    pub verb: Verb,
 }
 
 /// What to do. The order is that of the help.
@@ -152,14 +167,33 @@ pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
+/// The command line for one run: of the verbs that pipelines run with each file, that verb alone. To define all of them takes
+/// longer than to render a small input.
+fn command(words: &[OsString]) -> Command {
+    let Some(name) = words.get(1).and_then(|word| word.to_str()) else { return Args::command() };
+    let define = match name {
+        "render" => commands::render::Args::augment_args,
+        "diff" => commands::diff::Args::augment_args,
+        "plan" => commands::plan::Args::augment_args,
+        "hash" => commands::hash::Args::augment_args,
+        "validate" => commands::validate::Args::augment_args,
+        "lint" => commands::lint::Args::augment_args,
+        commands::function::VERB => commands::function::Args::augment_args,
+        _ => return Args::command(),
+    };
+    let whole = Command::new("kubectl-skills").bin_name(BIN_NAME).max_term_width(WIDTH);
+    let verb = define(Command::new(name.to_owned()));
+    Everywhere::augment_args(whole.disable_help_subcommand(true)).subcommand(verb)
+}
+
 /// Reads the command line. Help and the version are failures here, as for clap: nothing is left to run.
 pub fn parse(words: Vec<OsString>) -> Result<Args, Failure> {
     let matches =
-        Args::command().try_get_matches_from(words.clone()).map_err(|error| without_files(&words, error))?;
+        command(&words).try_get_matches_from(words.clone()).map_err(|error| without_files(&words, error))?;
     let typed = Args::from_arg_matches(&matches).map_err(Failure::CommandLine)?;
-    colours(typed.color);
-    notes::set(typed.quiet, typed.verbose);
-    let (command, Some(used)) = defaults::from_file(Args::command(), &matches)? else { return Ok(typed) };
+    colours(typed.everywhere.color);
+    notes::set(typed.everywhere.quiet, typed.everywhere.verbose);
+    let (command, Some(used)) = defaults::from_file(command(&words), &matches)? else { return Ok(typed) };
     if notes::lists_objects() {
         notes::note(&used.to_string());
     }
@@ -180,7 +214,7 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
     };
     let command = Args::command();
     let verb = words.iter().skip(1).find_map(|word| command.find_subcommand(word));
-    let reads = |verb: &clap::Command| verb.get_arguments().any(|arg| arg.get_long() == Some("filename"));
+    let reads = |verb: &Command| verb.get_arguments().any(|arg| arg.get_long() == Some("filename"));
     if let Some(verb) = verb.filter(|verb| !flag.starts_with('-') && reads(verb)) {
         // An optional value is one with `=` alone.
         let before = words.iter().position(|word| word == flag).and_then(|at| words.get(at.checked_sub(1)?));
@@ -194,7 +228,7 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
         let verb = verb.get_name();
         return Failure::Usage(format!("{verb} takes manifests with -f: kubectl skills {verb} -f {flag}"));
     }
-    match verb.map(clap::Command::get_name) {
+    match verb.map(Command::get_name) {
         Some(verb @ ("apply" | "status" | "doctor" | "restart"))
             if ["-f", "--filename", "-k", "--kustomize", "-R"].contains(&flag) =>
         {
@@ -311,5 +345,25 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    /// A verb that is defined alone must be the verb that it is among all.
+    #[test]
+    fn a_verb_alone_is_what_it_is_among_all() {
+        for verb in ["render", "diff", "plan", "hash", "validate", "lint", commands::function::VERB] {
+            let words = ["kubectl-skills", verb].map(OsString::from);
+            let seen = |mut all: Command| {
+                all.build();
+                let verb = all.find_subcommand_mut(verb).unwrap_or_else(|| panic!("{verb} is no verb"));
+                (
+                    format!("{:?}", verb.get_arguments().collect::<Vec<_>>()),
+                    verb.render_long_help().to_string(),
+                )
+            };
+            let alone = command(&words);
+            assert_eq!(alone.get_subcommands().count(), 1, "{verb}");
+            alone.clone().debug_assert();
+            assert_eq!(seen(alone), seen(Args::command()), "{verb}");
+        }
     }
 }

@@ -27,13 +27,14 @@ pub(super) fn beside_a_binding<'b>(
     stream: &Stream<'_>,
     item: &Item,
     object: &Value,
-    profile: &str,
+    options: &Options,
     mut bindings: impl Iterator<Item = &'b Binding>,
 ) -> Option<InputError> {
     if field(object, "/spec/skills")?.as_array().is_some_and(Vec::is_empty) {
         return None;
     }
     let binding = &bindings.next()?.id.name;
+    let profile = options.profile.name;
     let message = format!(
         "the CRD of profile {profile} has no spec.skills, so this list goes; SkillBinding {binding}, which stays, is about the same \
          workload, and whoever reads it next takes these skills out"

@@ -1,6 +1,8 @@
 //! Objects that stand twice in the manifests, and who claims which workload.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Key, Planned};
 use crate::api::error::InputError;

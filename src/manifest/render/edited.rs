@@ -1,7 +1,9 @@
 //! Plans become bytes: desired objects in, the smallest splices of each file out, proven by `yaml::edit`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use serde_json::Value;
 

@@ -1,7 +1,9 @@
 //! Which plans a stream asks for: AgentRuntimes, SkillBindings and workloads in, who leads the plan of which workload and
 //! which SkillBindings add to it out. The rule is in `plan::bindings`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Key, key};
 use crate::api::error::InputError;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::edited::Desired;
 use crate::api::names::{RECORD, SKILL_FOLDERS};
+use crate::api::object::field;
 use crate::plan::{folders_before, with_spelling};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
 use crate::yaml::{Document, Place};
@@ -24,7 +25,7 @@ pub(super) fn of(
         let spelling = spelling.or_else(|| value.is_null().then(String::new))?;
         return Some((value, spelling));
     }
-    let record = desired.value().pointer("/metadata/annotations")?.get(RECORD)?.as_str()?;
+    let record = field(desired.value(), "/metadata/annotations")?.get(RECORD)?.as_str()?;
     folders_before(record)?;
     let spelling = written(document, node, desired.touched()?)?;
     let record = with_spelling(record, spelling)?;

@@ -44,6 +44,30 @@ pub(super) fn is_labelled(document: &Document<'_>, node: NodeId) -> Result<bool,
     Ok(found.is_some_and(|found| labels.any(|label| document.entry(found, label).is_some())))
 }
 
+/// A mapping in an object, which is looked for once.
+pub(super) struct Place<'d, 't> {
+    document: &'d Document<'t>,
+    object: NodeId,
+    keys: &'static [&'static str],
+    found: Option<NodeId>,
+}
+
+impl<'d, 't> Place<'d, 't> {
+    /// What stands at a path of keys.
+    pub(super) fn of(document: &'d Document<'t>, object: NodeId, keys: &'static [&'static str]) -> Self {
+        let found = keys.iter().try_fold(object, |at, key| document.entry(at, key));
+        Self { document, object, keys, found }
+    }
+
+    /// As [`text_at`], of a key there.
+    pub(super) fn text(&self, key: &str) -> Result<Cow<'t, str>, SyntaxError> {
+        match self.found {
+            Some(found) => text_at(self.document, found, &[key]),
+            None => text_at(self.document, self.object, &[self.keys, &[key]].concat()),
+        }
+    }
+}
+
 /// The text of a scalar along a path of keys; empty where there is none or no text. Aliases and merge keys are followed.
 pub(super) fn text_at<'t>(
     document: &Document<'t>,

@@ -138,9 +138,14 @@ impl Touched<'_, '_> {
         let (here, there) = (self.before.tree.node(old), self.after.tree.node(new));
         let (one, other) = (self.before.text, self.after.text);
         let bytes = &one[here.props as usize..here.end as usize];
+        // Where a node of one line begins says nothing about what it means.
+        let same_column = || {
+            memchr::memchr2(b'\n', b'\r', bytes.as_bytes()).is_none()
+                || lines::column(one, here.start as usize) == lines::column(other, there.start as usize)
+        };
         if bytes == &other[there.props as usize..there.end as usize]
             && here.kind == there.kind
-            && lines::column(one, here.start as usize) == lines::column(other, there.start as usize)
+            && same_column()
             // What an alias stands for is elsewhere.
             && memchr::memchr(b'*', bytes.as_bytes()).is_none()
         {
