@@ -25,6 +25,7 @@ mod ownership;
 mod pinning;
 pub(crate) mod pod;
 pub mod pod_injection;
+mod reason;
 mod record;
 mod removal;
 #[cfg(feature = "internals")]
@@ -356,6 +357,9 @@ struct Writes {
 /// Whose plan takes out what is left where nobody is about a workload any more.
 pub const GONE: &str = "<gone>";
 
+/// Whose plan it is where a render of manifests has brought the skills, and nothing in the cluster lists them.
+pub const RENDERED: &str = "<render>";
+
 /// Who leads the plan of a workload that nobody leads: a SkillBinding without skills, since all that remains to be done about
 /// it is to take out what is left. Its name is that of no object.
 pub fn of_nobody(workload: &ObjectRef) -> Value {
@@ -367,14 +371,32 @@ pub fn of_nobody(workload: &ObjectRef) -> Value {
     })
 }
 
+/// The same where the record of the workload decides alone, whoever owns the fields: somebody has named the workload, and nothing in
+/// the cluster lists its skills.
+pub fn of_record(workload: &ObjectRef) -> Value {
+    let mut object = of_nobody(workload);
+    if let Some(Value::String(name)) = object.pointer_mut("/metadata/name") {
+        name.push_str("/record");
+    }
+    object
+}
+
 fn is_of_nobody(id: &ObjectRef) -> bool {
     id.kind == SKILL_BINDING && id.name.contains('/')
+}
+
+/// Whether an object is that of [`of_record`].
+pub fn is_of_record(id: &ObjectRef) -> bool {
+    is_of_nobody(id) && id.name.matches('/').count() == 2
 }
 
 impl RuntimePlan {
     /// Who it is of: an AgentRuntime by its name alone, a SkillBinding with its kind; then the SkillBindings that add to it.
     pub fn whose(&self) -> String {
         let prefix = |kind: &str| if kind == SKILL_BINDING { "skillbinding/" } else { "" };
+        if is_of_record(&self.id) {
+            return RENDERED.to_owned();
+        }
         if is_of_nobody(&self.id) {
             return GONE.to_owned();
         }

@@ -31,6 +31,13 @@ pub struct Names {
     pub chart_name: &'static str,
 }
 
+impl Names {
+    /// The other scheme.
+    pub fn others(&self) -> &'static Self {
+        if *self == ROSSOCTL { &KAGENTI } else { &ROSSOCTL }
+    }
+}
+
 /// The image of this program and version, as deploy/ has it.
 pub const PROGRAM_IMAGE: &str = concat!("ghcr.io/kagenti/kubectl-skills:v", env!("CARGO_PKG_VERSION"));
 /// Version of AgentRuntime in either group.

@@ -84,6 +84,8 @@ pub struct Report {
     pub undelivered: String,
     /// That nobody is about the workload any more, and what to do; empty where somebody is.
     pub left: String,
+    /// That a render has brought what nothing in the cluster lists, and what to do; empty where it has not.
+    pub rendered: String,
 }
 
 /// Pods of a workload by the skills that they have.
@@ -344,7 +346,8 @@ impl Report {
     }
 
     /// What [`Report::findings`] come to, in one word: `ok`; `missing`, the workload is not there; `refused`,
-    /// nothing can be written; `left`, nobody is about it any more; `undelivered`, nothing writes skills into pods; `stripped`, pods
+    /// nothing can be written; `left`, nobody is about it any more; `rendered`, its manifest has the skills, and nothing in the cluster
+    /// lists them; `undelivered`, nothing writes skills into pods; `stripped`, pods
     /// lack a skill of their template; `stale`, pods have not the skills that new ones get; `drifted`, the workload is not as planned.
     pub fn state(&self) -> &'static str {
         if !self.target_found && !self.unknown_kind {
@@ -355,6 +358,8 @@ impl Report {
             "ok"
         } else if !self.left.is_empty() {
             "left"
+        } else if !self.rendered.is_empty() {
+            "rendered"
         } else if !self.undelivered.is_empty() {
             "undelivered"
         } else if self.pods.iter().flatten().any(|pod| !pod.lacks.is_empty()) {
@@ -380,7 +385,7 @@ impl Report {
             }
             return out;
         }
-        out.extend(Some(self.left.clone()).filter(|text| !text.is_empty()));
+        out.extend([&self.left, &self.rendered].into_iter().filter(|text| !text.is_empty()).cloned());
         // First of all: what else is not as it should be follows from it.
         out.extend(self.refused.iter().cloned());
         out.extend(Some(self.undelivered.clone()).filter(|text| !text.is_empty()));

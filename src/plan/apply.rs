@@ -11,6 +11,7 @@ use super::draft::Draft;
 use super::fields::{At, WrongType, find, items, map_mut, text};
 use super::image_volumes::{self, volume_name};
 use super::ownership::Entry;
+use super::reason::Seen;
 use super::work::Work;
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, mounts, sandbox};
 use crate::api::agent_runtime::Skill;
@@ -163,6 +164,7 @@ fn safe(
         Cow::Borrowed(workload) => Some(workload),
         Cow::Owned(_) => None,
     };
+    let seen = Seen::of(&workload, kind, profile.names);
     let mut work = Work::new(plan, Draft::new(workload.into_owned()), runtime, kind, options, skills);
     unknown_version(&mut work);
     if !runtime.bound.leads && (!observes || profile.observer_render.type_label) {
@@ -193,7 +195,12 @@ fn safe(
     debug_assert!(before.is_none_or(|before| changed == (*before != after)), "a change was not noted");
     plan.action = if changed { Action::Configured } else { Action::Unchanged };
     let gate_off = !observes && !options.gate && !runtime.spec.skills.is_empty();
-    plan.reason = reason(changed, skills.len(), gate_off.then_some(profile.skill_gate));
+    plan.reason = match gate_off.then_some(profile.skill_gate) {
+        Some(gate) if !changed => format!("the gate {gate} is off: no skill is mounted"),
+        Some(gate) if skills.is_empty() => format!("the gate {gate} is off: no skill is to be mounted"),
+        _ if !changed => "the workload is as it should be".to_owned(),
+        _ => seen.reason(&Seen::of(&after, kind, profile.names)),
+    };
     if !changed {
         return Ok(());
     }
@@ -235,18 +242,6 @@ fn safe_hash(
         sandbox::end_restart(&mut work.draft, profile.names)?;
     }
     Ok(restarts)
-}
-
-/// What a plan comes to, in words. `gate_off`: the gate that keeps skills from being mounted.
-fn reason(changed: bool, skills: usize, gate_off: Option<&str>) -> String {
-    match (skills, gate_off) {
-        (_, Some(gate)) if !changed => format!("the gate {gate} is off: no skill is mounted"),
-        _ if !changed => "the workload is as it should be".to_owned(),
-        (0, Some(gate)) => format!("the gate {gate} is off: no skill is to be mounted"),
-        (0, None) => "no skills are to be mounted".to_owned(),
-        (1, _) => "1 skill is to be mounted".to_owned(),
-        (count, _) => format!("{count} skills are to be mounted"),
-    }
 }
 
 /// Warns of a workload in a version in which its pod template may be elsewhere.

@@ -158,7 +158,7 @@ fn mounts(container: &Value, volume: &str) -> bool {
 }
 
 /// How a render has delivered the skill of a volume, where that is no image; and the image that its init container fetches.
-fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str>)> {
+pub(super) fn standing<'p>(pod: &'p Value, name: &str) -> Option<(Delivered, Option<&'p str>)> {
     let volume = list(pod, "volumes").iter().find(|volume| name_of(volume) == name)?;
     if volume.get("configMap").is_some_and(Value::is_object) {
         return Some((Delivered::ConfigMap, None));

@@ -94,9 +94,13 @@ pub(super) struct Ownership {
     typed: bool,
     /// Names in the skills annotation.
     named: HashSet<String>,
+    /// Names in the skills annotation as the other operator's rules call it.
+    pub elsewhere: Vec<String>,
     /// Names of skills whose image volumes are there.
     mounted: HashSet<String>,
     recorded: HashSet<String>,
+    /// Whether the record is taken at its word, whoever states the fields.
+    believed: bool,
     /// Names of volumes that the author had.
     before: HashSet<String>,
 }
@@ -142,8 +146,12 @@ impl Ownership {
             stamped,
             typed: is_typed,
             named: named.into_iter().collect(),
+            elsewhere: annotation(workload, names.others().skills)
+                .and_then(|text| string_list(text).ok())
+                .unwrap_or_default(),
             mounted,
             recorded: record.iter().flat_map(|record| &record.skills).cloned().collect(),
+            believed: false,
             before: record
                 .iter()
                 .flat_map(|record| &record.before.volumes)
@@ -282,6 +290,37 @@ impl Ownership {
         volume.or_else(|| (self.stamped && in_spec).then_some(Evidence::Stamp))
     }
 
+    /// Whether a name in the skills annotation of the other operator's rules is ours: our own manager alone states that annotation, and
+    /// the skill is listed or its volume is ours; or the record names it, and the annotation of the rules in use does not, so that it
+    /// was written by the others. `in_spec`: a list has a skill of that name.
+    pub(super) fn name_elsewhere(&self, name: &str, in_spec: bool) -> bool {
+        let before = self.record.as_ref().and_then(|record| record.before.names.as_deref());
+        if before.is_some_and(|text| string_list(text).is_ok_and(|names| names.iter().any(|one| one == name)))
+        {
+            return false;
+        }
+        if self.managers.is_empty() {
+            return self.recorded.contains(name) && !self.named.contains(name);
+        }
+        let key = format!("f:{}", self.names.others().skills);
+        self.managers.is_of_program(&["f:metadata".to_owned(), "f:annotations".to_owned(), key])
+            && (in_spec || self.volume(name) == Some(Evidence::ManagedFields))
+    }
+
+    /// Takes the record's word against managedFields: who applied what a render wrote states it, and has not thought of it. Only where
+    /// somebody has named the workload to have its skills taken out.
+    pub(super) fn believe_the_record(&mut self) {
+        if self.record.is_some() {
+            self.managers = Managers::default();
+            self.believed = true;
+        }
+    }
+
+    /// Whether that was done.
+    pub(super) fn is_believed(&self) -> bool {
+        self.believed
+    }
+
     /// What the author had at an entry.
     pub(super) fn entry_before(&self, entry: Entry) -> Option<&str> {
         let entries = self.record.as_ref().map_or(&[][..], |record| &record.before.entries);
@@ -314,8 +353,8 @@ impl Ownership {
         };
         is_there
             && match managed {
-                Some(managed) => managed.iter().any(states),
-                None => self.record.is_some() && self.typed,
+                Some(managed) if !self.believed => managed.iter().any(states),
+                _ => self.record.is_some() && self.typed,
             }
     }
 
@@ -407,7 +446,25 @@ fn item(key: &str, value: &str) -> String {
 
 /// The managers of an object's own fields, ours and the operator's apart from all others.
 #[derive(Debug, Default)]
-struct Managers(Vec<(bool, Value)>);
+struct Managers(Vec<(Whose, Value)>);
+
+/// Who a manager is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This program.
+    Program,
+    /// The operator.
+    Operator,
+    /// Anybody else.
+    Other,
+}
+
+impl Whose {
+    /// This program's or the operator's.
+    fn is_ours(self) -> bool {
+        self != Self::Other
+    }
+}
 
 impl Managers {
     fn of(workload: &Value) -> Self {
@@ -417,9 +474,14 @@ impl Managers {
             entries
                 .map(|entry| {
                     let manager = text(entry, &["manager"]);
-                    let ours = [FIELD_MANAGER, FORMER_FIELD_MANAGER].contains(&manager)
-                        || OPERATOR_MANAGERS.contains(&manager);
-                    (ours, entry.get("fieldsV1").cloned().unwrap_or_default())
+                    let whose = if [FIELD_MANAGER, FORMER_FIELD_MANAGER].contains(&manager) {
+                        Whose::Program
+                    } else if OPERATOR_MANAGERS.contains(&manager) {
+                        Whose::Operator
+                    } else {
+                        Whose::Other
+                    };
+                    (whose, entry.get("fieldsV1").cloned().unwrap_or_default())
                 })
                 .collect(),
         )
@@ -431,13 +493,12 @@ impl Managers {
 
     /// Whether a list is stated as one field, and by us alone.
     fn of_whole_list(&self, path: &[String]) -> bool {
-        let found = self
-            .0
-            .iter()
-            .filter_map(|(ours, fields)| Some((*ours, path.iter().try_fold(fields, |at, key| at.get(key))?)));
+        let found = self.0.iter().filter_map(|(whose, fields)| {
+            Some((whose, path.iter().try_fold(fields, |at, key| at.get(key))?))
+        });
         let mut found = found.peekable();
         found.peek().is_some()
-            && found.all(|(ours, fields)| ours && fields.as_object().is_some_and(Map::is_empty))
+            && found.all(|(whose, fields)| whose.is_ours() && fields.as_object().is_some_and(Map::is_empty))
     }
 
     /// Whether a field or an item of a list is ours alone; `None` if nobody states it. Who changed only something inside
@@ -448,8 +509,15 @@ impl Managers {
             let is_item = path.last().is_some_and(|key| key.starts_with("k:"));
             found.is_some_and(|found| !is_item || found.get(".").is_some() || found.get("f:name").is_some())
         };
-        let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(ours, _)| *ours).peekable();
+        let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(whose, _)| *whose).peekable();
         all.peek()?;
-        Some(all.all(|ours| ours))
+        Some(all.all(Whose::is_ours))
+    }
+
+    /// Whether a field is there and this program alone states it.
+    fn is_of_program(&self, path: &[String]) -> bool {
+        let states = |fields: &Value| path.iter().try_fold(fields, |at, key| at.get(key)).is_some();
+        let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(whose, _)| *whose).peekable();
+        all.peek().is_some() && all.all(|whose| whose == Whose::Program)
     }
 }

@@ -11,12 +11,13 @@ use super::draft::Draft;
 use super::fields::{WrongType, find};
 use super::ownership::{Entry, Ownership, volumes_of};
 use super::record::Record;
-use super::{Options, RecordMode, Runtime, RuntimePlan};
+use super::{Options, RecordMode, Runtime, RuntimePlan, is_of_record};
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::RECORD;
 use crate::api::object::Object;
 use crate::api::workload::WorkloadKind;
+use crate::go::strings::string_list;
 
 /// A workload that is being planned.
 pub(super) struct Work<'w, 'r> {
@@ -48,7 +49,10 @@ impl<'w, 'r> Work<'w, 'r> {
         options: &'w Options,
         skills: &'w [Skill],
     ) -> Self {
-        let own = Ownership::of(draft.value(), kind, options, &mut plan.warnings);
+        let mut own = Ownership::of(draft.value(), kind, options, &mut plan.warnings);
+        if options.remove && is_of_record(&runtime.id) {
+            own.believe_the_record();
+        }
         let mut next = own.record.clone().unwrap_or_default();
         next.skills = skills.iter().map(|skill| skill.name.clone()).collect();
         if skills.is_empty() {
@@ -187,19 +191,39 @@ impl<'w, 'r> Work<'w, 'r> {
             );
             self.warn(quirk, message);
         }
+        let is_ours = |name: &&String| self.own.name_elsewhere(name, in_spec.contains(name.as_str()));
+        let elsewhere: HashSet<String> = self.own.elsewhere.iter().filter(is_ours).cloned().collect();
         match wanted.set {
-            None => Ok(()),
-            Some(Some(text)) => self.draft.set(&keys, key, text),
-            Some(None) => {
-                self.draft.remove(&keys, key);
-                Ok(())
-            }
+            None => {}
+            Some(Some(text)) => self.draft.set(&keys, key, text)?,
+            Some(None) => self.draft.remove(&keys, key),
         }
+        self.annotation_elsewhere(&elsewhere)
+    }
+
+    /// Takes names of ours out of the annotation by which the other operator's rules call it: nobody else ever would, once the rules
+    /// are others.
+    fn annotation_elsewhere(&mut self, ours: &HashSet<String>) -> Result<(), WrongType> {
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let (keys, key) = (["metadata", "annotations"], self.options.profile.names.others().skills);
+        let rest: Vec<&str> =
+            self.own.elsewhere.iter().map(String::as_str).filter(|name| !ours.contains(*name)).collect();
+        if rest.is_empty() {
+            self.draft.remove(&keys, key);
+            return Ok(());
+        }
+        // As its author had spelled it.
+        let before = self.own.record.as_ref().and_then(|record| record.before.names.clone());
+        let is_rest = |text: &String| string_list(text).is_ok_and(|names| names == rest);
+        let text = before.filter(is_rest).unwrap_or_else(|| annotation::text(rest));
+        self.draft.set(&keys, key, text)
     }
 
     /// Remembers the annotation of a workload that was never rendered, or of which only the operator's part is known.
     fn remember_names(&mut self, existing: &str, malformed: bool, in_spec: &HashSet<&str>) {
-        let named = crate::go::strings::string_list(existing).unwrap_or_default();
+        let named = string_list(existing).unwrap_or_default();
         let theirs: Vec<&String> = named
             .iter()
             .filter(|name| self.own.name(name, in_spec.contains(name.as_str())).is_none())
@@ -225,6 +249,8 @@ impl<'w, 'r> Work<'w, 'r> {
         let says_nothing = self.next.skills.is_empty() && self.next.before.is_empty();
         // Where the operator only observes, nothing but a record is ever taken for evidence.
         let wanted = match self.options.record {
+            // What it says is done, and it would say so for ever.
+            RecordMode::Off if self.own.is_believed() => false,
             RecordMode::Off => return Ok(()),
             RecordMode::WhereAmbiguous if self.delivered => true,
             RecordMode::WhereAmbiguous => {

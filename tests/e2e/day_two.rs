@@ -2,11 +2,13 @@
 //! was before anything was installed.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::controller::process::eventually;
 use crate::objects::{binding, deployment, gates_on, one, path_of, runtime};
+use crate::proxy::{Proxy, Seen};
 use crate::server::{CURRENT, Server};
 use crate::uninstall::Shell;
 
@@ -162,6 +164,95 @@ fn uninstall_leaves_the_cluster_as_it_was() {
     eventually("the end of the namespace", || {
         (server.request("GET", "/api/v1/namespaces/team9", None).0 == 404).then_some(())
     });
+}
+
+/// An API server that goes away in the middle, or a run that is killed: what was done is said and nothing else, what is left is listed,
+/// and the next run finishes it.
+#[test]
+fn an_interrupted_uninstall_is_finished_by_another() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    server.namespace("kagenti-system");
+    server.namespace("half");
+    let before = everything(&shell);
+    let workloads = ["one", "two"].map(|name| deployment("half", name));
+    let lists = ["one", "two"].map(|name| {
+        let mut list = binding("half", name, name, &[("pdf", "quay.io/example/pdf:1")]);
+        list["metadata"]["finalizers"] = json!(["skills.kagenti.dev/cleanup"]);
+        list
+    });
+    let specs = workloads.each_ref().map(|object| server.create(&path_of(object), object)["spec"].clone());
+    lists.iter().for_each(|object| drop(server.create(&path_of(object), object)));
+    shell.succeeds("kubectl skills apply -n half");
+    shell.succeeds("kubectl apply -k deploy/overlays/cluster");
+    shell.succeeds("kubectl apply -f deploy/overlays/policy/policy.yaml");
+    let fates = || -> BTreeSet<String> {
+        let said = shell.succeeds("kubectl skills uninstall");
+        rows(&said.stdout)
+            .iter()
+            .filter(|row| row[2] != "stays")
+            .map(|row| format!("{} {}", row[0], row[1]))
+            .collect()
+    };
+    let mut left = fates();
+    assert!(left.len() > 8, "{left:?}");
+    // The server is gone after so many writes; each run does a part. No request in between is any but a read or a dry run.
+    let mut runs = 0;
+    for writes in [1, 3, 0, 2, 1, 1, 2, 1, 1] {
+        let done = AtomicUsize::new(0);
+        let gone = move |seen: &Seen| {
+            (done.load(Ordering::SeqCst) >= writes
+                || (seen.writes() && done.fetch_add(1, Ordering::SeqCst) >= writes))
+                .then(|| {
+                    (
+                        500,
+                        json!({"kind": "Status", "code": 500, "reason": "InternalError", "message": "gone"}),
+                    )
+                })
+        };
+        let proxy = Proxy::start(&server, Box::new(gone));
+        let said = server.skills(&[
+            "uninstall",
+            "--yes",
+            "--remove-skills",
+            "--server",
+            &proxy.address,
+            "--request-timeout=5s",
+        ]);
+        if left.is_empty() {
+            break;
+        }
+        assert_eq!(said.code, 4, "{said:?}");
+        runs += 1;
+        let now = fates();
+        let did: BTreeSet<String> = left.difference(&now).cloned().collect();
+        assert!(now.is_subset(&left), "{said:?}: {:?}", &now - &left);
+        // What is said to be done is done; the rights are the last to go.
+        for line in said.stdout.lines() {
+            let (object, what) = line.split_once(' ').expect("an object and what became of it");
+            let is_there = now.iter().any(|one| one.starts_with(&format!("{object} ")));
+            assert!(!is_there || what == "serverside-applied", "{line} is said, and {now:?} is left");
+        }
+        assert!(did.len() <= writes, "{did:?} by {writes} writes: {said:?}");
+        assert!(!said.stderr.contains("gone or changed"), "{said:?}");
+        let goes_on = "what comes after it is left: run it again, which goes on from here";
+        assert!(writes == 0 || said.stderr.contains(goes_on), "{said:?}");
+        left = now;
+    }
+    assert!(runs > 2 && !left.is_empty(), "{runs} runs left {left:?}");
+    let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills");
+    assert!(said.stderr.contains("gone or changed"), "{said:?}");
+    assert_eq!(fates(), BTreeSet::new());
+    for (object, spec) in workloads.iter().zip(&specs) {
+        assert_eq!(&server.get(&one(object))["spec"], spec, "something of ours is left");
+        server.request("DELETE", &one(object), None);
+    }
+    for list in &lists {
+        assert_eq!(server.get(&one(list))["metadata"].get("finalizers"), None);
+        server.request("DELETE", &one(list), None);
+    }
+    let after = everything(&shell);
+    assert_eq!(after, before);
 }
 
 /// Skills that pods have stay where somebody only takes the program away.

@@ -106,7 +106,7 @@ fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
     server.kubectl(&["create", "clusterrolebinding", "looks", "--clusterrole=looks", user], "");
     let said = server.skills(&["status", "-n", namespace, "--as", "joe-of-left"]);
     assert_eq!((said.code, said.stdout.contains(" left ")), (0, true), "{said:?}");
-    let note = "note: whether SkillBindings that are gone have left skills there is unknown, for these may not be listed: \
+    let note = "note: whether workloads have skills that nothing lists is unknown, for these may not be listed: \
                 statefulsets.apps, \
                 sandboxes.agents.x-k8s.io, daemonsets.apps, replicasets.apps, jobs.batch, rollouts.argoproj.io, \
                 services.serving.knative.dev\n";
@@ -202,4 +202,145 @@ fn lists_that_clash_are_the_reason_in_status() {
     assert!(said.stderr.contains(reason), "{}", said.stderr);
     let all = rows(server, namespace);
     assert_eq!((all[0].2.as_str(), &all[0].3[0]), ("refused", &json!(reason)));
+}
+
+/// Skills that Git delivers are in no list of the cluster: they were to be seen nowhere, and nothing but their manifest took them out.
+#[test]
+fn skills_of_a_render_are_shown_and_taken_out_by_their_record() {
+    let namespace = "brought";
+    let server = server(namespace);
+    let file = |name: &str| server.dir().join(format!("{namespace}-{name}.yaml"));
+    let mut before = Vec::new();
+    for (name, flags) in [
+        ("web", &["apply"][..]),
+        ("api", &["apply", "--server-side"]),
+        ("flux", &["apply", "--server-side", "--field-manager=kustomize-controller"]),
+    ] {
+        let workload = deployment(namespace, name);
+        let list = binding(namespace, name, name, &[("pdf", "quay.io/example/pdf:1")]);
+        let (path, list_path) = (file(name), file(&format!("{name}-list")));
+        std::fs::write(&path, workload.to_string()).expect("written");
+        std::fs::write(&list_path, list.to_string()).expect("written");
+        let [path, list_path] = [&path, &list_path].map(|path| path.to_str().expect("a path"));
+        server.kubectl(&[flags, &["-f", path]].concat(), "");
+        before.push(stated(server, &workload));
+        let said = server.skills(&["render", "-i", "--profile", "head", "-f", path, "-f", list_path]);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        server.kubectl(&[flags, &["-f", path]].concat(), "");
+    }
+    let row = |name: &str| {
+        let reason = format!(
+            "a render has written into its manifest what nothing in the cluster lists: pdf: 'kubectl skills render -i --remove' takes \
+             that out of the manifest, 'kubectl skills apply -n brought --remove deployment/{name}' out of the cluster alone"
+        );
+        ("<render>".to_owned(), format!("Deployment/{name}"), "rendered".to_owned(), json!([reason]))
+    };
+    assert_eq!(rows(server, namespace), ["api", "flux", "web"].map(row));
+    let said = server.skills(&["list", "-n", namespace]);
+    let line = |name: &str| {
+        format!(
+            "<none>  Deployment/{name}  pdf    quay.io/example/pdf:1  <none>  Workload   render   rendered"
+        )
+    };
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = said.stdout.lines().skip(1).map(squeezed).collect();
+    assert_eq!(lines, ["api", "flux", "web"].map(|name| squeezed(&line(name))), "{said:?}");
+
+    // Nobody asked for these.
+    let said = server.skills(&["apply", "-n", namespace, "--remove"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
+    let said = server.skills(&["apply", "-n", namespace, "deployment/web"]);
+    assert_eq!(
+        (said.code, said.stderr.as_str()),
+        (2, "error: a name alone is wanted, without a kind: web\n"),
+        "{said:?}"
+    );
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "statefulset/web"]);
+    assert!(
+        said.code == 4 && said.stderr.contains("not found in namespace \"brought\": statefulset/web"),
+        "{said:?}"
+    );
+    // What would be done is shown first.
+    let plan = server.skills(&["plan", "-n", namespace, "--remove", "deployment/web"]);
+    let cells: Vec<&str> = plan.stdout.lines().last().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(cells[..3], ["<render>", "Deployment/web", "removed"], "{plan:?}");
+    let diff = server.skills(&["diff", "-n", namespace, "--remove", "deployment/web"]);
+    assert!(diff.code == 1 && diff.stdout.contains("-      - image:\n-          pullPolicy: IfNotPresent\n-          reference: quay.io/example/pdf:1"), "{diff:?}");
+    for name in ["web", "api"] {
+        let said = server.skills(&["apply", "-n", namespace, "--remove", &format!("deployment/{name}")]);
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (0, format!("deployment.apps/{name} serverside-applied\n").as_str()),
+            "{said:?}"
+        );
+        assert!(
+            said.stderr.contains(&format!(
+                "note: deployment.apps/{name}: who applies its manifest again brings the skills back"
+            )),
+            "{said:?}"
+        );
+        assert!(said.stderr.contains("1 workload changed"), "{said:?}");
+    }
+    let without_last = |mut object: Value| {
+        let metadata = object["metadata"].as_object_mut().expect("metadata");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
+        object
+    };
+    let after = |name: &str| without_last(stated(server, &deployment(namespace, name)));
+    assert_eq!(
+        [after("web"), after("api")],
+        [without_last(before[0].clone()), without_last(before[1].clone())]
+    );
+    // Flux would write it back.
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "deployment/flux"]);
+    assert!(
+        said.code == 4 && said.stdout.is_empty() && said.stderr.contains("the manifest that Flux applies"),
+        "{said:?}"
+    );
+    assert_eq!(rows(server, namespace), [row("flux")]);
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "deployment/flux", "--force-conflicts"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(after("flux"), before[2]);
+    assert_eq!(rows(server, namespace), []);
+    // And the manifest brings it back, as was said.
+    server.kubectl(&["apply", "-f", file("web").to_str().expect("a path")], "");
+    assert_eq!(rows(server, namespace), [row("web")]);
+}
+
+/// A cluster without any list has nothing but the record.
+#[test]
+fn skills_of_a_render_are_shown_where_no_list_is_served() {
+    let server = Server::with_crds(&[]);
+    let namespace = "alone";
+    server.namespace(namespace);
+    let none = server.skills(&["status", "-n", namespace]);
+    assert_eq!((none.code, none.stdout.as_str()), (4, ""), "{none:?}");
+    let workload = deployment(namespace, "web");
+    let [path, list] = ["web", "list"].map(|name| server.dir().join(format!("{name}.yaml")));
+    std::fs::write(&path, workload.to_string()).expect("written");
+    std::fs::write(&list, binding(namespace, "web", "web", &[("pdf", "quay.io/example/pdf:1")]).to_string())
+        .expect("written");
+    let [path, list] = [&path, &list].map(|path| path.to_str().expect("a path"));
+    assert_eq!(server.skills(&["render", "-i", "--profile", "head", "-f", path, "-f", list]).code, 0);
+    server.kubectl(&["apply", "--server-side", "-f", path], "");
+    let all = rows(&server, namespace);
+    assert_eq!((all.len(), all[0].2.as_str()), (1, "rendered"), "{all:?}");
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "deployment/web"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "deployment.apps/web serverside-applied\n"),
+        "{said:?}"
+    );
+    let left = stated(&server, &workload);
+    let cache = json!([{"name": "cache", "emptyDir": {}}]);
+    assert_eq!(
+        (left.pointer("/metadata/annotations"), &left["spec"]["template"]["spec"]["volumes"]),
+        (None, &cache)
+    );
+    assert_eq!(server.skills(&["status", "-n", namespace]).code, 4);
 }

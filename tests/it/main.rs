@@ -11,6 +11,7 @@ mod cli_in_place;
 mod compatibility;
 mod day_two;
 mod deploy_files;
+mod dialects;
 mod docs;
 #[path = "../executable.rs"]
 mod executable;

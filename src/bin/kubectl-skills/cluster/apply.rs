@@ -41,6 +41,9 @@ pub struct Write {
     pub desired: Value,
     /// What is ours in it, whoever wrote it: `our_fields`.
     pub ours: Vec<FieldPath>,
+    /// Whether the record of the workload alone says what goes: then what kubectl has applied goes as well, since somebody has named
+    /// the workload, and nobody writes it back by himself.
+    pub by_record: bool,
 }
 
 /// A write that the server has accepted in a dry run.
@@ -64,6 +67,11 @@ impl Write {
 
     fn path(&self) -> String {
         self.resource.object(&self.namespace, &self.name)
+    }
+
+    /// Whether a manager's fields are taken over without a word of force.
+    fn takes_from(&self, manager: &str) -> bool {
+        is_operator(manager) || (self.by_record && manager.starts_with("kubectl"))
     }
 
     /// Whether a conflict is about the replicas or the operating mode of a Sandbox, which go down and up again for its restart: whoever set
@@ -142,9 +150,9 @@ pub async fn prepare(
     let mut prepared = stated(write, settings)?;
     let mut merged = match prepared.send(requests, settings, true).await {
         Err(ClusterError { failure: Failure::ApplyConflict(fields), .. })
-            if fields
-                .iter()
-                .all(|conflict| is_operator(&conflict.manager) || prepared.write.restarts(conflict)) =>
+            if fields.iter().all(|conflict| {
+                prepared.write.takes_from(&conflict.manager) || prepared.write.restarts(conflict)
+            }) =>
         {
             prepared.force = true;
             prepared.taken =
@@ -160,7 +168,9 @@ pub async fn prepare(
                 return Err(error);
             }
             let owned_by_operator = |path: &FieldPath| {
-                owners(&prepared.write.live, path).iter().all(|owner| is_operator(&owner.manager))
+                owners(&prepared.write.live, path)
+                    .iter()
+                    .all(|owner| prepared.write.takes_from(&owner.manager))
             };
             prepared.force |= going.iter().all(owned_by_operator);
             prepared.merged = prepared.replace_dry_run(requests, settings).await?;
@@ -330,6 +340,7 @@ impl Prepared {
             settings.force
                 || owner.manager == settings.manager
                 || (owner.operation == "Update" && is_operator(&owner.manager))
+                || (self.write.by_record && self.write.takes_from(&owner.manager))
         };
         let mut conflicts = Vec::new();
         for path in left.iter().filter(|path| !is_operators_to_take(path)) {
@@ -478,8 +489,16 @@ mod tests {
             let live = json!({"kind": kind, "spec": {"template": {"spec": {}}}});
             let (resource, desired) = (super::super::paths::workload("Deployment").unwrap(), desired.clone());
             let (namespace, name) = ("n".to_owned(), "w".to_owned());
-            unchangeable(&Write { resource, namespace, name, live, desired, ours: Vec::new() })
-                .map(|error| error.failure)
+            unchangeable(&Write {
+                resource,
+                namespace,
+                name,
+                live,
+                desired,
+                ours: Vec::new(),
+                by_record: false,
+            })
+            .map(|error| error.failure)
         };
         let changed = json!({"spec": {"template": {"spec": {"volumes": []}}}});
         let annotated = json!({"metadata": {"annotations": {"a": "b"}}, "spec": {"template": {"spec": {}}}});

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kubectl_skills::api::kind_word::kind_of;
+use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::workload::Kinds;
 
 use crate::net::duration::{DEFAULT_REQUEST_TIMEOUT, parse_timeout};
@@ -103,10 +103,15 @@ impl ClusterArgs {
 
 /// Refuses a file where a name is wanted: no AgentRuntime would be found, and the user would look for it in the cluster.
 fn parse_name(text: &str) -> Result<String, String> {
-    if let Some((kind, name)) = text.split_once('/')
-        && kind_of(kind, Kinds::default()).is_some()
-    {
-        return Err(format!("a name alone is wanted, without a kind: {name}"));
+    if let Some((kind, name)) = text.split_once('/') {
+        match kind_of(kind, Kinds::default()) {
+            // What takes skills out takes a workload; the others refuse it.
+            Some(KindWord::Workload(_)) if !name.is_empty() && !name.contains('/') => {
+                return Ok(text.to_owned());
+            }
+            Some(_) => return Err(format!("a name alone is wanted, without a kind: {name}")),
+            None => {}
+        }
     }
     let is_file =
         text.contains('/') || [".yaml", ".yml", ".json"].iter().any(|ending| text.ends_with(ending));
@@ -132,10 +137,12 @@ mod tests {
     #[test]
     fn a_kind_in_front_of_a_name_is_said_to_be_one() {
         let alone = |name: &str| Err(format!("a name alone is wanted, without a kind: {name}"));
-        for text in
-            ["deployment/x", "deployment.apps/x", "Deployment/x", "deployments/x", "sts/x", "skillbinding/x"]
-        {
-            assert_eq!(parse_name(text), alone("x"), "{text}");
+        for text in ["skillbinding/x", "agentruntime.agent.kagenti.dev/x", "deployment/x/y"] {
+            assert!(parse_name(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_name("skillbinding/x"), alone("x"));
+        for text in ["deployment/x", "deployment.apps/x", "Deployment/x", "deployments/x", "sts/x"] {
+            assert_eq!(parse_name(text), Ok(text.to_owned()));
         }
         assert!(parse_name("manifests/x").is_err_and(|why| why.contains("with -f")));
         assert_eq!(parse_name("x"), Ok("x".to_owned()));

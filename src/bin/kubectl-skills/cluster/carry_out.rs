@@ -5,7 +5,7 @@ use kubectl_skills::api::object::title;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::apply_configuration::{is_settled, our_fields};
 use kubectl_skills::live::{self, LivePlan};
-use kubectl_skills::plan::RuntimePlan;
+use kubectl_skills::plan::{RuntimePlan, is_of_record};
 use serde_json::Value;
 
 use super::apply::{Prepared, Settings, Write, commit, prepare};
@@ -20,6 +20,9 @@ use crate::progress::Progress;
 const CONCURRENCY: usize = 8;
 /// How often a workload that somebody else changes at the same time is read, planned and written anew.
 pub const ROUNDS: usize = 6;
+
+/// What is said where skills of a render were taken out of the cluster.
+const BROUGHT_BACK: &str = "who applies its manifest again brings the skills back, until 'kubectl skills render -i --remove' has taken them out of it";
 
 /// A workload to be written.
 #[derive(Debug, Clone)]
@@ -56,6 +59,7 @@ pub fn task<'a>(run: &ClusterRun, live: &LivePlan<'a>, plan: &RuntimePlan) -> Op
             live: workload.clone(),
             desired: desired.clone(),
             ours: ours(plan, kind, desired),
+            by_record: is_of_record(&live.id),
         },
     })
 }
@@ -131,11 +135,12 @@ pub async fn write_one(
     let mut prepared = prepared;
     let mut round = 1;
     loop {
-        let taken = prepared
-            .taken
-            .iter()
-            .map(|field| format!("{} taken over from {}", field.field, field.manager))
-            .collect();
+        let taken = prepared.taken.iter();
+        let mut taken: Vec<String> =
+            taken.map(|field| format!("{} taken over from {}", field.field, field.manager)).collect();
+        if task.write.by_record {
+            taken.push(BROUGHT_BACK.to_owned());
+        }
         match commit(&run.requests, prepared, settings).await {
             Ok(stored) => {
                 restart::finish(run, task, settings).await?;

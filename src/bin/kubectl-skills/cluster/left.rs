@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::object::{Object, title};
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
 use kubectl_skills::plan::bindings::Bindings;
-use kubectl_skills::plan::of_nobody;
+use kubectl_skills::plan::{of_nobody, of_record};
 use serde_json::Value;
 
 use super::discovery::sandboxes;
@@ -46,6 +47,25 @@ impl Left {
         let (namespace, name) = Object(&self.workload).key();
         format!("'kubectl skills apply -n {namespace} --remove {name}' takes them out")
     }
+
+    /// That a render has brought the skills, and what takes them out.
+    pub fn rendered(&self) -> String {
+        let (namespace, name) = Object(&self.workload).key();
+        let (skills, kind) = (self.skills.join(", "), self.kind.name().to_lowercase());
+        format!(
+            "a render has written into its manifest what nothing in the cluster lists: {skills}: 'kubectl skills render -i --remove' \
+             takes that out of the manifest, 'kubectl skills apply -n {namespace} --remove {kind}/{name}' out of the cluster alone"
+        )
+    }
+
+    /// Whether a name of the command line means it: its name, with or without its kind in front.
+    fn is_named(&self, typed: &str, kinds: Kinds) -> bool {
+        let name = Object(&self.workload).name();
+        match typed.split_once('/') {
+            None => typed == name,
+            Some((kind, rest)) => rest == name && kind_of(kind, kinds) == Some(KindWord::Workload(self.kind)),
+        }
+    }
 }
 
 impl Snapshot {
@@ -56,6 +76,8 @@ impl Snapshot {
         scope: &Scope,
         kinds: Kinds,
     ) -> Result<Vec<String>, ClusterError> {
+        self.left.clear();
+        self.rendered.clear();
         let bindings = Bindings::of_live(&self.bindings);
         // Also of those that cannot be read otherwise.
         let named: BTreeSet<WorkloadKey> =
@@ -88,10 +110,6 @@ impl Snapshot {
                     self.left.push(Left { kind, workload, skills });
                     continue;
                 }
-                // Only a run over such workloads asks for them.
-                if !scope.left {
-                    continue;
-                }
                 let skills = live::rendered(&workload, kind, &BTreeSet::new());
                 if !skills.is_empty() {
                     self.rendered.push(Left { kind, workload, skills });
@@ -101,26 +119,29 @@ impl Snapshot {
         Ok(unread)
     }
 
-    /// Has the run take out what is left: of all workloads, or of those that are named where nothing else has the name.
-    pub fn take_left(&mut self, scope: &Scope) {
+    /// Has the run take out what is left: of all workloads, or of those that are named where nothing else has the name. What a render
+    /// has brought goes only where somebody names its workload: who applies the manifest means it to be there.
+    pub fn take_left(&mut self, scope: &Scope, kinds: Kinds) {
         if scope.selector.is_some() {
             return;
         }
-        let is_meant = |left: &&Left| {
-            let is_named = |name: &String| name == Object(&left.workload).name();
-            scope.names.is_empty() || self.missing_names.iter().any(is_named)
-        };
-        let mut taken = BTreeSet::new();
-        for left in self.left.iter().filter(is_meant) {
-            let object = Object(&left.workload);
-            let (namespace, name) = object.key();
-            let nobody = of_nobody(&object.reference());
+        let names = std::mem::take(&mut self.missing_names);
+        let is_named = |left: &&Left| names.iter().any(|name| left.is_named(name, kinds));
+        let gone = self.left.iter().filter(|left| scope.names.is_empty() || is_named(left));
+        let gone = gone.map(|left| (left, of_nobody(&Object(&left.workload).reference())));
+        let rendered = self.rendered.iter().filter(is_named);
+        let rendered = rendered.map(|left| (left, of_record(&Object(&left.workload).reference())));
+        let taken: Vec<(&Left, Value)> = gone.chain(rendered).collect();
+        self.missing_names = names
+            .iter()
+            .filter(|name| !taken.iter().any(|(left, _)| left.is_named(name, kinds)))
+            .cloned()
+            .collect();
+        for (left, nobody) in taken {
+            let (namespace, name) = Object(&left.workload).key();
             self.selected_bindings.insert(key(&nobody));
             self.bindings.push(nobody);
-            self.workloads
-                .insert((left.kind.name().to_owned(), namespace, name.clone()), left.workload.clone());
-            taken.insert(name);
+            self.workloads.insert((left.kind.name().to_owned(), namespace, name), left.workload.clone());
         }
-        self.missing_names.retain(|name| !taken.contains(name));
     }
 }

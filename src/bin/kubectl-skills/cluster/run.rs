@@ -80,14 +80,22 @@ impl ClusterRun {
             operator_namespace: args.scope.operator_namespace.clone(),
             left: args.scope.left,
         };
+        if let Some(name) =
+            scope.names.iter().filter_map(|name| Some(name.split_once('/')?.1)).find(|_| !remove)
+        {
+            return Err(Failure::Usage(format!("a name alone is wanted, without a kind: {name}")));
+        }
         let progress = Progress::start("reading the cluster");
-        let snapshot = snapshot::read(&connection.requests, &scope, planning.profile, planning.kinds).await;
+        let snapshot = read(&connection.requests, &scope, planning, pods || remove).await;
         drop(progress);
         let mut snapshot = snapshot?;
-        let may_be_left = scope.names.is_empty() || !snapshot.missing_names.is_empty();
-        if remove && (snapshot.serves_bindings || scope.left) && may_be_left {
+        let may_be_left = match scope.names.as_slice() {
+            [] => snapshot.serves_bindings || scope.left,
+            _ => !snapshot.missing_names.is_empty(),
+        };
+        if remove && may_be_left {
             read_left(&mut snapshot, &connection.requests, &scope, planning.kinds).await?;
-            snapshot.take_left(&scope);
+            snapshot.take_left(&scope, planning.kinds);
         }
         if let Some(missing) = snapshot.missing(&scope).filter(|_| !pods) {
             return Err(missing.into());
@@ -118,9 +126,9 @@ impl ClusterRun {
         Ok(run)
     }
 
-    /// Looks for workloads that nobody is about any more, where the run is about everything.
+    /// Looks for workloads with skills that nobody is about, where the run is about everything.
     pub async fn read_left(&mut self) -> Result<(), Failure> {
-        if self.snapshot.serves_bindings && self.scope.names.is_empty() && self.scope.selector.is_none() {
+        if self.scope.names.is_empty() && self.scope.selector.is_none() {
             let kinds = self.session.options().kinds;
             read_left(&mut self.snapshot, &self.requests, &self.scope, kinds).await?;
         }
@@ -237,6 +245,28 @@ impl ClusterRun {
     }
 }
 
+/// The snapshot. Where the cluster serves no list and `left` says that it matters, it is also one where workloads have skills all the
+/// same.
+async fn read(
+    requests: &Requests,
+    scope: &Scope,
+    planning: &Planning,
+    left: bool,
+) -> Result<Snapshot, ClusterError> {
+    match snapshot::read(requests, scope, planning.profile, planning.kinds).await {
+        Err(error) if left && !scope.left && error.failure == Kind::NotFound => {
+            let wide = Scope { left: true, ..scope.clone() };
+            let Ok(mut snapshot) = snapshot::read(requests, &wide, planning.profile, planning.kinds).await
+            else {
+                return Err(error);
+            };
+            snapshot.read_left(requests, &wide, planning.kinds).await?;
+            if snapshot.left.is_empty() && snapshot.rendered.is_empty() { Err(error) } else { Ok(snapshot) }
+        }
+        other => other,
+    }
+}
+
 async fn read_left(
     snapshot: &mut Snapshot,
     requests: &Requests,
@@ -246,7 +276,7 @@ async fn read_left(
     let unread = snapshot.read_left(requests, scope, kinds).await?;
     if !unread.is_empty() {
         notes::note(&format!(
-            "whether SkillBindings that are gone have left skills there is unknown, for these may not be listed: {}",
+            "whether workloads have skills that nothing lists is unknown, for these may not be listed: {}",
             unread.join(", ")
         ));
     }

@@ -87,7 +87,7 @@ pub struct Snapshot {
     pub undelivered: Undelivered,
     /// Workloads that nobody is about any more, where the run looks for them.
     pub left: Vec<Left>,
-    /// Those whose record names skills that somebody else has applied, where the run looks for them.
+    /// Those whose record names skills that somebody else has applied.
     pub rendered: Vec<Left>,
 }
 
@@ -180,6 +180,11 @@ impl Snapshot {
             .map_or("any namespace".to_owned(), |name| format!("namespace {name:?}"));
         let kinds = if self.serves_bindings { "agentruntimes or skillbindings" } else { "agentruntimes" };
         let message = format!("{kinds} not found in {namespace}: {}", self.missing_names.join(", "));
+        if self.missing_names.iter().any(|name| name.contains('/')) {
+            let help = "a workload is named where nothing in the cluster lists its skills, and a record or our fields say which are \
+                        ours; else name the AgentRuntime or SkillBinding that lists them: 'kubectl skills status' shows both";
+            return Some(ClusterError::new(Failure::NotFound, message).help(help));
+        }
         let is_limit =
             |name: &&String| !name.ends_with(|c: char| c.is_ascii_digit()) && parse_timeout(name).is_ok();
         let help = match (self.missing_names.iter().find(is_limit), self.left.as_slice()) {

@@ -45,6 +45,9 @@ Examples:
   # Take everything out of one agent's workload again
   kubectl skills apply -n team1 weather --remove
 
+  # Take out what 'render -i | kubectl apply' has brought into a workload, which 'status' calls rendered
+  kubectl skills apply -n team1 --remove deployment/weather
+
 Exit codes: 0 done or nothing to do; 2 usage; 3 an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
 pub struct Args {
     /// Namespace; by default that of the kubeconfig's context
@@ -59,7 +62,8 @@ pub struct Args {
     /// Take over fields that other managers own
     #[arg(long)]
     force_conflicts: bool,
-    /// Take everything of ours out of the workloads, and our finalizer off the AgentRuntimes and SkillBindings
+    /// Take everything of ours out of the workloads, and our finalizer off the AgentRuntimes and SkillBindings; with the name
+    /// KIND/NAME of a workload that nothing lists skills for also what a render has brought
     #[arg(long)]
     remove: bool,
     /// Wait until the rollouts are done, also of workloads that are as they should be, for at most DURATION each [default: 10m]

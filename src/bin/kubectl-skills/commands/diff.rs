@@ -31,7 +31,7 @@ Examples:
 
 Exit codes: 0 nothing differs; 1 something differs; 2 usage; 3 bad input; 4 the cluster refused or failed")]
 pub struct Args {
-    /// Against everything of ours taken out
+    /// Against everything of ours taken out; on a cluster also of a workload KIND/NAME that nothing lists skills for
     #[arg(long)]
     remove: bool,
     #[command(flatten)]

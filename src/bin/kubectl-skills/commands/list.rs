@@ -72,7 +72,8 @@ struct Row {
     sub_path: String,
     /// `Workload` or `Pod`.
     delivery: String,
-    /// Whose list it is in: `AgentRuntime`, `SkillBinding/tools`, or `workload` for what is written there by hand.
+    /// Whose list it is in: `AgentRuntime`, `SkillBinding/tools`, `workload` for what is written there by hand, or `render` for what a
+    /// render has written there, as its record says, and nothing in the cluster lists.
     source: String,
     /// Whether a lock pinned the image.
     locked: bool,

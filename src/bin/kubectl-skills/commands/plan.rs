@@ -26,7 +26,7 @@ Examples:
 
 Exit codes: 0 done; 2 usage; 3 bad input, or an AgentRuntime cannot be carried out; 4 the cluster refused or failed")]
 pub struct Args {
-    /// Plan to take everything of ours out
+    /// Plan to take everything of ours out; on a cluster also of a workload KIND/NAME that nothing lists skills for
     #[arg(long)]
     remove: bool,
     #[command(flatten)]

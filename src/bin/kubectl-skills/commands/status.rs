@@ -9,6 +9,7 @@ use kubectl_skills::api::object::title;
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::manifest::summary::counted;
+use kubectl_skills::plan::RENDERED;
 use kubectl_skills::plan::bindings::Bindings;
 use serde_json::{Value, json};
 
@@ -211,6 +212,11 @@ pub(super) fn reports(run: &ClusterRun) -> Vec<Report> {
         left: format!("{}: {}", left.finding(), left.advice()),
         ..Report::of_nobody(&left.workload, kinds)
     }));
+    reports.extend(run.snapshot.rendered.iter().map(|one| Report {
+        whose: RENDERED.to_owned(),
+        rendered: one.rendered(),
+        ..Report::of_nobody(&one.workload, kinds)
+    }));
     reports
 }
 
@@ -285,6 +291,7 @@ fn mood(state: &str) -> Mood {
     match state {
         "ok" => Mood::Good,
         "missing" | "refused" => Mood::Bad,
+        "rendered" => Mood::Unknown,
         _ => Mood::Warning,
     }
 }

@@ -239,10 +239,10 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
         tokio::time::sleep(FORGOTTEN).await;
     }
     done += delete_all(requests, found, Step::Program).await?;
-    pods_end(requests, args.namespace.as_deref(), found).await?;
+    pods_end(requests, args.namespace.as_deref(), found).await.map_err(left_off)?;
     let mut errors = Vec::new();
     if args.remove_skills && with_skills(found) > 0 {
-        done += take_out(args, requests, found, &mut errors).await?;
+        done += take_out(args, requests, found, &mut errors).await.map_err(left_off)?;
     } else {
         done += release_all(requests, found).await?;
     }
@@ -299,7 +299,7 @@ fn kept(item: &Found) -> Option<RemoteError> {
     let help = match item.step {
         Step::Rendered => {
             "a render brought them, and who applies it would bring them back: 'kubectl skills render --remove' over the source, \
-             then apply that"
+             then apply that; 'kubectl skills apply --remove KIND/NAME' takes them out of the cluster alone"
         }
         Step::Skills => "run it again; 'kubectl skills status' says what is wrong with it",
         _ => return None,
@@ -344,13 +344,23 @@ impl Tried {
     }
 }
 
+/// What is said of a step that failed.
+const GOES_ON: &str = "what comes after it is left: run it again, which goes on from here";
+
 fn stopped(mut errors: Vec<RemoteError>) -> Failure {
-    if let Some(last) = errors.last_mut() {
+    if let Some(last) = errors.last_mut().filter(|last| !last.help.ends_with(GOES_ON)) {
         let gap = if last.help.is_empty() { "" } else { "; " };
-        last.help =
-            format!("{}{gap}what comes after it is left: run it again, which goes on from here", last.help);
+        last.help = format!("{}{gap}{GOES_ON}", last.help);
     }
     Failure::Remote(errors)
+}
+
+/// The same for a step of several parts: whichever failed, what comes after the step is left.
+fn left_off(failure: Failure) -> Failure {
+    match failure {
+        Failure::Remote(errors) => stopped(errors),
+        other => other,
+    }
 }
 
 /// Deletes an object, and no other of the same name that was made since; false where it is gone.

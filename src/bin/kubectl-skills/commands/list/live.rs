@@ -65,7 +65,7 @@ fn of_report(run: &ClusterRun, profile: &Profile, report: &Report) -> Vec<Row> {
             skill: skill.to_owned(),
             image: image.to_owned(),
             delivery: "Workload".to_owned(),
-            source: "workload".to_owned(),
+            source: if report.rendered.is_empty() { "workload" } else { "render" }.to_owned(),
             container: of.map(|mounted| mounted.containers.join(",")).unwrap_or_default(),
             state: Some(report.state().to_owned()),
             ..Row::default()

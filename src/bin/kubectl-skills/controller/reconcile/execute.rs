@@ -313,6 +313,7 @@ impl Run<'_> {
                 ours: ours(&plan, target.0, &desired),
                 live: live.clone(),
                 desired,
+                by_record: false,
             };
             let stored = self.send_workload(write, simple, !plan.skills.is_empty()).await?;
             let trim = match target.0 {
