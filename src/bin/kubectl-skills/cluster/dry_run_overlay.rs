@@ -95,7 +95,7 @@ pub async fn lay(
     }
     let merged = try_all(requests, objects, |item| {
         paths::workload(&item.id.kind)
-            .map(|resource| resource.list(Some(&item.id.namespace)))
+            .map(|resource| resource.object(&item.id.namespace, &item.id.name))
             .unwrap_or_default()
     })
     .await?;
