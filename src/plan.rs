@@ -21,6 +21,7 @@ mod image_volumes;
 pub(crate) mod init_containers;
 mod mesh;
 mod mounts;
+mod nobody;
 mod ownership;
 mod pinning;
 pub(crate) mod pod;
@@ -41,11 +42,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::agent_location::AgentLocation;
 use crate::api::agent_runtime::{AgentRuntimeSpec, Skill, TargetRef};
-use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING, SKILLS_GROUP, VERSION};
+use crate::api::names::{BINDING_FINALIZER, SKILL_BINDING};
 use crate::api::object::{ConfigMap, Object, ObjectRef, Origin};
 use crate::api::pins::Pins;
 use crate::api::profile::Profile;
@@ -60,6 +61,7 @@ use change_set::Change;
 use delivery::{Delivered, Delivery};
 
 pub use events::{Condition, Event};
+pub use nobody::{GONE, RENDERED, is_of_record, of_nobody, of_record};
 pub(crate) use ownership::{has_record, skills_left};
 #[cfg(feature = "internals")]
 pub(crate) use ownership::{skills_of_ours, skills_of_source};
@@ -354,42 +356,6 @@ struct Writes {
     touched: Option<Vec<draft::Path>>,
 }
 
-/// Whose plan takes out what is left where nobody is about a workload any more.
-pub const GONE: &str = "<gone>";
-
-/// Whose plan it is where a render of manifests has brought the skills, and nothing in the cluster lists them.
-pub const RENDERED: &str = "<render>";
-
-/// Who leads the plan of a workload that nobody leads: a SkillBinding without skills, since all that remains to be done about
-/// it is to take out what is left. Its name is that of no object.
-pub fn of_nobody(workload: &ObjectRef) -> Value {
-    let ObjectRef { api_version, kind, namespace, name } = workload;
-    json!({
-        "apiVersion": format!("{SKILLS_GROUP}/{VERSION}"), "kind": SKILL_BINDING,
-        "metadata": {"name": format!("{kind}.{}/{name}", workload.group()), "namespace": namespace},
-        "spec": {"targetRef": {"apiVersion": api_version, "kind": kind, "name": name}, "skills": []},
-    })
-}
-
-/// The same where the record of the workload decides alone, whoever owns the fields: somebody has named the workload, and nothing in
-/// the cluster lists its skills.
-pub fn of_record(workload: &ObjectRef) -> Value {
-    let mut object = of_nobody(workload);
-    if let Some(Value::String(name)) = object.pointer_mut("/metadata/name") {
-        name.push_str("/record");
-    }
-    object
-}
-
-fn is_of_nobody(id: &ObjectRef) -> bool {
-    id.kind == SKILL_BINDING && id.name.contains('/')
-}
-
-/// Whether an object is that of [`of_record`].
-pub fn is_of_record(id: &ObjectRef) -> bool {
-    is_of_nobody(id) && id.name.matches('/').count() == 2
-}
-
 impl RuntimePlan {
     /// Who it is of: an AgentRuntime by its name alone, a SkillBinding with its kind; then the SkillBindings that add to it.
     pub fn whose(&self) -> String {
@@ -397,7 +363,7 @@ impl RuntimePlan {
         if is_of_record(&self.id) {
             return RENDERED.to_owned();
         }
-        if is_of_nobody(&self.id) {
+        if nobody::is_of_nobody(&self.id) {
             return GONE.to_owned();
         }
         let added = self.added.iter().map(|name| format!(",skillbinding/{name}"));

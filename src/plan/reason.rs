@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fields::find;
 use super::image_volumes::name_of;
@@ -12,6 +12,9 @@ use super::ownership::{Entry, volumes_of};
 use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation};
 use crate::api::names::{Names, RECORD, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
 use crate::api::workload::WorkloadKind;
+
+/// What the labels of the operator are called.
+const LABELS: &str = "labels";
 
 /// What is to be seen of skills in a workload.
 #[derive(Debug, PartialEq)]
@@ -116,15 +119,10 @@ impl Seen {
             let found: Vec<Value> = found.collect();
             places.push((format!("the variable {variable}"), (!found.is_empty()).then(|| found.into())));
         }
-        for entry in [Entry::Type, Entry::PodType, Entry::ManagedBy, Entry::Hash] {
-            let key = entry.key(names);
-            let what = match entry {
-                Entry::PodType => format!("the label {key} of its pods"),
-                Entry::Hash => "the config hash".to_owned(),
-                Entry::Type | Entry::ManagedBy => format!("the label {key}"),
-            };
-            places.push((what, find(workload, entry.keys(kind)).and_then(|map| map.get(key)).cloned()));
-        }
+        let entry = |entry: Entry| find(workload, entry.keys(kind))?.get(entry.key(names)).cloned();
+        let labels = [Entry::Type, Entry::PodType, Entry::ManagedBy].map(entry);
+        places.push((LABELS.to_owned(), labels.iter().any(Option::is_some).then(|| json!(labels))));
+        places.push(("the config hash".to_owned(), entry(Entry::Hash)));
         let record = find(workload, &["metadata", "annotations", RECORD]).cloned();
         places.push(("the record".to_owned(), record));
         Self { skills, places }
@@ -153,7 +151,8 @@ impl Seen {
             let all: Vec<&str> = all.iter().map(|((what, _), _)| what.as_str()).collect();
             let (last, rest) = all.split_last()?;
             Some(match rest {
-                [] => format!("{last} is to be {verb}"),
+                [] if *last != LABELS => format!("{last} is to be {verb}"),
+                [] => format!("{last} are to be {verb}"),
                 _ => format!("{} and {last} are to be {verb}", rest.join(", ")),
             })
         };
@@ -177,8 +176,6 @@ fn said(turn: Turn, count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::api::names::{KAGENTI, ROSSOCTL};
 
