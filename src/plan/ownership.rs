@@ -346,15 +346,19 @@ impl Ownership {
         let managed = field(workload, "/metadata/managedFields").and_then(Value::as_array);
         let path: Vec<String> =
             keys.iter().chain([&self.names.config_hash]).map(|key| format!("f:{key}")).collect();
-        let states = |entry: &Value| {
-            let fields = entry.get("fieldsV1").unwrap_or(&Value::Null);
-            [FIELD_MANAGER, FORMER_FIELD_MANAGER].contains(&text(entry, &["manager"]))
-                && path.iter().try_fold(fields, |at, key| at.get(key)).is_some()
+        let is_stated_by = |managers: &[&str]| {
+            let states = |entry: &&Value| {
+                let fields = entry.get("fieldsV1").unwrap_or(&Value::Null);
+                managers.contains(&text(entry, &["manager"]))
+                    && path.iter().try_fold(fields, |at, key| at.get(key)).is_some()
+            };
+            managed.into_iter().flatten().any(|entry| states(&entry))
         };
         is_there
             && match managed {
-                Some(managed) if !self.believed => managed.iter().any(states),
-                _ => self.record.is_some() && self.typed,
+                Some(_) if !self.believed => is_stated_by(&[FIELD_MANAGER, FORMER_FIELD_MANAGER]),
+                // An operator that runs writes it again, and pods roll twice.
+                _ => self.record.is_some() && self.typed && !is_stated_by(&OPERATOR_MANAGERS),
             }
     }
 

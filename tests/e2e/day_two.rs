@@ -2,7 +2,9 @@
 //! was before anything was installed.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -240,6 +242,25 @@ fn an_interrupted_uninstall_is_finished_by_another() {
         left = now;
     }
     assert!(runs > 2 && !left.is_empty(), "{runs} runs left {left:?}");
+    // And one that is killed while it waits for the answer to its second write.
+    let (done, waits) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let held = Arc::clone(&waits);
+    let silent = move |seen: &Seen| {
+        (seen.writes() && done.fetch_add(1, Ordering::SeqCst) > 0).then(|| {
+            held.store(true, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_secs(5));
+            (500, json!({}))
+        })
+    };
+    let proxy = Proxy::start(&server, Box::new(silent));
+    let mut run =
+        server.skills_command(&["uninstall", "--yes", "--remove-skills", "--server", &proxy.address]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+    eventually("the second write", || waits.load(Ordering::SeqCst).then_some(()));
+    run.kill().expect("killed");
+    run.wait().expect("the end");
+    let now = fates();
+    assert!(now.is_subset(&left) && now.len() + 1 >= left.len() && !now.is_empty(), "{now:?} of {left:?}");
     let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills");
     assert!(said.stderr.contains("gone or changed"), "{said:?}");
     assert_eq!(fates(), BTreeSet::new());

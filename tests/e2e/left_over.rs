@@ -312,6 +312,52 @@ fn skills_of_a_render_are_shown_and_taken_out_by_their_record() {
     assert_eq!(rows(server, namespace), [row("web")]);
 }
 
+/// kagenti's operator has an AgentRuntime for each agent, which says nothing of skills in the newest of its versions: the render is
+/// their only source, and what the operator writes itself stays.
+#[test]
+fn skills_of_a_render_are_shown_where_the_agent_runtime_lists_none() {
+    let server = Server::with_crds(&[&["--profile", "head"]]);
+    let namespace = "silent";
+    server.namespace(namespace);
+    server.namespace("kagenti-system");
+    let mut workload = deployment(namespace, "web");
+    let [path, list] = ["web", "list"].map(|name| server.dir().join(format!("{name}.yaml")));
+    std::fs::write(&path, workload.to_string()).expect("written");
+    std::fs::write(&list, binding(namespace, "web", "web", &[("pdf", "quay.io/example/pdf:1")]).to_string())
+        .expect("written");
+    let [path, list] = [&path, &list].map(|path| path.to_str().expect("a path"));
+    server.kubectl(&["apply", "--server-side", "-f", path], "");
+    let before = stated(&server, &workload);
+    assert_eq!(server.skills(&["render", "-i", "--profile", "head", "-f", path, "-f", list]).code, 0);
+    server.kubectl(&["apply", "--server-side", "-f", path], "");
+    let mut agent = crate::objects::runtime(namespace, "web", &[]);
+    agent["spec"].as_object_mut().expect("a spec").remove("skills");
+    server.create(&path_of(&agent), &agent);
+    // As the operator stamps what it finds.
+    let stamp = json!({"metadata": {"labels": {"kagenti.io/type": "agent"}}, "spec": {"template": {"metadata": {
+        "labels": {"kagenti.io/type": "agent"}, "annotations": {"kagenti.io/config-hash": "0123"}}}}});
+    workload = server.merge(&workload, "manager", &stamp);
+    let all = rows(&server, namespace);
+    let (whose, state) = (all[0].0.as_str(), all[0].2.as_str());
+    assert_eq!((all.len(), whose, state), (1, "web", "rendered"), "{all:?}");
+    let listed = server.skills(&["list", "-n", namespace]);
+    let row: Vec<&str> = listed.stdout.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    assert_eq!((row[0], row[2], row[6], row[7]), ("web", "pdf", "render", "rendered"), "{listed:?}");
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "deployment/web"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "deployment.apps/web serverside-applied\n"),
+        "{said:?}"
+    );
+    let mut wanted = before;
+    wanted["metadata"]["labels"]["kagenti.io/type"] = json!("agent");
+    wanted["spec"]["template"]["metadata"]["labels"]["kagenti.io/type"] = json!("agent");
+    wanted["spec"]["template"]["metadata"]["annotations"] = json!({"kagenti.io/config-hash": "0123"});
+    assert_eq!(stated(&server, &workload), wanted);
+    let all = rows(&server, namespace);
+    assert_eq!((all.len(), all[0].2.as_str()), (1, "ok"), "{all:?}");
+}
+
 /// A cluster without any list has nothing but the record.
 #[test]
 fn skills_of_a_render_are_shown_where_no_list_is_served() {

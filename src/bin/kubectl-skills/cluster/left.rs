@@ -7,7 +7,7 @@ use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::object::{Object, title};
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
-use kubectl_skills::plan::bindings::Bindings;
+use kubectl_skills::plan::bindings::{Bindings, leads};
 use kubectl_skills::plan::{of_nobody, of_record};
 use serde_json::Value;
 
@@ -50,8 +50,13 @@ impl Left {
 
     /// That a render has brought the skills, and what takes them out.
     pub fn rendered(&self) -> String {
-        let (namespace, name) = Object(&self.workload).key();
-        let (skills, kind) = (self.skills.join(", "), self.kind.name().to_lowercase());
+        Self::rendered_into(&self.workload, self.kind, &self.skills)
+    }
+
+    /// The same of any workload.
+    pub fn rendered_into(workload: &Value, kind: WorkloadKind, skills: &[String]) -> String {
+        let (namespace, name) = Object(workload).key();
+        let (skills, kind) = (skills.join(", "), kind.name().to_lowercase());
         format!(
             "a render has written into its manifest what nothing in the cluster lists: {skills}: 'kubectl skills render -i --remove' \
              takes that out of the manifest, 'kubectl skills apply -n {namespace} --remove {kind}/{name}' out of the cluster alone"
@@ -78,10 +83,17 @@ impl Snapshot {
     ) -> Result<Vec<String>, ClusterError> {
         self.left.clear();
         self.rendered.clear();
+        self.unlisted.clear();
         let bindings = Bindings::of_live(&self.bindings);
         // Also of those that cannot be read otherwise.
-        let named: BTreeSet<WorkloadKey> =
-            self.runtimes.iter().chain(&self.bindings).map(live::target).collect();
+        let profile = self.dialect.profile;
+        let targets = |silent: bool| {
+            let runtimes = self.runtimes.iter();
+            let runtimes = runtimes.filter(move |one| leads(profile, false, one) != silent);
+            let bindings = self.bindings.iter().filter(move |_| !silent);
+            runtimes.chain(bindings).map(live::target).collect::<BTreeSet<WorkloadKey>>()
+        };
+        let (named, silent) = (targets(false), targets(true));
         let mut unread = Vec::new();
         for kind in kinds.all() {
             let Some(resource) = self.resources.get(&kind).copied().or_else(|| of_kind(kind)) else {
@@ -105,14 +117,19 @@ impl Snapshot {
                 if named.contains(&key) || !bindings.of(kind, &key, &workload).is_empty() {
                     continue;
                 }
+                let is_silent = silent.contains(&key);
                 let skills = live::left(&workload, kind);
                 if !skills.is_empty() {
+                    if is_silent {
+                        continue;
+                    }
                     self.left.push(Left { kind, workload, skills });
                     continue;
                 }
                 let skills = live::rendered(&workload, kind, &BTreeSet::new());
                 if !skills.is_empty() {
-                    self.rendered.push(Left { kind, workload, skills });
+                    let list = if is_silent { &mut self.unlisted } else { &mut self.rendered };
+                    list.push(Left { kind, workload, skills });
                 }
             }
         }
@@ -129,7 +146,7 @@ impl Snapshot {
         let is_named = |left: &&Left| names.iter().any(|name| left.is_named(name, kinds));
         let gone = self.left.iter().filter(|left| scope.names.is_empty() || is_named(left));
         let gone = gone.map(|left| (left, of_nobody(&Object(&left.workload).reference())));
-        let rendered = self.rendered.iter().filter(is_named);
+        let rendered = self.rendered.iter().chain(&self.unlisted).filter(is_named);
         let rendered = rendered.map(|left| (left, of_record(&Object(&left.workload).reference())));
         let taken: Vec<(&Left, Value)> = gone.chain(rendered).collect();
         self.missing_names = names

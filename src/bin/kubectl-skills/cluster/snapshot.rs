@@ -89,6 +89,8 @@ pub struct Snapshot {
     pub left: Vec<Left>,
     /// Those whose record names skills that somebody else has applied.
     pub rendered: Vec<Left>,
+    /// The same where an AgentRuntime points at the workload and says nothing of skills.
+    pub unlisted: Vec<Left>,
 }
 
 /// Reads the snapshot.
@@ -151,6 +153,7 @@ pub async fn read(
         undelivered,
         left: Vec::new(),
         rendered: Vec::new(),
+        unlisted: Vec::new(),
     };
     snapshot.read_pods(requests, scope).await?;
     Ok(snapshot)

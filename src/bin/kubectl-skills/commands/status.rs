@@ -1,5 +1,6 @@
 //! `status`: where the skills of each AgentRuntime are, in one line each.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::title;
 use kubectl_skills::api::profile::Profile;
+use kubectl_skills::live::rendered;
 use kubectl_skills::live::status_report::{Report, report};
 use kubectl_skills::manifest::summary::counted;
-use kubectl_skills::plan::RENDERED;
 use kubectl_skills::plan::bindings::Bindings;
+use kubectl_skills::plan::{Action, RENDERED};
 use serde_json::{Value, json};
 
 use crate::args::{Listing, LiveArgs, PlanningArgs};
@@ -18,6 +20,7 @@ use crate::cluster::connect::Caller;
 use crate::cluster::delivery::nobody;
 use crate::cluster::error::Failure as Cause;
 use crate::cluster::informer::Informer;
+use crate::cluster::left::Left;
 use crate::cluster::paths;
 use crate::cluster::run::ClusterRun;
 use crate::commands::status_pods::{self, PodsOfBindings};
@@ -194,6 +197,14 @@ pub(super) fn reports(run: &ClusterRun) -> Vec<Report> {
         report.refused = live.errors.iter().map(|error| said(error, report.unknown_kind)).collect();
         if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
             status_pods::delivered(&mut report, kind, workload, &bindings);
+            if live.plan.as_ref().is_some_and(|plan| plan.action == Action::Skipped)
+                && report.names().next().is_none()
+            {
+                let skills = rendered(workload, kind, &BTreeSet::new());
+                if !skills.is_empty() {
+                    report.rendered = Left::rendered_into(workload, kind, &skills);
+                }
+            }
             if let Some(pods) = &mut of_bindings {
                 pods.count(&mut report, kind, workload);
             }
