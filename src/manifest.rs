@@ -11,6 +11,7 @@ pub mod kustomization;
 #[cfg(feature = "internals")]
 pub mod kustomize_images;
 pub mod kustomize_patch;
+mod meant;
 #[cfg(feature = "internals")]
 pub mod migrate;
 #[cfg(feature = "internals")]

@@ -61,7 +61,9 @@ use change_set::Change;
 use delivery::{Delivered, Delivery};
 
 pub use events::{Condition, Event};
-pub use nobody::{GONE, RENDERED, is_of_record, of_nobody, of_record};
+#[cfg(feature = "internals")]
+pub use nobody::of_record;
+pub use nobody::{GONE, RENDERED, is_of_record, of_nobody};
 pub(crate) use ownership::{has_record, skills_left};
 #[cfg(feature = "internals")]
 pub(crate) use ownership::{skills_of_ours, skills_of_source};

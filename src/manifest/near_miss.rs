@@ -5,12 +5,11 @@ use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_
 use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::{Object, Origin, group_of};
 use crate::manifest::function_config;
+use crate::manifest::meant::{is_meant, kinds};
 use crate::manifest::objects;
 use crate::manifest::stream::Stream;
 use memchr::memmem;
 use serde_json::Value;
-
-const OURS: [&str; 2] = [AGENT_RUNTIME, SKILL_BINDING];
 
 /// Whether a look at every object is worth while: nothing that asks was found, or a kind is nearly one of ours, or ours in
 /// another group.
@@ -38,33 +37,6 @@ pub fn all(stream: &Stream<'_>) -> Vec<(Origin, Value, String)> {
 /// Whether a text names one of our kinds, or nearly: no other has an object by which one was meant.
 pub fn may_be_in(text: &str) -> bool {
     kinds(text).any(is_meant)
-}
-
-/// Whether a kind is one of ours, or nearly.
-pub(super) fn is_meant(kind: &str) -> bool {
-    is_as_long(kind) && OURS.iter().any(|ours| kind == *ours || is_slip_of(kind, ours))
-}
-
-/// Whether a kind is about as long as one of ours, which most are not.
-pub(super) fn is_as_long(kind: &str) -> bool {
-    let length = kind.chars().count();
-    OURS.iter().any(|ours| length.abs_diff(ours.len()) <= 2)
-}
-
-/// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
-pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
-    let bytes = text.as_bytes();
-    let after = |at: usize, is_skipped: fn(u8) -> bool| {
-        at + bytes[at..].iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len() - at)
-    };
-    memmem::find_iter(bytes, "kind").filter_map(move |at| {
-        let key = after(at + "kind".len(), |byte| matches!(byte, b'"' | b'\''));
-        let colon = after(key, |byte| byte.is_ascii_whitespace());
-        let word = after(bytes.get(colon).filter(|byte| **byte == b':').map(|_| colon + 1)?, |byte| {
-            matches!(byte, b' ' | b'\t' | b'"' | b'\'')
-        });
-        text.get(word..after(word, |byte| byte.is_ascii_alphanumeric()))
-    })
 }
 
 /// What is wrong with an object that was meant to be an AgentRuntime; none for any other.

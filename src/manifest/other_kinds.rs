@@ -8,7 +8,7 @@ use crate::api::names::{AGENT_RUNTIME, KAGENTI, RECORD, ROSSOCTL, SKILL_BINDING,
 use crate::api::object::{Object, ObjectRef, Origin};
 use crate::api::workload::Kinds;
 use crate::manifest::function_config;
-use crate::manifest::near_miss;
+use crate::manifest::meant;
 use crate::manifest::objects;
 use crate::manifest::resource_list;
 use crate::manifest::stream::Stream;
@@ -37,7 +37,7 @@ pub fn with_skills(stream: &Stream<'_>, kinds: Kinds) -> Vec<OtherKind> {
     let holds = |text: &str| memmem::find(text.as_bytes(), SKILL_VOLUME_PREFIX.as_bytes()).is_some();
     let names: Vec<&str> = kinds.all().map(|kind| kind.name()).chain(KNOWN).collect();
     // Most have a kind that is known; to read them a second time would take as long as the first.
-    let is_other = |text: &str| near_miss::kinds(text).any(|kind| !names.contains(&kind)) && holds(text);
+    let is_other = |text: &str| meant::kinds(text).any(|kind| !names.contains(&kind)) && holds(text);
     for source in stream.sources().iter().filter(|source| holds(&source.text)) {
         for parsed in objects::readable_where(source, is_other) {
             for object in parsed.objects() {

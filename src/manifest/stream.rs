@@ -15,7 +15,7 @@ use crate::api::error::InputError;
 use crate::api::names::{AGENT_RUNTIME, KAGENTI, ROSSOCTL, SKILL_BINDING, SKILLS_GROUP};
 use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
-use crate::manifest::near_miss;
+use crate::manifest::meant;
 use crate::manifest::typed_list::ItemType;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 use crate::yaml::parts::Interest;
@@ -211,7 +211,7 @@ impl<'s> Stream<'s> {
                 reader.stream.objects += 1;
                 match dull {
                     Dull::Kind(kind) => reader.notice(kind),
-                    Dull::Json => near_miss::kinds(text).for_each(|kind| reader.notice(kind)),
+                    Dull::Json => meant::kinds(text).for_each(|kind| reader.notice(kind)),
                 }
             }
         }
@@ -428,9 +428,9 @@ impl<'s> Reader<'s, '_> {
 
     /// Looks at the kind of an object that is none of ours: one like ours may have been meant.
     fn notice(&mut self, kind: &str) {
-        if near_miss::is_as_long(kind) && !self.noticed.contains(kind) {
+        if meant::is_as_long(kind) && !self.noticed.contains(kind) {
             self.noticed.insert(kind.to_owned());
-            self.stream.may_have_near_miss |= near_miss::is_meant(kind);
+            self.stream.may_have_near_miss |= meant::is_meant(kind);
         }
     }
 

@@ -25,6 +25,7 @@ pub fn of_nobody(workload: &ObjectRef) -> Value {
 
 /// The same where the record of the workload decides alone, whoever owns the fields: somebody has named the workload, and nothing in
 /// the cluster lists its skills.
+#[cfg(feature = "internals")]
 pub fn of_record(workload: &ObjectRef) -> Value {
     let mut object = of_nobody(workload);
     if let Some(Value::String(name)) = object.pointer_mut("/metadata/name") {
