@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::fields::{At, WrongType, find, items, map_mut, text};
 use super::image_volumes::{self, volume_name};
 use super::ownership::Entry;
-use super::reason::Seen;
+use super::reason::{self, Seen};
 use super::work::Work;
 use super::{Action, Options, PlannedSkill, Runtime, RuntimePlan, mounts, sandbox};
 use crate::api::agent_runtime::Skill;
@@ -164,7 +164,9 @@ fn safe(
         Cow::Borrowed(workload) => Some(workload),
         Cow::Owned(_) => None,
     };
-    let seen = Seen::of(&workload, kind, profile.names);
+    // Mostly nothing of any skill is there yet, and then it is known what is to be said.
+    let seen = (skills.is_empty() || !reason::is_bare(&workload, kind))
+        .then(|| Seen::of(&workload, kind, profile.names));
     let mut work = Work::new(plan, Draft::new(workload.into_owned()), runtime, kind, options, skills);
     unknown_version(&mut work);
     if !runtime.bound.leads && (!observes || profile.observer_render.type_label) {
@@ -199,7 +201,10 @@ fn safe(
         Some(gate) if !changed => format!("the gate {gate} is off: no skill is mounted"),
         Some(gate) if skills.is_empty() => format!("the gate {gate} is off: no skill is to be mounted"),
         _ if !changed => "the workload is as it should be".to_owned(),
-        _ => seen.reason(&Seen::of(&after, kind, profile.names)),
+        _ => match seen {
+            Some(seen) => seen.reason(&Seen::of(&after, kind, profile.names)),
+            None => reason::all_come(skills.len()),
+        },
     };
     if !changed {
         return Ok(());

@@ -11,6 +11,7 @@ use super::init_containers::standing;
 use super::ownership::{Entry, volumes_of};
 use crate::api::agent_location::{AGENT_LOCATIONS, AgentLocation};
 use crate::api::names::{Names, RECORD, SKILL_FOLDERS, SKILL_VOLUME_PREFIX};
+use crate::api::object::child;
 use crate::api::workload::WorkloadKind;
 
 /// What the labels of the operator are called.
@@ -162,6 +163,23 @@ impl Seen {
     }
 }
 
+/// Whether a workload has no volume and no mount by the name of a skill.
+pub(super) fn is_bare(workload: &Value, kind: WorkloadKind) -> bool {
+    let Some(pod) = find(workload, kind.paths().pod) else { return true };
+    let has_skill = |holder: &Value, list: &str| {
+        let mut all = child(holder, list).and_then(Value::as_array).into_iter().flatten();
+        all.any(|one| name_of(one).starts_with(SKILL_VOLUME_PREFIX))
+    };
+    let containers = ["containers", "initContainers"].into_iter();
+    let mut containers = containers.filter_map(|list| child(pod, list)?.as_array()).flatten();
+    !has_skill(pod, "volumes") && !containers.any(|container| has_skill(container, "volumeMounts"))
+}
+
+/// What a workload that [`is_bare`] is written for, where it gets so many skills.
+pub(super) fn all_come(skills: usize) -> String {
+    said(Turn::Comes, skills)
+}
+
 fn said(turn: Turn, count: usize) -> String {
     let (one, many) = match turn {
         Turn::Comes => ("skill is to be mounted", "skills are to be mounted"),
@@ -200,12 +218,15 @@ mod tests {
     #[test]
     fn the_reason_says_what_changes() {
         let seen = |workload: &Value| Seen::of(workload, WorkloadKind::Deployment, &ROSSOCTL);
+        let bare = |workload: &Value| is_bare(workload, WorkloadKind::Deployment);
         let reason = |before: &Value, after: &Value| seen(before).reason(&seen(after));
         let none = workload(&[], json!({}));
         let one = workload(&[("a", image("a:1"), "/a")], json!({}));
         let two = workload(&[("a", image("a:2"), "/a"), ("b", image("b:1"), "/b")], json!({}));
         assert_eq!(reason(&none, &one), "1 skill is to be mounted");
         assert_eq!(reason(&none, &two), "2 skills are to be mounted");
+        assert_eq!((bare(&none), bare(&one)), (true, false));
+        assert_eq!([all_come(1), all_come(2)], [reason(&none, &one), reason(&none, &two)]);
         assert_eq!(reason(&one, &two), "1 skill is to be mounted, 1 skill gets another image");
         assert_eq!(reason(&two, &one), "1 skill gets another image, 1 skill is to be taken out");
         let moved = workload(&[("a", image("a:1"), "/b")], json!({}));
