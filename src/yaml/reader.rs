@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use super::error::SyntaxError;
 use super::node::{ScalarStyle, Tree};
-pub(super) use chars::{is_blankz, is_break, is_ordinary};
+pub(super) use chars::{is_allowed, is_blankz, is_break, is_ordinary};
 pub(super) use tags::{CORE, full_tag};
 
 use chars::Chars;

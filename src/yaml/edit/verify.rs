@@ -8,6 +8,7 @@ use super::dirty::{Dirty, DirtyPaths};
 use super::tabs::without_tabs;
 use super::{Buffers, DEFECT, EditError, Place, Splice, apply_into, lines};
 use crate::yaml::node::{NodeId, NodeKind, ScalarStyle};
+use crate::yaml::reader::is_allowed;
 use crate::yaml::{Document, SyntaxError};
 
 /// What one edited node must mean afterwards.
@@ -205,9 +206,10 @@ fn holds(
     })
 }
 
-/// Where a byte-order mark stands that is not the first character.
-fn byte_order_mark(text: &str) -> Option<usize> {
-    memchr::memmem::find(text.as_bytes().get(1..)?, "\u{feff}".as_bytes()).map(|at| at + 1)
+/// The first character that Go reads, or does not, as its buffer happens to begin: a byte-order mark that is not the first
+/// character, or what no text may hold, behind the end of what it reads.
+fn hidden(text: &str) -> Option<(usize, char)> {
+    text.char_indices().find(|(at, char)| (*at > 0 && *char == '\u{feff}') || !is_allowed(*char))
 }
 
 /// The splices, if their result was found to mean what was wanted; else a defect of this module.
@@ -223,20 +225,25 @@ pub(super) fn judged(
             format!("the edited text could not be read again: line {}: {}", error.line, error.message)
         }
     };
-    let mark = byte_order_mark(document.text);
-    let (line, column) =
-        document.position_of(mark.or(splices.first().map(|splice| splice.start)).unwrap_or_default());
-    let (message, help) = match mark {
-        // Go takes one for nothing, or for a character, as its buffer happens to begin: every byte before it counts.
-        Some(_) => (
-            "a byte-order mark (U+FEFF), which hides here, is read as its distance from the beginning of the file decides; \
-             after the change the file would be read otherwise"
-                .to_owned(),
-            "remove the mark, which no editor shows: sed -i 's/\\xef\\xbb\\xbf//g' FILE",
-        ),
-        None => (message, DEFECT),
+    let hidden = hidden(document.text);
+    let at = hidden.map(|(at, _)| at).or(splices.first().map(|splice| splice.start));
+    let (line, column) = document.position_of(at.unwrap_or_default());
+    let (message, help) = match hidden {
+        // Every byte before it counts.
+        Some((_, char)) => {
+            let what = if char == '\u{feff}' { "byte-order mark" } else { "control character" };
+            let bytes: String =
+                char.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+            let message = format!(
+                "a {what} (U+{:04X}), which hides here, is read as its distance from the beginning of the file decides; \
+                 after the change the file would be read otherwise",
+                u32::from(char)
+            );
+            (message, format!("remove it, which no editor shows: LC_ALL=C sed -i 's/{bytes}//g' FILE"))
+        }
+        None => (message, DEFECT.to_owned()),
     };
-    Err(EditError { path: String::new(), line, column, message, help: help.to_owned() })
+    Err(EditError { path: String::new(), line, column, message, help })
 }
 
 /// Whether every edited node means what was wanted, if it is not proven, and every other one has kept its text.

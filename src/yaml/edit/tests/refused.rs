@@ -148,6 +148,35 @@ fn old_mac_line_breaks_are_not_edited() {
     assert!(!error.is_defect());
 }
 
+/// What stands behind the end of a document nobody reads, but for a control character in the same piece of Go's buffer: an edit
+/// that brings one into it is no defect of ours. Found by the fuzz target `editor`.
+#[test]
+fn a_control_character_that_an_edit_would_bring_near_is_refused() {
+    let mut refused = 0;
+    for (char, name, bytes) in [('\u{3}', "U+0003", r"\x03"), ('\u{9f}', "U+009F", r"\xc2\x9f")] {
+        for length in 380..520 {
+            let text = format!("  a: 1\n  # {}\n b: 2\n# not read\n{char}", "x".repeat(length));
+            let Ok(document) = Document::parse(&text) else { continue };
+            let Ok(mut wanted) = document.to_value() else { continue };
+            wanted["a"] = "a longer text, which moves all that follows".into();
+            match edit(&document, &wanted) {
+                Ok(splices) => {
+                    let after = apply(&text, &splices);
+                    assert_eq!(Document::parse(&after).expect("YAML").to_value().expect("a value"), wanted);
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.is_defect(), "{error}");
+                    assert!(error.message.starts_with(&format!("a control character ({name})")), "{error}");
+                    let advice = format!("sed -i 's/{bytes}//g' FILE");
+                    assert!(error.help.ends_with(&advice), "{error}");
+                }
+            }
+        }
+    }
+    assert!(refused > 0, "nothing was refused");
+}
+
 /// Go's reader looks for a byte-order mark where its buffer begins, 512 bytes after it began the last time: a mark in a comment
 /// is then no part of it, and what follows is no YAML. Found by the fuzz target `editor`.
 #[test]
