@@ -57,7 +57,7 @@ impl<'e> EditSession<'e> {
             return Ok(());
         }
         if is_block_scalar(node) {
-            return self.block_scalar(id, node, want);
+            return self.block_scalar(id, node, want, slot);
         }
         let mut text = String::new();
         match (want, node.kind) {
@@ -133,8 +133,26 @@ impl<'e> EditSession<'e> {
         })
     }
 
+    /// The comment after `|` or `>`, as a line of its own or as it is; empty where there is none.
+    pub(super) fn header_comment(&self, node: Node, as_line: bool) -> String {
+        let start = node.start as usize;
+        let header = &self.text[start..lines::end_of_line(self.text, start)];
+        match header.split_once([' ', '\t']).map(|(_, comment)| comment.trim()) {
+            Some(comment) if is_block_scalar(node) && !comment.is_empty() => {
+                let line = lines::next_line(self.text, start);
+                let (indent, eol) = if as_line {
+                    (lines::indent(self.text, start), lines::eol(self.text, line))
+                } else {
+                    ("", "")
+                };
+                format!("{indent}{comment}{eol}")
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Replaces a block scalar: by lines of the same style where the new text permits, else by a quoted string.
-    fn block_scalar(&mut self, id: NodeId, node: Node, want: &Value) -> Result<(), EditError> {
+    fn block_scalar(&mut self, id: NodeId, node: Node, want: &Value, slot: Slot) -> Result<(), EditError> {
         let (start, end) = (node.start as usize, node.end as usize);
         let first_line = lines::end_of_line(self.text, start);
         let header = &self.text[start..first_line];
@@ -169,6 +187,22 @@ impl<'e> EditSession<'e> {
             _ => {
                 emit::scalar(&mut text, want, self.scalars(&[id]), false);
             }
+        }
+        if let Slot::Entry { key, .. } = slot
+            && lines::is_first_on_line(self.text, node.props as usize)
+            && lines::column(self.text, start)
+                <= lines::column(self.text, self.document.tree.node(key).props as usize)
+        {
+            // No further in than its key, which nothing else may be.
+            if node.props < node.start {
+                let message = "the value stands no further in than its key, with a tag or an anchor";
+                return Err(self.refuse(id, message.to_owned(), "write it after its key".to_owned()));
+            }
+            let colon = self.colon(key, false)? + 1;
+            self.splice(colon, colon, format!(" {text}"));
+            let kept = self.header_comment(node, true);
+            self.splice(lines::start_of_line(self.text, start), lines::next_line(self.text, end), kept);
+            return Ok(());
         }
         text.push_str(comment.trim_end());
         self.splice(start, stop, text);

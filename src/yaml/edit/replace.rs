@@ -166,13 +166,15 @@ impl<'e> EditSession<'e> {
                     let stop = if is_block_scalar(node) { lines::before_breaks(self.text, end) } else { end };
                     if lines::is_first_on_line(self.text, start) && lines::is_end_of_line(self.text, stop) {
                         let line = lines::start_of_line(self.text, start);
-                        self.splice(line, lines::next_line(self.text, end), "");
+                        let kept = self.header_comment(node, true);
+                        self.splice(line, lines::next_line(self.text, end), kept);
                     } else if lines::is_first_on_line(self.text, start) {
                         // A comment after it stays, as a line of its own.
                         self.splice(start, lines::skip_blanks(self.text, stop), "");
                     } else {
                         let from = self.text[..start].trim_end_matches([' ', '\t']).len();
-                        self.splice(from, stop, "");
+                        let kept = self.header_comment(node, false);
+                        self.splice(from, stop, if kept.is_empty() { kept } else { format!(" {kept}") });
                     }
                     self.insert_below(map, end, want);
                 }

@@ -390,3 +390,63 @@ fn a_tab_in_a_blank_line_after_a_plain_scalar_bars_no_change() {
     assert_eq!(changed("a: v\n  \t\nb: w\n", |value| value["a"] = json!("u")), "a: u\n  \t\nb: w\n");
     assert_eq!(changed("a: v\n  \t\nb: w\n", |value| value["a"] = json!("yes")), "a: \"yes\"\n  \nb: w\n");
 }
+
+/// A block scalar may stand no further in than its key; nothing else may.
+#[test]
+fn a_block_scalar_at_the_column_of_its_key_becomes_anything() {
+    let values = [
+        json!("q"),
+        json!("yes"),
+        json!([]),
+        json!({}),
+        json!(["x"]),
+        json!({"x": 1}),
+        json!(7),
+        json!("a\nb\n"),
+    ];
+    for text in [
+        "m:\n  k:\n  |",
+        "m:\n  k:\n  |\n",
+        "m:\n  k:\n  >-\n",
+        "m:\n  k:\n  | # c\n",
+        "m:\n  k: # c\n  |\n  z: 1\n",
+        "m:\n  k:\n  |\n    a\n    b\n  z: 1\n",
+        "m:\n  k:\r\n  |\r\n  z: 1\r\n",
+        "m:\n  k:\n  |\n\n",
+    ] {
+        let Ok(document) = Document::parse(text) else { panic!("{text:?} cannot be read") };
+        assert!(document.to_value().is_ok(), "{text:?}");
+        for want in &values {
+            let after = changed(text, |value| value["m"]["k"] = want.clone());
+            assert_eq!(value(&after)["m"]["k"], *want, "{text:?} became {after:?}");
+            assert_eq!(after.contains("# c"), text.contains("# c"), "{text:?} became {after:?}");
+        }
+    }
+    assert_eq!(
+        changed("m:\n  k:\n  |\n  z: 1\n", |value| value["m"]["k"] = json!("q")),
+        "m:\n  k: \"q\"\n  z: 1\n"
+    );
+}
+
+/// A comment after `|` is its author's, whatever comes in the place of the text.
+#[test]
+fn the_comment_of_a_block_scalar_stays() {
+    let values =
+        [json!("q"), json!([]), json!(["x"]), json!({"x": {"y": 1}}), json!("a\nb\n"), json!("\u{0}")];
+    for text in [
+        "k: | # c\n  a\n  b\n",
+        "k: >- # c\n  a\nz: 1\n",
+        "m:\n  k:\n    | # c\n    a\n  z: 1\n",
+        "k: |  # c\r\n  a\r\nz: 1\r\n",
+        "k: | # c\n\nz: 1\n",
+        "k: | # c",
+    ] {
+        let at = ["/k", "/m/k"].into_iter().find(|at| value(text).pointer(at).is_some()).unwrap();
+        for want in &values {
+            let after = changed(text, |value| *value.pointer_mut(at).unwrap() = want.clone());
+            assert_eq!(value(&after).pointer(at), Some(want), "{text:?} became {after:?}");
+            assert!(after.contains("# c"), "{text:?} became {after:?}");
+        }
+    }
+    assert_eq!(changed("k: | # c\n  a\nz: 1\n", |value| value["k"] = json!(["x"])), "k: # c\n- x\nz: 1\n");
+}
