@@ -212,6 +212,13 @@ fn hidden(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|(at, char)| (*at > 0 && *char == '\u{feff}') || !is_allowed(*char))
 }
 
+/// Where a text goes on after the end of its document: Kubernetes reads up to there.
+fn unread(document: &Document<'_>) -> Option<usize> {
+    let rest = lines::skip_trivia(document.text, document.tree.node(0).end as usize);
+    let text = &document.text[rest..];
+    (!text.is_empty() && !text.starts_with("...")).then_some(rest)
+}
+
 /// The splices, if their result was found to mean what was wanted; else a defect of this module.
 pub(super) fn judged(
     document: &Document<'_>,
@@ -226,7 +233,8 @@ pub(super) fn judged(
         }
     };
     let hidden = hidden(document.text);
-    let at = hidden.map(|(at, _)| at).or(splices.first().map(|splice| splice.start));
+    let unread = unread(document);
+    let at = hidden.map(|(at, _)| at).or(unread).or(splices.first().map(|splice| splice.start));
     let (line, column) = document.position_of(at.unwrap_or_default());
     let (message, help) = match hidden {
         // Every byte before it counts.
@@ -241,6 +249,11 @@ pub(super) fn judged(
             );
             (message, format!("remove it, which no editor shows: LC_ALL=C sed -i 's/{bytes}//g' FILE"))
         }
+        None if unread.is_some() => (
+            "what begins here stands after the end of the document, where nobody reads it; the change would let it be read"
+                .to_owned(),
+            "remove it, or write --- on a line of its own before it".to_owned(),
+        ),
         None => (message, DEFECT.to_owned()),
     };
     Err(EditError { path: String::new(), line, column, message, help })

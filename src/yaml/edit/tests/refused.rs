@@ -148,6 +148,27 @@ fn old_mac_line_breaks_are_not_edited() {
     assert!(!error.is_defect());
 }
 
+/// What stands after the end of a document nobody reads, and an edit that would let it be read is no defect of ours. Found by
+/// the fuzz target `editor`.
+#[test]
+fn what_nobody_reads_is_named_where_a_change_would_let_it_be_read() {
+    let mut refused = 0;
+    for text in ["\"\n\"\"x\"\"y", "\"\n\"[", "\"a\nb\" \"c", "  a: 1\n b: \"", "  - a\n [", "[a\n]\"b"] {
+        let Ok(document) = Document::parse(text) else { continue };
+        for wanted in [json!({"x": {"y": 1}}), json!(["x"]), json!("x"), json!(7), json!({"a": 1, "z": [2]})]
+        {
+            match edit(&document, &wanted) {
+                Ok(splices) => assert_eq!(value(&apply(text, &splices)), wanted, "{text:?}"),
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.is_defect(), "{text:?} towards {wanted}: {error}");
+                }
+            }
+        }
+    }
+    assert!(refused > 0, "nothing was refused");
+}
+
 /// What stands behind the end of a document nobody reads, but for a control character in the same piece of Go's buffer: an edit
 /// that brings one into it is no defect of ours. Found by the fuzz target `editor`.
 #[test]
