@@ -216,7 +216,11 @@ fn hidden(text: &str) -> Option<(usize, char)> {
 fn unread(document: &Document<'_>) -> Option<usize> {
     let rest = lines::skip_trivia(document.text, document.tree.node(0).end as usize);
     let text = &document.text[rest..];
-    (!text.is_empty() && !text.starts_with("...")).then_some(rest)
+    let is_end = lines::start_of_line(document.text, rest) == rest
+        && text
+            .strip_prefix("...")
+            .is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t', '\n', '\r']));
+    (!text.is_empty() && !is_end).then_some(rest)
 }
 
 /// The splices, if their result was found to mean what was wanted; else a defect of this module.

@@ -153,7 +153,18 @@ fn old_mac_line_breaks_are_not_edited() {
 #[test]
 fn what_nobody_reads_is_named_where_a_change_would_let_it_be_read() {
     let mut refused = 0;
-    for text in ["\"\n\"\"x\"\"y", "\"\n\"[", "\"a\nb\" \"c", "  a: 1\n b: \"", "  - a\n [", "[a\n]\"b"] {
+    for text in [
+        "\"\n\"\"x\"\"y",
+        "\"\n\"[",
+        "\"a\nb\" \"c",
+        "  a: 1\n b: \"",
+        "  - a\n [",
+        "[a\n]\"b",
+        " []...x::",
+        "[]\n...x: [",
+        " [] ... [",
+        "[]\n... # c\n",
+    ] {
         let Ok(document) = Document::parse(text) else { continue };
         for wanted in [json!({"x": {"y": 1}}), json!(["x"]), json!("x"), json!(7), json!({"a": 1, "z": [2]})]
         {
