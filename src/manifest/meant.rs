@@ -18,7 +18,7 @@ pub(super) fn is_as_long(kind: &str) -> bool {
     OURS.iter().any(|ours| length.abs_diff(ours.len()) <= 2)
 }
 
-/// The words after `kind`, in lines of any object; this is the one thing that is done with all of the text, so by the quick search.
+/// The words after `kind`, in lines of any object, of a text that is not read otherwise.
 pub(super) fn kinds(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
     let after = |at: usize, is_skipped: fn(u8) -> bool| {

@@ -513,15 +513,19 @@ impl Managers {
             let is_item = path.last().is_some_and(|key| key.starts_with("k:"));
             found.is_some_and(|found| !is_item || found.get(".").is_some() || found.get("f:name").is_some())
         };
-        let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(whose, _)| *whose).peekable();
-        all.peek()?;
-        Some(all.all(Whose::is_ours))
+        self.all(states, Whose::is_ours)
     }
 
     /// Whether a field is there and this program alone states it.
     fn is_of_program(&self, path: &[String]) -> bool {
         let states = |fields: &Value| path.iter().try_fold(fields, |at, key| at.get(key)).is_some();
+        self.all(states, |whose| whose == Whose::Program) == Some(true)
+    }
+
+    /// Whether all who state a field are such; `None` if nobody states it.
+    fn all(&self, states: impl Fn(&Value) -> bool, are: impl Fn(Whose) -> bool) -> Option<bool> {
         let mut all = self.0.iter().filter(|(_, fields)| states(fields)).map(|(whose, _)| *whose).peekable();
-        all.peek().is_some() && all.all(|whose| whose == Whose::Program)
+        all.peek()?;
+        Some(all.all(are))
     }
 }

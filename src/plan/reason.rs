@@ -90,8 +90,7 @@ impl Seen {
             shown.image = image.or_else(fetched).map(str::to_owned);
             shown.volume = Some(volume.clone());
         }
-        let list = |key: &str| pod.and_then(|pod| pod.get(key)).and_then(Value::as_array);
-        let containers = || ["containers", "initContainers"].into_iter().filter_map(list).flatten();
+        let containers = || pod.into_iter().flat_map(containers);
         for container in containers() {
             let mounts = container.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
             for mount in mounts {
@@ -170,9 +169,12 @@ pub(super) fn is_bare(workload: &Value, kind: WorkloadKind) -> bool {
         let mut all = child(holder, list).and_then(Value::as_array).into_iter().flatten();
         all.any(|one| name_of(one).starts_with(SKILL_VOLUME_PREFIX))
     };
-    let containers = ["containers", "initContainers"].into_iter();
-    let mut containers = containers.filter_map(|list| child(pod, list)?.as_array()).flatten();
-    !has_skill(pod, "volumes") && !containers.any(|container| has_skill(container, "volumeMounts"))
+    !has_skill(pod, "volumes") && !containers(pod).any(|container| has_skill(container, "volumeMounts"))
+}
+
+/// The containers in which mounts of skills may be.
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    ["containers", "initContainers"].into_iter().filter_map(|list| child(pod, list)?.as_array()).flatten()
 }
 
 /// What a workload that [`is_bare`] is written for, where it gets so many skills.

@@ -1,7 +1,7 @@
 //! A workload whose rules become those of the other operator: the annotation by which the first one named its skills goes with them,
 //! over files and over a cluster, and nothing of its author's does.
 
-#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "a test writes files")]
+#![allow(clippy::expect_used, reason = "a test says what it expects")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,33 +13,20 @@ use kubectl_skills::plan::Options;
 use kubectl_skills::plan::session::Session;
 use serde_json::{Value, json};
 
-use crate::program::skills;
-
-const BINDING: &str = "\
-apiVersion: skills.kagenti.dev/v1alpha1
-kind: SkillBinding
-metadata: {name: tools, namespace: team1}
-spec:
-  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
-  skills: [{name: pdf, image: 'quay.io/example/pdf:1', mountPath: /skills/pdf}]
-";
+use crate::program::{BINDING, Folder};
 
 /// The lines of annotations of a workload with these, after `render -i` by the rules of each profile in turn.
 fn rendered(annotations: &str, runs: &[&[&str]]) -> Vec<String> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let [list, file] = ["list.yaml", "workload.yaml"].map(|name| dir.path().join(name));
     let text = format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: weather\n  namespace: team1\n{annotations}spec:\n  template:\n    \
          spec:\n      containers:\n      - name: agent\n        image: agent:1\n"
     );
-    std::fs::write(&list, BINDING).expect("a file");
-    std::fs::write(&file, text).expect("a file");
-    let [list, path] = [&list, &file].map(|path| path.to_str().expect("a path"));
+    let folder = Folder::with(&[("list.yaml", BINDING), ("workload.yaml", &text)]);
     for run in runs {
-        let said = skills(&[&["render", "-i", "-f", list, "-f", path], *run].concat());
+        let said = folder.skills(&[&["render", "-i", "-f", "."], *run].concat());
         assert_eq!(said.code, 0, "{said:?}");
     }
-    let text = std::fs::read_to_string(&file).expect("the file");
+    let text = folder.read("workload.yaml");
     let lines = text.lines().skip(5).take_while(|line| *line != "spec:");
     lines.filter(|line| !line.contains("/record:")).map(|line| line.trim().to_owned()).collect()
 }

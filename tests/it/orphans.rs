@@ -5,16 +5,7 @@
 use kubectl_skills::api::workload::WorkloadKind;
 use serde_json::Value;
 
-use crate::program::{DEPLOYMENT, Folder, RUNTIME, fed, skills};
-
-const BINDING: &str = "\
-apiVersion: skills.kagenti.dev/v1alpha1
-kind: SkillBinding
-metadata: {name: tools, namespace: team1}
-spec:
-  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
-  skills: [{name: pdf, image: 'quay.io/example/pdf:1', mountPath: /skills/pdf}]
-";
+use crate::program::{BINDING, DEPLOYMENT, Folder, RUNTIME, fed, skills};
 
 fn deployment(name: &str) -> String {
     format!(

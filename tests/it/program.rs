@@ -144,6 +144,16 @@ spec:
       mountPath: /skills/pdf
 ";
 
+/// A SkillBinding of the same workload, with the same skill.
+pub const BINDING: &str = "\
+apiVersion: skills.kagenti.dev/v1alpha1
+kind: SkillBinding
+metadata: {name: tools, namespace: team1}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: weather}
+  skills: [{name: pdf, image: 'quay.io/example/pdf:1', mountPath: /skills/pdf}]
+";
+
 /// A document that does not matter, in a style of its own.
 pub const SERVICE: &str = "{\"apiVersion\": 'v1',  \"kind\": Service,\n  metadata: {name:  weather}} # odd\n";
 

@@ -167,22 +167,27 @@ pub fn words(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// The command line for one run: of the verbs that pipelines run with each file, that verb alone. To define all of them takes
-/// longer than to render a small input.
+/// What defines the flags of a verb.
+type Define = fn(Command) -> Command;
+
+/// The verbs that pipelines run with each file.
+const IN_PIPELINES: [(&str, Define); 7] = [
+    ("render", commands::render::Args::augment_args),
+    ("diff", commands::diff::Args::augment_args),
+    ("plan", commands::plan::Args::augment_args),
+    ("hash", commands::hash::Args::augment_args),
+    ("validate", commands::validate::Args::augment_args),
+    ("lint", commands::lint::Args::augment_args),
+    (commands::function::VERB, commands::function::Args::augment_args),
+];
+
+/// The command line for one run: of [`IN_PIPELINES`] the one verb alone. To define all of them takes longer than to render a small
+/// input.
 fn command(words: &[OsString]) -> Command {
-    let Some(name) = words.get(1).and_then(|word| word.to_str()) else { return Args::command() };
-    let define = match name {
-        "render" => commands::render::Args::augment_args,
-        "diff" => commands::diff::Args::augment_args,
-        "plan" => commands::plan::Args::augment_args,
-        "hash" => commands::hash::Args::augment_args,
-        "validate" => commands::validate::Args::augment_args,
-        "lint" => commands::lint::Args::augment_args,
-        commands::function::VERB => commands::function::Args::augment_args,
-        _ => return Args::command(),
-    };
+    let typed = |(name, _): &&(&str, Define)| words.get(1).is_some_and(|word| word == name);
+    let Some((name, define)) = IN_PIPELINES.iter().find(typed) else { return Args::command() };
     let whole = Command::new("kubectl-skills").bin_name(BIN_NAME).max_term_width(WIDTH);
-    let verb = define(Command::new(name.to_owned()));
+    let verb = define(Command::new(*name));
     Everywhere::augment_args(whole.disable_help_subcommand(true)).subcommand(verb)
 }
 
@@ -350,7 +355,7 @@ mod tests {
     /// A verb that is defined alone must be the verb that it is among all.
     #[test]
     fn a_verb_alone_is_what_it_is_among_all() {
-        for verb in ["render", "diff", "plan", "hash", "validate", "lint", commands::function::VERB] {
+        for (verb, _) in IN_PIPELINES {
             let words = ["kubectl-skills", verb].map(OsString::from);
             let seen = |mut all: Command| {
                 all.build();

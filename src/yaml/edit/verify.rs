@@ -165,10 +165,10 @@ pub(super) fn finish(
     buffers: &mut Buffers,
 ) -> Result<Vec<Splice>, EditError> {
     let splices = joined(document, splices)?;
-    let holds = holds(document, &splices, wanted, proven, buffers);
+    let holds = try_out(document, &splices, wanted, proven, buffers);
     if holds.is_err() && document.text.contains('\t') {
         let calm = without_tabs(document.text, &splices);
-        if self::holds(document, &calm, wanted, proven, buffers) == Ok(true) {
+        if try_out(document, &calm, wanted, proven, buffers) == Ok(true) {
             return Ok(calm);
         }
     }
@@ -176,7 +176,7 @@ pub(super) fn finish(
 }
 
 /// Carries splices out on a copy, parses that and compares.
-fn holds(
+fn try_out(
     document: &Document<'_>,
     splices: &[Splice],
     wanted: &[Wanted<'_>],
