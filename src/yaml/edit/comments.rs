@@ -77,8 +77,7 @@ fn scan(text: &str, stretch: Range<usize>, found: &mut Vec<Range<usize>>) {
     while at < stretch.end {
         let Some(hash) = memchr::memchr(b'#', &bytes[at..stretch.end]).map(|hash| at + hash) else { return };
         // In `&a#b` it is a part of the anchor.
-        if hash == 0 || bytes[hash - 1].is_ascii_whitespace() || matches!(bytes[hash - 1], b'[' | b'{' | b',')
-        {
+        if hash == 0 || bytes[hash - 1].is_ascii_whitespace() || b"[]{},'\"".contains(&bytes[hash - 1]) {
             let end = lines::end_of_line(text, hash);
             found.push(hash..end);
             at = end;

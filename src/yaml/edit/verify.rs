@@ -350,7 +350,18 @@ pub(super) fn joined(document: &Document<'_>, mut splices: Vec<Splice>) -> Resul
             last.text.truncate(lines::before_breaks(&last.text, last.text.len()));
         }
     }
+    set_off_comments(text, &mut out);
     Ok(out)
+}
+
+/// Puts a blank before a comment that stood right after a quote or bracket: after anything else it would be no comment.
+fn set_off_comments(text: &str, splices: &mut [Splice]) {
+    for splice in splices.iter_mut().filter(|splice| text[splice.end..].starts_with('#')) {
+        let before = if splice.text.is_empty() { &text[..splice.start] } else { &splice.text };
+        if !before.is_empty() && !before.ends_with([' ', '\t', '\n', '\r']) {
+            splice.text.push(' ');
+        }
+    }
 }
 
 /// Whether the break before `at` belongs to a block scalar, whose value would change without it.

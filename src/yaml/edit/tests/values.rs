@@ -450,3 +450,58 @@ fn the_comment_of_a_block_scalar_stays() {
     }
     assert_eq!(changed("k: | # c\n  a\nz: 1\n", |value| value["k"] = json!(["x"])), "k: # c\n- x\nz: 1\n");
 }
+
+/// Go reads a comment right after a quote or a bracket, where YAML asks for a blank.
+#[test]
+fn a_comment_right_after_a_quote_or_a_bracket_stays_one() {
+    let values = [
+        json!("q"),
+        json!("yes"),
+        json!(1.5),
+        json!(null),
+        json!([]),
+        json!({}),
+        json!(["x", 1.5]),
+        json!({"x": ["", null, 1.5]}),
+        json!("a\nb\n"),
+    ];
+    for text in [
+        "k: \"v \"# c\n",
+        "k: 'v'# c",
+        "k: \"v\"# c\nz: 1\n",
+        "k: [v]# c\nz: 1\n",
+        "k: {v: w}# c\nz: 1\n",
+        "k: []# c\r\nz: 1\r\n",
+        "k: {}# c\n",
+        "k:\n  \"v\"# c\nz: 1\n",
+        "k: &a \"v\"# c\nz: 1\n",
+        "{k: \"v\"# c\n}\n",
+        "{y: 1, k: [v]# c\n, z: 1}\n",
+        "- k: \"v\"# c\n  z: 1\n",
+        "- z: 1\n- k: 'v'# c\n",
+    ] {
+        let at = ["/k", "/0/k", "/1/k"].into_iter().find(|at| value(text).pointer(at).is_some()).unwrap();
+        for want in &values {
+            let after = changed(text, |value| *value.pointer_mut(at).unwrap() = want.clone());
+            let meant = value(&after).pointer(at).cloned();
+            assert_eq!(meant.as_ref(), Some(want), "{text:?} became {after:?}");
+            assert!(after.contains("# c"), "{text:?} became {after:?}");
+            let other = |value: &mut Value| {
+                let map = value.pointer_mut(at.strip_suffix("/k").unwrap()).unwrap();
+                *map = json!({"new": want});
+            };
+            // With all that was there, its comment may go.
+            let after = changed(text, other);
+            let mut meant = value(text);
+            other(&mut meant);
+            assert_eq!(value(&after), meant, "{text:?} became {after:?}");
+        }
+    }
+    for (text, after) in [
+        ("- \"v\"# c\n- w\n", "- 1.5 # c\n- w\n"),
+        ("[\"v\"# c\n, w]\n", "[1.5 # c\n, w]\n"),
+        ("[{a: b}# c\n, w]\n", "[1.5 # c\n, w]\n"),
+    ] {
+        assert_eq!(changed(text, |value| value[0] = json!(1.5)), after);
+    }
+}
