@@ -12,7 +12,7 @@ cargo check --locked --lib --no-default-features --features internals
 impure='tokio|tokio-.*|async-.*|smol|futures|futures-.*|mio|socket2|hyper|hyper-.*|http|http-body.*|h2|tower|tower-.*|reqwest|ureq|curl|rustls|rustls-.*|openssl.*|native-tls|kube|kube-.*|k8s-openapi|oci-client|clap|anstream|tempfile'
 tree=$(cargo tree --locked --no-default-features --features internals --edges normal,build --prefix none --format '{p}' | sort -u)
 if found=$(grep -E "^($impure) v" <<<"$tree"); then
-  echo "purity: the library must not depend on these (put them behind a feature of the binary):" >&2
+  echo "purity: the library must not depend on these (make them part of a feature of the binary):" >&2
   echo "$found" >&2
   exit 1
 fi

@@ -110,8 +110,8 @@ pub fn parse(text: &str) -> Result<Vec<Step>, String> {
         if rest.is_empty() {
             return Ok(steps);
         }
-        if let Some(behind) = rest.strip_prefix('.') {
-            rest = behind;
+        if let Some(after) = rest.strip_prefix('.') {
+            rest = after;
             if rest.is_empty() || rest.starts_with('[') {
                 return Err(format!("field path {text:?} has an empty key"));
             }
@@ -125,8 +125,8 @@ fn parse_bracket<'t>(text: &str, inside: &'t str, steps: &mut Vec<Step>) -> Resu
     if inside.starts_with('"') {
         let mut strings = serde_json::Deserializer::from_str(inside).into_iter::<String>();
         if let Some(Ok(key)) = strings.next() {
-            let behind = &inside[strings.byte_offset()..];
-            if let Some(rest) = behind.strip_prefix(']') {
+            let after = &inside[strings.byte_offset()..];
+            if let Some(rest) = after.strip_prefix(']') {
                 steps.push(Step::Key(key));
                 return Ok(rest);
             }

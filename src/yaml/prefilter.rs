@@ -100,7 +100,7 @@ fn holds_kind(bytes: &[u8]) -> bool {
 /// The word, where exactly one line is `kind: Word` at the top, and the word is not that of a list.
 fn dull_kind<'d>(doc: &'d str, finders: &Finders) -> Option<&'d str> {
     let bytes = doc.as_bytes();
-    let (value, behind) = if bytes.starts_with(b"kind:") {
+    let (value, after) = if bytes.starts_with(b"kind:") {
         (5, 5)
     } else {
         match finders.kind_line.find(bytes) {
@@ -115,7 +115,7 @@ fn dull_kind<'d>(doc: &'d str, finders: &Finders) -> Option<&'d str> {
         && !word.is_empty()
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && !word.ends_with("List")
-        && finders.kind_line.find(&bytes[behind..]).is_none();
+        && finders.kind_line.find(&bytes[after..]).is_none();
     is_one.then_some(word)
 }
 

@@ -158,8 +158,8 @@ impl Iterator for Documents<'_> {
 
 /// Whether what stands after `---` on its line means something else on a line of its own: no block collection may
 /// begin there.
-fn needs_marker(behind: &str) -> bool {
-    let first = behind.trim_start_matches([' ', '\t']).chars().next();
+fn needs_marker(after: &str) -> bool {
+    let first = after.trim_start_matches([' ', '\t']).chars().next();
     !matches!(first, None | Some('{' | '[' | '|' | '>' | '#' | '\n' | '\r'))
 }
 

@@ -58,7 +58,7 @@ pub struct Counts {
 /// An answer that goes on and on.
 struct Watch {
     path: String,
-    /// Told when it is cut.
+    /// Notified when it is cut.
     cut: watch::Sender<bool>,
     /// Nothing passes before this moment.
     held: watch::Sender<tokio::time::Instant>,

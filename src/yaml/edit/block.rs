@@ -393,7 +393,7 @@ impl<'e> EditSession<'e> {
     }
 
     /// After the colon of a key and the anchor of its value.
-    pub(super) fn behind_colon(&self, key: NodeId, value: Node) -> Result<usize, EditError> {
+    pub(super) fn after_colon(&self, key: NodeId, value: Node) -> Result<usize, EditError> {
         let colon = self.colon(key, false)?;
         if value.props == value.start {
             return Ok(colon + 1);
@@ -553,13 +553,13 @@ fn first_indent(text: &str, body: usize) -> &str {
 }
 
 /// The lines of a literal block scalar that means `new`, without the final break; none if it needs quotes.
-fn literal(new: &str, indicator: &str, no_blanks_behind: bool) -> Option<String> {
+fn literal(new: &str, indicator: &str, no_blanks_after: bool) -> Option<String> {
     let content = match indicator {
         "|" => new.strip_suffix('\n')?,
         "|-" => new,
         _ => return None,
     };
-    let plain = no_blanks_behind
+    let plain = no_blanks_after
         && !content.is_empty()
         && !content.ends_with('\n')
         && !content.starts_with([' ', '\t', '\n'])

@@ -122,12 +122,12 @@ impl<'e> EditSession<'e> {
             for (old, text) in going.iter().zip(&coming) {
                 self.splice(units[*old].0, units[*old].1, *text);
             }
-            let behind = next + replaced;
+            let after = next + replaced;
             next += going.len();
             if let (Some(first), Some(last)) = (going.get(replaced), going.last()) {
                 self.remove_units(id, &units, *first, *last, over_lines, close);
             } else if replaced < coming.len() {
-                self.insert_units(&units, behind, &coming[replaced..], over_lines, &comma, close);
+                self.insert_units(&units, after, &coming[replaced..], over_lines, &comma, close);
             }
         }
         Ok(())
@@ -160,12 +160,12 @@ impl<'e> EditSession<'e> {
             }
             return;
         }
-        let behind = trailing.map_or(end, |at| at + 1);
-        let here = lines::skip_blanks(self.text, behind);
+        let after = trailing.map_or(end, |at| at + 1);
+        let here = lines::skip_blanks(self.text, after);
         let at = if here < close && self.text.as_bytes()[here] == b'#' {
             lines::end_of_line(self.text, here)
         } else {
-            behind
+            after
         };
         let lead = &comma[1..];
         match trailing {
@@ -243,12 +243,12 @@ impl<'e> EditSession<'e> {
             self.splice(at, at + 1, "");
         }
         let line = lines::start_of_line(text, start);
-        let behind = trailing.map_or(end, |at| at + 1);
-        let here = lines::skip_blanks(text, behind);
+        let after = trailing.map_or(end, |at| at + 1);
+        let here = lines::skip_blanks(text, after);
         let stop = if here < close && text.as_bytes()[here] == b'#' {
             lines::end_of_line(text, here)
         } else {
-            behind
+            after
         };
         self.splice(line - lines::break_before(text, line), stop, "");
     }

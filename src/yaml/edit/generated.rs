@@ -157,8 +157,8 @@ impl Author<'_, '_> {
         if self.comments && self.dice.one_in(6) {
             let comment = self.dice.pick(&[" # why", "\t# tab", "   # \"quoted\" it's", "  "]);
             // Kubernetes' reader takes no tab after a dash.
-            let behind_dash = self.out.ends_with('-') || self.out.ends_with("- ");
-            self.out.push_str(if behind_dash && comment.starts_with('\t') { " # why" } else { comment });
+            let after_dash = self.out.ends_with('-') || self.out.ends_with("- ");
+            self.out.push_str(if after_dash && comment.starts_with('\t') { " # why" } else { comment });
         }
         self.out.push('\n');
     }

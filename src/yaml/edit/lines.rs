@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_and_colons_are_found_behind_comments() {
+    fn commas_and_colons_are_found_after_comments() {
         assert_eq!(comma("a # x,\n , b", 1), Some(8));
         assert_eq!(comma("a # x,\n ]", 1), None);
         assert_eq!(

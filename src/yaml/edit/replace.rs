@@ -36,7 +36,7 @@ impl<'e> EditSession<'e> {
                 Ok(())
             }
             Slot::Entry { map, key } if start == end => {
-                let at = self.behind_colon(key, node)?;
+                let at = self.after_colon(key, node)?;
                 self.insert_below(map, at, want);
                 Ok(())
             }
@@ -79,7 +79,7 @@ impl<'e> EditSession<'e> {
         let node = self.document.tree.node(id);
         match slot {
             Slot::Entry { key, .. } => {
-                let at = self.behind_colon(key, node)?;
+                let at = self.after_colon(key, node)?;
                 self.splice(at, at, format!(" {token}"));
                 let start = lines::start_of_line(self.text, node.start as usize);
                 let kept = comments::of_entry(self.text, &self.document.tree, node.start as usize, id);

@@ -207,7 +207,7 @@ fn try_out(
 }
 
 /// The first character that Go reads, or does not, as its buffer happens to begin: a byte-order mark that is not the first
-/// character, or what no text may hold, behind the end of what it reads.
+/// character, or what no text may hold, after the end of what it reads.
 fn hidden(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|(at, char)| (*at > 0 && *char == '\u{feff}') || !is_allowed(*char))
 }

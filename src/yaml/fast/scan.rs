@@ -65,11 +65,11 @@ impl Reader<'_> {
                 }
             }
         }
-        let mut behind = at.min(self.text.len());
-        while behind > start && self.text[behind - 1] == b' ' {
-            behind -= 1;
+        let mut after = at.min(self.text.len());
+        while after > start && self.text[after - 1] == b' ' {
+            after -= 1;
         }
-        end = end.max(behind);
+        end = end.max(after);
         Ok(Scanned { style: ScalarStyle::Plain, start, end, colon })
     }
 

@@ -189,7 +189,7 @@ fn what_nobody_reads_is_named_where_a_change_would_let_it_be_read() {
     assert!(refused > 0, "nothing was refused");
 }
 
-/// What stands behind the end of a document nobody reads, but for a control character in the same piece of Go's buffer: an edit
+/// What stands after the end of a document nobody reads, but for a control character in the same piece of Go's buffer: an edit
 /// that brings one into it is no defect of ours. Found by the fuzz target `editor`.
 #[test]
 fn a_control_character_that_an_edit_would_bring_near_is_refused() {

@@ -32,9 +32,9 @@ fn between(args: &DiffArgs, image: &str, before: &str, after: &str) -> Result<Sk
             Reference::parse(&format!("{name}@{digest}")).map(Place::Registry)
         }
     };
-    let told = |failure: Failure| in_a_line(&failure);
-    let (mut content, before) = Blocking::open(&place(before)?, &args.registry, "report").map_err(told)?;
-    let after = content.resolve(&place(after)?).map_err(told)?;
+    let said = |failure: Failure| in_a_line(&failure);
+    let (mut content, before) = Blocking::open(&place(before)?, &args.registry, "report").map_err(said)?;
+    let after = content.resolve(&place(after)?).map_err(said)?;
     let limits = Limits { kept_bytes: TEXT_BYTES as u64, ..args.limits.limits() };
     changes::images(&mut content, (&before, &after), None, Some(&limits)).map_err(|error| error.to_string())
 }
