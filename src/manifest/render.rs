@@ -29,7 +29,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::object::{ConfigMap, Object, ObjectRef};
+use crate::api::object::{ConfigMap, ObjectRef};
 use crate::api::profile::Profile;
 use crate::config::gates::{GateDefault, GateSource};
 use crate::config::layers::ConfigView;
@@ -46,7 +46,7 @@ use crate::yaml::parts::Interest;
 
 #[cfg(feature = "internals")]
 pub use astray::astray;
-use duplicates::{claims, duplicate, duplicate_maps};
+use duplicates::{Targets, duplicate, duplicate_maps};
 pub use edited::Edited;
 pub(in crate::manifest) use edited::{Collector, Desired};
 use orders::Order;
@@ -321,6 +321,7 @@ fn key(id: &ObjectRef) -> Key<'_> {
 struct Planner<'p, 's> {
     stream: &'p Stream<'s>,
     session: Session,
+    /// Of those that share a target.
     claims: Claims,
     bindings: Bindings,
     orders: Vec<Order>,
@@ -351,13 +352,14 @@ impl<'p, 's> Planner<'p, 's> {
                 return None;
             }
         };
-        let claims = claims(stream, planned);
+        let targets = Targets::of(stream, planned);
+        let claims = targets.claims(stream);
         let bindings = orders::bindings(stream);
         orders::twice(&stream.bindings, |item, first| planned.errors.push(duplicate(stream, item, first)));
         let mut workloads = HashMap::with_capacity(stream.workloads.len());
         for (index, item) in stream.workloads.iter().enumerate() {
             if let Some(first) = workloads.insert(key(&item.id), index)
-                && (claims.has(&orders::workload_key(item)) || bindings.name(&orders::workload_key(item)))
+                && (targets.has(item) || bindings.name(&orders::workload_key(item)))
             {
                 planned.errors.push(duplicate(stream, item, &stream.workloads[first]));
             }
@@ -375,7 +377,7 @@ impl<'p, 's> Planner<'p, 's> {
         }
         planned.errors.extend(delivery::for_pods(stream, &options));
         let session = Session::new(options, settings.view, maps);
-        orders.extend(orphans::find(stream, session.options(), (&claims, &bindings), &mut planned.warnings));
+        orders.extend(orphans::find(stream, session.options(), (&targets, &bindings), &mut planned.warnings));
         #[cfg(feature = "internals")]
         orphans::of_other_kinds(stream, session.options(), &mut planned.warnings);
         #[cfg(feature = "internals")]
@@ -414,12 +416,11 @@ impl<'p, 's> Planner<'p, 's> {
             (Workload::Taken | Workload::InPart, Some(value)) => (Some(Cow::Owned(value)), None),
             (Workload::Kept, Some(value)) => (Some(Cow::Owned(value.clone())), Some(value)),
         };
-        let target = (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
         let judged = self.session.judge(Case {
             id: item.id.clone(),
             origin: item.origin.clone(),
             object: &object,
-            claim: self.claims.claim(&target, &item.id.name, Object(&object).is_being_deleted()),
+            claim: duplicates::claim(&self.claims, item, &object),
             workload,
             pods: &[],
             bindings: order.bindings.iter().map(|index| &self.bindings.all()[*index]).collect(),

@@ -17,6 +17,7 @@ use crate::api::object::{ConfigMap, ObjectRef, Origin, group_of};
 use crate::api::workload::{Kinds, WorkloadKind};
 use crate::manifest::meant;
 use crate::manifest::typed_list::ItemType;
+use crate::plan::claims::WorkloadKey;
 use crate::yaml::node::{NodeId, NodeKind, Tree};
 use crate::yaml::parts::Interest;
 use crate::yaml::prefilter::{Dull, WideFilter, dull};
@@ -67,7 +68,7 @@ pub struct Item {
     node: NodeId,
     path: Vec<Step>,
     /// Kind and apiVersion that its list gives it; `None` if it says them itself.
-    from_list: Option<ItemType>,
+    from_list: Option<Box<ItemType>>,
 }
 
 impl Item {
@@ -87,9 +88,14 @@ impl Item {
         !self.path.is_empty()
     }
 
+    /// The workload that an AgentRuntime points at.
+    pub(crate) fn target_key(&self) -> WorkloadKey {
+        (self.target.0.clone(), self.id.namespace.clone(), self.target.1.clone())
+    }
+
     /// Kind and apiVersion that its list gives it; its text has neither.
     pub(crate) fn type_of_list(&self) -> Option<&ItemType> {
-        self.from_list.as_ref()
+        self.from_list.as_deref()
     }
 
     /// Its node in the position tree of its document.
@@ -450,7 +456,7 @@ impl<'s> Reader<'s, '_> {
         }
         let mut kind = text_at(document, node, &["kind"]).map_err(fail)?;
         let mut api_version = text_at(document, node, &["apiVersion"]).map_err(fail)?;
-        let from_list = list.filter(|_| kind.is_empty() && api_version.is_empty()).cloned();
+        let from_list = list.filter(|_| kind.is_empty() && api_version.is_empty()).cloned().map(Box::new);
         if let Some(given) = &from_list {
             kind = Cow::Owned(given.kind.clone());
             api_version = Cow::Owned(given.api_version.clone());

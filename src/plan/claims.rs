@@ -169,9 +169,9 @@ impl Claims {
         Self { by_target: by_target.into_iter().map(|(target, all)| (target, Claimants::new(all))).collect() }
     }
 
-    /// Whether any AgentRuntime points at the workload.
-    pub fn has(&self, target: &WorkloadKey) -> bool {
-        self.by_target.contains_key(target)
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_target.is_empty()
     }
 
     /// The claim of an AgentRuntime on its target.

@@ -3,38 +3,64 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashMapExt as _};
+use serde_json::Value;
 
-use super::{Key, Planned};
+use super::{Key, Planned, key};
 use crate::api::error::InputError;
 use crate::api::object::{ConfigMap, Object, ObjectRef};
 use crate::api::profile::Profile;
 use crate::config::layers::is_read_for;
 use crate::manifest::stream::{Item, Stream};
-use crate::plan::claims::{Claimant, Claims};
+use crate::plan::claims::{Claim, Claimant, Claims};
 
-/// Who points at which workload, and an error for each AgentRuntime that is in the input twice. Only those that share a
-/// target are read for it.
-pub(super) fn claims(stream: &Stream<'_>, planned: &mut Planned) -> Claims {
-    let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
-    let mut sharing: HashMap<Key<'_>, usize> = HashMap::with_capacity(stream.runtimes.len());
-    let target = |item: &'_ Item| (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
-    for (index, item) in stream.runtimes.iter().enumerate() {
-        if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
-            && !item.id.name.is_empty()
-        {
-            planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
+/// How many AgentRuntimes point at which workload.
+pub(super) struct Targets<'p>(HashMap<Key<'p>, usize>);
+
+impl<'p> Targets<'p> {
+    /// Counts them, and adds an error for each AgentRuntime that is in the input twice.
+    pub(super) fn of(stream: &'p Stream<'_>, planned: &mut Planned) -> Self {
+        let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(stream.runtimes.len());
+        let mut targets: HashMap<Key<'_>, usize> = HashMap::with_capacity(stream.runtimes.len());
+        for (index, item) in stream.runtimes.iter().enumerate() {
+            if let Some(first) = seen.insert((&item.id.namespace, &item.id.name), index)
+                && !item.id.name.is_empty()
+            {
+                planned.errors.push(duplicate(stream, item, &stream.runtimes[first]));
+            }
+            *targets.entry(target(item)).or_default() += 1;
         }
-        *sharing.entry((&item.target.0, &item.id.namespace, &item.target.1)).or_default() += 1;
+        Self(targets)
     }
-    Claims::new(stream.runtimes.iter().map(|item| {
-        let shared =
-            sharing[&(item.target.0.as_str(), item.id.namespace.as_str(), item.target.1.as_str())] > 1;
-        // One that cannot be read is an error of its own.
-        let object = shared.then(|| stream.object(item).ok()).flatten().unwrap_or_default();
-        let claimant =
-            Claimant { name: item.id.name.clone(), ..Claimant::of(Object(&object), item.origin.clone()) };
-        (target(item), claimant)
-    }))
+
+    /// Whether any points at the workload.
+    pub(super) fn has(&self, workload: &Item) -> bool {
+        self.0.contains_key(&key(&workload.id))
+    }
+
+    /// The claims of those that share a target. Only they are read for it.
+    pub(super) fn claims(&self, stream: &Stream<'_>) -> Claims {
+        let sharing = stream.runtimes.iter().filter(|item| self.0[&target(item)] > 1);
+        Claims::new(sharing.map(|item| {
+            // One that cannot be read is an error of its own.
+            let object = stream.object(item).unwrap_or_default();
+            let claimant =
+                Claimant { name: item.id.name.clone(), ..Claimant::of(Object(&object), item.origin.clone()) };
+            (item.target_key(), claimant)
+        }))
+    }
+}
+
+/// The claim of an AgentRuntime on its target, by the claims of those that share one.
+pub(super) fn claim(claims: &Claims, runtime: &Item, object: &Value) -> Claim {
+    if claims.is_empty() {
+        return Claim::Held;
+    }
+    claims.claim(&runtime.target_key(), &runtime.id.name, Object(object).is_being_deleted())
+}
+
+/// The target of an AgentRuntime.
+fn target(item: &Item) -> Key<'_> {
+    (&item.target.0, &item.id.namespace, &item.target.1)
 }
 
 pub(super) fn duplicate(stream: &Stream<'_>, item: &Item, first: &Item) -> InputError {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::{Key, key};
+use super::{Key, duplicates, key};
 use crate::api::error::InputError;
-use crate::api::object::{Object, ObjectRef};
+use crate::api::object::ObjectRef;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::Options;
 use crate::plan::bindings::{self, Binding, Bindings, leads};
@@ -52,10 +52,10 @@ pub(super) fn of(
 ) -> Result<Vec<Order>, Vec<InputError>> {
     let mut errors = Vec::new();
     let mut of_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, item) in stream.workloads.iter().enumerate() {
+    let asked = if options.exact || bindings.is_empty() { &[][..] } else { &stream.workloads };
+    for (index, item) in asked.iter().enumerate() {
         let key = workload_key(item);
-        let is_asked = !options.exact && bindings.ask_for(&key);
-        let Some(kind) = options.kinds.of(&item.id).filter(|_| is_asked) else { continue };
+        let Some(kind) = options.kinds.of(&item.id).filter(|_| bindings.ask_for(&key)) else { continue };
         match stream.object(item) {
             Ok(object) => drop(of_workload.insert(index, bindings.of(kind, &key, &object))),
             Err(error) => errors.push(error),
@@ -70,9 +70,8 @@ pub(super) fn of(
         let leads = workload.is_some_and(|workload| of_workload.contains_key(&workload)) && {
             // One that cannot be read is an error of its own.
             let object = stream.object(item).unwrap_or_default();
-            let target = (item.target.0.clone(), item.id.namespace.clone(), item.target.1.clone());
-            let claim = claims.claim(&target, &item.id.name, Object(&object).is_being_deleted());
-            claim == Claim::Held && leads(options.profile, options.exact, &object)
+            duplicates::claim(claims, item, &object) == Claim::Held
+                && leads(options.profile, options.exact, &object)
         };
         (workload, leads)
     });

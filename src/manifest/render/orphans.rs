@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::duplicates::Targets;
 use super::orders::{self, Order};
 use crate::api::error::InputError;
 use crate::api::names::{KAGENTI, MANAGED_BY, RECORD, ROSSOCTL};
@@ -14,14 +15,13 @@ use crate::api::object::ObjectRef;
 use crate::manifest::other_kinds;
 use crate::manifest::stream::{Item, Lead, Stream};
 use crate::plan::bindings::Bindings;
-use crate::plan::claims::Claims;
 use crate::plan::{Options, Warning, has_record, of_nobody, skills_left};
 
 /// Finds them, and the plans by which `--remove` takes out what their records name.
 pub(super) fn find(
     stream: &Stream<'_>,
     options: &Options,
-    (claims, bindings): (&Claims, &Bindings),
+    (targets, bindings): (&Targets<'_>, &Bindings),
     warnings: &mut Vec<(ObjectRef, Warning)>,
 ) -> Vec<Order> {
     let mut out = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn find(
     }
     let namespaces: BTreeSet<&str> = stream.runtimes.iter().map(|item| item.id.namespace.as_str()).collect();
     let unclaimed = stream.workloads.iter().enumerate();
-    for (index, item) in unclaimed.filter(|(_, item)| !claims.has(&orders::workload_key(item))) {
+    for (index, item) in unclaimed.filter(|(_, item)| !targets.has(item)) {
         let message = if let Some((skills, recorded)) = left(stream, options, bindings, item) {
             if options.remove && recorded {
                 out.push(Order {
