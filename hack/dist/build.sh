@@ -31,8 +31,9 @@ export PATH=$tools:$PATH CARGO_INCREMENTAL=0
 last=()
 case $platform in
   linux/*) RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" ;;
-  # Names in two frameworks of Apple's, which zig does not bring; the frameworks themselves are on every Mac.
-  darwin/*) last=(-C "link-arg=-F$PWD/hack/dist/darwin") ;;
+  # Names in two frameworks of Apple's, which zig does not bring; the frameworks themselves are on every Mac. And no names of
+  # object files: rustc strips them only after zig has made the program's UUID of them, and their folder differs in every run.
+  darwin/*) last=(-C "link-arg=-F$PWD/hack/dist/darwin" -C link-arg=-Wl,-S) ;;
 esac
 eval "$(RUSTFLAGS="${RUSTFLAGS:-}" hack/remap.sh)"
 cargo-zigbuild rustc --locked --bin kubectl-skills --profile "$profile" --target "$target" "${features[@]}" -- "${last[@]}" >&2
