@@ -34,6 +34,9 @@ impl Seen {
 /// What is answered instead of the server: code and body.
 pub type Fault = Box<dyn Fn(&Seen) -> Option<(u16, Value)> + Send + Sync>;
 
+/// Whether the answer to a request is lost, after the server has carried it out.
+pub type Loss = Box<dyn Fn(&Seen) -> bool + Send + Sync>;
+
 /// A running proxy. Its connections end with it.
 pub struct Proxy {
     pub address: String,
@@ -46,6 +49,7 @@ struct Way {
     authority: PathBuf,
     token: String,
     fault: Fault,
+    loss: Loss,
     seen: Arc<Mutex<Vec<Seen>>>,
     ended: Arc<AtomicBool>,
 }
@@ -53,6 +57,15 @@ struct Way {
 impl Proxy {
     /// Starts one. Requests go on as the administrator's.
     pub fn start(server: &Server, fault: Fault) -> Self {
+        Self::with(server, fault, Box::new(|_| false))
+    }
+
+    /// One whose client does not learn what became of some requests: its connection ends where the answer would begin.
+    pub fn losing(server: &Server, loss: Loss) -> Self {
+        Self::with(server, Box::new(|_| None), loss)
+    }
+
+    fn with(server: &Server, fault: Fault, loss: Loss) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (seen, ended) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::new(false)));
@@ -61,6 +74,7 @@ impl Proxy {
             authority: server.kubeconfig().with_file_name("ca.crt"),
             token: server.token(),
             fault,
+            loss,
             seen: Arc::clone(&seen),
             ended: Arc::clone(&ended),
         });
@@ -129,13 +143,14 @@ impl Way {
             reader.read_exact(&mut body)?;
             let fault = (self.fault)(&seen);
             seen.faulty = fault.is_some();
+            let lost = !seen.faulty && (self.loss)(&seen);
             self.seen.lock().expect("the list").push(seen);
             let Some((code, answer)) = fault else {
                 head.push_str(&format!(
                     "Host: server\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
                     self.token
                 ));
-                return self.pass_on(&mut client, &[head.as_bytes(), &body].concat());
+                return self.pass_on(&mut client, &[head.as_bytes(), &body].concat(), lost);
             };
             let text = answer.to_string();
             write!(
@@ -146,7 +161,7 @@ impl Way {
         }
     }
 
-    fn pass_on(&self, client: &mut TcpStream, request: &[u8]) -> std::io::Result<()> {
+    fn pass_on(&self, client: &mut TcpStream, request: &[u8], lost: bool) -> std::io::Result<()> {
         let mut server = http::connect(&self.server, &self.authority)?;
         server.write_all(request)?;
         server.flush()?;
@@ -156,6 +171,7 @@ impl Way {
         while !self.ended.load(Ordering::Relaxed) {
             match server.read(&mut part) {
                 Ok(0) => break,
+                Ok(_) if lost => {}
                 Ok(length) => client.write_all(&part[..length])?,
                 Err(error)
                     if matches!(

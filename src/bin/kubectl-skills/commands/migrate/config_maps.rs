@@ -134,7 +134,10 @@ pub(super) fn run(args: &Args) -> Run {
     workloads.dedup();
     let what = if args.dry_run { "would move" } else { "moved" };
     notes::summary(&match moved.moves.len() {
-        0 => "no ConfigMap to move".to_owned(),
+        0 if !choices.is_empty() => "no ConfigMap to move".to_owned(),
+        0 => "no ConfigMap to move: no workload mounts one with the label rossoctl.io/type: skill or kagenti.io/type: skill, or from \
+              a volume skill-NAME at a folder of that NAME"
+            .to_owned(),
         skills => format!(
             "{} of {} {what} from ConfigMaps to images; the ConfigMaps stay{}",
             counted(skills, "skill"),
