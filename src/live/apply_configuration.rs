@@ -478,6 +478,43 @@ pub fn removed_fields(live: &Value, desired: &Value) -> Vec<FieldPath> {
     out
 }
 
+/// The fields of which a desired object has another value than the live one, as deep as lists can be told apart; those that only one
+/// of them has are not among them.
+pub fn changed_fields(live: &Value, desired: &Value) -> Vec<FieldPath> {
+    let mut out = Vec::new();
+    walk_changed(live, desired, &FieldPath::default(), &mut out);
+    out
+}
+
+fn walk_changed(live: &Value, desired: &Value, at: &FieldPath, out: &mut Vec<FieldPath>) {
+    let last = match at.0.last() {
+        Some(Step::Field(field)) => list_key(field),
+        _ => None,
+    };
+    match (live, desired, last) {
+        _ if live == desired => {}
+        (Value::Object(old), Value::Object(new), _) => {
+            for (key, value) in old {
+                if let Some(wanted) = new.get(key) {
+                    walk_changed(value, wanted, &at.clone().field(key), out);
+                }
+            }
+        }
+        (Value::Array(old), Value::Array(new), Some(key))
+            if has_identity(old, key) && has_identity(new, key) =>
+        {
+            let new = by_identity(new, key);
+            for item in old {
+                let id = item.get(key).and_then(Value::as_str).unwrap_or_default();
+                if let Some((_, wanted)) = new.get(id) {
+                    walk_changed(item, wanted, &at.clone().item(key, id), out);
+                }
+            }
+        }
+        _ => out.push(at.clone()),
+    }
+}
+
 fn walk_removed(live: &Value, desired: &Value, at: &mut FieldPath, out: &mut Vec<FieldPath>) {
     let last = match at.0.last() {
         Some(Step::Field(field)) => list_key(field),
@@ -722,5 +759,18 @@ mod tests {
     fn managed_fields_are_keyed_as_the_server_keys_them() {
         let path = FieldPath::fields(["spec"]).field("volumes").item("name", "skill-\"a");
         assert_eq!(path.managed_keys(), ["f:spec", "f:volumes", r#"k:{"name":"skill-\"a"}"#]);
+    }
+
+    /// What is new, or goes, is somebody else's only where it stands already.
+    #[test]
+    fn what_has_another_value_is_found_item_by_item() {
+        let live = live();
+        let mut desired = live.clone();
+        desired["spec"]["template"]["spec"]["containers"][0]["image"] = json!("other");
+        desired["metadata"]["labels"]["new"] = json!("a");
+        desired["spec"]["replicas"] = json!(4);
+        let found: Vec<String> = changed_fields(&live, &desired).iter().map(ToString::to_string).collect();
+        assert_eq!(found, [".spec.replicas", r#".spec.template.spec.containers[name="proxy"].image"#]);
+        assert_eq!(changed_fields(&live, &live), []);
     }
 }

@@ -4,7 +4,8 @@
 use http::Method;
 use kubectl_skills::api::names::{FORMER_FIELD_MANAGER, OPERATOR_MANAGERS};
 use kubectl_skills::live::apply_configuration::{
-    FieldPath, apply_configuration, items_of_replaced_lists, missing, new_duplicate, removed_fields,
+    FieldPath, apply_configuration, changed_fields, items_of_replaced_lists, missing, new_duplicate,
+    removed_fields,
 };
 use kubectl_skills::live::field_ownership::{Owner, claim, held, owners, transfer};
 use kubectl_skills::live::merge_patch::merge_patch;
@@ -186,6 +187,29 @@ pub async fn prepare(
     prepared.ownership = prepared.ownership_of(&left_over(&prepared.write, &merged), settings)?;
     prepared.merged = prepared.without_removed(merged);
     Ok(prepared)
+}
+
+/// What a write would be refused for, by who owns the fields that it changes and takes away; no server is asked. What admission adds
+/// to it only [`prepare`] knows.
+pub fn foreseen(write: &Write, settings: &Settings) -> Option<ClusterError> {
+    let (live, desired) = (&write.live, &write.desired);
+    let mut conflicts: Vec<FieldConflict> = Vec::new();
+    for path in changed_fields(live, desired).into_iter().chain(left_over(write, live)) {
+        if path.0.first() == FieldPath::fields(["status"]).0.first() || is_operators_to_take(&path) {
+            continue;
+        }
+        conflicts.extend(
+            owners(live, &path)
+                .into_iter()
+                .filter(|owner| owner.manager != settings.manager && !write.takes_from(&owner.manager))
+                .map(|owner| FieldConflict { manager: owner.manager, field: path.to_string() }),
+        );
+    }
+    conflicts.retain(|conflict| !write.restarts(conflict));
+    if settings.force || conflicts.is_empty() {
+        return None;
+    }
+    Some(explain(ClusterError::new(Failure::ApplyConflict(conflicts), String::new()), write))
 }
 
 /// Carries a prepared write out. Returns the object as stored.
@@ -388,7 +412,7 @@ fn left_over(write: &Write, stored: &Value) -> Vec<FieldPath> {
 }
 
 /// What an operator, or we by our former name, have written is taken over without a word of force.
-fn is_operator(manager: &str) -> bool {
+pub fn is_operator(manager: &str) -> bool {
     OPERATOR_MANAGERS.contains(&manager) || manager == FORMER_FIELD_MANAGER
 }
 
@@ -466,7 +490,7 @@ fn conflict_help(fields: &[FieldConflict]) -> String {
 }
 
 /// Where the manifest of a field manager is kept, in words.
-fn manifest_of(manager: &str) -> String {
+pub fn manifest_of(manager: &str) -> String {
     match manager {
         "kubectl-client-side-apply" => "the manifest that 'kubectl apply' applies".to_owned(),
         "kubectl" => "the manifest that 'kubectl apply --server-side' applies".to_owned(),

@@ -12,7 +12,7 @@ use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use crate::args::{LiveArgs, Report, Subject};
-use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, prepare};
+use crate::cluster::apply::{FIELD_MANAGER, Prepared, Settings, foreseen, prepare};
 use crate::cluster::carry_out::{Task, prepare_all, task};
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::error::{ClusterError, Failure as Cause};
@@ -120,11 +120,15 @@ async fn shown(
 ) -> Result<Prepared, ClusterError> {
     match tried {
         Err(error) if matches!(error.failure, Cause::ApplyConflict(_)) => {
-            notes::warning(&format!("'apply' would be refused: {}", error.in_a_line()));
+            warn_of_refusal(&error);
             prepare(&run.requests, task.write.clone(), &Settings { force: true, ..settings.clone() }).await
         }
         other => other,
     }
+}
+
+fn warn_of_refusal(error: &ClusterError) {
+    notes::warning(&format!("'apply' would be refused: {}", error.in_a_line()));
 }
 
 fn pair(prepared: &Prepared, show_managed_fields: bool) -> Pair {
@@ -163,6 +167,10 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
                 sink::table(&plan_table(subject.live.scope.all_namespaces, rows))?;
             }
         }
+        let settings = Settings { manager: FIELD_MANAGER.into(), force: false };
+        let sound = with_changes.iter().filter(|(live, ..)| live.errors.is_empty());
+        let tasks = sound.filter_map(|(live, plan, _)| task(&run, live, plan));
+        tasks.filter_map(|task| foreseen(&task.write, &settings)).for_each(|error| warn_of_refusal(&error));
         run.sum_up(&plans, false);
         unless_errors(Outcome::Done, plans.iter().flat_map(|live| live.errors.iter().cloned()).collect())
     })
