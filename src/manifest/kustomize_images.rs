@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use crate::api::error::InputError;
+use crate::api::image_reference::parts;
 use crate::api::object::Origin;
-use crate::yaml::{self, Document, Splice, SyntaxError, apply};
+use crate::yaml::{self, Document, Splice, Step, SyntaxError, apply};
 
 /// An entry of `images`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct ImageEntry {
     document: usize,
     /// Index in the list.
     pub index: usize,
+    /// The line in the file of the tag that it gives, or else of the digest, or of the entry.
+    pub line: usize,
     /// The name that manifests have.
     pub name: String,
     /// The name that they get.
@@ -36,6 +39,8 @@ impl ImageEntry {
     }
 
     /// The reference that manifests get; `None` where the entry gives them neither a tag nor a digest.
+    ///
+    /// Both replace whatever tag and digest the manifests have, as kustomize does it.
     pub fn reference(&self) -> Option<String> {
         let name = self.new_name.as_ref().unwrap_or(&self.name);
         match (&self.new_tag, &self.digest) {
@@ -45,20 +50,64 @@ impl ImageEntry {
             (Some(tag), Some(digest)) => Some(format!("{name}:{tag}@{digest}")),
         }
     }
+
+    /// What a reference becomes where kustomize looks at it: another one, or `None` where it stays as it is. A name is compared as
+    /// it is written, without Docker Hub's defaults.
+    pub fn replacing(&self, image: &str) -> Option<String> {
+        let own = parts(image)?;
+        let name = match own.registry {
+            Some(registry) => format!("{registry}/{}", own.repository),
+            None => own.repository.to_owned(),
+        };
+        (name == self.name).then(|| self.reference()).flatten().filter(|found| found != image)
+    }
+
+    /// The field by which it gives the reference its tag, or else its digest.
+    pub fn field(&self) -> String {
+        let key = if self.new_tag.is_some() { "newTag" } else { "digest" };
+        format!("images[{}].{key}", self.index)
+    }
+}
+
+/// Whether a file that a kustomization names under `configurations` has kustomize look at the images of skills in a kind of list.
+/// Without, it looks at those of containers and volumes alone.
+pub fn teaches_lists(text: &str, api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let is_it = |item: &Value| {
+        let says = |key: &str, own: &str| {
+            let said = item.get(key).and_then(Value::as_str).unwrap_or_default();
+            said.is_empty() || said == own
+        };
+        let path = item.get("path").and_then(Value::as_str).unwrap_or_default().replace("[]", "");
+        path.trim_matches('/') == "spec/skills/image"
+            && says("group", group)
+            && says("version", version)
+            && says("kind", kind)
+    };
+    yaml::split(text).iter().any(|slice| {
+        let value = Document::parse(slice.text(text)).ok().and_then(|document| document.to_value().ok());
+        value.is_some_and(|value| {
+            value.get("images").and_then(Value::as_array).is_some_and(|items| items.iter().any(is_it))
+        })
+    })
 }
 
 /// The entries of a kustomization; none of a text that is none, or that kustomize would not read either.
 pub fn entries(text: &str) -> Vec<ImageEntry> {
     let mut out = Vec::new();
     for (document, slice) in yaml::split(text).iter().enumerate() {
-        let value = Document::parse(slice.text(text)).ok().and_then(|document| document.to_value().ok());
-        let Some(value) = value.filter(may_be_kustomization) else { continue };
+        let Ok(parsed) = Document::parse(slice.text(text)) else { continue };
+        let Some(value) = parsed.to_value().ok().filter(may_be_kustomization) else { continue };
         for (index, item) in value.get("images").and_then(Value::as_array).into_iter().flatten().enumerate() {
             let of = |key: &str| item.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
             let Some(name) = of("name") else { continue };
+            let mut path = vec![Step::from("images"), index.into()];
+            path.extend(["newTag", "digest"].into_iter().find(|key| of(key).is_some()).map(Step::from));
+            let (line, column) = parsed.position(parsed.deepest(&path).0);
             out.push(ImageEntry {
                 document,
                 index,
+                line: slice.place(line, column).0,
                 name: name.to_owned(),
                 new_name: of("newName").map(str::to_owned),
                 new_tag: of("newTag").map(str::to_owned),
@@ -184,6 +233,42 @@ mod tests {
         let wanted: Vec<ImageEntry> = found.iter().map(|entry| entry.with("1.10.0", &other)).collect();
         let after = edit(&text, "kustomization.yaml", &wanted).expect("an edit");
         assert_eq!(after, text.replace("1.2.0", "1.10.0").replace(DIGEST, &other));
+        let places: Vec<(usize, String)> = found.iter().map(|entry| (entry.line, entry.field())).collect();
+        assert_eq!(places[0], (6, "images[0].newTag".into()));
+        assert_eq!(places[1], (7, "images[1].digest".into()));
+    }
+
+    /// What an entry does not change is no reason to refuse it.
+    #[test]
+    fn an_entry_replaces_references_of_its_own_name() {
+        let found = entries(
+            "images:\n- {name: x/pdf, newTag: '2'}\n- {name: busybox, newName: y/b, newTag: '1'}\n- {name: x/csv, newName: y/csv}\n",
+        );
+        let becomes = |at: usize, image: &str| found[at].replacing(image);
+        assert_eq!(becomes(0, "x/pdf:1"), Some("x/pdf:2".into()));
+        assert_eq!(becomes(0, &format!("x/pdf:2@{DIGEST}")), Some("x/pdf:2".into()));
+        assert_eq!(becomes(0, "x/pdf:2"), None);
+        assert_eq!(becomes(0, "y/pdf:1"), None);
+        assert_eq!(becomes(1, "busybox"), Some("y/b:1".into()));
+        assert_eq!(becomes(1, "docker.io/library/busybox"), None);
+        assert_eq!(becomes(2, "x/csv:1"), None);
+    }
+
+    #[test]
+    fn a_configuration_is_about_the_kinds_that_it_names() {
+        let (group, kind) = ("skills.kagenti.dev/v1alpha1", "SkillBinding");
+        for (item, expected) in [
+            ("{path: spec/skills/image, kind: SkillBinding}", true),
+            ("{path: 'spec/skills[]/image'}", true),
+            ("{path: /spec/skills/image, group: skills.kagenti.dev, version: v1alpha1}", true),
+            ("{path: spec/skills/image, kind: AgentRuntime}", false),
+            ("{path: spec/skills/image, group: apps}", false),
+            ("{path: spec/template/image, kind: SkillBinding}", false),
+        ] {
+            assert_eq!(teaches_lists(&format!("images:\n- {item}\n"), group, kind), expected, "{item}");
+        }
+        assert!(!teaches_lists("namePrefix:\n- {path: spec/skills/image}\n", group, kind));
+        assert!(!teaches_lists("{{ broken", group, kind));
     }
 
     #[test]

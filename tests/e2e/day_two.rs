@@ -505,6 +505,64 @@ fn a_skill_is_set_in_the_list_that_feeds_the_workload() {
     assert!(refused.code == 4 && refused.stderr.contains("Helm release \"demo\" keeps it"), "{refused:?}");
 }
 
+/// Who applies what a render prints keeps the workload's fields: the list alone changes nothing, and whoever sets it reads so at once,
+/// with a way that works.
+#[test]
+fn a_skill_of_a_rendered_workload_is_set_in_its_manifest() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    let namespace = "piped";
+    server.namespace(namespace);
+    let (web, tools) = (
+        deployment(namespace, "web"),
+        binding(namespace, "tools", "web", &[("pdf", "quay.io/example/pdf:1")]),
+    );
+    let file = server.dir().join("piped.yaml");
+    std::fs::write(&file, format!("{web}\n---\n{tools}\n")).expect("written");
+    let file = file.display();
+    let deploy = format!("kubectl skills render -f {file} | kubectl apply -f -");
+    shell.succeeds(&deploy);
+
+    let image = "pdf=quay.io/example/pdf:2";
+    let command = format!("kubectl skills set deployment/web {image} -n {namespace} -f FILE -i");
+    for more in ["--dry-run", ""] {
+        let said =
+            shell.succeeds(&format!("kubectl skills set deployment/web {image} -n {namespace} {more}"));
+        let wanted = format!(
+            "note: Deployment/web has its skills from the manifest that 'kubectl apply' applies, and 'kubectl skills apply' would be \
+             refused: set them there as well: '{command}' on its file, then render and apply it as before\n"
+        );
+        assert!(said.stderr.contains(&wanted), "{said:?}");
+        assert!(!said.stderr.contains("brings it into the workload"), "{said:?}");
+    }
+    let said = shell.succeeds(&format!("kubectl skills plan -n {namespace}"));
+    assert!(said.stderr.contains("warning: 'apply' would be refused: "), "{said:?}");
+    assert_eq!(server.skills(&["apply", "-n", namespace]).code, 4);
+
+    shell.succeeds(&command.replace("FILE", &file.to_string()));
+    shell.succeeds(&deploy);
+    let volumes = server.get(&one(&web))["spec"]["template"]["spec"]["volumes"].to_string();
+    assert!(volumes.contains("quay.io/example/pdf:2") && !volumes.contains("pdf:1"), "{volumes}");
+    let said = shell.succeeds(&format!("kubectl skills plan -n {namespace}"));
+    assert!(!said.stderr.contains("refused"), "{said:?}");
+
+    // The list that loses its last skill is deleted where it is, and one that is looked for elsewhere is not found there.
+    let refused = server.skills(&["set", "deployment/web", "pdf-", "-n", namespace]);
+    let advice = refused.stderr.split_once("delete it instead: ").and_then(|(_, rest)| rest.split_once(')'));
+    assert_eq!(
+        advice.map(|(line, _)| line),
+        Some("kubectl delete skillbinding/tools -n piped"),
+        "{refused:?}"
+    );
+    shell.succeeds("kubectl delete skillbinding/tools -n piped");
+    let lost = server.skills(&["set", "deployment/web", image]);
+    assert_eq!(lost.code, 3, "{lost:?}");
+    assert!(
+        lost.stderr.contains("no AgentRuntime or SkillBinding in namespace default is about deployment/web (there is no list of skills; -n"),
+        "{lost:?}"
+    );
+}
+
 /// A bug report names both sides, and one without a cluster still has its own.
 #[test]
 fn version_knows_the_side_of_the_cluster() {

@@ -14,6 +14,7 @@ use kubectl_skills::yaml;
 use crate::exit::Failure;
 use crate::progress::Progress;
 
+mod build;
 mod exclude;
 mod kustomization;
 mod kustomize;
@@ -21,7 +22,9 @@ mod read;
 mod skipped;
 mod walk;
 
+pub use build::Build;
 pub use exclude::check as exclude_pattern;
+pub use kustomization::manifests as built_of;
 use read::{STDIN, named_file, stdin_bytes, utf8};
 pub use read::{read_stdin, read_text};
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kubectl_skills::api::image_reference;
 use kubectl_skills::api::object::Object;
 use kubectl_skills::manifest::set_skills::{Change, holds, image_of};
 use kubectl_skills::manifest::summary::counted;
@@ -21,15 +20,19 @@ use crate::{notes, sink};
 use lists::ListOf;
 
 mod files;
+mod kustomized;
 mod lists;
 #[cfg(feature = "cluster")]
 mod live;
+mod part;
 
 /// Set the images of skills in the list that feeds a workload, add skills to it, or take them out
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 WORKLOAD is deployment/web, or any other kind with its name; agentruntime/NAME or skillbinding/NAME, where a workload has \
-several lists; or a name alone. A skill that is in no list is refused unless --add says that it is meant.
+several lists; or a name alone. A skill that is in no list is refused unless --add says that it is meant. IMAGE is a whole \
+reference: one without a slash is an image of Docker Hub and has a tag or a digest, such as busybox:1, and a version, a tag or a \
+digest alone is refused.
 
 Examples:
   # Another version of a skill, in the file that lists it: no other byte changes
@@ -115,6 +118,22 @@ struct Task<'a> {
     lock: Option<Lock>,
 }
 
+impl Args {
+    /// This command about `workload` with other flags at its end, for advice.
+    fn command(&self, workload: &str, flags: &str) -> String {
+        let mut out = format!("kubectl skills set {workload} {}", self.skills.join(" "));
+        if self.add {
+            out.push_str(" --add");
+        }
+        for (flag, value) in [("--mount-path", &self.mount_path), ("-n", &self.namespace)] {
+            if let Some(value) = value {
+                out.push_str(&format!(" {flag} {value}"));
+            }
+        }
+        format!("{out} {flags}")
+    }
+}
+
 /// A list with what becomes of it.
 struct Planned {
     list: ListOf,
@@ -154,7 +173,7 @@ fn asks(words: &[String]) -> Result<Vec<Ask>, Failure> {
     for word in words {
         let ask = match (word.split_once('='), word.strip_suffix('-')) {
             (Some((skill, image)), _) if !skill.is_empty() => {
-                if image_reference::parts(image).is_none() {
+                if !part::is_meant(image) {
                     let message =
                         format!("{word}: {image:?} is no image reference; write HOST/REPOSITORY:TAG");
                     return Err(Failure::Usage(message));

@@ -41,6 +41,12 @@ pub(super) struct Kustomization {
     pub resources: Vec<PathBuf>,
     /// Patches and the like.
     pub others: Vec<PathBuf>,
+    /// Folders of components, which change what this one is built of.
+    pub components: Vec<PathBuf>,
+    /// What it teaches kustomize; these are among the others as well.
+    pub configurations: Vec<PathBuf>,
+    /// What names begin and end with once it is built.
+    pub affixes: (String, String),
     /// Whether a build gives anything but these manifests as they are.
     pub changes: bool,
     /// Whether a build runs functions or plugins.
@@ -65,12 +71,16 @@ impl Kustomization {
         for field in OTHERS {
             paths(value.get(field), folder, &mut out.others);
         }
+        paths(value.get("components"), folder, &mut out.components);
+        paths(value.get("configurations"), folder, &mut out.configurations);
+        let text = |key| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        out.affixes = (text("namePrefix"), text("nameSuffix"));
         out
     }
 }
 
 /// The file of a folder's kustomization.
-fn file_in(folder: &Path) -> Option<PathBuf> {
+pub(super) fn file_in(folder: &Path) -> Option<PathBuf> {
     NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
@@ -87,7 +97,7 @@ pub(super) fn around(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Manifests on this machine that a kustomization is built of, and its bases are, in their order.
-pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
+pub fn manifests(folder: &Path) -> Vec<PathBuf> {
     let (mut out, mut seen) = (Vec::new(), Vec::new());
     collect(folder, &mut seen, &mut out);
     out
@@ -111,7 +121,7 @@ fn collect(folder: &Path, seen: &mut Vec<PathBuf>, out: &mut Vec<PathBuf>) {
 }
 
 /// A path without `a/..`, where that is no link.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         let goes_back = part == Component::ParentDir
@@ -150,6 +160,8 @@ mod tests {
         let file = folder.path().join("kustomization.yaml");
         let text = "\
 resources: [../base, deployment.yaml]
+components: [../part]
+namePrefix: st-
 patches:
 - path: patch.yaml
   target: {kind: Deployment}
@@ -192,6 +204,9 @@ replacements: [{path: replacement.yaml}]
             Kustomization {
                 resources: at(&["../base", "deployment.yaml"]),
                 others,
+                components: at(&["../part"]),
+                configurations: at(&["names.yaml"]),
+                affixes: ("st-".into(), String::new()),
                 changes: true,
                 runs_functions: false
             }

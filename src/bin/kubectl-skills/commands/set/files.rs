@@ -3,52 +3,36 @@
 use std::collections::BTreeMap;
 
 use kubectl_skills::api::error::InputError;
-use kubectl_skills::api::image_reference::{Parts, parts};
-use kubectl_skills::api::workload::WorkloadKind;
-use kubectl_skills::live::WorkloadKey;
-use kubectl_skills::manifest::kustomize_images::entries;
-use kubectl_skills::manifest::set_skills::{Change, set};
-use kubectl_skills::manifest::stream::{Item, Lead, Stream};
-use serde_json::Value;
+use kubectl_skills::api::workload::Kinds;
+use kubectl_skills::live::left;
+use kubectl_skills::manifest::set_skills::{Change, names, set};
+use kubectl_skills::manifest::stream::{Lead, Stream};
 
-use super::lists::{ListOf, about};
-use super::{Ask, Task, conclude, lines, plan, show};
+use super::lists::{Choosable, ListOf, about, choose};
+use super::{Args, Task, conclude, kustomized, lines, plan, show};
 use crate::commands::render::{joined, write};
 use crate::exit::{Failure, Run};
 use crate::planning::DEFAULT_NAMESPACE;
-use crate::source::{Inputs, read_text};
+use crate::source::Build;
 use crate::{notes, sink};
 
 /// Runs the verb over files.
 pub(super) fn run(task: &Task<'_>) -> Run {
     let args = task.args;
     if args.in_place {
+        if let Some(folder) = &args.input.kustomize {
+            return Err(kustomized::refusal(task, folder)?);
+        }
         args.input.check_in_place()?;
     }
     let inputs = args.input.read_with_kustomizations()?;
     let kinds = args.kinds.resolve()?;
-    let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let stream = Stream::read_with(&inputs.sources, namespace, kinds)?;
-    let mut lists = Vec::new();
-    for (index, item) in stream.runtimes.iter().enumerate() {
-        lists.push(of(&stream, item, Lead::Runtime(index))?);
-    }
-    for (index, item) in stream.bindings.iter().enumerate() {
-        lists.push(of(&stream, item, Lead::Binding(index))?);
-    }
-    let mut workloads: Vec<(WorkloadKind, WorkloadKey, Value)> = Vec::new();
-    for item in &stream.workloads {
-        let Some(kind) = kinds.of(&item.id) else { continue };
-        let key = (kind.name().to_owned(), item.id.namespace.clone(), item.id.name.clone());
-        workloads.push((kind, key, stream.object(item)?));
-    }
-    let mut meant = about(&args.workload, kinds, &lists, &workloads)?;
-    // Of two of a name that one is meant which is in the namespace that is named.
-    if meant.iter().any(|at| lists[*at].namespace == namespace) {
-        meant.retain(|at| lists[*at].namespace == namespace);
-    }
-    let planned = plan(task, &lists, &meant)?;
-    replaced_by_kustomize(&inputs, &task.asks)?;
+    let stream = Stream::read_with(&inputs.sources, namespace(args), kinds)?;
+    let found = Found::of(task, &stream, kinds)?;
+    let meant = found.meant(args, &args.workload, kinds)?;
+    let planned = plan(task, &found.lists, &meant)?;
+    let builds = Build::outermost(&inputs);
+    kustomized::refuse_replaced(&builds, &chosen(task, &found.lists, &meant)?)?;
     let changes: BTreeMap<Lead, Vec<Change>> =
         planned.iter().filter_map(|one| Some((one.list.lead?, one.changes.clone()))).collect();
     let edited = set(&stream, &changes)?;
@@ -62,7 +46,7 @@ pub(super) fn run(task: &Task<'_>) -> Run {
             sink::pieces(joined(&inputs.sources, &edited))?;
         }
     }
-    if args.in_place && !planned.is_empty() && !workloads.is_empty() {
+    if args.in_place && !planned.is_empty() && !found.workloads.is_empty() {
         notes::note(
             "'kubectl skills render -i' on the files brings it into the workloads, where they are rendered",
         );
@@ -70,33 +54,95 @@ pub(super) fn run(task: &Task<'_>) -> Run {
     conclude(task, &planned, args.in_place)
 }
 
-fn of(stream: &Stream<'_>, item: &Item, lead: Lead) -> Result<ListOf, InputError> {
-    Ok(ListOf::new(&item.id, item.origin.to_string(), Some(lead), stream.object(item)?))
+/// The namespace of objects that name none.
+pub(super) fn namespace(args: &Args) -> &str {
+    args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
 }
 
-/// Refuses a reference that a kustomization replaces as it is built: what is written in the list would count for nothing.
-fn replaced_by_kustomize(inputs: &Inputs, asks: &[Ask]) -> Result<(), Failure> {
-    let images = asks.iter().filter_map(|ask| Some((&ask.skill, parts(ask.image.as_deref()?)?)));
-    let images: Vec<(&String, Parts<'_>)> = images.collect();
-    let mut errors = Vec::new();
-    for path in &inputs.kustomizations {
-        let text = read_text(path)?;
-        for entry in entries(&text).into_iter().filter(|entry| entry.reference().is_some()) {
-            let Some(name) = parts(&entry.name) else { continue };
-            for (skill, _) in images.iter().filter(|(_, image)| image.location() == name.location()) {
-                errors.push(InputError {
-                    message: format!(
-                        "{}: images[{}] gives {} another tag as it is built, so what is written in the list of {skill} counts for \
-                         nothing; nothing is set",
-                        path.display(),
-                        entry.index,
-                        entry.name
-                    ),
-                    help: "change newTag or digest there: 'kubectl skills update NAME=VERSION -f FOLDER -i' does".to_owned(),
-                    ..InputError::default()
-                });
-            }
+/// What is in the files.
+pub(super) struct Found {
+    pub lists: Vec<ListOf>,
+    pub workloads: Vec<Choosable>,
+}
+
+impl Found {
+    pub(super) fn of(task: &Task<'_>, stream: &Stream<'_>, kinds: Kinds) -> Result<Self, InputError> {
+        let runtimes = stream.runtimes.iter().enumerate().map(|(at, item)| (item, Lead::Runtime(at)));
+        let bindings = stream.bindings.iter().enumerate().map(|(at, item)| (item, Lead::Binding(at)));
+        let mut workloads: Vec<Choosable> = Vec::new();
+        for item in &stream.workloads {
+            let Some(kind) = kinds.of(&item.id) else { continue };
+            let key = (kind.name().to_owned(), item.id.namespace.clone(), item.id.name.clone());
+            workloads.push((kind, key, stream.object(item)?));
+        }
+        let mut lists = Vec::new();
+        for (item, lead) in runtimes.chain(bindings) {
+            let mut list = ListOf::new(&item.id, item.origin.clone(), Some(lead), stream.object(item)?);
+            let others = stream.runtimes.len() + stream.bindings.len() > 1;
+            list.deletion = deletion(task.args, &list, others, &workloads);
+            lists.push(list);
+        }
+        Ok(Self { lists, workloads })
+    }
+
+    /// The lists that a word is about.
+    pub(super) fn meant(&self, args: &Args, word: &str, kinds: Kinds) -> Result<Vec<usize>, Failure> {
+        let mut meant = about(word, kinds, &self.lists, &self.workloads, None)?;
+        // Of two of a name that one is meant which is in the namespace that is named.
+        if meant.iter().any(|at| self.lists[*at].namespace == namespace(args)) {
+            meant.retain(|at| self.lists[*at].namespace == namespace(args));
+        }
+        Ok(meant)
+    }
+}
+
+/// The lists that get images, each with its skill and image, those that have it already among them.
+pub(super) fn chosen<'a>(
+    task: &'a Task<'_>,
+    lists: &'a [ListOf],
+    meant: &[usize],
+) -> Result<Vec<(&'a ListOf, &'a str, &'a str)>, Failure> {
+    let mut out = Vec::new();
+    for ask in &task.asks {
+        let Some(image) = &ask.image else { continue };
+        if let Some((at, _)) = choose(task.args, ask, lists, meant)? {
+            out.push((&lists[at], ask.skill.as_str(), image.as_str()));
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Input(errors)) }
+    Ok(out)
+}
+
+/// How a list that would lose its last skill is deleted in files: where a render has brought its skills into workloads, these go first.
+fn deletion(args: &Args, list: &ListOf, others: bool, workloads: &[Choosable]) -> String {
+    let own = names(&list.object);
+    let is_rendered = |(kind, key, workload): &Choosable| {
+        key.1 == list.namespace && left(workload, *kind).iter().any(|skill| own.contains(&skill.as_str()))
+    };
+    let is_stream =
+        args.input.kustomize.is_some() || args.input.files.iter().any(|file| file.as_os_str() == "-");
+    if is_stream {
+        return format!("delete the document of {} instead, where it is written", list.word());
+    }
+    let delete = format!("delete the document of {} in {}", list.word(), list.origin.file);
+    if !workloads.iter().any(is_rendered) {
+        return format!("{delete} instead");
+    }
+    let mut flags = String::new();
+    for file in &args.input.files {
+        flags.push_str(&format!(" -f {}", file.display()));
+    }
+    if args.input.recursive {
+        flags.push_str(" -R");
+    }
+    for pattern in &args.input.exclude {
+        flags.push_str(&format!(" --exclude '{pattern}'"));
+    }
+    let again = if others {
+        format!(", then 'kubectl skills render -i{flags}' writes those of the other lists again")
+    } else {
+        String::new()
+    };
+    format!(
+        "delete it instead: 'kubectl skills render -i --remove{flags}' takes its skills out of workloads; then {delete}{again}"
+    )
 }

@@ -17,6 +17,7 @@ use kubectl_skills::validate::webhook::{Operation, Rivals, verdict};
 use kubectl_skills::validate::{preflight, skill_binding};
 use serde_json::Value;
 
+use super::part::whole;
 use super::{Args, Ask};
 use crate::exit::Failure;
 
@@ -26,28 +27,30 @@ pub(super) struct ListOf {
     pub kind: String,
     pub namespace: String,
     pub name: String,
-    /// `agent.yaml:12`; empty in a cluster.
-    pub place: String,
+    /// Its place in the files; of no file in a cluster.
+    pub origin: Origin,
     /// Where it is in the manifests.
     pub lead: Option<Lead>,
     pub object: Value,
+    /// What to do where it would lose its last skill.
+    pub deletion: String,
 }
 
 impl ListOf {
     /// Of an object in a namespace.
-    pub fn new(id: &ObjectRef, place: String, lead: Option<Lead>, object: Value) -> Self {
+    pub fn new(id: &ObjectRef, origin: Origin, lead: Option<Lead>, object: Value) -> Self {
         let ObjectRef { kind, namespace, name, .. } = id.clone();
-        Self { kind, namespace, name, place, lead, object }
+        Self { kind, namespace, name, origin, lead, object, deletion: String::new() }
     }
 
     /// `skillbinding team1/tools (agent.yaml:12)`.
     pub fn title(&self) -> String {
-        let place = if self.place.is_empty() { String::new() } else { format!(" ({})", self.place) };
+        let place = if self.origin.file.is_empty() { String::new() } else { format!(" ({})", self.origin) };
         format!("{} {}/{}{place}", self.kind.to_lowercase(), self.namespace, self.name)
     }
 
     /// What names it alone on the command line.
-    fn word(&self) -> String {
+    pub fn word(&self) -> String {
         format!("{}/{}", self.kind.to_lowercase(), self.name)
     }
 }
@@ -83,12 +86,16 @@ fn word(text: &str, kinds: Kinds) -> Result<Word, Failure> {
     }
 }
 
-/// The lists that the word is about, by their indexes. `workloads`: those that a selector may choose.
+/// A workload that a selector may choose.
+pub(super) type Choosable = (WorkloadKind, WorkloadKey, Value);
+
+/// The lists that the word is about, by their indexes. `namespace`: the one of a cluster that was looked in.
 pub(super) fn about(
     text: &str,
     kinds: Kinds,
     lists: &[ListOf],
-    workloads: &[(WorkloadKind, WorkloadKey, Value)],
+    workloads: &[Choosable],
+    namespace: Option<&str>,
 ) -> Result<Vec<usize>, Failure> {
     let word = word(text, kinds)?;
     let bindings = Bindings::new(lists.iter().filter(|list| list.kind == SKILL_BINDING).filter_map(|list| {
@@ -128,15 +135,51 @@ pub(super) fn about(
     let more: Vec<usize> = (0..lists.len()).filter(|at| !found.contains(at)).filter(same).collect();
     found.extend(more);
     found.sort_unstable();
-    if found.is_empty() {
-        let all: Vec<String> = lists.iter().map(ListOf::title).collect();
-        let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
-        return Err(Failure::input(
-            format!("no AgentRuntime or SkillBinding is about {text}"),
-            format!("lists of skills are in: {all}"),
-        ));
+    if found.is_empty() { Err(nothing_about(text, lists, namespace)) } else { Ok(found) }
+}
+
+/// The error where no list is meant, with those that there are.
+fn nothing_about(text: &str, lists: &[ListOf], namespace: Option<&str>) -> Failure {
+    let all: Vec<String> = lists.iter().map(ListOf::title).collect();
+    let (place, other) = match namespace {
+        Some(namespace) => {
+            (format!(" in namespace {namespace}"), "; -n NAMESPACE looks in another namespace")
+        }
+        None => (String::new(), ""),
+    };
+    let known = if all.is_empty() {
+        format!("there is no list of skills{}", if namespace.is_some() { "" } else { " in the manifests" })
+    } else {
+        format!("lists of skills are in: {}", all.join(", "))
+    };
+    Failure::input(
+        format!("no AgentRuntime or SkillBinding{place} is about {text}"),
+        format!("{known}{other}"),
+    )
+}
+
+/// How one of several lists is named alone: once each, by its file where the word is that of others as well.
+fn alone(lists: &[ListOf], of: &[usize]) -> String {
+    let mut out: Vec<String> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    for list in of.iter().map(|at| &lists[*at]) {
+        let word = list.word();
+        if words.contains(&word) {
+            continue;
+        }
+        let same: Vec<&ListOf> = of.iter().map(|at| &lists[*at]).filter(|one| one.word() == word).collect();
+        let mut files: Vec<&str> = same.iter().map(|one| one.origin.file.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        if same.len() > 1 && files.len() > 1 {
+            let files: Vec<String> = files.iter().map(|file| format!("-f {file}")).collect();
+            out.push(format!("{word} with one file alone, {}", files.join(" or ")));
+        } else {
+            out.push(word.clone());
+        }
+        words.push(word);
     }
-    Ok(found)
+    out.join(" or ")
 }
 
 /// What becomes of which list; none where the skill is out already.
@@ -150,7 +193,6 @@ pub(super) fn choose(
     let having: Vec<usize> =
         about.iter().copied().filter(|at| image_of(&lists[*at].object, &skill).is_some()).collect();
     let titles = |of: &[usize]| of.iter().map(|at| lists[*at].title()).collect::<Vec<_>>().join(", ");
-    let words = |of: &[usize]| of.iter().map(|at| lists[*at].word()).collect::<Vec<_>>().join(" or ");
     match (having.as_slice(), &ask.image) {
         ([], None) => {
             crate::notes::note(&format!("{skill} is in no list of {}: nothing is taken out", args.workload));
@@ -158,6 +200,7 @@ pub(super) fn choose(
         }
         ([one], None) => Ok(Some((*one, Change::Remove { skill }))),
         ([one], Some(image)) => {
+            whole(image, &skill, image_of(&lists[*one].object, &skill))?;
             stays_mounted(args, &lists[*one], &skill)?;
             Ok(Some((*one, Change::Image { skill, image: image.clone() })))
         }
@@ -171,17 +214,18 @@ pub(super) fn choose(
         }
         ([], Some(image)) => match about {
             [one] => {
+                whole(image, &skill, None)?;
                 let mount_path = mount_path(args, &lists[*one], &skill)?;
                 Ok(Some((*one, Change::Add { skill, image: image.clone(), mount_path })))
             }
             _ => Err(Failure::input(
                 format!("{} has several lists: {}", args.workload, titles(about)),
-                format!("name the one that {skill} is added to: {}", words(about)),
+                format!("name the one that {skill} is added to: {}", alone(lists, about)),
             )),
         },
         (several, _) => Err(Failure::input(
             format!("{skill} is in several lists of {}: {}", args.workload, titles(several)),
-            format!("name one of them, {}, or give its file alone", words(several)),
+            format!("name one of them: {}", alone(lists, several)),
         )),
     }
 }
@@ -238,8 +282,7 @@ pub(super) fn changed(list: &ListOf, changes: &[Change]) -> Result<Value, Failur
         return Ok(after);
     }
     let empty = names(&after).is_empty() && list.kind == SKILL_BINDING;
-    let help =
-        if empty { format!("delete it instead: kubectl delete {}", list.word()) } else { String::new() };
+    let help = if empty { list.deletion.clone() } else { String::new() };
     let said: Vec<String> =
         new.iter().map(|finding| format!("{}: {}", finding.field(), finding.message)).collect();
     Err(Failure::input(format!("{}: {}; nothing is set", list.title(), said.join("; ")), help))
@@ -294,14 +337,35 @@ mod tests {
                      "skills": [{"name": "pdf", "image": "x/pdf:1", "mountPath": "/s/pdf"}]},
         });
         let id = ObjectRef { namespace: "team1".into(), ..Object(&binding).reference() };
-        let lists = [ListOf::new(&id, String::new(), None, binding)];
+        let lists = [ListOf::new(&id, Origin::default(), None, binding)];
         let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "team1"},
                               "spec": {"template": {"metadata": {"labels": {"team": "a"}}, "spec": {"containers": [{"name": "a"}]}}}});
         let key = ("Deployment".to_owned(), "team1".to_owned(), "web".to_owned());
         let workloads = [(WorkloadKind::Deployment, key, workload)];
-        assert_eq!(about("deploy/web", Kinds::default(), &lists, &workloads).ok(), Some(vec![0]));
-        assert_eq!(about("web", Kinds::default(), &lists, &workloads).ok(), Some(vec![0]));
-        assert!(about("deploy/web", Kinds::default(), &lists, &[]).is_err());
-        assert!(about("sts/web", Kinds::default(), &lists, &workloads).is_err());
+        let of = |word: &str, workloads: &[Choosable]| {
+            about(word, Kinds::default(), &lists, workloads, Some("team1"))
+        };
+        assert_eq!(of("deploy/web", &workloads).ok(), Some(vec![0]));
+        assert_eq!(of("web", &workloads).ok(), Some(vec![0]));
+        assert!(of("deploy/web", &[]).is_err());
+        assert!(of("sts/web", &workloads).is_err());
+        // Whoever forgot -n reads where it was looked.
+        let none = |lists: &[ListOf]| {
+            let said = about("sts/web", Kinds::default(), lists, &[], Some("team1"));
+            match said {
+                Err(Failure::Input(errors)) => errors[0].to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            none(&[]),
+            "no AgentRuntime or SkillBinding in namespace team1 is about sts/web (there is no list of skills; -n NAMESPACE looks in \
+             another namespace)"
+        );
+        assert_eq!(
+            none(&lists),
+            "no AgentRuntime or SkillBinding in namespace team1 is about sts/web (lists of skills are in: skillbinding team1/all; -n \
+             NAMESPACE looks in another namespace)"
+        );
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use kubectl_skills::api::names::{MANAGED_BY, SKILL_BINDING};
+use kubectl_skills::api::names::{FIELD_MANAGER, MANAGED_BY, Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::{Object, ObjectRef, Origin, title};
 use kubectl_skills::api::profile::Profile;
 use kubectl_skills::api::skill_binding::is_for_pods;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::lists::{ListOf, about, changed};
 use super::{Args, Planned, Task, conclude, plan, show};
+use crate::cluster::apply::{is_operator, manifest_of};
 use crate::cluster::carry_out::ROUNDS;
 use crate::cluster::connect::{Caller, connect};
 use crate::cluster::discovery::dialect;
@@ -42,7 +43,7 @@ pub(super) fn run(task: &Task<'_>) -> Run {
         let namespace = args.namespace.clone().unwrap_or_else(|| connection.namespace.clone());
         let requests = &connection.requests;
         let found = read(requests, &namespace, kinds).await?;
-        let meant = about(&args.workload, kinds, &found.lists, &found.workloads)?;
+        let meant = about(&args.workload, kinds, &found.lists, &found.workloads, Some(&namespace))?;
         let mut planned = plan(task, &found.lists, &meant)?;
         for one in &planned {
             kept_by_others(args, &one.list)?;
@@ -57,13 +58,14 @@ pub(super) fn run(task: &Task<'_>) -> Run {
             }
         }
         tell(args, &found, &planned)?;
-        if !args.dry_run {
-            let mut said = BTreeSet::new();
-            for one in &planned {
-                said.insert(to_do(requests, &found, kinds, one).await);
-            }
-            said.iter().for_each(|note| notes::note(note));
+        let mut said = BTreeSet::new();
+        for one in &planned {
+            match elsewhere(args, requests, &found, kinds, one).await {
+                Some(note) => said.insert(note),
+                None => !args.dry_run && said.insert(to_do(one)),
+            };
         }
+        said.iter().for_each(|note| notes::note(note));
         conclude(task, &planned, !args.dry_run)
     })
 }
@@ -83,7 +85,7 @@ fn tell(args: &Args, found: &Found, planned: &[Planned]) -> Result<(), Failure> 
 }
 
 /// What is left to do until pods have what was set.
-async fn to_do(requests: &Requests, found: &Found, kinds: Kinds, one: &Planned) -> String {
+fn to_do(one: &Planned) -> String {
     let ListOf { kind, namespace, name, object, .. } = &one.list;
     if kind == SKILL_BINDING && is_for_pods(object) {
         return format!(
@@ -91,8 +93,27 @@ async fn to_do(requests: &Requests, found: &Found, kinds: Kinds, one: &Planned) 
              that run"
         );
     }
+    format!(
+        "where no controller runs, 'kubectl skills apply -n {namespace}' brings it into the workload; \
+         'kubectl skills status -n {namespace}' says whether it is there"
+    )
+}
+
+/// Where it is to be set as well: in the manifests of a workload that has its skills from a render, which `apply` does not take
+/// from whoever applies these.
+async fn elsewhere(
+    args: &Args,
+    requests: &Requests,
+    found: &Found,
+    kinds: Kinds,
+    one: &Planned,
+) -> Option<String> {
+    let ListOf { kind, namespace, object, .. } = &one.list;
     let read;
     let workloads: Vec<&Value> = if kind == SKILL_BINDING {
+        if is_for_pods(object) {
+            return None;
+        }
         let id = ObjectRef { namespace: namespace.clone(), ..Object(object).reference() };
         let alone = Bindings::new(Binding::of(id, Origin::default(), object).ok());
         let chosen = found.workloads.iter().filter(|(kind, key, workload)| {
@@ -106,21 +127,43 @@ async fn to_do(requests: &Requests, found: &Found, kinds: Kinds, one: &Planned) 
         read = target.await.unwrap_or_default();
         read.values().collect()
     };
-    for workload in workloads {
+    workloads.into_iter().find_map(|workload| {
+        let title = format!("{}/{}", Object(workload).kind(), Object(workload).name());
         let rendered = rendered(workload, kinds);
         if one.changes.iter().any(|change| rendered.iter().any(|name| name == change.skill())) {
-            return format!(
-                "{}/{} has its skills from a render, out of ConfigMaps or by init containers: set them where its manifests are as \
-                 well, render these again with 'kubectl skills render --delivery', and apply them",
-                Object(workload).kind(),
-                Object(workload).name()
-            );
+            return Some(format!(
+                "{title} has its skills from a render, out of ConfigMaps or by init containers: set them where its manifests are as \
+                 well, render these again with 'kubectl skills render --delivery', and apply them"
+            ));
         }
-    }
-    format!(
-        "where no controller runs, 'kubectl skills apply -n {namespace}' brings it into the workload; \
-         'kubectl skills status -n {namespace}' says whether it is there"
-    )
+        let names = found.profile.names;
+        let manager = one.changes.iter().find_map(|change| other_owner(workload, kinds, names, change))?;
+        Some(format!(
+            "{title} has its skills from {}, and 'kubectl skills apply' would be refused: set them there as well: '{}' on its file, \
+             then render and apply it as before",
+            manifest_of(&manager),
+            args.command(&args.workload, "-f FILE -i"),
+        ))
+    })
+}
+
+/// Who else owns what a change of the list makes another thing in a workload.
+fn other_owner(workload: &Value, kinds: Kinds, names: &Names, change: &Change) -> Option<String> {
+    let kind = kinds.find(Object(workload).kind(), Object(workload).group())?;
+    let paths = kind.paths();
+    let hash = FieldPath::fields(paths.annotations.iter().copied()).field(names.config_hash);
+    let list = FieldPath::fields(["metadata", "annotations"]).field(names.skills);
+    let volume = FieldPath::fields(paths.pod.iter().copied())
+        .field("volumes")
+        .item("name", &format!("{SKILL_VOLUME_PREFIX}{}", change.skill()))
+        .field("image");
+    let changed = match change {
+        Change::Image { .. } => vec![volume, hash],
+        Change::Add { .. } => vec![list, hash],
+        Change::Remove { .. } => vec![volume, list, hash],
+    };
+    let others = changed.iter().flat_map(|path| owners(workload, path)).map(|owner| owner.manager);
+    others.into_iter().find(|manager| manager != FIELD_MANAGER && !is_operator(manager))
 }
 
 struct Found {
@@ -147,7 +190,13 @@ async fn read(requests: &Requests, namespace: &str, kinds: Kinds) -> Result<Foun
     let workloads = workloads.into_iter().filter_map(known).collect();
     let lists = runtimes.into_iter().chain(bindings).map(|object| {
         let id = Object(&object).reference();
-        ListOf::new(&id, String::new(), None, object)
+        let deletion = format!(
+            "delete it instead: kubectl delete {}/{} -n {}",
+            id.kind.to_lowercase(),
+            id.name,
+            id.namespace
+        );
+        ListOf { deletion, ..ListOf::new(&id, Origin::default(), None, object) }
     });
     Ok(Found { profile, lists: lists.collect(), workloads })
 }
