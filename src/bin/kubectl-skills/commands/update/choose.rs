@@ -28,10 +28,15 @@ pub fn choose(words: &[String], images: &[InUse]) -> Result<BTreeMap<usize, Opti
         if found.is_empty() {
             let mut names: Vec<&str> = images.iter().map(|used| used.image.as_str()).collect();
             names.sort_unstable();
+            let known = if names.is_empty() {
+                "there are none; an overlay does not say which of its images are skills: name its base as well, -f BASE -f OVERLAY"
+                    .to_owned()
+            } else {
+                format!("there are {}", names.join(", "))
+            };
             return Err(Failure::Usage(format!(
-                "{}: no image, repository or skill of that name; there are {}",
-                ask.what,
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                "{}: no image, repository or skill of that name; {known}",
+                ask.what
             )));
         }
         for at in found {
@@ -119,6 +124,9 @@ mod tests {
         assert_eq!(of(&["quay.io/acme/pdf:2.0.0"]), plain(&[1]));
         assert_eq!(of(&["docker.io/library/csv:1.0.0"]), plain(&[2]));
         assert_eq!(of(&["reader=2.1.0"]), Ok(BTreeMap::from([(1, Some("2.1.0".to_owned()))])));
+        // An overlay without its base has images of no skill.
+        let alone = format!("{:?}", choose(&["pdf=1.0.0".to_owned()], &[]));
+        assert!(alone.contains("name its base as well, -f BASE -f OVERLAY"), "{alone}");
         for wrong in [&["xml"][..], &["pdf="], &["=1"], &["pdf=a b"], &["pdf=1.0.0", "pdf=2.0.0"]] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
