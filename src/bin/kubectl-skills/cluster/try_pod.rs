@@ -1,4 +1,4 @@
-//! Whether Pods keep their image volumes: a pod template in, a dry run of one Pod of it, what became of its volumes out.
+//! Whether Pods keep their image volumes: a workload in, a dry run of one Pod of its template, what became of its volumes out.
 //! A webhook over Pods sees none of the Deployments that they come from, and one with an older client takes out what it
 //! does not know. What a verb makes of the answer is left to it.
 
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use http::Method;
+use kubectl_skills::api::object::Object;
 use serde_json::{Value, json};
 
 use super::apply::Prepared;
@@ -29,18 +30,9 @@ pub enum Trial {
     Unknown(String),
 }
 
-/// Tries a Pod of a template. Nothing is created.
-pub async fn try_pod(requests: &Requests, namespace: &str, template: &Value) -> Trial {
-    let mut pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"generateName": "kubectl-skills-try-", "namespace": namespace},
-        "spec": template.get("spec").cloned().unwrap_or_default(),
-    });
-    for field in ["labels", "annotations"] {
-        if let Some(map) = template.pointer(&format!("/metadata/{field}")) {
-            pod["metadata"][field] = map.clone();
-        }
-    }
+/// Tries a Pod of a workload. Nothing is created.
+pub async fn try_pod(requests: &Requests, namespace: &str, workload: &Value) -> Trial {
+    let pod = pod_of(namespace, workload);
     let path = format!("{}?dryRun=All&fieldManager=kubectl-skills", PODS.list(Some(namespace)));
     let what = format!("try a Pod in namespace {namespace:?}");
     match requests.write(Method::POST, &path, "application/json", &pod, &what).await {
@@ -54,6 +46,35 @@ pub async fn try_pod(requests: &Requests, namespace: &str, template: &Value) -> 
         Err(error) if is_verdict(&error) => Trial::Refused(error.said),
         Err(error) => Trial::Unknown(error.message),
     }
+}
+
+/// A Pod as the controller of a workload makes it: of its template, and with a volume for each of its claim templates, which is in no
+/// list of the template and takes the place of one of the same name there.
+fn pod_of(namespace: &str, workload: &Value) -> Value {
+    let template = template(workload).unwrap_or(&Value::Null);
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"generateName": "kubectl-skills-try-", "namespace": namespace},
+        "spec": template.get("spec").cloned().unwrap_or_default(),
+    });
+    for field in ["labels", "annotations"] {
+        if let Some(map) = template.pointer(&format!("/metadata/{field}")) {
+            pod["metadata"][field] = map.clone();
+        }
+    }
+    let claims = workload.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+    let claims = claims.into_iter().flatten().map(|claim| Object(claim).name());
+    let claims: Vec<&str> = claims.filter(|name| !name.is_empty()).collect();
+    if !claims.is_empty() {
+        let own = pod["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        let own = own.into_iter().filter(|volume| !claims.contains(&Object(volume).str("/name")));
+        let owner = Object(workload).name();
+        let claimed = claims.iter().map(
+            |name| json!({"name": name, "persistentVolumeClaim": {"claimName": format!("{name}-{owner}-0")}}),
+        );
+        pod["spec"]["volumes"] = own.chain(claimed).collect();
+    }
+    pod
 }
 
 /// Whether an answer is about the Pod, and not about who asks or what else there is in the namespace.
@@ -99,10 +120,10 @@ pub async fn try_pods<'p>(
         }
         let labels = template.pointer("/metadata/labels").and_then(Value::as_object);
         let labels = labels.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        kinds.entry((prepared.namespace().to_owned(), labels)).or_insert((title, template));
+        kinds.entry((prepared.namespace().to_owned(), labels)).or_insert((title, &prepared.merged));
     }
-    let trials = kinds.into_iter().map(|((namespace, _), (title, template))| async move {
-        (title.to_owned(), try_pod(requests, &namespace, template).await)
+    let trials = kinds.into_iter().map(|((namespace, _), (title, workload))| async move {
+        (title.to_owned(), try_pod(requests, &namespace, workload).await)
     });
     let mut out = Trials::default();
     let mut trials = stream::iter(trials).buffered(CONCURRENCY);
@@ -141,5 +162,36 @@ pub async fn webhooks(requests: &Requests, resource: &str) -> String {
         String::new()
     } else {
         format!("; webhooks that see {resource}: {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The controller of a StatefulSet or Sandbox gives each pod its claims: without them a mount of one is said to be refused, and is not.
+    #[test]
+    fn a_pod_has_the_volumes_of_claim_templates() {
+        let workload = |claims: Value, volumes: Value| {
+            json!({"metadata": {"name": "db"}, "spec": {"volumeClaimTemplates": claims, "template": {
+                "metadata": {"labels": {"app": "db"}, "annotations": {"a": "b"}},
+                "spec": {"containers": [], "volumes": volumes}}}})
+        };
+        let volumes = |workload: &Value| pod_of("team1", workload)["spec"]["volumes"].clone();
+        let own =
+            json!([{"name": "skill-a", "image": {"reference": "i:1"}}, {"name": "data", "emptyDir": {}}]);
+        let claims = json!([{"metadata": {"name": "data"}, "spec": {}}]);
+        let claimed = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}});
+        assert_eq!(volumes(&workload(claims.clone(), own.clone())), json!([own[0], claimed]));
+        assert_eq!(volumes(&workload(json!([]), own.clone())), own);
+        let of_sandbox = json!({"metadata": {"name": "db"}, "spec": {"volumeClaimTemplates": claims, "podTemplate": {"spec": {"containers": []}}}});
+        assert_eq!(volumes(&of_sandbox), json!([claimed]));
+        assert_eq!(
+            pod_of("team1", &workload(json!([]), own.clone())),
+            json!({"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"generateName": "kubectl-skills-try-", "namespace": "team1",
+                    "labels": {"app": "db"}, "annotations": {"a": "b"}},
+                "spec": {"containers": [], "volumes": own}})
+        );
     }
 }
