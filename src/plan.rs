@@ -11,6 +11,7 @@ pub mod bindings;
 pub mod change_set;
 pub mod claims;
 mod conditions;
+mod deeds;
 pub mod delivery;
 pub mod demands;
 pub(crate) mod draft;
@@ -341,6 +342,8 @@ pub struct RuntimePlan {
     pub created: Vec<ConfigMap>,
     /// What is written, or why nothing is.
     outcome: Outcome,
+    /// Places of the warnings that say what the plan does.
+    deeds: Vec<usize>,
 }
 
 /// A plan writes or is refused, never both.
@@ -460,6 +463,7 @@ impl RuntimePlan {
     fn refuse_all(&mut self, findings: &[&Finding]) {
         self.outcome = Outcome::Refused(findings.iter().map(|finding| (*finding).clone()).collect());
         self.action = Action::Error;
+        self.unsay_deeds();
         if let Some(first) = findings.first() {
             self.reason.clone_from(&first.message);
         }
@@ -519,6 +523,7 @@ fn skipped(runtime: &Runtime<'_>, config: &ResolvedConfig, options: &Options) ->
         finalizer: Finalizer::Keep,
         created: Vec::new(),
         outcome: Outcome::Sound(Writes::default()),
+        deeds: Vec::new(),
     }
 }
 

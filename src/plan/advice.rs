@@ -60,7 +60,7 @@ pub(super) fn add(
     if options.profile.mounts() {
         let only_notes = plan.touches_only(&["metadata", "annotations", RESTART_HASH]);
         if before.shortcut && plan.action == Action::Configured && !only_notes {
-            plan.warn(
+            plan.warn_of_deed(
                 "Q7",
                 "the workload is not as the AgentRuntime says and is mended; the operator would leave it, since labels \
                  and config hash are as they should be",

@@ -348,12 +348,13 @@ impl Work<'_, '_> {
         if dangling {
             let would = self.operator_would("leave them dangling");
             let quirk = self.quirk("Q6");
-            self.warn(
+            self.plan.warn_of_deed(
                 quirk,
                 format!("mounts of removed skills are taken out of container {name} as well{would}"),
             );
         } else {
-            self.warn("", format!("the skills that were mounted into container {name} are taken out of it"));
+            let message = format!("the skills that were mounted into container {name} are taken out of it");
+            self.plan.warn_of_deed("", message);
         }
         let mut lists = vec![("volumeMounts", kept)];
         let mut led = None;

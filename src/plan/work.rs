@@ -171,19 +171,14 @@ impl<'w, 'r> Work<'w, 'r> {
         {
             self.remember_names(existing, wanted.malformed, &in_spec);
         }
-        if wanted.malformed {
-            let what = if names.is_empty() { "is kept" } else { "is replaced" };
+        let quirk = self.quirk("Q5");
+        let malformed = "the skills annotation is no list of names and";
+        if wanted.malformed && names.is_empty() {
             let would = self.operator_would("remove it");
-            let quirk = self.quirk("Q5");
-            self.warn(
-                quirk,
-                format!(
-                    "the skills annotation is no list of names and {what}{}",
-                    if names.is_empty() { would } else { String::new() }
-                ),
-            );
+            self.warn(quirk, format!("{malformed} is kept{would}"));
+        } else if wanted.malformed {
+            self.plan.warn_of_deed(quirk, format!("{malformed} is replaced"));
         } else if !wanted.foreign.is_empty() {
-            let quirk = self.quirk("Q5");
             let message = format!(
                 "the skills annotation names skills of others, which are kept: {}{}",
                 wanted.foreign.join(", "),
@@ -288,7 +283,7 @@ impl<'w, 'r> Work<'w, 'r> {
         let said = said.into_iter().filter(|(names, _)| !names.is_empty());
         let said: Vec<String> = said.map(|(names, why)| format!("{why}: {}", names.join(", "))).collect();
         for message in said {
-            self.warn("", message);
+            self.plan.warn_of_deed("", message);
         }
     }
 
