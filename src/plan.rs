@@ -75,7 +75,7 @@ pub use status::StatusPlan;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub enum RecordMode {
-    /// Never; one that is there is read, and left as it is. On clusters managedFields say who wrote what.
+    /// Never; one that is there is read, and goes with the last of what it names. On clusters managedFields say who wrote what.
     #[default]
     Off,
     /// Only where something of the author's could not be distinguished from ours afterwards, such as a type label.

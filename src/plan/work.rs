@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::annotation;
 use super::draft::Draft;
 use super::fields::{WrongType, find};
+use super::image_volumes::name_of;
 use super::ownership::{Entry, Ownership, volumes_of};
 use super::record::Record;
 use super::{Options, RecordMode, Runtime, RuntimePlan, is_of_record};
@@ -245,7 +246,7 @@ impl<'w, 'r> Work<'w, 'r> {
         // Where the operator only observes, nothing but a record is ever taken for evidence.
         let wanted = match self.options.record {
             // What it says is done, and it would say so for ever.
-            RecordMode::Off if self.own.is_believed() => false,
+            RecordMode::Off if self.own.is_believed() || self.is_record_done() => false,
             RecordMode::Off => return Ok(()),
             RecordMode::WhereAmbiguous if self.delivered => true,
             RecordMode::WhereAmbiguous => {
@@ -263,6 +264,18 @@ impl<'w, 'r> Work<'w, 'r> {
             }
             Ok(())
         }
+    }
+
+    /// Whether everything is to go, and nothing of what the record names is there any more but what its author had.
+    fn is_record_done(&self) -> bool {
+        let record = self.own.record.as_ref().filter(|_| self.options.remove && self.skills.is_empty());
+        record.is_some_and(|record| {
+            let mut there = volumes_of(self.draft.value(), self.kind);
+            !there.any(|(skill, volume)| {
+                record.skills.iter().any(|name| name == skill)
+                    && self.own.volume_before(name_of(volume)).is_none()
+            })
+        })
     }
 
     /// Says which skills of a workload with SkillBindings go, for one that has left the input leaves no other trace.

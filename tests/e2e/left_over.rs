@@ -37,6 +37,18 @@ fn stated(server: &Server, object: &Value) -> Value {
     live
 }
 
+/// Without what kubectl notes of its last apply.
+fn without_last(mut object: Value) -> Value {
+    let metadata = object["metadata"].as_object_mut().expect("metadata");
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    object
+}
+
 fn rows(server: &Server, namespace: &str) -> Vec<(String, String, String, Value)> {
     let said = server.skills(&["status", "-n", namespace, "-o", "json"]);
     let list: Value = serde_json::from_str(&said.stdout).expect("JSON");
@@ -281,16 +293,6 @@ fn skills_of_a_render_are_shown_and_taken_out_by_their_record() {
         );
         assert!(said.stderr.contains("1 workload changed"), "{said:?}");
     }
-    let without_last = |mut object: Value| {
-        let metadata = object["metadata"].as_object_mut().expect("metadata");
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-            if annotations.is_empty() {
-                metadata.remove("annotations");
-            }
-        }
-        object
-    };
     let after = |name: &str| without_last(stated(server, &deployment(namespace, name)));
     assert_eq!(
         [after("web"), after("api")],
@@ -389,4 +391,78 @@ fn skills_of_a_render_are_shown_where_no_list_is_served() {
         (None, &cache)
     );
     assert_eq!(server.skills(&["status", "-n", namespace]).code, 4);
+}
+
+/// A manifest that was rendered has the record too, and whoever applies it states that: if it stayed where the skills go, it would say
+/// for ever that they are there, and no advice would end it.
+#[test]
+fn a_record_that_somebody_else_states_goes_with_the_skills() {
+    let namespace = "recorded";
+    let server = server(namespace);
+    let web = deployment(namespace, "web");
+    let mut db = deployment(namespace, "db");
+    (db["kind"], db["spec"]["serviceName"]) = (json!("StatefulSet"), json!("db"));
+    db["spec"]["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]);
+    let mounts = &mut db["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    mounts.as_array_mut().expect("mounts").push(json!({"name": "data", "mountPath": "/data"}));
+    let mut before = Vec::new();
+    for workload in [&db, &web] {
+        let name = workload["metadata"]["name"].as_str().expect("a name");
+        let mut list = binding(namespace, name, name, &[("pdf", "quay.io/example/pdf:1")]);
+        list["spec"]["targetRef"]["kind"] = workload["kind"].clone();
+        let files = [format!("{namespace}-{name}.yaml"), format!("{namespace}-{name}-list.yaml")];
+        let [path, list_path] = files.map(|file| server.dir().join(file));
+        std::fs::write(&path, workload.to_string()).expect("written");
+        std::fs::write(&list_path, list.to_string()).expect("written");
+        let [path, list_path] = [&path, &list_path].map(|path| path.to_str().expect("a path"));
+        server.kubectl(&["apply", "-f", path], "");
+        before.push(without_last(stated(server, workload)));
+        server.create(&path_of(&list), &list);
+        let said = server.skills(&["apply", "-n", namespace, name]);
+        // The claims of a StatefulSet are volumes of its pods.
+        assert!(said.code == 0 && !said.stderr.contains("would be refused"), "{said:?}");
+        server.request("DELETE", &one(&list), None);
+        let said = server.skills(&["render", "-i", "-f", path, "-f", list_path]);
+        assert_eq!(said.code, 0, "{said:?}");
+        server.kubectl(&["apply", "-f", path], "");
+    }
+    let left = |name: &str, kind: &str| {
+        let reason = format!("{LEFT}'kubectl skills apply -n {namespace} --remove {name}' takes them out");
+        ("<gone>".to_owned(), format!("{kind}/{name}"), "left".to_owned(), json!([reason]))
+    };
+    assert_eq!(rows(server, namespace), [left("web", "Deployment"), left("db", "StatefulSet")]);
+    let record = server.get(&one(&db))["metadata"]["annotations"]["skills.kagenti.dev/record"].clone();
+    assert!(record.is_string(), "{record}");
+
+    let remove = |name: &str| server.skills(&["apply", "-n", namespace, "--remove", name]);
+    let said = remove("db");
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "statefulset.apps/db serverside-applied\n"),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("who applies its manifest again brings the skills back"), "{said:?}");
+    assert_eq!(without_last(stated(server, &db)), before[0]);
+    assert_eq!(rows(server, namespace), [left("web", "Deployment")]);
+    assert_eq!(remove("db").code, 4);
+
+    let said = server.skills(&["uninstall", "-n", namespace, "--yes", "--remove-skills"]);
+    assert!(said.code == 0 && said.stderr.contains("1 object gone or changed"), "{said:?}");
+    assert_eq!(without_last(stated(server, &web)), before[1]);
+    assert_eq!(rows(server, namespace), []);
+
+    // And one that an earlier version has left alone.
+    let alone = json!({"metadata": {"annotations": {"skills.kagenti.dev/record": record}}});
+    server.merge(&web, "kustomize-controller", &alone);
+    assert_eq!(rows(server, namespace), [left("web", "Deployment")]);
+    let said = remove("web");
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "deployment.apps/web serverside-applied\n"),
+        "{said:?}"
+    );
+    assert_eq!(without_last(stated(server, &web)), before[1]);
+    let said = server.skills(&["uninstall", "-n", namespace]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, "nothing of kubectl-skills is there\n"), "{said:?}");
 }

@@ -106,3 +106,46 @@ fn an_agent_runtime_and_its_skill_bindings_go_each_by_itself() {
     let label = |names: &[&str]| after(names).pointer("/metadata/labels").is_some();
     assert_eq!((label(&["one"]), label(&["run"])), (true, false));
 }
+
+/// On a cluster managedFields say whose a volume is: a record goes with the last of what it names, and is the way back as long as
+/// somebody else has that.
+#[test]
+fn a_record_goes_with_the_last_of_what_it_names() {
+    let removed = |volumes: Value, manager: &str| {
+        let mut workload = workload();
+        workload["metadata"]["annotations"] =
+            json!({"skills.kagenti.dev/record": "{\"skills\":[\"a\"],\"container\":\"main\"}"});
+        workload["metadata"]["managedFields"] = json!([
+            {"manager": manager, "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:volumes": {
+                "k:{\"name\":\"skill-a\"}": {".": {}, "f:image": {}, "f:name": {}}}}}}}},
+            {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": {"f:metadata": {"f:annotations": {
+                "f:skills.kagenti.dev/record": {}}}}},
+        ]);
+        workload["spec"]["template"]["spec"]["volumes"] = volumes;
+        let list = [binding("one", target(), "a")];
+        let workloads =
+            BTreeMap::from([(("Deployment".to_owned(), "n".to_owned(), "w".to_owned()), workload)]);
+        let (none, selected) = (BTreeSet::new(), BTreeSet::from([("n".to_owned(), "one".to_owned())]));
+        let inventory = Inventory {
+            runtimes: &[],
+            selected: &none,
+            bindings: &list,
+            selected_bindings: &selected,
+            workloads: &workloads,
+            pods: &[],
+        };
+        let profile = Profile::by_name("rossoctl").expect("a profile");
+        let session =
+            Session::new(Options { remove: true, ..Options::new(profile) }, ConfigView::Full, Vec::new());
+        let [planned] = live::plan(&inventory, &session).try_into().expect("one plan");
+        let desired = planned.plan.expect("a plan").desired().cloned();
+        desired.map(|desired| {
+            let record = desired.pointer("/metadata/annotations/skills.kagenti.dev~1record").cloned();
+            (record, desired.pointer("/spec/template/spec/volumes").cloned().unwrap_or_else(|| json!([])))
+        })
+    };
+    let volume = json!([{"name": "skill-a", "image": {"reference": "a/a:1"}}]);
+    assert_eq!(removed(volume.clone(), "skills.kagenti.dev"), Some((None, json!([]))));
+    assert_eq!(removed(json!([]), "skills.kagenti.dev"), Some((None, json!([]))), "an earlier run left it");
+    assert_eq!(removed(volume, "kustomize-controller"), None);
+}

@@ -2,7 +2,7 @@
 //! the server kept. What is wanted comes from the plan; whether the rollout gets through is for [`super::wait`].
 
 use http::Method;
-use kubectl_skills::api::names::{FORMER_FIELD_MANAGER, OPERATOR_MANAGERS};
+use kubectl_skills::api::names::{FORMER_FIELD_MANAGER, OPERATOR_MANAGERS, RECORD};
 use kubectl_skills::live::apply_configuration::{
     FieldPath, apply_configuration, changed_fields, items_of_replaced_lists, missing, new_duplicate,
     removed_fields,
@@ -73,6 +73,13 @@ impl Write {
     /// Whether a manager's fields are taken over without a word of force.
     fn takes_from(&self, manager: &str) -> bool {
         is_operator(manager) || (self.by_record && manager.starts_with("kubectl"))
+    }
+
+    /// Whether a record goes that somebody else states than this manager: he applies what a render has written.
+    pub fn takes_record_from_others(&self, manager: &str) -> bool {
+        let record = record();
+        let goes = record.find(&self.live).is_some() && record.find(&self.desired).is_none();
+        goes && owners(&self.live, &record).iter().any(|owner| owner.manager != manager)
     }
 
     /// Whether a conflict is about the replicas or the operating mode of a Sandbox, which go down and up again for its restart: whoever set
@@ -169,9 +176,8 @@ pub async fn prepare(
                 return Err(error);
             }
             let owned_by_operator = |path: &FieldPath| {
-                owners(&prepared.write.live, path)
-                    .iter()
-                    .all(|owner| prepared.write.takes_from(&owner.manager))
+                let owners = owners(&prepared.write.live, path);
+                is_to_take(path) || owners.iter().all(|owner| prepared.write.takes_from(&owner.manager))
             };
             prepared.force |= going.iter().all(owned_by_operator);
             prepared.merged = prepared.replace_dry_run(requests, settings).await?;
@@ -367,7 +373,7 @@ impl Prepared {
                 || (self.write.by_record && self.write.takes_from(&owner.manager))
         };
         let mut conflicts = Vec::new();
-        for path in left.iter().filter(|path| !is_operators_to_take(path)) {
+        for path in left.iter().filter(|path| !is_to_take(path)) {
             for owner in owners(&self.write.live, path) {
                 if !allowed(&owner) && owner.manager != settings.manager {
                     conflicts.push(FieldConflict { manager: owner.manager, field: path.to_string() });
@@ -382,7 +388,7 @@ impl Prepared {
         if let Some(list) = transfer(&object, left, &settings.manager, allowed) {
             object["metadata"]["managedFields"] = list;
         }
-        let taken: Vec<FieldPath> = left.iter().filter(|path| is_operators_to_take(path)).cloned().collect();
+        let taken: Vec<FieldPath> = left.iter().filter(|path| is_to_take(path)).cloned().collect();
         if let Some(list) = transfer(&object, &taken, &settings.manager, |_| true) {
             object["metadata"]["managedFields"] = list;
         }
@@ -416,10 +422,17 @@ pub fn is_operator(manager: &str) -> bool {
     OPERATOR_MANAGERS.contains(&manager) || manager == FORMER_FIELD_MANAGER
 }
 
-/// The annotation by which a Sandbox remembers its pod: another controller writes it, and the operator takes it away when
-/// it restarts the Sandbox (operator-spec.md section 7). Left there, the Sandbox would stay at zero replicas.
-fn is_operators_to_take(path: &FieldPath) -> bool {
-    *path == FieldPath::fields(["metadata", "annotations", "agents.x-k8s.io/pod-name"])
+/// The record annotation.
+fn record() -> FieldPath {
+    FieldPath::fields(["metadata", "annotations", RECORD])
+}
+
+/// Whether something goes whoever states it. The annotation by which a Sandbox remembers its pod: another controller writes it, and
+/// the operator takes it away when it restarts the Sandbox (operator-spec.md section 7). Left there, the Sandbox would stay at zero
+/// replicas. And the record, which is ours whoever has applied what a render wrote: left there, it would say for ever that
+/// skills are.
+fn is_to_take(path: &FieldPath) -> bool {
+    *path == FieldPath::fields(["metadata", "annotations", "agents.x-k8s.io/pod-name"]) || *path == record()
 }
 
 fn list_paths(paths: &[FieldPath]) -> String {

@@ -138,7 +138,7 @@ pub async fn write_one(
         let taken = prepared.taken.iter();
         let mut taken: Vec<String> =
             taken.map(|field| format!("{} taken over from {}", field.field, field.manager)).collect();
-        if task.write.by_record {
+        if task.write.by_record || task.write.takes_record_from_others(&settings.manager) {
             taken.push(BROUGHT_BACK.to_owned());
         }
         match commit(&run.requests, prepared, settings).await {
