@@ -100,7 +100,8 @@ impl ClusterRun {
         if let Some(missing) = snapshot.missing(&scope).filter(|_| !pods) {
             return Err(missing.into());
         }
-        if !pods {
+        // Whoever takes skills out is not to be sent to bring them.
+        if !pods && !remove {
             for (namespace, mend) in &snapshot.undelivered {
                 notes::warning(&format!("{}: {mend}", nobody(namespace)));
             }
