@@ -118,10 +118,20 @@ fn fate(args: &Args, item: &Found) -> &'static str {
 
 fn list(args: &Args, found: &Inventory) -> Run {
     if let Some(format) = args.output {
+/// Why something is ours or stays, and what would take it along.
+fn why(args: &Args, item: &Found) -> String {
+    match item.step {
+        Step::SkillBindings if !args.delete_skill_bindings => {
+            format!("{}; --delete-skill-bindings deletes it", item.why)
+        }
+        _ => item.why.clone(),
+    }
+}
+
         let items = found.items.iter().map(|item| {
             json!({
                 "kind": item.kind, "group": item.group, "namespace": item.namespace, "name": item.name,
-                "fate": fate(args, item), "why": item.why,
+                "fate": fate(args, item), "why": why(args, item),
             })
         });
         let object = json!({
@@ -136,7 +146,7 @@ fn list(args: &Args, found: &Inventory) -> Run {
         for item in &found.items {
             let namespace =
                 if item.namespace.is_empty() { "<none>".to_owned() } else { item.namespace.clone() };
-            table.row([item.title(), namespace, fate(args, item).to_owned(), item.why.clone()]);
+            table.row([item.title(), namespace, fate(args, item).to_owned(), why(args, item)]);
         }
         sink::table(&table)?;
     }
