@@ -326,6 +326,75 @@ fn uninstall_can_keep_the_skills() {
     assert_eq!(server.get(&one(&tools))["metadata"].get("finalizers"), None);
 }
 
+/// Nothing takes skills out of pods that run: who leaves must learn which pods keep them, and what makes these anew.
+#[test]
+fn uninstall_names_the_pods_that_keep_skills() {
+    let server = Server::with_crds(&[&["--skill-binding"]]);
+    let shell = Shell::new(&server);
+    let namespace = "injected";
+    server.namespace(namespace);
+    shell.succeeds("kubectl skills policy --inject | kubectl apply --server-side -f -");
+    let mut web = deployment(namespace, "web");
+    // No node makes a pod ready here.
+    web["spec"]["strategy"] = json!({"type": "Recreate"});
+    let own = deployment(namespace, "own");
+    let mut to_pods = binding(namespace, "web", "web", &[("pdf", "quay.io/example/pdf:1")]);
+    to_pods["spec"]["delivery"] = json!("Pod");
+    let to_workload = binding(namespace, "own", "own", &[("pdf", "quay.io/example/pdf:1")]);
+    for object in [&to_pods, &to_workload, &web, &own] {
+        server.create(&path_of(object), object);
+    }
+    let keeps = || {
+        let said = shell.succeeds("kubectl get pods -A -o name -l skills.kagenti.dev/injected=true");
+        said.stdout.lines().count()
+    };
+    eventually("a pod with its skill", || {
+        (keeps() == 1).then_some(()).or_else(|| {
+            shell.run(&format!("kubectl delete pod -n {namespace} -l app=web --wait=false"));
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            None
+        })
+    });
+    shell.succeeds(&format!("kubectl skills apply -n {namespace} own"));
+
+    let command = format!("kubectl rollout restart deployment/web -n {namespace}");
+    let warning = format!(
+        "warning: 1 pod of deployment.apps/web in namespace {namespace} keeps skills that were written into pods as they were created, \
+         until made anew: {command}\n"
+    );
+    let said = shell.succeeds("kubectl skills uninstall");
+    assert!(said.stderr.contains(&warning), "{said:?}");
+    assert!(
+        said.stdout.contains(
+            "with it 2 SkillBindings would go, which are their authors'; --delete-skill-bindings deletes it"
+        ),
+        "{said:?}"
+    );
+    let said = shell.succeeds("kubectl skills uninstall --delete-skill-bindings -o json");
+    let found: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(
+        found["pods"],
+        json!([{"namespace": namespace, "of": "deployment.apps/web", "pods": 1, "command": command}])
+    );
+    assert!(!said.stdout.contains("--delete-skill-bindings"), "{said:?}");
+    // Those of one namespace would get them again.
+    let said = shell.succeeds(&format!("kubectl skills uninstall -n {namespace}"));
+    assert!(!said.stderr.contains(&warning), "{said:?}");
+    let said = shell.succeeds("kubectl skills uninstall --keep-skills");
+    assert!(!said.stderr.contains(&warning), "{said:?}");
+
+    let said = shell.succeeds("kubectl skills uninstall --yes --remove-skills --delete-skill-bindings");
+    assert!(said.stderr.contains(&warning), "{said:?}");
+    assert!(!said.stderr.contains("kubectl skills policy --inject"), "sent to install it again: {said:?}");
+    let said = shell.succeeds("kubectl skills uninstall");
+    assert_eq!(said.stdout, "nothing of kubectl-skills is there but in running pods\n", "{said:?}");
+    assert!(said.stderr.contains(&warning), "{said:?}");
+    shell.succeeds(&command);
+    eventually("pods without skills", || (keeps() == 0).then_some(()));
+    let said = shell.succeeds("kubectl skills uninstall");
+    assert_eq!(said.stdout, "nothing of kubectl-skills is there\n", "{said:?}");
+}
+
 /// What a render brought is of who applies it: it is named, and nobody learns only later that pods keep it.
 #[test]
 fn uninstall_names_skills_that_a_render_brought() {

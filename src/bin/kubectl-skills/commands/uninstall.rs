@@ -24,9 +24,11 @@ use crate::net::block_on;
 use crate::table::Table;
 use crate::{notes, sink};
 use inventory::{Found, Inventory, Step};
+use pods::Holder;
 
 mod evidence;
 mod inventory;
+mod pods;
 
 /// How long pods of ours may take to end: their grace period, and a little more.
 const PODS_END: Duration = Duration::from_secs(60);
@@ -116,8 +118,6 @@ fn fate(args: &Args, item: &Found) -> &'static str {
     }
 }
 
-fn list(args: &Args, found: &Inventory) -> Run {
-    if let Some(format) = args.output {
 /// Why something is ours or stays, and what would take it along.
 fn why(args: &Args, item: &Found) -> String {
     match item.step {
@@ -128,6 +128,8 @@ fn why(args: &Args, item: &Found) -> String {
     }
 }
 
+fn list(args: &Args, found: &Inventory) -> Run {
+    if let Some(format) = args.output {
         let items = found.items.iter().map(|item| {
             json!({
                 "kind": item.kind, "group": item.group, "namespace": item.namespace, "name": item.name,
@@ -136,11 +138,12 @@ fn why(args: &Args, item: &Found) -> String {
         });
         let object = json!({
             "apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "UninstallPlan", "items": items.collect::<Vec<_>>(),
-            "unread": found.unread,
+            "pods": found.holders.iter().map(Holder::object).collect::<Vec<_>>(), "unread": found.unread,
         });
         sink::object(if format == Format::Json { Report::Json } else { Report::Yaml }, &object)?;
     } else if found.items.is_empty() {
-        sink::text("nothing of kubectl-skills is there\n")?;
+        let but = if found.holders.is_empty() { "" } else { " but in running pods" };
+        sink::text(&format!("nothing of kubectl-skills is there{but}\n"))?;
     } else {
         let mut table = Table::new(&["OBJECT", "NAMESPACE", "FATE", "WHY"]);
         for item in &found.items {
@@ -151,6 +154,7 @@ fn why(args: &Args, item: &Found) -> String {
         sink::table(&table)?;
     }
     advise(args, found);
+    tell_of_pods(args, found, &found.holders);
     let goes =
         found.items.iter().filter(|item| !matches!(fate(args, item), "stays" | "keeps its skills")).count();
     notes::summary(&format!(
@@ -198,6 +202,22 @@ fn advise(args: &Args, found: &Inventory) {
             "{} with skills: --yes needs --remove-skills, which restarts pods, or --keep-skills",
             counted(workloads, "workload")
         ));
+    }
+}
+
+/// Says which pods keep skills that were written into them, but where that is wanted, where others would get them again, and where
+/// their workload restarts with its own.
+fn tell_of_pods(args: &Args, found: &Inventory, holders: &[Holder]) {
+    let delivers = args.namespace.is_some() || found.of(Step::Kept).any(|item| item.delivers);
+    if args.keep_skills || (delivers && !found.to_pods.is_empty()) {
+        return;
+    }
+    let restarts = |holder: &&Holder| {
+        let is_it = |item: &Found| item.namespace == holder.namespace && item.title() == holder.title;
+        found.of(Step::Skills).any(is_it)
+    };
+    for holder in holders.iter().filter(|holder| !restarts(holder)) {
+        notes::warning(&holder.said());
     }
 }
 
@@ -265,6 +285,12 @@ async fn carry_out(args: &Args, requests: &Requests, found: &Inventory) -> Run {
             format!("what of these is ours is not known, and it was left: {}", found.unread.join("; "));
         let help = "run it again with rights to list them".to_owned();
         errors.push(RemoteError { message, help });
+    }
+    match pods::read(requests, args.namespace.as_deref()).await {
+        Ok(holders) => tell_of_pods(args, found, &holders),
+        // It is known from the beginning then.
+        Err(error) if error.failure == Cause::Forbidden => {}
+        Err(error) => errors.push(error.into()),
     }
     let rest: Vec<String> =
         found.items.iter().filter(|item| fate(args, item) == "stays").map(Found::title).collect();

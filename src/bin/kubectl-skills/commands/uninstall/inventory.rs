@@ -17,6 +17,7 @@ use kubectl_skills::plan::bindings::Bindings;
 use serde_json::Value;
 
 use super::evidence::{self, Verdict, set_the_finalizer};
+use super::pods::{self, Holder};
 use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::left::Left;
@@ -85,6 +86,8 @@ pub(super) struct Inventory {
     pub bindings: Vec<String>,
     /// Those of them whose skills are written into pods.
     pub to_pods: Vec<String>,
+    /// Pods into which such skills were written.
+    pub holders: Vec<Holder>,
     /// What may not be listed, in the server's words.
     pub unread: Vec<String>,
     /// Of a run over one namespace: that the registrations of the cluster may not be listed.
@@ -213,6 +216,11 @@ pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result
         }
     }
     skills(requests, namespace, &mut out).await?;
+    match pods::read(requests, namespace).await {
+        Ok(holders) => out.holders = holders,
+        Err(error) if error.failure == Cause::Forbidden => out.unread.push(error.message),
+        Err(error) => return Err(error),
+    }
     if namespace.is_none() {
         crds(requests, &mut out).await?;
     }
