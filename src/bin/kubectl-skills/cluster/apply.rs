@@ -201,7 +201,7 @@ pub fn foreseen(write: &Write, settings: &Settings) -> Option<ClusterError> {
     let (live, desired) = (&write.live, &write.desired);
     let mut conflicts: Vec<FieldConflict> = Vec::new();
     for path in changed_fields(live, desired).into_iter().chain(left_over(write, live)) {
-        if path.0.first() == FieldPath::fields(["status"]).0.first() || is_operators_to_take(&path) {
+        if path.0.first() == FieldPath::fields(["status"]).0.first() || is_to_take(&path) {
             continue;
         }
         conflicts.extend(
