@@ -197,6 +197,8 @@ pub struct Bound {
     pub names: Vec<String>,
     /// The agent container.
     pub container: Option<String>,
+    /// The SkillBinding that says which.
+    pub container_of: Option<ObjectRef>,
     /// Where the agent looks for skills.
     pub location: Option<&'static AgentLocation>,
     /// The folder that the agent is to be led to, where [`Bound::location`] needs one.
@@ -205,6 +207,8 @@ pub struct Bound {
     pub elsewhere: Vec<String>,
     /// Names of skills that pods get as they are created, and not the template.
     pub for_pods: Vec<String>,
+    /// The workload is a pod that is being created, in the shape of one.
+    pub of_pod: bool,
 }
 
 /// What a look at the target found. A failed look is an error of the caller's and never comes here.

@@ -7,7 +7,7 @@ use super::view::Workload;
 use super::{Out, own, rule, verdict};
 use crate::plan::pod::GUESSED;
 use crate::plan::pod_injection::{Injected, Injector, is_injectable};
-use crate::validate::findings::About;
+use crate::validate::findings::{About, rules};
 use crate::yaml::Step;
 
 pub(super) fn check(workload: &Workload<'_>, injector: &Injector, out: &mut Out<'_, '_>) {
@@ -43,7 +43,8 @@ pub(super) fn check(workload: &Workload<'_>, injector: &Injector, out: &mut Out<
                 }
             }
             Injected::Refused(findings) => {
-                for found in findings {
+                // Of a container that is not there the plan says more: whose pods have it not.
+                for found in findings.into_iter().filter(|found| *found.rule != rules::CONTAINER_NAMED) {
                     let rule = rule::find(found.rule.id).unwrap_or(&verdict::REFUSED);
                     // The webhook plans a Deployment that has the pod as its template.
                     let (whose, path): (_, Vec<Step>) = match found.rule.about {

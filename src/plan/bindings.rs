@@ -7,7 +7,7 @@
 //! mount path twice is an error that names both, and nothing of that workload is written.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ use super::claims::WorkloadKey;
 use super::fields::find;
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{Names, ROSSOCTL, SKILLS_GROUP};
+use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::{Object, ObjectRef, Origin, field};
 use crate::api::pod_owner::Owner;
 use crate::api::profile::Profile;
@@ -23,7 +24,6 @@ use crate::api::workload::{Kinds, WorkloadKind};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::normalized;
 use crate::validate::skill_binding;
-use crate::yaml::Step;
 
 /// A SkillBinding that can be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -380,32 +380,50 @@ pub(super) fn clashes(
     out
 }
 
-/// What is delivered to pods and names a container that the pod template has not: every pod would be refused.
+/// What is delivered to pods and names a container that the pod template has not: every pod would be refused. `judged`: whose
+/// plan it is.
 pub(super) fn without_container<'b>(
+    judged: &ObjectRef,
     kind: WorkloadKind,
     workload: &Value,
     bindings: impl Iterator<Item = &'b Binding>,
 ) -> Vec<Finding> {
     let wanted = bindings
         .filter(|binding| binding.is_for_pods())
-        .filter_map(|binding| binding.spec.container.as_deref());
-    let mut missing: BTreeSet<&str> = wanted.collect();
-    if missing.is_empty() {
+        .filter_map(|binding| Some((&binding.id, binding.spec.container.as_deref()?)));
+    let wanted: Vec<(&ObjectRef, &str)> = wanted.collect();
+    if wanted.is_empty() {
         return Vec::new();
     }
     let way = kind.paths().pod;
     let containers = find(workload, way).and_then(|pod| pod.get("containers")).and_then(Value::as_array);
     let names: Vec<&str> =
         containers.into_iter().flatten().filter_map(|one| one.get("name").and_then(Value::as_str)).collect();
-    missing.retain(|wanted| !names.contains(wanted));
-    let path: Vec<Step> = way.iter().chain(&["containers"]).map(|key| Step::from(*key)).collect();
+    let whose = format!("{} {}", Object(workload).kind(), Object(workload).name());
+    let missing = wanted.into_iter().filter(|(_, name)| !names.contains(name));
     missing
-        .into_iter()
-        .map(|name| Finding {
-            help: format!("name one of: {}", names.join(", ")),
-            ..Finding::new(&rules::CONTAINER, path.clone(), format!("there is no container {name}"))
-        })
+        .map(|(id, name)| no_container(&whose, (name, &names), Some(id).filter(|id| *id != judged)))
         .collect()
+}
+
+/// That a pod has no container of the name that a SkillBinding gives. `whose`: the pod, or the workload of its template. `of`: the
+/// SkillBinding, where it is another than the one that is judged.
+pub(super) fn no_container(whose: &str, (wanted, all): (&str, &[&str]), of: Option<&ObjectRef>) -> Finding {
+    let path = vec!["spec".into(), "container".into()];
+    Finding {
+        help: one_of(wanted, all),
+        of: of.cloned(),
+        ..Finding::new(&rules::CONTAINER_NAMED, path, format!("{whose} has no container {wanted}"))
+    }
+}
+
+/// Which container may be meant by a name that none has.
+pub(super) fn one_of(wanted: &str, all: &[&str]) -> String {
+    let listed = all.join(", ");
+    match nearest(wanted, all.iter().copied()).filter(|meant| is_slip_of(wanted, meant)) {
+        Some(meant) => format!("did you mean {meant}? the containers are {listed}"),
+        None => format!("name one of: {listed}"),
+    }
 }
 
 /// The apiVersion that a SkillBinding is read in.

@@ -4,6 +4,7 @@
 use foldhash::HashSetExt as _;
 use serde_json::{Map, Value};
 
+use super::bindings::{no_container, one_of};
 use super::fields::{At, WrongType, find, items};
 use super::image_volumes::{self, Volumes, by_volume, name_of, volume_name};
 use super::mounts::{is_plain, path_of};
@@ -11,10 +12,11 @@ use super::work::Work;
 use super::{Runtime, RuntimePlan, advice, init_containers, mounts};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{DEFAULT_CONTAINER, SKILL_BINDING, SKILL_VOLUME_PREFIX};
-use crate::api::object::field;
+use crate::api::object::{Object, field};
 use crate::api::workload::WorkloadKind;
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::validate::preflight::{self, Mount};
+use crate::yaml::Step;
 use crate::yaml::parts::Interest;
 
 /// Containers that run alongside an agent and never are one: of the operator's injector, of service meshes, proxies, and
@@ -199,13 +201,8 @@ impl Work<'_, '_> {
         if let Some(wanted) = self.named_container() {
             let found = position(wanted);
             if found.is_none() {
-                let message = format!("there is no container {wanted}");
-                self.plan.problem(
-                    &rules::CONTAINER,
-                    &inside(),
-                    message,
-                    format!("name one of: {}", all.join(", ")),
-                );
+                let finding = self.no_container(&inside(), wanted, &all);
+                self.plan.refuse(finding);
             }
             return Ok(found);
         }
@@ -254,6 +251,23 @@ impl Work<'_, '_> {
             self.plan.warn(if looks.is_empty() { "" } else { "Q10" }, message);
         }
         Ok(Some(0))
+    }
+
+    /// That the pod has not the container that is named, as an error of who names it: a SkillBinding, or the command line, which is
+    /// no object.
+    fn no_container(&self, at: &[Step], wanted: &str, all: &[&str]) -> Finding {
+        let Runtime { id, bound, .. } = self.runtime;
+        if self.options.container.is_some() {
+            let help = format!("the option container names it; {}", one_of(wanted, all));
+            let message = format!("there is no container {wanted}");
+            return Finding { help, ..Finding::new(&rules::CONTAINER, at.to_vec(), message) };
+        }
+        let object = Object(self.draft.value());
+        let whose = match bound.of_pod {
+            true => "the pod".to_owned(),
+            false => format!("{} {}", object.kind(), object.name()),
+        };
+        no_container(&whose, (wanted, all), bound.container_of.as_ref().filter(|of| *of != id))
     }
 
     fn agent_lists(

@@ -142,6 +142,7 @@ impl Injector {
         let listed = json!({"spec": {"skills": []}});
         let mut bound = bound(others, Some(lead), |binding| &binding.spec.skills);
         let others = all.iter().filter(|other| !group.iter().any(|one| one.id == other.id));
+        bound.of_pod = true;
         bound.elsewhere = others.flat_map(|other| &other.spec.skills).map(volume_name).collect();
         if is_again {
             // A sidecar that is put first meanwhile is not the agent.

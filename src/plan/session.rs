@@ -179,7 +179,7 @@ impl Session {
         findings.extend(by_policy(&options, if goes { &[] } else { &spec.skills }, &bindings));
         let own: &[Skill] = if strict { &spec.skills } else { &[] };
         findings.extend(clashes((&id, &origin, own), None, &bindings));
-        findings.extend(self.without_container(workload.as_deref(), bindings.iter().copied()));
+        findings.extend(self.without_container(&id, workload.as_deref(), bindings.iter().copied()));
         let bound = bound(&bindings, None, Binding::template_skills);
         let around = Surroundings {
             maps: &self.maps,
@@ -256,7 +256,7 @@ impl Session {
             findings.extend(by_policy(options, &binding.spec.skills, &bindings));
             findings.extend(clashes((&id, &origin, &binding.spec.skills), Some(&binding), &bindings));
             let all = std::iter::once(&binding).chain(bindings.iter().copied());
-            findings.extend(self.without_container(workload.as_deref(), all));
+            findings.extend(self.without_container(&id, workload.as_deref(), all));
         }
         let target = binding.spec.target_ref().cloned().or_else(|| workload.as_deref().map(reference));
         let is_found = workload.is_some();
@@ -267,7 +267,8 @@ impl Session {
             ..AgentRuntimeSpec::default()
         };
         // Of all about the workload: what goes was put there as they say.
-        let Bound { container, location, root, .. } = bound(&about, Some(&binding), Binding::template_skills);
+        let Bound { container, container_of, location, root, .. } =
+            bound(&about, Some(&binding), Binding::template_skills);
         let runtime = Runtime {
             id: id.clone(),
             origin,
@@ -275,6 +276,7 @@ impl Session {
             spec,
             bound: Bound {
                 container,
+                container_of,
                 location,
                 root,
                 ..bound(&bindings, Some(&binding), Binding::template_skills)
@@ -331,12 +333,13 @@ impl Session {
     /// Containers that pods will not have, though what is delivered to them names these.
     fn without_container<'b>(
         &self,
+        judged: &ObjectRef,
         workload: Option<&Value>,
         bindings: impl Iterator<Item = &'b Binding>,
     ) -> Vec<Finding> {
         let of = |workload| self.options.kinds.find(Object(workload).kind(), Object(workload).group());
         match workload.and_then(|workload| Some((of(workload)?, workload))) {
-            Some((kind, workload)) => without_container(kind, workload, bindings),
+            Some((kind, workload)) => without_container(judged, kind, workload, bindings),
             None => Vec::new(),
         }
     }
@@ -412,9 +415,11 @@ pub(super) fn bound(
         skills: skills.collect(),
         names: others.iter().map(|binding| binding.id.name.clone()).collect(),
         container: spec.and_then(|spec| spec.container.clone()),
+        container_of: first.map(|binding| binding.id.clone()),
         location: spec.and_then(|spec| spec.runtime),
         root: spec.and_then(|spec| spec.runtime?.root(spec.home.as_deref()).ok()),
         elsewhere: Vec::new(),
+        of_pod: false,
         for_pods: for_pods.map(|skill| skill.name.clone()).collect(),
     }
 }

@@ -123,6 +123,8 @@ pub mod rules {
     pub const SKILL_FOLDERS_SOURCE: Rule = workload("skill-folders-source");
     /// The pod has no such container, or none at all.
     pub const CONTAINER: Rule = workload("container");
+    /// The same where a SkillBinding names it.
+    pub const CONTAINER_NAMED: Rule = runtime("container");
     /// The image of a skill is of a registry that the policy does not allow ([`crate::validate::policy`], as all below).
     pub const POLICY_REGISTRY: Rule = runtime("policy-registry");
     /// It is not named by digest.

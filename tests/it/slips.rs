@@ -194,7 +194,7 @@ fn validate_says_what_render_refuses_of_several_objects() {
         ),
         (
             format!("{}{WORKLOAD}", GOOD.replace("  skills:", "  container: brain\n  skills:")),
-            "there is no container brain (name one of: agent)",
+            "SkillBinding default/good: spec.container: Deployment weather has no container brain (name one of: agent)",
         ),
         (
             format!("{GOOD}{WORKLOAD}")
