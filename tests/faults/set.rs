@@ -221,3 +221,26 @@ fn version_marks_the_profile_that_the_other_verbs_take() {
     let found: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!((&found["profile"], &found["cluster"]["profile"]), (&json!("head"), &Value::Null), "{said:?}");
 }
+
+/// "the cluster serves SkillBindings" of a cluster without their CRD sends its reader looking for one.
+#[test]
+fn a_diff_of_lists_that_nobody_serves_says_where_they_are() {
+    let server = Server::start(|request| match (request.method.as_str(), request.path.as_str()) {
+        (_, "/version") => Answer::Json(200, json!({"gitVersion": "v1.36.0", "major": "1", "minor": "36"})),
+        (method, _) if method != "GET" => Answer::Json(200, request.body.clone()),
+        _ => not_found(),
+    });
+    let workload = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "team1"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}, "spec": plain_pod()}},
+    });
+    let mut list = binding("tools", ONE, &json!({}));
+    list["metadata"] = json!({"name": "tools", "namespace": "team1"});
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("web.yaml");
+    std::fs::write(&file, format!("{workload}\n---\n{list}\n")).expect("a file");
+    let said = skills(&server, &["diff", "--live", "-f", file.to_str().expect("a path")]);
+    let reason =
+        "profile rossoctl because the manifests have SkillBindings and the cluster serves no AgentRuntime";
+    assert!(said.stderr.contains(reason), "{said:?}");
+}

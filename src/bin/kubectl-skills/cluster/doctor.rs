@@ -20,7 +20,7 @@ use super::discovery::{Dialect, dialect};
 use super::error::{ClusterError, Failure};
 use super::paths::{CONFIG_MAPS, DEPLOYMENTS};
 use super::requests::Requests;
-use super::snapshot::or_without_operator;
+use super::snapshot::{SERVED, or_without_operator};
 use super::try_pod::{Trial, try_pod, webhooks};
 
 /// How a question came out.
@@ -180,7 +180,7 @@ async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
     let bindings = bindings.unwrap_or_default();
     let asked = found.is_ok() || !bindings;
     let mut rows = Vec::new();
-    let profile = match or_without_operator(found, bindings) {
+    let profile = match or_without_operator(found, bindings.then_some(SERVED)) {
         Ok(dialect) => {
             rows.push(row(
                 "AgentRuntime API",

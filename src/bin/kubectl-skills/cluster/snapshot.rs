@@ -112,7 +112,7 @@ pub async fn read(
     };
     let serves_runtimes = dialect.is_ok();
     let serves_none = !serves_runtimes && bindings.is_none();
-    let mut dialect = or_without_operator(dialect, bindings.is_some() || scope.left)?;
+    let mut dialect = or_without_operator(dialect, (bindings.is_some() || scope.left).then_some(SERVED))?;
     if serves_none {
         "the cluster serves neither AgentRuntime nor SkillBinding".clone_into(&mut dialect.reason);
     }
@@ -270,18 +270,21 @@ pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<
     }))
 }
 
-/// The dialect; where the cluster serves SkillBindings and no AgentRuntime, that of the newest operator.
+/// Why the dialect of the newest operator is taken where the cluster itself has SkillBindings.
+pub const SERVED: &str = "the cluster serves SkillBindings and no AgentRuntime";
+
+/// The dialect; where the cluster serves no AgentRuntime and there are SkillBindings, that of the newest operator. `bindings`: where
+/// these are, as the reason.
 pub fn or_without_operator(
     dialect: Result<Dialect, ClusterError>,
-    bindings: bool,
+    bindings: Option<&str>,
 ) -> Result<Dialect, ClusterError> {
-    match dialect {
-        Err(error) if error.failure == Failure::NotFound && bindings => {
+    match (dialect, bindings) {
+        (Err(error), Some(reason)) if error.failure == Failure::NotFound => {
             let profile = Profile::by_name("rossoctl").ok_or(error)?;
-            let reason = "the cluster serves SkillBindings and no AgentRuntime".to_owned();
-            Ok(Dialect { profile, reason, warnings: Vec::new() })
+            Ok(Dialect { profile, reason: reason.to_owned(), warnings: Vec::new() })
         }
-        other => other,
+        (other, _) => other,
     }
 }
 

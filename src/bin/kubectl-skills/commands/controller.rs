@@ -16,7 +16,7 @@ use crate::cluster::connect::{Caller, Connection, connect};
 use crate::cluster::discovery::{dialect, resource_of, serves_bindings};
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::requests::Requests;
-use crate::cluster::snapshot::or_without_operator;
+use crate::cluster::snapshot::{SERVED, or_without_operator};
 use crate::controller::config::read_gates_file;
 use crate::controller::election::{Candidate, campaign};
 use crate::controller::events::{Announcer, send_all};
@@ -436,7 +436,7 @@ async fn profile(
     loop {
         liveness.turn();
         let found = match serves_bindings(requests).await {
-            Ok(served) => or_without_operator(dialect(requests, chosen).await, served),
+            Ok(served) => or_without_operator(dialect(requests, chosen).await, served.then_some(SERVED)),
             Err(error) => Err(error),
         };
         match found {

@@ -33,6 +33,9 @@ use crate::source::Inputs;
 /// Requests under way at the same time.
 const CONCURRENCY: usize = 8;
 
+/// Why the dialect of the newest operator is taken: whether the cluster serves SkillBindings as well, nobody has asked.
+const IN_MANIFESTS: &str = "the manifests have SkillBindings and the cluster serves no AgentRuntime";
+
 /// Runs it.
 pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
     let Subject { live, namespace, planning, .. } = subject;
@@ -43,8 +46,8 @@ pub fn diff(inputs: &Inputs, subject: &Subject, options: &DiffOptions) -> Run {
         let namespace = namespace.as_deref().unwrap_or(&connection.namespace);
         let manifests = Stream::read_with(&inputs.sources, namespace, planning.kinds)?;
         let progress = Progress::start("trying the manifests");
-        let dialect =
-            or_without_operator(dialect(requests, planning.profile).await, !manifests.bindings.is_empty())?;
+        let bindings = (!manifests.bindings.is_empty()).then_some(IN_MANIFESTS);
+        let dialect = or_without_operator(dialect(requests, planning.profile).await, bindings)?;
         dialect.warnings.iter().for_each(|warning| notes::warning(warning));
         let profile = dialect.profile;
         let mut maps = manifests.maps.clone();

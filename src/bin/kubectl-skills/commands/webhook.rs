@@ -51,6 +51,9 @@ pub struct Args {
     cluster: ClusterArgs,
 }
 
+/// Why the dialect of the newest operator is taken where there is none.
+const INJECTS: &str = "pods get the skills of SkillBindings, and the cluster serves no AgentRuntime";
+
 /// Runs the verb until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Run {
     let chosen = chosen_profile(&args.profile)?;
@@ -72,7 +75,8 @@ async fn serve(args: &Args, chosen: Option<&'static Profile>) -> Run {
 async fn open(args: &Args, chosen: Option<&'static Profile>) -> Result<Webhook, Failure> {
     let connection = connect(&args.cluster, Caller::of("webhook"), false).await?;
     // SkillBindings need no operator.
-    let dialect = or_without_operator(dialect(&connection.requests, chosen).await, args.options.inject)?;
+    let bindings = args.options.inject.then_some(INJECTS);
+    let dialect = or_without_operator(dialect(&connection.requests, chosen).await, bindings)?;
     for warning in &dialect.warnings {
         tracing::warn!("{warning}");
     }

@@ -27,8 +27,8 @@ use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{group_of, of_list};
 use crate::cluster::requests::{Requests, escape_query};
 use crate::cluster::snapshot::{
-    Scope, custom_resources, key, or_without_operator, read_bindings, read_runtimes_or_none, read_targets,
-    read_workloads,
+    SERVED, Scope, custom_resources, key, or_without_operator, read_bindings, read_runtimes_or_none,
+    read_targets, read_workloads,
 };
 use crate::exit::{Failure, Run};
 use crate::net::block_on;
@@ -176,7 +176,7 @@ async fn read(requests: &Requests, namespace: &str, kinds: Kinds) -> Result<Foun
     let scope = Scope { namespace: Some(namespace.to_owned()), ..Scope::default() };
     let (dialect, bindings) = tokio::join!(dialect(requests, None), read_bindings(requests, &scope));
     let bindings = bindings?;
-    let profile = or_without_operator(dialect, bindings.is_some())?.profile;
+    let profile = or_without_operator(dialect, bindings.is_some().then_some(SERVED))?.profile;
     let bindings = bindings.unwrap_or_default();
     let runtimes = read_runtimes_or_none(requests, &scope, profile, true).await?;
     let resources = custom_resources(requests, kinds).await?;

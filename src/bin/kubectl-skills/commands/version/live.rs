@@ -12,7 +12,7 @@ use crate::cluster::discovery::dialect;
 use crate::cluster::error::{ClusterError, Failure as Cause};
 use crate::cluster::paths::{DEPLOYMENTS, of_program};
 use crate::cluster::requests::Requests;
-use crate::cluster::snapshot::or_without_operator;
+use crate::cluster::snapshot::{SERVED, or_without_operator};
 use crate::exit::Failure;
 use crate::net::block_on;
 use crate::notes;
@@ -54,7 +54,7 @@ async fn ask(requests: &Requests) -> Result<ClusterVersions, ClusterError> {
     let groups = groups?;
     let profile = dialect.as_ref().ok().map(|dialect| dialect.profile.name);
     let serves_bindings = groups.iter().any(|(group, _)| group == SKILLS_GROUP);
-    let chosen = match or_without_operator(dialect, serves_bindings) {
+    let chosen = match or_without_operator(dialect, serves_bindings.then_some(SERVED)) {
         Ok(dialect) => Some((dialect.profile, dialect.reason)),
         Err(error) if error.failure == Cause::NotFound => None,
         Err(error) => return Err(error),
