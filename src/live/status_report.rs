@@ -56,6 +56,8 @@ pub struct Report {
     pub from_maps: Vec<String>,
     /// Names in the annotation; none without one; an error where it is no JSON list of strings.
     pub annotated: Option<Result<Vec<String>, String>>,
+    /// Name of that annotation; empty where no operator's is known.
+    pub annotation: &'static str,
     /// Names in the annotation that the plan takes out; where there is no plan, those that are not mounted as an image.
     pub stale_names: Vec<String>,
     /// `status.linkedSkills`, and the condition SkillsMounted as `True` or the reason against it.
@@ -173,6 +175,7 @@ pub fn report(
         added: sound.map(|plan| plan.added.clone()).unwrap_or_default(),
         mounted,
         annotated,
+        annotation: names.skills,
         stale_names,
         reported: reported(runtime),
         // A plan that skips the workload wants nothing of it.
@@ -407,7 +410,9 @@ impl Report {
                 let reported = |name| format!("the annotation names {name}, which is not to be mounted");
                 out.extend(self.stale_names.iter().map(reported));
             }
-            None if !self.listed.is_empty() => out.push("there is no skills annotation".into()),
+            None if !self.listed.is_empty() => {
+                out.push(format!("there is no annotation {}", self.annotation))
+            }
             None => {}
         }
         if !self.hash_wanted.is_empty() && !self.hash_found.is_empty() && self.hash_wanted != self.hash_found

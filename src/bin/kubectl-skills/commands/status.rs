@@ -399,6 +399,7 @@ mod tests {
             target_found: true,
             listed: vec![Skill { name: "pdf".into(), image: "a/pdf:1".into(), ..Skill::default() }],
             refused: vec!["SkillBinding one has a skill pdf for the same workload".into()],
+            annotation: "rossoctl.io/skills",
             ..Report::default()
         };
         assert_eq!(
@@ -408,7 +409,7 @@ mod tests {
                 vec![
                     "SkillBinding one has a skill pdf for the same workload".to_owned(),
                     "skill pdf is not mounted".to_owned(),
-                    "there is no skills annotation".to_owned(),
+                    "there is no annotation rossoctl.io/skills".to_owned(),
                 ]
             )
         );
