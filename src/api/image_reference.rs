@@ -85,6 +85,30 @@ pub fn parse(reference: &str) -> Option<Pin<'_>> {
     })
 }
 
+/// What of a text keeps it from being a reference, where that is a part of it; none for a reference, and where its form is wrong.
+pub fn fault(text: &str) -> Option<String> {
+    if parts(text).is_some() {
+        return None;
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Some(format!("leave {scheme}:// out"));
+    }
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "._-/:@[]".contains(c);
+    if let Some(char) = text.chars().find(|c| !is_known(*c)) {
+        return Some(format!("{char:?} may not stand in it"));
+    }
+    let (_, remainder) = split_domain(text);
+    let (named, _) = cut(remainder, b'@');
+    let (path, tag) = cut(named, b':');
+    match path.chars().find(char::is_ascii_uppercase) {
+        Some(char) => Some(format!("{char:?} is in upper case")),
+        None => tag.filter(|tag| !is_tag(tag)).map(|tag| match tag {
+            "" => "after its colon there is no tag".to_owned(),
+            tag => format!("{tag:?} is no tag"),
+        }),
+    }
+}
+
 /// Takes a reference apart; none for text that is none.
 pub fn parts(reference: &str) -> Option<Parts<'_>> {
     // Text of 64 hex digits is an image id, not a name.
@@ -202,6 +226,23 @@ fn is_lower_hex(b: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who reads that a long reference is none looks for the letter.
+    #[test]
+    fn the_part_that_is_wrong_is_named() {
+        for (text, said) in [
+            ("ghcr.io/acme/pdf:1.0+0", Some("'+' may not stand in it")),
+            (" ghcr.io/acme/pdf:1", Some("' ' may not stand in it")),
+            ("https://ghcr.io/acme/pdf:1", Some("leave https:// out")),
+            ("ghcr.io/Acme/pdf:1", Some("'A' is in upper case")),
+            ("ghcr.io/acme/pdf:", Some("after its colon there is no tag")),
+            ("ghcr.io/acme/pdf:.1", Some("\".1\" is no tag")),
+            ("ghcr.io/acme//pdf:1", None),
+            ("ghcr.io/acme/pdf:1", None),
+        ] {
+            assert_eq!(fault(text).as_deref(), said, "{text}");
+        }
+    }
 
     /// A lock that misses an image for its spelling makes people pin by hand.
     #[test]

@@ -38,7 +38,9 @@ pub(super) fn resolve<W>(
             None => "use Deployment, StatefulSet or Sandbox, spelled exactly so".to_owned(),
             Some(kinds) => unknown_kind(kinds, target),
         };
-        return Err(problem("kind", message, &help));
+        // Without one, that is what is missing, and an error already.
+        let is_without = kinds.is_some() && api_version.is_empty();
+        return Err(problem(if is_without { "apiVersion" } else { "kind" }, message, &help));
     };
     match workload {
         Some(workload) => Ok((known, workload)),

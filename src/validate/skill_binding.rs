@@ -11,6 +11,7 @@ use super::placeholders;
 use super::preflight;
 use super::schema::Validator;
 use crate::api::agent_runtime::{AgentRuntimeSpec, FieldError};
+use crate::api::image_reference;
 use crate::api::skill_binding::SkillBindingSpec;
 use crate::yaml::{self, Step};
 
@@ -28,7 +29,7 @@ pub fn check(object: &Value) -> Vec<Finding> {
             }
             // What is replaced before the API server sees it is not held against it.
             let placeholder = placeholders::finding(|| error.path.clone(), text_at(object, &error.path));
-            let help = help(&error.path).to_owned();
+            let help = help(&error.path, text_at(object, &error.path));
             out.push(placeholder.unwrap_or_else(|| Finding { help, ..error.finding() }));
         }
     }
@@ -68,7 +69,7 @@ fn text_at<'v>(object: &'v Value, path: &[Step]) -> &'v str {
 }
 
 /// How to mend a field that the CRD refuses.
-fn help(path: &[Step]) -> &'static str {
+fn help(path: &[Step], text: &str) -> String {
     let keys: Vec<&str> = path
         .iter()
         .filter_map(|step| match step {
@@ -76,7 +77,12 @@ fn help(path: &[Step]) -> &'static str {
             Step::Index(_) => None,
         })
         .collect();
-    match keys[..] {
+    if let ["spec", "skills", "image"] = keys[..]
+        && let Some(fault) = image_reference::fault(text).filter(|_| !text.is_empty())
+    {
+        return fault;
+    }
+    let help = match keys[..] {
         ["spec"] => {
             "name a workload by targetRef, or choose workloads by a selector over the labels of their pods"
         }
@@ -101,5 +107,6 @@ fn help(path: &[Step]) -> &'static str {
         ["spec", "skills", "pullPolicy"] => "leave the field out to have it decided by the tag",
         ["spec", "skills", "image"] => "name an OCI image, such as registry/name:tag",
         _ => "",
-    }
+    };
+    help.to_owned()
 }

@@ -29,7 +29,7 @@ const WIDTH: usize = 120;
     name = "kubectl-skills",
     bin_name = BIN_NAME,
     version,
-    about = "Mounts the skill images of AgentRuntimes into their workloads, as the operator would: in manifests or in a cluster",
+    about = "Mounts the skill images of AgentRuntimes and SkillBindings into their workloads: in manifests or in a cluster",
     max_term_width = WIDTH,
     disable_help_subcommand = true,
     arg_required_else_help = true,
@@ -233,6 +233,12 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
         let verb = verb.get_name();
         return Failure::Usage(format!("{verb} takes manifests with -f: kubectl skills {verb} -f {flag}"));
     }
+    if let Some(verb) = verb.filter(|verb| flag == "--timeout" && verb.get_arguments().any(is_wait)) {
+        return Failure::Usage(format!(
+            "{} knows no --timeout: how long it waits is the value of --wait, as in --wait=5s",
+            verb.get_name()
+        ));
+    }
     match verb.map(Command::get_name) {
         Some(verb @ ("apply" | "status" | "doctor" | "restart"))
             if ["-f", "--filename", "-k", "--kustomize", "-R"].contains(&flag) =>
@@ -245,6 +251,10 @@ fn without_files(words: &[OsString], error: clap::Error) -> Failure {
         }
         _ => Failure::CommandLine(error),
     }
+}
+
+fn is_wait(arg: &clap::Arg) -> bool {
+    arg.get_long() == Some("wait")
 }
 
 fn colours(color: Color) {
