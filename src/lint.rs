@@ -15,6 +15,7 @@ pub mod others;
 mod own;
 mod places;
 mod pods;
+pub mod quirks;
 pub mod rule;
 mod verdict;
 mod view;

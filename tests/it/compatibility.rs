@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use kubectl_skills::api::profile::{PROFILES, Profile};
+use kubectl_skills::lint::quirks;
 use kubectl_skills::plan::Options;
 
 use crate::scenario::Scenario;
@@ -100,6 +101,24 @@ fn every_quirk_has_its_row_and_both_sides_their_test() {
         let one =
             tests.lines().any(|line| line.starts_with(&format!("fn q{number}_")) && line.contains("both"));
         assert!(both || one, "Q{number} lacks a test");
+    }
+}
+
+/// `explain Q22` is what the page says of it.
+#[test]
+fn explain_knows_every_quirk() {
+    let text = text();
+    let rows: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("| Q") || line.starts_with("| *Q")).collect();
+    let known: Vec<String> = quirks::ROWS
+        .iter()
+        .map(|(number, operator, ours, why)| format!("{number} | {operator} | {ours} | {why} |"))
+        .collect();
+    assert_eq!(rows.len(), known.len());
+    for (row, known) in rows.iter().zip(&known) {
+        let (number, rest) = row.trim_start_matches("| ").split_once(" | ").expect("a row");
+        let row = format!("{} | {rest}", number.trim_matches('*'));
+        assert!(row.starts_with(known.as_str()), "{row}\n{known}");
     }
 }
 

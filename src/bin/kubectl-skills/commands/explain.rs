@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::nearest::{is_slip_of, nearest};
-use kubectl_skills::lint::rule;
+use kubectl_skills::lint::{quirks, rule};
 use owo_colors::OwoColorize as _;
 
 use crate::exit::{Failure, Outcome, Run};
@@ -19,6 +19,9 @@ Examples:
   # What is wrong with latest?
   kubectl skills explain image-moves
 
+  # And Q22, which a warning ends with?
+  kubectl skills explain Q22
+
   # All rules, a line each
   kubectl skills lint --list-rules
   # All rules, as docs/lint-rules.md
@@ -26,7 +29,7 @@ Examples:
 
 Exit codes: 0 done; 2 usage, or there is no such rule")]
 pub struct Args {
-    /// Rules, as findings name them
+    /// Rules, as findings name them, and quirks of operators, as warnings do
     #[arg(value_name = "RULE", required_unless_present = "all")]
     rules: Vec<String>,
     /// All of them
@@ -42,6 +45,10 @@ pub fn run(args: &Args) -> Run {
     }
     let mut pages = Vec::with_capacity(args.rules.len());
     for id in &args.rules {
+        if let Some(page) = quirks::page(id) {
+            pages.push(page);
+            continue;
+        }
         let rule = rule::find(id).ok_or_else(|| {
             let meant = match meant(id).as_slice() {
                 [] => String::new(),
