@@ -8,6 +8,7 @@ mod contents;
 mod fix;
 mod hidden;
 pub mod ignore;
+mod kustomize;
 mod logins;
 mod mounts;
 pub mod nodes;
@@ -27,7 +28,7 @@ use memchr::memmem::Finder;
 use crate::api::error::InputError;
 use crate::api::object::{Object, ObjectRef, Origin};
 use crate::manifest::render::{self, Planned, plan_each};
-use crate::manifest::stream::{Item, Stream};
+use crate::manifest::stream::{Item, Source, Stream};
 use crate::manifest::{near_miss, objects};
 use crate::plan::Warning;
 use crate::plan::pod::GUESSED;
@@ -48,7 +49,7 @@ pub struct Finding {
     pub rule: &'static Rule,
     /// How much it matters.
     pub level: Level,
-    /// Index of its source; none for what is of no file.
+    /// Index of its source, those of kustomize after the manifests; none for what is of no file.
     pub source: Option<usize>,
     /// Where it is.
     pub origin: Origin,
@@ -104,6 +105,8 @@ pub struct Known<'k> {
     pub lock: Option<&'k Lock>,
     /// What is in images, by [`crate::api::image_reference::key`].
     pub inspected: HashMap<String, Inspected>,
+    /// What kustomize reads of the folders of the manifests, the kustomizations first.
+    pub kustomize: &'k [Source],
 }
 
 /// Findings in the making.
@@ -239,6 +242,7 @@ pub fn lint(
         }
     }
     hidden::check(&mut out, &others, &words);
+    kustomize::check(known.kustomize, &mut out);
     near_misses(&mut out, namespace);
     in_order(&mut out.all);
     out.all

@@ -8,6 +8,7 @@ pub mod function;
 pub mod function_config;
 #[cfg(feature = "internals")]
 pub mod kustomization;
+pub mod kustomize_configuration;
 #[cfg(feature = "internals")]
 pub mod kustomize_images;
 pub mod kustomize_patch;

@@ -34,13 +34,15 @@ enum Scope {
 }
 
 /// Takes out what is ignored, with the reason, and adds what is wrong with the decisions themselves.
-pub fn take(
-    sources: &[Source],
+///
+/// `sources`: the manifests, and after them what else has findings, in the order of their indexes.
+pub fn take<'s>(
+    sources: impl IntoIterator<Item = &'s Source>,
     namespace: &str,
     mut findings: Vec<Finding>,
 ) -> (Vec<Finding>, Vec<(Finding, String)>) {
     let mut all: Vec<Ignore> = Vec::new();
-    for (index, source) in sources.iter().enumerate() {
+    for (index, source) in sources.into_iter().enumerate() {
         // Objects of a cluster are JSON, which has no comments.
         if !source.name.is_empty() {
             comments(index, source, &mut all);

@@ -192,6 +192,17 @@ rules! {
          for ever.",
         "Nothing, or take them out by hand.", "docs/compatibility.md, Q22"
     }
+    KUSTOMIZE_IMAGE_MISSED = "kustomize-image-missed" Warning outside {
+        "an entry of a kustomization's images for a skill that kustomize leaves as it is",
+        "kustomize knows the images of containers, and those of lists of skills by a configuration file alone: the old version ships, \
+         and what is rendered of it agrees with itself.",
+        "Write the file with kubectl skills fn --kustomize-configuration, and name it under configurations of the base.", "docs/function.md"
+    }
+    KUSTOMIZE_IMAGE_UNMATCHED = "kustomize-image-unmatched" Warning outside {
+        "an entry of a kustomization's images that matches no image, and has nearly the name of a skill's",
+        "kustomize says nothing of an entry that changes nothing, and the old version ships.",
+        "Write the name as the list of skills has it, without its tag.", "docs/function.md"
+    }
     CLUSTER_CHECK = "cluster-check" Error outside {
         "what doctor finds of the cluster, with --live",
         "Skills do not work there, or not all of them.",

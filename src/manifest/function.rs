@@ -29,7 +29,7 @@ use crate::plan::{Options, RecordMode};
 use crate::skill::lock::{FILE, Lock};
 #[cfg(feature = "skill")]
 use crate::skill::policy::{self, Enforced};
-use crate::yaml::{Document, DocumentSlice, split};
+use crate::yaml::{Document, DocumentSlice, SyntaxError, split};
 
 mod report;
 
@@ -96,14 +96,14 @@ pub fn run(text: String, flags: &FunctionConfig, file: Option<&Source>) -> Resul
     let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     // A stream that cannot be read is reported below.
     let own = match (&options, Stream::read_with(&sources, namespace, kinds)) {
-        (Ok(options), Ok(stream)) => inline(options, &stream),
-        _ => Ok(String::new()),
+        (Ok(options), Ok(stream)) => inline(options, &stream, file),
+        _ => Ok(Vec::new()),
     };
     let (own, options) = match own {
         Ok(own) => (own, options),
-        Err(errors) => (String::new(), Err(errors)),
+        Err(errors) => (Vec::new(), Err(errors)),
     };
-    sources.push(Source { name: CONFIG.into(), text: own });
+    sources.extend(own);
     let stream = Stream::read_with(&sources, namespace, kinds);
     Run { sources: &sources, list, kinds }.finish(stream, options)
 }
@@ -221,14 +221,18 @@ fn is_generator(list: &ResourceList, config: &Value) -> bool {
         && config.pointer("/metadata/annotations").is_some_and(|all| all.get(near_miss::FUNCTION).is_some())
 }
 
-/// The AgentRuntimes and SkillBindings of the options that are not in the stream, as text. With kpt the functionConfig's file
-/// is also an item.
+/// The AgentRuntimes and SkillBindings of the options that are not in the stream, as texts. With kpt the functionConfig's file is
+/// also an item.
 ///
 /// # Errors
 /// One that an item of its name contradicts: neither may lose to the other without a word.
-fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> Result<String, Vec<InputError>> {
+fn inline(
+    options: &FunctionConfig,
+    stream: &Stream<'_>,
+    file: Option<&Source>,
+) -> Result<Vec<Source>, Vec<InputError>> {
     let namespace = options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let (mut out, mut errors) = (String::new(), Vec::new());
+    let (mut out, mut errors) = (Vec::new(), Vec::new());
     // What an orchestrator writes into metadata makes no difference.
     let said = |object: &Value| (object["apiVersion"].clone(), object["spec"].clone());
     let lists = [(&options.agent_runtimes, &stream.runtimes), (&options.skill_bindings, &stream.bindings)];
@@ -237,7 +241,10 @@ fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> Result<String, Vec<I
             let id = Object(object).reference_in(namespace);
             let same = |item: &&Item| item.id.namespace == id.namespace && item.id.name == id.name;
             match items.iter().find(same) {
-                None => out.push_str(&format!("---\n{object}\n")),
+                None => out.push(
+                    file.and_then(|file| in_place(object, file))
+                        .unwrap_or_else(|| Source { name: CONFIG.into(), text: format!("{object}\n") }),
+                ),
                 // What cannot be read is reported below.
                 Some(item) if stream.object(item).is_ok_and(|item| said(&item) != said(object)) => {
                     let message = format!(
@@ -252,6 +259,26 @@ fn inline(options: &FunctionConfig, stream: &Stream<'_>) -> Result<String, Vec<I
         }
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+/// An object of the configuration's file as a text of its own, in which it stands where it stands in the file, for messages; none if
+/// it leans on what is around it.
+fn in_place(object: &Value, file: &Source) -> Option<Source> {
+    let is_it = |value: Result<Value, SyntaxError>| value.is_ok_and(|value| value == *object);
+    let slice = *split(&file.text).first()?;
+    let document = Document::parse(slice.text(&file.text)).ok()?;
+    let lists = ["agentRuntimes", "skillBindings"].map(|list| document.find(&["spec".into(), list.into()]));
+    let listed = lists.into_iter().flatten().flat_map(|list| document.tree.children(list));
+    let node = std::iter::once(0).chain(listed).find(|node| is_it(document.node_value(*node)))?;
+    let node = document.tree.node(node);
+    let (start, end) = (slice.start + node.start as usize, slice.start + node.end as usize);
+    let blank = |c: char| if matches!(c, '\n' | '\r') { c } else { ' ' };
+    let mut text: String = file.text[..start].chars().map(blank).collect();
+    text.push_str(&file.text[start..end]);
+    text.push('\n');
+    let again = *split(&text).first()?;
+    let same = Document::parse(again.text(&text)).and_then(|document| document.to_value());
+    is_it(same).then(|| Source { name: file.name.clone(), text })
 }
 
 /// What a run knows when all is read.
@@ -277,6 +304,7 @@ impl Run<'_> {
         options: Result<FunctionConfig, Vec<InputError>>,
     ) -> Result<Output, Vec<InputError>> {
         let validate = options.as_ref().is_ok_and(|options| options.validate == Some(true));
+        let stream = stream.map(|stream| if self.list.is_some() { report::placed(stream) } else { stream });
         let mut errors = Vec::new();
         let (stream, options) = match (stream, options) {
             (Ok(stream), Ok(options)) => (Some(stream), Some(options)),

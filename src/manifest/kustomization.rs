@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -138,29 +139,52 @@ pub struct Generated {
     pub origin: Origin,
 }
 
+/// What a kustomization is built of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Manifests, by their names.
+    pub files: BTreeSet<String>,
+    /// It and the kustomizations below it, by the indexes of their files.
+    pub kustomizations: BTreeSet<usize>,
+    /// What they name under `configurations`, as [`plain_path`].
+    pub configurations: BTreeSet<String>,
+    /// Whether all that it is built of is among the files.
+    pub is_whole: bool,
+}
+
 /// The kustomizations of files, and the files that they name.
 pub struct Kustomizations<'s> {
     sources: &'s [Source],
     parsed: Vec<(usize, Vec<Parsed<'s>>)>,
+    /// Folders with a kustomization, and the index of its file.
+    folders: HashMap<String, usize>,
 }
 
 impl<'s> Kustomizations<'s> {
     /// Reads them. A document that cannot be read says nothing; kustomize refuses it.
     pub fn read(sources: &'s [Source]) -> Self {
         let parsed = sources.iter().enumerate().map(|(index, source)| (index, objects::readable(source)));
-        Self { sources, parsed: parsed.collect() }
+        let folder = |(index, source): (usize, &Source)| {
+            let path = plain_path(&source.name);
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            NAMES.contains(&name).then(|| (folder.to_owned(), index))
+        };
+        let folders = sources.iter().enumerate().filter_map(folder).collect();
+        Self { sources, parsed: parsed.collect(), folders }
     }
 
     /// Each document of a kustomization, with its file.
     pub fn each(&self) -> impl Iterator<Item = (&'s Source, Object<'_>)> {
-        self.parsed.iter().flat_map(|(index, parsed)| {
-            let source = &self.sources[*index];
-            parsed
-                .iter()
-                .flat_map(Parsed::objects)
-                .filter(move |object| is_kustomization(&source.name, object.value))
-                .map(move |object| (source, object))
-        })
+        (0..self.sources.len()).flat_map(|index| self.of(index))
+    }
+
+    /// Those of one file.
+    pub fn of(&self, index: usize) -> impl Iterator<Item = (&'s Source, Object<'_>)> {
+        let source = &self.sources[index];
+        let objects = self.parsed[index].1.iter().flat_map(Parsed::objects);
+        objects
+            .filter(move |object| is_kustomization(&source.name, object.value))
+            .map(move |object| (source, object))
     }
 
     /// The texts of a field with paths of files, and their places; those that name this file.
@@ -243,6 +267,50 @@ impl<'s> Kustomizations<'s> {
         out
     }
 
+    /// What the kustomization of a file is built of, as far as it is among these files and `manifests`: names of further ones, by
+    /// [`plain_path`].
+    pub fn reach(&self, file: usize, manifests: &BTreeMap<String, &str>) -> Reach {
+        let mut out = Reach { is_whole: true, ..Reach::default() };
+        let mut left = vec![file];
+        while let Some(own) = left.pop() {
+            if !out.kustomizations.insert(own) {
+                continue;
+            }
+            for (source, object) in self.of(own) {
+                let paths = |field: &'static str| list(object.value, field).iter().filter_map(Value::as_str);
+                out.configurations
+                    .extend(paths("configurations").map(|path| relative_to(&source.name, path)));
+                for path in ["resources", "bases", "components"].into_iter().flat_map(paths) {
+                    let path = relative_to(&source.name, path);
+                    match (self.folders.get(&path), manifests.get(&path)) {
+                        (Some(inner), _) => left.push(*inner),
+                        (None, Some(name)) => drop(out.files.insert((*name).to_owned())),
+                        (None, None) => out.is_whole = false,
+                    }
+                }
+                out.is_whole &=
+                    ["generators", "helmCharts"].iter().all(|field| list(object.value, field).is_empty());
+            }
+        }
+        out
+    }
+
+    /// Whether `images` reach the skills of a kind by these configuration files; so it is taken of one that is not here.
+    pub fn has_images_of(&self, configurations: &BTreeSet<String>, kind: &str) -> bool {
+        let teaches = |value: &Value| {
+            list(value, "images").iter().any(|one| {
+                let text = |key| one.get(key).and_then(Value::as_str);
+                let path = text("path").unwrap_or_default().replace("[]", "");
+                text("kind").is_none_or(|own| own == kind)
+                    && path.trim_start_matches('/') == "spec/skills/image"
+            })
+        };
+        configurations.iter().any(|name| {
+            let found = self.parsed.iter().find(|(index, _)| plain_path(&self.sources[*index].name) == *name);
+            found.is_none_or(|(_, parsed)| parsed.iter().any(|one| teaches(one.value())))
+        })
+    }
+
     /// Whether any of the files teaches kustomize a field of a kind, as `configurations` do.
     pub fn configures(&self, kind: &str) -> bool {
         let of = |value: &Value, field| {
@@ -298,6 +366,11 @@ fn inline<'k>(
 
 fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The path of a file without `.` and `a/..`.
+pub fn plain_path(file: &str) -> String {
+    relative_to("", file)
 }
 
 /// A path that stands in a file, from where the path of the file counts, without `.` and `a/..`.

@@ -23,7 +23,8 @@ pub const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 /// Annotation of kpt's alone. Paths kustomize gives too, to what has come out of a function.
 const PACKAGE: &str = "internal.config.kubernetes.io/package-path";
 
-const PATHS: [&str; 2] = ["internal.config.kubernetes.io/path", "config.kubernetes.io/path"];
+/// Annotations by which an orchestrator says which file an item came from.
+pub(super) const PATHS: [&str; 2] = ["internal.config.kubernetes.io/path", "config.kubernetes.io/path"];
 
 const LAYOUT: BlockLayout<'static> = BlockLayout {
     step: 2,

@@ -78,7 +78,7 @@ impl Item {
     }
 
     /// The steps to it from the root of its document.
-    #[cfg(feature = "skill")]
+    #[cfg(feature = "internals")]
     pub(crate) fn path(&self) -> &[Step] {
         &self.path
     }

@@ -135,25 +135,16 @@ impl Input {
     /// kustomization of its folder.
     pub fn read_with_patches(&self) -> Result<Inputs, Failure> {
         let mut inputs = self.read_with(OfKustomize::Patches)?;
-        let folders: BTreeSet<PathBuf> =
-            inputs.paths.iter().flatten().filter_map(|path| path.parent().map(Path::to_owned)).collect();
-        let mut files = std::mem::take(&mut inputs.kustomizations);
-        for folder in folders {
-            files.extend(kustomization::around(&folder));
-        }
-        let mut seen: BTreeSet<PathBuf> =
-            inputs.paths.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
-        for path in files {
-            let is_text = kustomization::is_named_so(&path) || walk::is_manifest(&path);
-            if is_text && path.canonicalize().is_ok_and(|real| seen.insert(real)) {
-                match named_file(&path) {
-                    Ok(text) => {
-                        inputs.kustomize.push(Source { name: path.display().to_string(), text });
-                    }
-                    Err(error) => return Err(Failure::Input(vec![error])),
-                }
-            }
-        }
+        inputs.read_kustomize()?;
+        Ok(inputs)
+    }
+
+    /// Manifests, and the same of kustomize for who looks at it and carries nothing of it out: the notes say so.
+    pub fn read_alongside_kustomize(&self) -> Result<Inputs, Failure> {
+        let mut inputs = self.read_with(OfKustomize::Nothing)?;
+        inputs.read_kustomize()?;
+        // Kustomizations first.
+        inputs.kustomize.sort_by_key(|source| !kustomization::is_named_so(Path::new(&source.name)));
         Ok(inputs)
     }
 
@@ -311,6 +302,28 @@ impl Reader<'_> {
 }
 
 impl Inputs {
+    /// Reads what kustomize reads of the folders. A file that is named brings the kustomization of its folder.
+    fn read_kustomize(&mut self) -> Result<(), Failure> {
+        let folders: BTreeSet<PathBuf> =
+            self.paths.iter().flatten().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+        let mut files = std::mem::take(&mut self.kustomizations);
+        for folder in folders {
+            files.extend(kustomization::around(&folder));
+        }
+        let mut seen: BTreeSet<PathBuf> =
+            self.paths.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
+        for path in files {
+            let is_text = kustomization::is_named_so(&path) || walk::is_manifest(&path);
+            if is_text && path.canonicalize().is_ok_and(|real| seen.insert(real)) {
+                match named_file(&path) {
+                    Ok(text) => self.kustomize.push(Source { name: path.display().to_string(), text }),
+                    Err(error) => return Err(Failure::Input(vec![error])),
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn push(&mut self, source: Source, path: Option<PathBuf>) {
         self.sources.push(source);
         self.paths.push(path);

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 use super::plain;
 use crate::api::error::InputError;
-use crate::api::object::{Object, ObjectRef};
+use crate::api::object::{Object, ObjectRef, Origin};
 use crate::manifest::near_miss;
 use crate::manifest::render::{Planned, Rendered};
-use crate::manifest::resource_list::file_of;
+use crate::manifest::resource_list::{PATHS, file_of};
 use crate::manifest::results::{Field, File, ResultItem, Severity};
-use crate::manifest::stream::Stream;
+use crate::manifest::stream::{Item, Stream};
 use crate::manifest::summary::counted;
 use crate::plan::{Action, Warning};
-use crate::yaml::path;
+use crate::yaml::{Step, path};
 
 /// Longest value that is shown in a result.
 const LONGEST_VALUE: usize = 256;
@@ -39,6 +39,33 @@ pub(super) fn error(stream: Option<&Stream<'_>>, error: &InputError) -> ResultIt
         resource_ref: Some(id.clone()),
         ..plain(Severity::Error, message)
     }
+}
+
+/// The stream with items where their orchestrator has them: nobody sees the lines of the list.
+pub(super) fn placed(mut stream: Stream<'_>) -> Stream<'_> {
+    let places = |items: &[Item]| items.iter().map(|item| place(&stream, item)).collect::<Vec<Origin>>();
+    let all = [places(&stream.runtimes), places(&stream.bindings), places(&stream.workloads)];
+    let items = [&mut stream.runtimes, &mut stream.bindings, &mut stream.workloads];
+    for (items, places) in items.into_iter().zip(all) {
+        for (item, place) in items.iter_mut().zip(places) {
+            item.origin = place;
+        }
+    }
+    stream
+}
+
+/// The file that an item of the list came from; its number in the list where nothing says it.
+fn place(stream: &Stream<'_>, item: &Item) -> Origin {
+    let Some(in_list) = item.path().get(..2) else { return item.origin.clone() };
+    let document = stream.document(item.document());
+    let way = ["metadata", "annotations"];
+    let annotations = way.iter().try_fold(item.node(), |at, key| document.child(at, &Step::from(*key)));
+    let path = PATHS.iter().find_map(|key| {
+        let path = document.node_value(document.child(annotations?, &Step::from(*key))?).ok()?;
+        path.as_str().filter(|path| !path.is_empty()).map(str::to_owned)
+    });
+    let number = || format!("{} of the list", path::display(in_list));
+    Origin { file: path.unwrap_or_else(number), document: 0, line: 0 }
 }
 
 /// What a run has to say that was carried out.

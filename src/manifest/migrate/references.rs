@@ -9,6 +9,7 @@ use crate::api::error::InputError;
 use crate::api::names::SKILL_BINDING;
 use crate::api::object::{ObjectRef, Origin};
 use crate::manifest::kustomization::{Kustomizations, Patch};
+use crate::manifest::kustomize_configuration::COMMAND;
 use crate::manifest::render::Edited;
 use crate::manifest::stream::Source;
 use crate::yaml::Step;
@@ -130,7 +131,10 @@ pub(super) fn of_names(files: &Kustomizations<'_>) -> Vec<InputError> {
                 let message = format!(
                     "renames workloads, and kustomize does not change spec.targetRef.name of a {SKILL_BINDING}"
                 );
-                let help = "name docs/examples/kustomize/base/kubectl-skills-configuration.yaml under 'configurations:' of the base, see docs/migrate.md#prefixes";
+                let help = format!(
+                    "write the file that teaches it, '{COMMAND}', and name it under 'configurations:' of the base, see \
+                     docs/migrate.md#prefixes"
+                );
                 out.push(object.error(&[Step::from(field)], message, help));
             }
         }

@@ -7,6 +7,7 @@ use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::Object;
 use crate::api::skill_binding::{BindingTarget, LabelSelector, SkillBindingSpec};
 use crate::api::workload::{Kinds, WorkloadKind};
+use crate::manifest::kustomize_configuration::COMMAND;
 use crate::manifest::kustomize_patch::PREVIOUS_NAMES;
 use crate::manifest::stream::{Item, Stream};
 
@@ -52,8 +53,8 @@ pub(super) fn slip(stream: &Stream<'_>, runtime: &Item) -> Option<String> {
         let object = Object(&object);
         if object.annotation(PREVIOUS_NAMES).is_some_and(|names| names.split(',').any(|one| one == name)) {
             return Some(format!(
-                "kustomize has renamed it to {}; add the shipped configuration file to the kustomization's `configurations:`, \
-                 so that namePrefix and nameSuffix reach spec.targetRef.name (docs/function.md)",
+                "kustomize has renamed it to {}: '{COMMAND}' writes the file that goes under `configurations:` of the kustomization \
+                 alongside it, so that namePrefix and nameSuffix reach spec.targetRef.name (docs/function.md)",
                 item.id.name
             ));
         }
@@ -74,8 +75,8 @@ pub(super) fn slip(stream: &Stream<'_>, runtime: &Item) -> Option<String> {
     // Without kustomize's own annotations nothing says what its name was.
     let found = here().find(|item| is_affixed(name, &item.id.name))?;
     Some(format!(
-        "did you mean {}, which is at {}? where namePrefix or nameSuffix of a kustomization made that name, add the shipped \
-         configuration file to its `configurations:`, so that they reach spec.targetRef.name (docs/function.md)",
+        "did you mean {}, which is at {}? where namePrefix or nameSuffix of a kustomization made that name, '{COMMAND}' writes \
+         the file that goes under its `configurations:`, so that they reach spec.targetRef.name (docs/function.md)",
         found.id.name, found.origin
     ))
 }

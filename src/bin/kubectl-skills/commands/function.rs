@@ -8,6 +8,7 @@ use clap::Args as ClapArgs;
 use kubectl_skills::config::layers::ConfigView;
 use kubectl_skills::manifest::function::{self, Output};
 use kubectl_skills::manifest::function_config::{FunctionConfig, schema::schema};
+use kubectl_skills::manifest::kustomize_configuration;
 use kubectl_skills::manifest::resource_list::KIND;
 use kubectl_skills::manifest::results::Severity;
 use kubectl_skills::manifest::stream::Source;
@@ -42,6 +43,9 @@ Examples:
   # What kustomize's legacy plugins do, by hand
   kustomize build . | kubectl skills fn skills.yaml
 
+  # For the kustomization of a base with skills: prefixes and images reach them
+  kubectl skills fn --kustomize-configuration > kubectl-skills-configuration.yaml
+
 Exit codes: 0 done; 1 a result in the list is an error, and its items are as they came; 2 usage; \
 3 bad input, and nothing is printed")]
 pub struct Args {
@@ -63,12 +67,19 @@ pub struct Args {
     /// Print the JSON schema of the kind SkillsFunction
     #[arg(long, exclusive = true)]
     schema: bool,
+    /// Print the file that goes under `configurations:` of a kustomization, so that prefixes and images reach skills
+    #[arg(long, exclusive = true)]
+    kustomize_configuration: bool,
     #[command(flatten)]
     planning: PlanningArgs,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
+    if args.kustomize_configuration {
+        sink::text(kustomize_configuration::TEXT)?;
+        return Ok(Outcome::Done);
+    }
     if args.schema {
         sink::json(&schema())?;
         return Ok(Outcome::Done);

@@ -8,8 +8,10 @@ use kubectl_skills::api::object::Origin;
 use kubectl_skills::lint::baseline::Baseline;
 use kubectl_skills::lint::rule::{self, Level, Rule};
 use kubectl_skills::lint::{Finding, Known, fixed, ignore, lint};
+use kubectl_skills::manifest::kustomization::is_kustomization;
 use kubectl_skills::manifest::stream::{Source, Stream};
 use kubectl_skills::manifest::summary::counted;
+use serde_json::Value;
 
 use self::images::Images;
 use self::output::Found;
@@ -183,12 +185,16 @@ fn end(found: &Found, written: Result<(), Failure>) -> Run {
 /// What is linted, and what is found of a cluster.
 #[cfg(feature = "cluster")]
 fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failure> {
-    if args.live { live::inputs(args, planning) } else { Ok((args.input.read()?, Vec::new())) }
+    if args.live {
+        live::inputs(args, planning)
+    } else {
+        Ok((args.input.read_alongside_kustomize()?, Vec::new()))
+    }
 }
 
 #[cfg(not(feature = "cluster"))]
 fn inputs(args: &Args, _: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failure> {
-    Ok((args.input.read()?, Vec::new()))
+    Ok((args.input.read_alongside_kustomize()?, Vec::new()))
 }
 
 /// Lints the inputs, and parts what is found. `images`: what was seen in images so far.
@@ -210,10 +216,17 @@ fn look(
         images.look(args, &stream, planning.kinds)?;
         seen = Some(images.lock(lock));
     }
-    let known = Known { lock: seen.as_ref().or(lock), inspected: images.inspected.clone() };
+    let known = Known {
+        lock: seen.as_ref().or(lock),
+        inspected: images.inspected.clone(),
+        kustomize: &inputs.kustomize,
+    };
     let mut all = lint(&stream, &settings, namespace, &known);
     all.extend_from_slice(of_cluster);
-    let (all, mut ignored) = ignore::take(&inputs.sources, namespace, all);
+    // Of what kustomize reads, kustomizations alone have findings.
+    let kustomizations =
+        inputs.kustomize.iter().take_while(|source| is_kustomization(&source.name, &Value::Null));
+    let (all, mut ignored) = ignore::take(inputs.sources.iter().chain(kustomizations), namespace, all);
     let counts = |finding: &Finding| {
         finding.level >= args.severity.level()
             && !finding.is_of_manifests_alone()

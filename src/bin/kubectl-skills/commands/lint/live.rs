@@ -20,7 +20,7 @@ use crate::source::Inputs;
 /// The manifests, or without any the objects of the cluster; and what is found of the cluster itself. Objects of a cluster are
 /// planned by the dialect that it serves.
 pub fn inputs(args: &Args, planning: &mut Planning) -> Result<(Inputs, Vec<Finding>), Failure> {
-    let given = args.input.given().then(|| args.input.read()).transpose()?;
+    let given = args.input.given().then(|| args.input.read_alongside_kustomize()).transpose()?;
     block_on(async {
         let connection = connect(&args.cluster, Caller::or_files("lint"), notes::lists_requests()).await?;
         let namespace = args.namespace.as_deref().unwrap_or(&connection.namespace);
