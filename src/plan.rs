@@ -473,10 +473,6 @@ impl RuntimePlan {
         }
     }
 
-    fn is_refused(&self) -> bool {
-        matches!(self.outcome, Outcome::Refused(_))
-    }
-
     /// Gives up: nothing is written to the workload.
     fn failed(mut self) -> Self {
         self.action = Action::Error;

@@ -1,8 +1,13 @@
 //! Warnings that say what a plan does: a plan in, those out that are not true of one that is refused. What is said is left to who plans.
 
-use super::RuntimePlan;
+use super::{Outcome, RuntimePlan};
 
 impl RuntimePlan {
+    /// Whether nothing is written.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused(_))
+    }
+
     /// Warns of what the plan does: not said where it is refused in the end.
     pub(super) fn warn_of_deed(&mut self, quirk: &'static str, message: impl Into<String>) {
         self.deeds.push(self.warnings.len());

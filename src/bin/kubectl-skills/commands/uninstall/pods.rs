@@ -53,9 +53,12 @@ pub(super) async fn read(requests: &Requests, namespace: Option<&str>) -> Result
     Ok(holders(&list.map(|list| list.items).unwrap_or_default()))
 }
 
+/// Who makes pods, if anything does, and their names.
+type Made<'p> = (Option<Owner>, Vec<&'p str>);
+
 /// Whose pods are, of those that are neither over nor going.
 fn holders(pods: &[Value]) -> Vec<Holder> {
-    let mut all: BTreeMap<(&str, String), (Option<Owner>, Vec<&str>)> = BTreeMap::new();
+    let mut all: BTreeMap<(&str, String), Made<'_>> = BTreeMap::new();
     for pod in pods {
         let object = Object(pod);
         if object.is_being_deleted() || matches!(object.str("/status/phase"), "Succeeded" | "Failed") {
@@ -69,7 +72,7 @@ fn holders(pods: &[Value]) -> Vec<Holder> {
         };
         all.entry((object.namespace(), title)).or_insert((owner, Vec::new())).1.push(object.name());
     }
-    let holder = |((namespace, title), (owner, pods)): ((&str, String), (Option<Owner>, Vec<&str>))| Holder {
+    let holder = |((namespace, title), (owner, pods)): ((&str, String), Made<'_>)| Holder {
         command: owner.and_then(|owner| command(&owner, namespace, &pods)),
         namespace: namespace.to_owned(),
         title,
