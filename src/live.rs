@@ -4,6 +4,7 @@
 pub mod apply_configuration;
 pub mod field_ownership;
 pub mod merge_patch;
+mod mounted;
 mod rolling_out;
 pub mod status_report;
 

@@ -6,23 +6,25 @@ use serde_json::{Value, json};
 use crate::api::agent_runtime::Skill;
 use crate::api::names::{Names, SKILL_BINDING, SKILL_VOLUME_PREFIX};
 use crate::api::object::Object;
-use crate::api::skill_binding::LabelSelector;
+use crate::api::skill_binding::{LabelSelector, is_for_pods};
 use crate::api::workload::{Kinds, WorkloadKind};
+pub use crate::live::mounted::MountedSkill;
+use crate::live::mounted::{items, mounted};
 use crate::live::rolling_out::is_rolling_out;
 use crate::manifest::summary::counted;
 use crate::plan::delivery::Delivered;
-use crate::plan::init_containers::{fetched, is_filled};
+use crate::plan::init_containers::is_filled;
 use crate::plan::{Action, GONE, PlannedSkill, RuntimePlan};
 
-/// A skill that is in the live pod template.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MountedSkill {
-    /// Name: the volume's without its prefix.
+/// A skill that a SkillBinding delivers to pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredSkill {
+    /// Its name.
     pub name: String,
-    /// Image reference, of a volume or of what an init container fetches into it; empty for a volume of another kind.
+    /// Its image.
     pub image: String,
-    /// Containers that mount it.
-    pub containers: Vec<String>,
+    /// Name of the SkillBinding.
+    pub binding: String,
 }
 
 /// The report of one AgentRuntime.
@@ -44,9 +46,12 @@ pub struct Report {
     pub selects: bool,
     /// Whether the target was not looked for, since nobody knows where its kind has the pod template.
     pub unknown_kind: bool,
+    /// What is there in place of a target that does not exist, and how to mend it; empty where that is not known.
+    pub instead: String,
     /// Why nothing is written, in words.
     pub refused: Vec<String>,
-    /// Skills that the plan mounts; where nothing can be planned those of the spec, unless the AgentRuntime is being deleted.
+    /// Skills that the plan mounts; where nothing can be planned those of the spec, unless the AgentRuntime is being deleted, or they
+    /// are delivered to the pods of a workload that is there.
     pub listed: Vec<Skill>,
     /// Names of the SkillBindings that add to them.
     pub added: Vec<String>,
@@ -72,8 +77,8 @@ pub struct Report {
     pub pods: Option<Vec<PodReport>>,
     /// How many fields of the workload the plan changes.
     pub changes: usize,
-    /// Skills that SkillBindings deliver to pods, as (name, image).
-    pub delivered: Vec<(String, String)>,
+    /// Skills that SkillBindings deliver to pods.
+    pub delivered: Vec<DeliveredSkill>,
     /// Pods by the skills of SkillBindings that they have; `None` if there is no SkillBinding, or pods could not be read.
     pub pods_of_bindings: Option<PodCounts>,
     /// Names of those that are not as new ones are.
@@ -135,7 +140,8 @@ pub fn report(
     let sound = plan.filter(|plan| plan.action != Action::Error);
     // What is wanted is what the plan leaves, be it a write or none.
     let planned = sound.and_then(|plan| plan.desired().or(workload));
-    let listed = listed(runtime, sound);
+    let to_pods = workload.is_some() && is_for_pods(runtime);
+    let listed = if to_pods && sound.is_none() { Vec::new() } else { listed(runtime, sound) };
     let mounted = mounted(found);
     let annotated = workload.and_then(|workload| annotated(workload, names));
     let stays = |name: &String| match planned.map(|planned| annotated_names(planned, names)) {
@@ -335,14 +341,14 @@ impl Report {
 
     /// Names of the skills that are listed or delivered to pods.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let delivered = self.delivered.iter().map(|(name, _)| name.as_str());
+        let delivered = self.delivered.iter().map(|skill| skill.name.as_str());
         self.listed.iter().map(|skill| skill.name.as_str()).chain(delivered)
     }
 
     /// Whether a skill of that name, or whose image reference contains the text, is wanted, mounted or announced.
     pub fn has(&self, skill: &str) -> bool {
         let image_has = |image: &str| skill.contains(['/', ':']) && image.contains(skill);
-        let delivered = self.delivered.iter().map(|(name, image)| (name.as_str(), image.as_str()));
+        let delivered = self.delivered.iter().map(|skill| (skill.name.as_str(), skill.image.as_str()));
         self.wanted().chain(delivered).any(|(name, image)| name == skill || image_has(image))
             || self.mounted.iter().any(|mounted| mounted.name == skill || image_has(&mounted.image))
             || matches!(&self.annotated, Some(Ok(names)) if names.iter().any(|name| name == skill))
@@ -383,8 +389,10 @@ impl Report {
                 out.extend(self.refused.iter().cloned());
             } else if self.selects {
                 out.push("no workload has pods with the labels that it selects".to_owned());
-            } else {
+            } else if self.instead.is_empty() {
                 out.push(format!("{} does not exist", self.target));
+            } else {
+                out.push(format!("{} does not exist: {}", self.target, self.instead));
             }
             return out;
         }
@@ -455,6 +463,7 @@ impl Report {
         };
         let help = match self.restarts {
             _ if !self.undelivered.is_empty() => "new ones get none either".to_owned(),
+            _ if !self.refused.is_empty() => "correct first what is refused".to_owned(),
             _ if self.rolling_out => "the workload is rolling out".to_owned(),
             true => {
                 format!(
@@ -500,7 +509,7 @@ impl Report {
             "pods": self.pods.as_ref().map(|pods| {
                 pods.iter().map(|pod| json!({"name": pod.name, "lacks": pod.lacks})).collect::<Vec<_>>()
             }),
-            "delivered": self.delivered.iter().map(|(name, image)| json!({"name": name, "image": image})).collect::<Vec<_>>(),
+            "delivered": self.delivered.iter().map(|skill| json!({"name": skill.name, "image": skill.image})).collect::<Vec<_>>(),
             "podsOfBindings": self.pods_of_bindings.map(|pods| {
                 json!({
                     "upToDate": pods.up_to_date, "stale": pods.stale, "without": pods.without,
@@ -523,31 +532,6 @@ fn template_of(workload: &Value, kinds: Kinds) -> &Value {
 fn from_maps(plan: &RuntimePlan) -> Vec<String> {
     let from_map = |one: &&PlannedSkill| one.delivered == Delivered::ConfigMap;
     plan.skills.iter().filter(from_map).map(|one| one.skill.name.clone()).collect()
-}
-
-fn mounted(template: &Value) -> Vec<MountedSkill> {
-    items(template.pointer("/spec/volumes"))
-        .filter_map(|volume| {
-            let volume_name = volume.get("name")?.as_str()?;
-            let name = volume_name.strip_prefix(SKILL_VOLUME_PREFIX)?.to_owned();
-            let fetched = template.get("spec").and_then(|pod| fetched(pod, volume_name));
-            let image = fetched.unwrap_or(Object(volume).str("/image/reference")).to_owned();
-            let fills = |container: &Value| {
-                fetched.is_some() && container.get("name").and_then(Value::as_str) == Some(volume_name)
-            };
-            let containers = ["/spec/containers", "/spec/initContainers"]
-                .iter()
-                .flat_map(|pointer| items(template.pointer(pointer)))
-                .filter(|container| !fills(container))
-                .filter(|container| {
-                    items(container.get("volumeMounts"))
-                        .any(|mount| mount.get("name").and_then(Value::as_str) == Some(volume_name))
-                })
-                .filter_map(|container| Some(container.get("name")?.as_str()?.to_owned()))
-                .collect();
-            Some(MountedSkill { name, image, containers })
-        })
-        .collect()
 }
 
 fn reported(runtime: &Value) -> Option<String> {
@@ -574,10 +558,6 @@ fn phase(runtime: &Value) -> String {
 pub(super) fn condition<'v>(runtime: &'v Value, kind: &str) -> Option<&'v Value> {
     items(runtime.pointer("/status/conditions"))
         .find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
-}
-
-fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -608,14 +588,33 @@ mod tests {
         pod["initContainers"] = json!([{"name": "skill-a", "args": ["pull", "q.io/a:2", "--to", "/skill"],
             "volumeMounts": [{"name": "skill-a", "mountPath": "/skill"}]}]);
         let report = report(&runtime(), Some(&workload), None, None, &KAGENTI, Kinds::default());
-        let skill =
-            MountedSkill { name: "a".into(), image: "q.io/a:2".into(), containers: vec!["agent".into()] };
+        let skill = MountedSkill {
+            name: "a".into(),
+            image: "q.io/a:2".into(),
+            containers: vec!["agent".into()],
+            path: "/a".into(),
+            ..MountedSkill::default()
+        };
         assert_eq!(report.mounted, [skill]);
         assert!(
             !report.findings().iter().any(|said| said.starts_with("skill a ")),
             "{:?}",
             report.findings()
         );
+    }
+
+    /// One list looked like two: a skill that is delivered to pods was in the list of the template as well.
+    #[test]
+    fn what_is_delivered_to_pods_is_not_listed_for_the_template() {
+        let binding = json!({"kind": "SkillBinding", "metadata": {"name": "b"}, "spec": {"delivery": "Pod",
+            "skills": [{"name": "a", "image": "q.io/a:1", "mountPath": "/a"}]}});
+        let listed = |workload: Option<&Value>| {
+            let report = report(&binding, workload, None, None, &KAGENTI, Kinds::default());
+            report.names().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(Some(&workload())), Vec::<String>::new());
+        // Where there is no workload, nothing else names them.
+        assert_eq!(listed(None), ["a"]);
     }
 
     /// The operator reports SkillsMounted=True from the spec alone (Q9): only a look at the pod template tells.
@@ -633,7 +632,13 @@ mod tests {
         );
         assert_eq!(
             report.mounted,
-            [MountedSkill { name: "a".into(), image: "q.io/a:1".into(), containers: vec!["agent".into()] }]
+            [MountedSkill {
+                name: "a".into(),
+                image: "q.io/a:1".into(),
+                containers: vec!["agent".into()],
+                path: "/a".into(),
+                ..MountedSkill::default()
+            }]
         );
     }
 

@@ -239,16 +239,8 @@ impl Work<'_, '_> {
             }
             return Ok(None);
         };
-        let is_sidecar = |name: &&str| SIDECARS.contains(name);
-        if !self.skills.is_empty() && all.len() > 1 && !all[1..].iter().all(is_sidecar) {
-            let looks = if is_sidecar(first) { ", which looks like a sidecar" } else { "" };
-            let of_list = if self.runtime.id.kind == SKILL_BINDING { ", spec.container" } else { "" };
-            let message = format!(
-                "{GUESSED} {} containers, {first}{looks}; --container{of_list} or the pod's annotation \
-                 {DEFAULT_CONTAINER} names another",
-                all.len()
-            );
-            self.plan.warn(if looks.is_empty() { "" } else { "Q10" }, message);
+        if let Some((quirk, message)) = self.guess(first, &all) {
+            self.plan.warn(quirk, message);
         }
         Ok(Some(0))
     }
@@ -268,6 +260,28 @@ impl Work<'_, '_> {
             false => format!("{} {}", object.kind(), object.name()),
         };
         no_container(&whose, (wanted, all), bound.container_of.as_ref().filter(|of| *of != id))
+    }
+
+    /// What is said where the first of several containers is taken for the agent's, and its quirk.
+    fn guess(&self, first: &str, all: &[&str]) -> Option<(&'static str, String)> {
+        let is_sidecar = |name: &&str| SIDECARS.contains(name);
+        if self.skills.is_empty() || all.len() < 2 || all[1..].iter().all(is_sidecar) {
+            return None;
+        }
+        let (looks, quirk) =
+            if is_sidecar(&first) { (", which looks like a sidecar", "Q10") } else { ("", "") };
+        let ways = if self.runtime.bound.of_pod {
+            "spec.container"
+        } else if self.runtime.id.kind == SKILL_BINDING {
+            "--container, spec.container"
+        } else {
+            "--container"
+        };
+        let message = format!(
+            "{GUESSED} {} containers, {first}{looks}; {ways} or the pod's annotation {DEFAULT_CONTAINER} names another",
+            all.len()
+        );
+        Some((quirk, message))
     }
 
     fn agent_lists(

@@ -9,13 +9,17 @@ use serde_json::{Value, json};
 
 use super::bindings::{Binding, clashes};
 use super::demands::by_policy;
+use super::fields::find;
 use super::image_volumes::{name_of, volume_name};
 use super::pinning::pin_bindings;
+use super::pod::GUESSED;
 use super::session::bound;
 use super::{Options, Outcome, Runtime, Surroundings, run};
 use crate::api::agent_runtime::{AgentRuntimeSpec, TargetRef};
 use crate::api::names::INJECTED;
 use crate::api::object::{Object, Origin};
+use crate::api::profile::Profile;
+use crate::api::workload::WorkloadKind;
 use crate::config::layers::{ConfigLayers, ConfigView};
 use crate::validate::findings::{Finding, rules, skill_path};
 use crate::yaml::Place;
@@ -43,6 +47,37 @@ pub enum Injected {
     },
     /// It cannot have them.
     Refused(Vec<Finding>),
+}
+
+/// What becomes of a new pod of a workload, as far as its template tells, by SkillBindings about it; `None` where the workload
+/// has no template, or its pods can take no image volumes.
+pub fn of_template(kind: WorkloadKind, workload: &Value, bindings: &[&Binding]) -> Option<Injected> {
+    let template = find(workload, kind.paths().template)?;
+    let metadata = template.get("metadata").filter(|metadata| metadata.is_object());
+    let mut pod = json!({
+        "metadata": metadata.cloned().unwrap_or_else(|| json!({})),
+        "spec": template.get("spec")?,
+    });
+    pod["metadata"]["name"] = Object(workload).name().into();
+    // What a pod gets is the same by all profiles.
+    let options = Options::new(Profile::by_name("rossoctl")?);
+    is_injectable(&pod).then(|| Injector::new(&options).inject(&pod, bindings))
+}
+
+/// Why new pods of a workload would be refused: the same, where it comes to that.
+pub fn refused(kind: WorkloadKind, workload: &Value, bindings: &[&Binding]) -> Vec<Finding> {
+    match of_template(kind, workload, bindings) {
+        Some(Injected::Refused(findings)) => findings,
+        _ => Vec::new(),
+    }
+}
+
+/// That nothing names the container that gets the skills of a SkillBinding, and which of several it is.
+pub fn guessed(kind: WorkloadKind, workload: &Value, binding: &Binding) -> Option<String> {
+    match of_template(kind, workload, &[binding])? {
+        Injected::Patched { warnings, .. } => warnings.into_iter().find(|said| said.starts_with(GUESSED)),
+        Injected::Unchanged | Injected::Refused(_) => None,
+    }
 }
 
 /// Puts skills into pods, by the rules of one profile.
@@ -298,7 +333,6 @@ fn annotation(pod: &Value, all: &[String]) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::profile::Profile;
 
     fn binding(name: &str, spec: Value) -> Binding {
         let object = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",

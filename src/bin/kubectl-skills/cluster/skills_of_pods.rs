@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubectl_skills::api::agent_runtime::Skill;
-use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
+use kubectl_skills::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::Object;
 use kubectl_skills::api::pod_owner::LABELS;
 use kubectl_skills::api::skill_binding::Delivery;
@@ -16,9 +15,12 @@ use serde_json::{Map, Value, json};
 /// By volume: its image, or what its node reports of that.
 pub type Images = BTreeMap<String, String>;
 
-/// By volume: its image, and where that is mounted. Not the pull policy, which says how a node gets the image, and which the
-/// admission plugin AlwaysPullImages rewrites in each pod.
+/// By volume: its image, and in which container and where that is mounted. Not the pull policy, which says how a node gets the
+/// image, and which the admission plugin AlwaysPullImages rewrites in each pod.
 pub type Skills = BTreeMap<String, String>;
+
+/// Container, path and subPath of a mount; no name where any container will do.
+type Mount<T> = (T, T, T);
 
 /// A pod: whose it is, which skills it has and where, and their digests as its node reports them.
 pub fn part(object: &Value) -> Value {
@@ -57,12 +59,13 @@ fn skills(pod: Option<&Value>) -> Skills {
     let items = |of: Option<&Value>, key: &str| {
         of.and_then(|of| of.get(key)).and_then(Value::as_array).cloned().unwrap_or_default()
     };
-    let mut mounts: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut mounts: BTreeMap<String, BTreeSet<Mount<String>>> = BTreeMap::new();
     for container in ["containers", "initContainers"].into_iter().flat_map(|list| items(pod, list)) {
         for mount in items(Some(&container), "volumeMounts") {
             let mount = Object(&mount);
             let text = |key: &str| mount.str(key).to_owned();
-            mounts.entry(text("/name")).or_default().insert((text("/mountPath"), text("/subPath")));
+            let place = (Object(&container).str("/name").to_owned(), text("/mountPath"), text("/subPath"));
+            mounts.entry(text("/name")).or_default().insert(place);
         }
     }
     let volumes = items(pod, "volumes");
@@ -76,9 +79,36 @@ fn skills(pod: Option<&Value>) -> Skills {
 }
 
 /// An image and where it is mounted, as one text.
-fn said<'m>(image: &str, mounts: impl IntoIterator<Item = &'m (String, String)>) -> String {
-    let mounts = mounts.into_iter().map(|(path, sub_path)| format!("\n{path}\n{sub_path}"));
+fn said<'m>(image: &str, mounts: impl IntoIterator<Item = &'m Mount<String>>) -> String {
+    let mounts = mounts.into_iter().map(|(container, path, sub)| format!("\n{container}\n{path}\n{sub}"));
     std::iter::once(image.to_owned()).chain(mounts).collect()
+}
+
+/// The same read back.
+fn read(said: &str) -> (&str, BTreeSet<Mount<&str>>) {
+    let mut lines = said.split('\n');
+    let image = lines.next().unwrap_or_default();
+    (image, std::iter::from_fn(|| Some((lines.next()?, lines.next()?, lines.next()?))).collect())
+}
+
+/// Whether a pod has the skills that are expected: the same images at the same paths, and each in the container that is expected
+/// to have it. That something else has given a sidecar the same mount changes nothing.
+fn has(found: &Skills, expected: &Skills) -> bool {
+    let mut pairs = found.iter().zip(expected);
+    found.len() == expected.len()
+        && pairs.all(|(found, wanted)| found.0 == wanted.0 && is_as(found.1, wanted.1))
+}
+
+fn is_as(found: &str, expected: &str) -> bool {
+    if found == expected {
+        return true;
+    }
+    let ((image, found), (wanted, expected)) = (read(found), read(expected));
+    let places = |mounts: &BTreeSet<Mount<&str>>| -> BTreeSet<(String, String)> {
+        mounts.iter().map(|(_, path, sub)| ((*path).to_owned(), (*sub).to_owned())).collect()
+    };
+    let is_there = |mount: &Mount<&str>| mount.0.is_empty() || found.contains(mount);
+    image == wanted && places(&found) == places(&expected) && expected.iter().all(is_there)
 }
 
 /// The skills in the pod template of a workload.
@@ -94,16 +124,31 @@ pub fn expected<'b>(
     bindings: impl IntoIterator<Item = &'b Binding>,
 ) -> Skills {
     let mut out = of_template(kind, workload);
-    out.extend(given(bindings));
+    out.extend(given(bindings, default_container(kind, workload)));
     out
 }
 
-/// The skills that SkillBindings give to a pod.
-pub fn given<'b>(bindings: impl IntoIterator<Item = &'b Binding>) -> Skills {
+/// The container that the annotation of a pod template names, if the template has it. The first one is not taken for the agent's:
+/// what puts a sidecar in front of it as the pod is created is not seen here.
+fn default_container(kind: WorkloadKind, workload: &Value) -> Option<&str> {
+    let at = |keys: &[&str]| keys.iter().try_fold(workload, |at, key| at.get(*key));
+    let name = at(kind.paths().annotations)?.get(DEFAULT_CONTAINER)?.as_str()?;
+    let mut containers = at(kind.paths().pod)?.get("containers")?.as_array()?.iter();
+    containers.any(|one| Object(one).str("/name") == name).then_some(name)
+}
+
+/// The skills that SkillBindings give to a pod; `container` is the one for those that name none, if it is known.
+pub fn given<'b>(bindings: impl IntoIterator<Item = &'b Binding>, container: Option<&str>) -> Skills {
     let gives = |one: &&Binding| !one.deleting && one.spec.delivery == Delivery::Pod;
-    let skills = bindings.into_iter().filter(gives).flat_map(|binding| &binding.spec.skills);
-    let mount = |skill: &Skill| (skill.mount_path.clone(), skill.sub_path.clone());
-    skills.map(|skill| (volume(&skill.name), said(&skill.image, [&mount(skill)]))).collect()
+    let mut out = Skills::new();
+    for binding in bindings.into_iter().filter(gives) {
+        let container = binding.spec.container.as_deref().or(container).unwrap_or_default();
+        for skill in &binding.spec.skills {
+            let mount = (container.to_owned(), skill.mount_path.clone(), skill.sub_path.clone());
+            out.insert(volume(&skill.name), said(&skill.image, [&mount]));
+        }
+    }
+    out
 }
 
 /// The volume of a skill.
@@ -117,7 +162,7 @@ pub fn count(pods: &[Value], expected: &Skills, binding: &Binding) -> PodCounts 
     let mut out = PodCounts::default();
     for pod in pods.iter().filter(|pod| !is_over(pod)) {
         let skills = texts(pod, "skills");
-        if skills == *expected {
+        if has(&skills, expected) {
             out.up_to_date += 1;
         } else if own.iter().any(|volume| skills.contains_key(volume)) {
             out.stale += 1;
@@ -157,4 +202,66 @@ pub fn restart_patch(kind: WorkloadKind, workload: &Value, annotation: &str, val
     let mut patch = way.fold(json!({annotation: value}), |inner, key| json!({*key: inner}));
     patch["metadata"]["resourceVersion"] = Object(workload).resource_version().into();
     patch
+}
+
+#[cfg(test)]
+mod tests {
+    use kubectl_skills::api::object::Origin;
+
+    use super::*;
+
+    fn binding(spec: &Value) -> Binding {
+        let mut object = json!({"apiVersion": "skills.kagenti.dev/v1alpha1", "kind": "SkillBinding",
+            "metadata": {"name": "b", "namespace": "n"}, "spec": {"delivery": "Pod",
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"},
+                "skills": [{"name": "a", "image": "i/a:1", "mountPath": "/s/a"}]}});
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            object["spec"][key] = value.clone();
+        }
+        Binding::of(Object(&object).reference(), Origin::default(), &object).expect("a binding")
+    }
+
+    /// A pod that has its skill in these containers.
+    fn pod(mounting: &[&str]) -> Value {
+        let mount = json!([{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]);
+        let containers = ["envoy", "agent"].map(|name| {
+            let mounts = if mounting.contains(&name) { mount.clone() } else { json!([]) };
+            json!({"name": name, "volumeMounts": mounts})
+        });
+        part(&json!({"metadata": {"name": "p"}, "spec": {
+            "containers": containers, "volumes": [{"name": "skill-a", "image": {"reference": "i/a:1"}}]}}))
+    }
+
+    fn counted(mounting: &[&str], workload: &Value, spec: &Value) -> (u32, u32, u32) {
+        let binding = binding(spec);
+        let expected = expected(WorkloadKind::Deployment, workload, [&binding]);
+        let PodCounts { up_to_date, stale, without } = count(&[pod(mounting)], &expected, &binding);
+        (up_to_date, stale, without)
+    }
+
+    /// An agent whose skills went to a sidecar has none, and it said that all is well.
+    #[test]
+    fn a_skill_in_another_container_is_not_where_it_should_be() {
+        let template = |annotations: Value| {
+            json!({"spec": {"template": {"metadata": {"annotations": annotations},
+                "spec": {"containers": [{"name": "envoy"}, {"name": "agent"}]}}}})
+        };
+        let (good, stale) = ((1, 0, 0), (0, 1, 0));
+        let plain = template(json!({}));
+        for (mounting, wanted) in
+            [(&["envoy"][..], stale), (&["agent"], good), (&["agent", "envoy"], good), (&[], stale)]
+        {
+            assert_eq!(counted(mounting, &plain, &json!({"container": "agent"})), wanted, "{mounting:?}");
+        }
+        // Where nothing names the container, what was put in front of the agent meanwhile is not known.
+        for mounting in [&["envoy"][..], &["agent"]] {
+            assert_eq!(counted(mounting, &plain, &json!({})), good, "{mounting:?}");
+        }
+        let named = template(json!({DEFAULT_CONTAINER: "agent"}));
+        assert_eq!(counted(&["envoy"], &named, &json!({})), stale);
+        assert_eq!(counted(&["envoy"], &named, &json!({"container": "envoy"})), good);
+        // One that the template has not is nobody's.
+        let wrong = template(json!({DEFAULT_CONTAINER: "agnet"}));
+        assert_eq!(counted(&["envoy"], &wrong, &json!({})), good);
+    }
 }

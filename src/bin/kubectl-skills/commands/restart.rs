@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use clap::Args as ClapArgs;
 use http::Method;
 use kubectl_skills::api::names::FIELD_MANAGER;
-use kubectl_skills::api::object::{Object, Origin};
+use kubectl_skills::api::object::{Object, Origin, title};
 use kubectl_skills::api::pod_owner::is_of;
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::WorkloadKey;
 use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::plan::pod_injection::refused;
+use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use crate::args::KindsArgs;
@@ -79,8 +81,55 @@ async fn restart(
 ) -> Result<String, ClusterError> {
     let scope = Scope { namespace: Some(namespace.to_owned()), ..Scope::default() };
     let objects = read_bindings(requests, &scope).await?.unwrap_or_default();
+    let (bindings, named) = read(&objects, namespace, args)?;
+    let none = BTreeSet::new();
+    let resources = custom_resources(requests, kinds).await?;
+    let selected = BTreeSet::from([(namespace.to_owned(), args.name.clone())]);
+    let workloads =
+        read_workloads(requests, &scope, (&[], &none), (&objects, &selected), (kinds, &resources)).await?;
+    let what = format!("list pods in namespace {namespace:?}");
+    let list = requests.list(&PODS.list(Some(namespace)), "", &what).await?;
+    let pods: Vec<Value> = list.into_iter().flat_map(|list| list.items).map(|pod| part(&pod)).collect();
+    let mut delivered = None;
+    let mut found = Vec::new();
+    for (key, workload) in &workloads {
+        let Some(kind) = kinds.find(&key.0, Object(workload).group()) else { continue };
+        let about = bindings.of(kind, key, workload);
+        if !about.contains(&named) {
+            continue;
+        }
+        let about: Vec<&Binding> = about.iter().map(|index| &bindings.all()[*index]).collect();
+        if about.iter().any(|one| one.spec.delivery == Delivery::Pod) {
+            if delivered.is_none() {
+                delivered = Some(deliverers(requests, namespace).await);
+            }
+            can_be_delivered(delivered.as_ref(), namespace, found.is_empty())?;
+        }
+        let own: Vec<Value> = pods.iter().filter(|pod| is_of(pod, kind, &key.2)).cloned().collect();
+        let counts = count(&own, &expected(kind, workload, about.iter().copied()), &bindings.all()[named]);
+        if restarts(kind) && (counts.outdated() > 0 || args.all) {
+            can_be_made_anew(kind, workload, &about)?;
+        }
+        found.push((kind, key, workload, counts));
+    }
+    // Nothing is restarted before it is known that all can be.
+    let mut lines = String::new();
+    for (kind, key, workload, counts) in found {
+        let (lack, all) = (counts.outdated(), counts.outdated() + counts.up_to_date);
+        let done = one(requests, (kind, key), workload, args, lack).await?;
+        let title = title(kind.name(), kind.group(), &key.2);
+        lines.push_str(&format!("{title} {done}: {lack} of {all} pods without the skills as they are now\n"));
+    }
+    if lines.is_empty() {
+        note_nothing(&bindings.all()[named], kinds);
+    }
+    Ok(lines)
+}
+
+/// All SkillBindings, and which of them is meant.
+fn read(objects: &[Value], namespace: &str, args: &Args) -> Result<(Bindings, usize), ClusterError> {
     let mut bindings = Vec::new();
-    for object in &objects {
+    for object in objects {
         match Binding::of(Object(object).reference(), Origin::default(), object) {
             Ok(binding) => bindings.push(binding),
             Err(errors) if Object(object).name() == args.name => {
@@ -98,57 +147,23 @@ async fn restart(
             ClusterError::new(Cause::NotFound, message).help("'kubectl get skillbindings -A' lists them")
         );
     };
-    let none = BTreeSet::new();
-    let resources = custom_resources(requests, kinds).await?;
-    let selected = BTreeSet::from([(namespace.to_owned(), args.name.clone())]);
-    let workloads =
-        read_workloads(requests, &scope, (&[], &none), (&objects, &selected), (kinds, &resources)).await?;
-    let what = format!("list pods in namespace {namespace:?}");
-    let list = requests.list(&PODS.list(Some(namespace)), "", &what).await?;
-    let pods: Vec<Value> = list.into_iter().flat_map(|list| list.items).map(|pod| part(&pod)).collect();
-    let mut lines = String::new();
-    let mut delivered = None;
-    for (key, workload) in &workloads {
-        let object = Object(workload);
-        let group = object.group();
-        let Some(kind) = kinds.find(&key.0, group) else { continue };
-        let about = bindings.of(kind, key, workload);
-        if !about.contains(&named) {
-            continue;
-        }
-        let about: Vec<&Binding> = about.iter().map(|index| &bindings.all()[*index]).collect();
-        if about.iter().any(|one| one.spec.delivery == Delivery::Pod) {
-            if delivered.is_none() {
-                delivered = Some(deliverers(requests, namespace).await);
-            }
-            can_be_delivered(delivered.as_ref(), namespace, lines.is_empty())?;
-        }
-        let own: Vec<Value> = pods.iter().filter(|pod| is_of(pod, kind, &key.2)).cloned().collect();
-        let counts = count(&own, &expected(kind, workload, about.iter().copied()), &bindings.all()[named]);
-        let (lack, all) = (counts.outdated(), counts.outdated() + counts.up_to_date);
-        let done = one(requests, (kind, key), workload, args, lack).await?;
-        lines.push_str(&format!(
-            "{}.{group}/{} {done}: {lack} of {all} pods without the skills as they are now\n",
-            kind.name().to_lowercase(),
-            key.2
-        ));
-    }
-    if lines.is_empty() {
-        let unknown = bindings.all()[named].spec.target_ref().filter(|target| {
-            kinds.find(&target.kind, target.group()).is_none() && !target.group().is_empty()
-        });
-        let why = unknown.map_or_else(String::new, |target| {
-            let (kind, group) = (&target.kind, target.group());
-            format!(
-                ": where a {kind} has its pod template is not known; say it by --pod-template-path {kind}.{group}=spec.template"
-            )
-        });
-        notes::note(&format!(
-            "skillbinding {} is about no workload of namespace {namespace:?}{why}",
-            args.name
-        ));
-    }
-    Ok(lines)
+    Ok((bindings, named))
+}
+
+/// Says that a SkillBinding is about nothing, and why where that is known.
+fn note_nothing(binding: &Binding, kinds: Kinds) {
+    let unknown = binding
+        .spec
+        .target_ref()
+        .filter(|target| kinds.find(&target.kind, target.group()).is_none() && !target.group().is_empty());
+    let why = unknown.map_or_else(String::new, |target| {
+        let (kind, group) = (&target.kind, target.group());
+        format!(
+            ": where a {kind} has its pod template is not known; say it by --pod-template-path {kind}.{group}=spec.template"
+        )
+    });
+    let (name, namespace) = (&binding.id.name, &binding.id.namespace);
+    notes::note(&format!("skillbinding {name} is about no workload of namespace {namespace:?}{why}"));
 }
 
 /// Pods that are made anew where nothing writes skills into them have none, and what ran before is gone.
@@ -163,6 +178,25 @@ fn can_be_delivered(found: Option<&Deliverers>, namespace: &str, first: bool) ->
         notes::note(&format!("whether anything writes skills into pods cannot be read: {why}"));
     }
     Ok(())
+}
+
+/// Pods that admission would refuse are never there again, and the rollout hangs.
+fn can_be_made_anew(kind: WorkloadKind, workload: &Value, about: &[&Binding]) -> Result<(), ClusterError> {
+    let findings = refused(kind, workload, about);
+    let Some(first) = findings.first() else { return Ok(()) };
+    let title = title(kind.name(), kind.group(), Object(workload).name());
+    let said: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+    let message =
+        format!("{title}: its new pods would be refused, so nothing is restarted: {}", said.join("; "));
+    let named = about.iter().filter(|one| one.spec.container.is_some() && !one.deleting);
+    let named: Vec<&str> = named.map(|one| one.id.name.as_str()).collect();
+    let where_to = match named.as_slice() {
+        names if first.rule.id == rules::CONTAINER_NAMED.id && !names.is_empty() => {
+            format!(" (spec.container of skillbinding {})", names.join(", "))
+        }
+        _ => String::new(),
+    };
+    Err(ClusterError::new(Cause::Invalid, message).help(format!("{}{where_to}", first.help)))
 }
 
 /// Restarts one workload, where it has to be; what was done.

@@ -8,7 +8,7 @@ use kubectl_skills::api::object::Object;
 use kubectl_skills::api::pod_owner::{Owner, owners};
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::WorkloadKind;
-use kubectl_skills::live::status_report::{PodCounts, Report};
+use kubectl_skills::live::status_report::{DeliveredSkill, PodCounts, Report};
 use kubectl_skills::plan::bindings::{Binding, Bindings};
 use kubectl_skills::plan::pod_injection::is_injectable;
 use serde_json::Value;
@@ -99,7 +99,7 @@ impl<'p> PodsOfBindings<'p> {
                 delivered: skills(about.iter().copied()),
                 ..Report::default()
             };
-            self.put(&mut report, &own, &given(about.iter().copied()), &about);
+            self.put(&mut report, &own, &given(about.iter().copied(), None), &about);
             // A selector that is about pods alone lacks no workload.
             let is_about_pods = |other: &Report| {
                 other.selects
@@ -143,7 +143,12 @@ fn delivers(binding: &Binding) -> bool {
     !binding.deleting && binding.spec.delivery == Delivery::Pod
 }
 
-fn skills<'b>(bindings: impl Iterator<Item = &'b Binding>) -> Vec<(String, String)> {
-    let skills = bindings.flat_map(|binding| &binding.spec.skills);
-    skills.map(|skill| (skill.name.clone(), skill.image.clone())).collect()
+fn skills<'b>(bindings: impl Iterator<Item = &'b Binding>) -> Vec<DeliveredSkill> {
+    let all = bindings.flat_map(|binding| binding.spec.skills.iter().map(move |skill| (binding, skill)));
+    let delivered = all.map(|(binding, skill)| DeliveredSkill {
+        name: skill.name.clone(),
+        image: skill.image.clone(),
+        binding: binding.id.name.clone(),
+    });
+    delivered.collect()
 }

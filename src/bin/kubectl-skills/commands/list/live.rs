@@ -65,6 +65,8 @@ fn of_report(run: &ClusterRun, profile: &Profile, report: &Report) -> Vec<Row> {
             skill: skill.to_owned(),
             image: image.to_owned(),
             delivery: "Workload".to_owned(),
+            path: of.map(|mounted| mounted.path.clone()).unwrap_or_default(),
+            sub_path: of.map(|mounted| mounted.sub_path.clone()).unwrap_or_default(),
             source: if report.rendered.is_empty() { "workload" } else { "render" }.to_owned(),
             container: of.map(|mounted| mounted.containers.join(",")).unwrap_or_default(),
             state: Some(report.state().to_owned()),
@@ -78,23 +80,24 @@ fn of_report(run: &ClusterRun, profile: &Profile, report: &Report) -> Vec<Row> {
             path: skill.mount_path.clone(),
             sub_path: skill.sub_path.clone(),
             locked: written.is_some_and(|image| image != skill.image),
+            delivery: if list.is_some_and(is_for_pods) { "Pod" } else { "Workload" }.to_owned(),
             source: list.map_or_else(|| "workload".to_owned(), source_of),
             ..row(&skill.name, &skill.image)
         }
     });
-    let delivered = report.delivered.iter().map(|(name, image)| {
-        let is_it = |list: &&Value| is_for_pods(list) && image_of(list, name) == Some(image.as_str());
-        let bindings =
-            run.snapshot.bindings.iter().filter(|list| Object(list).namespace() == report.namespace);
-        let list = bindings.into_iter().find(is_it);
-        let skill = list.and_then(|list| skill_of(list, name)).map(Object);
+    let delivered = report.delivered.iter().map(|delivered| {
+        let is_it = |list: &&Value| {
+            Object(list).namespace() == report.namespace && Object(list).name() == delivered.binding
+        };
+        let list = run.snapshot.bindings.iter().find(is_it);
+        let skill = list.and_then(|list| skill_of(list, &delivered.name)).map(Object);
         let text = |at| skill.map(|skill| skill.str(at).to_owned()).unwrap_or_default();
         Row {
             path: text("/mountPath"),
             sub_path: text("/subPath"),
             delivery: "Pod".to_owned(),
-            source: list.map_or_else(|| SKILL_BINDING.to_owned(), source_of),
-            ..row(name, image)
+            source: source(SKILL_BINDING, &delivered.binding),
+            ..row(&delivered.name, &delivered.image)
         }
     });
     // What is in the template and in no list, of a workload that somebody is about or was.

@@ -15,6 +15,7 @@ use kubectl_skills::config::hash::ConfigHash;
 use kubectl_skills::live::status_report::PodCounts;
 use kubectl_skills::plan::bindings::Binding;
 use kubectl_skills::plan::claims::Claim;
+use kubectl_skills::plan::pod_injection::refused;
 use kubectl_skills::plan::session::Session;
 use kubectl_skills::plan::{Condition, Event, Finalizer, StatusPlan};
 use kubectl_skills::validate::findings::{About, Finding, rules};
@@ -120,13 +121,19 @@ pub fn rollout(target: &Target, cache: &Cache) -> Option<String> {
         let counts = count(&pods, &expected, binding);
         counts.stale + counts.without > 0
     });
-    if !is_stale {
+    // Where new pods would be refused, those that run are all that there are.
+    if !is_stale || !refused(target.0, &workload, &bindings).is_empty() {
         return None;
     }
-    let skills = rolled.iter().flat_map(|binding| &binding.spec.skills);
-    let text: Vec<String> = skills
-        .map(|skill| [&*skill.name, &skill.image, &skill.mount_path, &skill.sub_path].join("\n"))
-        .collect();
+    let of = |binding: &Binding| -> Vec<String> {
+        let container = binding.spec.container.as_deref();
+        let all = binding.spec.skills.iter().map(|skill| {
+            let own = [&*skill.name, &skill.image, &skill.mount_path, &skill.sub_path];
+            own.into_iter().chain(container).collect::<Vec<_>>().join("\n")
+        });
+        all.collect()
+    };
+    let text: Vec<String> = rolled.iter().flat_map(|binding| of(binding)).collect();
     let hash = ConfigHash::of(&text.join("\n\n")).as_str().to_owned();
     let annotations = target.0.paths().annotations.iter().try_fold(&workload, |at, key| at.get(*key));
     let is_there = annotations.and_then(|all| all.get(ROLLOUT)).and_then(Value::as_str) == Some(&*hash);

@@ -424,7 +424,7 @@ fn pods_are_counted_by_the_skills_that_they_have() {
             json!([{"name": "skill-a", "volumeStatus": {"image": {"imageRef": digest}}}, {"name": "other"}]);
         json!({"kind": "Pod", "metadata": {"namespace": "n", "name": name, "labels": {"pod-template-hash": "5f"},
                 "ownerReferences": [owner]},
-            "spec": {"volumes": volumes, "containers": [{"volumeMounts": mounted(&volumes)}]},
+            "spec": {"volumes": volumes, "containers": [{"name": "agent", "volumeMounts": mounted(&volumes)}]},
             "status": {"containerStatuses": [{"volumeMounts": mounts}]}})
     };
     let of =
@@ -478,7 +478,8 @@ fn pods_are_made_anew_once_where_they_lack_skills() {
                 "ownerReferences":
                     [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-5f", "controller": true}]},
             "spec": {"volumes": [{"name": "skill-a", "image": {"reference": image}}],
-                "containers": [{"volumeMounts": [{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]}]}})
+                "containers": [{"name": "agent",
+                    "volumeMounts": [{"name": "skill-a", "mountPath": "/s/a", "readOnly": true}]}]}})
     };
     world.put(&pod("i:0"));
     let hash = rollout(&target, &world.cache).expect("a hash");
@@ -494,6 +495,22 @@ fn pods_are_made_anew_once_where_they_lack_skills() {
     assert!(rollout(&target, &world.cache).is_some());
     world.put(&pod("i:2"));
     assert_eq!(rollout(&target, &world.cache), None, "all have them");
+    let name = |world: &mut World, container: &str| {
+        let woken = edit(world, "b", |object| object["spec"]["container"] = container.into());
+        world.settle(woken);
+        rollout(&target, &world.cache)
+    };
+    assert_eq!(name(&mut world, "agnet"), None, "new pods would be refused, and the rollout would hang");
+    let mut two = world.cache.workload(&target).unwrap();
+    two["spec"]["template"]["spec"]["containers"] = json!([{"name": "agent"}, {"name": "envoy"}]);
+    let woken = world.put(&two);
+    world.settle(woken);
+    let in_envoy = name(&mut world, "envoy").expect("a hash: they have the skill in another container");
+    two["spec"]["template"]["metadata"]["annotations"] = json!({ROLLOUT: in_envoy});
+    let woken = world.put(&two);
+    world.settle(woken);
+    assert_eq!(name(&mut world, "envoy"), None, "that had its turn");
+    assert_eq!(name(&mut world, "agent"), None, "all have it there");
     world.put(&pod("i:0"));
     let woken = edit(&mut world, "b", |object| object["spec"]["rollout"] = "Manual".into());
     world.settle(woken);
