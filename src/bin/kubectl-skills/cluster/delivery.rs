@@ -14,7 +14,8 @@ use super::requests::{Requests, escape_query};
 
 /// Up to so many namespaces are read one by one.
 const FEW: usize = 3;
-const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
+/// The group in which policies and webhook configurations are.
+pub const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// Namespaces with SkillBindings with delivery Pod, and of each what to do where nobody writes these into pods.
 pub type Undelivered = BTreeMap<String, String>;

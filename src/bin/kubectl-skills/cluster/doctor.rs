@@ -193,11 +193,13 @@ async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
             );
             Some(dialect.profile)
         }
+        // Where SkillBindings are served, no AgentRuntime is needed.
+        Err(error) if error.failure == Failure::NotFound && is_known => {
+            rows.push(no_list());
+            cluster.chosen
+        }
         Err(error) => {
-            // Where SkillBindings are served, no AgentRuntime is needed.
-            let lacks = error.failure == Failure::NotFound && is_known;
-            let state = if lacks { State::Failed } else { State::Unknown };
-            rows.push(Row { state, ..unknown("AgentRuntime API", &error) });
+            rows.push(unknown("AgentRuntime API", &error));
             cluster.chosen
         }
     };
@@ -217,6 +219,18 @@ async fn lists(cluster: &Cluster<'_>) -> Vec<Section> {
     let ((of_operator, rights), of_bindings) = tokio::join!(of_operator, of_bindings);
     rows.extend(of_operator);
     vec![section("OPERATOR", rows), section("RIGHTS", rights), section("BINDINGS", of_bindings)]
+}
+
+/// What a cluster without either kind of list lacks. Skills that a render writes into manifests need neither.
+fn no_list() -> Row {
+    row(
+        "AgentRuntime API",
+        State::Warning,
+        "neither AgentRuntimes nor SkillBindings are served: skills come by 'kubectl skills render' and the manifests alone, which \
+         needs no operator and no CRD; 'apply', 'plan' and 'diff' have no list to go by",
+        "for lists in the cluster install the CRD of SkillBindings, which needs no operator ('kubectl skills crd --skill-binding | \
+         kubectl apply -f -'), or an operator's CRDs ('kubectl skills crd | kubectl apply -f -'); or check --context",
+    )
 }
 
 /// A Deployment with an image volume that PodSecurity lets through at its strictest. Its pods bear the label of agents, by

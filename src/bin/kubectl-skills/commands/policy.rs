@@ -82,6 +82,12 @@ enum Format {
     Json,
 }
 
+/// What is said of the policies that write skills into pods. Without their CRD the API server refuses what it cannot evaluate.
+const CRD_FIRST: [&str; 2] = [
+    "The CRD of SkillBindings comes first: kubectl skills crd --skill-binding | kubectl apply --server-side -f -",
+    "Without it the API server refuses every new pod outside of the system's namespaces.",
+];
+
 /// Runs the verb.
 pub fn run(args: &Args) -> Run {
     let action = match args.action {
@@ -100,7 +106,8 @@ pub fn run(args: &Args) -> Run {
         };
         printed.map_err(|message| Failure::input(message, ""))?
     } else if args.inject {
-        of_webhook(inject_policy::objects(&Injection { action, namespaces }))
+        let objects = inject_policy::objects(&Injection { action, namespaces });
+        Printed { comments: CRD_FIRST.iter().map(|line| (*line).to_owned()).collect(), objects }
     } else {
         let profile = profile_by_name(&args.profile)?;
         let binding = Binding { action, namespaces, pass_deleting: args.pass_deleting };

@@ -2,19 +2,21 @@
 //! delivered to pods, what writes skills into pods. Rows of `doctor`; nothing where no SkillBinding can be.
 
 use kubectl_skills::api::names::{SKILLS_GROUP, VERSION};
+use kubectl_skills::api::object::Object;
 use kubectl_skills::crd::skill_binding::{self, PLURAL};
-use kubectl_skills::install::inject_policy::mutation_name;
+use kubectl_skills::install::inject_policy::{mutation_name, refusal_name};
 use kubectl_skills::install::rbac::Need;
 use serde_json::Value;
 
 use super::{Row, State, row, unknown};
-use crate::cluster::delivery::{Deliverers, deliverers};
+use crate::cluster::delivery::{ADMISSION, Deliverers, deliverers};
 use crate::cluster::error::ClusterError;
 use crate::cluster::paths::skill_bindings;
 use crate::cluster::requests::Requests;
 
 const API: &str = "SkillBinding API";
 const DELIVERY: &str = "delivery to pods";
+const POLICIES: &str = "policies of SkillBindings";
 const NUMBER: &str = "SkillBindings in one namespace";
 const INSTALL: &str = "kubectl skills crd --skill-binding | kubectl apply --server-side -f -";
 /// So many in a namespace, and evaluating each of them for each new pod costs more than a webhook's answer.
@@ -33,6 +35,7 @@ pub(super) async fn examine(requests: &Requests, namespace: &str, served: bool) 
     let crd = requests.get(&path, &format!("get customresourcedefinition {name}")).await;
     let mut rows: Vec<Row> = api(served, &crd).into_iter().collect();
     if !served {
+        rows.extend(policies_alone(requests).await);
         return rows;
     }
     let need = Need {
@@ -56,6 +59,38 @@ pub(super) async fn examine(requests: &Requests, namespace: &str, served: bool) 
         }
     }
     rows
+}
+
+/// Our policies where their CRD is not. The API server cannot evaluate them then, and refuses each pod that they are asked about.
+async fn policies_alone(requests: &Requests) -> Option<Row> {
+    let mut found = Vec::new();
+    for (plural, name) in
+        [("mutatingadmissionpolicies", mutation_name()), ("validatingadmissionpolicies", refusal_name())]
+    {
+        let path = format!("{ADMISSION}/{plural}/{name}");
+        // What cannot be read here is not known to be there.
+        found.extend(requests.get(&path, &format!("get {plural} {name}")).await.ok().flatten());
+    }
+    alone(&found)
+}
+
+fn alone(policies: &[Value]) -> Option<Row> {
+    let names: Vec<&str> = policies.iter().map(|policy| Object(policy).name()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let there = format!("there and their CRD, that of SkillBindings, is not: {}", names.join(", "));
+    let refuses = policies.iter().any(|policy| Object(policy).str("/spec/failurePolicy") != "Ignore");
+    Some(if refuses {
+        row(
+            POLICIES,
+            State::Failed,
+            format!("{there}; every new pod outside of the system's namespaces is refused"),
+            INSTALL,
+        )
+    } else {
+        row(POLICIES, State::Warning, format!("{there}; no pod gets skills by them"), INSTALL)
+    })
 }
 
 /// The CRD by itself.
@@ -136,6 +171,34 @@ mod tests {
     fn said(found: &Deliverers, numbers: (usize, usize)) -> Vec<(String, State, String, String)> {
         let rows = judge(found, "team1", numbers);
         rows.into_iter().map(|row| (row.check, row.state, row.found, row.mend)).collect()
+    }
+
+    /// A cluster in which no pod starts, and the API server's words name a kind and no command.
+    #[test]
+    fn policies_without_their_crd_are_a_failure_with_the_way_out() {
+        let policy = |name: &str, failure: &str| json!({"metadata": {"name": name}, "spec": {"failurePolicy": failure}});
+        let said =
+            |policies: &[Value]| alone(policies).map(|row| (row.check, row.state, row.found, row.mend));
+        assert_eq!(said(&[]), None);
+        assert_eq!(
+            said(&[policy("inject.x", "Fail"), policy("refuse.x", "Fail")]),
+            Some(one(
+                "policies of SkillBindings",
+                State::Failed,
+                "there and their CRD, that of SkillBindings, is not: inject.x, refuse.x; every new pod outside of the system's \
+                 namespaces is refused",
+                INSTALL
+            ))
+        );
+        assert_eq!(
+            said(&[policy("inject.x", "Ignore")]),
+            Some(one(
+                "policies of SkillBindings",
+                State::Warning,
+                "there and their CRD, that of SkillBindings, is not: inject.x; no pod gets skills by them",
+                INSTALL
+            ))
+        );
     }
 
     fn one(check: &str, state: State, found: &str, mend: &str) -> (String, State, String, String) {
