@@ -89,7 +89,7 @@ fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
     assert!(rows(server, namespace).iter().all(|(.., state, _)| state != "left"));
 
     server.request("DELETE", &one(&solo), None);
-    let advice = "'kubectl skills apply -n left --remove web' takes them out";
+    let advice = "'kubectl skills apply -n left --remove deployment/web' takes them out";
     let row = (
         "<gone>".to_owned(),
         "Deployment/web".to_owned(),
@@ -139,9 +139,9 @@ fn what_a_deleted_skill_binding_has_left_is_found_and_taken_out() {
          gone: {advice}\n"
     );
     assert_eq!(said.stderr, wanted);
-    let plan = server.skills(&["plan", "-n", namespace, "--remove", "web"]);
+    let plan = server.skills(&["plan", "-n", namespace, "--remove", "deployment/web"]);
     assert_eq!((plan.code, plan.stdout.contains("<gone>")), (0, true), "{} {}", plan.stdout, plan.stderr);
-    let said = server.skills(&["apply", "-n", namespace, "--remove", "web"]);
+    let said = server.skills(&["apply", "-n", namespace, "--remove", "deployment/web"]);
     assert_eq!(
         (said.code, said.stdout.as_str()),
         (0, "deployment.apps/web serverside-applied\n"),
@@ -242,8 +242,9 @@ fn skills_of_a_render_are_shown_and_taken_out_by_their_record() {
     }
     let row = |name: &str| {
         let reason = format!(
-            "a render has written into its manifest what nothing in the cluster lists: pdf: 'kubectl skills render -i --remove' takes \
-             that out of the manifest, 'kubectl skills apply -n brought --remove deployment/{name}' out of the cluster alone"
+            "nothing is wrong: a render has written into its manifest what nothing in the cluster lists: pdf; to take it out, \
+             'kubectl skills render -i --remove' does so in the manifest, and 'kubectl skills apply -n brought --remove \
+             deployment/{name}' in the cluster alone"
         );
         ("<render>".to_owned(), format!("Deployment/{name}"), "rendered".to_owned(), json!([reason]))
     };
@@ -251,7 +252,7 @@ fn skills_of_a_render_are_shown_and_taken_out_by_their_record() {
     let said = server.skills(&["list", "-n", namespace]);
     let line = |name: &str| {
         format!(
-            "<none>  Deployment/{name}  pdf    quay.io/example/pdf:1  <none>  Workload   render   rendered"
+            "<none>  Deployment/{name}  pdf    quay.io/example/pdf:1  /skills/pdf  Workload   render   rendered"
         )
     };
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

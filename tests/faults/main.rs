@@ -11,6 +11,7 @@ mod cluster;
 #[path = "../executable.rs"]
 mod executable;
 mod login;
+mod looks;
 mod said;
 mod server;
 mod set;

@@ -187,7 +187,25 @@ fn a_cluster_without_any_list_is_helped_to_the_one_that_fits() {
         }
     }
     let said = skills(&server, &["doctor", "-n", "team1"]);
-    assert!(said.stdout.contains("failed") && said.stdout.contains("AgentRuntime API"), "{said:?}");
+    assert!(
+        said.stdout.lines().any(|line| {
+            line.starts_with("warning")
+                && line.contains("AgentRuntime API   neither AgentRuntimes nor SkillBindings are served")
+        }),
+        "{said:?}"
+    );
+    for (verb, scope, words) in [
+        ("status", &["-n", "team1"][..], ", and no workload in namespace \"team1\" has skills of a render\n"),
+        ("list", &["-A"], ", and no workload in any namespace has skills of a render\n"),
+        ("outdated", &["-n", "team1"], ", and no workload in namespace \"team1\" has skills of a render\n"),
+        ("plan", &["-n", "team1"], ": there is no list of skills to plan by\n"),
+        ("diff", &["-n", "team1"], ": there is no list of skills to plan by\n"),
+    ] {
+        let said = skills(&server, &[&[verb][..], scope].concat());
+        let wanted = format!("error: the cluster has neither SkillBindings nor AgentRuntimes{words}");
+        assert!(said.code == 4 && said.stderr.starts_with(&wanted), "{verb}: {said:?}");
+        assert_eq!(said.stderr.contains("-A looks in all"), words.contains("team1"), "{verb}: {said:?}");
+    }
     // With SkillBindings alone nothing is missing; without an answer about them, nothing is known to be.
     let lists = [binding("tools", ONE, &json!({}))];
     let state = |server: &Server| {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use kubectl_skills::api::kind_word::{KindWord, kind_of};
 use kubectl_skills::api::object::{Object, title};
+use kubectl_skills::api::skill_binding::is_binding;
 use kubectl_skills::api::workload::{Kinds, WorkloadKind};
 use kubectl_skills::live::{self, WorkloadKey};
 use kubectl_skills::plan::bindings::{Bindings, leads};
@@ -45,7 +46,9 @@ impl Left {
     /// What takes the skills out.
     pub fn advice(&self) -> String {
         let (namespace, name) = Object(&self.workload).key();
-        format!("'kubectl skills apply -n {namespace} --remove {name}' takes them out")
+        // Its name alone may be that of an AgentRuntime or a SkillBinding as well.
+        let kind = self.kind.name().to_lowercase();
+        format!("'kubectl skills apply -n {namespace} --remove {kind}/{name}' takes them out")
     }
 
     /// That a render has brought the skills, and what takes them out.
@@ -58,8 +61,9 @@ impl Left {
         let (namespace, name) = Object(workload).key();
         let (skills, kind) = (skills.join(", "), kind.name().to_lowercase());
         format!(
-            "a render has written into its manifest what nothing in the cluster lists: {skills}: 'kubectl skills render -i --remove' \
-             takes that out of the manifest, 'kubectl skills apply -n {namespace} --remove {kind}/{name}' out of the cluster alone"
+            "nothing is wrong: a render has written into its manifest what nothing in the cluster lists: {skills}; to take it out, \
+             'kubectl skills render -i --remove' does so in the manifest, and 'kubectl skills apply -n {namespace} --remove \
+             {kind}/{name}' in the cluster alone"
         )
     }
 
@@ -94,6 +98,9 @@ impl Snapshot {
             runtimes.chain(bindings).map(live::target).collect::<BTreeSet<WorkloadKey>>()
         };
         let (named, silent) = (targets(false), targets(true));
+        let missing = named.iter().chain(&silent).filter(|key| !self.workloads.contains_key(*key));
+        let missing: BTreeSet<&str> = missing.map(|key| key.2.as_str()).collect();
+        let mut namesakes = Vec::new();
         let mut unread = Vec::new();
         for kind in kinds.all() {
             let Some(resource) = self.resources.get(&kind).copied().or_else(|| of_kind(kind)) else {
@@ -114,6 +121,9 @@ impl Snapshot {
             {
                 let (namespace, name) = key(&workload);
                 let key = (kind.name().to_owned(), namespace, name);
+                if missing.contains(key.2.as_str()) {
+                    namesakes.push(key.clone());
+                }
                 if named.contains(&key) || !bindings.of(kind, &key, &workload).is_empty() {
                     continue;
                 }
@@ -133,7 +143,25 @@ impl Snapshot {
                 }
             }
         }
+        self.namesakes = namesakes;
         Ok(unread)
+    }
+
+    /// What there is in place of a target that does not exist, and how to mend it, as far as the workloads were looked through.
+    pub fn instead(&self, runtime: &Value) -> Option<String> {
+        let (kind, namespace, name) = live::target(runtime);
+        // An AgentRuntime cannot point at the other kinds.
+        let may_be = |kind: &str| is_binding(Object(runtime)) || WorkloadKind::parse(kind).is_some();
+        let mut all = self.namesakes.iter().filter(|one| one.2 == name && may_be(&one.0));
+        if let Some(found) = all.clone().find(|one| one.0 != kind && one.1 == namespace) {
+            return Some(format!("there is a {} of that name: correct spec.targetRef.kind", found.0));
+        }
+        let found = all.find(|one| one.0 == kind && one.1 != namespace)?;
+        let whose = Object(runtime).kind();
+        Some(format!(
+            "there is one in namespace {}, and each {whose} takes workloads of its own namespace, {namespace}: create the {whose} there",
+            found.1
+        ))
     }
 
     /// Has the run take out what is left: of all workloads, or of those that are named where nothing else has the name. What a render

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use kubectl_skills::api::error::InputError;
 use kubectl_skills::api::object::{ConfigMap, Object, Origin};
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::api::skill_binding::is_binding;
+use kubectl_skills::api::skill_binding::{Delivery, is_binding};
 use kubectl_skills::api::workload::Kinds;
 use kubectl_skills::config::gates::GateSource;
 use kubectl_skills::live::{self, Inventory, LivePlan};
 use kubectl_skills::manifest::summary::{counted, whose_rules};
+use kubectl_skills::plan::bindings::{Binding, Bindings};
+use kubectl_skills::plan::pod_injection::guessed;
 use kubectl_skills::plan::session::Session;
 use kubectl_skills::plan::{Action, Options};
+use kubectl_skills::validate::findings::rules;
 use serde_json::Value;
 
 use super::args::{ClusterArgs, LiveArgs};
@@ -240,9 +243,40 @@ impl ClusterRun {
         sum_up(plans, &place, &self.snapshot.dialect, self.session.options().gate, (changed, verb));
     }
 
+    /// Warns of SkillBindings with delivery Pod for pods of several containers of which none is named: which gets the skills is then
+    /// decided by their order.
+    pub fn warn_of_guesses(&self) {
+        let bindings = Bindings::of_live(&self.snapshot.bindings);
+        if bindings.is_empty() {
+            return;
+        }
+        let kinds = self.session.options().kinds;
+        let is_meant = |one: &&Binding| {
+            one.spec.delivery == Delivery::Pod
+                && self.snapshot.selected_bindings.contains(&(one.id.namespace.clone(), one.id.name.clone()))
+        };
+        let mut said = BTreeSet::new();
+        for (key, workload) in &self.snapshot.workloads {
+            let Some(kind) = kinds.find(&key.0, Object(workload).group()) else { continue };
+            let about = bindings.of(kind, key, workload);
+            for binding in about.iter().map(|at| &bindings.all()[*at]).filter(is_meant) {
+                said.extend(guessed(kind, workload, binding).map(|guess| format!("{}: {guess}", binding.id)));
+            }
+        }
+        said.iter().for_each(|text| notes::warning(text));
+    }
+
     /// Plans everything that the run is about.
     pub fn plan(&self) -> Vec<LivePlan<'_>> {
-        live::plan(&self.inventory(), &self.session)
+        let mut plans = live::plan(&self.inventory(), &self.session);
+        for live in plans.iter_mut().filter(|live| live.workload.is_none()) {
+            let Some(instead) = self.snapshot.instead(live.runtime) else { continue };
+            let errors = live.errors.iter_mut();
+            for error in errors.filter(|error| error.rule == rules::TARGET_NOT_FOUND.id) {
+                error.help.clone_from(&instead);
+            }
+        }
+        plans
     }
 }
 
@@ -262,7 +296,13 @@ async fn read(
                 return Err(error);
             };
             snapshot.read_left(requests, &wide, planning.kinds).await?;
-            if snapshot.left.is_empty() && snapshot.rendered.is_empty() { Err(error) } else { Ok(snapshot) }
+            if !snapshot.left.is_empty() || !snapshot.rendered.is_empty() {
+                Ok(snapshot)
+            } else if snapshot.serves_runtimes || snapshot.serves_bindings {
+                Err(error)
+            } else {
+                Err(snapshot::serves_neither(scope, true))
+            }
         }
         other => other,
     }

@@ -91,6 +91,8 @@ pub struct Snapshot {
     pub rendered: Vec<Left>,
     /// The same where an AgentRuntime points at the workload and says nothing of skills.
     pub unlisted: Vec<Left>,
+    /// Workloads with the name of a target that does not exist, where the run looks through them.
+    pub namesakes: Vec<WorkloadKey>,
 }
 
 /// Reads the snapshot.
@@ -112,6 +114,9 @@ pub async fn read(
     };
     let serves_runtimes = dialect.is_ok();
     let serves_none = !serves_runtimes && bindings.is_none();
+    if serves_none && !scope.left && matches!(&dialect, Err(error) if error.failure == Failure::NotFound) {
+        return Err(serves_neither(scope, false));
+    }
     let mut dialect = or_without_operator(dialect, (bindings.is_some() || scope.left).then_some(SERVED))?;
     if serves_none {
         "the cluster serves neither AgentRuntime nor SkillBinding".clone_into(&mut dialect.reason);
@@ -154,6 +159,7 @@ pub async fn read(
         left: Vec::new(),
         rendered: Vec::new(),
         unlisted: Vec::new(),
+        namesakes: Vec::new(),
     };
     snapshot.read_pods(requests, scope).await?;
     Ok(snapshot)
@@ -268,6 +274,26 @@ pub async fn read_bindings(requests: &Requests, scope: &Scope) -> Result<Option<
         list.items.sort_by_cached_key(key);
         list.items
     }))
+}
+
+/// That a cluster has no list of skills where one is wanted; `left`: workloads were looked through as well.
+pub fn serves_neither(scope: &Scope, left: bool) -> ClusterError {
+    const NONE: &str = "the cluster has neither SkillBindings nor AgentRuntimes";
+    let crds = "a list in the cluster needs a CRD: that of SkillBindings, which any cluster can have ('kubectl skills crd \
+                --skill-binding | kubectl apply -f -'), or the operator's ('kubectl skills crd | kubectl apply -f -'); for another \
+                cluster see --context";
+    let (message, help) = match &scope.namespace {
+        _ if !left => (
+            format!("{NONE}: there is no list of skills to plan by"),
+            "skills that a render has written need none: 'kubectl skills status' shows them; ",
+        ),
+        Some(namespace) => (
+            format!("{NONE}, and no workload in namespace {namespace:?} has skills of a render"),
+            "-n names another namespace, -A looks in all; ",
+        ),
+        None => (format!("{NONE}, and no workload in any namespace has skills of a render"), ""),
+    };
+    ClusterError::new(Failure::NotFound, message).help(format!("{help}{crds}"))
 }
 
 /// Why the dialect of the newest operator is taken where the cluster itself has SkillBindings.

@@ -146,6 +146,9 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
             notes::warning(&format!("{}: {}: {}", left.title(), left.finding(), left.advice()));
         }
         let plans = run.plan();
+        if !remove {
+            run.warn_of_guesses();
+        }
         let with_changes: Vec<(&LivePlan<'_>, &RuntimePlan, Vec<Change>)> = plans
             .iter()
             .filter_map(|live| live.plan.as_ref().map(|plan| (live, plan)))

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use kubectl_skills::api::error::InputError;
+use kubectl_skills::api::names::SKILL_BINDING;
 use kubectl_skills::api::object::title;
 use kubectl_skills::api::profile::Profile;
-use kubectl_skills::live::rendered;
 use kubectl_skills::live::status_report::{Report, report};
+use kubectl_skills::live::{WorkloadKey, rendered};
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::plan::bindings::Bindings;
 use kubectl_skills::plan::{Action, RENDERED};
@@ -76,6 +77,11 @@ pub fn run(args: &Args) -> Run {
         let shown = look(args, &run);
         if missing.is_none() || !shown.is_empty() {
             print(args, profile_of(&run), &shown, true)?;
+            // Who asks for a skill asks for no verdict.
+            if args.who_has.is_none() {
+                run.warn_of_guesses();
+                drifted_hint(&shown).iter().filter(|_| !args.watch).for_each(|hint| notes::note(hint));
+            }
             if !shown.is_empty() && !args.watch {
                 notes::summary(&sum(&shown));
             }
@@ -88,8 +94,9 @@ pub fn run(args: &Args) -> Run {
         }
         if !run.snapshot.bindings.is_empty() {
             // A SkillBinding may choose any workload of its namespace: looked at again rather than watched.
+            let namesakes = std::mem::take(&mut run.snapshot.namesakes);
             return tokio::select! {
-                outcome = poll(args, shown) => outcome,
+                outcome = poll(args, shown, &namesakes) => outcome,
                 _ = tokio::signal::ctrl_c() => Ok(Outcome::Done),
             };
         }
@@ -110,7 +117,7 @@ async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run 
             Ok(()) => informer.show(&mut run.snapshot),
             Err(error) if error.failure == Cause::Forbidden => {
                 notes::note(&format!("{}; looking again every {} s instead", error.message, PAUSE.as_secs()));
-                return poll(args, shown).await;
+                return poll(args, shown, &run.snapshot.namesakes).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -124,11 +131,12 @@ async fn watch(args: &Args, mut run: ClusterRun, mut shown: Vec<Report>) -> Run 
     }
 }
 
-/// The same for those who may list and not watch.
-async fn poll(args: &Args, mut shown: Vec<Report>) -> Run {
+/// The same for those who may list and not watch. Which workloads have the names of targets that are not there is kept.
+async fn poll(args: &Args, mut shown: Vec<Report>, namesakes: &[WorkloadKey]) -> Run {
     loop {
         tokio::time::sleep(PAUSE).await;
-        let run = open(args).await?;
+        let mut run = open(args).await?;
+        run.snapshot.namesakes = namesakes.to_vec();
         shown = news(args, profile_of(&run), shown, look(args, &run))?;
         if sink::closed() {
             return Ok(Outcome::Done);
@@ -194,6 +202,9 @@ pub(super) fn reports(run: &ClusterRun) -> Vec<Report> {
         let mut report = report(live.runtime, live.workload, live.plan.as_ref(), pods, names, kinds);
         report.unknown_kind =
             live.workload.is_none() && live.errors.iter().any(|error| error.field == "spec.targetRef.kind");
+        if live.workload.is_none() {
+            report.instead = run.snapshot.instead(live.runtime).unwrap_or_default();
+        }
         report.refused = live.errors.iter().map(|error| said(error, report.unknown_kind)).collect();
         if let (Some(kind), Some(workload)) = (live.kind, live.workload) {
             status_pods::delivered(&mut report, kind, workload, &bindings);
@@ -339,18 +350,49 @@ fn mounted(report: &Report) -> String {
     }
 }
 
+/// Lists that clash have one skill twice.
+fn once_each<'r>(names: impl Iterator<Item = &'r str>) -> Vec<&'r str> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| seen.insert(*name)).collect()
+}
+
+/// What to do about workloads that are not as planned, each command about the namespace that it is for.
+fn drifted_hint(reports: &[Report]) -> Option<String> {
+    let drifted: Vec<&Report> = reports.iter().filter(|report| report.state() == "drifted").collect();
+    let namespaces: BTreeSet<&str> = drifted.iter().map(|report| report.namespace.as_str()).collect();
+    let scope = match namespaces.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => return None,
+        ["", ..] | [_, _, ..] => "-A".to_owned(),
+        [one] => format!("-n {one}"),
+    };
+    let not_mounted = |report: &&Report| {
+        report.kind == SKILL_BINDING
+            && report.wanted().any(|(name, _)| !report.mounted.iter().any(|mounted| mounted.name == name))
+    };
+    let to_pods = if drifted.iter().any(not_mounted) {
+        "; with 'delivery: Pod' in the SkillBinding new pods have the skills instead, by the policy or the webhook"
+    } else {
+        ""
+    };
+    Some(format!(
+        "drifted: 'kubectl skills diff {scope}' shows what is not as planned, and 'kubectl skills apply {scope}' writes it{to_pods}"
+    ))
+}
+
 fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
     let findings = report.findings();
     let reason = match findings.as_slice() {
         [] => "<none>".to_owned(),
-        [first, more @ ..] if !wide && !more.is_empty() => format!("{first} (and {} more)", more.len()),
+        [first, more @ ..] if !wide && !more.is_empty() => {
+            format!("{first} (and {} more: -o wide)", more.len())
+        }
         all => all.join("; "),
     };
     let list = |names: Vec<&str>| if names.is_empty() { "<none>".to_owned() } else { names.join(",") };
     let mut cells = vec![
         report.whose.clone(),
         report.target.clone(),
-        list(report.names().collect()),
+        list(once_each(report.names())),
         mounted(report),
         report.state().to_owned(),
     ];
@@ -380,6 +422,7 @@ fn cells(args: &Args, report: &Report, wide: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use kubectl_skills::api::agent_runtime::Skill;
+    use kubectl_skills::live::status_report::MountedSkill;
 
     use super::*;
 
@@ -390,6 +433,37 @@ mod tests {
         let refused = Report { refused: vec!["x".into()], ..ok() };
         let all = [refused, ok(), Report::default(), ok()];
         assert_eq!(sum(&all), "4 agents: 2 ok, 1 missing, 1 refused");
+    }
+
+    /// What is wrong was said, and nothing of how to go on.
+    #[test]
+    fn what_has_drifted_has_a_next_command() {
+        let drifted = |namespace: &str, kind: &str, mounted: &str| Report {
+            namespace: namespace.into(),
+            kind: kind.into(),
+            target_found: true,
+            listed: vec![Skill { name: "pdf".into(), image: "a/pdf:1".into(), ..Skill::default() }],
+            mounted: vec![MountedSkill {
+                name: mounted.into(),
+                image: "a/pdf:0".into(),
+                ..Default::default()
+            }],
+            ..Report::default()
+        };
+        let ok = Report { target_found: true, ..Report::default() };
+        assert_eq!(drifted_hint(std::slice::from_ref(&ok)), None);
+        let one = |scope: &str, more: &str| {
+            Some(format!(
+                "drifted: 'kubectl skills diff {scope}' shows what is not as planned, and 'kubectl skills apply {scope}' writes it{more}"
+            ))
+        };
+        assert_eq!(drifted_hint(&[drifted("n", "SkillBinding", "pdf"), ok]), one("-n n", ""));
+        let more = "; with 'delivery: Pod' in the SkillBinding new pods have the skills instead, by the policy or the webhook";
+        assert_eq!(drifted_hint(&[drifted("n", "SkillBinding", "csv")]), one("-n n", more));
+        assert_eq!(
+            drifted_hint(&[drifted("n", "AgentRuntime", "csv"), drifted("m", "AgentRuntime", "csv")]),
+            one("-A", "")
+        );
     }
 
     /// Two lists that clash looked like a workload that somebody else had changed.
