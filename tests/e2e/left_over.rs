@@ -429,7 +429,9 @@ fn a_record_that_somebody_else_states_goes_with_the_skills() {
         server.kubectl(&["apply", "-f", path], "");
     }
     let left = |name: &str, kind: &str| {
-        let reason = format!("{LEFT}'kubectl skills apply -n {namespace} --remove {name}' takes them out");
+        let word = kind.to_lowercase();
+        let reason =
+            format!("{LEFT}'kubectl skills apply -n {namespace} --remove {word}/{name}' takes them out");
         ("<gone>".to_owned(), format!("{kind}/{name}"), "left".to_owned(), json!([reason]))
     };
     assert_eq!(rows(server, namespace), [left("web", "Deployment"), left("db", "StatefulSet")]);
@@ -437,7 +439,7 @@ fn a_record_that_somebody_else_states_goes_with_the_skills() {
     assert!(record.is_string(), "{record}");
 
     let remove = |name: &str| server.skills(&["apply", "-n", namespace, "--remove", name]);
-    let said = remove("db");
+    let said = remove("statefulset/db");
     assert_eq!(
         (said.code, said.stdout.as_str()),
         (0, "statefulset.apps/db serverside-applied\n"),
