@@ -158,9 +158,10 @@ fn brings_a_skill_into_a_pod(operator: Option<&str>) {
         shell.succeeds(line);
     }
     let image = "ghcr.io/acme/skills/forecast:1.4.0";
+    let of_pods = "kubectl get pods -l app=weather -o jsonpath='{.items[*].spec.volumes[*].image.reference}'";
     let seen = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(200));
-        shell.succeeds(looks).stdout.contains(image)
+        shell.succeeds(looks).stdout == image && shell.succeeds(of_pods).stdout.contains(image)
     });
     assert!(seen, "no pod has its skill: {:?}", shell.run("kubectl get pods -o yaml"));
     let status = shell.succeeds("kubectl skills status");
