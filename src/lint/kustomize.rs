@@ -125,7 +125,7 @@ fn missed(
     entry: &Entry<'_>,
     out: &mut Out<'_, '_>,
 ) {
-    let is_missed = |(id, _): &&&Listed<'_>| !read.has_images_of(&reach.configurations, &id.kind);
+    let is_missed = |(id, _): &&&Listed<'_>| !read.has_images_of(&reach.configurations, id);
     let missed: BTreeSet<String> = lists.iter().filter(is_missed).map(|(id, _)| id.to_string()).collect();
     let Some(first) = missed.first() else { return };
     let more = if missed.len() > 1 { format!(" and {} more", missed.len() - 1) } else { String::new() };

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::object::Origin;
+use crate::api::object::{ObjectRef, Origin};
+use crate::manifest::kustomize_images::teaches;
 use crate::manifest::objects::{self, Object, Parsed};
 use crate::manifest::stream::Source;
 use crate::yaml::{Step, path};
@@ -295,19 +296,12 @@ impl<'s> Kustomizations<'s> {
         out
     }
 
-    /// Whether `images` reach the skills of a kind by these configuration files; so it is taken of one that is not here.
-    pub fn has_images_of(&self, configurations: &BTreeSet<String>, kind: &str) -> bool {
-        let teaches = |value: &Value| {
-            list(value, "images").iter().any(|one| {
-                let text = |key| one.get(key).and_then(Value::as_str);
-                let path = text("path").unwrap_or_default().replace("[]", "");
-                text("kind").is_none_or(|own| own == kind)
-                    && path.trim_start_matches('/') == "spec/skills/image"
-            })
-        };
+    /// Whether `images` reach the skills of a list by these configuration files; so it is taken of one that is not here.
+    pub fn has_images_of(&self, configurations: &BTreeSet<String>, list: &ObjectRef) -> bool {
+        let teaches = |one: &Parsed| teaches(one.value(), &list.api_version, &list.kind);
         configurations.iter().any(|name| {
             let found = self.parsed.iter().find(|(index, _)| plain_path(&self.sources[*index].name) == *name);
-            found.is_none_or(|(_, parsed)| parsed.iter().any(|one| teaches(one.value())))
+            found.is_none_or(|(_, parsed)| parsed.iter().any(teaches))
         })
     }
 

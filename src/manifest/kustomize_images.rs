@@ -72,6 +72,14 @@ impl ImageEntry {
 /// Whether a file that a kustomization names under `configurations` has kustomize look at the images of skills in a kind of list.
 /// Without, it looks at those of containers and volumes alone.
 pub fn teaches_lists(text: &str, api_version: &str, kind: &str) -> bool {
+    yaml::split(text).iter().any(|slice| {
+        let value = Document::parse(slice.text(text)).ok().and_then(|document| document.to_value().ok());
+        value.is_some_and(|value| teaches(&value, api_version, kind))
+    })
+}
+
+/// The same of a document of such a file.
+pub fn teaches(configuration: &Value, api_version: &str, kind: &str) -> bool {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let is_it = |item: &Value| {
         let says = |key: &str, own: &str| {
@@ -84,12 +92,7 @@ pub fn teaches_lists(text: &str, api_version: &str, kind: &str) -> bool {
             && says("version", version)
             && says("kind", kind)
     };
-    yaml::split(text).iter().any(|slice| {
-        let value = Document::parse(slice.text(text)).ok().and_then(|document| document.to_value().ok());
-        value.is_some_and(|value| {
-            value.get("images").and_then(Value::as_array).is_some_and(|items| items.iter().any(is_it))
-        })
-    })
+    configuration.get("images").and_then(Value::as_array).is_some_and(|items| items.iter().any(is_it))
 }
 
 /// The entries of a kustomization; none of a text that is none, or that kustomize would not read either.
