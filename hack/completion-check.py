@@ -140,7 +140,8 @@ def main():
     failed = 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory() as home:
+    # fish may still be writing completions of its own there, in the background, when all is done.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         os.mkdir(f"{home}/bin")
         os.symlink(program, f"{home}/bin/kubectl-skills")
         open(f"{home}/manifests.yaml", "w").close()

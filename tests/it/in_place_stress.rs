@@ -99,9 +99,14 @@ fn two_thousand_files_are_written_with_sixty_four_descriptors() {
 #[test]
 fn a_run_that_is_killed_leaves_whole_files_and_nothing_else() {
     let agents = Agents::new(FILES);
-    let began = Instant::now();
-    assert!(agents.render().status().expect("a run").success(), "a run to its end");
-    let whole = began.elapsed();
+    // The shortest of three: where other work held up the first, all that follow would have ended before their signal.
+    let runs = [(); 3].map(|()| {
+        agents.reset();
+        let began = Instant::now();
+        assert!(agents.render().status().expect("a run").success(), "a run to its end");
+        began.elapsed()
+    });
+    let whole = runs.into_iter().min().expect("three runs");
     for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
         let mut killed = 0;
         for round in 0..rounds() {
