@@ -85,6 +85,15 @@ pub fn parse(reference: &str) -> Option<Pin<'_>> {
     })
 }
 
+/// A reference without its tag and digest, as it is written.
+pub fn name_of(reference: &str) -> &str {
+    let named = reference.split_once('@').map_or(reference, |(named, _)| named);
+    match named.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => named,
+    }
+}
+
 /// What of a text keeps it from being a reference, where that is a part of it; none for a reference, and where its form is wrong.
 pub fn fault(text: &str) -> Option<String> {
     if parts(text).is_some() {
@@ -226,6 +235,19 @@ fn is_lower_hex(b: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A port is no tag.
+    #[test]
+    fn a_name_is_without_tag_and_digest() {
+        for (image, name) in [
+            ("reg.lan:5000/acme/pdf", "reg.lan:5000/acme/pdf"),
+            ("reg.lan:5000/acme/pdf:1", "reg.lan:5000/acme/pdf"),
+            ("acme/pdf:1@sha256:00", "acme/pdf"),
+            ("pdf", "pdf"),
+        ] {
+            assert_eq!(name_of(image), name, "{image}");
+        }
+    }
 
     /// Who reads that a long reference is none looks for the letter.
     #[test]

@@ -35,6 +35,11 @@ impl Owner {
 pub const LABELS: [&str; 3] =
     ["pod-template-hash", "rollouts-pod-template-hash", "serving.knative.dev/service"];
 
+/// Whether a pod has done its work, or failed: nothing of it runs any more.
+pub fn has_ended(pod: &Value) -> bool {
+    matches!(Object(pod).str("/status/phase"), "Succeeded" | "Failed")
+}
+
 /// Whether a pod may be of a workload.
 pub fn is_of(pod: &Value, kind: WorkloadKind, name: &str) -> bool {
     owners(pod).iter().any(|owner| owner.is(kind.group(), kind.name(), name))

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::own::{KUSTOMIZE_IMAGE_MISSED, KUSTOMIZE_IMAGE_UNMATCHED};
 use super::rule::Rule;
 use super::{Finding, Out};
+use crate::api::image_reference::name_of;
 use crate::api::nearest::{is_slip_of, nearest};
 use crate::api::object::ObjectRef;
 use crate::manifest::kustomization::{Kustomizations, Reach, plain_path};
@@ -97,15 +98,6 @@ fn lists<'d>(out: &Out<'_, 'd>) -> BTreeMap<String, Vec<Listed<'d>>> {
     lists
 }
 
-/// A reference without its tag and digest, as kustomize compares it.
-fn name_of(image: &str) -> &str {
-    let named = image.split_once('@').map_or(image, |(named, _)| named);
-    match named.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => named,
-    }
-}
-
 impl Entry<'_> {
     fn push(&self, rule: &'static Rule, message: String, help: String, out: &mut Out<'_, '_>) {
         let at = [Step::from("images"), self.index.into(), "name".into()];
@@ -176,19 +168,6 @@ fn names(text: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A port is no tag.
-    #[test]
-    fn a_name_is_what_kustomize_compares() {
-        for (image, name) in [
-            ("reg.lan:5000/acme/pdf", "reg.lan:5000/acme/pdf"),
-            ("reg.lan:5000/acme/pdf:1", "reg.lan:5000/acme/pdf"),
-            ("acme/pdf:1@sha256:00", "acme/pdf"),
-            ("pdf", "pdf"),
-        ] {
-            assert_eq!(name_of(image), name, "{image}");
-        }
-    }
 
     #[test]
     fn a_name_within_another_is_none() {

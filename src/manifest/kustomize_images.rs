@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::api::error::InputError;
-use crate::api::image_reference::parts;
+use crate::api::image_reference::{name_of, parts};
 use crate::api::object::Origin;
 use crate::yaml::{self, Document, Splice, Step, SyntaxError, apply};
 
@@ -54,12 +54,8 @@ impl ImageEntry {
     /// What a reference becomes where kustomize looks at it: another one, or `None` where it stays as it is. A name is compared as
     /// it is written, without Docker Hub's defaults.
     pub fn replacing(&self, image: &str) -> Option<String> {
-        let own = parts(image)?;
-        let name = match own.registry {
-            Some(registry) => format!("{registry}/{}", own.repository),
-            None => own.repository.to_owned(),
-        };
-        (name == self.name).then(|| self.reference()).flatten().filter(|found| found != image)
+        parts(image)?;
+        (name_of(image) == self.name).then(|| self.reference()).flatten().filter(|found| found != image)
     }
 
     /// The field by which it gives the reference its tag, or else its digest.

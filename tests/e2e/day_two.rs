@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::controller::process::eventually;
 use crate::objects::{binding, deployment, gates_on, one, path_of, runtime};
 use crate::proxy::{Proxy, Seen};
-use crate::server::{CURRENT, Server};
+use crate::server::{CURRENT, Said, Server};
 use crate::uninstall::Shell;
 
 /// What changes by itself.
@@ -214,14 +214,7 @@ fn an_interrupted_uninstall_is_finished_by_another() {
                 })
         };
         let proxy = Proxy::start(&server, Box::new(gone));
-        let said = server.skills(&[
-            "uninstall",
-            "--yes",
-            "--remove-skills",
-            "--server",
-            &proxy.address,
-            "--request-timeout=5s",
-        ]);
+        let said = uninstalled_by(&server, &proxy);
         if left.is_empty() {
             break;
         }
@@ -277,6 +270,12 @@ fn an_interrupted_uninstall_is_finished_by_another() {
     assert_eq!(after, before);
 }
 
+/// A run of uninstall by way of a proxy.
+fn uninstalled_by(server: &Server, proxy: &Proxy) -> Said {
+    let words = ["uninstall", "--yes", "--remove-skills", "--server", &proxy.address, "--request-timeout=5s"];
+    server.skills(&words)
+}
+
 /// A run that never learns what became of all its writes but the first, which the server has carried out; returns what is
 /// left after it.
 fn losing_answers(
@@ -287,14 +286,7 @@ fn losing_answers(
     let done = AtomicUsize::new(0);
     let loss = move |seen: &Seen| seen.writes() && done.fetch_add(1, Ordering::SeqCst) > 0;
     let proxy = Proxy::losing(server, Box::new(loss));
-    let said = server.skills(&[
-        "uninstall",
-        "--yes",
-        "--remove-skills",
-        "--server",
-        &proxy.address,
-        "--request-timeout=5s",
-    ]);
+    let said = uninstalled_by(server, &proxy);
     assert_eq!(said.code, 4, "{said:?}");
     let now = fates();
     assert!(now.is_subset(left) && now.len() + 1 < left.len(), "{now:?} of {left:?}: {said:?}");

@@ -195,27 +195,32 @@ pub async fn prepare(
     Ok(prepared)
 }
 
-/// What a write would be refused for, by who owns the fields that it changes and takes away; no server is asked. What admission adds
-/// to it only [`prepare`] knows.
-pub fn foreseen(write: &Write, settings: &Settings) -> Option<ClusterError> {
-    let (live, desired) = (&write.live, &write.desired);
-    let mut conflicts: Vec<FieldConflict> = Vec::new();
-    for path in changed_fields(live, desired).into_iter().chain(left_over(write, live)) {
-        if path.0.first() == FieldPath::fields(["status"]).0.first() || is_to_take(&path) {
-            continue;
-        }
-        conflicts.extend(
-            owners(live, &path)
-                .into_iter()
-                .filter(|owner| owner.manager != settings.manager && !write.takes_from(&owner.manager))
-                .map(|owner| FieldConflict { manager: owner.manager, field: path.to_string() }),
-        );
-    }
+/// What a write of a manager would be refused for, by who owns the fields that it changes and takes away; no server is asked. What
+/// admission adds to it only [`prepare`] knows.
+pub fn foreseen(write: &Write, manager: &str) -> Option<ClusterError> {
+    let status = FieldPath::fields(["status"]);
+    let mut fields = changed_fields(&write.live, &write.desired);
+    fields.retain(|path| path.0.first() != status.0.first());
+    fields.extend(left_over(write, &write.live));
+    let may_take = |owner: &Owner| owner.manager == manager || write.takes_from(&owner.manager);
+    let mut conflicts = conflicts(&write.live, &fields, may_take);
     conflicts.retain(|conflict| !write.restarts(conflict));
-    if settings.force || conflicts.is_empty() {
-        return None;
-    }
-    Some(explain(ClusterError::new(Failure::ApplyConflict(conflicts), String::new()), write))
+    of_others(conflicts, write)
+}
+
+/// The owners of fields from whom they may not be taken.
+fn conflicts(live: &Value, fields: &[FieldPath], may_take: impl Fn(&Owner) -> bool) -> Vec<FieldConflict> {
+    let fields = fields.iter().filter(|path| !is_to_take(path));
+    let all = fields.flat_map(|path| owners(live, path).into_iter().map(move |owner| (path, owner)));
+    all.filter(|(_, owner)| !may_take(owner))
+        .map(|(path, owner)| FieldConflict { manager: owner.manager, field: path.to_string() })
+        .collect()
+}
+
+/// The refusal of a write that would take fields of others.
+fn of_others(conflicts: Vec<FieldConflict>, write: &Write) -> Option<ClusterError> {
+    let is_refused = !conflicts.is_empty();
+    is_refused.then(|| explain(ClusterError::new(Failure::ApplyConflict(conflicts), String::new()), write))
 }
 
 /// Carries a prepared write out. Returns the object as stored.
@@ -372,17 +377,8 @@ impl Prepared {
                 || (owner.operation == "Update" && is_operator(&owner.manager))
                 || (self.write.by_record && self.write.takes_from(&owner.manager))
         };
-        let mut conflicts = Vec::new();
-        for path in left.iter().filter(|path| !is_to_take(path)) {
-            for owner in owners(&self.write.live, path) {
-                if !allowed(&owner) && owner.manager != settings.manager {
-                    conflicts.push(FieldConflict { manager: owner.manager, field: path.to_string() });
-                }
-            }
-        }
-        if !conflicts.is_empty() {
-            let error = ClusterError::new(Failure::ApplyConflict(conflicts), String::new());
-            return Err(explain(error, &self.write));
+        if let Some(error) = of_others(conflicts(&self.write.live, left, allowed), &self.write) {
+            return Err(error);
         }
         let mut object = self.write.live.clone();
         if let Some(list) = transfer(&object, left, &settings.manager, allowed) {
@@ -427,9 +423,9 @@ fn record() -> FieldPath {
     FieldPath::fields(["metadata", "annotations", RECORD])
 }
 
-/// Whether something goes whoever states it. The annotation by which a Sandbox remembers its pod: another controller writes it, and
+/// Whether something goes no matter who states it. The annotation by which a Sandbox remembers its pod: another controller writes it, and
 /// the operator takes it away when it restarts the Sandbox (operator-spec.md section 7). Left there, the Sandbox would stay at zero
-/// replicas. And the record, which is ours whoever has applied what a render wrote: left there, it would say for ever that
+/// replicas. And the record, which is ours also where somebody has applied what a render wrote: left there, it would say for ever that
 /// skills are.
 fn is_to_take(path: &FieldPath) -> bool {
     *path == FieldPath::fields(["metadata", "annotations", "agents.x-k8s.io/pod-name"]) || *path == record()

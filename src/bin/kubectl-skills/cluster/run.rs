@@ -103,7 +103,7 @@ impl ClusterRun {
         if let Some(missing) = snapshot.missing(&scope).filter(|_| !pods) {
             return Err(missing.into());
         }
-        // Whoever takes skills out is not to be sent to bring them.
+        // Advice to bring skills is not for a run that takes them out.
         if !pods && !remove {
             for (namespace, mend) in &snapshot.undelivered {
                 notes::warning(&format!("{}: {mend}", nobody(namespace)));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubectl_skills::api::names::{DEFAULT_CONTAINER, SKILL_VOLUME_PREFIX};
 use kubectl_skills::api::object::Object;
-use kubectl_skills::api::pod_owner::LABELS;
+use kubectl_skills::api::pod_owner::{LABELS, has_ended};
 use kubectl_skills::api::skill_binding::Delivery;
 use kubectl_skills::api::workload::WorkloadKind;
 use kubectl_skills::live::status_report::PodCounts;
@@ -43,9 +43,8 @@ pub fn part(object: &Value) -> Value {
         .flatten();
     let digests: Images =
         mounts.filter_map(|mount| skill_image(mount, "/volumeStatus/image/imageRef")).collect();
-    let phase = Object(object).str("/status/phase");
     json!({"metadata": metadata, "skills": skills(object.get("spec")), "digests": digests,
-        "over": matches!(phase, "Succeeded" | "Failed")})
+        "over": has_ended(object)})
 }
 
 fn skill_image(item: &Value, pointer: &str) -> Option<(String, String)> {

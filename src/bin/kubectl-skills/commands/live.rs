@@ -170,10 +170,11 @@ pub fn plan(subject: &Subject, remove: bool) -> Run {
                 sink::table(&plan_table(subject.live.scope.all_namespaces, rows))?;
             }
         }
-        let settings = Settings { manager: FIELD_MANAGER.into(), force: false };
         let sound = with_changes.iter().filter(|(live, ..)| live.errors.is_empty());
         let tasks = sound.filter_map(|(live, plan, _)| task(&run, live, plan));
-        tasks.filter_map(|task| foreseen(&task.write, &settings)).for_each(|error| warn_of_refusal(&error));
+        tasks
+            .filter_map(|task| foreseen(&task.write, FIELD_MANAGER))
+            .for_each(|error| warn_of_refusal(&error));
         run.sum_up(&plans, false);
         unless_errors(Outcome::Done, plans.iter().flat_map(|live| live.errors.iter().cloned()).collect())
     })

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kubectl_skills::api::names::SKILL_VOLUME_PREFIX;
 use kubectl_skills::api::object::Object;
-use kubectl_skills::api::pod_owner::owners;
+use kubectl_skills::api::pod_owner::{has_ended, owners};
 use kubectl_skills::manifest::summary::counted;
 use kubectl_skills::skill::oci::{Descriptor, Digest, Document, parse};
 use kubectl_skills::skill::versions::Level;
@@ -124,8 +124,7 @@ fn rows(run: &ClusterRun) -> Rows {
         rows.entry(key.clone()).or_default().image.clone_from(image);
     }
     for pod in run.snapshot.pods.iter().flatten() {
-        let over = matches!(Object(pod).str("/status/phase"), "Succeeded" | "Failed");
-        if over || Object(pod).is_being_deleted() {
+        if has_ended(pod) || Object(pod).is_being_deleted() {
             continue;
         }
         let (namespace, name) = Object(pod).key();

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(of("web", &workloads).ok(), Some(vec![0]));
         assert!(of("deploy/web", &[]).is_err());
         assert!(of("sts/web", &workloads).is_err());
-        // Whoever forgot -n reads where it was looked.
+        // Without -n the message says where it was looked.
         let none = |lists: &[ListOf]| {
             let said = about("sts/web", Kinds::default(), lists, &[], Some("team1"));
             match said {

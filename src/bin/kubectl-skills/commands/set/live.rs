@@ -100,7 +100,7 @@ fn to_do(one: &Planned) -> String {
 }
 
 /// Where it is to be set as well: in the manifests of a workload that has its skills from a render, which `apply` does not take
-/// from whoever applies these.
+/// from the manager that applies these.
 async fn elsewhere(
     args: &Args,
     requests: &Requests,

@@ -1,7 +1,7 @@
 //! Parts of image references where a whole one is wanted: a version alone is a name of Docker Hub to who reads references, and a
-//! slip to whoever wrote it.
+//! slip of the one who wrote it.
 
-use kubectl_skills::api::image_reference::parts;
+use kubectl_skills::api::image_reference::{name_of, parts};
 
 use crate::exit::Failure;
 
@@ -18,9 +18,8 @@ pub(super) fn is_meant(text: &str) -> bool {
 pub(super) fn whole(text: &str, skill: &str, now: Option<&str>) -> Result<(), Failure> {
     let Some(tail) = tail(text) else { return Ok(()) };
     let completed = now.and_then(|now| {
-        let own = parts(now)?;
-        let name = own.registry.map_or(String::new(), |registry| format!("{registry}/")) + own.repository;
-        Some(format!("{name}{tail}")).filter(|image| parts(image).is_some())
+        parts(now)?;
+        Some(format!("{}{tail}", name_of(now))).filter(|image| parts(image).is_some())
     });
     let mend = completed
         .map_or("; write HOST/REPOSITORY:TAG".to_owned(), |image| format!("; did you mean {image}?"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kubectl_skills::api::names::INJECTED;
 use kubectl_skills::api::object::{Object, title};
-use kubectl_skills::api::pod_owner::{Owner, owners};
+use kubectl_skills::api::pod_owner::{Owner, has_ended, owners};
 use kubectl_skills::manifest::summary::counted;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn holders(pods: &[Value]) -> Vec<Holder> {
     let mut all: BTreeMap<(&str, String), Made<'_>> = BTreeMap::new();
     for pod in pods {
         let object = Object(pod);
-        if object.is_being_deleted() || matches!(object.str("/status/phase"), "Succeeded" | "Failed") {
+        if object.is_being_deleted() || has_ended(pod) {
             continue;
         }
         // The one that makes the others, as far as its name is known.
@@ -96,7 +96,7 @@ fn command(owner: &Owner, namespace: &str, pods: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A restart that nobody is told of leaves skills in pods for months after "nothing is there".
+    /// A restart that nobody hears of leaves skills in pods for months after "nothing is there".
     #[test]
     fn pods_are_counted_by_who_makes_them() {
         let pod = |name: &str, owner: Option<(&str, &str, &str)>| {
